@@ -1,0 +1,25 @@
+"""Points of a trade [P1]: commission times the multiplier of the trade date, in hundredths, half up per trade.
+
+Choice where the texts are silent: a trade dated before its client's opening (impossible in a replay) would get
+the multiplier of NORMAL.
+"""
+
+from .facts import Client
+from .tiers import Stretch, tier_on
+
+MULTIPLIER_TENTHS = {"NORMAL": 10, "SILVER": 11, "GOLD": 12, "PLATINUM": 13, "DIAMOND": 13}
+
+
+def points_for(commission: int, tier: str) -> int:
+    """Points in hundredths for a commission in hundredths at a tier."""
+    return (commission * MULTIPLIER_TENTHS[tier] + 5) // 10
+
+
+def points_of(client: Client, stretches: list[Stretch]) -> dict[str, int]:
+    """Points in hundredths per trade id; trades that earn nothing are left out."""
+    earned = {}
+    for trade in client.trades:
+        points = points_for(trade.commission, tier_on(stretches, trade.trade_date))
+        if points:
+            earned[trade.trade_id] = points
+    return earned
