@@ -1,0 +1,1 @@
+"""How any service runs. Knows no business."""

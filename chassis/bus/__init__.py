@@ -1,0 +1,1 @@
+"""How events travel: one record shape, one way to place keys, two buses."""

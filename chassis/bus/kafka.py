@@ -1,0 +1,273 @@
+"""Apache Kafka as the bus: names, headers, reading and the relay that ships the outbox."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, TopicAlreadyExistsError, for_code
+
+from chassis.bus.record import Record
+from chassis.consumer import Batch, Consumer
+from chassis.database import Database
+from chassis.telemetry import RELAYED
+
+log = structlog.get_logger()
+PLATFORM_PREFIX = "careline"
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAddress:
+    """Where Kafka is and under which prefix this platform's topics lie."""
+
+    servers: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, url: str) -> "KafkaAddress":
+        """From `kafka://host:port[,host:port]/prefix`.
+
+        Raises: ValueError when the URL is not of that form.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "kafka" or not parts.netloc:
+            raise ValueError(f"CARELINE_BUS_URL must be kafka://host:port/prefix, not {url!r}")
+        return cls(parts.netloc, parts.path.strip("/") or PLATFORM_PREFIX)
+
+    def topic(self, name: str) -> str:
+        """The Kafka name of one of our topics."""
+        return self.prefix + name.removeprefix(PLATFORM_PREFIX)
+
+    def name(self, topic: str) -> str:
+        """Our name of a Kafka topic."""
+        return PLATFORM_PREFIX + topic.removeprefix(self.prefix)
+
+
+async def create_topics(address: KafkaAddress, names: Iterable[str], partitions: int, replicas: int = -1) -> None:
+    """Make the topics that do not exist.
+
+    Raises: ValueError when a topic exists with another number of partitions; KafkaError when Kafka is not there.
+    """
+    wanted = [address.topic(name) for name in names]
+    admin = AIOKafkaAdminClient(bootstrap_servers=address.servers)
+    await admin.start()
+    try:
+        made = await admin.create_topics([NewTopic(name, partitions, replicas) for name in wanted])
+        for _, code, *rest in made.topic_errors:
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                raise for_code(code)(*rest)
+        for topic in await admin.describe_topics(wanted):
+            if topic["error_code"] == 0 and len(topic["partitions"]) != partitions:
+                found = len(topic["partitions"])
+                raise ValueError(
+                    f"topic {topic['topic']} has {found} partitions, CARELINE_PARTITIONS says {partitions}"
+                )
+    finally:
+        await admin.close()
+
+
+def _headers(record: Record) -> list[tuple[str, bytes]]:
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", record.id.encode()),
+        ("ce_source", record.source.encode()),
+        ("ce_type", record.type.encode()),
+        ("ce_time", record.time.isoformat().encode()),
+        ("ce_subject", record.key.encode()),
+        ("content-type", b"application/json"),
+    ]
+    if record.traceparent:
+        headers.append(("traceparent", record.traceparent.encode()))
+    return headers
+
+
+class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Reads one service's topics: the group gives partitions, our database says from where."""
+
+    def __init__(self, consumer: Consumer, address: KafkaAddress, batch_records: int, batch_seconds: float) -> None:
+        self.consumer = consumer
+        self.address = address
+        self.batch_records = batch_records
+        self.batch_milliseconds = int(batch_seconds * 1000)
+        self.kafka: AIOKafkaConsumer | None = None
+        self.hint_due = 0.0
+
+    async def start(self) -> None:
+        """Join the group."""
+        self.kafka = AIOKafkaConsumer(
+            bootstrap_servers=self.address.servers,
+            group_id=f"{self.address.prefix}.{self.consumer.service.name}",
+            enable_auto_commit=False,
+            auto_offset_reset="none",  # never jump: a position Kafka does not have is an error an operator sees
+            session_timeout_ms=15_000,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            fetch_max_wait_ms=20,
+        )
+        await self.kafka.start()
+        self.kafka.subscribe([self.address.topic(name) for name in self.consumer.service.topics], listener=self)
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        if self.kafka is not None:
+            kafka, self.kafka = self.kafka, None
+            await kafka.stop()
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Nothing to do: a batch in flight is fenced by the compare-and-set on its positions."""
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Continue where our database says."""
+        await self._seek(assigned)
+
+    async def _seek(self, places: Iterable[TopicPartition]) -> None:
+        if self.kafka is None:
+            return
+        positions = await self.consumer.positions()
+        for place in places:
+            self.kafka.seek(place, positions[self.address.name(place.topic), place.partition])
+
+    async def step(self) -> int:
+        """Fetch and apply one batch; how many records it was.
+
+        Raises: an outage; the positions are then those of the database again.
+        """
+        if self.kafka is None:
+            await self.start()
+        kafka: Any = self.kafka
+        fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
+        records = [self._record(message) for messages in fetched.values() for message in messages]
+        if not records:
+            return 0
+        try:
+            await self.consumer.apply(Batch(records))
+        except BaseException:
+            try:
+                await self._seek(kafka.assignment())
+            except (IllegalStateError, OSError):  # a rebalance is under way, or the database is away: start afresh
+                await self.stop()
+            raise
+        await self._hint(fetched)
+        return len(records)
+
+    async def _hint(self, fetched: dict[TopicPartition, list[Any]]) -> None:
+        """Tell Kafka where we are, for lag tools only."""
+        now = asyncio.get_running_loop().time()
+        if self.kafka is None or now < self.hint_due:
+            return
+        self.hint_due = now + 1.0
+        try:
+            await self.kafka.commit({place: messages[-1].offset + 1 for place, messages in fetched.items()})
+        except (CommitFailedError, IllegalStateError, KafkaError) as error:
+            log.info("offset hint not taken", service=self.consumer.service.name, error=repr(error))
+
+    def _record(self, m: Any) -> Record:
+        headers = dict(m.headers)
+        when = headers.get("ce_time", b"").decode("utf-8", "replace")
+        try:
+            time = datetime.fromisoformat(when)
+        except ValueError:
+            time = datetime.fromtimestamp(m.timestamp / 1000, tz=UTC)
+        text = {name: headers.get(name, b"").decode("utf-8", "replace") for name in ("ce_type", "ce_id", "ce_source")}
+        trace = headers.get("traceparent")
+        return Record(
+            self.address.name(m.topic),
+            m.partition,
+            m.offset,
+            (m.key or b"").decode("utf-8", "replace"),
+            text["ce_type"],
+            text["ce_id"],
+            text["ce_source"],
+            time,
+            trace.decode("ascii", "replace") if trace else None,
+            m.value or b"",
+        )
+
+
+class Relay:
+    """Ships one service's outbox to Kafka in prepared batches, then moves its cursor.
+
+    A crash in between sends a batch again: receivers know effects by natural keys.
+    """
+
+    def __init__(self, database: Database, address: KafkaAddress, batch_records: int) -> None:
+        self.database = database
+        self.address = address
+        self.batch_records = batch_records
+        self.producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect."""
+        self.producer = AIOKafkaProducer(
+            bootstrap_servers=self.address.servers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            request_timeout_ms=15_000,
+        )
+        await self.producer.start()
+
+    async def stop(self) -> None:
+        """Disconnect; what was not acknowledged is sent again by whoever comes next."""
+        if self.producer is not None:
+            producer, self.producer = self.producer, None
+            await producer.stop()
+
+    async def step(self) -> int:
+        """Ship what lies beyond the cursor; how many records it was. One relay a service works at a time."""
+        if self.producer is None:
+            await self.start()
+        schema = self.database.log.schema
+        async with self.database.unit_of_work() as uow:
+            cursors = await uow.sql.fetch(
+                f"""SELECT c.topic, c.partition, c.next FROM {schema}.relay_cursors c
+                    JOIN {schema}.heads h USING (topic, partition) WHERE h.next > c.next
+                    ORDER BY c.topic, c.partition FOR UPDATE OF c SKIP LOCKED"""
+            )
+            if not cursors:
+                return 0
+            records = await self.database.log.read(uow.sql, {(t, p): n for t, p, n in cursors}, self.batch_records)
+            try:
+                await self._ship(records)
+            except KafkaError:
+                # After trouble the idempotent producer may be stuck on its sequence numbers: a new one starts clean.
+                await self.stop()
+                raise
+            ends = {(r.topic, r.partition): r.offset + 1 for r in records}
+            await uow.sql.execute(
+                f"""UPDATE {schema}.relay_cursors c SET next = e.next
+                    FROM unnest($1::text[], $2::int[], $3::bigint[]) AS e(topic, partition, next)
+                    WHERE c.topic = e.topic AND c.partition = e.partition""",
+                [topic for topic, _ in ends],
+                [partition for _, partition in ends],
+                list(ends.values()),
+            )
+        RELAYED.labels(self.database.service).inc(len(records))
+        return len(records)
+
+    async def _ship(self, records: Sequence[Record]) -> None:
+        places: defaultdict[tuple[str, int], list[Record]] = defaultdict(list)
+        for record in records:
+            places[record.topic, record.partition].append(record)
+        await asyncio.gather(*(self._ship_partition(topic, p, place) for (topic, p), place in places.items()))
+
+    async def _ship_partition(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+        producer = self.producer
+        if producer is None:
+            raise KafkaError("the producer is stopped")
+        sent = []
+        batch = producer.create_batch()
+        for record in records:
+            fields = {"key": record.key.encode(), "value": record.value, "timestamp": None, "headers": _headers(record)}
+            if batch.append(**fields) is None:
+                sent.append(await producer.send_batch(batch, self.address.topic(topic), partition=partition))
+                batch = producer.create_batch()
+                if batch.append(**fields) is None:
+                    raise ValueError(f"record {record.id} of {len(record.value)} bytes is too large for Kafka")
+        sent.append(await producer.send_batch(batch, self.address.topic(topic), partition=partition))
+        await asyncio.gather(*sent)

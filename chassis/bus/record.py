@@ -1,0 +1,44 @@
+"""A record as both buses carry it, and where a key lies."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+
+class Record(NamedTuple):
+    """An event in its envelope, at its place. `value` is the data as JSON; `time` and `id` are CloudEvents' own."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    type: str
+    id: str
+    source: str
+    time: datetime
+    traceparent: str | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event about to be written: as a `Record`, without an offset yet."""
+
+    topic: str
+    partition: int
+    key: str
+    type: str
+    id: str
+    source: str
+    time: datetime
+    value: bytes
+    traceparent: str | None = None
+
+
+@lru_cache(maxsize=200_000)
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a key: murmur2, as Kafka's own default partitioner."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -1,0 +1,48 @@
+"""Closed days: a business date is closed here once every partition of every topic waited for has passed it.
+
+One closer at a time per service (a row lock), day by day in order, each in a transaction of its own. The first close
+ever closes that date only: history begins there [T7].
+"""
+
+from datetime import date, timedelta
+
+from chassis.clock import end_of
+from chassis.database import Database
+from chassis.service import Service
+from chassis.telemetry import CLOSED_THROUGH
+
+
+class Closer:
+    """Closes the days of one service."""
+
+    def __init__(self, service: Service, database: Database) -> None:
+        self.service = service
+        self.database = database
+
+    async def step(self) -> bool:
+        """Do what late facts left to do, then close the next day that can be. False: nothing to do now."""
+        async with self.database.unit_of_work() as uow:
+            state = await uow.sql.fetchrow("SELECT first, through FROM closed_days FOR UPDATE SKIP LOCKED")
+            if state is None:  # another worker is closing
+                return False
+            through: date | None = state["through"]
+            if through and self.service.catches_up and await self.service.catches_up(through, uow):
+                return True
+            passed = await uow.sql.fetchrow(
+                """SELECT max(first_passed) AS first, min(passed) AS last, count(*) = count(passed) AS all_passed
+                   FROM consumer_offsets WHERE topic = ANY($1::text[])""",
+                sorted(self.service.watermark_topics),
+            )
+            if passed is None or not passed["all_passed"] or passed["last"] is None:
+                return False
+            day: date = through + timedelta(days=1) if through else passed["first"]
+            if day > passed["last"]:
+                return False
+            uow.happened_at = min(uow.now, end_of(day))
+            if self.service.closes:
+                await self.service.closes(day, uow)
+            if self.service.completes:
+                uow.emit(self.service.completes(business_date=day))
+            await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $1", day)
+        CLOSED_THROUGH.labels(self.service.name).set(end_of(day).timestamp())
+        return True

@@ -1,0 +1,260 @@
+"""The consumer: batches in, one transaction, effects exactly once.
+
+Positions live in the service's own database and move by compare-and-set in the transaction of the effects. A batch
+that fails is halved until the bad record stands alone and goes to the dead letters; an outage is waited out.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import asyncpg
+import msgspec
+import structlog
+from sqlalchemy import insert
+
+from chassis import tables
+from chassis.bus.record import Record
+from chassis.database import OUTAGES, Database
+from chassis.service import Service
+from chassis.telemetry import BATCH_RECORDS, CONSUMED, DEAD_LETTERS
+from chassis.uow import UnitOfWork
+from contracts.base import DayClosed, Event
+
+log = structlog.get_logger()
+DECODE_SLICE = 500
+
+
+class LostPartition(Exception):
+    """Another worker moved the position: nothing of this batch was kept."""
+
+
+class TooManyBadRecords(Exception):
+    """So many dead letters in a row that something is wrong with the reader, not with the records."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records read from given positions, in order inside each topic and partition."""
+
+    records: Sequence[Record]
+    buried: dict[tuple[str, int, int], Exception] = field(default_factory=dict)
+
+    def moves(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """From and to which offset each position moves."""
+        first: dict[tuple[str, int], int] = {}
+        last: dict[tuple[str, int], int] = {}
+        for record in self.records:
+            place = (record.topic, record.partition)
+            first.setdefault(place, record.offset)
+            last[place] = record.offset + 1
+        return {place: (first[place], last[place]) for place in first}
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """The same records as two smaller batches."""
+        middle = len(self.records) // 2
+        return Batch(self.records[:middle]), Batch(self.records[middle:])
+
+
+class Consumer:
+    """Applies batches of one service's records."""
+
+    def __init__(self, service: Service, database: Database, bad_records_limit: int) -> None:
+        self.service = service
+        self.database = database
+        self.registry = service.registry
+        self.watermarks = {kind.type for kind in service.waits_for}
+        self.bad_records_limit = bad_records_limit
+        self.bad_in_a_row = 0
+
+    async def prepare(self) -> None:
+        """Make the position rows of every topic and partition read here."""
+        async with self.database.unit_of_work() as uow:
+            await uow.sql.execute(
+                """INSERT INTO consumer_partitions SELECT generate_series(0, $1::int - 1) ON CONFLICT DO NOTHING""",
+                self.database.partitions,
+            )
+            await uow.sql.execute(
+                """INSERT INTO consumer_offsets (topic, partition)
+                   SELECT t, p FROM unnest($1::text[]) t, generate_series(0, $2::int - 1) p ON CONFLICT DO NOTHING""",
+                self.service.topics,
+                self.database.partitions,
+            )
+            await uow.sql.execute("INSERT INTO closed_days DEFAULT VALUES ON CONFLICT DO NOTHING")
+
+    async def positions(self) -> dict[tuple[str, int], int]:
+        """The next offset of every topic and partition read here."""
+        async with self.database.reading() as sql:
+            rows = await sql.fetch("SELECT topic, partition, next FROM consumer_offsets")
+        return {(topic, partition): following for topic, partition, following in rows}
+
+    async def apply(self, batch: Batch) -> None:
+        """Apply a batch exactly once, dead-lettering what cannot be.
+
+        Raises: LostPartition, TooManyBadRecords, or an outage (nothing of the failing part was kept).
+        """
+        try:
+            async with self.database.unit_of_work() as uow:
+                await self.handle(batch, uow)
+        except (*OUTAGES, LostPartition, TooManyBadRecords):
+            raise
+        except Exception as error:
+            await self.apply_in_parts(batch, error)
+
+    async def apply_in_parts(self, batch: Batch, error: Exception) -> None:
+        """Halve a batch that failed; bury a record that fails alone."""
+        if len(batch.records) > 1:
+            for half in batch.halves():
+                await self.apply(half)
+            return
+        record = batch.records[0]
+        log.warning("dead letter", service=self.service.name, type=record.type, event_id=record.id, error=repr(error))
+        batch.buried[record.topic, record.partition, record.offset] = error
+        async with self.database.unit_of_work() as uow:
+            await self.handle(batch, uow)
+
+    async def handle(self, batch: Batch, uow: UnitOfWork) -> None:
+        """Everything a batch does, inside one unit of work."""
+        await self._move(batch.moves(), uow)
+        heard, passed, bad = await self._decode(batch)
+        await self._bury(bad, uow)
+        if passed:
+            await self._note_passed(passed, uow)
+        uow.hear({kind: [record for record, _ in pairs] for kind, pairs in heard.items()})
+        for kind, handler in self.service.listens.items():
+            if pairs := heard.get(kind):
+                await handler([event for _, event in pairs], uow)
+        BATCH_RECORDS.labels(self.service.name).observe(len(batch.records))
+        for kind, pairs in heard.items():
+            CONSUMED.labels(self.service.name, kind.type).inc(len(pairs))
+
+    async def _move(self, moves: Mapping[tuple[str, int], tuple[int, int]], uow: UnitOfWork) -> None:
+        moved = await uow.sql.fetch(
+            """UPDATE consumer_offsets o SET next = m.then
+               FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS m(topic, partition, expected, then)
+               WHERE o.topic = m.topic AND o.partition = m.partition AND o.next = m.expected
+               RETURNING o.topic, o.partition""",
+            [topic for topic, _ in moves],
+            [partition for _, partition in moves],
+            [expected for expected, _ in moves.values()],
+            [following for _, following in moves.values()],
+        )
+        if len(moved) != len(moves):
+            raise LostPartition(sorted(set(moves) - {(t, p) for t, p in moved}))
+
+    async def _decode(
+        self, batch: Batch
+    ) -> tuple[
+        dict[type[Event], list[tuple[Record, Event]]],
+        dict[tuple[str, int], tuple[date, date]],
+        list[tuple[Record, Exception]],
+    ]:
+        heard: dict[type[Event], list[tuple[Record, Event]]] = {}
+        passed: dict[tuple[str, int], tuple[date, date]] = {}
+        bad: list[tuple[Record, Exception]] = []
+        registry, unknown = self.registry, 0
+        for index, record in enumerate(batch.records, 1):
+            if index % DECODE_SLICE == 0:  # requests in the same process get their turn
+                await asyncio.sleep(0)
+            if not registry.knows(record.type):
+                unknown += 1
+                continue
+            if error := batch.buried.get((record.topic, record.partition, record.offset)):
+                bad.append((record, error))
+                continue
+            try:
+                event = registry.decode(record.type, record.value)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as unreadable:
+                bad.append((record, unreadable))
+                continue
+            if isinstance(event, DayClosed):
+                place = (record.topic, record.partition)
+                first, _ = passed.get(place, (event.business_date, None))
+                passed[place] = (first, event.business_date)
+            else:
+                heard.setdefault(type(event), []).append((record, event))
+        if unknown:
+            CONSUMED.labels(self.service.name, "unknown").inc(unknown)
+        return heard, passed, bad
+
+    async def _note_passed(self, passed: Mapping[tuple[str, int], tuple[date, date]], uow: UnitOfWork) -> None:
+        await uow.sql.execute(
+            """UPDATE consumer_offsets o
+               SET first_passed = coalesce(o.first_passed, w.first), passed = greatest(o.passed, w.last)
+               FROM unnest($1::text[], $2::int[], $3::date[], $4::date[]) AS w(topic, partition, first, last)
+               WHERE o.topic = w.topic AND o.partition = w.partition""",
+            [topic for topic, _ in passed],
+            [partition for _, partition in passed],
+            [first for first, _ in passed.values()],
+            [last for _, last in passed.values()],
+        )
+
+    async def _bury(self, bad: Sequence[tuple[Record, Exception]], uow: UnitOfWork) -> None:
+        if not bad:
+            self.bad_in_a_row = 0
+            return
+        self.bad_in_a_row += len(bad)
+        if self.bad_in_a_row > self.bad_records_limit:
+            raise TooManyBadRecords(f"{self.bad_in_a_row} in a row; the last: {bad[-1][1]!r}")
+        await uow.connection.execute(
+            insert(tables.dead_letters),
+            [
+                {
+                    "at": uow.now,
+                    "topic": record.topic,
+                    "partition": record.partition,
+                    "offset": record.offset,
+                    "key": record.key,
+                    "type": record.type,
+                    "event_id": record.id,
+                    "event_source": record.source,
+                    "event_time": record.time,
+                    "value": record.value,
+                    "reason": type(error).__name__,
+                    "error": str(error)[:2000],
+                }
+                for record, error in bad
+            ],
+        )
+        DEAD_LETTERS.labels(self.service.name).inc(len(bad))
+
+
+async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int) -> int:
+    """Claim partitions with something to read, and apply one batch of theirs. Returns how many records it was."""
+    database = consumer.database
+    batch: Batch | None = None
+    try:
+        async with database.unit_of_work() as uow:
+            positions = await _claim(uow, database.log.schema, partitions_at_once)
+            if not positions:
+                return 0
+            batch = Batch(await database.log.read(uow.sql, positions, limit))
+            await consumer.handle(batch, uow)
+    except (*OUTAGES, LostPartition, TooManyBadRecords):
+        raise
+    except Exception as error:
+        if batch is None or not batch.records:
+            raise
+        await consumer.apply_in_parts(batch, error)
+    return len(batch.records)
+
+
+async def _claim(uow: UnitOfWork, schema: str, partitions_at_once: int) -> dict[tuple[str, int], int]:
+    rows = await uow.sql.fetch(
+        f"""WITH claimed AS (
+                SELECT partition FROM consumer_partitions p
+                WHERE EXISTS (SELECT FROM consumer_offsets o JOIN {schema}.heads h USING (topic, partition)
+                              WHERE o.partition = p.partition AND h.next > o.next)
+                LIMIT $1 FOR UPDATE SKIP LOCKED)
+            SELECT o.topic, o.partition, o.next FROM claimed
+            JOIN consumer_offsets o USING (partition) JOIN {schema}.heads h USING (topic, partition)
+            WHERE h.next > o.next ORDER BY o.topic, o.partition""",
+        partitions_at_once,
+    )
+    return {(topic, partition): following for topic, partition, following in rows}
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error passes by itself: wait and try again."""
+    return isinstance(error, OUTAGES) and not isinstance(error, asyncpg.DataError)

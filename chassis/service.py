@@ -1,0 +1,77 @@
+"""What a service is, on one page."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+from sqlalchemy import MetaData
+
+from contracts.base import DayClosed, Event, Registry
+from contracts.broker import BrokerDayClosed
+
+if TYPE_CHECKING:
+    from chassis.uow import UnitOfWork
+
+Handler = Callable[[Sequence[Any], "UnitOfWork"], Awaitable[None]]
+CloseDay = Callable[[date, "UnitOfWork"], Awaitable[None]]
+CatchUp = Callable[[date, "UnitOfWork"], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTable:
+    """A table of immutable rows: numbered without gaps per partition, hashed into the signed chain column by column."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Routes (HTTP in), events heard and sent, what a closed day does, tables kept.
+
+    `closes` runs once a closed day, in order; `catches_up` is given the last closed day and does what late facts
+    left to do (True: there may be more). `waits_for` names the watermarks a day needs before it can close here;
+    `completes` is the one sent afterwards.
+    """
+
+    name: str
+    tables: MetaData
+    migrations: Path
+    routes: APIRouter | None = None
+    listens: Mapping[type[Event], Handler] = field(default_factory=dict)
+    publishes: Sequence[type[Event]] = ()
+    waits_for: Sequence[type[DayClosed]] = (BrokerDayClosed,)
+    closes: CloseDay | None = None
+    catches_up: CatchUp | None = None
+    completes: type[DayClosed] | None = None
+    sealed: Sequence[SealedTable] = ()
+
+    @property
+    def registry(self) -> Registry:
+        """Decoders of everything heard."""
+        return Registry([*self.listens, *self.waits_for])
+
+    @property
+    def topics(self) -> list[str]:
+        """Every topic read, sorted."""
+        return sorted({kind.topic for kind in self.listens} | self.watermark_topics)
+
+    @property
+    def watermark_topics(self) -> set[str]:
+        """The topics whose watermarks this service waits for.
+
+        A day closes when each of them has passed it in every partition; of the broker's topics, those heard.
+        """
+        from contracts import broker
+
+        heard = {kind.topic for kind in self.listens if kind.topic in broker.TOPICS}
+        others = {kind.topic for kind in self.waits_for if kind is not BrokerDayClosed}
+        return (heard if BrokerDayClosed in self.waits_for else set()) | others
+
+    @property
+    def own_topic(self) -> str:
+        """The topic this service publishes to."""
+        return f"careline.{self.name}"

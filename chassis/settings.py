@@ -1,0 +1,43 @@
+"""Every setting, from the environment (`CARELINE_*`). Two choose the form: the database's URL and the bus's URL."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Unset, everything runs embedded under `home`."""
+
+    model_config = SettingsConfigDict(env_prefix="CARELINE_", extra="ignore", frozen=True)
+
+    home: Path = Path("var")
+    database_url: str | None = Field(None, description="postgresql://...; `{service}` in it means a database each")
+    bus_url: str | None = Field(None, description="unset: the log in PostgreSQL; else kafka://host:port/prefix")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    partitions: int = Field(4, ge=1, le=1024, description="of every topic, on both buses; fixed once events exist")
+    currency: str = Field("CNY", description="the platform's one currency")
+    batch_records: int = Field(5000, ge=1, le=50_000)
+    batch_seconds: float = Field(0.05, gt=0, le=5)
+    bad_records_limit: int = Field(100, ge=1, description="dead letters in a row that stop a consumer")
+    close_after_midnight_minutes: int = Field(30, ge=0, le=720)
+    pool_size: int = Field(4, ge=1)
+    pool_overflow: int = Field(16, ge=0)
+    log_level: str = "INFO"
+    gateway_url: str | None = Field(None, description="where other processes reach the gateway")
+    service_urls: dict[str, str] = Field(default_factory=dict, description="JSON: service name to base URL")
+    internal_key: SecretStr | None = Field(None, description="base64 Ed25519 seed that signs internal tokens")
+    field_key: SecretStr | None = Field(None, description="base64 32-byte key that encrypts personal data")
+    seal_key: SecretStr | None = Field(None, description="base64 Ed25519 seed that signs the audit chain")
+
+    @cached_property
+    def on_kafka(self) -> bool:
+        """Whether events travel over Kafka rather than the log in PostgreSQL."""
+        return self.bus_url is not None
+
+    @cached_property
+    def embedded_database(self) -> bool:
+        """Whether the platform brings its own PostgreSQL."""
+        return self.database_url is None

@@ -1,0 +1,35 @@
+"""Logs and metrics: names are documented in docs/operations.md."""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+CONSUMED = Counter("careline_consumed_records_total", "Records applied, by service and event type", ["service", "type"])
+BATCH_RECORDS = Histogram(
+    "careline_batch_records", "Records in one batch", ["service"], buckets=(1, 10, 100, 500, 1000, 5000, 20000)
+)
+DEAD_LETTERS = Counter("careline_dead_letters_total", "Records put aside as dead letters", ["service"])
+CONFLICTS = Counter("careline_conflicts_total", "Facts that came again with other content", ["service"])
+CLOSED_THROUGH = Gauge("careline_closed_through_seconds", "End of the last closed day, in Unix time", ["service"])
+LAG_RECORDS = Gauge("careline_lag_records", "Records not yet applied", ["service"])
+LAG_SECONDS = Gauge("careline_lag_seconds", "Age of the oldest record not yet applied", ["service"])
+RELAYED = Counter("careline_relayed_records_total", "Records shipped to Kafka", ["service"])
+UNIT_STATE = Gauge("careline_worker_up", "1 while the worker's loop makes progress or has nothing to do", ["service"])
+
+
+def configure_logs(level: str = "INFO") -> None:
+    """JSON lines on stderr: stdout belongs to what a command prints."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

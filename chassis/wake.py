@@ -1,0 +1,56 @@
+"""Waking up sleeping loops: by PostgreSQL's NOTIFY from other processes, directly inside one."""
+
+import asyncio
+
+import asyncpg
+import structlog
+
+from chassis.bus.log import CHANNEL
+from chassis.database import OUTAGES, connect
+
+log = structlog.get_logger()
+
+
+class Wake:
+    """A counter that goes up when something was written somewhere. Waiting never misses a rise."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._risen = asyncio.Event()
+
+    def set(self, *_: object) -> None:
+        """Something was written."""
+        self.count += 1
+        self._risen.set()
+        self._risen = asyncio.Event()
+
+    async def wait(self, seen: int, seconds: float) -> None:
+        """Until the counter has passed `seen`, or some seconds are over (a notice can be lost with a connection)."""
+        if self.count != seen:
+            return
+        try:
+            await asyncio.wait_for(self._risen.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def listen(self, url: str) -> None:
+        """Rise with every notice from a database, for ever; a lost connection is made again."""
+        while True:
+            try:
+                await self._listen_once(url)
+            except OUTAGES as error:
+                log.info("listening again", error=repr(error))
+                await asyncio.sleep(1)
+
+    async def _listen_once(self, url: str) -> None:
+        connection = await connect(url)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            await connection.add_listener(CHANNEL, self.set)
+            self.set()
+            await lost.wait()
+            raise asyncpg.InterfaceError("the listening connection was lost")
+        finally:
+            if not connection.is_closed():
+                await connection.close(timeout=2)

@@ -1,0 +1,155 @@
+"""The loops of one service: events in, days closed, outbox out. One supervised unit, whose health means progress."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+
+import structlog
+
+from chassis.audit import Sealer
+from chassis.closing import Closer
+from chassis.consumer import Consumer, LostPartition, TooManyBadRecords, is_outage, read_from_log
+from chassis.database import Database
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.telemetry import UNIT_STATE
+from chassis.wake import Wake
+
+log = structlog.get_logger()
+LONGEST_WAIT_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class LoopState:
+    """How a loop does: its last error, since when it fails, when it last went round."""
+
+    name: str
+    error: str = ""
+    failing_since: datetime | None = None
+    stopped: bool = False
+    turned: float = 0.0
+
+
+class Worker:
+    """Runs one service's loops until cancelled."""
+
+    def __init__(self, service: Service, database: Database, settings: Settings, wake: Wake, *, sole: bool) -> None:
+        self.service = service
+        self.database = database
+        self.settings = settings
+        self.wake = wake
+        self.consumer = Consumer(service, database, settings.bad_records_limit)
+        self.closer = Closer(service, database)
+        self.sealer = Sealer(service, database, settings)
+        self.partitions_at_once = settings.partitions if sole else 1
+        self.states: dict[str, LoopState] = {}
+
+    @property
+    def healthy(self) -> bool:
+        """No loop has stopped or is failing."""
+        return not any(state.stopped or state.error for state in self.states.values())
+
+    async def run(self) -> None:
+        """All loops, for ever."""
+        await self._until_done("prepare", self.consumer.prepare)
+        async with asyncio.TaskGroup() as loops:
+            if self.service.topics:
+                loops.create_task(self._consume())
+            if self.service.watermark_topics:
+                loops.create_task(self._loop("close", self.closer.step))
+            loops.create_task(self._loop("seal", self.sealer.step, idle_seconds=5.0))
+            if self.settings.on_kafka:
+                loops.create_task(self._relay())
+
+    async def _consume(self) -> None:
+        if not self.settings.on_kafka:
+            limit = self.settings.batch_records
+            await self._loop("consume", lambda: read_from_log(self.consumer, self.partitions_at_once, limit))
+            return
+        from chassis.bus.kafka import KafkaAddress, KafkaSource
+
+        address = KafkaAddress.parse(self.settings.bus_url or "")
+        source = KafkaSource(self.consumer, address, self.settings.batch_records, self.settings.batch_seconds)
+        try:
+            await self._loop("consume", source.step, waits_itself=True, reset=source.stop)
+        finally:
+            await source.stop()
+
+    async def _relay(self) -> None:
+        from chassis.bus.kafka import KafkaAddress, Relay
+
+        relay = Relay(self.database, KafkaAddress.parse(self.settings.bus_url or ""), self.settings.batch_records)
+        try:
+            await self._loop("relay", relay.step, reset=relay.stop)
+        finally:
+            await relay.stop()
+
+    async def _until_done(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        async def step() -> bool:
+            await work()
+            raise _DoneError
+
+        try:
+            await self._loop(name, step)
+        except _DoneError:
+            del self.states[name]
+
+    async def _loop(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[int | bool]],
+        *,
+        idle_seconds: float = 1.0,
+        waits_itself: bool = False,
+        reset: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Turn for ever: at once while there is work, else when woken. Errors are shown and waited out."""
+        state = self.states.setdefault(name, LoopState(name))
+        wait = 0.1
+        while True:
+            seen = self.wake.count
+            try:
+                worked = await step()
+            except (asyncio.CancelledError, _DoneError):
+                raise
+            except LostPartition:
+                worked = True
+            except TooManyBadRecords as error:
+                state.error, state.stopped = str(error), True
+                UNIT_STATE.labels(self.service.name).set(0)
+                log.error("consumer stopped: too many bad records", service=self.service.name, error=str(error))
+                await asyncio.Event().wait()
+            except Exception as error:  # shown in health, and tried again: a loop that dies silently helps nobody
+                await self._failed(state, error, wait, reset)
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                continue
+            state.error, state.failing_since, wait, state.turned = "", None, 0.1, monotonic()
+            UNIT_STATE.labels(self.service.name).set(float(self.healthy))
+            if worked:
+                if name in {"consume", "close"}:
+                    self.wake.set()
+                await asyncio.sleep(0)
+            elif not waits_itself:
+                await self.wake.wait(seen, idle_seconds)
+
+    async def _failed(
+        self, state: LoopState, error: Exception, wait: float, reset: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        from chassis.clock import utc_now
+
+        state.error, state.failing_since = repr(error), state.failing_since or utc_now()
+        UNIT_STATE.labels(self.service.name).set(0)
+        say = log.warning if is_outage(error) else log.exception
+        say("loop failed, trying again", service=self.service.name, loop=state.name, error=repr(error), wait_s=wait)
+        if reset:
+            try:
+                await reset()
+            except Exception as second:  # the thing being reset is what is broken
+                log.info("reset failed", service=self.service.name, loop=state.name, error=repr(second))
+        await asyncio.sleep(wait)
+
+
+class _DoneError(Exception):
+    """Ends a loop that has done its one piece of work."""

@@ -1,0 +1,1 @@
+"""What services tell each other: events, shared identifiers, money. Nothing here runs."""

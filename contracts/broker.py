@@ -1,0 +1,330 @@
+"""External facts: what the broker's trading, account and staff systems tell Careline."""
+
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+from contracts.base import Amount, DayClosed, Event, Quantity
+
+TRADES = "careline.broker.trades"
+ACCOUNTS = "careline.broker.accounts"
+STAFF = "careline.broker.staff"
+SERVICE = "careline.broker.service"
+TOPICS = (TRADES, ACCOUNTS, STAFF, SERVICE)
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
+
+
+def within_reach(*days: date | datetime) -> None:
+    """Refuse dates no broker's record can carry: before 1990 (the exchanges opened) or from 2100 on."""
+    for day in days:
+        when = day.date() if isinstance(day, datetime) else day
+        if not FIRST_DAY <= when < LAST_DAY:
+            raise ValueError(f"{when.isoformat()} lies outside {FIRST_DAY.isoformat()} to {LAST_DAY.isoformat()}")
+
+
+def aware(*instants: datetime) -> None:
+    """Refuse times without an offset: nobody can say when they were."""
+    for instant in instants:
+        if instant.tzinfo is None:
+            raise ValueError(f"{instant.isoformat()} has no UTC offset")
+    within_reach(*instants)
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What was traded: a symbol, its kind (`stock`, `bond`, `fund:equity`, ..., `unknown`) and the issuer's risk class."""
+
+    symbol: Name
+    kind: Name
+    risk_class: Name | None = None
+
+
+class TradeSettled(Event, frozen=True, kw_only=True, gc=False):
+    """A trade (成交) was settled. Identity: (client_id, trade_id); other content under it is a conflict.
+
+    `commission` (佣金) is net of exchange fees and tax: the base of points [P1].
+    """
+
+    type: ClassVar[str] = "broker.trade.settled"
+    topic: ClassVar[str] = TRADES
+
+    trade_id: Name
+    client_id: Name
+    account_id: Name
+    branch_id: Name
+    trade_date: date
+    settled_at: datetime
+    instrument: Instrument
+    side: Literal["buy", "sell"]
+    quantity: Quantity
+    price: Quantity | None = None
+    amount: Quantity
+    commission: Quantity
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    channel: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+    def __post_init__(self) -> None:
+        if self.settled_at.tzinfo is None:
+            aware(self.settled_at)
+        if not FIRST_DAY <= self.trade_date < LAST_DAY:
+            within_reach(self.trade_date)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.trade_id}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.settled_at
+
+
+class TradeCancelled(Event, frozen=True, kw_only=True, gc=False):
+    """A trade was cancelled (撤销) in full or in part: `remaining_commission` is what stays of its commission.
+
+    The lowest remaining commission wins; it counts from the trade date, the amount pro rata [P1].
+    """
+
+    type: ClassVar[str] = "broker.trade.cancelled"
+    topic: ClassVar[str] = TRADES
+
+    trade_id: Name
+    client_id: Name
+    cancelled_at: datetime
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    remaining_commission: Quantity = Quantity(0)
+
+    def __post_init__(self) -> None:
+        aware(self.cancelled_at)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.cancelled_at
+
+
+class Profile(Event, frozen=True, kw_only=True, gc=False):
+    """What the account system knows of a client: only what a rule needs."""
+
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    branch_id: Name | None = None
+    manager_id: Name | None = None
+    opener_id: Name | None = None
+    referrer_id: Name | None = None
+    kind: Literal["individual", "institution"] | None = None
+    account_status: Name | None = None
+    experience_years: Annotated[int, msgspec.Meta(ge=0, le=150)] | None = None
+    birth_date: date | None = None
+    name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    email: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    id_number: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    address: Annotated[str, msgspec.Meta(max_length=400)] | None = None
+    professional: Literal["A", "B", "C"] | None = None
+
+
+class ClientOpened(Profile, frozen=True, kw_only=True, gc=False):
+    """An account was opened (开户) on `opened_on`. Identity: client_id."""
+
+    type: ClassVar[str] = "broker.client.opened"
+
+    branch_id: Name
+    opened_on: date
+
+    def __post_init__(self) -> None:
+        within_reach(self.opened_on)
+
+    @property
+    def identity(self) -> str:
+        return self.client_id
+
+    @property
+    def happened_at(self) -> date:
+        return self.opened_on
+
+
+class ClientUpdated(Profile, frozen=True, kw_only=True, gc=False):
+    """The profile changed; fields not given stay as they were. Of several, the highest (ce_time, ce_id) is in force."""
+
+    type: ClassVar[str] = "broker.client.updated"
+
+
+class ClosingRequested(Event, frozen=True, kw_only=True, gc=False):
+    """The client asked to close (销户) or transfer (转户) the account."""
+
+    type: ClassVar[str] = "broker.client.closing_requested"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    requested_on: date
+
+    def __post_init__(self) -> None:
+        within_reach(self.requested_on)
+
+    @property
+    def happened_at(self) -> date:
+        return self.requested_on
+
+
+class ClientClosed(Event, frozen=True, kw_only=True, gc=False):
+    """The account was closed (销户) on `closed_on`, its first day without an account."""
+
+    type: ClassVar[str] = "broker.client.closed"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    closed_on: date
+
+    def __post_init__(self) -> None:
+        within_reach(self.closed_on)
+
+    @property
+    def happened_at(self) -> date:
+        return self.closed_on
+
+
+class AssetsValued(Event, frozen=True, kw_only=True, gc=False):
+    """A client's assets (资产) at the end of `as_of`. A later word on the same date replaces it [K2a]."""
+
+    type: ClassVar[str] = "broker.assets.valued"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    as_of: date
+    total_assets: Amount
+    cash: Amount | None = None
+    market_value: Amount | None = None
+
+    def __post_init__(self) -> None:
+        within_reach(self.as_of)
+
+    @property
+    def happened_at(self) -> date:
+        return self.as_of
+
+
+class AssessmentRecorded(Event, frozen=True, kw_only=True, gc=False):
+    """An assessment of risk tolerance (风险承受能力评估) was made elsewhere."""
+
+    type: ClassVar[str] = "broker.assessment.recorded"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    scheme: Name
+    level: Name
+    assessed_on: date
+
+    def __post_init__(self) -> None:
+        within_reach(self.assessed_on)
+
+    @property
+    def happened_at(self) -> date:
+        return self.assessed_on
+
+
+class FundsMoved(Event, frozen=True, kw_only=True, gc=False):
+    """Money moved in or out (银证转账). Identity: (client_id, transfer_id)."""
+
+    type: ClassVar[str] = "broker.funds.moved"
+    topic: ClassVar[str] = ACCOUNTS
+
+    transfer_id: Name
+    client_id: Name
+    moved_at: datetime
+    direction: Literal["in", "out"]
+    amount: Quantity
+
+    def __post_init__(self) -> None:
+        aware(self.moved_at)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.transfer_id}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.moved_at
+
+
+class PermissionRequested(Event, frozen=True, kw_only=True, gc=False):
+    """The client asked for a trading permission (ChiNext 创业板, margin 融资融券, ...)."""
+
+    type: ClassVar[str] = "broker.permission.requested"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    permission: Name
+    at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class PermissionGranted(PermissionRequested, frozen=True, kw_only=True, gc=False):
+    """The permission was granted."""
+
+    type: ClassVar[str] = "broker.permission.granted"
+
+
+class ProductPurchased(Event, frozen=True, kw_only=True, gc=False):
+    """The client bought (or, negative, gave back) a financial product for `amount`."""
+
+    type: ClassVar[str] = "broker.product.purchased"
+    topic: ClassVar[str] = TRADES
+
+    client_id: Name
+    purchase_id: Name
+    product_code: Name
+    amount: Amount
+    at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.purchase_id}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class BrokerDayClosed(DayClosed, frozen=True, kw_only=True, gc=False):
+    """The business date is closed: the only source of "time has passed" for rules."""
+
+    type: ClassVar[str] = "broker.day.closed"
+
+    def __post_init__(self) -> None:
+        within_reach(self.business_date)
+
+    @property
+    def key(self) -> str:
+        return self.business_date.isoformat()
+
+    @property
+    def happened_at(self) -> date:
+        return self.business_date
+
+
+EVENTS: list[type[Event]] = [
+    TradeSettled,
+    TradeCancelled,
+    ProductPurchased,
+    ClientOpened,
+    ClientUpdated,
+    ClosingRequested,
+    ClientClosed,
+    AssetsValued,
+    AssessmentRecorded,
+    FundsMoved,
+    PermissionRequested,
+    PermissionGranted,
+    BrokerDayClosed,
+]
