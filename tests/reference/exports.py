@@ -1,4 +1,6 @@
-"""The rows of the exports `clients`, `tiers` and `points`, as lists of text tuples in export order.
+"""What a replay leaves, and the rows of the exports `clients`, `tiers` and `points`.
+
+Rows are tuples of text, in the order of the export.
 
 Fixed readings: as of D a full home shows what a home replayed only until D shows. That is: clients opened on or
 before D; stretches that begin on or before D+1, their `to` empty when later than D+1; the class of the last
@@ -6,7 +8,6 @@ month evaluation in force on D+1, with its inputs; points of trades dated on or 
 client and trade (`client_id,trade_id,points`), because an order of arrival may split them into entries.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,20 +32,24 @@ class Outcome:
     points: dict[str, int]
 
 
-def replay(folder: Path, until: date | None = None, customers: int | None = None) -> list[Outcome]:
-    """Every client of a folder, evaluated to the last close."""
+@dataclass(frozen=True)
+class Replayed:
+    """The facts, and the outcome of every client."""
+
+    facts: Facts
+    outcomes: list[Outcome]
+
+
+def replay(folder: Path, until: date | None = None, customers: int | None = None) -> Replayed:
+    """Every client of a folder, evaluated at each closed day."""
     with exactly():
-        return evaluate(read_facts(folder, until, customers))
-
-
-def evaluate(facts: Facts) -> list[Outcome]:
-    """Every client of the facts, evaluated at each closed day; to be called inside `exactly()`."""
-    outcomes = []
-    for client in facts.clients:
-        classes = classes_of(client, facts.closes)
-        stretches = tiers_of(client, classes, facts.closes)
-        outcomes.append(Outcome(client, classes, stretches, points_of(client, stretches)))
-    return outcomes
+        facts = read_facts(folder, until, customers)
+        outcomes = []
+        for client in facts.clients:
+            classes = classes_of(client, facts.closes)
+            stretches = tiers_of(client, classes, facts.closes)
+            outcomes.append(Outcome(client, classes, stretches, points_of(client, stretches)))
+        return Replayed(facts, outcomes)
 
 
 def hundredths(amount: int) -> str:
@@ -52,10 +57,10 @@ def hundredths(amount: int) -> str:
     return f"{amount // 100}.{amount % 100:02d}"
 
 
-def client_rows(outcomes: list[Outcome], as_of: date) -> list[Row]:
+def client_rows(replayed: Replayed, as_of: date) -> list[Row]:
     """`clients`: one row per client opened on or before the day."""
     rows: list[Row] = []
-    for outcome in outcomes:
+    for outcome in replayed.outcomes:
         client = outcome.client
         if client.opened_on > as_of:
             continue
@@ -73,11 +78,11 @@ def client_rows(outcomes: list[Outcome], as_of: date) -> list[Row]:
     return rows
 
 
-def tier_rows(outcomes: list[Outcome], as_of: date) -> list[Row]:
+def tier_rows(replayed: Replayed, as_of: date) -> list[Row]:
     """`tiers`: one row per stretch that begins on or before the day after."""
     following = as_of + ONE_DAY
     rows: list[Row] = []
-    for outcome in outcomes:
+    for outcome in replayed.outcomes:
         if outcome.client.opened_on > as_of:
             continue
         for stretch in outcome.stretches:
@@ -88,22 +93,12 @@ def tier_rows(outcomes: list[Outcome], as_of: date) -> list[Row]:
     return rows
 
 
-def point_rows(outcomes: list[Outcome], as_of: date) -> list[Row]:
+def point_rows(replayed: Replayed, as_of: date) -> list[Row]:
     """`points`: total per client and trade, without trades that earn nothing."""
     rows: list[Row] = []
-    for outcome in outcomes:
+    for outcome in replayed.outcomes:
         for trade in outcome.client.trades:
             earned = outcome.points.get(trade.trade_id, 0)
             if earned and trade.trade_date <= as_of:
                 rows.append((trade.client_id, trade.trade_id, hundredths(earned)))
     return sorted(rows)
-
-
-EXPORTS: dict[str, tuple[str, Callable[[list[Outcome], date], list[Row]]]] = {
-    "clients": (
-        "client_id,branch_id,opened_on,class,provisional,asset_mean,turnover,tier,points,debt",
-        client_rows,
-    ),
-    "tiers": ("client_id,tier,from,to,reason", tier_rows),
-    "points": ("client_id,trade_id,points", point_rows),
-}

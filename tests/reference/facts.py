@@ -7,6 +7,7 @@ Choices where the texts are silent:
 - A client whose only date is the 2000-01-01 placeholder has no date at all: opened 2020-07-01. The placeholder
   is set aside in all three files.
 - A month end of the file later than `until` closes no gap: its valuation of 0 is not known yet.
+- Two risk levels of one client for one questionnaire date: the later row states it.
 - A missing trade or month-end file is an error; only `bank_assets.csv` may be missing.
 """
 
@@ -61,15 +62,18 @@ class Client:
     opened_on: date
     trades: list[Trade] = field(default_factory=list)
     valuations: dict[date, Decimal] = field(default_factory=dict)
-    risk_levels: dict[date, str] = field(default_factory=dict)  # by last_questionnaire_on
 
 
 @dataclass
 class Facts:
-    """Clients opened up to the last close, ascending by id, and the closed days."""
+    """Clients opened up to the last close, ascending by id; the closed days; published risk levels.
+
+    Risk levels are by client and `last_questionnaire_on`, also of clients not opened yet.
+    """
 
     clients: list[Client]
     closes: list[date]
+    risk_levels: dict[str, dict[date, str]]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -138,11 +142,12 @@ def read_facts(folder: Path, until: date | None = None, customers: int | None = 
         client.trades.append(Trade(*identity, trade_date, row["symbol"], row["side"], amount, commission, kind))
 
     add_valuations(clients, asset_rows, last)
+    risk_levels: dict[str, dict[date, str]] = {client_id: {} for client_id in wanted}
     for row in customer_rows:
-        client = clients.get(row["customer_id"])
-        if client is not None and row["last_questionnaire_on"]:
-            client.risk_levels[date.fromisoformat(row["last_questionnaire_on"])] = row["risk_level"]
-    return Facts(list(clients.values()), every_day(FIRST_CLOSE, last))
+        answered_on = date.fromisoformat(row["last_questionnaire_on"] or PLACEHOLDER.isoformat())
+        if row["customer_id"] in risk_levels and answered_on <= last:
+            risk_levels[row["customer_id"]][answered_on] = row["risk_level"]
+    return Facts(list(clients.values()), every_day(FIRST_CLOSE, last), risk_levels)
 
 
 def add_valuations(clients: dict[str, Client], asset_rows: list[dict[str, str]], last: date) -> None:
