@@ -1,0 +1,55 @@
+"""The clock ledger: append-only entries, and due, warnings, ladders and reasons as pure functions of them."""
+
+from chassis.clocks.entries import Entry, Extension, Pause, Promise, Resume, Start, Stop, detail_of, entry_from, kind_of
+from chassis.clocks.explain import Line, explain
+from chassis.clocks.ladder import Fired, Ladder, Step, next_step, planned
+from chassis.clocks.limits import (
+    Amount,
+    Limit,
+    Measure,
+    NaturalDays,
+    NaturalTime,
+    Until,
+    WorkingDays,
+    WorkingTime,
+    limit_from,
+)
+from chassis.clocks.reading import Reading, State, due, read
+from chassis.clocks.replan import Replanned, replan
+from chassis.clocks.shares import warnings
+
+__all__ = [
+    "Amount",
+    "Entry",
+    "Extension",
+    "Fired",
+    "Ladder",
+    "Limit",
+    "Line",
+    "Measure",
+    "NaturalDays",
+    "NaturalTime",
+    "Pause",
+    "Promise",
+    "Reading",
+    "Replanned",
+    "Resume",
+    "Start",
+    "State",
+    "Step",
+    "Stop",
+    "Until",
+    "WorkingDays",
+    "WorkingTime",
+    "detail_of",
+    "due",
+    "entry_from",
+    "explain",
+    "kind_of",
+    "limit_from",
+    "next_step",
+    "planned",
+    "read",
+    "replan",
+    "warnings",
+]

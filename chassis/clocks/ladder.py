@@ -1,0 +1,92 @@
+"""Ladders of steps: who is told next while a clock runs out and nobody answers [C22].
+
+Offsets count from 100 %. A step fires at its offset, or one working hour after the step before it fired and stayed
+unacknowledged, whichever is earlier, but never before 100 % unless it is itself a share of the clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from chassis.calendar import Calendar
+from chassis.clocks.errors import LimitInvalid
+from chassis.clocks.limits import Amount, Until, limit_from
+from chassis.clocks.reading import Reading, State
+from chassis.clocks.shares import WHOLE, warnings
+from chassis.errors import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: at a share of the clock in percent (up to 100), or `after` 100 % by an amount of time."""
+
+    name: str
+    share: int = WHOLE
+    after: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A step that fired, and when it was acknowledged, if it was."""
+
+    at: datetime
+    acknowledged: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Steps in order, and the working time within which each must be acknowledged."""
+
+    steps: tuple[Step, ...]
+    acknowledge_within: timedelta = timedelta(hours=1)
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, object]], acknowledge_within: timedelta | None = None) -> Self:
+        """A ladder from policy rows: `{name = "owner", share = 75}`, `{name = "gm", working_minutes = 240}`."""
+        steps = tuple(_step(dict(row)) for row in rows)
+        return cls(steps) if acknowledge_within is None else cls(steps, acknowledge_within)
+
+
+def planned(ladder: Ladder, reading: Reading, calendar: Calendar) -> tuple[datetime, ...]:
+    """When each step falls if every step before it is acknowledged; none while the clock is paused or stopped."""
+    if reading.state == State.STOPPED or reading.due is None:
+        return ()
+    return tuple(_offset(step, reading, reading.due, calendar) for step in ladder.steps)
+
+
+def next_step(
+    ladder: Ladder, reading: Reading, calendar: Calendar, fired: Sequence[Fired] = ()
+) -> tuple[Step, datetime] | None:
+    """The step after those that fired, and when; None when the ladder is done or the clock paused or stopped."""
+    offsets = planned(ladder, reading, calendar)
+    if len(fired) >= len(offsets):
+        return None
+    step, at = ladder.steps[len(fired)], offsets[len(fired)]
+    if fired and reading.due is not None:
+        answer_by = calendar.add_working_time(fired[-1].at, ladder.acknowledge_within)
+        answered = fired[-1].acknowledged
+        if answered is None or answered > answer_by:
+            at = min(at, max(answer_by, reading.due))
+    return step, at
+
+
+def _offset(step: Step, reading: Reading, due: datetime, calendar: Calendar) -> datetime:
+    if step.after is not None:
+        # A working day as an offset is a working day's hours, so that it is later than any number of them.
+        return step.after.measure.add(due, step.after.length(calendar), calendar)
+    if step.share >= WHOLE or reading.state != State.RUNNING:
+        return due
+    ((_, at),) = warnings(reading, calendar, (step.share,))
+    return at
+
+
+def _step(row: dict[str, object]) -> Step:
+    name = str(row.pop("name", ""))
+    share = row.pop("share", None)
+    if share is not None and not row and isinstance(share, int) and 0 < share <= WHOLE:
+        return Step(name, share)
+    after = limit_from(row)
+    if share is not None or isinstance(after, Until):
+        raise LimitInvalid(Text(f"Step {name} needs a share or an offset", f"步骤 {name} 须有比例或偏移量"))
+    return Step(name, after=after)
