@@ -57,6 +57,30 @@ class Batch:
         return Batch(self.records[:middle]), Batch(self.records[middle:])
 
 
+@dataclass(slots=True)
+class Reading:
+    """What a batch says: events by class with their records, watermarks by place, unreadable records.
+
+    `passed` is the last watermark of each place, moving along; `passed_before` is what it was at each event.
+    """
+
+    passed: dict[tuple[str, int], date | None]
+    events: dict[type[Event], list[Event]] = field(default_factory=dict)
+    records: dict[type[Event], list[Record]] = field(default_factory=dict)
+    passed_before: dict[type[Event], list[date | None]] = field(default_factory=dict)
+    watermarks: dict[tuple[str, int], tuple[date, date]] = field(default_factory=dict)
+    bad: list[tuple[Record, Exception]] = field(default_factory=list)
+
+    def hear(self, record: Record, event: Event, passed: date | None) -> None:
+        """Add one event."""
+        kind = type(event)
+        if kind not in self.events:
+            self.events[kind], self.records[kind], self.passed_before[kind] = [], [], []
+        self.events[kind].append(event)
+        self.records[kind].append(record)
+        self.passed_before[kind].append(passed)
+
+
 class Consumer:
     """Applies batches of one service's records."""
 
@@ -116,43 +140,37 @@ class Consumer:
 
     async def handle(self, batch: Batch, uow: UnitOfWork) -> None:
         """Everything a batch does, inside one unit of work."""
-        await self._move(batch.moves(), uow)
-        heard, passed, bad = await self._decode(batch)
-        await self._bury(bad, uow)
-        if passed:
-            await self._note_passed(passed, uow)
-        uow.hear({kind: [record for record, _ in pairs] for kind, pairs in heard.items()})
+        reading = Reading(passed=await self._move(batch.moves(), uow))
+        await self._decode(batch, reading)
+        await self._bury(reading.bad, uow)
+        if reading.watermarks:
+            await self._note_passed(reading.watermarks, uow)
+        uow.hear(reading.records, reading.passed_before)
         for kind, handler in self.service.listens.items():
-            if pairs := heard.get(kind):
-                await handler([event for _, event in pairs], uow)
+            if events := reading.events.get(kind):
+                await handler(events, uow)
         BATCH_RECORDS.labels(self.service.name).observe(len(batch.records))
-        for kind, pairs in heard.items():
-            CONSUMED.labels(self.service.name, kind.type).inc(len(pairs))
+        for kind, events in reading.events.items():
+            CONSUMED.labels(self.service.name, kind.type).inc(len(events))
 
-    async def _move(self, moves: Mapping[tuple[str, int], tuple[int, int]], uow: UnitOfWork) -> None:
+    async def _move(
+        self, moves: Mapping[tuple[str, int], tuple[int, int]], uow: UnitOfWork
+    ) -> dict[tuple[str, int], date | None]:
         moved = await uow.sql.fetch(
             """UPDATE consumer_offsets o SET next = m.then
                FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS m(topic, partition, expected, then)
                WHERE o.topic = m.topic AND o.partition = m.partition AND o.next = m.expected
-               RETURNING o.topic, o.partition""",
+               RETURNING o.topic, o.partition, o.passed""",
             [topic for topic, _ in moves],
             [partition for _, partition in moves],
             [expected for expected, _ in moves.values()],
             [following for _, following in moves.values()],
         )
         if len(moved) != len(moves):
-            raise LostPartition(sorted(set(moves) - {(t, p) for t, p in moved}))
+            raise LostPartition(sorted(set(moves) - {(t, p) for t, p, _ in moved}))
+        return {(topic, partition): passed for topic, partition, passed in moved}
 
-    async def _decode(
-        self, batch: Batch
-    ) -> tuple[
-        dict[type[Event], list[tuple[Record, Event]]],
-        dict[tuple[str, int], tuple[date, date]],
-        list[tuple[Record, Exception]],
-    ]:
-        heard: dict[type[Event], list[tuple[Record, Event]]] = {}
-        passed: dict[tuple[str, int], tuple[date, date]] = {}
-        bad: list[tuple[Record, Exception]] = []
+    async def _decode(self, batch: Batch, reading: "Reading") -> None:
         registry, unknown = self.registry, 0
         for index, record in enumerate(batch.records, 1):
             if index % DECODE_SLICE == 0:  # requests in the same process get their turn
@@ -160,23 +178,23 @@ class Consumer:
             if not registry.knows(record.type):
                 unknown += 1
                 continue
-            if error := batch.buried.get((record.topic, record.partition, record.offset)):
-                bad.append((record, error))
+            place = (record.topic, record.partition)
+            if error := batch.buried.get((*place, record.offset)):
+                reading.bad.append((record, error))
                 continue
             try:
                 event = registry.decode(record.type, record.value)
             except (msgspec.MsgspecError, UnicodeDecodeError) as unreadable:
-                bad.append((record, unreadable))
+                reading.bad.append((record, unreadable))
                 continue
             if isinstance(event, DayClosed):
-                place = (record.topic, record.partition)
-                first, _ = passed.get(place, (event.business_date, None))
-                passed[place] = (first, event.business_date)
+                first, _ = reading.watermarks.get(place, (event.business_date, None))
+                reading.watermarks[place] = (first, event.business_date)
+                reading.passed[place] = max(event.business_date, reading.passed.get(place) or event.business_date)
             else:
-                heard.setdefault(type(event), []).append((record, event))
+                reading.hear(record, event, reading.passed.get(place))
         if unknown:
             CONSUMED.labels(self.service.name, "unknown").inc(unknown)
-        return heard, passed, bad
 
     async def _note_passed(self, passed: Mapping[tuple[str, int], tuple[date, date]], uow: UnitOfWork) -> None:
         await uow.sql.execute(

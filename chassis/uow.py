@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -38,10 +38,25 @@ class UnitOfWork:
         self._outgoing: list[Outgoing] = []
         self._audit: list[tuple[int, str, str, dict[str, Any], str | None]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}
+        self._passed: Mapping[type[Event], Sequence[date | None]] = {}
 
-    def hear(self, heard: Mapping[type[Event], Sequence[Record]]) -> None:
-        """Make the records behind a batch's events known, by event class and in the events' order."""
+    def hear(
+        self,
+        heard: Mapping[type[Event], Sequence[Record]],
+        passed: Mapping[type[Event], Sequence[date | None]] | None = None,
+    ) -> None:
+        """Make the records behind a batch's events known, by event class and in the events' order.
+
+        `passed` is the last watermark that stood before each record in its partition; not given (a redrive, an
+        accepted conflict), every record counts as late.
+        """
         self._heard = heard
+        self._passed = passed or {kind: [date.max] * len(records) for kind, records in heard.items()}
+
+    def passed(self, kind: type[Event]) -> Sequence[date | None]:
+        """For each of the batch's events of one class the day its partition had already passed: a fact that counts
+        for that day or an earlier one is late (its day may be closed)."""
+        return self._passed[kind]
 
     def records(self, kind: type[Event]) -> Sequence[Record]:
         """The records of the batch's events of one class, in the events' order (for id, time and partition)."""
