@@ -1,0 +1,81 @@
+"""The platform in one process: databases, workers and HTTP of the services it is given, as one supervised whole."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from types import TracebackType
+from typing import Self
+
+from careline.presence import say_that_we_work
+from careline.schema import make_schemas
+from careline.services import SERVICES
+from chassis.database import Database
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.wake import Wake
+from chassis.worker import Worker
+
+
+class Platform:
+    """`async with Platform(settings) as platform:` migrates, connects and works until the block ends.
+
+    `working` names the services whose events, closes and relay this process does: all of them unless told otherwise.
+    A loop that fails is shown in its worker's health and tried again; a loop that ends is an error of ours and ends
+    the block.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Sequence[Service] = SERVICES,
+        *,
+        working: Collection[str] | None = None,
+        sole: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.services = tuple(services)
+        self.working = {service.name for service in services} if working is None else set(working)
+        self.sole = sole
+        self.wake = Wake()
+        self.databases: dict[str, Database] = {}
+        self.workers: dict[str, Worker] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._group = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await make_schemas(self.settings, self.services)
+        self.connect()
+        await self._group.__aenter__()
+        for url in {database.url for database in self.databases.values()}:
+            self._tasks.add(self._group.create_task(self.wake.listen(url)))
+        for service in self.services:
+            if service.name in self.working:
+                self.start_work(service.name)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        try:
+            await self._group.__aexit__(kind, error, trace)
+        finally:
+            await self.disconnect()
+
+    def connect(self) -> None:
+        """Make the databases' pools and the workers, without running anything (tests turn the loops themselves)."""
+        for service in self.services:
+            database = self.databases[service.name] = Database(self.settings, service.name)
+            self.workers[service.name] = Worker(service, database, self.settings, self.wake, sole=self.sole)
+
+    async def disconnect(self) -> None:
+        """Give all connections back."""
+        for database in self.databases.values():
+            await database.close()
+
+    def start_work(self, name: str) -> None:
+        """Run one service's loops from now on; once more is a repeat."""
+        if name in {task.get_name() for task in self._tasks}:
+            return
+        self._tasks.add(self._group.create_task(self.workers[name].run(), name=name))
+        self._tasks.add(self._group.create_task(say_that_we_work(self.databases[name].url, name)))

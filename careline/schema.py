@@ -1,0 +1,40 @@
+"""Schemas and topics of the whole platform, brought to where this version of Careline wants them."""
+
+from collections.abc import Sequence
+
+from chassis.bus.log import SHARED_SCHEMA, Log
+from chassis.database import connect, role_of, url_of
+from chassis.migrate import migrate
+from chassis.service import Service
+from chassis.settings import Settings
+from contracts import broker
+
+INGEST = "gateway"
+
+
+async def make_schemas(settings: Settings, services: Sequence[Service]) -> None:
+    """Migrate the services' databases and make every topic. Safe to run by several processes at once.
+
+    Raises: ValueError for settings that do not fit what exists, and whatever an absent database or broker raises.
+    """
+    await migrate(settings, services)
+    if any(service.name == INGEST for service in services):
+        await _make_broker_topics(settings)
+    if settings.on_kafka:
+        from chassis.bus.kafka import KafkaAddress, create_topics
+
+        topics = {kind.topic for service in services for kind in service.publishes if kind.topic}
+        heard = {topic for service in services for topic in service.topics}
+        address = KafkaAddress.parse(settings.bus_url or "")
+        await create_topics(address, sorted(topics | heard | set(broker.TOPICS)), settings.partitions)
+
+
+async def _make_broker_topics(settings: Settings) -> None:
+    """A day is closed on every broker topic, also on those nothing has been said on yet."""
+    schema = INGEST if settings.on_kafka else SHARED_SCHEMA
+    admin = await connect(url_of(settings, INGEST))
+    try:
+        await admin.execute(f"SET ROLE {role_of(schema)}")
+        await Log(schema).create_topics(admin, broker.TOPICS, settings.partitions)
+    finally:
+        await admin.close()

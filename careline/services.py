@@ -1,0 +1,17 @@
+"""The services of this platform, in one place. A new service is one import and one line."""
+
+from chassis.service import Service
+from gateway.app import service as gateway
+
+SERVICES: tuple[Service, ...] = (gateway,)
+
+
+def named(*names: str) -> tuple[Service, ...]:
+    """The services of these names; all of them without any.
+
+    Raises: LookupError, with the names there are.
+    """
+    known = {service.name: service for service in SERVICES}
+    if missing := [name for name in names if name not in known]:
+        raise LookupError(f"there is no service {missing[0]!r}: choose from {', '.join(known)}")
+    return tuple(known[name] for name in names) if names else SERVICES

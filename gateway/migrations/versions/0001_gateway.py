@@ -1,0 +1,12 @@
+"""The gateway's tables."""
+
+from alembic import op
+
+from gateway.tables import metadata
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    metadata.create_all(op.get_bind())
