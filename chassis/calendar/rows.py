@@ -38,7 +38,7 @@ class CalendarRow:
     def __post_init__(self) -> None:
         if self.last < self.first:
             raise CalendarInvalid(
-                Text(f"A row ends on {self.last}, before it begins", f"一行数据止于 {self.last}，早于其起始日"),
+                Text(f"A row from {self.first} ends on {self.last}", f"{self.first} 起的一行止于 {self.last}"),
                 self.first,
             )
 
