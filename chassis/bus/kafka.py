@@ -58,7 +58,7 @@ async def create_topics(address: KafkaAddress, names: Iterable[str], partitions:
     admin = AIOKafkaAdminClient(bootstrap_servers=address.servers)
     await admin.start()
     try:
-    X
+        made = await admin.create_topics([NewTopic(name, partitions, replicas, {}) for name in wanted])
         for _, code, *rest in made.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise for_code(code)(*rest)
