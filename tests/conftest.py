@@ -1,0 +1,211 @@
+"""Servers and worlds for every test: one private PostgreSQL and one Kafka a session, one fresh database a test.
+
+`world` runs on the log in PostgreSQL; with `@pytest.mark.both_buses` also on real Kafka. `@pytest.mark.every_postgres`
+runs a test on the wheel's PostgreSQL and on Debian's 15 where that is installed. `bus` and `postgres` may be asked for.
+"""
+
+import base64
+import os
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from careline.schema import make_schemas
+from careline.services import SERVICES
+from chassis.servers.kafka import PrivateKafka
+from chassis.servers.postgres import PrivatePostgres
+from chassis.servers.process import ServerNotReady
+from chassis.settings import Settings
+from tests.world import World, running
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+POSTGRES = {"wheel": None, **({"debian": DEBIAN_15} if (DEBIAN_15 / "initdb").exists() else {})}
+KEYS = {
+    f"{name}_key": base64.b64encode(bytes([n]) * 32).decode() for n, name in enumerate(("internal", "field", "seal"))
+}
+# Data of tests is made anew each time: it need not outlive a power cut.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+IN_CI = os.environ.get("CI", "").lower() in {"true", "1"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both_buses: on the log in PostgreSQL, and again on real Kafka")
+    config.addinivalue_line("markers", "every_postgres: on each PostgreSQL of this machine")
+    # Settings of the person who runs the tests are none of the tests' business.
+    for name in [name for name in os.environ if name.startswith("CARELINE_") and name != "CARELINE_CACHE"]:
+        del os.environ[name]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "bus" in metafunc.fixturenames:
+        buses = ["log", "kafka"] if _marked(metafunc, "both_buses") else ["log"]
+        metafunc.parametrize("bus", buses, indirect=True)
+    if "postgres" in metafunc.fixturenames:
+        kinds = list(POSTGRES) if _marked(metafunc, "every_postgres") else ["wheel"]
+        metafunc.parametrize("postgres", kinds, indirect=True, scope="session")
+
+
+def _marked(metafunc: pytest.Metafunc, name: str) -> bool:
+    return metafunc.definition.get_closest_marker(name) is not None
+
+
+class Cluster:
+    """One PostgreSQL server of the session, and how to make databases on it."""
+
+    def __init__(self, server: PrivatePostgres) -> None:
+        self.server = server
+        self.version = ""
+        self.templates: dict[bool, str] = {}
+
+    def url(self, database: str) -> str:
+        return self.server.url.replace("/careline?", f"/{database}?")
+
+    async def make(self, database: str, template: str | None = None) -> str:
+        await self._admin(f"CREATE DATABASE {database}" + (f" TEMPLATE {template}" if template else ""))
+        return self.url(database)
+
+    async def drop(self, database: str) -> None:
+        await self._admin(f"DROP DATABASE {database} WITH (FORCE)")
+
+    async def template(self, settings: Settings) -> str:
+        """A database migrated to the newest revision, made once for each of the two forms of the log."""
+        if settings.on_kafka not in self.templates:
+            name = f"template_{'kafka' if settings.on_kafka else 'log'}"
+            url = await self.make(name)
+            await make_schemas(settings.model_copy(update={"database_url": url}), SERVICES)
+            self.templates[settings.on_kafka] = name
+        return self.templates[settings.on_kafka]
+
+    async def _admin(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url("careline"))
+        try:
+            if not self.version:
+                self.version = await connection.fetchval("SHOW server_version")
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+VERSIONS: dict[str, str] = {}
+
+
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Cluster]]:
+    """The session's PostgreSQL servers by kind, each started when first asked for."""
+    started: dict[str, Cluster] = {}
+
+    def of(kind: str) -> Cluster:
+        if kind not in started:
+            home = tmp_path_factory.mktemp(f"postgres-{kind}")
+            server = PrivatePostgres(home, bin_dir=POSTGRES[kind], settings=FAST)
+            server.start()
+            started[kind] = Cluster(server)
+        return started[kind]
+
+    yield of
+    for cluster in started.values():
+        cluster.server.stop(even_if_used=True)
+
+
+@pytest.fixture
+async def postgres(request: pytest.FixtureRequest, clusters: Callable[[str], Cluster]) -> Cluster:
+    """The PostgreSQL server a test runs on."""
+    return clusters(request.param)
+
+
+@pytest.fixture
+def bus(request: pytest.FixtureRequest) -> str:
+    """The bus a test runs on: `log` or `kafka`."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of a real Kafka, started once."""
+    server = PrivateKafka(tmp_path_factory.mktemp("kafka"))
+    try:
+        address = server.start()
+    except (ServerNotReady, OSError) as missing:
+        if IN_CI:
+            raise
+        pytest.skip(f"no Kafka: {missing}")
+    yield address
+    server.stop()
+
+
+@pytest.fixture
+async def database_url(postgres: Cluster) -> AsyncIterator[str]:
+    """A fresh, empty database."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    yield await postgres.make(name)
+    await postgres.drop(name)
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, bus: str, tmp_path: Path) -> Settings:
+    """Settings of a world: no database yet; on Kafka a topic prefix of its own."""
+    prefix = f"t{uuid.uuid4().hex[:8]}"
+    url = f"kafka://{request.getfixturevalue('kafka_broker')}/{prefix}" if bus == "kafka" else None
+    return Settings(home=tmp_path / "home", bus_url=url, **KEYS)
+
+
+@pytest.fixture
+async def world(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[World]:
+    """Every service on a fresh database made from a migrated template."""
+    name = f"w_{uuid.uuid4().hex[:12]}"
+    url = await postgres.make(name, await postgres.template(settings))
+    settings = settings.model_copy(update={"database_url": url})
+    if settings.on_kafka:
+        await make_schemas(settings, SERVICES)
+    async with running(World(settings, bus)) as made:
+        yield made
+    await postgres.drop(name)
+
+
+RAN: Counter[str] = Counter()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Note on which bus and database a test ran, for the words at the end."""
+    report = yield
+    if report.when == "call":
+        report.ran_on = _ran_on(item)
+    return report
+
+
+def _ran_on(item: pytest.Item) -> list[str]:
+    names = getattr(item, "fixturenames", [])
+    chosen = getattr(getattr(item, "callspec", None), "params", {})
+    ran = []
+    if "kafka_broker" in names or chosen.get("bus") == "kafka":
+        ran.append("real Kafka")
+    elif "world" in names or chosen.get("bus") == "log":
+        ran.append("the PostgreSQL log")
+    if "postgres" in chosen:
+        cluster = item.funcargs.get("postgres")  # type: ignore[attr-defined]
+        if isinstance(cluster, Cluster) and cluster.version:
+            where = "from the wheel" if chosen["postgres"] == "wheel" else "of this system"
+            ran.append(f"PostgreSQL {cluster.version.split()[0]} {where}")
+    return ran
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    for where in getattr(report, "ran_on", []):
+        RAN[f"{where}: {report.outcome}"] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say plainly what ran where."""
+    terminalreporter.section("where the tests ran")
+    for line, count in sorted(RAN.items()):
+        where, outcome = line.rsplit(": ", 1)
+        terminalreporter.write_line(f"{where}: {count} {outcome}")
+    for missing in ("real Kafka", "the PostgreSQL log"):
+        if not any(line.startswith(missing) for line in RAN):
+            terminalreporter.write_line(f"{missing}: no test of this run")
