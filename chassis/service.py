@@ -34,7 +34,7 @@ class Service:
 
     `closes` runs once a closed day, in order; `catches_up` is given the last closed day and does what late facts
     left to do (True: there may be more). `waits_for` names the watermarks a day needs before it can close here;
-    `completes` is the one sent afterwards.
+    `completes` is the one sent afterwards. `accepts` applies the offered content of a conflict that an operator accepts.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Service:
     catches_up: CatchUp | None = None
     completes: type[DayClosed] | None = None
     sealed: Sequence[SealedTable] = ()
+    accepts: Mapping[type[Event], Handler] = field(default_factory=dict)
 
     @property
     def registry(self) -> Registry:

@@ -181,7 +181,7 @@ records = Table(
     Column("topic", Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("offset", BigInteger, primary_key=True),
-    Column("written_on", Date, primary_key=True, server_default=text("(now() AT TIME ZONE 'UTC')::date")),
+    Column("written_at", Instant, primary_key=True, server_default=text("now()"), comment="how old lag is; its part"),
     Column("key", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("id", Text, nullable=False),
@@ -189,5 +189,5 @@ records = Table(
     Column("time", Instant, nullable=False),
     Column("traceparent", Text),
     Column("value", LargeBinary, nullable=False),
-    postgresql_partition_by="RANGE (written_on)",
+    postgresql_partition_by="RANGE (written_at)",
 )

@@ -1,0 +1,34 @@
+"""HTTP as every service speaks it."""
+
+from chassis.http.app import new_app, openapi_of, routes_of, service_app
+from chassis.http.idempotency import Once, router
+from chassis.http.identity import Tokens, identified, mint, permission_of, permits
+from chassis.http.objects import may_see, object_scope, require_sight
+from chassis.http.paging import Listing, Page, PageRequest
+from chassis.http.preconditions import IfMatch, Match, etag
+from chassis.http.work import Reading, Work
+
+__all__ = [
+    "IfMatch",
+    "Listing",
+    "Match",
+    "Once",
+    "Page",
+    "PageRequest",
+    "Reading",
+    "Tokens",
+    "Work",
+    "etag",
+    "identified",
+    "may_see",
+    "mint",
+    "new_app",
+    "object_scope",
+    "openapi_of",
+    "permission_of",
+    "permits",
+    "require_sight",
+    "router",
+    "routes_of",
+    "service_app",
+]

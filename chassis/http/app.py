@@ -1,0 +1,100 @@
+"""A service's HTTP app: its routes, its operators' routes, probes, and one shape for every error."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from starlette.exceptions import HTTPException
+
+from chassis.database import Database
+from chassis.errors import Refusal
+from chassis.http import problems
+from chassis.http.edge import Edge
+from chassis.http.idempotency import AnsweredBefore, Route, answer_again, once
+from chassis.http.identity import INTERNAL, Tokens
+from chassis.http.operators import operators_routes
+from chassis.http.probes import Check, database_check, probes, worker_check
+from chassis.http.traffic import Traffic
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.version import version
+
+if TYPE_CHECKING:
+    from chassis.worker import Worker
+
+BODY_BYTES = 1_000_000
+SECONDS = 30.0
+
+
+def new_app(
+    name: str,
+    title: str,
+    routers: Iterable[APIRouter],
+    checks: dict[str, Check],
+    *,
+    body_bytes: int = BODY_BYTES,
+    seconds: float = SECONDS,
+) -> FastAPI:
+    """An app with our errors, limits, metrics and probes. Its own docs pages are off: the gateway has them offline."""
+    traffic = Traffic()
+    app = FastAPI(
+        title=title,
+        version=version(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        exception_handlers={
+            Refusal: problems.answer_refusal,
+            HTTPException: problems.answer_http,
+            RequestValidationError: problems.answer_fields,
+            AnsweredBefore: answer_again,
+        },
+    )
+    app.add_middleware(Edge, service=name, traffic=traffic, body_bytes=body_bytes, seconds=seconds)
+    app.state.traffic = traffic
+    app.include_router(probes(checks))
+    for router in routers:
+        app.include_router(router, responses=problems.RESPONSES)
+    for route in routes_of(app):
+        if isinstance(route.original_route, APIRoute) and not isinstance(route.original_route, Route):
+            _refuse_unstored(route)
+    return app
+
+
+def _refuse_unstored(route: RouteContext) -> None:
+    if any(below.call is once for below in route.dependant.dependencies):
+        raise TypeError(f"{route.path} takes an Idempotency-Key: make its router with chassis.http.router()")
+
+
+def service_app(service: Service, database: Database, settings: Settings, worker: "Worker | None" = None) -> FastAPI:
+    """One service over HTTP. `worker`: its loops, when they run in this process, for health."""
+    checks = {"database": database_check(database)}
+    if worker is not None:
+        checks["worker"] = worker_check(worker)
+    routers = [router for router in (service.routes, operators_routes(service.name)) if router is not None]
+    app = new_app(service.name, f"Careline {service.name}", routers, checks)
+    app.state.service = service
+    app.state.database = database
+    app.state.settings = settings
+    app.state.worker = worker
+    app.state.tokens = Tokens(settings, INTERNAL)
+    return app
+
+
+def routes_of(app: FastAPI) -> Iterable[RouteContext]:
+    """Every route as it is reached, with path, methods and dependencies (for `permission_of`)."""
+    return iter_route_contexts(app.routes)
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The app's OpenAPI 3.1 document, with the problem's schema."""
+    document = app.openapi()
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = problems.SCHEMA
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    return document

@@ -1,0 +1,114 @@
+"""The outermost layer of every app, in pure ASGI: request id, limits of size and time, metrics, a sampled log line."""
+
+import asyncio
+import random
+import re
+from time import perf_counter
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from chassis.errors import Refusal, Text, TooLarge, UpstreamTimeout
+from chassis.http.problems import Unexpected, answer, of_unexpected
+from chassis.http.traffic import REQUESTS, Traffic
+
+log = structlog.get_logger()
+SLOW_SECONDS = 1.0
+SAMPLED = 0.01
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+class Edge:
+    """Wraps an app; whatever goes wrong inside becomes a problem with the request's id."""
+
+    def __init__(self, app: ASGIApp, *, service: str, traffic: Traffic, body_bytes: int, seconds: float) -> None:
+        self.app = app
+        self.service = service
+        self.traffic = traffic
+        self.body_bytes = body_bytes
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = _Request(scope, receive, send, self.body_bytes)
+        started = perf_counter()
+        try:
+            async with asyncio.timeout(self.seconds) as limit:
+                if not request.refusal:
+                    await self.app(scope, request.receive, request.send)
+            if request.refusal and not request.status:
+                await answer(scope, request.refusal)(scope, receive, request.reply)
+        except Exception as error:  # the edge: what nobody expected is logged and answered here
+            refusal = request.refusal or (UpstreamTimeout() if limit.expired() else of_unexpected(error))
+            if isinstance(refusal, Unexpected):
+                log.exception("request failed", service=self.service, request_id=request.id, path=scope["path"])
+            if request.status:
+                raise  # half an answer is out: only the connection's end can tell
+            await answer(scope, refusal)(scope, receive, request.reply)
+        finally:
+            self._note(scope, request, perf_counter() - started)
+
+    def _note(self, scope: Scope, request: "_Request", seconds: float) -> None:
+        status = request.status or 499  # the caller went away before an answer
+        route = getattr(scope.get("route"), "path_format", None) or "other"
+        self.traffic.note(seconds, status)
+        REQUESTS.labels(self.service, scope["method"], route, status).observe(seconds)
+        if status >= 500 or seconds >= SLOW_SECONDS or random.random() < SAMPLED:  # noqa: S311 - a sample
+            log.info(
+                "request",
+                service=self.service,
+                request_id=request.id,
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 1),
+            )
+
+
+class _Request:
+    """One request on its way through the edge."""
+
+    __slots__ = ("_receive", "_send", "body_bytes", "body_left", "id", "refusal", "status")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, body_bytes: int) -> None:
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        self.id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+        self.status = 0
+        self.refusal: Refusal | None = None
+        self.body_bytes = self.body_left = body_bytes
+        self._receive = receive
+        self._send = send
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > body_bytes:
+            self._refuse_body()
+
+    def _refuse_body(self) -> Refusal:
+        limit = self.body_bytes
+        self.refusal = TooLarge(Text(f"at most {limit} bytes", f"至多 {limit} 字节"), limit_bytes=limit)
+        return self.refusal
+
+    async def receive(self) -> Message:
+        """The body's next part, unless it grew too large."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.body_left -= len(message.get("body", b""))
+            if self.body_left < 0:
+                raise self._refuse_body()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """The app's answer; dropped when the body was refused, as the app has only seen that reading it failed."""
+        if self.refusal is None or self.status:
+            await self.reply(message)
+
+    async def reply(self, message: Message) -> None:
+        """The answer's next part, with the request's id on it."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["x-request-id"] = self.id
+        await self._send(message)

@@ -1,0 +1,151 @@
+"""Safe retries: the answer to a request with an `Idempotency-Key` is stored in the transaction of its work.
+
+The same key and body gives the stored answer, another body 422, a key still being worked on 409. "In progress" is an
+advisory lock of the transaction: it goes with the work, whatever becomes of it. Refused requests leave nothing, so a
+retry is judged afresh.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from chassis.database import Database
+from chassis.errors import Conflict, Refusal, Text
+from chassis.http.problems import RESPONSES
+from chassis.http.work import Work
+from chassis.uow import UnitOfWork
+
+KEPT = timedelta(hours=48)
+_SCOPE = "careline.once"
+_STORED_HEADERS = ("content-type", "location", "etag")
+
+
+class IdempotencyKeyRequired(Refusal):
+    """This moves points or opens work: send an `Idempotency-Key` (a UUID, say), and the same one when retrying."""
+
+    status = 400
+    title = Text("Idempotency-Key is required", "缺少 Idempotency-Key")
+
+
+class IdempotencyKeyReused(Refusal):
+    """The key was used before for another request: take a new key."""
+
+    status = 422
+    title = Text("Idempotency-Key was used for another request", "Idempotency-Key 已用于其他请求")
+
+
+class StillInProgress(Conflict):
+    """The first request with this key is still being worked on: try again in a moment."""
+
+    title = Text("The same request is still in progress", "相同请求仍在处理中")
+
+
+class AnsweredBefore(Exception):
+    """Carries the stored answer out of the route."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTime:
+    """A request worked on under its key for the first time."""
+
+    uow: UnitOfWork
+    caller: str
+    key: str
+    fingerprint: bytes
+
+    async def store(self, response: Response) -> None:
+        """Keep the answer, in the transaction of the work."""
+        headers = {name: response.headers[name] for name in _STORED_HEADERS if name in response.headers}
+        await self.uow.sql.execute(
+            """INSERT INTO idempotency_keys (caller, key, fingerprint, status, headers, body, created_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+            self.caller,
+            self.key,
+            self.fingerprint,
+            response.status_code,
+            headers,
+            bytes(response.body),
+            self.uow.now,
+        )
+
+
+async def once(
+    request: Request,
+    uow: Work,
+    idempotency_key: Annotated[
+        str | None, Header(min_length=1, max_length=200, description="repeat it in retries")
+    ] = None,
+) -> FirstTime:
+    """Answer a repeat from the store, or let the request through.
+
+    Raises: IdempotencyKeyRequired, IdempotencyKeyReused, StillInProgress, AnsweredBefore.
+    """
+    if idempotency_key is None:
+        raise IdempotencyKeyRequired
+    caller = uow.actor.subject
+    head = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    first = FirstTime(uow, caller, idempotency_key, hashlib.sha256(head + await request.body()).digest())
+    if not await uow.sql.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || $1 || chr(10) || $2, 1))",
+        caller,
+        idempotency_key,
+    ):
+        raise StillInProgress(retry_after=1)
+    stored = await uow.sql.fetchrow(
+        "SELECT * FROM idempotency_keys WHERE caller = $1 AND key = $2", caller, idempotency_key
+    )
+    if stored is None:
+        request.scope[_SCOPE] = first
+        return first
+    if stored["fingerprint"] != first.fingerprint:
+        raise IdempotencyKeyReused
+    raise AnsweredBefore(
+        Response(stored["body"], stored["status"], stored["headers"] | {"idempotency-replayed": "true"})
+    )
+
+
+Once = Annotated[FirstTime, Depends(once, scope="function")]
+
+
+class Route(APIRoute):
+    """A route that stores its answer when its request carried a key: after the handler, before the commit."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, and the store behind it."""
+        handler = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            response = await handler(request)
+            first: FirstTime | None = request.scope.get(_SCOPE)
+            if first is not None:
+                await first.store(response)
+            return response
+
+        return answer
+
+
+def router(prefix: str, *tags: str) -> APIRouter:
+    """A service's router: problem responses documented, `Once` understood."""
+    return APIRouter(prefix=prefix, tags=list(tags), route_class=Route, responses=RESPONSES)
+
+
+async def answer_again(_: Request, error: Exception) -> Response:
+    """FastAPI's handler of a repeat."""
+    assert isinstance(error, AnsweredBefore)
+    return error.response
+
+
+async def purge(database: Database, before: datetime) -> int:
+    """Forget answers stored before an instant (callers keep them `KEPT` long). Returns how many."""
+    async with database.unit_of_work() as uow:
+        done: str = await uow.sql.execute("DELETE FROM idempotency_keys WHERE created_at < $1", before)
+    return int(done.split()[-1])

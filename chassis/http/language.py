@@ -1,0 +1,22 @@
+"""Which of the two languages a caller wants."""
+
+CHINESE, ENGLISH = "zh-CN", "en"
+
+
+def preferred(accept: str) -> str:
+    """`zh-CN` or `en`: the better wanted of an Accept-Language header; English when it names neither."""
+    wanted = {CHINESE: 0.0, ENGLISH: 0.0}
+    for part in accept.split(","):
+        tag, _, rest = part.strip().partition(";")
+        language = CHINESE if tag.lower().startswith("zh") else ENGLISH if tag.lower().startswith("en") else None
+        if language:
+            wanted[language] = max(wanted[language], _weight(rest))
+    return CHINESE if wanted[CHINESE] > wanted[ENGLISH] else ENGLISH
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    try:
+        return float(value) if name.strip() == "q" else 1.0
+    except ValueError:
+        return 0.0

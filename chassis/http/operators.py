@@ -1,0 +1,194 @@
+"""The routes every service has for its operators."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from time import monotonic
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from chassis.actor import Actor, Role
+from chassis.http.idempotency import router
+from chassis.http.identity import permits
+from chassis.http.paging import Listing, Page
+from chassis.http.traffic import Traffic
+from chassis.operations import conflicts, dead_letters
+from chassis.operations.lag import lag
+from chassis.operations.status import status
+
+Reader = Annotated[Actor, permits("operations:read", Role.OPERATIONS)]
+Operator = Annotated[Actor, permits("operations:act", Role.OPERATIONS)]
+
+
+class TopicLag(BaseModel):
+    """Lag of one topic."""
+
+    topic: str
+    records: int
+    seconds: float
+
+
+class LagReport(BaseModel):
+    """What the service has not applied, what its outbox has not shipped, which days it has closed."""
+
+    service: str
+    records: int
+    seconds: float
+    unshipped: int
+    topics: list[TopicLag]
+    closed_through: date | None
+
+
+class ServiceStatus(BaseModel):
+    """One service's row in the status of all."""
+
+    service: str
+    state: Literal["up", "failing"]
+    version: str
+    uptime_seconds: float
+    requests_per_second: float
+    error_share: float = Field(description="of answers of the last five minutes that were 5xx")
+    p95_ms: float
+    lag_records: int
+    lag_seconds: float
+    unshipped: int
+    dead_letters: int
+    conflicts: int
+    closed_through: date | None
+    failing_loops: dict[str, str]
+
+
+class DeadLetter(BaseModel):
+    """A record that no handler could take."""
+
+    id: int
+    at: datetime
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    type: str | None
+    event_id: str | None
+    event_source: str | None
+    event_time: datetime | None
+    reason: str
+    error: str
+    redriven_at: datetime | None
+    redriven_by: str | None
+
+
+class DeadLetterWithValue(DeadLetter):
+    """The same with the record's value as text."""
+
+    value: str
+
+
+class RedriveOrder(BaseModel, extra="forbid"):
+    """Which dead letters to give to their handler again: `ids`, or all open ones."""
+
+    ids: list[int] | None = Field(None, max_length=1000)
+    all: bool = False
+    dry_run: bool = False
+
+
+class Redriven(BaseModel):
+    """What became of one dead letter."""
+
+    id: int
+    outcome: Literal["done", "would_pass", "failed"]
+    error: str
+
+
+class RedriveReport(BaseModel):
+    """What became of each."""
+
+    dry_run: bool
+    results: list[Redriven]
+
+
+class ConflictRow(BaseModel):
+    """A fact that came again with other content."""
+
+    id: int
+    at: datetime
+    type: str
+    client_id: str
+    identity: str
+    known: Any
+    offered: Any
+    decided_at: datetime | None
+    decided_by: str | None
+    decision: str | None
+
+
+class ConflictDecision(BaseModel, extra="forbid"):
+    """Accept what was offered, or leave what is known; and why."""
+
+    decision: Literal["accepted", "rejected"]
+    reason: str = Field(min_length=1, max_length=500)
+
+
+def operators_routes(service: str) -> APIRouter:
+    """The operators' routes of one service."""
+    routes = router(f"/v1/{service}/operations", "operations")
+
+    @routes.get("/status")
+    async def read_status(_: Reader, request: Request) -> ServiceStatus:
+        """State, version, uptime, rate, errors, p95, lag, dead letters and conflicts of this service."""
+        state = request.app.state
+        traffic: Traffic = state.traffic
+        recently = traffic.recently()
+        return ServiceStatus(
+            uptime_seconds=round(monotonic() - traffic.started, 1),
+            requests_per_second=recently.rate,
+            error_share=recently.errors,
+            p95_ms=recently.p95_ms,
+            **await status(state.service, state.database, state.settings, state.worker),
+        )
+
+    @routes.get("/lag")
+    async def read_lag(_: Reader, request: Request) -> LagReport:
+        """How far this service is behind, by topic."""
+        state = request.app.state
+        return LagReport.model_validate(asdict(await lag(state.service, state.database, state.settings)))
+
+    @routes.get("/dead-letters")
+    async def list_dead_letters(
+        _: Reader, request: Request, page: Page, state: Annotated[dead_letters.State, Query()] = "open"
+    ) -> Listing[DeadLetter]:
+        """Dead letters, oldest first."""
+        after = int(page.after[0]) if page.after else 0
+        rows = await dead_letters.listed(request.app.state.database, state, after=after, limit=page.limit + 1)
+        return Listing[DeadLetter].model_validate(page.result(rows, lambda row: (row["id"],)))
+
+    @routes.get("/dead-letters/{letter}")
+    async def read_dead_letter(_: Reader, request: Request, letter: int) -> DeadLetterWithValue:
+        """One dead letter with its value."""
+        return DeadLetterWithValue.model_validate(await dead_letters.shown(request.app.state.database, letter))
+
+    @routes.post("/dead-letters/redrive")
+    async def redrive(actor: Operator, request: Request, order: RedriveOrder) -> RedriveReport:
+        """Give dead letters to their handler again. One that fails stays, with its new error."""
+        state = request.app.state
+        ids = None if order.all else order.ids or []
+        results = await dead_letters.redrive(state.service, state.database, actor, ids, dry_run=order.dry_run)
+        return RedriveReport(dry_run=order.dry_run, results=[Redriven.model_validate(asdict(one)) for one in results])
+
+    @routes.get("/conflicts")
+    async def list_conflicts(_: Reader, request: Request, page: Page, undecided: bool = True) -> Listing[ConflictRow]:
+        """Facts that came again with other content."""
+        after = int(page.after[0]) if page.after else 0
+        rows = await conflicts.listed(
+            request.app.state.database, undecided=undecided, after=after, limit=page.limit + 1
+        )
+        return Listing[ConflictRow].model_validate(page.result(rows, lambda row: (row["id"],)))
+
+    @routes.post("/conflicts/{conflict}/decision")
+    async def decide(actor: Operator, request: Request, conflict: int, wanted: ConflictDecision) -> ConflictRow:
+        """Accept the offered content, or leave what is known."""
+        state = request.app.state
+        row = await conflicts.decide(state.service, state.database, actor, conflict, wanted.decision, wanted.reason)
+        return ConflictRow.model_validate(row)
+
+    return routes

@@ -1,0 +1,69 @@
+"""`/livez`, `/readyz`, `/metrics`: of a process, without identity; the gateway does not route them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from chassis.database import Database
+
+if TYPE_CHECKING:
+    from chassis.worker import Worker
+
+CHECK_SECONDS = 2.0
+Check = Callable[[], Awaitable[dict[str, Any]]]
+
+
+def probes(checks: dict[str, Check]) -> APIRouter:
+    """The three routes; `checks` are what readiness depends on, by name."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "pass"}
+
+    @routes.get("/readyz")
+    async def readyz() -> JSONResponse:
+        names = list(checks)
+        found = await asyncio.gather(*(_checked(checks[name]) for name in names))
+        ready = all(check["status"] == "pass" for check in found)
+        body = {"status": "pass" if ready else "fail", "checks": dict(zip(names, found, strict=True))}
+        return JSONResponse(body, 200 if ready else 503, media_type="application/health+json")
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+async def _checked(check: Check) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except Exception as error:  # whatever it is, this is the place that reports it
+        return {"status": "fail", "output": type(error).__name__}
+
+
+def database_check(database: Database) -> Check:
+    """Whether the database answers."""
+
+    async def check() -> dict[str, Any]:
+        async with database.reading() as sql:
+            await sql.fetchval("SELECT 1")
+        return {"status": "pass"}
+
+    return check
+
+
+def worker_check(worker: "Worker") -> Check:
+    """Whether every loop of the worker makes progress or has nothing to do."""
+
+    async def check() -> dict[str, Any]:
+        failing = {name: state.error for name, state in worker.states.items() if state.error or state.stopped}
+        return {"status": "fail", "output": failing} if failing else {"status": "pass"}
+
+    return check

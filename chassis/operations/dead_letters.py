@@ -1,0 +1,169 @@
+"""Dead letters: see them, and give them to their handler again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import asyncpg
+
+from chassis.actor import Actor
+from chassis.bus.record import Record
+from chassis.consumer import is_outage
+from chassis.database import Database
+from chassis.errors import Conflict, NotFound, Text
+from chassis.service import Service
+from chassis.uow import UnitOfWork
+from contracts.base import DayClosed
+
+State = Literal["open", "redriven", "all"]
+_CONDITIONS = {"open": "redriven_at IS NULL", "redriven": "redriven_at IS NOT NULL", "all": "true"}
+_COLUMNS = """id, at, topic, partition, "offset", key, type, event_id, event_source, event_time, reason, error,
+              redriven_at, redriven_by"""
+
+
+class NotRedrivable(Conflict):
+    """This dead letter cannot go through its handler: it was redriven already, or it is no fact of this service."""
+
+    title = Text("Cannot be redriven", "无法重新投递")
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What became of one dead letter: `done`, `would_pass` (dry run) or `failed` with the error of this try."""
+
+    id: int
+    outcome: Literal["done", "would_pass", "failed"]
+    error: str = ""
+
+
+async def listed(
+    database: Database, state: State = "open", *, after: int = 0, limit: int = 201
+) -> list[dict[str, Any]]:
+    """Dead letters in the order they came, without their values."""
+    async with database.reading() as sql:
+        rows = await sql.fetch(
+            f"SELECT {_COLUMNS} FROM dead_letters WHERE {_CONDITIONS[state]} AND id > $1 ORDER BY id LIMIT $2",
+            after,
+            limit,
+        )
+    return [dict(row) for row in rows]
+
+
+async def grouped(database: Database) -> list[dict[str, Any]]:
+    """Open dead letters by type and reason: how many, the first and last, one id to look at."""
+    async with database.reading() as sql:
+        rows = await sql.fetch(
+            """SELECT type, reason, count(*) AS count, min(at) AS first_at, max(at) AS last_at, min(id) AS example
+               FROM dead_letters WHERE redriven_at IS NULL GROUP BY type, reason ORDER BY count(*) DESC, type, reason"""
+        )
+    return [dict(row) for row in rows]
+
+
+async def shown(database: Database, letter: int) -> dict[str, Any]:
+    """One dead letter with its value as text.
+
+    Raises: NotFound.
+    """
+    async with database.reading() as sql:
+        row = await sql.fetchrow(f"SELECT {_COLUMNS}, value FROM dead_letters WHERE id = $1", letter)
+    if row is None:
+        raise NotFound(Text(f"no dead letter {letter}", f"没有编号为 {letter} 的死信"))
+    return dict(row) | {"value": row["value"].decode("utf-8", "replace")}
+
+
+async def count(sql: asyncpg.Connection) -> int:
+    """How many are open."""
+    found: int = await sql.fetchval("SELECT count(*) FROM dead_letters WHERE redriven_at IS NULL")
+    return found
+
+
+async def open_ids(database: Database) -> list[int]:
+    """Every open dead letter's id, oldest first."""
+    async with database.reading() as sql:
+        return [
+            row["id"] for row in await sql.fetch("SELECT id FROM dead_letters WHERE redriven_at IS NULL ORDER BY id")
+        ]
+
+
+async def redrive(
+    service: Service, database: Database, actor: Actor, ids: Sequence[int] | None = None, *, dry_run: bool = False
+) -> list[Redriven]:
+    """Give dead letters (all open ones without `ids`) to the service's own handler again, each in its own transaction.
+
+    Redriven, a letter is a late fact like any other. One that fails again stays, with its new error. A dry run does
+    everything and keeps nothing.
+
+    Raises: NotFound; NotRedrivable when a named one is not open; an outage.
+    """
+    return [
+        await _redrive_one(service, database, actor, letter, dry_run=dry_run)
+        for letter in (await open_ids(database) if ids is None else ids)
+    ]
+
+
+async def _redrive_one(service: Service, database: Database, actor: Actor, letter: int, *, dry_run: bool) -> Redriven:
+    try:
+        async with database.unit_of_work(actor) as uow:
+            await _apply(service, uow, letter)
+            if dry_run:
+                raise _DryRunError
+    except _DryRunError:
+        return Redriven(letter, "would_pass")
+    except (NotFound, NotRedrivable):
+        raise
+    except Exception as error:  # what a handler may raise on a bad record is anything
+        if is_outage(error):
+            raise
+        if not dry_run:
+            await _note_failure(database, actor, letter, error)
+        return Redriven(letter, "failed", f"{type(error).__name__}: {error}"[:2000])
+    return Redriven(letter, "done")
+
+
+async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
+    row = await uow.sql.fetchrow("SELECT * FROM dead_letters WHERE id = $1 FOR UPDATE", letter)
+    if row is None:
+        raise NotFound(Text(f"no dead letter {letter}", f"没有编号为 {letter} 的死信"))
+    if row["redriven_at"] is not None:
+        raise NotRedrivable(
+            Text(f"{letter} was redriven by {row['redriven_by']}", f"{letter} 已由 {row['redriven_by']} 重新投递")
+        )
+    event = service.registry.decode(row["type"], row["value"])
+    if isinstance(event, DayClosed):
+        raise NotRedrivable(
+            Text("a watermark is not redriven: close the day again", "日终标记不能重新投递，请重新日终")
+        )
+    uow.hear({type(event): [_record(row)]})
+    uow.happened_at = row["event_time"] or uow.now
+    await service.listens[type(event)]([event], uow)
+    await _mark(uow, letter, uow.now)
+    uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
+
+
+def _record(row: asyncpg.Record) -> Record:
+    return Record(
+        row["topic"], row["partition"], row["offset"], row["key"], row["type"], row["event_id"], row["event_source"],
+        row["event_time"], None, row["value"],
+    )  # fmt: skip
+
+
+async def _mark(uow: UnitOfWork, letter: int, at: datetime) -> None:
+    await uow.sql.execute(
+        "UPDATE dead_letters SET redriven_at = $2, redriven_by = $3 WHERE id = $1", letter, at, uow.actor.subject
+    )
+
+
+async def _note_failure(database: Database, actor: Actor, letter: int, error: Exception) -> None:
+    async with database.unit_of_work(actor) as uow:
+        await uow.sql.execute(
+            "UPDATE dead_letters SET reason = $2, error = $3 WHERE id = $1",
+            letter,
+            type(error).__name__,
+            str(error)[:2000],
+        )
+        uow.audit("redrive_failed", f"dead_letter/{letter}", error=type(error).__name__)
+
+
+class _DryRunError(Exception):
+    """Rolls a dry run back."""
