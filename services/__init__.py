@@ -1,0 +1,1 @@
+"""The five services. They meet only in `contracts`."""

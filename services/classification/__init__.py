@@ -1,0 +1,1 @@
+"""Classification (客户分类): class, tier, and why."""

@@ -1,0 +1,74 @@
+"""Events in: facts are kept, and clients whose days may be closed are put on the list for another look."""
+
+from collections.abc import Sequence
+
+from chassis.clock import month_end
+from chassis.uow import UnitOfWork
+from contracts.broker import (
+    AssetsValued,
+    ClientClosed,
+    ClientOpened,
+    ClientUpdated,
+    ClosingRequested,
+    TradeCancelled,
+    TradeSettled,
+)
+from services.classification import facts
+
+
+async def open_clients(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
+    """Keep new clients: NORMAL from the opening date [T7]. One opened in the closed past is evaluated from then on."""
+    new = await facts.keep_clients(uow, opened, uow.records(ClientOpened))
+    await uow.sql.execute(
+        """WITH new AS (SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[])),
+                standing AS (INSERT INTO standings (client_id, retained) SELECT client_id, 0 FROM new)
+           INSERT INTO tiers (client_id, since, tier, reason) SELECT client_id, opened_on, 0, 'opened' FROM new""",
+        new,
+    )
+    await facts.take_early_profiles(uow, new)
+    await facts.mark_late(
+        uow,
+        facts.late_days([e.client_id for e in opened], [e.opened_on for e in opened], uow.passed(ClientOpened)),
+    )
+
+
+async def update_clients(updated: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
+    """Take over changed profiles."""
+    await facts.update_profiles(uow, updated, uow.records(ClientUpdated))
+
+
+async def note_closing_requests(requested: Sequence[ClosingRequested], uow: UnitOfWork) -> None:
+    """Note since when a client wants to leave: the earliest word counts."""
+    await facts.end_clients(uow, "closing_requested_on", [(e.client_id, e.requested_on) for e in requested])
+
+
+async def close_clients(closed: Sequence[ClientClosed], uow: UnitOfWork) -> None:
+    """An account closed on a day is not evaluated from that day on; one closed in the closed past is looked at again."""
+    await facts.end_clients(uow, "closed_on", [(e.client_id, e.closed_on) for e in closed])
+    await facts.mark_late(
+        uow,
+        facts.late_days([e.client_id for e in closed], [e.closed_on for e in closed], uow.passed(ClientClosed)),
+    )
+
+
+async def record_trades(trades: Sequence[TradeSettled], uow: UnitOfWork) -> None:
+    """Keep trades, once each."""
+    new = await facts.keep_trades(uow, trades)
+    late = facts.late_days(
+        [t.client_id for t in trades], [t.trade_date for t in trades], uow.passed(TradeSettled), only=new
+    )
+    await facts.mark_late(uow, late)
+
+
+async def cancel_trades(cancelled: Sequence[TradeCancelled], uow: UnitOfWork) -> None:
+    """Take cancelled trades off their trade dates [P1]; the clients are looked at again from there."""
+    await facts.mark_late(uow, await facts.cancel_trades(uow, cancelled))
+
+
+async def record_valuations(valued: Sequence[AssetsValued], uow: UnitOfWork) -> None:
+    """Keep valuations; they count at their month's end [K2a]."""
+    await facts.keep_valuations(uow, valued, uow.records(AssetsValued))
+    late = facts.late_days(
+        [e.client_id for e in valued], [month_end(e.as_of) for e in valued], uow.passed(AssetsValued)
+    )
+    await facts.mark_late(uow, late)

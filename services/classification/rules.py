@@ -1,0 +1,142 @@
+"""Pure decisions: class, tier, grace, effective stretches. Facts, policy and time come in; a decision goes out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+from contracts.classification import TIERS
+from services.classification.policies import ClassPolicy, TierPolicy
+
+ONE_DAY = timedelta(days=1)
+CENT, FOUR_PLACES = Decimal("0.01"), Decimal("0.0001")
+
+
+def rounded(value: Fraction, places: Decimal) -> Decimal:
+    """An exact fraction, half up to the given places."""
+    scaled = abs(value) / Fraction(places)
+    whole = int(scaled + Fraction(1, 2))
+    return (Decimal(whole) * places * (1 if value >= 0 else -1)).quantize(places, ROUND_HALF_UP)
+
+
+def month_mean(day_sum: Decimal, known_days: int) -> Decimal:
+    """Mean daily total assets of a month, half up to 0.01; a month without a known day has mean 0 [K2a]."""
+    return rounded(Fraction(day_sum) / known_days, CENT) if known_days else Decimal("0.00")
+
+
+def turnover(traded: Decimal, day_sum: Decimal, known_days: int) -> Decimal:
+    """Buys plus sells of 12 months over the mean of the known days, 4 decimals half up; 0 when that mean is not positive [K2]."""
+    if known_days == 0 or day_sum <= 0:
+        return Decimal("0.0000")
+    return rounded(Fraction(traded) * known_days / Fraction(day_sum), FOUR_PLACES)
+
+
+def class_of(assets: Decimal, turned_over: Decimal | None, policy: ClassPolicy) -> str:
+    """The basic class [K1]; missing turnover counts as 0."""
+    for row in policy.rows:
+        if row.covers(assets, turned_over or Decimal(0), policy.turnover_threshold):
+            return row.code
+    raise LookupError(f"no class for assets {assets}, turnover {turned_over}: the policy check lets no such table pass")
+
+
+def is_trader(orders_in_3_months: int, month_traded: Decimal, mean: Decimal, policy: ClassPolicy) -> bool:
+    """TRADER (交易型) rather than INVESTOR (投资型) [T6]."""
+    busy = Decimal(orders_in_3_months) >= 3 * policy.trader_orders_per_month
+    return busy or (mean > 0 and month_traded >= policy.trader_monthly_turnover * mean)
+
+
+def entitled_tier(assets: Decimal, commission: Decimal, policy: TierPolicy) -> int:
+    """The tier earned, as an index of TIERS: the higher of both parts; bounds are inclusive [T3]."""
+    by_assets = sum(assets >= bound for bound in policy.assets)
+    if policy.mode == "ASSETS_ONLY":
+        return by_assets
+    return max(by_assets, sum(commission >= bound for bound in policy.commission))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The retained tier, as an index of TIERS, and the first day of a running grace (宽限期)."""
+
+    retained: int
+    grace_from: date | None = None
+
+
+def close(standing: Standing, entitled: int, day: date, policy: TierPolicy) -> Standing:
+    """The standing from `day` + 1 on, by the close of `day`: up at once, down a step after a grace [T4, T7]."""
+    retained, grace_from = standing.retained, standing.grace_from
+    if entitled >= retained:
+        return Standing(entitled)
+    if grace_from is None:
+        return Standing(retained, day + ONE_DAY)
+    if day < grace_from + timedelta(days=policy.grace_days - 1):
+        return standing
+    return Standing(retained - 1, day + ONE_DAY if entitled < retained - 1 else None)
+
+
+def next_check(standing: Standing, day: date, policy: TierPolicy) -> date | None:
+    """The next close after `day` at which a running grace gives notice or ends."""
+    if standing.grace_from is None:
+        return None
+    end = standing.grace_from + timedelta(days=policy.grace_days)
+    closes = sorted(end - timedelta(days=left + 1) for left in (*policy.notice_days, 0))
+    return next((close for close in closes if close > day), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """A retained tier from a day on, and why it changed."""
+
+    since: date
+    tier: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A tier granted by hand or for points, valid from a day until another (exclusive) [T5]."""
+
+    since: date
+    until: date
+    tier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The effective tier from `since` until the next stretch."""
+
+    since: date
+    tier: int
+    reason: str
+
+
+def effective_stretches(retained: Sequence[Retained], grants: Iterable[Grant]) -> list[Stretch]:
+    """The effective tier over time: at any instant the highest of the retained one and every valid grant [T5].
+
+    `retained` is sorted and not empty; neighbours of the same effective tier become one stretch.
+    """
+    grants = list(grants)
+    first = retained[0].since
+    borders = {r.since: r.reason for r in retained}
+    for grant in grants:
+        for day in (grant.since, grant.until):
+            if day > first:
+                borders.setdefault(day, "grant" if day == grant.since else "revocation")
+    stretches: list[Stretch] = []
+    for day in sorted(borders):
+        kept = next(r for r in reversed(retained) if r.since <= day)
+        tier = max([kept.tier, *(g.tier for g in grants if g.since <= day < g.until)])
+        if stretches and stretches[-1].tier == tier:
+            continue
+        rises = not stretches or tier > stretches[-1].tier
+        granted = tier > kept.tier
+        reason = "grant" if granted else borders[day]
+        if stretches and not granted and borders[day] not in ("upgrade", "downgrade"):
+            reason = "upgrade" if rises else "downgrade"
+        stretches.append(Stretch(day, tier, reason))
+    return stretches
+
+
+def tier_code(index: int) -> str:
+    """NORMAL to DIAMOND."""
+    return TIERS[index]
