@@ -1,4 +1,4 @@
-"""The gateway: the one door."""
+"""The gateway on one page: a service whose log carries the broker's facts, and the app in front of all services."""
 
 from pathlib import Path
 

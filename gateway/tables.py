@@ -1,8 +1,9 @@
-"""What the gateway keeps: which timeline this home lives on, and how far a replay has come."""
+"""What the gateway keeps: the home's timeline, people, sign-in links, keys of systems."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, SmallInteger, Table, Text
+from sqlalchemy import Boolean, Column, Date, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis.tables import new_metadata
+from chassis.tables import Instant, new_metadata
 
 metadata = new_metadata()
 
@@ -10,11 +11,44 @@ home = Table(
     "home",
     metadata,
     Column("one", SmallInteger, primary_key=True, server_default="1"),
-    Column("timeline", Text, nullable=False, comment="real or simulated: decided by the first business fact, and kept"),
-    Column("data_set", Text, comment="of a simulated home: what is replayed, for people"),
-    Column("fingerprint", Text, comment="of a simulated home: the data set and how many customers of it"),
-    Column("published_through", Date, comment="of a simulated home: the last day closed by the replay"),
-    Column("position", BigInteger, nullable=False, server_default="0", comment="facts of the data set published"),
-    CheckConstraint("one = 1", name="one"),
-    CheckConstraint("timeline IN ('real', 'simulated')", name="timeline"),
+    Column("timeline", Text, comment="real or simulated; empty until the first business fact"),
+    Column("data_set", Text, comment="what a simulated home replays"),
+    Column("fingerprint", Text, comment="of the data set's files and the replay's options"),
+    Column("published_through", Date, comment="the last day whose close was published"),
+    Column("position", JSONB, comment="how far the replay has published"),
+    Column("decided_at", Instant),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("password", Text, nullable=False, comment="argon2id"),
+    Column("role", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("client_id", Text),
+    Column("disabled", Boolean, nullable=False, server_default=text("false")),
+    Column("made_at", Instant, nullable=False),
+)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("made_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
 )

@@ -1,4 +1,4 @@
-"""The gateway's tables."""
+"""The home, people, sign-in links, keys of systems."""
 
 from alembic import op
 
@@ -10,3 +10,4 @@ down_revision = None
 
 def upgrade() -> None:
     metadata.create_all(op.get_bind())
+    op.execute("INSERT INTO home DEFAULT VALUES")
