@@ -1,0 +1,114 @@
+"""Policy: the numbers and tables the business changes, in dated sets (`policy.toml`)."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from chassis.errors import Text
+from services.suitability.levels import SCHEMES, Scheme
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A kind of product: the level it needs in each scheme, and the trading permission it asks for."""
+
+    needs: dict[str, str]
+    zh: str
+    en: str
+    permission: str | None = None
+
+    @property
+    def text(self) -> Text:
+        """Its name in both languages."""
+        return Text(self.en, self.zh)
+
+
+class Warning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The wording shown before a confirmation; `{product}`, `{needed}` and `{held}` are filled in."""
+
+    version: str
+    zh: str
+    en: str
+
+    def shown(self, product: str, needed: Text, held: Text) -> Text:
+        """The exact text a client sees."""
+        return Text(
+            self.en.format(product=product, needed=needed.en, held=held.en),
+            self.zh.format(product=product, needed=needed.zh, held=held.zh),
+        )
+
+
+class Gaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the watch on questionnaires looks for."""
+
+    window_days: Positive
+    retakes: Positive
+    flips: Positive
+    device_clients: Positive
+    seconds_per_question: Positive
+    branch_minimum: Positive
+    branch_ratio: Positive
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """One set, in force from `effective_on` until the next."""
+
+    version: str
+    effective_on: date
+    scheme: str
+    validity_months: Positive
+    reminder_days: list[int]
+    submissions_per_day: Positive
+    submissions_per_year: Positive
+    review_rise_levels: Positive
+    review_rise_days: Positive
+    purchase_rise_hours: Positive
+    confirmation_days: Positive
+    confirm_within_hours: Positive
+    cooling_minutes: list[int]
+    life_change_days: Positive
+    professional_months: Positive
+    retention_years: Positive
+    evidence: dict[str, list[str]]
+    gaming: Gaming
+    kinds: dict[str, Kind]
+    issuer: dict[str, dict[str, str]]
+    warning: Warning
+
+    @property
+    def own_scheme(self) -> Scheme:
+        """The firm's own scheme: what products and clients are compared in [Q6]."""
+        return SCHEMES[self.scheme]
+
+    @cached_property
+    def rank_of_kind(self) -> Mapping[str, int]:
+        """The rank each known kind needs in the firm's scheme."""
+        return {name: self.own_scheme.rank(kind.needs[self.scheme]) for name, kind in self.kinds.items()}
+
+    @cached_property
+    def rank_of_issuer_class(self) -> Mapping[str, int]:
+        """The rank each known issuer's class needs in the firm's scheme."""
+        return {name: self.own_scheme.rank(needs[self.scheme]) for name, needs in self.issuer.items()}
+
+    def cooling_minutes_for(self, levels_above: int) -> int:
+        """How long a client thinks it over when a product lies so many levels above theirs."""
+        return self.cooling_minutes[min(levels_above, len(self.cooling_minutes)) - 1]
+
+
+@cache
+def policies() -> tuple[Policy, ...]:
+    """Every dated set, oldest first."""
+    read = tomllib.loads((Path(__file__).parent / "policy.toml").read_text("utf-8"))
+    return tuple(sorted(msgspec.convert(read["set"], list[Policy]), key=lambda policy: policy.effective_on))
+
+
+@cache
+def policy_on(day: date) -> Policy:
+    """The set in force on a business date."""
+    return [policy for policy in policies() if policy.effective_on <= day][-1]
