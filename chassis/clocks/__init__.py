@@ -14,8 +14,9 @@ from chassis.clocks.limits import (
     WorkingTime,
     limit_from,
 )
-from chassis.clocks.reading import Reading, State, due, read
+from chassis.clocks.reading import Reading, State
 from chassis.clocks.replan import Replanned, replan
+from chassis.clocks.replay import due, read
 from chassis.clocks.shares import warnings
 
 __all__ = [

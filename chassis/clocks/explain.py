@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from chassis.calendar import Calendar
 from chassis.clocks.entries import Entry, Extension, Pause, Promise, Resume, Start, Stop, kind_of
 from chassis.clocks.limits import ZERO, Limit
-from chassis.clocks.reading import Move, read
+from chassis.clocks.reading import Move
+from chassis.clocks.replay import read
 from chassis.clocks.sums import rounding, sum_of_limit, sum_of_time
 from chassis.clocks.words import moment, span
 from chassis.errors import Text

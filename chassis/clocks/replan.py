@@ -7,7 +7,8 @@ from datetime import datetime
 from chassis.calendar import Calendar
 from chassis.clocks.entries import Entry
 from chassis.clocks.limits import Limit
-from chassis.clocks.reading import State, read
+from chassis.clocks.reading import State
+from chassis.clocks.replay import read
 
 
 @dataclass(frozen=True, slots=True)

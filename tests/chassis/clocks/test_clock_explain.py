@@ -1,10 +1,13 @@
 """The worked example of `docs/clocks.md`, sentence by sentence, and as known on an earlier day."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from chassis.calendar import shipped
 from chassis.clocks import (
     Extension,
+    Ladder,
     NaturalTime,
     Pause,
     Promise,
@@ -14,6 +17,8 @@ from chassis.clocks import (
     WorkingDays,
     WorkingTime,
     explain,
+    planned,
+    read,
 )
 
 CALENDAR = shipped()
@@ -75,6 +80,27 @@ def test_every_step_of_the_sum_is_told_in_chinese() -> None:
     ]
     assert told[11] == "2026-10-10（周六），国庆节调休：工作时间 7小时，累计 21小时30分，共需 21小时30分"
     assert told[13:] == ["顺延至该工作日结束：2026-10-10 17:30", "2026-10-10 11:00 停止计时"]
+
+
+def test_the_guide_for_compliance_tells_the_same_sentences() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "clocks.md").read_text(encoding="utf-8")
+    plain = [replace(entry, reason="") for entry in LEDGER[:-1]]
+    rows = [
+        f"| {line.kind} | {line.sentence.en} | {line.sentence.zh} |"
+        for line in explain(plain, WorkingDays(3), CALENDAR)
+    ]
+    assert "\n".join(rows) in guide
+
+
+def test_the_guide_for_compliance_gives_the_dates_of_the_ladder() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "clocks.md").read_text(encoding="utf-8")
+    steps = [{"share": 75}, {"share": 100}, {"working_minutes": 240}, {"working_days": 1}, {"working_days": 2}]
+    ladder = Ladder.from_rows(steps)
+    falls = [
+        when.astimezone(SHANGHAI) for when in planned(ladder, read(LEDGER[:-1], WorkingDays(3), CALENDAR), CALENDAR)
+    ]
+    assert len(falls) == 5
+    assert all(f"{when:%a %Y-%m-%d %H:%M}" in guide for when in falls)
 
 
 def test_as_known_before_the_reply_was_recorded_the_clock_was_paused() -> None:
