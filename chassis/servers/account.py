@@ -6,11 +6,10 @@ folder's mode changes, and nothing has to be readable for anybody else.
 
 import os
 import pwd
-import subprocess
 from functools import cache
 from pathlib import Path
 
-from chassis.servers.process import ServerNotReady
+from chassis.servers.process import ServerNotReady, run
 
 INSTEAD = (
     "start Careline as an ordinary user, or set CARELINE_DATABASE_URL to a PostgreSQL server (15 to 18) of your own"
@@ -42,7 +41,7 @@ def check(postgres: Path, folder: Path) -> int:
     script = 'test -w "$1" && test -x "$1" || { echo "cannot write $1" >&2; exit 1; }; exec "$0" --version'
     command = [*command_prefix(), "/bin/sh", "-c", script, str(postgres), str(folder)]
     try:
-        tried = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), cwd="/")
+        tried = run(command, environment=environment())
     except FileNotFoundError as missing:
         raise ServerNotReady(f"{missing.filename} is not installed, and PostgreSQL refuses root: {INSTEAD}") from None
     if tried.returncode != 0:

@@ -102,7 +102,7 @@ def _keep(content: bytes, path: Path) -> str | None:
 def _download(coordinates: str) -> bytes:
     if importlib.util.find_spec("maven_artifact") is None:
         raise JarsMissing("fetching Kafka's jars takes the package maven-artifact: install careline[stack]")
-    from maven_artifact import Artifact, Downloader  # type: ignore[import-untyped]
+    from maven_artifact import Artifact, Downloader
 
     def refused(_address: str, failed: Exception) -> None:
         raise failed if isinstance(failed, OSError) else OSError(str(failed))

@@ -4,10 +4,9 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from chassis.servers.process import ServerNotReady
+from chassis.servers.process import ServerNotReady, run
 
 OLDEST = 17
 
@@ -28,6 +27,6 @@ def find_java() -> Path:
 
 def version_of(java: Path) -> int | None:
     """The runtime's major version, or None when it does not say."""
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    said = run([str(java), "-version"])
     number = re.search(r'version "(\d+)', said.stderr)
     return int(number[1]) if number else None

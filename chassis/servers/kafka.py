@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import time
 import uuid
 from collections.abc import Mapping
@@ -40,6 +39,9 @@ SETTINGS: dict[str, str] = {
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
+    # A broker that was killed is let in again only when its old session has ended: 9 s as a rule, too long here.
+    "broker.heartbeat.interval.ms": "1000",
+    "broker.session.timeout.ms": "4000",
     "num.network.threads": "2",
     "num.io.threads": "4",
     "log.cleaner.dedupe.buffer.size": "16777216",
@@ -151,10 +153,7 @@ class PrivateKafka:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # The `=` keeps an id that begins with a dash from being read as an option.
         command = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--ignore-formatted", "-c"]
-        done = subprocess.run(
-            [*command, self._properties.name],
-            capture_output=True, text=True, check=False, cwd=self.home, env=dict(environment),
-        )  # fmt: skip
+        done = process.run([*command, self._properties.name], environment=environment, folder=self.home)
         if done.returncode != 0:
             raise ServerNotReady(f"Kafka's storage could not be formatted: {(done.stderr or done.stdout).strip()}")
 

@@ -35,7 +35,7 @@ def _number_in(pidfile: Path) -> int | None:
 
 
 def _backends_in(data: Path) -> list[Process]:
-    """Processes of PostgreSQL that work in this folder. Empty where the system has no /proc; then the lock is waited for."""
+    """Processes of PostgreSQL that work in this folder. None without /proc: the lock is waited for then."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # ended meanwhile, or somebody else's

@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 import uuid
@@ -166,6 +165,8 @@ class PrivatePostgres:
         clear_the_way(self._data)
         self._initialise(binaries, version)
         sockets = make_private(socket_folder(self.folder))
+        for left_over in sockets.glob(".s.PGSQL.*"):  # names the dead server's number too, see clear_the_way
+            left_over.unlink()
         settings = self._settings | {"unix_socket_directories": str(sockets)}
         if version >= 18:
             settings["io_method"] = "sync"  # no pool of I/O workers: small when idle
@@ -189,11 +190,19 @@ class PrivatePostgres:
             shutil.rmtree(left_over, ignore_errors=True)
         unfinished = self.folder / f"data.new-{uuid.uuid4().hex[:8]}"
         locale = ["--locale-provider=builtin", "--locale=C.UTF-8"] if version >= 17 else ["--locale=C.UTF-8"]
-        made = subprocess.run(
-            [*account.command_prefix(), str(binaries / "initdb"), "-D", str(unfinished), "-U", "postgres", "-A", "trust",
-             "--encoding=UTF8", *locale, "--no-instructions"],
-            capture_output=True, text=True, check=False, env=account.environment(), cwd="/",
-        )  # fmt: skip
+        command = [
+            str(binaries / "initdb"),
+            "-D",
+            str(unfinished),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--no-instructions",
+        ]
+        made = process.run(
+            [*account.command_prefix(), *command, "--encoding=UTF8", *locale], environment=account.environment()
+        )
         if made.returncode != 0:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise ServerNotReady(f"initdb could not make a database in {self.folder}: {made.stderr.strip()}")
@@ -225,10 +234,7 @@ class PrivatePostgres:
             return
         binaries = self._bin_dir or wheel_binaries()
         asked = [str(binaries / "psql"), "-X", "-q", "-h", str(socket_folder(self.folder)), "-U", "postgres", "-d"]
-        done = subprocess.run(
-            [*asked, "postgres", "-v", "ON_ERROR_STOP=1", "-c", f"CREATE DATABASE {DATABASE}"],
-            capture_output=True, text=True, check=False, env=account.environment(), cwd="/",
-        )  # fmt: skip
+        done = process.run([*asked, "postgres", "-c", f"CREATE DATABASE {DATABASE}"], environment=account.environment())
         # Killed between the statement and the mark, an earlier start has made it already.
         if done.returncode != 0 and "already exists" not in done.stderr:
             raise ServerNotReady(f"the database could not be made: {done.stderr.strip()}")
@@ -252,7 +258,8 @@ def wheel_binaries() -> Path:
     )
     if not binaries:
         raise ServerNotReady(
-            "this system has no wheel with PostgreSQL in it: set CARELINE_DATABASE_URL to a PostgreSQL server (15 to 18)"
+            "no wheel with PostgreSQL is installed (musl has none): "
+            "set CARELINE_DATABASE_URL to a PostgreSQL server (15 to 18)"
         )
     return binaries[-1]
 

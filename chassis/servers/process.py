@@ -25,7 +25,11 @@ LOG_BYTES = 16 << 20
 # The child writes who it is before it becomes the server: nothing is lost when its parent is killed meanwhile. `exec`
 # keeps the process id and the start time.
 _INTRODUCE = """
-{ echo $$; cat /proc/$$/stat 2>/dev/null || ps -o lstart= -p $$; cat /proc/sys/kernel/random/boot_id 2>/dev/null; } > "$0"
+{
+    echo $$
+    if read -r stat 2>/dev/null < /proc/$$/stat; then echo "$stat"; else LC_ALL=C TZ=UTC /bin/ps -o lstart= -p $$; fi
+    if read -r boot 2>/dev/null < /proc/sys/kernel/random/boot_id; then echo "$boot"; fi
+} > "$0"
 exec "$@"
 """
 
@@ -95,7 +99,7 @@ def start_time(pid: int) -> str | None:
             return _start_from_stat(Path(f"/proc/{pid}/stat").read_text(), BOOT_ID.read_text())
         except (FileNotFoundError, ProcessLookupError):
             return None
-    shown = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    shown = run(["/bin/ps", "-o", "state=,lstart=", "-p", str(pid)], environment={"LC_ALL": "C", "TZ": "UTC"})
     state, _, started = shown.stdout.strip().partition(" ")
     return None if not state or state.startswith("Z") else started.strip()
 
@@ -159,6 +163,15 @@ def launch(
     # Whoever started it must take it from the process table, or its number stays taken and blocks the next start.
     threading.Thread(target=child.wait, name=f"reap {child.pid}", daemon=True).start()
     return process
+
+
+def run(
+    command: Sequence[str], *, environment: Mapping[str, str] | None = None, folder: Path = Path("/")
+) -> subprocess.CompletedProcess[str]:
+    """Run a short command of ours to its end, with nothing to read; gives its exit code and what it printed."""
+    return subprocess.run(
+        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
 
 
 def open_log(path: Path) -> BinaryIO:

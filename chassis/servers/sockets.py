@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chassis.servers.process import ServerNotReady
 
-# The kernel takes 107 bytes (103 on macOS) for the socket's whole path, and drivers trip over commas, colons and spaces.
+# A socket's whole path may have 107 bytes (103 on macOS), and drivers trip over commas, colons and spaces.
 FOLDER_BYTES = 103 - len("/.s.PGSQL.5432")
 PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 SHORT_ROOT = Path("/tmp")  # noqa: S108 not TMPDIR: every process of the user must come to the same folder

@@ -36,9 +36,9 @@ def down(home: Path) -> None:
     """Stop both servers; what they keep stays for the next `up`."""
     postgres, kafka = servers(home)
     with ThreadPoolExecutor(2) as both:
-        ended = [both.submit(kafka.stop), both.submit(postgres.stop, even_if_used=True)]
-        for each in ended:
-            each.result()
+        broker = both.submit(kafka.stop)
+        postgres.stop(even_if_used=True)
+        broker.result()
 
 
 def status(home: Path) -> dict[str, Status]:
