@@ -16,7 +16,7 @@ from chassis.servers.java import find_java
 from chassis.servers.locks import turn
 from chassis.servers.ports import HOST, free_port, is_free
 from chassis.servers.postgres import Status
-from chassis.servers.process import Process, ServerNotReady
+from chassis.servers.process import Process, ServerNotReady, StillStarting
 from chassis.servers.sockets import make_private
 
 START_SECONDS = 60
@@ -164,7 +164,7 @@ class PrivateKafka:
             if answers(self._ports()[0]):
                 return True
             if time.monotonic() > until:
-                raise ServerNotReady(
+                raise StillStarting(
                     f"Kafka (process {server.pid}) does not answer after {START_SECONDS} s; the end of {self.log}:\n"
                     + process.last_lines(self.log)
                 )

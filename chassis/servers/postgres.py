@@ -16,7 +16,7 @@ from pathlib import Path
 from chassis.servers import account, process
 from chassis.servers.locks import Share, turn
 from chassis.servers.orphans import clear_the_way
-from chassis.servers.process import Process, ServerNotReady
+from chassis.servers.process import Process, ServerNotReady, StillStarting
 from chassis.servers.sockets import make_private, socket_folder
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class PrivatePostgres:
         with turn(self.folder / "turn.lock"):
             server = process.find(self._pidfile)
             if server is None or not self._becomes_ready(server):
-                server = self._launch()
+                self._launch()
             self._make_database()
             if hold:
                 self._share.take()
@@ -159,7 +159,7 @@ class PrivatePostgres:
             if server is None or not self._becomes_ready(server):
                 self._launch()
 
-    def _launch(self) -> Process:
+    def _launch(self) -> None:
         binaries = self._bin_dir or wheel_binaries()
         version = account.check(binaries / "postgres", self.folder)
         clear_the_way(self._data)
@@ -175,9 +175,17 @@ class PrivatePostgres:
             [*account.command_prefix(), str(binaries / "postgres"), "-D", str(self._data), *options],
             pidfile=self._pidfile, folder=self._data, output=self.log, environment=account.environment(),
         )  # fmt: skip
-        if not self._becomes_ready(server):
-            raise ServerNotReady(f"PostgreSQL did not start; the end of {self.log}:\n{process.last_lines(self.log)}")
-        return server
+        try:
+            if not self._becomes_ready(server):
+                raise ServerNotReady(
+                    f"PostgreSQL did not start; the end of {self.log}:\n{process.last_lines(self.log)}"
+                )
+            self._make_database()
+        except StillStarting:
+            raise
+        except BaseException:  # Ctrl-C too: a server that nobody counts as a user of would stay
+            server.stop((signal.SIGINT, 10), (signal.SIGQUIT, 10))
+            raise
 
     def _initialise(self, binaries: Path, version: int) -> None:
         """Make the database cluster, or none at all: a half-made one never gets the name of a finished one."""
@@ -221,7 +229,7 @@ class PrivatePostgres:
                 if len(lines) > 7 and int(lines[0]) == server.pid and lines[7].strip() == "ready":
                     return True
             if time.monotonic() > until:
-                raise ServerNotReady(
+                raise StillStarting(
                     f"PostgreSQL (process {server.pid}) is not ready after {START_SECONDS} s; the end of {self.log}:\n"
                     + process.last_lines(self.log)
                 )

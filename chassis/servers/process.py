@@ -40,6 +40,10 @@ class ServerNotReady(Unavailable):
     title = Text("The server did not start", "服务器未能启动")
 
 
+class StillStarting(ServerNotReady):
+    """The server runs and recovers, longer than one waits here; it is left to it, and the next start finds it."""
+
+
 @dataclass(frozen=True)
 class Process:
     """A process by number and start time; a number alone may come back as another program."""
