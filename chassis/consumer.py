@@ -157,8 +157,8 @@ class Consumer:
         self, moves: Mapping[tuple[str, int], tuple[int, int]], uow: UnitOfWork
     ) -> dict[tuple[str, int], date | None]:
         moved = await uow.sql.fetch(
-            """UPDATE consumer_offsets o SET next = m.then
-               FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS m(topic, partition, expected, then)
+            """UPDATE consumer_offsets o SET next = m.following
+               FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS m(topic, partition, expected, following)
                WHERE o.topic = m.topic AND o.partition = m.partition AND o.next = m.expected
                RETURNING o.topic, o.partition, o.passed""",
             [topic for topic, _ in moves],
