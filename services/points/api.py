@@ -1,0 +1,163 @@
+"""HTTP in: a client's points, the statement, and why each entry is what it is. Points are decimal strings."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from chassis.actor import Actor, Role
+from chassis.errors import NotFound, Text
+from chassis.http import Listing, Page, Reading, permits, require_sight
+from services.points import entries, explain
+from services.points.ledger import as_amount
+
+routes = APIRouter(prefix="/v1/points", tags=["points"])
+Reader = Annotated[Actor, permits("points:read", *Role)]
+NEXT_EXPIRIES = 3
+
+
+class Expiry(BaseModel):
+    """Points that expire together."""
+
+    expires_on: date
+    points: str
+
+
+class Points(BaseModel):
+    """A client's points: `spendable` in whole points, rounded down [P1]; none while there is debt [P7]."""
+
+    client_id: str
+    available: str
+    held: str
+    debt: str
+    spendable: str
+    next_expiries: list[Expiry]
+
+
+class Entry(BaseModel):
+    """One row of the ledger; `points` is signed as the client sees it."""
+
+    entry_id: str
+    kind: str
+    points: str
+    posted_on: date
+    trade_id: str | None
+    trade_date: date | None
+    tier: str | None
+    multiplier: str | None
+    debit_account: str
+    credit_account: str
+    expires_on: date | None
+    original: str | None
+    recorded_at: datetime
+
+
+class Rule(BaseModel):
+    """The rule applied, in words."""
+
+    id: str
+    en: str
+    zh: str = Field(alias="zh-CN")
+
+
+class Inputs(BaseModel):
+    """What the rule was applied to."""
+
+    commission: str
+    tier: str
+    multiplier: str
+    trade_id: str
+    trade_date: date
+    posted_before: str
+
+
+class TradeEntry(BaseModel):
+    """An entry of the same trade."""
+
+    entry_id: str
+    kind: str
+    points: str
+    posted_on: date
+
+
+class Sentence(BaseModel):
+    """The explanation for the client."""
+
+    en: str
+    zh: str = Field(alias="zh-CN")
+
+
+class Explanation(BaseModel):
+    """Why an entry is what it is; `trade_total` and `trade_entries` as of the date asked for."""
+
+    entry_id: str
+    kind: str
+    points: str
+    rule: Rule
+    policy: str
+    inputs: Inputs
+    cause: str
+    original: str | None
+    trade_total: str
+    trade_entries: list[TradeEntry]
+    sentence: Sentence
+
+
+@routes.get("/clients/{client_id}")
+async def read_points(actor: Reader, sql: Reading, client_id: str) -> Points:
+    """What the client has, owes and can spend, and what expires next."""
+    row = await _seen(actor, sql, client_id)
+    expiries = await entries.next_expiries(sql, client_id, NEXT_EXPIRIES)
+    return Points(
+        client_id=client_id,
+        available=str(as_amount(row["available"])),
+        held="0.00",
+        debt=str(as_amount(row["debt"])),
+        spendable=str(0 if row["debt"] else row["available"] // 100),
+        next_expiries=[Expiry(expires_on=day, points=str(as_amount(points))) for day, points in expiries],
+    )
+
+
+@routes.get("/clients/{client_id}/entries")
+async def list_entries(actor: Reader, sql: Reading, client_id: str, page: Page) -> Listing[Entry]:
+    """The client's statement, newest first; a trade that earned nothing shows zero points."""
+    await _seen(actor, sql, client_id)
+    rows = await entries.statement(sql, client_id, page.after, page.limit + 1)
+    found = page.result([_entry(row) for row in rows], lambda entry: (entry["posted_on"], entry["number"]))
+    return Listing[Entry].model_validate(found)
+
+
+@routes.get("/clients/{client_id}/entries/{entry}/explain")
+async def explain_entry(
+    actor: Reader,
+    sql: Reading,
+    client_id: str,
+    entry: UUID,
+    as_of: Annotated[date | None, Query(description="what was posted by the end of this date")] = None,
+) -> Explanation:
+    """Inputs, rule, policy version, and the sentence for the client, in zh-CN and en."""
+    await _seen(actor, sql, client_id)
+    trade = await entries.same_trade(sql, client_id, str(entry), as_of)
+    wanted = next((row for row in trade if row["entry_id"] == str(entry)), None)
+    if wanted is None:
+        raise NotFound(Text(f"no entry {entry} of this client by then", f"届时该客户无分录 {entry}"))
+    return Explanation.model_validate(explain.explained(dict(wanted), [dict(row) for row in trade]))
+
+
+async def _seen(actor: Actor, sql: asyncpg.Connection, client_id: str) -> asyncpg.Record:
+    row = await entries.balance_of(sql, client_id)
+    if row is None:
+        raise NotFound
+    require_sight(actor, client_id, row["branch_id"])
+    return row
+
+
+def _entry(row: asyncpg.Record) -> dict[str, Any]:
+    return {
+        **row,
+        "points": str(as_amount(row["points"])),
+        "multiplier": explain.as_multiplier(row["multiplier"]) if row["multiplier"] is not None else None,
+    }

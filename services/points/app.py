@@ -1,0 +1,27 @@
+"""The points service on one page: what it hears, sends, keeps and answers."""
+
+from pathlib import Path
+
+from chassis.service import Service
+from contracts.broker import ClientOpened, ClientUpdated, TradeCancelled, TradeSettled
+from contracts.classification import TierChanged
+from contracts.points import DayCompleted, PointsPosted
+from services.points import api, handlers, tables
+
+service = Service(
+    name="points",
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    routes=api.routes,
+    listens={
+        ClientOpened: handlers.keep_branches_of_opened,
+        ClientUpdated: handlers.keep_branches_of_updated,
+        TierChanged: handlers.correct_for_changed_tiers,
+        TradeSettled: handlers.award_points_for_trades,
+        TradeCancelled: handlers.claw_back_for_cancelled_trades,
+    },
+    publishes=[PointsPosted, DayCompleted],
+    completes=DayCompleted,
+    sealed=[tables.SEALED],
+    accepts={TradeSettled: handlers.accept_other_content},
+)

@@ -1,0 +1,86 @@
+"""Why an entry is what it is: inputs, rule, policy version, and a sentence a client can read."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from chassis.errors import Text
+from services.points.ledger import as_amount
+
+RULE = Text(
+    "points = net commission in CNY x the multiplier of the tier of the trade date, rounded half up to 0.01 "
+    "[P1]; entries bring a trade to its target",
+    "积分 = 净佣金(元)× 成交日客户级别的倍数,四舍五入到 0.01 [P1];每笔分录使该成交达到应得积分",
+)
+TIER_NAMES = {
+    "NORMAL": Text("standard", "普通客户"),
+    "SILVER": Text("silver", "银卡"),
+    "GOLD": Text("gold", "金卡"),
+    "PLATINUM": Text("platinum", "白金卡"),
+    "DIAMOND": Text("diamond", "钻石卡"),
+}
+
+
+def explained(entry: Mapping[str, Any], trade: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The whole explanation of one entry, given all entries of its trade known by then, in their order."""
+    before = sum(row["points"] for row in trade if row["step"] < entry["step"])
+    return {
+        "entry_id": entry["entry_id"],
+        "kind": entry["kind"],
+        "points": str(as_amount(entry["points"])),
+        "rule": {"id": "P1", "en": RULE.en, "zh-CN": RULE.zh},
+        "policy": entry["policy"],
+        "inputs": {
+            "commission": f"{entry['commission']:f}",
+            "tier": entry["tier"],
+            "multiplier": as_multiplier(entry["multiplier"]),
+            "trade_id": entry["trade_id"],
+            "trade_date": entry["trade_date"],
+            "posted_before": str(as_amount(before)),
+        },
+        "cause": entry["cause"],
+        "original": entry["original"],
+        "trade_total": str(as_amount(sum(row["points"] for row in trade))),
+        "trade_entries": [
+            {
+                "entry_id": row["entry_id"],
+                "kind": row["kind"],
+                "points": str(as_amount(row["points"])),
+                "posted_on": row["posted_on"],
+            }
+            for row in trade
+        ],
+        "sentence": _sentence(entry, before),
+    }
+
+
+def as_multiplier(hundredths: int) -> str:
+    """A multiplier as people write it: 1.1 (two decimals only where it has them)."""
+    return f"{Decimal(hundredths) / 100:.2f}".removesuffix("0")
+
+
+def _sentence(entry: Mapping[str, Any], before: int) -> dict[str, str]:
+    commission, times = f"{entry['commission']:f}", as_multiplier(entry["multiplier"])
+    points, tier = as_amount(entry["points"]), TIER_NAMES[entry["tier"]]
+    due, trade, day = as_amount(before + entry["points"]), entry["trade_id"], entry["trade_date"].isoformat()
+    sum_en = f"commission {commission} CNY x {times} ({tier.en} tier on {day})"
+    sum_zh = f"佣金 {commission} 元 × {times}({day} 为{tier.zh})"
+    if entry["debit_account"].endswith(":debt") or entry["credit_account"].endswith(":debt"):
+        owed = Text(f"; {abs(points)} of it concern points owed", f";其中 {abs(points)} 分计入欠分")
+    else:
+        owed = Text("", "")
+    if entry["kind"] == "accrued":
+        en = f"Trade {trade} earned {points} points: {sum_en}{owed.en}."
+        zh = f"成交 {trade} 获得 {points} 积分:{sum_zh}{owed.zh}。"
+    elif entry["kind"] == "reversed":
+        en = f"Trade {trade} was cancelled: {sum_en} remain, which is {due} points, so {points} points were posted{owed.en}."
+        zh = f"成交 {trade} 已撤销:剩余{sum_zh},应得 {due} 积分,故记 {points} 积分{owed.zh}。"
+    else:
+        en = (
+            f"Trade {trade} was corrected: {sum_en} is {due} points; {as_amount(before)} were posted before, "
+            f"so {points} points followed{owed.en}."
+        )
+        zh = (
+            f"成交 {trade} 已更正:{sum_zh},应得 {due} 积分;此前已记 {as_amount(before)},故补记 {points} 积分{owed.zh}。"
+        )
+    return {"zh-CN": zh, "en": en}

@@ -1,0 +1,239 @@
+"""Posting to the ledger: one immutable row per entry, the balance and what remains of lots beside it.
+
+Locks are taken in one order: balances, then the numbers of entries, then (at the end of the unit of work) the log.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+import asyncpg
+from uuid_utils import UUID, uuid5
+
+from chassis.uow import UnitOfWork
+from contracts.base import Amount
+from contracts.points import PointsPosted
+from services.points import balances, lots, rules
+from services.points.balances import Balance
+from services.points.lots import Lot
+from services.points.policy import Ruling
+from services.points.rules import posting_date
+from services.points.tables import entries
+from services.points.tiers import Ranks
+from services.points.trades import Trade
+
+NAMESPACE = UUID("5d3c2f0e-5a43-5d5b-9a53-8d2f4a1c7b60")
+ISSUED = "sys:issued:commission"
+REVERSED = "sys:reversed"
+COLUMNS = tuple(column.name for column in entries.columns)
+
+
+class Cause(NamedTuple):
+    """The event behind an entry: its id and its time."""
+
+    id: str
+    time: datetime
+
+
+class Award(NamedTuple):
+    """A trade to be awarded, everything decided."""
+
+    client_id: str
+    trade_id: str
+    commission: Decimal
+    trade_date: date
+    tier: str
+    ruling: Ruling
+    points: int
+    cause: Cause
+
+
+def entry_id(client_id: str, trade_id: str, step: int) -> str:
+    """The id of a trade's entry: the same in every run."""
+    return str(uuid5(NAMESPACE, f"{client_id}\n{trade_id}\n{step}"))
+
+
+def available(client_id: str) -> str:
+    """The account of points a client can spend [P8]."""
+    return f"cust:{client_id}:available"
+
+
+def debt(client_id: str) -> str:
+    """The account of points a client owes [P7, P8]."""
+    return f"cust:{client_id}:debt"
+
+
+def as_amount(points: int) -> Amount:
+    """Hundredths as the amount an event carries, with two decimals."""
+    sign, whole = ("-", -points) if points < 0 else ("", points)
+    return Amount(f"{sign}{whole // 100}.{whole % 100:02d}")
+
+
+class SomethingStandsAgainst(Exception):
+    """The short way is not open for this batch: a trade is known, or a client's state is not the plain one."""
+
+
+async def award_at_once(uow: UnitOfWork, awards: Sequence[Award], ranks: Ranks) -> bool:
+    """The short way for new trades of plain clients: balances in one statement, entries in one COPY.
+
+    False, with nothing written, when a trade is known already, or a client has debt, a parked cancellation, or other
+    tiers by now: the caller then looks at each trade.
+    """
+    sums: dict[str, int] = {}
+    for award in awards:
+        sums[award.client_id] = sums.get(award.client_id, 0) + award.points
+    try:
+        async with uow.sql.transaction():
+            if not await balances.add_where_nothing_stands_against(uow.sql, sums, ranks.revisions):
+                raise SomethingStandsAgainst
+            await _write(uow, [_accrual(award, uow.now) for award in awards])
+    except (SomethingStandsAgainst, asyncpg.UniqueViolationError):
+        return False
+    uow.emit_all(
+        PointsPosted(
+            entry_id=entry_id(award.client_id, award.trade_id, 0),
+            client_id=award.client_id,
+            kind="accrued",
+            points=as_amount(award.points),
+            posted_on=posting_date(award.trade_date, award.cause.time),
+            trade_id=award.trade_id,
+        )
+        for award in awards
+        if award.points
+    )
+    return True
+
+
+def _accrual(award: Award, now: datetime) -> tuple[Any, ...]:
+    client_id, trade_id, commission, trade_date, tier, ruling, points, cause = award
+    return (
+        entry_id(client_id, trade_id, 0),
+        client_id,
+        "accrued",
+        trade_id,
+        0,
+        ISSUED,
+        available(client_id),
+        points,
+        ruling.expires_on,
+        commission,
+        tier,
+        ruling.multiplier[tier],
+        trade_date,
+        ruling.policy,
+        posting_date(trade_date, cause.time),
+        now,
+        cause.id,
+        None,
+    )
+
+
+async def _write(uow: UnitOfWork, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Number entries in the partitions of their clients, and copy them in. Balances are locked by now."""
+    places = [uow.partition_of(row[1]) for row in rows]
+    following = await uow.numbers("entries", Counter(places))
+    numbered = []
+    for partition, row in zip(places, rows, strict=True):
+        numbered.append((partition, following[partition], *row))
+        following[partition] += 1
+    await uow.sql.copy_records_to_table("entries", records=numbered, columns=COLUMNS)
+
+
+class Posting:
+    """Entries being made for clients whose balances are locked: what each trade should have, less what it has."""
+
+    def __init__(self, uow: UnitOfWork, locked: dict[str, Balance], ranks: Ranks) -> None:
+        self.uow = uow
+        self.balances = locked
+        self.ranks = ranks
+        self.ruling_on = cache(rules.ruling_on)
+        self.rows: list[tuple[Any, ...]] = []
+        self.events: list[PointsPosted] = []
+        self.changed: set[str] = set()
+        self.remaining: dict[tuple[str, str], int] = {}
+        self.short: Counter[str] = Counter()
+
+    def settle(
+        self,
+        trade: Trade,
+        base: Decimal,
+        kind: Literal["accrued", "reversed", "corrected"],
+        posted_on: date,
+        cause: str,
+    ) -> None:
+        """Post what the trade's target on `base` differs from what was posted for it [P1]. An accrual always leaves
+        an entry, if of zero points: a repeat must be known."""
+        ruling = self.ruling_on(trade.trade_date)
+        tier = self.ranks.tier(trade.client_id, trade.trade_date)
+        target = rules.points_for_commission(base, ruling.multiplier[tier])
+        difference = target - trade.posted
+        if not difference and kind != "accrued":
+            return
+        inputs = (base, tier, ruling.multiplier[tier], trade.trade_date, ruling.policy, posted_on)
+        balance, client = self.balances[trade.client_id], trade.client_id
+        self.changed.add(client)
+        if difference >= 0:
+            repaid, gained = balance.credit(difference)
+            if repaid:
+                self._add(trade, kind, ISSUED, debt(client), repaid, None, inputs, cause)
+            if gained or not repaid:
+                self._add(trade, kind, ISSUED, available(client), gained, ruling.expires_on, inputs, cause)
+        else:
+            sink = REVERSED if kind == "reversed" else ISSUED
+            taken, owed = balance.debit(-difference)
+            if taken:
+                self._add(trade, kind, available(client), sink, taken, None, inputs, cause)
+                self.short[client] += lots.take(trade.lots, taken)
+                self.remaining |= {(client, lot.entry_id): lot.remaining for lot in trade.lots}
+            if owed:
+                self._add(trade, kind, debt(client), sink, owed, None, inputs, cause)
+
+    def _add(
+        self,
+        trade: Trade,
+        kind: Literal["accrued", "reversed", "corrected"],
+        debit: str,
+        credit: str,
+        points: int,
+        expires_on: date | None,
+        inputs: tuple[Any, ...],
+        cause: str,
+    ) -> None:
+        made = entry_id(trade.client_id, trade.trade_id, trade.steps)
+        gained = points if credit.startswith("cust:") else -points
+        *told, posted_on = inputs
+        original = None if kind == "accrued" else trade.original
+        head = (made, trade.client_id, kind, trade.trade_id, trade.steps, debit, credit, points, expires_on)
+        self.rows.append((*head, *told, posted_on, self.uow.now, cause, original))
+        if expires_on:
+            trade.lots.append(Lot(made, points))
+        trade.posted += gained
+        trade.steps += 1
+        trade.original = trade.original or made
+        if points:
+            self.events.append(
+                PointsPosted(
+                    entry_id=made,
+                    client_id=trade.client_id,
+                    kind=kind,
+                    points=as_amount(gained),
+                    posted_on=posted_on,
+                    trade_id=trade.trade_id,
+                )
+            )
+
+    async def write(self) -> None:
+        """Write balances, entries and remainders of lots; tell what was posted."""
+        sql = self.uow.sql
+        if self.changed:
+            await balances.save(sql, {client: self.balances[client] for client in sorted(self.changed)})
+        if self.rows:
+            await _write(self.uow, self.rows)
+        if self.remaining:
+            await lots.save(sql, self.remaining)
+        if short := {client: points for client, points in self.short.items() if points}:
+            await lots.take_oldest(sql, short)
+        self.uow.emit_all(self.events)

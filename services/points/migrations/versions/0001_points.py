@@ -1,0 +1,12 @@
+"""The points ledger's tables."""
+
+from alembic import op
+
+from services.points.tables import metadata
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    metadata.create_all(op.get_bind())

@@ -1,0 +1,79 @@
+"""Decisions of the points ledger: facts, policy and time in, a decision out."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import NamedTuple
+
+from chassis.clock import business_date, month_end, months_after
+from contracts.classification import TierChanged, TierCode
+from services.points.policy import Ruling, policies
+
+# Wide enough for every commission that contracts let in (15 digits before and 40 after the point): nothing is rounded
+# before the one rounding that the rule names.
+EXACT = Context(prec=80, rounding=ROUND_HALF_UP)
+
+
+class Stretch(NamedTuple):
+    """A tier above NORMAL from `since` until `until` (exclusive; None: until further notice)."""
+
+    since: date
+    until: date | None
+    tier: TierCode
+
+
+def points_for_commission(commission: Decimal, multiplier: int) -> int:
+    """Points for one commission in CNY [P1], in hundredths, rounded half up; `multiplier` in hundredths (110 is 1.1)."""
+    return int(EXACT.to_integral_value(EXACT.multiply(commission, multiplier)))
+
+
+def ruling_on(trade_date: date) -> Ruling:
+    """What the policy in force on a trade date says; a lot expires at the end of a month [P6]."""
+    version = policies.on(trade_date)
+    expires_on = month_end(months_after(trade_date, version.body.lot_months))
+    return Ruling(version.name, version.body.multiplier, expires_on)
+
+
+def tier_on(stretches: Sequence[Stretch], day: date) -> TierCode:
+    """The tier in force on a day; NORMAL where no stretch above it is known [T7]."""
+    for since, until, tier in stretches:
+        if since <= day and (until is None or day < until):
+            return tier
+    return "NORMAL"
+
+
+def posting_date(trade_date: date, cause: datetime) -> date:
+    """The date an entry counts from: the business date of what caused it, never before the trade."""
+    return max(trade_date, business_date(cause))
+
+
+def timeline(changes: Sequence[TierChanged]) -> list[Stretch]:
+    """The stretches above NORMAL that a client's tier changes leave, whatever order they came in [T5, T7].
+
+    Each revision says how it is from its `changed_from` on; what it replaces there is gone.
+    """
+    known: list[Stretch] = []
+    for change in sorted(changes, key=lambda c: c.revision):
+        start = change.changed_from
+        kept = [s for s in known if s.since < start]
+        known = [s._replace(until=start) if s.until is None or s.until > start else s for s in kept]
+        stretches = sorted(change.stretches, key=lambda s: s.since)
+        following = [*(s.since for s in stretches[1:]), None]
+        for stretch, next_since in zip(stretches, following, strict=True):
+            ends = [end for end in (stretch.until, next_since) if end is not None]
+            until, since = min(ends, default=None), max(stretch.since, start)
+            if until is None or since < until:
+                known.append(Stretch(since, until, stretch.tier))
+    return [s for s in known if s.tier != "NORMAL"]
+
+
+def split_credit(points: int, debt: int) -> tuple[int, int]:
+    """How much of points gained repays debt, and how much becomes available [P7]."""
+    repaid = min(points, debt)
+    return repaid, points - repaid
+
+
+def split_debit(points: int, available: int) -> tuple[int, int]:
+    """How much of points taken back comes from what is available, and how much becomes debt [P7]."""
+    taken = min(points, available)
+    return taken, points - taken

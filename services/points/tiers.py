@@ -1,0 +1,84 @@
+"""Our own copy of clients' tiers, as classification told it: only stretches above NORMAL are kept for looking up."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import cast
+
+import asyncpg
+import msgspec
+
+from contracts.classification import TierChanged, TierCode
+from services.points import rules
+from services.points.rules import Stretch
+
+
+class Ranks:
+    """The tiers of some clients, all known revisions applied."""
+
+    def __init__(self, revisions: Mapping[str, int], stretches: Mapping[str, list[Stretch]]) -> None:
+        self.revisions = revisions
+        self.stretches = stretches
+
+    def tier(self, client_id: str, day: date) -> TierCode:
+        """The tier in force on a day."""
+        known = self.stretches.get(client_id)
+        return rules.tier_on(known, day) if known else "NORMAL"
+
+
+async def of(sql: asyncpg.Connection, clients: Iterable[str]) -> Ranks:
+    """The tiers of these clients."""
+    revisions: dict[str, int] = {}
+    stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
+    for client, revision, since, until, tier in await sql.fetch(
+        "SELECT client_id, revision, since, until, tier FROM tiers WHERE client_id = ANY($1::text[])", list(clients)
+    ):
+        revisions[client] = revision
+        stretches[client].append(Stretch(since, until, cast(TierCode, tier)))
+    return Ranks(revisions, stretches)
+
+
+async def learn(sql: asyncpg.Connection, changes: Sequence[TierChanged], told_at: object) -> dict[str, date]:
+    """Take over changes not heard before: for each client concerned, from which date on tiers may differ.
+
+    Every revision is kept and the timeline is built from all of them, so that one that comes late (a redriven dead
+    letter) fills its place and disturbs nothing after it. The clients' balances must be locked.
+    """
+    new = await sql.fetch(
+        """INSERT INTO tier_changes (client_id, revision, change, told_at)
+           SELECT c, r, j, $4 FROM unnest($1::text[], $2::bigint[], $3::jsonb[]) AS n(c, r, j)
+           ON CONFLICT DO NOTHING RETURNING client_id, (change->>'changed_from')::date""",
+        [change.client_id for change in changes],
+        [change.revision for change in changes],
+        [msgspec.to_builtins(change) for change in changes],
+        told_at,
+    )
+    since: dict[str, date] = {}
+    for client, changed_from in new:
+        since[client] = min(changed_from, since.get(client, changed_from))
+    if since:
+        await _rebuild(sql, sorted(since))
+    return since
+
+
+async def _rebuild(sql: asyncpg.Connection, clients: list[str]) -> None:
+    heard: defaultdict[str, list[TierChanged]] = defaultdict(list)
+    for client, change in await sql.fetch(
+        "SELECT client_id, change FROM tier_changes WHERE client_id = ANY($1::text[])", clients
+    ):
+        heard[client].append(msgspec.convert(change, TierChanged))
+    rows = [(client, stretch) for client in clients for stretch in rules.timeline(heard[client])]
+    newest = {client: max(change.revision for change in heard[client]) for client in clients}
+    ranked = {client for client, _ in rows}
+    await sql.execute("DELETE FROM tiers WHERE client_id = ANY($1::text[])", clients)
+    await sql.copy_records_to_table(
+        "tiers",
+        records=[(client, s.since, s.until, s.tier, newest[client]) for client, s in rows],
+        columns=("client_id", "since", "until", "tier", "revision"),
+    )
+    await sql.execute(
+        """UPDATE balances b SET ranked = n.ranked FROM unnest($1::text[], $2::bigint[]) AS n(client_id, ranked)
+           WHERE b.client_id = n.client_id AND b.ranked IS DISTINCT FROM n.ranked""",
+        clients,
+        [newest[client] if client in ranked else 0 for client in clients],
+    )
