@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Self
 
-from chassis.bus.log import Log
 from chassis.database import Database
 from chassis.service import Service
 from chassis.settings import Settings
@@ -29,33 +29,51 @@ class Lag:
         return not self.unshipped and not any(self.records.values()) and days
 
 
-async def heads(settings: Settings, databases: Sequence[Database], topics: Sequence[str]) -> dict[Place, int]:
-    """The next offset of every partition of some topics, on the bus that is used.
+class Heads:
+    """The next offsets of the bus that is used. `async with`, because on Kafka it keeps a connection."""
 
-    Raises: an outage when the bus does not answer.
-    """
-    if not topics:
-        return {}
-    if settings.on_kafka:
-        return await _heads_on_kafka(settings, topics)
-    async with databases[0].reading() as sql:
-        return await Log(databases[0].log.schema).ends(sql, topics)
+    def __init__(self, settings: Settings, databases: Mapping[str, Database]) -> None:
+        self.settings = settings
+        self.databases = databases
+        self._kafka: Any = None
 
+    async def __aenter__(self) -> Self:
+        return self
 
-async def _heads_on_kafka(settings: Settings, topics: Sequence[str]) -> dict[Place, int]:
-    from aiokafka import AIOKafkaConsumer, TopicPartition
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
-    from chassis.bus.kafka import KafkaAddress
+    async def close(self) -> None:
+        """Give the connection back; a later question makes a new one."""
+        if self._kafka is not None:
+            kafka, self._kafka = self._kafka, None
+            await kafka.stop()
 
-    address = KafkaAddress.parse(settings.bus_url or "")
-    consumer = AIOKafkaConsumer(bootstrap_servers=address.servers)
-    await consumer.start()
-    try:
-        places = [TopicPartition(address.topic(t), p) for t in topics for p in range(settings.partitions)]
-        ends = await consumer.end_offsets(places)
+    async def of(self, topics: Sequence[str]) -> dict[Place, int]:
+        """The next offset of every partition of some topics.
+
+        Raises: an outage, or KafkaError, when the bus does not answer.
+        """
+        if not topics:
+            return {}
+        if self.settings.on_kafka:
+            return await self._on_kafka(topics)
+        database = next(iter(self.databases.values()))
+        async with database.reading() as sql:
+            return await database.log.ends(sql, topics)
+
+    async def _on_kafka(self, topics: Sequence[str]) -> dict[Place, int]:
+        from aiokafka import AIOKafkaConsumer, TopicPartition
+
+        from chassis.bus.kafka import KafkaAddress
+
+        address = KafkaAddress.parse(self.settings.bus_url or "")
+        if self._kafka is None:
+            self._kafka = AIOKafkaConsumer(bootstrap_servers=address.servers, request_timeout_ms=10_000)
+            await self._kafka.start()
+        places = [TopicPartition(address.topic(t), p) for t in topics for p in range(self.settings.partitions)]
+        ends = await self._kafka.end_offsets(places)
         return {(address.name(place.topic), place.partition): end for place, end in ends.items()}
-    finally:
-        await consumer.stop()
 
 
 async def lag_of(service: Service, database: Database, ends: Mapping[Place, int]) -> Lag:
@@ -82,8 +100,16 @@ async def lag_of(service: Service, database: Database, ends: Mapping[Place, int]
     return Lag(service.name, records, unshipped, closed, passed)
 
 
-async def all_lags(settings: Settings, services: Sequence[Service], databases: Mapping[str, Database]) -> list[Lag]:
+async def all_lags(services: Sequence[Service], heads: Heads) -> list[Lag]:
     """Every service's lag."""
-    topics = sorted({topic for service in services for topic in service.topics})
-    ends = await heads(settings, list(databases.values()), topics)
-    return [await lag_of(service, databases[service.name], ends) for service in services]
+    ends = await heads.of(sorted({topic for service in services for topic in service.topics}))
+    return [await lag_of(service, heads.databases[service.name], ends) for service in services]
+
+
+async def late_work(service: Service, database: Database) -> bool:
+    """Do what late facts have left to do, after whoever closes days now; False when there was nothing."""
+    if service.catches_up is None:
+        return False
+    async with database.unit_of_work() as uow:
+        through = await uow.sql.fetchval("SELECT through FROM closed_days FOR UPDATE")
+        return through is not None and await service.catches_up(through, uow)

@@ -1,9 +1,9 @@
 """The platform in one process: databases, workers and HTTP of the services it is given, as one supervised whole."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from careline.presence import say_that_we_work
 from careline.schema import make_schemas
@@ -59,6 +59,10 @@ class Platform:
             task.cancel()
         try:
             await self._group.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) == 1:  # one error is told as it is, so that callers can name what they refuse
+                raise group.exceptions[0] from None
+            raise
         finally:
             await self.disconnect()
 
@@ -72,6 +76,10 @@ class Platform:
         """Give all connections back."""
         for database in self.databases.values():
             await database.close()
+
+    def supervise(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the loops until the block ends; its error ends the block."""
+        self._tasks.add(self._group.create_task(work))
 
     def start_work(self, name: str) -> None:
         """Run one service's loops from now on; once more is a repeat."""

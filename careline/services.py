@@ -2,8 +2,10 @@
 
 from chassis.service import Service
 from gateway.app import service as gateway
+from services.classification.app import service as classification
+from services.points.app import service as points
 
-SERVICES: tuple[Service, ...] = (gateway,)
+SERVICES: tuple[Service, ...] = (gateway, classification, points)
 
 
 def named(*names: str) -> tuple[Service, ...]:

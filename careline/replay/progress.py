@@ -1,0 +1,57 @@
+"""The progress bar of a replay, on stderr: facts said, facts applied, and what it waits for."""
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from careline.lag import Lag
+
+
+class Progress:
+    """`with Progress(total) as progress:` a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._bar: Any = None
+        self._said: Any = None
+        self._closed: Any = None
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        console = Console(stderr=True)
+        self._bar = Bar(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal,
+        )  # fmt: skip
+        self._said = self._bar.add_task("published", total=self.total, note="")
+        self._closed = self._bar.add_task("not yet applied", total=None, note="")
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def said(self, position: int) -> None:
+        """So many facts are published."""
+        self._bar.update(self._said, completed=min(position, self.total))
+
+    def applied(self, lags: Sequence[Lag]) -> None:
+        """How far the services are."""
+        days = ", ".join(
+            f"{lag.service} {lag.closed_through or '-'}" for lag in lags if lag.closed_through or lag.passed
+        )
+        self._bar.update(self._closed, completed=sum(sum(lag.records.values()) for lag in lags), note=days)
+
+    def trouble(self, words: str) -> None:
+        """Something is away and is being waited for; empty when it is back."""
+        if words and words != self._last:
+            print(f"careline replay: {words}", file=sys.stderr, flush=True)
+        self._last = words
+        self._bar.update(self._said, note=words)

@@ -1,0 +1,37 @@
+"""Saying the facts: in large batches, each in one transaction with the position reached. Exactly once, whatever dies."""
+
+import asyncio
+from collections.abc import Callable
+
+from careline.replay.home import claim_home, move_home, read_home
+from careline.replay.source import CLOSED, KINDS, DataSet, messages
+from chassis.database import Database
+
+BATCH = 5_000
+_CLOSED = KINDS.index(CLOSED)
+
+
+async def publish(gateway: Database, data: DataSet, goal: int, said: Callable[[int], None]) -> None:
+    """Say the facts up to number `goal` that have not been said; `said` hears the position reached.
+
+    Raises: what `claim_home` and `move_home` refuse, and outages (call it again: it goes on where it was).
+    """
+    async with gateway.unit_of_work() as uow:
+        position = (await claim_home(uow, data)).position
+    said(position)
+    while position < goal:
+        batch = data.facts[position : min(position + BATCH, goal)]
+        outgoing = list(messages(batch, gateway.partitions))
+        closed = [fact.day for fact in batch if fact.rank == _CLOSED]
+        async with gateway.unit_of_work() as uow:
+            await move_home(uow, position, position + len(batch), closed[-1] if closed else None)
+            uow.publish(outgoing)
+        position += len(batch)
+        said(position)
+        await asyncio.sleep(0)
+
+
+async def position_of(gateway: Database, data: DataSet) -> int:
+    """How many facts of the data set have been said; changes nothing."""
+    async with gateway.reading() as sql:
+        return (await read_home(sql, data)).position

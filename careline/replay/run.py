@@ -1,0 +1,75 @@
+"""One replay: say what has not been said, work where nobody works, return when every service has caught up."""
+
+import asyncio
+from datetime import date
+
+from careline.lag import Heads, all_lags, late_work
+from careline.patience import patiently
+from careline.platform import Platform
+from careline.presence import until_nobody_works
+from careline.replay.progress import Progress
+from careline.replay.publish import publish
+from careline.replay.source import DataSet
+from chassis.settings import Settings
+
+LOOK_AGAIN_SECONDS = 0.25
+
+
+async def replay(settings: Settings, data: DataSet, until: date, progress: Progress) -> None:
+    """Replay a data set until a day, included, and catch up.
+
+    A running platform's workers do the work; what nobody works for, or no longer, is done here. Safe to be killed at
+    any moment and to be run again. Raises: what the home refuses.
+    """
+    goal = data.through(until)
+    async with Platform(settings, working=()) as platform:
+        for service in platform.services:
+            platform.supervise(_work_if_nobody_does(platform, service.name))
+        saying = asyncio.create_task(
+            patiently(lambda: publish(platform.databases["gateway"], data, goal, progress.said), progress.trouble)
+        )
+        try:
+            async with Heads(settings, platform.databases) as heads:
+                await asyncio.wait([saying, applying := asyncio.create_task(_show(platform, heads, progress))],
+                                   return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+                applying.cancel()
+                await saying
+                await patiently(lambda: _catch_up(platform, heads, progress), progress.trouble)
+        finally:
+            saying.cancel()
+
+
+async def _work_if_nobody_does(platform: Platform, service: str) -> None:
+    url = platform.databases[service].url
+    await patiently(lambda: until_nobody_works(url, service), lambda _: None)
+    platform.start_work(service)
+
+
+async def _show(platform: Platform, heads: Heads, progress: Progress) -> None:
+    """Show how far the services are, from time to time, while facts are being said."""
+    while True:
+        await patiently(lambda: _look(platform, heads, progress), progress.trouble)
+        await asyncio.sleep(1)
+
+
+async def _look(platform: Platform, heads: Heads, progress: Progress) -> None:
+    progress.applied(await all_lags(platform.services, heads))
+
+
+async def _catch_up(platform: Platform, heads: Heads, progress: Progress) -> None:
+    """Until every offset is at its head, every relay empty, every said day closed: twice in a row."""
+    quiet = 0
+    try:
+        while quiet < 2:
+            seen = platform.wake.count
+            lags = await all_lags(platform.services, heads)
+            progress.applied(lags)
+            if not all(lag.caught_up for lag in lags):
+                quiet = 0
+                await platform.wake.wait(seen, LOOK_AGAIN_SECONDS)
+                continue
+            worked = [await late_work(service, platform.databases[service.name]) for service in platform.services]
+            quiet = 0 if any(worked) else quiet + 1
+    except Exception:
+        await heads.close()  # its connection may be what is broken
+        raise
