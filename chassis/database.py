@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -63,10 +64,23 @@ async def connect(url: str, service: str | None = None) -> asyncpg.Connection:
 
 
 async def _speak_json(connection: asyncpg.Connection) -> None:
-    for name in ("json", "jsonb"):
+    # Binary, because COPY takes nothing else; jsonb's binary form is a version byte and the text.
+    for name, version in (("json", b""), ("jsonb", b"\x01")):
         await connection.set_type_codec(
-            name, schema="pg_catalog", encoder=lambda v: _json.encode(v).decode(), decoder=msgspec.json.decode
+            name,
+            schema="pg_catalog",
+            encoder=partial(_to_json, version),
+            decoder=partial(_from_json, len(version)),
+            format="binary",
         )
+
+
+def _to_json(version: bytes, value: Any) -> bytes:
+    return version + _json.encode(value)
+
+
+def _from_json(skipped: int, data: bytes) -> Any:
+    return msgspec.json.decode(memoryview(data)[skipped:])
 
 
 class Database:

@@ -90,7 +90,7 @@ class Permission:
 
 
 def permits(name: str, *roles: Role) -> Any:
-    """A route's permission: `actor: Annotated[Actor, permits("points:read", Role.CLIENT, ...)]`.
+    """A route's permission: `actor: Annotated[Actor, permits("points:read", Role.CLIENT, ...)]`, its first parameter.
 
     Only these roles pass (403); a member of staff who reads a client's record (a GET with `client_id` in its path) says
     why in the `Purpose` header or the token, and the read is recorded (400 without one).

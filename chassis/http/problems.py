@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from chassis.database import OUTAGES
+from chassis.consumer import is_outage
 from chassis.errors import FieldError, Invalid, NotFound, Refusal, Text, TooLarge, Unavailable
 from chassis.http.language import preferred
 from chassis.http.wording import in_chinese
@@ -152,11 +152,11 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 def of_unexpected(error: BaseException) -> Refusal:
     """An outage of the database is "try again"; everything else is a fault of ours, without its internals."""
-    if isinstance(error, OUTAGES | PoolTimeout):
+    if is_outage(error) or isinstance(error, PoolTimeout):
         return Unavailable(retry_after=1)
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
-        if error.connection_invalidated or isinstance(cause, OUTAGES):
+        if error.connection_invalidated or (cause is not None and is_outage(cause)):
             return Unavailable(retry_after=1)
     return Unexpected()
 
