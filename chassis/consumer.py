@@ -24,6 +24,8 @@ from contracts.base import DayClosed, Event
 
 log = structlog.get_logger()
 DECODE_SLICE = 500
+FAULTS_OF_OURS = (asyncpg.SyntaxOrAccessError,)
+"""No record is to blame for these: nothing is put aside, the consumer stands still and says why."""
 
 
 class LostPartition(Exception):
@@ -121,7 +123,7 @@ class Consumer:
         try:
             async with self.database.unit_of_work() as uow:
                 await self.handle(batch, uow)
-        except (*OUTAGES, LostPartition, TooManyBadRecords):
+        except (*OUTAGES, *FAULTS_OF_OURS, LostPartition, TooManyBadRecords):
             raise
         except Exception as error:
             await self.apply_in_parts(batch, error)
@@ -249,7 +251,7 @@ async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int)
                 return 0
             batch = Batch(await database.log.read(uow.sql, positions, limit))
             await consumer.handle(batch, uow)
-    except (*OUTAGES, LostPartition, TooManyBadRecords):
+    except (*OUTAGES, *FAULTS_OF_OURS, LostPartition, TooManyBadRecords):
         raise
     except Exception as error:
         if batch is None or not batch.records:

@@ -71,10 +71,10 @@ def evaluation_sql(policy: TierPolicy, concerned: str) -> str:
             WHERE day > $2 AND day <= $1 {only}
             GROUP BY client_id),
         figures AS (
-            SELECT client_id, c.partition, c.branch_id, s.retained, s.grace_from, s.next_check,
+            SELECT c.client_id, c.partition, c.branch_id, s.retained, s.grace_from, s.next_check,
                    coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission
             FROM concerned JOIN clients c USING (client_id) JOIN standings s USING (client_id)
-            LEFT JOIN months m ON m.month_end = $4 AND m.client_id = c.client_id LEFT JOIN paid p USING (client_id)
+            LEFT JOIN months m ON m.month_end = $4 AND m.client_id = c.client_id LEFT JOIN paid p ON p.client_id = c.client_id
             WHERE c.opened_on <= $1 AND (c.closed_on IS NULL OR c.closed_on > $1)),
         entitled AS (SELECT *, {policy.sql()} AS entitled FROM figures),
         stepped AS (
