@@ -1,0 +1,251 @@
+"""What suitability tells: questionnaires, assessments, decisions, and matches that no longer hold."""
+
+from datetime import date, datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+from contracts.base import DayClosed, Event
+from contracts.broker import Name
+
+TOPIC = "careline.suitability"
+
+OutcomeCode = Literal["PASS", "CONFIRM", "BLOCK"]
+
+
+class QuestionnaireSubmitted(Event, frozen=True, kw_only=True, gc=False):
+    """A client's answers (调查表) were taken; `in_review` when a person looks at them before they count [Q5]."""
+
+    type: ClassVar[str] = "suitability.questionnaire.submitted"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    submission_id: Name
+    template: Name
+    template_version: int
+    submitted_at: datetime
+    in_review: bool = False
+
+    @property
+    def identity(self) -> str:
+        return self.submission_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.submitted_at
+
+
+class AssessmentCompleted(Event, frozen=True, kw_only=True, gc=False):
+    """The client's level (风险承受能力) is `level` of `scheme` from `valid_from` to the end of `valid_until` [Q5]."""
+
+    type: ClassVar[str] = "suitability.assessment.completed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    assessment_id: Name
+    scheme: Name
+    level: Name
+    previous: Name | None = None
+    valid_from: date
+    valid_until: date
+    source: Literal["questionnaire", "imported"]
+
+    @property
+    def identity(self) -> str:
+        return self.assessment_id
+
+    @property
+    def happened_at(self) -> date:
+        return self.valid_from
+
+
+class AssessmentExpiring(Event, frozen=True, kw_only=True, gc=False):
+    """The level in force ends in `days_left` days (30, 7 or 1) with nothing to follow it [Q5]."""
+
+    type: ClassVar[str] = "suitability.assessment.expiring"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    assessment_id: Name
+    scheme: Name
+    level: Name
+    valid_until: date
+    days_left: int
+
+    @property
+    def identity(self) -> str:
+        return f"{self.assessment_id}/{self.days_left}"
+
+
+class AssessmentExpired(Event, frozen=True, kw_only=True, gc=False):
+    """The level ended with `valid_until`: the client may buy nothing until assessed again [Q4, Q5]."""
+
+    type: ClassVar[str] = "suitability.assessment.expired"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    assessment_id: Name
+    scheme: Name
+    level: Name
+    valid_until: date
+
+    @property
+    def identity(self) -> str:
+        return self.assessment_id
+
+    @property
+    def happened_at(self) -> date:
+        return self.valid_until
+
+
+class ReassessmentRequested(Event, frozen=True, kw_only=True, gc=False):
+    """The client stated a change of life (or staff did): a new questionnaire is due by `due_on` [Q5]."""
+
+    type: ClassVar[str] = "suitability.reassessment.requested"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    change: Name
+    due_on: date
+
+
+class DecisionMade(Event, frozen=True, kw_only=True, gc=False):
+    """May this client buy this product? [Q4]"""
+
+    type: ClassVar[str] = "suitability.decision.made"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    decision_id: Name
+    product: Name
+    side: Literal["buy", "sell"]
+    initiator: Literal["client", "staff", "campaign"]
+    outcome: OutcomeCode
+    reasons: list[str]
+    decided_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return self.decision_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.decided_at
+
+
+class DecisionConfirmed(Event, frozen=True, kw_only=True, gc=False):
+    """The client read the warning and insists; it holds for this product to the end of `valid_until` [Q4]."""
+
+    type: ClassVar[str] = "suitability.decision.confirmed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    decision_id: Name
+    product: Name
+    confirmed_at: datetime
+    valid_until: date
+
+    @property
+    def identity(self) -> str:
+        return self.decision_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.confirmed_at
+
+
+class DriftedProduct(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A holding or an open confirmation that the client's level no longer covers."""
+
+    product: str
+    needed: str | None
+    what: Literal["holding", "confirmation"]
+
+
+class MatchDrifted(Event, frozen=True, kw_only=True, gc=False):
+    """Client and products no longer match (适当性匹配发生变化): the level fell or ended, or a product's class rose."""
+
+    type: ClassVar[str] = "suitability.match.drifted"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    cause: Literal["level_lowered", "assessment_expired", "class_raised"]
+    found_on: date
+    held: Name | None = None
+    products: list[DriftedProduct]
+
+    @property
+    def happened_at(self) -> date:
+        return self.found_on
+
+
+class MismatchFound(Event, frozen=True, kw_only=True, gc=False):
+    """A settled buy that the level in force on its trade date does not cover; `confirmation` allowed it, if any did."""
+
+    type: ClassVar[str] = "suitability.mismatch.found"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name | None = None
+    trade_id: Name
+    trade_date: date
+    symbol: Name
+    reason: Literal["above_level", "expired", "no_assessment", "unknown_class"]
+    confirmation: Name | None = None
+
+    @property
+    def happened_at(self) -> date:
+        return self.trade_date
+
+
+class GamingSuspected(Event, frozen=True, kw_only=True, gc=False):
+    """Answers look made to reach a level: a matter for compliance."""
+
+    type: ClassVar[str] = "suitability.gaming.suspected"
+    topic: ClassVar[str] = TOPIC
+
+    subject: Name
+    pattern: Name
+    found_on: date
+
+    @property
+    def key(self) -> str:
+        return self.subject
+
+    @property
+    def happened_at(self) -> date:
+        return self.found_on
+
+
+class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
+    """Suitability has closed the business date: expiries, reminders and mismatches of that date are out."""
+
+    type: ClassVar[str] = "suitability.day.completed"
+    topic: ClassVar[str] = TOPIC
+
+    @property
+    def key(self) -> str:
+        return self.business_date.isoformat()
+
+
+EVENTS: list[type[Event]] = [
+    QuestionnaireSubmitted,
+    AssessmentCompleted,
+    AssessmentExpiring,
+    AssessmentExpired,
+    ReassessmentRequested,
+    DecisionMade,
+    DecisionConfirmed,
+    MatchDrifted,
+    MismatchFound,
+    GamingSuspected,
+    DayCompleted,
+]

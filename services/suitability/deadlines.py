@@ -1,0 +1,100 @@
+"""Time in: what a closed business date does. Expiries, reminders, buys judged, drift, patterns of gaming [Q5]."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import asyncpg
+
+from chassis.uow import UnitOfWork
+from contracts.suitability import AssessmentExpired, AssessmentExpiring
+from services.suitability import drift, gaming, judging, products
+from services.suitability.policy import policy_on
+from services.suitability.situations import NOT_REJECTED
+
+CLIENTS_AT_ONCE = 2_000
+
+# An assessment that ends with nothing to follow it, of a client whose account is open.
+_ENDING = f"""
+    SELECT a.assessment_id, a.client_id, a.scheme, a.level, a.valid_until, c.branch_id
+    FROM assessments a LEFT JOIN clients c USING (client_id)
+    WHERE a.valid_until = ANY($1::date[]) AND a.valid_from <= $2 AND {NOT_REJECTED}
+      AND (c.closed_on IS NULL OR c.closed_on > $2)
+      AND NOT EXISTS (SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= $2
+                      AND (b.valid_until, b.valid_from, b.number) > (a.valid_until, a.valid_from, a.number)
+                      AND NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = b.assessment_id
+                                      AND r.state = 'rejected'))
+    ORDER BY a.client_id"""
+
+
+async def close_day(day: date, uow: UnitOfWork) -> None:
+    """Everything the end of a business date means here."""
+    first_close = await uow.sql.fetchval("SELECT through IS NULL FROM closed_days")
+    while await _judge_due(day, uow, watch=not first_close):
+        pass
+    await _remind(day, uow)
+    await _expire(day, uow)
+    await products.take_effect(uow, day)
+    await gaming.look(uow, day)
+
+
+async def catch_up(through: date, uow: UnitOfWork) -> bool:
+    """What facts about closed days left to do: some clients at a time."""
+    return await _judge_due(through, uow, watch=True)
+
+
+async def _judge_due(through: date, uow: UnitOfWork, *, watch: bool) -> bool:
+    """Judge buys of clients that facts came for; on their levels' changes, look for drift. False: nothing was due."""
+    rows = await uow.sql.fetch(
+        """DELETE FROM due WHERE client_id IN (SELECT DISTINCT client_id FROM due WHERE day <= $1 LIMIT $2)
+           AND day <= $1 RETURNING client_id, day, levels""",
+        through,
+        CLIENTS_AT_ONCE,
+    )
+    since: dict[str, date] = {}
+    changed: dict[date, set[str]] = {}
+    for row in rows:
+        since[row["client_id"]] = min(row["day"], since.get(row["client_id"], row["day"]))
+        if row["levels"]:
+            changed.setdefault(row["day"], set()).add(row["client_id"])
+    await judging.judge(uow, since, through)
+    if watch:
+        for day, clients in sorted(changed.items()):
+            lowered = await drift.lowered(uow, sorted(clients), day - timedelta(days=1))
+            await drift.look_at_clients(uow, lowered, "level_lowered", through)
+    return bool(rows)
+
+
+async def _ending(uow: UnitOfWork, ends: Sequence[date], day: date) -> list[asyncpg.Record]:
+    return await uow.sql.fetch(_ENDING, list(ends), day)
+
+
+async def _remind(day: date, uow: UnitOfWork) -> None:
+    ends = {day + timedelta(days=days): days for days in policy_on(day).reminder_days}
+    uow.emit_all(
+        AssessmentExpiring(
+            client_id=row["client_id"],
+            branch_id=row["branch_id"],
+            assessment_id=row["assessment_id"],
+            scheme=row["scheme"],
+            level=row["level"],
+            valid_until=row["valid_until"],
+            days_left=ends[row["valid_until"]],
+        )
+        for row in await _ending(uow, list(ends), day)
+    )
+
+
+async def _expire(day: date, uow: UnitOfWork) -> None:
+    ended = await _ending(uow, [day], day)
+    uow.emit_all(
+        AssessmentExpired(
+            client_id=row["client_id"],
+            branch_id=row["branch_id"],
+            assessment_id=row["assessment_id"],
+            scheme=row["scheme"],
+            level=row["level"],
+            valid_until=day,
+        )
+        for row in ended
+    )
+    await drift.look_at_clients(uow, [row["client_id"] for row in ended], "assessment_expired", day + timedelta(days=1))

@@ -1,0 +1,248 @@
+"""Decisions and confirmations: one read, one immutable row, one event [Q4]."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from uuid_utils import uuid7
+
+from chassis.clock import business_date
+from chassis.errors import FieldError, Text
+from chassis.uow import UnitOfWork
+from contracts.suitability import DecisionConfirmed, DecisionMade
+from services.suitability.errors import (
+    AlreadyConfirmed,
+    ConfirmationLapsed,
+    CoolingTimeRunning,
+    EvidenceMissing,
+    NothingToConfirm,
+    UnknownChannel,
+    UnknownClient,
+    WarningNotShown,
+)
+from services.suitability.policy import Policy, policy_on
+from services.suitability.rules import Initiator, Outcome, Reason, Side, Verdict, decide
+from services.suitability.situations import SITUATION, Situation, situation_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked: may this client buy this product, who started it, and through which channel."""
+
+    client: str
+    product: str
+    side: Side
+    initiator: Initiator
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """What a channel leaves behind: an e-signature's or a recording's (双录) reference."""
+
+    signature: str | None = None
+    recording: str | None = None
+
+
+def demanded_by(channel: str, policy: Policy) -> list[str]:
+    """What the channel must leave behind.
+
+    Raises: UnknownChannel.
+    """
+    if channel not in policy.evidence:
+        known = ", ".join(sorted(policy.evidence))
+        raise UnknownChannel(errors=(FieldError("/channel", f"{channel} is none of {known}"),))
+    return policy.evidence[channel]
+
+
+def require_proofs(channel: str, proofs: Proofs, policy: Policy) -> None:
+    """Refuse a submission or confirmation without what its channel demands.
+
+    Raises: EvidenceMissing, UnknownChannel.
+    """
+    missing = [name for name in demanded_by(channel, policy) if not getattr(proofs, name)]
+    if missing:
+        raise EvidenceMissing(
+            errors=tuple(FieldError(f"/{name}", f"channel {channel} demands a {name} reference") for name in missing)
+        )
+
+
+async def read_situation(uow: UnitOfWork, client: str, product: str) -> tuple[Situation, Policy]:
+    """What a decision about them rests on at this moment.
+
+    Raises: UnknownClient.
+    """
+    row = await uow.sql.fetchrow(SITUATION, business_date(uow.now), client, product)
+    if row is None:
+        raise UnknownClient
+    policy = policy_on(row["day"])
+    return situation_of(row, policy, uow.now, product), policy
+
+
+async def make_decision(uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy) -> dict[str, Any]:
+    """Decide, keep the decision for ever, tell the world. Returns the row."""
+    verdict = decide(situation.holder, situation.target, ask.side, ask.initiator, situation.confirmed)
+    row = _row(uow, ask, situation, policy, verdict)
+    if Reason.RISE_UNDER_REVIEW in verdict.reasons:
+        await _open_review(uow, situation)
+    await _keep(uow, "decisions", ask.client, row)
+    uow.emit(
+        DecisionMade(
+            client_id=ask.client,
+            branch_id=situation.branch_id,
+            decision_id=row["decision_id"],
+            product=ask.product,
+            side=ask.side,
+            initiator=ask.initiator,
+            outcome=verdict.outcome.value,
+            reasons=[*verdict.reasons],
+            decided_at=uow.now,
+        )
+    )
+    return row
+
+
+def _row(uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy, verdict: Verdict) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "decision_id": str(uuid7()),
+        "client_id": ask.client,
+        "branch_id": situation.branch_id,
+        "product": ask.product,
+        "side": ask.side,
+        "initiator": ask.initiator,
+        "channel": ask.channel,
+        "decided_at": uow.now,
+        "decided_on": situation.day,
+        "actor": uow.actor.subject,
+        "outcome": verdict.outcome.value,
+        "facts": facts_of(situation, policy),
+        "reasons": [*verdict.reasons],
+        "assessment_id": situation.assessment_id,
+        "confirmation_of": situation.confirmation if Reason.CONFIRMED in verdict.reasons else None,
+        "warning": None,
+        "needs": [],
+        "not_before": None,
+        "confirm_by": None,
+        "policy": policy.version,
+    }
+    if verdict.outcome is Outcome.CONFIRM:
+        cooling = timedelta(minutes=policy.cooling_minutes_for(verdict.levels_above))
+        row |= {
+            "warning": _warning(situation, policy),
+            "needs": ["confirmation", *demanded_by(ask.channel, policy)],
+            "not_before": uow.now + cooling,
+            "confirm_by": uow.now + cooling + timedelta(hours=policy.confirm_within_hours),
+        }
+    return row
+
+
+def facts_of(situation: Situation, policy: Policy) -> dict[str, Any]:
+    """Everything the rule saw, as it is kept with the decision: the rule can be run again on it."""
+    return {
+        "scheme": policy.scheme,
+        "holder": asdict(situation.holder),
+        "target": asdict(situation.target),
+        "confirmed": situation.confirmed,
+        "held_scheme": situation.held_scheme,
+        "held_level": situation.held_level,
+        "valid_until": situation.valid_until.isoformat() if situation.valid_until else None,
+        "kind": situation.kind,
+        "issuer_class": situation.issuer_class,
+        "product_name": situation.product_name,
+    }
+
+
+def _warning(situation: Situation, policy: Policy) -> dict[str, str]:
+    scheme = policy.own_scheme
+    needed, held = scheme.level(situation.target.needed or 1), scheme.level(situation.holder.held or 1)
+    shown = policy.warning.shown(situation.product_name, needed.text, held.text)
+    return {"version": policy.warning.version, "zh": shown.zh, "en": shown.en}
+
+
+async def _open_review(uow: UnitOfWork, situation: Situation) -> None:
+    await uow.sql.execute(
+        """INSERT INTO reviews (review_id, client_id, branch_id, assessment_id, reasons, state, opened_at)
+           VALUES ($1, $2, $3, $4, $5, 'open', $6) ON CONFLICT DO NOTHING""",
+        str(uuid7()),
+        situation.client_id,
+        situation.branch_id,
+        situation.assessment_id,
+        ["rise_before_purchase"],
+        uow.now,
+    )
+
+
+async def _keep(uow: UnitOfWork, table: str, client: str, row: dict[str, Any]) -> None:
+    partition = uow.partition_of(client)
+    number = (await uow.numbers(table, {partition: 1}))[partition]
+    values = {"partition": partition, "number": number, **row}
+    await uow.sql.execute(
+        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(f'${n}' for n in range(1, len(values) + 1))})",
+        *values.values(),
+    )
+
+
+async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: str, proofs: Proofs) -> dict[str, Any]:
+    """Complete a CONFIRM: the client read the warning and insists [Q4]. Returns the confirmation.
+
+    The situation is read again: what has changed since the decision (level expired or lowered, product class raised,
+    product off the shelf) voids it.
+
+    Raises: NothingToConfirm, AlreadyConfirmed, ConfirmationLapsed, CoolingTimeRunning, WarningNotShown,
+        EvidenceMissing.
+    """
+    if decision["outcome"] != Outcome.CONFIRM:
+        raise NothingToConfirm(Text(f"the decision was {decision['outcome']}", f"该决定为 {decision['outcome']}"))
+    await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 7))", decision["decision_id"])
+    if await uow.sql.fetchval("SELECT 1 FROM confirmations WHERE decision_id = $1", decision["decision_id"]):
+        raise AlreadyConfirmed
+    if uow.now > decision["confirm_by"]:
+        raise ConfirmationLapsed(confirm_by=_utc(decision["confirm_by"]))
+    if uow.now < decision["not_before"]:
+        raise CoolingTimeRunning(not_before=_utc(decision["not_before"]))
+    if warning_version != decision["warning"]["version"]:
+        raise WarningNotShown(version=decision["warning"]["version"])
+    situation, policy = await read_situation(uow, decision["client_id"], decision["product"])
+    require_proofs(decision["channel"], proofs, policy)
+    verdict = decide(situation.holder, situation.target, decision["side"], decision["initiator"], False)
+    before = decision["facts"]
+    if (
+        verdict.outcome is not Outcome.CONFIRM
+        or situation.target.needed != before["target"]["needed"]
+        or situation.holder.held != before["holder"]["held"]
+    ):
+        raise NothingToConfirm(
+            Text("what the decision rested on has changed: ask again", "决定所依据的情况已变化,请重新申请"),
+            reasons=[*verdict.reasons],
+        )
+    row = {
+        "decision_id": decision["decision_id"],
+        "client_id": decision["client_id"],
+        "product": decision["product"],
+        "needed": situation.target.needed,
+        "held": situation.holder.held,
+        "confirmed_at": uow.now,
+        "confirmed_on": situation.day,
+        "valid_until": situation.day + timedelta(days=policy.confirmation_days),
+        "warning_version": warning_version,
+        "signature": proofs.signature,
+        "recording": proofs.recording,
+        "actor": uow.actor.subject,
+        "policy": policy.version,
+    }
+    await _keep(uow, "confirmations", decision["client_id"], row)
+    uow.emit(
+        DecisionConfirmed(
+            client_id=decision["client_id"],
+            branch_id=situation.branch_id,
+            decision_id=decision["decision_id"],
+            product=decision["product"],
+            confirmed_at=uow.now,
+            valid_until=row["valid_until"],
+        )
+    )
+    return row
+
+
+def _utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat()

@@ -1,0 +1,91 @@
+"""Why: a level or a decision explained as of any day, in sentences a client can read [go-beyond 2]."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import asyncpg
+
+from chassis.errors import Text
+from services.suitability.assessments import level_on
+from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.policy import policy_on
+from services.suitability.reasons import OUTCOMES, REASONS
+from services.suitability.rules import Outcome, Reason
+
+
+async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
+    """The level in force on a day with its inputs, rule version and sentence."""
+    policy, row = policy_on(day), await level_on(sql, client, day)
+    known: dict[str, Any] = {"client_id": client, "as_of": day, "policy": policy.version, "inputs": {}}
+    if row is None:
+        last = await sql.fetchrow(
+            """SELECT valid_until FROM assessments WHERE client_id = $1 AND valid_from <= $2
+               ORDER BY valid_until DESC LIMIT 1""",
+            client,
+            day,
+        )
+        reason = Reason.EXPIRED if last else Reason.NO_ASSESSMENT
+        text = REASONS[reason]
+        return known | {"level": None, "scheme": policy.scheme, "reason": reason, **_texts(text)}
+    scheme = SCHEMES[row["scheme"]]
+    own = policy.own_scheme.level(rank_in(row["scheme"], row["rank"], policy.scheme))
+    inputs: dict[str, Any] = {
+        "assessment_id": row["assessment_id"],
+        "source": row["source"],
+        "scheme": row["scheme"],
+        "level_assessed": row["level"],
+        "valid_from": row["valid_from"],
+        "valid_until": row["valid_until"],
+    }
+    submission = None
+    if row["submission_id"]:
+        submission = await sql.fetchrow(
+            """SELECT template, version, answers, points, total, band_level, gates FROM submissions
+               WHERE submission_id = $1""",
+            row["submission_id"],
+        )
+    if submission:
+        inputs |= dict(submission)
+    assessed = scheme.level(row["rank"]).text
+    en = f"Assessed on {row['valid_from']} as {assessed.en}, valid to the end of {row['valid_until']}."
+    zh = f"{row['valid_from']} 评估结果为“{assessed.zh}”,有效期至 {row['valid_until']} 日终。"
+    if submission:
+        en = f"The answers to {submission['template']} come to {submission['total']} points. " + en
+        zh = f"{submission['template']} 问卷得分 {submission['total']} 分。" + zh
+        if submission["gates"]:
+            en += " An answer to a gate question led to the lowest level."
+            zh += "因关键问题的回答,定为最低等级。"
+    if row["scheme"] != policy.scheme:
+        en += f" In the firm's scheme this counts as {own.text.en}, never higher."
+        zh += f"按本公司等级方案计为“{own.text.zh}”,只降不升。"
+    return known | {
+        "level": own.code,
+        "scheme": policy.scheme,
+        "display": own.display.zh,
+        "inputs": inputs,
+        "text_en": en,
+        "text_zh": zh,
+    }
+
+
+def decision(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A decision with every reason as a sentence and the facts the rule saw."""
+    reasons = [Reason(reason) for reason in row["reasons"]]
+    said = [OUTCOMES[Outcome(row["outcome"])], *(REASONS[reason] for reason in reasons)]
+    return {
+        "decision_id": row["decision_id"],
+        "client_id": row["client_id"],
+        "product": row["product"],
+        "decided_at": row["decided_at"],
+        "outcome": row["outcome"],
+        "reasons": [{"code": reason, **_texts(REASONS[reason])} for reason in reasons],
+        "inputs": row["facts"],
+        "policy": row["policy"],
+        "text_en": " ".join(text.en for text in said),
+        "text_zh": "".join(text.zh for text in said),
+    }
+
+
+def _texts(text: Text) -> dict[str, str]:
+    return {"text_en": text.en, "text_zh": text.zh}

@@ -1,0 +1,171 @@
+"""The watch on questionnaires: answers that look made to reach a level [go-beyond 7].
+
+Looked at when a day closes on which something was submitted or bought. Each finding is told once per window and is a
+matter for a person; none changes a level by itself.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import asyncpg
+
+from chassis.uow import UnitOfWork
+from contracts.suitability import GamingSuspected
+from services.suitability import templates
+from services.suitability.levels import SCHEMES
+from services.suitability.policy import Gaming, policy_on
+from services.suitability.questionnaires.scoring import points_of
+from services.suitability.questionnaires.template import Template
+from services.suitability.rules import needed_rank
+from services.suitability.situations import set_rank
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A pattern seen on a subject (`client/ID`, `device/HASH`, `branch/ID`)."""
+
+    pattern: str
+    subject: str
+    client_id: str | None = None
+    branch_id: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+async def look(uow: UnitOfWork, day: date) -> int:
+    """Look for every pattern in the window that ends on `day`. Returns how many findings are new."""
+    rules = policy_on(day).gaming
+    start = day - timedelta(days=rules.window_days - 1)
+    found = [*await _rises_before_purchases(uow, day)]
+    if await uow.sql.fetchval("SELECT EXISTS (SELECT FROM submissions WHERE submitted_on = $1)", day):
+        sheets = await uow.sql.fetch(
+            """SELECT s.*, t.body, t.state FROM submissions s
+               JOIN templates t ON t.code = s.template AND t.version = s.version
+               WHERE submitted_on BETWEEN $1 AND $2 AND client_id IN
+                     (SELECT client_id FROM submissions WHERE submitted_on = $2)
+               ORDER BY client_id, submitted_at""",
+            start,
+            day,
+        )
+        found += _by_client(sheets, rules)
+        found += await _devices(uow, start, day, rules)
+        found += await _branches(uow, start, day, rules)
+    return await _keep(uow, found, day, start)
+
+
+def _by_client(sheets: Sequence[asyncpg.Record], rules: Gaming) -> Iterable[Finding]:
+    of: dict[str, list[asyncpg.Record]] = {}
+    for sheet in sheets:
+        of.setdefault(sheet["client_id"], []).append(sheet)
+    for client, handed_in in of.items():
+        subject, branch = f"client/{client}", handed_in[-1]["branch_id"]
+        if len(handed_in) >= rules.retakes:
+            yield Finding("retakes", subject, client, branch, {"submissions": len(handed_in)})
+        last = handed_in[-1]
+        template = templates.parsed(
+            {"code": last["template"], "version": last["version"], "state": last["state"], "body": last["body"]}
+        )
+        if last["seconds"] is not None and last["seconds"] < rules.seconds_per_question * len(template.questions):
+            yield Finding("answered_too_fast", subject, client, branch, {"seconds": last["seconds"]})
+        if len(handed_in) > 1 and handed_in[-2]["template"] == last["template"]:
+            flipped = riskier(template, handed_in[-2]["answers"], last["answers"])
+            if len(flipped) >= rules.flips:
+                yield Finding("answers_flipped", subject, client, branch, {"questions": flipped})
+
+
+def riskier(template: Template, before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
+    """The questions whose answer now scores more than it did on the sheet before."""
+    return [
+        question.code
+        for question in template.questions
+        if points_of(question, after.get(question.code, ())) > points_of(question, before.get(question.code, ()))
+        and question.code in before
+    ]
+
+
+async def _rises_before_purchases(uow: UnitOfWork, day: date) -> list[Finding]:
+    policy = policy_on(day)
+    rows = await uow.sql.fetch(
+        """SELECT t.client_id, t.branch_id, t.trade_id, t.symbol, t.kind, t.issuer_class, a.rank_before, a.level,
+                  (SELECT ROW(k.scheme, k.level)::text FROM product_classes k WHERE k.code = t.symbol
+                   AND k.effective_on <= $1 ORDER BY k.effective_on DESC LIMIT 1) AS set_class
+           FROM assessments a JOIN trades t ON t.client_id = a.client_id AND t.side = 'buy' AND t.trade_date = $1
+           WHERE a.source = 'questionnaire' AND a.valid_from BETWEEN $1::date - 2 AND $1 AND a.rank_before IS NOT NULL
+             AND t.settled_at >= a.assessed_at AND t.settled_at < a.assessed_at + make_interval(hours => $2)
+           ORDER BY t.client_id, t.trade_id""",
+        day,
+        policy.purchase_rise_hours,
+    )
+    found = []
+    for row in rows:
+        needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
+        if needed is not None and needed > row["rank_before"]:
+            detail = {"trade_id": row["trade_id"], "symbol": row["symbol"], "level": row["level"]}
+            found.append(
+                Finding(
+                    "rise_before_purchase", f"client/{row['client_id']}", row["client_id"], row["branch_id"], detail
+                )
+            )
+    return found
+
+
+async def _devices(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[Finding]:
+    rows = await uow.sql.fetch(
+        """SELECT device, count(DISTINCT client_id) AS clients FROM submissions
+           WHERE device IS NOT NULL AND submitted_on BETWEEN $1 AND $2
+           GROUP BY device HAVING count(DISTINCT client_id) >= $3 ORDER BY device""",
+        start,
+        day,
+        rules.device_clients,
+    )
+    return [Finding("shared_device", f"device/{row['device']}", detail={"clients": row["clients"]}) for row in rows]
+
+
+async def _branches(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[Finding]:
+    """Branches whose staff-assisted sheets reach the highest level far more often than the firm's sheets do."""
+    highest = [scheme.levels[-1].code for scheme in SCHEMES.values()]
+    rows = await uow.sql.fetch(
+        """WITH sheets AS (SELECT branch_id, assisted, level = ANY($3::text[]) AS top FROM submissions
+                           WHERE submitted_on BETWEEN $1 AND $2),
+                firm AS (SELECT greatest(count(*) FILTER (WHERE top), 1)::numeric / count(*) AS share FROM sheets)
+           SELECT branch_id, count(*) AS sheets, count(*) FILTER (WHERE top) AS tops FROM sheets, firm
+           WHERE assisted AND branch_id IS NOT NULL GROUP BY branch_id, firm.share
+           HAVING count(*) >= $4 AND count(*) FILTER (WHERE top)::numeric / count(*) >= $5 * firm.share
+           ORDER BY branch_id""",
+        start,
+        day,
+        highest,
+        rules.branch_minimum,
+        rules.branch_ratio,
+    )
+    return [
+        Finding(
+            "branch_pattern",
+            f"branch/{row['branch_id']}",
+            branch_id=row["branch_id"],
+            detail={"sheets": row["sheets"], "highest": row["tops"]},
+        )
+        for row in rows
+    ]
+
+
+async def _keep(uow: UnitOfWork, found: Sequence[Finding], day: date, start: date) -> int:
+    new = []
+    for finding in found:
+        kept = await uow.sql.fetchval(
+            """INSERT INTO findings (pattern, subject, found_on, client_id, branch_id, detail)
+               SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (
+                   SELECT FROM findings WHERE pattern = $1 AND subject = $2 AND found_on >= $7) RETURNING 1""",
+            finding.pattern,
+            finding.subject,
+            day,
+            finding.client_id,
+            finding.branch_id,
+            finding.detail,
+            start,
+        )
+        if kept:
+            new.append(finding)
+    uow.emit_all(GamingSuspected(subject=f.subject, pattern=f.pattern, found_on=day) for f in new)
+    return len(new)

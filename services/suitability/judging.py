@@ -1,0 +1,93 @@
+"""Settled buys against the level in force on their trade date: set-based reads, one pure rule [Q3, Q4]."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import asyncpg
+
+from chassis.uow import UnitOfWork
+from contracts.suitability import MismatchFound
+from services.suitability.policy import Policy, policy_on
+from services.suitability.rules import mismatch, needed_rank
+from services.suitability.situations import ever_assessed, held_rank, in_force, professional, set_rank
+
+# A confirmation explains a buy when it was given before the trade settled and held on the trade date.
+_BUYS = f"""
+    SELECT t.client_id, t.trade_id, t.branch_id, t.trade_date, t.symbol, t.kind, t.issuer_class,
+           f.scheme AS held_scheme, f.rank AS held_rank,
+           {ever_assessed("t.client_id", "t.trade_date")} AS assessed_before,
+           {professional("t.client_id", "t.trade_date")} AS professional,
+           (SELECT ROW(k.scheme, k.level)::text FROM product_classes k WHERE k.code = t.symbol
+            AND k.effective_on <= t.trade_date ORDER BY k.effective_on DESC LIMIT 1) AS set_class,
+           (SELECT k.decision_id FROM confirmations k WHERE k.client_id = t.client_id AND k.product = t.symbol
+            AND k.confirmed_at <= t.settled_at AND k.valid_until >= t.trade_date
+            ORDER BY k.confirmed_at DESC LIMIT 1) AS confirmation
+    FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
+    JOIN trades t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.side = 'buy'
+    LEFT JOIN LATERAL ({in_force("t.client_id", "t.trade_date")}) f ON true"""
+
+_KEEP = """
+    INSERT INTO mismatches AS m
+        (client_id, trade_id, branch_id, trade_date, symbol, needed, held, reason, confirmation, policy, found_at)
+    SELECT n.*, $11 FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::text[], $6::text[], $7::text[],
+                                $8::text[], $9::text[], $10::text[]) n
+    ON CONFLICT (client_id, trade_id) DO UPDATE
+    SET needed = excluded.needed, held = excluded.held, reason = excluded.reason,
+        confirmation = excluded.confirmation, policy = excluded.policy, found_at = excluded.found_at
+    WHERE (m.needed, m.held, m.reason, m.confirmation)
+          IS DISTINCT FROM (excluded.needed, excluded.held, excluded.reason, excluded.confirmation)
+    RETURNING client_id, branch_id, trade_id, trade_date, symbol, reason, confirmation"""
+
+
+async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> int:
+    """Judge these clients' buys, each from a day on through `through`; what was found before is put right.
+
+    Returns how many mismatches are new or changed.
+    """
+    if not since:
+        return 0
+    clients, days = list(since), list(since.values())
+    rows = [found for row in await uow.sql.fetch(_BUYS, clients, days, through) if (found := _judged(row))]
+    await uow.sql.execute(
+        """DELETE FROM mismatches m USING unnest($1::text[], $2::date[]) AS d(client_id, since)
+           WHERE m.client_id = d.client_id AND m.trade_date BETWEEN d.since AND $3
+             AND NOT EXISTS (SELECT FROM unnest($4::text[], $5::text[]) AS k(client_id, trade_id)
+                             WHERE k.client_id = m.client_id AND k.trade_id = m.trade_id)""",
+        clients,
+        days,
+        through,
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+    )
+    if not rows:
+        return 0
+    columns: Sequence[Any] = [list(column) for column in zip(*rows, strict=True)]
+    changed = await uow.sql.fetch(_KEEP, *columns, uow.now)
+    uow.emit_all(MismatchFound(**dict(row)) for row in changed)
+    return len(changed)
+
+
+def _judged(row: asyncpg.Record) -> tuple[Any, ...] | None:
+    policy = policy_on(row["trade_date"])
+    needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
+    held = held_rank(row, policy)
+    reason = mismatch(held, row["assessed_before"], needed, row["professional"])
+    if reason is None:
+        return None
+    return (
+        row["client_id"],
+        row["trade_id"],
+        row["branch_id"],
+        row["trade_date"],
+        row["symbol"],
+        _code(needed, policy),
+        _code(held, policy),
+        reason,
+        row["confirmation"] if reason == "above_level" else None,
+        policy.version,
+    )
+
+
+def _code(rank: int | None, policy: Policy) -> str | None:
+    return None if rank is None else policy.own_scheme.level(rank).code

@@ -1,0 +1,111 @@
+"""The daily register 风险承受能力客户分类表 and the annex 4 sheet 客户分类汇总表 [4.3]."""
+
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+import asyncpg
+
+from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.policy import policy_on
+from services.suitability.reports.sheets import workbook
+from services.suitability.situations import NOT_REJECTED, in_force
+
+REGISTER_COLUMNS = ("营业部", "客户编号", "资金账号", "得分", "风险承受能力", "评估日期", "有效期至", "来源")
+ANNEX_4_COLUMNS = (
+    "客户姓氏首个字母",
+    "客户姓名",
+    "资金账号",
+    "客户资产(万元)",
+    "当年净佣金收入(万元)",
+    "操作习惯分类",
+    "客户价值分类",
+    "投资决策风格分类",
+    "投资产品偏好分类",
+    "风险承受能力分类",
+    "累计拜访次数",
+    "电话号码",
+    "备注",
+)
+# Annex 4 says 一般 for the middle level and has a 极高 that no score reaches [K6].
+ANNEX_4_LEVELS = {"VERY_LOW": "极低", "LOW": "低", "MEDIUM": "一般", "HIGH": "高"}
+TEN_THOUSAND = Decimal(10_000)
+
+
+async def daily_register(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]]) -> bytes:
+    """Everybody assessed on a day, by branch, for the directors of operations and service."""
+    condition, arguments = scope
+    rows = await sql.fetch(
+        f"""SELECT branch_id, client_id, account_id, total, scheme, level, valid_from, valid_until, source FROM (
+                SELECT c.branch_id, a.client_id, c.account_id, s.total, a.scheme, a.level, a.valid_from, a.valid_until,
+                       a.source
+                FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id
+                LEFT JOIN submissions s ON s.submission_id = a.submission_id
+                WHERE a.valid_from = $1 AND {NOT_REJECTED}) r
+            WHERE {condition} ORDER BY branch_id, client_id""",
+        on,
+        *arguments,
+    )
+    sources = {"questionnaire": "调查表", "imported": "外部导入"}
+    lines = [
+        (
+            row["branch_id"],
+            row["client_id"],
+            row["account_id"],
+            row["total"],
+            SCHEMES[row["scheme"]].level(SCHEMES[row["scheme"]].rank(row["level"])).text.zh,
+            row["valid_from"],
+            row["valid_until"],
+            sources[row["source"]],
+        )
+        for row in rows
+    ]
+    return workbook([("分类表", f"营业部风险承受能力客户分类表 {on.isoformat()}", REGISTER_COLUMNS, lines)])
+
+
+async def annex_4(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]]) -> bytes:
+    """The sheet of annex 4 as of a day: amounts in 万元, risk level filled in, the manager's own columns left empty.
+
+    Names and telephone numbers are no part of suitability's data: the client's number stands for the name.
+    """
+    condition, arguments = scope
+    rows = await sql.fetch(
+        f"""SELECT * FROM (
+                SELECT c.client_id, c.branch_id, c.account_id, c.total_assets, f.scheme, f.rank,
+                       (SELECT sum(commission) FROM trades t WHERE t.client_id = c.client_id
+                        AND t.trade_date BETWEEN date_trunc('year', $1::date)::date AND $1) AS commission
+                FROM clients c LEFT JOIN LATERAL ({in_force("c.client_id", "$1::date")}) f ON true
+                WHERE c.closed_on IS NULL OR c.closed_on > $1) r
+            WHERE {condition} ORDER BY branch_id, client_id""",
+        on,
+        *arguments,
+    )
+    policy = policy_on(on)
+    lines = []
+    for row in rows:
+        level = ""
+        if row["rank"] is not None:
+            own = policy.own_scheme.level(rank_in(row["scheme"], row["rank"], policy.scheme))
+            level = ANNEX_4_LEVELS.get(own.code, own.text.zh)
+        lines.append(
+            (
+                row["client_id"][:1].upper(),
+                row["client_id"],
+                row["account_id"],
+                in_ten_thousands(row["total_assets"]),
+                in_ten_thousands(row["commission"]),
+                None,
+                None,
+                None,
+                None,
+                level,
+                None,
+                None,
+                None,
+            )
+        )
+    return workbook([("附件4", f"客户分类汇总表 {on.isoformat()}", ANNEX_4_COLUMNS, lines)])
+
+
+def in_ten_thousands(amount: Decimal | None) -> Decimal | None:
+    """An amount in 万元 with four decimals, half up."""
+    return None if amount is None else (amount / TEN_THOUSAND).quantize(Decimal("0.0001"), ROUND_HALF_UP)

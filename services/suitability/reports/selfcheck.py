@@ -1,0 +1,111 @@
+"""The half-yearly self-check of suitability [Art. 30]: what was assessed, sold, confirmed and expired, by branch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+from typing import Any
+
+import asyncpg
+
+from services.suitability.reports.sheets import workbook
+from services.suitability.situations import NOT_REJECTED
+
+COLUMNS: Sequence[tuple[str, str, str]] = (
+    ("branch", "营业部", "Branch"),
+    ("assessments", "评估数", "Assessments"),
+    ("expiries", "到期数", "Expiries"),
+    ("reviews", "人工复核", "Reviews"),
+    ("decisions", "匹配判断", "Decisions"),
+    ("blocked", "拒绝", "Blocked"),
+    ("confirmations", "警示确认", "Confirmations"),
+    ("buys", "买入成交", "Settled buys"),
+    ("above_level", "超等级成交", "Above level"),
+    ("explained", "其中有确认", "of these confirmed"),
+    ("expired", "评估过期成交", "Assessment expired"),
+    ("no_assessment", "未评估成交", "Not assessed"),
+    ("unknown_class", "未分级产品成交", "Unknown class"),
+    ("findings", "异常答卷", "Suspicious patterns"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """A half-year."""
+
+    year: int
+    half: int
+
+    @property
+    def first(self) -> date:
+        """Its first day."""
+        return date(self.year, 1 if self.half == 1 else 7, 1)
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return date(self.year, 6, 30) if self.half == 1 else date(self.year, 12, 31)
+
+
+_PARTS = {
+    "assessments": f"""SELECT c.branch_id, count(*) FROM assessments a LEFT JOIN clients c USING (client_id)
+                       WHERE a.valid_from BETWEEN $1 AND $2 AND {NOT_REJECTED} GROUP BY 1""",
+    "expiries": f"""SELECT c.branch_id, count(*) FROM assessments a LEFT JOIN clients c USING (client_id)
+                    WHERE a.valid_until BETWEEN $1 AND $2 AND {NOT_REJECTED} AND NOT EXISTS (
+                        SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= a.valid_until + 1
+                        AND b.valid_until > a.valid_until) GROUP BY 1""",
+    "reviews": """SELECT branch_id, count(*) FROM reviews
+                  WHERE (opened_at AT TIME ZONE 'Asia/Shanghai')::date BETWEEN $1 AND $2 GROUP BY 1""",
+    "decisions": "SELECT branch_id, count(*) FROM decisions WHERE decided_on BETWEEN $1 AND $2 GROUP BY 1",
+    "blocked": """SELECT branch_id, count(*) FROM decisions
+                  WHERE decided_on BETWEEN $1 AND $2 AND outcome = 'BLOCK' GROUP BY 1""",
+    "confirmations": """SELECT d.branch_id, count(*) FROM confirmations k JOIN decisions d USING (decision_id)
+                        WHERE k.confirmed_on BETWEEN $1 AND $2 GROUP BY 1""",
+    "buys": "SELECT branch_id, count(*) FROM trades WHERE trade_date BETWEEN $1 AND $2 AND side = 'buy' GROUP BY 1",
+    "explained": """SELECT branch_id, count(*) FROM mismatches WHERE trade_date BETWEEN $1 AND $2
+                    AND confirmation IS NOT NULL GROUP BY 1""",
+    "findings": """SELECT branch_id, count(*) FROM findings WHERE found_on BETWEEN $1 AND $2
+                   AND branch_id IS NOT NULL GROUP BY 1""",
+}
+for _reason in ("above_level", "expired", "no_assessment", "unknown_class"):
+    _PARTS[_reason] = f"""SELECT branch_id, count(*) FROM mismatches WHERE trade_date BETWEEN $1 AND $2
+                          AND reason = '{_reason}' GROUP BY 1"""
+
+
+async def figures(sql: asyncpg.Connection, half: Half) -> list[dict[str, Any]]:
+    """One line a branch and the firm's total last; clients without a branch are under an empty name."""
+    by_branch: dict[str, dict[str, Any]] = {}
+    for name, query in _PARTS.items():
+        for branch, count in await sql.fetch(query, half.first, half.last):
+            by_branch.setdefault(branch or "", {})[name] = count
+    names = [name for name, _, _ in COLUMNS[1:]]
+    lines = [{"branch": b, **{n: by_branch[b].get(n, 0) for n in names}} for b in sorted(by_branch)]
+    return [*lines, {"branch": "合计 total", **{n: sum(line[n] for line in lines) for n in names}}]
+
+
+def title(half: Half) -> str:
+    """The report's title."""
+    return f"适当性自查报告 Suitability self-check {half.first.isoformat()} – {half.last.isoformat()}"
+
+
+def xlsx(half: Half, lines: Sequence[dict[str, Any]]) -> bytes:
+    """The report as a spreadsheet."""
+    heads = [f"{zh} {en}" for _, zh, en in COLUMNS]
+    return workbook([("自查", title(half), heads, [[line[n] for n, _, _ in COLUMNS] for line in lines])])
+
+
+def page(half: Half, lines: Sequence[dict[str, Any]]) -> str:
+    """The report as a page to print: nothing in it comes from anywhere else."""
+    heads = "".join(f"<th>{escape(zh)}<br>{escape(en)}</th>" for _, zh, en in COLUMNS)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(line[name]))}</td>" for name, _, _ in COLUMNS) + "</tr>" for line in lines
+    )
+    return (
+        '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
+        f"<title>{escape(title(half))}</title><style>"
+        "body{font:12px sans-serif;margin:2em}table{border-collapse:collapse;width:100%}"
+        "th,td{border:1px solid #999;padding:4px;text-align:right}th:first-child,td:first-child{text-align:left}"
+        "tr:last-child{font-weight:bold}@page{size:A4 landscape}</style></head>"
+        f"<body><h1>{escape(title(half))}</h1><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        "<p>签字 Signature: ____________ &nbsp; 日期 Date: ____________</p></body></html>"
+    )

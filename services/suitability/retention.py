@@ -1,0 +1,84 @@
+"""Keeping and deleting: 20 years after the last of a client's records, and never under legal hold."""
+
+from datetime import date
+from typing import Any
+
+from uuid_utils import uuid7
+
+from chassis.clock import months_after
+from chassis.errors import NotFound
+from chassis.uow import UnitOfWork
+from services.suitability.errors import RetentionRunning, UnderLegalHold, UnknownClient
+from services.suitability.policy import policy_on
+from services.suitability.submissions import today
+
+
+async def hold(uow: UnitOfWork, client: str, reason: str) -> str:
+    """Place a legal hold. Returns its id.
+
+    Raises: UnknownClient.
+    """
+    if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1", client):
+        raise UnknownClient
+    hold_id = str(uuid7())
+    await uow.sql.execute(
+        "INSERT INTO holds (hold_id, client_id, reason, placed_by, placed_at) VALUES ($1, $2, $3, $4, $5)",
+        hold_id,
+        client,
+        reason,
+        uow.actor.subject,
+        uow.now,
+    )
+    uow.audit("place hold", f"client/{client}", key=client, reason=reason)
+    return hold_id
+
+
+async def release(uow: UnitOfWork, hold_id: str) -> None:
+    """Lift a legal hold.
+
+    Raises: NotFound when there is none of this id in force.
+    """
+    client = await uow.sql.fetchval(
+        """UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1 AND released_at IS NULL
+           RETURNING client_id""",
+        hold_id,
+        uow.actor.subject,
+        uow.now,
+    )
+    if client is None:
+        raise NotFound
+    uow.audit("release hold", f"client/{client}", key=client)
+
+
+async def keep_until(uow: UnitOfWork, client: str) -> date | None:
+    """The last day a client's records must be kept, None without records."""
+    last: date | None = await uow.sql.fetchval(
+        """SELECT greatest((SELECT max(decided_on) FROM decisions WHERE client_id = $1),
+                           (SELECT max(valid_until) FROM assessments WHERE client_id = $1),
+                           (SELECT max(submitted_on) FROM submissions WHERE client_id = $1),
+                           (SELECT max(trade_date) FROM trades WHERE client_id = $1),
+                           (SELECT closed_on FROM clients WHERE client_id = $1))""",
+        client,
+    )
+    return months_after(last, 12 * policy_on(last).retention_years) if last else None
+
+
+async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:
+    """Delete what may be deleted of a client: nothing under hold, nothing while the retention runs.
+
+    Sealed rows are never removed one by one; what goes is the profile, drafts and holdings, after which the rows that
+    remain name a client id that leads to nobody.
+
+    Raises: UnknownClient, UnderLegalHold, RetentionRunning.
+    """
+    if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1 FOR UPDATE", client):
+        raise UnknownClient
+    if await uow.sql.fetchval("SELECT 1 FROM holds WHERE client_id = $1 AND released_at IS NULL", client):
+        raise UnderLegalHold
+    until = await keep_until(uow, client)
+    if until is not None and await today(uow) <= until:
+        raise RetentionRunning(keep_until=until.isoformat())
+    for table in ("drafts", "permissions", "purchases", "trades", "mismatches", "drifts", "findings", "clients"):
+        await uow.sql.execute(f"DELETE FROM {table} WHERE client_id = $1", client)
+    uow.audit("erase records", f"client/{client}", key=client)
+    return {"client_id": client, "erased": True}

@@ -1,0 +1,106 @@
+"""Screening many clients or products at once: a few set-based reads, the same pure rule, no evidence per answer."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from chassis.clock import business_date
+from chassis.uow import UnitOfWork
+from services.suitability.errors import TooMuchAtOnce
+from services.suitability.policy import policy_on
+from services.suitability.rules import Initiator, Side, Verdict, decide
+from services.suitability.situations import TODAY, Row, holder_columns, holder_of, in_force, product_columns, target_of
+
+MOST_ANSWERS = 500_000
+_HOLDERS = f"""
+    WITH today AS ({TODAY})
+    SELECT t.day, {holder_columns("t.day")} FROM today t CROSS JOIN clients c
+    LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
+    WHERE {{chosen}} AND {{scope}} ORDER BY c.client_id"""
+_PRODUCTS = f"WITH today AS ({TODAY}) SELECT {product_columns('t.day')} FROM today t, products p WHERE p.code = ANY($2)"
+_CONFIRMED = f"""
+    WITH today AS ({TODAY})
+    SELECT DISTINCT ON (k.client_id, k.product) k.client_id, k.product, k.needed, k.held
+    FROM today t, confirmations k
+    WHERE k.product = ANY($2) AND k.confirmed_on <= t.day AND k.valid_until >= t.day
+    ORDER BY k.client_id, k.product, k.confirmed_at DESC"""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The answers of a screening: (client, product, verdict) and how many of each outcome; unknown clients apart."""
+
+    answers: Sequence[tuple[str, str, Verdict]]
+    unknown: Sequence[str]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each outcome."""
+        return dict(Counter(verdict.outcome.value for _, _, verdict in self.answers))
+
+
+async def screen(
+    uow: UnitOfWork,
+    clients: Sequence[str] | None,
+    branch: str | None,
+    products: Sequence[str],
+    side: Side,
+    initiator: Initiator,
+    scope: tuple[str, list[str]] = ("true", []),
+) -> Screened:
+    """Answer for all of `clients` (or of a branch, or everybody's) and `products` as `decide` would for each.
+
+    Nothing is kept of the answers: a sale still needs its own decision.
+
+    Raises: TooMuchAtOnce.
+    """
+    today = business_date(uow.now)
+    chosen, arguments = _chosen(clients, branch)
+    condition, more = scope
+    rows = await uow.sql.fetch(_HOLDERS.format(chosen=chosen, scope=condition), today, *arguments, *more)
+    if len(rows) * len(products) > MOST_ANSWERS:
+        raise TooMuchAtOnce(limit=MOST_ANSWERS)
+    found = {row["code"]: row for row in await uow.sql.fetch(_PRODUCTS, today, list(products))}
+    confirmed = {
+        (row["client_id"], row["product"]): (row["needed"], row["held"])
+        for row in await uow.sql.fetch(_CONFIRMED, today, list(products))
+    }
+    answers = list(_answers(uow, rows, products, found, confirmed, side, initiator))
+    known = {row["client_id"] for row in rows}
+    return Screened(answers, [client for client in clients or () if client not in known])
+
+
+def _chosen(clients: Sequence[str] | None, branch: str | None) -> tuple[str, list[object]]:
+    if clients is not None:
+        return "c.client_id = ANY($2::text[])", [list(clients)]
+    if branch is not None:
+        return "c.branch_id = $2", [branch]
+    return "$2::text IS NULL", [None]
+
+
+def _answers(
+    uow: UnitOfWork,
+    rows: Sequence[asyncpg.Record],
+    products: Sequence[str],
+    found: dict[str, asyncpg.Record],
+    confirmed: dict[tuple[str, str], tuple[int, int]],
+    side: Side,
+    initiator: Initiator,
+) -> Iterator[tuple[str, str, Verdict]]:
+    known: dict[object, Verdict] = {}
+    unknown: Row = {"code": None}
+    for row in rows:
+        policy, client = policy_on(row["day"]), row["client_id"]
+        holder, permissions = holder_of(row, policy, uow.now), row["permissions"]
+        for product in products:
+            target = target_of(found.get(product, unknown), policy, permissions)
+            needed, held = confirmed.get((client, product), (0, 0))
+            holds = bool(needed) and (target.needed or 0) <= needed and (holder.held or 0) >= held
+            # Clients alike get the same answer: it is worked out once.
+            key = (holder, target, holds)
+            verdict = known.get(key)
+            if verdict is None:
+                verdict = known[key] = decide(holder, target, side, initiator, holds)
+            yield client, product, verdict

@@ -1,0 +1,177 @@
+"""What a decision rests on, read in one go: the client's level and standing, the product's class, a confirmation.
+
+The same SQL serves one decision, a screening of many, and the judging of settled trades; the rule itself is Python
+(`rules.decide`), so there is only one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.policy import Policy
+from services.suitability.rules import Holder, Target, needed_rank
+
+Row = asyncpg.Record | Mapping[str, Any]
+
+TODAY = "SELECT greatest($1::date, (SELECT through + 1 FROM closed_days)) AS day"
+"""The business date decisions are made on: never before the day after the last closed one."""
+
+NOT_REJECTED = """NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id AND r.state = 'rejected')"""
+
+
+def in_force(client: str, day: str) -> str:
+    """The assessment in force for a client on a day: of the valid ones, the latest."""
+    return f"""SELECT a.assessment_id, a.scheme, a.level, a.rank, a.valid_from, a.valid_until, a.rank_before,
+                      a.assessed_at, a.source, a.submission_id
+               FROM assessments a
+               WHERE a.client_id = {client} AND a.valid_from <= {day} AND a.valid_until >= {day} AND {NOT_REJECTED}
+               ORDER BY a.valid_from DESC, a.assessed_at DESC, a.number DESC LIMIT 1"""
+
+
+def ever_assessed(client: str, day: str) -> str:
+    """Whether a client had any assessment by a day."""
+    return f"""EXISTS (SELECT FROM assessments a WHERE a.client_id = {client} AND a.valid_from <= {day}
+                       AND {NOT_REJECTED})"""
+
+
+def professional(client: str, day: str) -> str:
+    """Whether a client is a professional investor, proven and not expired, on a day [Q6]."""
+    return f"""EXISTS (SELECT FROM professionals q WHERE q.client_id = {client} AND q.state IN ('approved', 'ended')
+                       AND q.valid_from <= {day} AND q.valid_until >= {day}
+                       AND (q.ended_on IS NULL OR q.ended_on > {day}))"""
+
+
+def holder_columns(day: str) -> str:
+    """The columns of `Holder`, from `clients c` and the assessment in force `f`."""
+    return f"""c.client_id, c.branch_id, coalesce(c.closed_on <= {day}, false) AS closed,
+               f.assessment_id, f.scheme AS held_scheme, f.level AS held_level, f.rank AS held_rank, f.valid_until,
+               f.rank_before, f.assessed_at, f.source AS held_source, f.submission_id,
+               {ever_assessed("c.client_id", day)} AS assessed_before,
+               {professional("c.client_id", day)} AS professional,
+               EXISTS (SELECT FROM life_changes l WHERE l.client_id = c.client_id AND l.due_on < {day}
+                       AND NOT EXISTS (SELECT FROM assessments a WHERE a.client_id = c.client_id
+                                       AND a.valid_from >= l.stated_on AND {NOT_REJECTED})) AS reassessment_overdue,
+               EXISTS (SELECT FROM reviews r WHERE r.state = 'approved'
+                       AND (r.assessment_id = f.assessment_id OR r.submission_id = f.submission_id)) AS rise_approved,
+               ARRAY(SELECT permission FROM permissions m WHERE m.client_id = c.client_id) AS permissions"""
+
+
+def product_columns(day: str) -> str:
+    """The columns of a product, from `products p`."""
+    return f"""p.code, p.name_zh, p.name_en, p.kind, p.state, p.issuer_class,
+               (SELECT ROW(k.scheme, k.level)::text FROM product_classes k
+                WHERE k.code = p.code AND k.effective_on <= {day} ORDER BY k.effective_on DESC LIMIT 1) AS set_class"""
+
+
+SITUATION = f"""
+    WITH today AS ({TODAY})
+    SELECT t.day, {holder_columns("t.day")}, {product_columns("t.day")},
+           k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held
+    FROM today t CROSS JOIN clients c
+    LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
+    LEFT JOIN products p ON p.code = $3
+    LEFT JOIN LATERAL (
+        SELECT decision_id, needed, held FROM confirmations k
+        WHERE k.client_id = c.client_id AND k.product = $3 AND k.confirmed_on <= t.day AND k.valid_until >= t.day
+        ORDER BY k.confirmed_at DESC LIMIT 1) k ON true
+    WHERE c.client_id = $2"""
+"""Arguments: today's date by the clock, client, product. No row: no such client."""
+
+
+def set_rank(set_class: str | None, policy: Policy) -> int | None:
+    """The rank of the class staff set for a product, in the firm's scheme; None when they set none."""
+    if set_class is None:
+        return None
+    scheme, _, level = set_class.strip("()").partition(",")
+    scheme, level = scheme.strip('"'), level.strip('"')
+    if not level:
+        return None
+    return rank_in(scheme, SCHEMES[scheme].rank(level), policy.scheme)
+
+
+def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
+    """The product of a row as the rule sees it."""
+    if row["code"] is None:
+        return Target(known=False, on_shelf=False, needed=None)
+    needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
+    kind = policy.kinds.get(row["kind"])
+    permitted = kind is None or kind.permission is None or kind.permission in permissions
+    return Target(True, row["state"] == "on_shelf", needed, permitted)
+
+
+def held_rank(row: Row, policy: Policy) -> int | None:
+    """The rank in force in the firm's scheme, None when none is."""
+    if row["held_rank"] is None:
+        return None
+    return rank_in(row["held_scheme"], row["held_rank"], policy.scheme)
+
+
+def holder_of(row: Row, policy: Policy, now: datetime) -> Holder:
+    """The client of a row as the rule sees them."""
+    held, before = held_rank(row, policy), row["rank_before"]
+    recent = row["assessed_at"] is not None and now - row["assessed_at"] < timedelta(hours=policy.purchase_rise_hours)
+    rose = recent and held is not None and before is not None and held > before
+    return Holder(
+        held=held,
+        assessed_before=row["assessed_before"],
+        closed=row["closed"],
+        professional=row["professional"],
+        reassessment_overdue=row["reassessment_overdue"],
+        rank_before_rise=before if rose else None,
+        rise_approved=row["rise_approved"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything one decision rests on."""
+
+    day: date
+    client_id: str
+    branch_id: str | None
+    product_name: str
+    holder: Holder
+    target: Target
+    assessment_id: str | None
+    held_scheme: str | None
+    held_level: str | None
+    valid_until: date | None
+    kind: str | None
+    issuer_class: str | None
+    confirmation: str | None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a confirmation of this product still holds."""
+        return self.confirmation is not None
+
+
+def situation_of(row: Row, policy: Policy, now: datetime, product: str) -> Situation:
+    """The situation in a row of `SITUATION`. A class raised or a level lowered since voids a confirmation [Q4]."""
+    holder, target = holder_of(row, policy, now), target_of(row, policy, row["permissions"])
+    holds = (
+        row["confirmed_by"] is not None
+        and holder.held is not None
+        and target.needed is not None
+        and target.needed <= row["confirmed_needed"]
+        and holder.held >= row["confirmed_held"]
+    )
+    return Situation(
+        day=row["day"],
+        client_id=row["client_id"],
+        branch_id=row["branch_id"],
+        product_name=row["name_zh"] or row["name_en"] or product,
+        holder=holder,
+        target=target,
+        assessment_id=row["assessment_id"],
+        held_scheme=row["held_scheme"],
+        held_level=row["held_level"],
+        valid_until=row["valid_until"],
+        kind=row["kind"],
+        issuer_class=row["issuer_class"],
+        confirmation=row["confirmed_by"] if holds else None,
+    )

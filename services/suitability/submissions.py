@@ -1,0 +1,318 @@
+"""Questionnaires answered: drafts, submissions, the checks before an answer counts [Q5]. Only the server scores."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import asyncpg
+from uuid_utils import uuid7
+
+from chassis.actor import Role
+from chassis.clock import business_date, year_before
+from chassis.errors import FieldError, Text
+from chassis.uow import UnitOfWork
+from contracts.suitability import QuestionnaireSubmitted
+from services.suitability import assessments, drift, templates
+from services.suitability.assessments import Assessment
+from services.suitability.decisions import Proofs, require_proofs
+from services.suitability.errors import (
+    AnswersContradict,
+    AnswersInvalid,
+    AttemptLimitReached,
+    NotForThisClient,
+    UnknownClient,
+    WrongState,
+)
+from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.policy import Policy, policy_on
+from services.suitability.questionnaires import contradictions
+from services.suitability.questionnaires.answers import check
+from services.suitability.questionnaires.contradictions import Profile
+from services.suitability.questionnaires.scoring import Score, score
+from services.suitability.questionnaires.template import Contradiction, Template
+from services.suitability.rules import suspicious_rise
+from services.suitability.situations import NOT_REJECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a client (or staff beside them) hands in."""
+
+    client: str
+    template: str
+    version: int
+    answers: Sequence[Mapping[str, Any]]
+    channel: str
+    proofs: Proofs
+    device: str | None = None
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The level a client had before: its rank in the firm's scheme, and since how many days."""
+
+    rank: int | None = None
+    days_since: int | None = None
+    still_recent: bool = False
+
+
+async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
+    """Check, score and keep a questionnaire; its level counts from now on, or after a review [Q5].
+
+    One client's submissions come one after the other: the client's row is locked.
+
+    Raises: UnknownClient, WrongState (account closed), UnknownTemplate, TemplateNotInForce, NotForThisClient,
+        AnswersInvalid, AnswersContradict, EvidenceMissing, UnknownChannel, AttemptLimitReached.
+    """
+    client = await uow.sql.fetchrow("SELECT * FROM clients WHERE client_id = $1 FOR UPDATE", handed_in.client)
+    if client is None:
+        raise UnknownClient
+    day = await today(uow)
+    if client["closed_on"] is not None and client["closed_on"] <= day:
+        raise WrongState(Text("the account is closed", "账户已销户"))
+    policy = policy_on(day)
+    template = await templates.to_answer(uow.sql, handed_in.template, handed_in.version, day)
+    sheet = _checked(template, client, handed_in.answers)
+    clashes = _contradictions(template, sheet, client, day)
+    require_proofs(handed_in.channel, handed_in.proofs, policy)
+    await _require_attempt(uow, handed_in.client, day, policy)
+    result, before = score(template, sheet), await _before(uow, handed_in.client, day, policy)
+    reasons = _review_reasons(template, result, before, clashes, policy)
+    submission_id = str(uuid7())
+    await _keep(uow, submission_id, handed_in, client["branch_id"], sheet, template, result, clashes, reasons, day)
+    await uow.sql.execute(
+        "DELETE FROM drafts WHERE client_id = $1 AND template = $2", handed_in.client, handed_in.template
+    )
+    assessment = None
+    if reasons:
+        await _open_review(uow, submission_id, handed_in.client, client["branch_id"], reasons)
+    else:
+        assessment = Assessment(
+            assessment_id=str(uuid7()),
+            client_id=handed_in.client,
+            branch_id=client["branch_id"],
+            scheme=template.scheme,
+            level=result.level,
+            valid_from=day,
+            valid_until=assessments.last_day(day, policy),
+            source="questionnaire",
+            assessed_at=uow.now,
+            submission_id=submission_id,
+            rank_before=before.rank if before.still_recent else None,
+        )
+        await take_effect(uow, assessment, policy)
+    return {
+        "submission_id": submission_id,
+        "state": "in_review" if reasons else "accepted",
+        "review_reasons": reasons,
+        "total": result.total,
+        "scheme": template.scheme,
+        "level": result.level,
+        "gates": [*result.gates],
+        "contradictions": [plain_contradiction(rule) for rule in clashes],
+        "assessment_id": assessment.assessment_id if assessment else None,
+        "valid_from": assessment.valid_from if assessment else None,
+        "valid_until": assessment.valid_until if assessment else None,
+    }
+
+
+async def today(uow: UnitOfWork) -> date:
+    """The business date: never before the day after the last closed one."""
+    through: date | None = await uow.sql.fetchval("SELECT through FROM closed_days")
+    clock = business_date(uow.now)
+    return max(clock, through + timedelta(days=1)) if through else clock
+
+
+async def take_effect(uow: UnitOfWork, assessment: Assessment, policy: Policy) -> None:
+    """Keep an assessment made here, and look at once at what it no longer covers."""
+    await assessments.keep(uow, [assessment], policy.version)
+    await uow.sql.execute(
+        "INSERT INTO due (client_id, day, levels) VALUES ($1, $2, false)", assessment.client_id, assessment.valid_from
+    )
+    rank = rank_in(assessment.scheme, SCHEMES[assessment.scheme].rank(assessment.level), policy.scheme)
+    if assessment.rank_before is not None and rank < assessment.rank_before:
+        await drift.look_at_clients(uow, [assessment.client_id], "level_lowered", assessment.valid_from)
+
+
+def _checked(template: Template, client: asyncpg.Record, answers: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    if client["kind"] is not None and client["kind"] not in template.kinds:
+        raise NotForThisClient(kinds=[*template.kinds])
+    sheet, problems = check(template, answers)
+    if problems:
+        raise AnswersInvalid(errors=problems)
+    return sheet
+
+
+def _contradictions(
+    template: Template, sheet: Mapping[str, Sequence[str]], client: asyncpg.Record, day: date
+) -> tuple[Contradiction, ...]:
+    """Contradictions for a person to look at.
+
+    Raises: AnswersContradict for those that must be corrected.
+    """
+    born = client["birth_year"]
+    profile = Profile(client["kind"], day.year - born if born else None, client["experience_years"])
+    clashes = contradictions.found(template, sheet, profile)
+    if refused := [rule for rule in clashes if rule.severity == "refuse"]:
+        raise AnswersContradict(
+            Text("; ".join(rule.text.en for rule in refused), ";".join(rule.text.zh for rule in refused)),
+            errors=tuple(
+                FieldError(f"/answers/{place}", rule.text.en)
+                for rule in refused
+                for place, code in enumerate(sheet)
+                if code in rule.answers
+            ),
+        )
+    return clashes
+
+
+async def _require_attempt(uow: UnitOfWork, client: str, day: date, policy: Policy) -> None:
+    row = await uow.sql.fetchrow(
+        """SELECT count(*) FILTER (WHERE submitted_on = $2) AS on_day,
+                  count(*) FILTER (WHERE submitted_on > $3) AS in_year
+           FROM submissions WHERE client_id = $1""",
+        client,
+        day,
+        year_before(day),
+    )
+    assert row is not None
+    for made, limit, en, zh in (
+        (row["on_day"], policy.submissions_per_day, "a day", "每日"),
+        (row["in_year"], policy.submissions_per_year, "in twelve months", "十二个月内"),
+    ):
+        if made >= limit:
+            raise AttemptLimitReached(Text(f"at most {limit} {en}", f"{zh}至多 {limit} 次"), limit=limit)
+
+
+async def _before(uow: UnitOfWork, client: str, day: date, policy: Policy) -> Before:
+    row = await uow.sql.fetchrow(
+        f"""SELECT a.scheme, a.rank, a.valid_from, a.valid_until FROM assessments a
+            WHERE a.client_id = $1 AND a.valid_from <= $2 AND {NOT_REJECTED}
+            ORDER BY a.valid_from DESC, a.assessed_at DESC, a.number DESC LIMIT 1""",
+        client,
+        day,
+    )
+    if row is None:
+        return Before()
+    recent = row["valid_until"] >= day - timedelta(days=policy.review_rise_days)
+    return Before(rank_in(row["scheme"], row["rank"], policy.scheme), (day - row["valid_from"]).days, recent)
+
+
+def _review_reasons(
+    template: Template, result: Score, before: Before, clashes: Sequence[Contradiction], policy: Policy
+) -> list[str]:
+    reasons = [f"contradiction:{rule.code}" for rule in clashes]
+    rank = rank_in(template.scheme, result.rank, policy.scheme)
+    if suspicious_rise(before.rank, before.days_since, rank, policy):
+        reasons.append("suspicious_rise")
+    return reasons
+
+
+def plain_contradiction(rule: Contradiction) -> dict[str, str]:
+    """A contradiction as callers see it."""
+    return {"code": rule.code, "zh": rule.text.zh, "en": rule.text.en}
+
+
+async def _keep(
+    uow: UnitOfWork,
+    submission_id: str,
+    handed_in: Submission,
+    branch_id: str | None,
+    sheet: Mapping[str, Sequence[str]],
+    template: Template,
+    result: Score,
+    clashes: Sequence[Contradiction],
+    reasons: Sequence[str],
+    day: date,
+) -> None:
+    partition = uow.partition_of(handed_in.client)
+    number = (await uow.numbers("submissions", {partition: 1}))[partition]
+    row = {
+        "partition": partition,
+        "number": number,
+        "submission_id": submission_id,
+        "client_id": handed_in.client,
+        "branch_id": branch_id,
+        "template": handed_in.template,
+        "version": handed_in.version,
+        "answers": sheet,
+        "points": result.points,
+        "total": result.total,
+        "band_level": result.band_level,
+        "scheme": template.scheme,
+        "level": result.level,
+        "gates": [*result.gates],
+        "contradictions": [plain_contradiction(rule) for rule in clashes],
+        "review_reasons": reasons,
+        "submitted_at": uow.now,
+        "submitted_on": day,
+        "channel": handed_in.channel,
+        "submitted_by": uow.actor.subject,
+        "assisted": uow.actor.role is not Role.CLIENT,
+        "signature": handed_in.proofs.signature,
+        "recording": handed_in.proofs.recording,
+        "device": handed_in.device,
+        "seconds": handed_in.seconds,
+        "policy": policy_on(day).version,
+    }
+    await uow.sql.copy_records_to_table("submissions", records=[tuple(row.values())], columns=list(row))
+    uow.emit(
+        QuestionnaireSubmitted(
+            client_id=handed_in.client,
+            branch_id=branch_id,
+            submission_id=submission_id,
+            template=handed_in.template,
+            template_version=handed_in.version,
+            submitted_at=uow.now,
+            in_review=bool(reasons),
+        )
+    )
+
+
+async def _open_review(
+    uow: UnitOfWork, submission_id: str, client: str, branch_id: str | None, reasons: Sequence[str]
+) -> None:
+    await uow.sql.execute(
+        """INSERT INTO reviews (review_id, client_id, branch_id, submission_id, reasons, state, opened_at)
+           VALUES ($1, $2, $3, $4, $5, 'open', $6)""",
+        str(uuid7()),
+        client,
+        branch_id,
+        submission_id,
+        reasons,
+        uow.now,
+    )
+
+
+async def save_draft(
+    uow: UnitOfWork, client: str, code: str, version: int, answers: Sequence[Mapping[str, Any]], revision: int | None
+) -> int:
+    """Save answers to go on with later; drafts are free [Q5]. `revision`: the one read, None for a first save.
+
+    Returns the new revision; None of it counts as a submission.
+
+    Raises: UnknownClient, UnknownTemplate, TemplateNotInForce, AnswersInvalid, WrongState (changed meanwhile).
+    """
+    if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1", client):
+        raise UnknownClient
+    template = await templates.to_answer(uow.sql, code, version, await today(uow))
+    sheet, problems = check(template, answers, complete=False)
+    if problems:
+        raise AnswersInvalid(errors=problems)
+    saved: int | None = await uow.sql.fetchval(
+        """INSERT INTO drafts (client_id, template, version, answers, saved_at) VALUES ($1, $2, $3, $4, $5)
+           ON CONFLICT (client_id, template) DO UPDATE
+           SET version = $3, answers = $4, saved_at = $5, revision = drafts.revision + 1
+           WHERE drafts.revision = $6 RETURNING revision""",
+        client,
+        code,
+        version,
+        sheet,
+        uow.now,
+        revision,
+    )
+    if saved is None:
+        raise WrongState(Text("the draft was changed meanwhile: read it again", "草稿已被修改,请重新读取"))
+    return saved

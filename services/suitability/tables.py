@@ -1,0 +1,386 @@
+"""What suitability keeps. Facts heard, what was decided from them, and what is to be looked at again."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from chassis.service import SealedTable
+from chassis.tables import Instant, new_metadata
+
+metadata = new_metadata()
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("branch_id", Text),
+    Column("kind", Text),
+    Column("birth_year", SmallInteger, comment="the year is all a rule needs"),
+    Column("experience_years", SmallInteger),
+    Column("opened_on", Date),
+    Column("closed_on", Date),
+    Column("account_id", Text),
+    Column("total_assets", Numeric),
+    Column("assets_as_of", Date),
+    Column("stamps", JSONB, nullable=False, server_default="{}", comment="field: [ce_time, ce_id] of its value"),
+)
+
+permissions = Table(
+    "permissions",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("permission", Text, primary_key=True),
+    Column("granted_at", Instant, nullable=False),
+)
+
+trades = Table(
+    "trades",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("trade_id", Text, primary_key=True),
+    Column("branch_id", Text, nullable=False),
+    Column("trade_date", Date, nullable=False),
+    Column("settled_at", Instant, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("issuer_class", Text),
+    Column("side", Text, nullable=False),
+    Column("quantity", Numeric, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("commission", Numeric, nullable=False),
+    Index(None, "symbol"),
+)
+
+purchases = Table(
+    "purchases",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("purchase_id", Text, primary_key=True),
+    Column("product", Text, nullable=False, index=True),
+    Column("amount", Numeric, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("body", JSONB, nullable=False),
+    Column("state", Text, nullable=False, comment="draft, reviewed, published"),
+    Column("effective_on", Date),
+    Column("proof", JSONB, comment="score range and sheets by level, as proven at publication"),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("reviewed_by", Text),
+    Column("reviewed_at", Instant),
+    Column("published_by", Text),
+    Column("published_at", Instant),
+    Index("uq_templates_code_effective_on", "code", "effective_on", unique=True),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("template", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("answers", JSONB, nullable=False),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("saved_at", Instant, nullable=False),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("partition", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("submission_id", Text, nullable=False, unique=True),
+    Column("client_id", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("template", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("answers", JSONB, nullable=False),
+    Column("points", JSONB, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("band_level", Text, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("gates", JSONB, nullable=False),
+    Column("contradictions", JSONB, nullable=False),
+    Column("review_reasons", JSONB, nullable=False),
+    Column("submitted_at", Instant, nullable=False),
+    Column("submitted_on", Date, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("submitted_by", Text, nullable=False),
+    Column("assisted", Boolean, nullable=False, comment="entered by staff"),
+    Column("signature", Text),
+    Column("recording", Text),
+    Column("device", Text, comment="a hash the channel gives; no device is identified by it"),
+    Column("seconds", Integer),
+    Column("policy", Text, nullable=False),
+    Index(None, "client_id", "submitted_at"),
+    Index(None, "submitted_on"),
+)
+
+assessments = Table(
+    "assessments",
+    metadata,
+    Column("partition", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("assessment_id", Text, nullable=False, unique=True),
+    Column("client_id", Text, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("rank", SmallInteger, nullable=False, comment="in its own scheme"),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_until", Date, nullable=False),
+    Column("source", Text, nullable=False, comment="questionnaire, imported"),
+    Column("submission_id", Text),
+    Column("assessed_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("rank_before", SmallInteger, comment="in the firm's scheme: the level in force or last in force before"),
+    Column("policy", Text, nullable=False),
+    Index(None, "client_id", "valid_from"),
+    Index(None, "valid_until"),
+    Index(None, "valid_from"),
+    Index(
+        "uq_assessments_imported",
+        "client_id",
+        "valid_from",
+        unique=True,
+        postgresql_where=text("source = 'imported'"),
+    ),
+)
+
+refused_imports = Table(
+    "refused_imports",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("assessed_on", Date, nullable=False),
+    Column("reason_en", Text, nullable=False),
+    Column("reason_zh", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("client_id", "event_id"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("review_id", Text, primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("submission_id", Text, unique=True),
+    Column("assessment_id", Text, unique=True, comment="set when an assessment already in force is looked at"),
+    Column("reasons", JSONB, nullable=False),
+    Column("state", Text, nullable=False, comment="open, approved, rejected"),
+    Column("opened_at", Instant, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", Instant),
+    Column("note", Text),
+    Index(None, "state", "opened_at", "review_id"),
+)
+
+life_changes = Table(
+    "life_changes",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("stated_on", Date, primary_key=True),
+    Column("change", Text, primary_key=True),
+    Column("branch_id", Text),
+    Column("due_on", Date, nullable=False),
+    Column("stated_by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+professionals = Table(
+    "professionals",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("client_id", Text, nullable=False, index=True),
+    Column("branch_id", Text),
+    Column("class", Text, nullable=False, comment="A, B by Art. 8; C by conversion, Art. 11 [Q6]"),
+    Column("proof", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="requested, approved, rejected, ended"),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("checked_by", Text),
+    Column("checked_at", Instant),
+    Column("valid_from", Date),
+    Column("valid_until", Date),
+    Column("ended_on", Date, comment="converted back to ordinary investor: the first day without"),
+    Column("end_reason", Text),
+    Column("ended_by", Text),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("name_zh", Text, nullable=False, server_default=""),
+    Column("name_en", Text, nullable=False, server_default=""),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="on_shelf", comment="draft, on_shelf, suspended, off_shelf"),
+    Column("issuer_class", Text),
+    Column("heard_at", Instant, comment="of the trade that last described it; empty for products kept by staff"),
+    Column("revision", Integer, nullable=False, server_default="1"),
+)
+
+product_classes = Table(
+    "product_classes",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("effective_on", Date, primary_key=True),
+    Column("scheme", Text, nullable=False),
+    Column("level", Text, comment="the level it asks for; empty: back to its kind's"),
+    Column("reason", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    comment="classes that staff set for single products, over their kind's",
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("partition", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("decision_id", Text, nullable=False, unique=True),
+    Column("client_id", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("product", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("initiator", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("decided_on", Date, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("facts", JSONB, nullable=False, comment="everything the rule saw"),
+    Column("reasons", JSONB, nullable=False),
+    Column("assessment_id", Text),
+    Column("confirmation_of", Text, comment="the decision whose confirmation let this one pass"),
+    Column("warning", JSONB, comment="version and texts shown"),
+    Column("needs", JSONB, nullable=False),
+    Column("not_before", Instant, comment="end of the cooling time"),
+    Column("confirm_by", Instant),
+    Column("policy", Text, nullable=False),
+    Index(None, "client_id", "decided_at"),
+    Index(None, "decided_on"),
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("partition", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("decision_id", Text, nullable=False, unique=True),
+    Column("client_id", Text, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("needed", SmallInteger, nullable=False, comment="rank then: a class raised since voids it"),
+    Column("held", SmallInteger, nullable=False, comment="rank then: a level lowered since voids it"),
+    Column("confirmed_at", Instant, nullable=False),
+    Column("confirmed_on", Date, nullable=False),
+    Column("valid_until", Date, nullable=False),
+    Column("warning_version", Text, nullable=False),
+    Column("signature", Text),
+    Column("recording", Text),
+    Column("actor", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Index(None, "client_id", "product"),
+)
+
+due = Table(
+    "due",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("day", Date, nullable=False, index=True),
+    Column("levels", Boolean, nullable=False, comment="the client's levels changed, not only a trade came"),
+    comment="clients whose buys are to be judged, each from a day on; written by handlers, done by closes",
+)
+
+mismatches = Table(
+    "mismatches",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("trade_id", Text, primary_key=True),
+    Column("branch_id", Text, nullable=False),
+    Column("trade_date", Date, nullable=False, index=True),
+    Column("symbol", Text, nullable=False),
+    Column("needed", Text),
+    Column("held", Text),
+    Column("reason", Text, nullable=False),
+    Column("confirmation", Text, comment="the decision whose confirmation allowed it; empty: unexplained"),
+    Column("policy", Text, nullable=False),
+    Column("found_at", Instant, nullable=False),
+)
+
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("drift_id", Text, primary_key=True),
+    Column("cause", Text, nullable=False, comment="level_lowered, assessment_expired, class_raised"),
+    Column("client_id", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("product", Text, nullable=False),
+    Column("what", Text, nullable=False, comment="holding, confirmation"),
+    Column("needed", Text),
+    Column("held", Text),
+    Column("found_on", Date, nullable=False),
+    Column("state", Text, nullable=False, server_default="open", comment="open, handled"),
+    Column("handled_by", Text),
+    Column("handled_at", Instant),
+    Column("note", Text),
+    Index(None, "state", "found_on", "drift_id"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("pattern", Text, primary_key=True),
+    Column("subject", Text, primary_key=True, comment="client/ID, device/HASH, branch/ID"),
+    Column("found_on", Date, primary_key=True),
+    Column("client_id", Text),
+    Column("branch_id", Text),
+    Column("detail", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default="open", comment="open, dismissed, upheld"),
+    Column("decided_by", Text),
+    Column("decided_at", Instant),
+    Column("note", Text),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("hold_id", Text, primary_key=True),
+    Column("client_id", Text, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("placed_by", Text, nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    Column("released_by", Text),
+    Column("released_at", Instant),
+)
+
+
+def _all_columns(table: Table) -> SealedTable:
+    return SealedTable(table.name, tuple(column.name for column in table.columns))
+
+
+SEALED = [_all_columns(table) for table in (submissions, assessments, decisions, confirmations)]

@@ -1,0 +1,160 @@
+"""Templates in the database: draft, reviewed by a second person, published from a date; then never changed."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import asyncpg
+
+from chassis.clock import business_date
+from chassis.errors import FieldError, Text
+from chassis.uow import UnitOfWork
+from services.suitability.errors import (
+    SecondPersonNeeded,
+    TemplateNotInForce,
+    TemplateUnprovable,
+    UnknownTemplate,
+    WrongState,
+)
+from services.suitability.questionnaires.proof import Proof, Unprovable, prove
+from services.suitability.questionnaires.template import Template, plain, read_template
+
+_parsed: dict[tuple[str, int], Template] = {}
+
+
+async def find(sql: asyncpg.Connection, code: str, version: int) -> asyncpg.Record:
+    """A template's row.
+
+    Raises: UnknownTemplate.
+    """
+    row = await sql.fetchrow("SELECT * FROM templates WHERE code = $1 AND version = $2", code, version)
+    if row is None:
+        raise UnknownTemplate
+    return row
+
+
+async def in_force(sql: asyncpg.Connection, code: str, day: date) -> asyncpg.Record:
+    """The published version in force on a day: the one with the latest effective date.
+
+    Raises: UnknownTemplate, TemplateNotInForce.
+    """
+    row = await sql.fetchrow(
+        """SELECT * FROM templates WHERE code = $1 AND state = 'published' AND effective_on <= $2
+           ORDER BY effective_on DESC LIMIT 1""",
+        code,
+        day,
+    )
+    if row is None:
+        if await sql.fetchval("SELECT 1 FROM templates WHERE code = $1", code):
+            raise TemplateNotInForce
+        raise UnknownTemplate
+    return row
+
+
+async def to_answer(sql: asyncpg.Connection, code: str, version: int, day: date) -> Template:
+    """The template that answers of this version are scored with.
+
+    Raises: UnknownTemplate; TemplateNotInForce when it is a draft, not in force yet, or replaced by a newer version.
+    """
+    await find(sql, code, version)
+    current = await in_force(sql, code, day)
+    if current["version"] != version:
+        raise TemplateNotInForce(
+            Text(f"version {current['version']} is in force", f"现行版本为第 {current['version']} 版"),
+            version=current["version"],
+        )
+    return parsed(current)
+
+
+def parsed(row: asyncpg.Record | Mapping[str, Any]) -> Template:
+    """The template of a row; published ones never change, so they are read once."""
+    if row["state"] != "published":
+        return read_template(row["body"])
+    key = (row["code"], row["version"])
+    known = _parsed.get(key)
+    if known is None or plain(known) != row["body"]:
+        known = _parsed[key] = read_template(row["body"])
+    return known
+
+
+async def keep_draft(uow: UnitOfWork, template: Template) -> int:
+    """Keep a new draft as the next version of its code. Returns the version."""
+    await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 8))", template.code)
+    version: int = await uow.sql.fetchval(
+        """INSERT INTO templates (code, version, body, state, made_by, made_at)
+           SELECT $1, coalesce(max(version), 0) + 1, $2, 'draft', $3, $4 FROM templates WHERE code = $1
+           RETURNING version""",
+        template.code,
+        plain(template),
+        uow.actor.subject,
+        uow.now,
+    )
+    uow.audit("draft template", f"template/{template.code}/{version}")
+    return version
+
+
+def proof_of(template: Template) -> Proof:
+    """The proof of a template.
+
+    Raises: TemplateUnprovable with every reason.
+    """
+    try:
+        return prove(template)
+    except Unprovable as refused:
+        raise TemplateUnprovable(errors=refused.problems) from None
+
+
+async def review(uow: UnitOfWork, code: str, version: int) -> None:
+    """A second person has read the draft and stands for it.
+
+    Raises: UnknownTemplate, WrongState, SecondPersonNeeded.
+    """
+    row = await _locked(uow, code, version, "draft")
+    if row["made_by"] == uow.actor.subject:
+        raise SecondPersonNeeded
+    await uow.sql.execute(
+        "UPDATE templates SET state = 'reviewed', reviewed_by = $3, reviewed_at = $4 WHERE code = $1 AND version = $2",
+        code,
+        version,
+        uow.actor.subject,
+        uow.now,
+    )
+    uow.audit("review template", f"template/{code}/{version}")
+
+
+async def publish(uow: UnitOfWork, code: str, version: int, effective_on: date) -> Proof:
+    """Publish a reviewed template from a date on, once it is proven. Returns the proof.
+
+    Raises: UnknownTemplate, WrongState, TemplateUnprovable.
+    """
+    row = await _locked(uow, code, version, "reviewed")
+    if effective_on < business_date(uow.now):
+        raise WrongState(
+            Text("a template takes effect today or later", "生效日期不得早于今日"),
+            errors=(FieldError("/effective_on", "in the past"),),
+        )
+    proof = proof_of(read_template(row["body"]))
+    if await uow.sql.fetchval("SELECT 1 FROM templates WHERE code = $1 AND effective_on = $2", code, effective_on):
+        raise WrongState(Text("another version takes effect on that day", "该日已有其他版本生效"))
+    await uow.sql.execute(
+        """UPDATE templates SET state = 'published', effective_on = $3, proof = $4, published_by = $5, published_at = $6
+           WHERE code = $1 AND version = $2""",
+        code,
+        version,
+        effective_on,
+        asdict(proof),
+        uow.actor.subject,
+        uow.now,
+    )
+    uow.audit("publish template", f"template/{code}/{version}", effective_on=effective_on.isoformat())
+    return proof
+
+
+async def _locked(uow: UnitOfWork, code: str, version: int, state: str) -> Any:
+    row = await uow.sql.fetchrow("SELECT * FROM templates WHERE code = $1 AND version = $2 FOR UPDATE", code, version)
+    if row is None:
+        raise UnknownTemplate
+    if row["state"] != state:
+        raise WrongState(Text(f"it is {row['state']}, not {state}", f"当前状态为 {row['state']},须为 {state}"))
+    return row
