@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from careline.errors import WrongArgument
 from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.database import connect, role_of, url_of
 from chassis.migrate import migrate
@@ -12,21 +13,28 @@ from contracts import broker
 INGEST = "gateway"
 
 
-async def make_schemas(settings: Settings, services: Sequence[Service]) -> None:
-    """Migrate the services' databases and make every topic. Safe to run by several processes at once.
+async def make_schemas(settings: Settings, services: Sequence[Service], *, topics: bool = True) -> None:
+    """Migrate the services' databases and, with `topics`, make Kafka's. Safe to run by several processes at once.
 
-    Raises: ValueError for settings that do not fit what exists, and whatever an absent database or broker raises.
+    Raises: WrongArgument for settings that do not fit what exists, and whatever an absent database or broker raises.
     """
+    try:
+        await _make(settings, services, topics)
+    except ValueError as error:
+        raise WrongArgument(str(error)) from error
+
+
+async def _make(settings: Settings, services: Sequence[Service], topics: bool) -> None:
     await migrate(settings, services)
     if any(service.name == INGEST for service in services):
         await _make_broker_topics(settings)
-    if settings.on_kafka:
+    if settings.on_kafka and topics:
         from chassis.bus.kafka import KafkaAddress, create_topics
 
-        topics = {kind.topic for service in services for kind in service.publishes if kind.topic}
+        said = {kind.topic for service in services for kind in service.publishes if kind.topic}
         heard = {topic for service in services for topic in service.topics}
         address = KafkaAddress.parse(settings.bus_url or "")
-        await create_topics(address, sorted(topics | heard | set(broker.TOPICS)), settings.partitions)
+        await create_topics(address, sorted(said | heard | set(broker.TOPICS)), settings.partitions)
 
 
 async def _make_broker_topics(settings: Settings) -> None:

@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from careline.lag import Lag
+from careline.standing import Standing
 
 
 class Progress:
@@ -13,6 +14,9 @@ class Progress:
 
     def __init__(self, total: int) -> None:
         self.total = total
+        self.started = monotonic()
+        self.published = 0
+        self._before: int | None = None
         self._bar: Any = None
         self._said: Any = None
         self._closed: Any = None
@@ -39,15 +43,18 @@ class Progress:
         self._bar.stop()
 
     def said(self, position: int) -> None:
-        """So many facts are published."""
+        """So many facts are published; the first word says how many were before."""
+        if self._before is None:
+            self._before = position
+        self.published = position - self._before
         self._bar.update(self._said, completed=min(position, self.total))
 
-    def applied(self, lags: Sequence[Lag]) -> None:
+    def applied(self, found: Sequence[Standing]) -> None:
         """How far the services are."""
         days = ", ".join(
-            f"{lag.service} {lag.closed_through or '-'}" for lag in lags if lag.closed_through or lag.passed
+            f"{one.service} {one.closed_through or '-'}" for one in found if one.closed_through or one.passed
         )
-        self._bar.update(self._closed, completed=sum(sum(lag.records.values()) for lag in lags), note=days)
+        self._bar.update(self._closed, completed=sum(sum(one.records.values()) for one in found), note=days)
 
     def trouble(self, words: str) -> None:
         """Something is away and is being waited for; empty when it is back."""

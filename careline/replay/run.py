@@ -3,13 +3,13 @@
 import asyncio
 from datetime import date
 
-from careline.lag import Heads, all_lags, late_work
 from careline.patience import patiently
 from careline.platform import Platform
 from careline.presence import until_nobody_works
 from careline.replay.progress import Progress
 from careline.replay.publish import publish
 from careline.replay.source import DataSet
+from careline.standing import Heads, late_work, standings
 from chassis.settings import Settings
 
 LOOK_AGAIN_SECONDS = 0.25
@@ -53,7 +53,7 @@ async def _show(platform: Platform, heads: Heads, progress: Progress) -> None:
 
 
 async def _look(platform: Platform, heads: Heads, progress: Progress) -> None:
-    progress.applied(await all_lags(platform.services, heads))
+    progress.applied(await standings(platform.services, heads))
 
 
 async def _catch_up(platform: Platform, heads: Heads, progress: Progress) -> None:
@@ -62,9 +62,9 @@ async def _catch_up(platform: Platform, heads: Heads, progress: Progress) -> Non
     try:
         while quiet < 2:
             seen = platform.wake.count
-            lags = await all_lags(platform.services, heads)
-            progress.applied(lags)
-            if not all(lag.caught_up for lag in lags):
+            found = await standings(platform.services, heads)
+            progress.applied(found)
+            if not all(one.caught_up for one in found):
                 quiet = 0
                 await platform.wake.wait(seen, LOOK_AGAIN_SECONDS)
                 continue

@@ -13,7 +13,7 @@ Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
+class Standing:
     """Of one service: records not applied by topic, records not shipped, and days not closed yet."""
 
     service: str
@@ -76,8 +76,8 @@ class Heads:
         return {(address.name(place.topic), place.partition): end for place, end in ends.items()}
 
 
-async def lag_of(service: Service, database: Database, ends: Mapping[Place, int]) -> Lag:
-    """One service's lag against the heads given."""
+async def standing_of(service: Service, database: Database, ends: Mapping[Place, int]) -> Standing:
+    """One service's one against the heads given."""
     async with database.reading() as sql:
         offsets = await sql.fetch("SELECT topic, partition, next FROM consumer_offsets")
         closed = await sql.fetchval("SELECT through FROM closed_days")
@@ -97,13 +97,13 @@ async def lag_of(service: Service, database: Database, ends: Mapping[Place, int]
     for (topic, partition), end in ends.items():
         if topic in service.topics:
             records[topic] = records.get(topic, 0) + end - applied.get((topic, partition), 0)
-    return Lag(service.name, records, unshipped, closed, passed)
+    return Standing(service.name, records, unshipped, closed, passed)
 
 
-async def all_lags(services: Sequence[Service], heads: Heads) -> list[Lag]:
-    """Every service's lag."""
+async def standings(services: Sequence[Service], heads: Heads) -> list[Standing]:
+    """Every service's one."""
     ends = await heads.of(sorted({topic for service in services for topic in service.topics}))
-    return [await lag_of(service, heads.databases[service.name], ends) for service in services]
+    return [await standing_of(service, heads.databases[service.name], ends) for service in services]
 
 
 async def late_work(service: Service, database: Database) -> bool:

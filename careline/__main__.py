@@ -1,0 +1,5 @@
+"""`python -m careline`."""
+
+from careline.cli import main
+
+main()

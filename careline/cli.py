@@ -1,0 +1,48 @@
+"""The command line: `careline COMMAND`. One file per group of commands under `careline/commands`."""
+
+import os
+import sys
+
+import typer
+
+from careline import stack
+from careline.commands import exports, letters, operate, replay, run, token
+
+app = typer.Typer(
+    name="careline",
+    help="The client-service platform of a securities broker. Settings come from the environment (CARELINE_*).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(run.up)
+app.command()(run.serve)
+app.command()(run.work)
+app.command()(operate.migrate)
+app.command()(replay.replay)
+app.command()(exports.export)
+app.command()(operate.lag)
+app.command()(operate.doctor)
+app.command()(operate.verify)
+app.command()(token.token)
+app.add_typer(letters.dead_letters, name="dead-letters")
+app.add_typer(letters.conflicts, name="conflicts")
+app.add_typer(stack.app, name="stack")
+
+
+def main() -> None:
+    """Run one command. Exit code 0 on success, 2 for wrong arguments, otherwise 1; expected errors are one line."""
+    try:
+        app()
+    except BrokenPipeError:  # the reader of our output has gone: nothing is left to say to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        from careline.errors import told
+
+        line = told(error)
+        if line is None:
+            raise
+        print(f"careline: {line}", file=sys.stderr, flush=True)
+        sys.exit(1)

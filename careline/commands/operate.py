@@ -1,0 +1,75 @@
+"""Looking after the platform: migrate, lag, verify, doctor."""
+
+from collections.abc import Sequence
+
+import typer
+
+from careline.session import database_there, run, say, with_platform
+
+
+def migrate() -> None:
+    """Bring every schema and topic to this version's state."""
+    from careline.schema import make_schemas
+    from careline.services import SERVICES
+
+    with database_there() as settings:
+        run(make_schemas(settings, SERVICES))
+    say("migrated: " + ", ".join(service.name for service in SERVICES))
+
+
+def lag() -> None:
+    """Show how far each service is behind, in records and in seconds, and which day it has closed."""
+    from careline.platform import Platform
+    from chassis.operations.lag import Lag, lags
+
+    async def ask(platform: Platform) -> list[Lag]:
+        return await lags(platform.services, platform.databases, platform.settings)
+
+    rows = [("service", "topic", "records", "seconds", "unshipped", "closed through")]
+    for found in with_platform(ask):
+        closed = str(found.closed_through or "-")
+        rows.append((found.service, "all", str(found.records), f"{found.seconds:.1f}", str(found.unshipped), closed))
+        rows += [("", topic.topic, str(topic.records), f"{topic.seconds:.1f}", "", "") for topic in found.topics]
+    print_table(rows)
+
+
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows in aligned columns, the first as the heading."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def verify() -> None:
+    """Check every sealed row of every service: anything altered, missing or inserted is named. Exit code 1 then."""
+    from careline.platform import Platform
+    from chassis.audit import Finding
+
+    async def check(platform: Platform) -> list[Finding]:
+        found: list[Finding] = []
+        for name, worker in platform.workers.items():
+            wrong = [finding async for finding in worker.sealer.verify()]
+            say(f"{name}: {'nothing wrong' if not wrong else f'{len(wrong)} findings'}")
+            found += wrong
+        return found
+
+    findings = with_platform(check)
+    for finding in findings:
+        say(f"{finding.service}.{finding.table} partition {finding.partition}: {finding.detail}")
+    say("verified" if not findings else f"NOT verified: {len(findings)} findings")
+    if findings:
+        raise typer.Exit(1)
+
+
+def doctor() -> None:
+    """Say what is wrong with this platform, and how to fix it. Exit code 1 when something is."""
+    from careline.doctor import examine
+
+    bad = False
+    for finding in examine():
+        bad |= finding.bad
+        say(f"{'WRONG' if finding.bad else 'ok':5}  {finding.what}")
+        if finding.fix:
+            say(f"       -> {finding.fix}")
+    if bad:
+        raise typer.Exit(1)

@@ -1,0 +1,51 @@
+"""Replaying a folder of real data."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from careline.commands.arguments import read_date
+
+if TYPE_CHECKING:
+    from careline.replay.source import DataSet
+
+
+def replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the bank_*.csv files.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count; publish nothing.")] = False,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="The last day to close (2022-11-30).")] = None,
+    customers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N client ids, ascending.")
+    ] = None,
+) -> None:
+    """Publish real data as events in business-date order, and return when every service has caught up."""
+    from careline.errors import WrongArgument
+    from careline.logs import log_at
+    from careline.replay.source import FIRST_CLOSE, LAST_CLOSE, read
+    from chassis.settings import Settings
+
+    last: date = LAST_CLOSE if until is None else read_date(until)
+    if not FIRST_CLOSE <= last <= LAST_CLOSE:
+        raise WrongArgument(f"--until must be from {FIRST_CLOSE} to {LAST_CLOSE}, not {last}")
+    log_at("ERROR")
+    data = read(folder, customers, Settings().currency)
+    if dry_run:
+        from careline.replay.summary import print_counts
+
+        print_counts(data, last)
+        return
+    _replay(data, last)
+
+
+def _replay(data: "DataSet", last: date) -> None:
+    from careline.replay.progress import Progress
+    from careline.replay.run import replay as go
+    from careline.replay.summary import print_summary
+    from careline.session import database_there, run, with_platform
+
+    with database_there(keep_running=True) as settings:
+        with Progress(data.through(last)) as progress:
+            run(go(settings, data, last, progress))
+        with_platform(lambda platform: print_summary(platform, data, last, progress))

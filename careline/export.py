@@ -1,0 +1,69 @@
+"""Exports as CSV, streamed from the services' own generators."""
+
+import csv
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from careline.platform import Platform
+from services.classification import exports as classification
+from services.points import exports as points
+
+Rows = AsyncIterator[tuple[str, ...]]
+ROWS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Columns, and the rows of a platform as of a day, sorted by their key."""
+
+    columns: Sequence[str]
+    rows: Callable[[Platform, date | None], Rows]
+
+
+async def _clients(platform: Platform, as_of: date | None) -> Rows:
+    """Classification's rows with what the points ledger holds for each: both come sorted by client."""
+    async with (
+        platform.databases["classification"].reading() as of_class,
+        platform.databases["points"].reading() as of_points,
+    ):
+        balances = points.balances(of_points, as_of)
+        nobody: tuple[str, Decimal, Decimal] = ("", Decimal(0), Decimal(0))
+        held: tuple[str, Decimal, Decimal] | None = nobody
+        async for row in classification.clients(of_class, as_of):
+            while held is not None and held[0] < row[0]:
+                held = await anext(balances, None)
+            _, owned, owed = held if held is not None and held[0] == row[0] else nobody
+            yield (*row, f"{owned:.2f}", f"{owed:.2f}")
+
+
+def _of(service: str, rows: Callable[..., Rows]) -> Callable[[Platform, date | None], Rows]:
+    async def read(platform: Platform, as_of: date | None) -> Rows:
+        async with platform.databases[service].reading() as sql:
+            async for row in rows(sql, as_of):
+                yield row
+
+    return read
+
+
+EXPORTS: dict[str, Export] = {
+    "clients": Export((*classification.CLIENT_COLUMNS, "points", "debt"), _clients),
+    "tiers": Export(classification.TIER_COLUMNS, _of("classification", classification.tiers)),
+    "points": Export(points.POINTS_COLUMNS, _of("points", points.points)),
+}
+
+
+async def write(platform: Platform, export: Export, as_of: date | None) -> None:
+    """Write the header and every row to stdout."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(export.columns)
+    waiting: list[tuple[str, ...]] = []
+    async for row in export.rows(platform, as_of):
+        waiting.append(row)
+        if len(waiting) == ROWS_AT_ONCE:
+            writer.writerows(waiting)
+            waiting.clear()
+    writer.writerows(waiting)
+    sys.stdout.flush()

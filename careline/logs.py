@@ -1,0 +1,20 @@
+"""One form of log lines: what libraries say goes the same way as what we say."""
+
+import logging
+
+import structlog
+
+from chassis.telemetry import configure_logs
+
+
+class _Forward(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name)
+
+
+def log_at(level: str) -> None:
+    """JSON lines on stderr from this level on."""
+    configure_logs(level)
+    logging.basicConfig(handlers=[_Forward()], level=level.upper(), force=True)
+    for noisy in ("uvicorn", "uvicorn.error", "aiokafka", "asyncio", "httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))

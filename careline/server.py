@@ -1,0 +1,69 @@
+"""An HTTP server that starts, says where, and stops when told."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from careline.errors import WrongArgument
+from careline.session import stop_signals
+
+GRACE_SECONDS = 5
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.tell = started
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: uvicorn would raise them again at its end, before the platform has stopped."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.tell()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one.
+
+    Raises: WrongArgument when it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+        made.listen(2048)
+    except OSError as error:
+        made.close()
+        raise WrongArgument(f"cannot listen on {host}:{port}: {error.strerror} (choose another with --port)") from None
+    made.set_inheritable(True)
+    return made
+
+
+def address_of(listening: socket.socket) -> str:
+    """The URL a listening socket is reached at from this machine."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(app: ASGIApp, listening: socket.socket, started: Callable[[], None]) -> None:
+    """Serve until Ctrl-C or a termination; requests under way get a few seconds to end."""
+    config = uvicorn.Config(
+        app, lifespan="off", access_log=False, log_config=None, server_header=False, date_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )  # fmt: skip
+    server = _Server(config, started)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    stop_signals(stop)
+    await server.serve(sockets=[listening])

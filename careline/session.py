@@ -1,0 +1,102 @@
+"""What every command stands on: settings, a server where there is none, and a loop that ends cleanly."""
+
+import asyncio
+import getpass
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeVar
+
+import typer
+
+from careline.platform import Platform
+from careline.schema import make_schemas
+from careline.services import SERVICES
+from chassis.actor import Actor, Role
+from chassis.servers.postgres import PrivatePostgres
+from chassis.settings import Settings
+
+T = TypeVar("T")
+TERMINATED = 128 + signal.SIGTERM
+
+
+def os_user() -> Actor:
+    """The actor behind the command line: whoever the system says is typing."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # an account without a name
+        name = str(os.getuid())
+    return Actor(f"os:{name}", Role.OPERATIONS)
+
+
+@contextmanager
+def database_there(*, keep_running: bool = False) -> Iterator[Settings]:
+    """The settings, with a database: the one they name, or the private server, shared with whoever else uses it.
+
+    `keep_running` starts the private server again when it ends before we do.
+    """
+    settings = Settings()
+    if not settings.embedded_database:
+        yield settings
+        return
+    server = PrivatePostgres(settings.home)
+    url = server.start()
+    try:
+        if keep_running:
+            server.keep_running()
+        yield settings.model_copy(update={"database_url": url})
+    finally:
+        server.stop()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; an interrupt or a termination cancels the work, so that it cleans up."""
+    import uvloop
+
+    async def supervised() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return uvloop.run(supervised())
+    except asyncio.CancelledError:
+        raise typer.Exit(TERMINATED) from None
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Platform]:
+    """The platform's databases at the newest revision, nothing running."""
+    await make_schemas(settings, SERVICES, topics=False)
+    platform = Platform(settings)
+    platform.connect()
+    try:
+        yield platform
+    finally:
+        await platform.disconnect()
+
+
+def with_platform(work: Callable[[Platform], Awaitable[T]]) -> T:
+    """Do something on the platform's databases, whether a platform runs or not."""
+
+    async def go(settings: Settings) -> T:
+        async with connected(settings) as platform:
+            return await work(platform)
+
+    with database_there() as settings:
+        return run(go(settings))
+
+
+def stop_signals(stop: Callable[[], None]) -> None:
+    """From now on Ctrl-C and a termination call `stop` instead of breaking off."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop)
+
+
+def say(line: str = "") -> None:
+    """A line on stdout, at once."""
+    print(line, flush=True)
