@@ -31,7 +31,7 @@ def explained(entry: Mapping[str, Any], trade: Sequence[Mapping[str, Any]]) -> d
         "rule": {"id": "P1", "en": RULE.en, "zh-CN": RULE.zh},
         "policy": entry["policy"],
         "inputs": {
-            "commission": f"{entry['commission']:f}",
+            "commission": _plain(entry["commission"]),
             "tier": entry["tier"],
             "multiplier": as_multiplier(entry["multiplier"]),
             "trade_id": entry["trade_id"],
@@ -59,8 +59,12 @@ def as_multiplier(hundredths: int) -> str:
     return f"{Decimal(hundredths) / 100:.2f}".removesuffix("0")
 
 
+def _plain(amount: str) -> str:
+    return f"{Decimal(amount):f}"
+
+
 def _sentence(entry: Mapping[str, Any], before: int) -> dict[str, str]:
-    commission, times = f"{entry['commission']:f}", as_multiplier(entry["multiplier"])
+    commission, times = _plain(entry["commission"]), as_multiplier(entry["multiplier"])
     points, tier = as_amount(entry["points"]), TIER_NAMES[entry["tier"]]
     due, trade, day = as_amount(before + entry["points"]), entry["trade_id"], entry["trade_date"].isoformat()
     sum_en = f"commission {commission} CNY x {times} ({tier.en} tier on {day})"

@@ -16,7 +16,7 @@ from contracts.broker import ClientOpened, ClientUpdated, Profile, TradeCancelle
 from contracts.classification import TierChanged
 from services.points import balances, conflicts, ledger, profiles, rules, tiers, trades
 from services.points.conflicts import Differing
-from services.points.ledger import Award, Cause, Posting
+from services.points.ledger import Award, Posting
 from services.points.policy import policies
 from services.points.rules import posting_date
 from services.points.trades import Cancellation, Key, Trade
@@ -25,27 +25,26 @@ from services.points.trades import Cancellation, Key, Trade
 async def award_points_for_trades(settled: Sequence[TradeSettled], uow: UnitOfWork) -> None:
     """Award each new trade at the tier of its trade date, as now known [P1, T5]."""
     await policies.refresh(uow.sql)
-    causes = [Cause(record.id, record.time) for record in uow.records(TradeSettled)]
-    uow.happened_at = max(cause.time for cause in causes)
+    causes = uow.records(TradeSettled)
+    uow.happened_at = max(record.time for record in causes)
     ranks = await tiers.of(uow.sql, {trade.client_id for trade in settled})
     ruling_on = cache(rules.ruling_on)
     awards: dict[Key, Award] = {}
     for trade, cause in zip(settled, causes, strict=True):
-        key, commission, day = (trade.client_id, trade.trade_id), trade.commission, trade.trade_date
-        if key in awards:
-            if (awards[key].commission, awards[key].trade_date) != (commission, day):
-                break
-            continue
-        ruling, tier = ruling_on(day), ranks.tier(trade.client_id, day)
-        points = rules.points_for_commission(commission, ruling.multiplier[tier])
-        awards[key] = Award(*key, commission, day, tier, ruling, points, cause)
+        key, day = (trade.client_id, trade.trade_id), trade.trade_date
+        if key not in awards:
+            ruling, tier = ruling_on(day), ranks.tier(trade.client_id, day)
+            points = rules.points_for_commission(trade.commission, ruling.multiplier[tier])
+            awards[key] = Award(trade, points, tier, ruling, cause)
+        elif (trade.commission, day) != (awards[key].trade.commission, awards[key].trade.trade_date):
+            break
     else:
         if await ledger.award_at_once(uow, list(awards.values()), ranks):
             return
     await _award_one_by_one(settled, causes, uow)
 
 
-async def _award_one_by_one(settled: Sequence[TradeSettled], causes: Sequence[Cause], uow: UnitOfWork) -> None:
+async def _award_one_by_one(settled: Sequence[TradeSettled], causes: Sequence[Record], uow: UnitOfWork) -> None:
     """The long way: some of the trades are known, or were cancelled before they came, or their client owes points."""
     keys = [(trade.client_id, trade.trade_id) for trade in settled]
     posting = await _begin(uow, {client for client, _ in keys})

@@ -5,16 +5,19 @@ Locks are taken in one order: balances, then the numbers of entries, then (at th
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import cache
+from itertools import count
 from typing import Any, Literal, NamedTuple
 
 import asyncpg
 from uuid_utils import UUID, uuid5
 
+from chassis.bus.record import Record
 from chassis.uow import UnitOfWork
 from contracts.base import Amount
+from contracts.broker import TradeSettled
 from contracts.points import PointsPosted
 from services.points import balances, lots, rules
 from services.points.balances import Balance
@@ -28,27 +31,17 @@ from services.points.trades import Trade
 NAMESPACE = UUID("5d3c2f0e-5a43-5d5b-9a53-8d2f4a1c7b60")
 ISSUED = "sys:issued:commission"
 REVERSED = "sys:reversed"
-COLUMNS = tuple(column.name for column in entries.columns)
-
-
-class Cause(NamedTuple):
-    """The event behind an entry: its id and its time."""
-
-    id: str
-    time: datetime
+COLUMNS = tuple(column.name for column in entries.columns if column.name != "recorded_at")  # its default says it
 
 
 class Award(NamedTuple):
-    """A trade to be awarded, everything decided."""
+    """A new trade's accrual, everything decided but its number."""
 
-    client_id: str
-    trade_id: str
-    commission: Decimal
-    trade_date: date
+    trade: TradeSettled
+    points: int
     tier: str
     ruling: Ruling
-    points: int
-    cause: Cause
+    cause: Record
 
 
 def entry_id(client_id: str, trade_id: str, step: int) -> str:
@@ -68,8 +61,8 @@ def debt(client_id: str) -> str:
 
 def as_amount(points: int) -> Amount:
     """Hundredths as the amount an event carries, with two decimals."""
-    sign, whole = ("-", -points) if points < 0 else ("", points)
-    return Amount(f"{sign}{whole // 100}.{whole % 100:02d}")
+    sign, digits = ("-", f"{-points:03d}") if points < 0 else ("", f"{points:03d}")
+    return Amount(f"{sign}{digits[:-2]}.{digits[-2:]}")
 
 
 class SomethingStandsAgainst(Exception):
@@ -84,32 +77,37 @@ async def award_at_once(uow: UnitOfWork, awards: Sequence[Award], ranks: Ranks) 
     """
     sums: dict[str, int] = {}
     for award in awards:
-        sums[award.client_id] = sums.get(award.client_id, 0) + award.points
+        client_id = award.trade.client_id
+        sums[client_id] = sums.get(client_id, 0) + award.points
     try:
         async with uow.sql.transaction():
             if not await balances.add_where_nothing_stands_against(uow.sql, sums, ranks.revisions):
                 raise SomethingStandsAgainst
-            await _write(uow, [_accrual(award, uow.now) for award in awards])
+            places = await _places(uow, [award.trade.client_id for award in awards])
+            rows = [_accrual(place, award) for place, award in zip(places, awards, strict=True)]
+            await uow.sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
     except (SomethingStandsAgainst, asyncpg.UniqueViolationError):
         return False
     uow.emit_all(
         PointsPosted(
-            entry_id=entry_id(award.client_id, award.trade_id, 0),
-            client_id=award.client_id,
+            entry_id=row[2],
+            client_id=row[3],
             kind="accrued",
-            points=as_amount(award.points),
-            posted_on=posting_date(award.trade_date, award.cause.time),
-            trade_id=award.trade_id,
+            points=as_amount(row[9]),
+            posted_on=row[16],
+            trade_id=row[5],
         )
-        for award in awards
-        if award.points
+        for row in rows
+        if row[9]
     )
     return True
 
 
-def _accrual(award: Award, now: datetime) -> tuple[Any, ...]:
-    client_id, trade_id, commission, trade_date, tier, ruling, points, cause = award
+def _accrual(place: tuple[int, int], award: Award) -> tuple[Any, ...]:
+    trade, points, tier, ruling, cause = award
+    client_id, trade_id, day = trade.client_id, trade.trade_id, trade.trade_date
     return (
+        *place,
         entry_id(client_id, trade_id, 0),
         client_id,
         "accrued",
@@ -119,27 +117,23 @@ def _accrual(award: Award, now: datetime) -> tuple[Any, ...]:
         available(client_id),
         points,
         ruling.expires_on,
-        commission,
+        str(trade.commission),
         tier,
         ruling.multiplier[tier],
-        trade_date,
+        day,
         ruling.policy,
-        posting_date(trade_date, cause.time),
-        now,
+        posting_date(day, cause.time),
         cause.id,
         None,
     )
 
 
-async def _write(uow: UnitOfWork, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Number entries in the partitions of their clients, and copy them in. Balances are locked by now."""
-    places = [uow.partition_of(row[1]) for row in rows]
-    following = await uow.numbers("entries", Counter(places))
-    numbered = []
-    for partition, row in zip(places, rows, strict=True):
-        numbered.append((partition, following[partition], *row))
-        following[partition] += 1
-    await uow.sql.copy_records_to_table("entries", records=numbered, columns=COLUMNS)
+async def _places(uow: UnitOfWork, clients: Sequence[str]) -> list[tuple[int, int]]:
+    """Partition and number for an entry of each of these clients. Their balances are locked by now."""
+    partitions = [uow.partition_of(client) for client in clients]
+    first = await uow.numbers("entries", Counter(partitions))
+    following = {partition: count(number) for partition, number in first.items()}
+    return [(partition, next(following[partition])) for partition in partitions]
 
 
 class Posting:
@@ -172,7 +166,7 @@ class Posting:
         difference = target - trade.posted
         if not difference and kind != "accrued":
             return
-        inputs = (base, tier, ruling.multiplier[tier], trade.trade_date, ruling.policy, posted_on)
+        inputs = (str(base), tier, ruling.multiplier[tier], trade.trade_date, ruling.policy, posted_on)
         balance, client = self.balances[trade.client_id], trade.client_id
         self.changed.add(client)
         if difference >= 0:
@@ -207,7 +201,7 @@ class Posting:
         *told, posted_on = inputs
         original = None if kind == "accrued" else trade.original
         head = (made, trade.client_id, kind, trade.trade_id, trade.steps, debit, credit, points, expires_on)
-        self.rows.append((*head, *told, posted_on, self.uow.now, cause, original))
+        self.rows.append((*head, *told, posted_on, cause, original))
         if expires_on:
             trade.lots.append(Lot(made, points))
         trade.posted += gained
@@ -231,7 +225,9 @@ class Posting:
         if self.changed:
             await balances.save(sql, {client: self.balances[client] for client in sorted(self.changed)})
         if self.rows:
-            await _write(self.uow, self.rows)
+            places = await _places(self.uow, [row[1] for row in self.rows])
+            rows = [(*place, *row) for place, row in zip(places, self.rows, strict=True)]
+            await sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
         if self.remaining:
             await lots.save(sql, self.remaining)
         if short := {client: points for client, points in self.short.items() if points}:

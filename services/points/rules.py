@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
-from chassis.clock import business_date, month_end, months_after
+from chassis.clock import business_date, end_of, month_end, months_after
 from contracts.classification import TierChanged, TierCode
 from services.points.policy import Ruling, policies
 
@@ -42,9 +43,13 @@ def tier_on(stretches: Sequence[Stretch], day: date) -> TierCode:
     return "NORMAL"
 
 
+_end_of = lru_cache(maxsize=8192)(end_of)
+
+
 def posting_date(trade_date: date, cause: datetime) -> date:
     """The date an entry counts from: the business date of what caused it, never before the trade."""
-    return max(trade_date, business_date(cause))
+    # Nearly all causes lie on the trade date, and comparing costs a tenth of turning an instant into a date.
+    return trade_date if cause < _end_of(trade_date) else business_date(cause)
 
 
 def timeline(changes: Sequence[TierChanged]) -> list[Stretch]:

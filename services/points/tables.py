@@ -11,6 +11,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
@@ -35,13 +36,14 @@ entries = Table(
     Column("credit_account", Text, nullable=False, comment="where they go [P8]"),
     Column("points", BigInteger, nullable=False),
     Column("expires_on", Date, comment="of the lot this row is [P6]"),
-    Column("commission", Numeric, comment="what the target was computed from, as given: remaining, once cancelled"),
+    # As text: exactly as it was given, and a sixth of the cost of COPYing a numeric. Nothing sums it.
+    Column("commission", Text, comment="what the target was computed from: what remained, once cancelled"),
     Column("tier", Text, comment="of the trade date, as known when recorded"),
     Column("multiplier", SmallInteger, comment="hundredths: 110 is 1.1"),
     Column("trade_date", Date),
     Column("policy", Text),
     Column("posted_on", Date, nullable=False, comment="business date of the cause, never before the trade date"),
-    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False, server_default=text("transaction_timestamp()")),
     Column("cause", Text, nullable=False, comment="id of the event that caused it"),
     Column("original", UUID, comment="the entry this one reverses or corrects"),
     CheckConstraint("points >= 0", name="points"),

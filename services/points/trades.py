@@ -61,7 +61,7 @@ async def known(sql: asyncpg.Connection, keys: Iterable[Key]) -> dict[Key, Trade
         key = (row["client_id"], row["trade_id"])
         trade = trades.get(key)
         if trade is None:
-            content = (row["commission"], row["trade_date"])
+            content = (Decimal(row["commission"]), row["trade_date"])
             trade = trades[key] = Trade(*key, *content, {content}, original=row["entry_id"])
         trade.posted += row["points"] if row["gained"] else -row["points"]
         trade.steps = row["step"] + 1

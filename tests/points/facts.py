@@ -66,8 +66,9 @@ async def spend(world: World, client: str, points: int, on: date = DAY) -> None:
         made = ledger.entry_id(client, f"spent {on} {points}", 0)
         accounts = (available(client), "sys:redeemed:sms")
         inputs = (None, None, None, None, None)
-        row = (made, client, "spent", None, 0, *accounts, taken, None, *inputs, on, uow.now, "test", None)
-        await ledger._write(uow, [row])
+        [place] = await ledger._places(uow, [client])
+        row = (*place, made, client, "spent", None, 0, *accounts, taken, None, *inputs, on, "test", None)
+        await uow.sql.copy_records_to_table("entries", records=[row], columns=ledger.COLUMNS)
         await lots.take_oldest(uow.sql, {client: taken})
 
 
