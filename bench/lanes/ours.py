@@ -1,0 +1,88 @@
+"""Ours: the points service from Kafka to commit, with everything it promises. Options: service (points), relay."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from bench.lanes.lane import Outcome, Task, Watch, main, sums
+from careline.services import named
+from chassis.bus.kafka import KafkaAddress, KafkaSource, Relay
+from chassis.consumer import Consumer
+from chassis.database import Database
+from chassis.settings import Settings
+
+PATIENCE_SECONDS = 120
+
+
+@dataclass(slots=True)
+class Reader:
+    """One service's consumer on Kafka."""
+
+    consumer: Consumer
+    source: KafkaSource
+    database: Database
+
+    async def applied(self, topic: str) -> int:
+        """How many records of a topic are applied, by whichever worker."""
+        return sum(n for (name, _), n in (await self.consumer.positions()).items() if name == topic)
+
+
+async def reader_of(task: Task, service_name: str) -> Reader:
+    """The consumer of a service as `careline work` sets it up."""
+    settings = Settings(database_url=task.database_url, bus_url=f"kafka://{task.servers}/{task.prefix}")
+    (service,) = named(service_name)
+    database = Database(settings, service.name)
+    consumer = Consumer(service, database, settings.bad_records_limit)
+    await consumer.prepare()
+    address = KafkaAddress.parse(settings.bus_url or "")
+    return Reader(consumer, KafkaSource(consumer, address, settings.batch_records, settings.batch_seconds), database)
+
+
+async def run(task: Task) -> Outcome:
+    """Consume until every trade is applied; with the option `relay` ship the outbox instead, which must be full."""
+    if task.options.get("relay"):
+        return await ship(task)
+    reader = await reader_of(task, task.options.get("service", "points"))
+    watch, outcome, done = await Watch.on(task.database_url), Outcome(), 0
+    until = time.monotonic() + PATIENCE_SECONDS
+    await reader.source.start()
+    alone = task.options.get("workers", "1") == "1"
+    try:
+        watch.start()
+        while done < task.events:
+            applied = await reader.source.step()
+            if not applied and not outcome.events:
+                watch.start()  # the group has not given us partitions yet
+            outcome.events += applied
+            done = outcome.events if alone else await reader.applied("careline.broker.trades")
+            if time.monotonic() > until:
+                raise TimeoutError(f"{done} of {task.events} after {PATIENCE_SECONDS} s")
+            await asyncio.sleep(0)
+        watch.stop(outcome)
+    finally:
+        await reader.source.stop()
+        await reader.database.close()
+    if reader.consumer.service.name == "points":
+        await sums(task.database_url, outcome, "points", "points.log WHERE type = 'points.entry.posted'")
+    return outcome
+
+
+async def ship(task: Task) -> Outcome:
+    """The relay's drain: the whole outbox of the points service to Kafka."""
+    reader = await reader_of(task, "points")
+    relay = Relay(reader.database, reader.source.address, reader.consumer.database.partitions and 5000)
+    watch, outcome = await Watch.on(task.database_url), Outcome()
+    await relay.start()
+    try:
+        watch.start()
+        while shipped := await relay.step():
+            outcome.events += shipped
+        watch.stop(outcome)
+    finally:
+        await relay.stop()
+        await reader.database.close()
+    return outcome
+
+
+if __name__ == "__main__":
+    main(run)
