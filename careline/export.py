@@ -2,16 +2,19 @@
 
 import csv
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import cast
 
 from careline.platform import Platform
 from services.classification import exports as classification
 from services.points import exports as points
 
 Rows = AsyncIterator[tuple[str, ...]]
+Balances = AsyncGenerator[tuple[str, Decimal, Decimal], None]
 ROWS_AT_ONCE = 2_000
 
 
@@ -28,8 +31,8 @@ async def _clients(platform: Platform, as_of: date | None) -> Rows:
     async with (
         platform.databases["classification"].reading() as of_class,
         platform.databases["points"].reading() as of_points,
+        aclosing(cast(Balances, points.balances(of_points, as_of))) as balances,
     ):
-        balances = points.balances(of_points, as_of)
         nobody: tuple[str, Decimal, Decimal] = ("", Decimal(0), Decimal(0))
         held: tuple[str, Decimal, Decimal] | None = nobody
         async for row in classification.clients(of_class, as_of):
