@@ -6,7 +6,7 @@ is the check, and refuses with a reason.
 """
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import Any, Generic, TypeVar
 
 import asyncpg
 
-from chassis.errors import Invalid, Text
+from chassis.clock import business_date
+from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Text
+from chassis.uow import UnitOfWork
 
 Body = TypeVar("Body")
 
@@ -89,3 +91,93 @@ class PolicyInvalid(Invalid):
     """The proposed policy does not hold together; `detail` gives a counter-example."""
 
     title = Text("The policy does not hold together", "政策不自洽")
+
+
+class PolicyDecided(Conflict):
+    """The version is not a draft any more."""
+
+    title = Text("The version was decided already", "该版本已处理")
+
+
+class SecondPersonNeeded(Forbidden):
+    """Whoever made a version cannot publish it."""
+
+    title = Text("A second person has to publish", "须由另一人发布")
+
+
+async def propose(
+    uow: UnitOfWork, policies: Policies[Any], scope: str, effective_on: date, body: dict[str, Any], reason: str
+) -> int:
+    """Keep a draft; its number. `scope` is empty for the firm, else the branch whose override it is [a.3].
+
+    Raises: PolicyInvalid when the body does not hold together, Invalid when it would take effect in the past.
+    """
+    policies.parse(body)
+    if effective_on <= business_date(uow.now):
+        raise Invalid(
+            Text("a policy takes effect tomorrow at the earliest", "政策最早次日生效"),
+            errors=(FieldError("/effective_on", "must be after today"),),
+        )
+    version: int = await uow.sql.fetchval(
+        """INSERT INTO policy_versions (name, scope, version, effective_on, body, reason, state, made_by, made_at)
+           SELECT $1, $2, coalesce(max(version), 0) + 1, $3, $4, $5, 'draft', $6, $7 FROM policy_versions
+           WHERE name = $1 AND scope = $2 RETURNING version""",
+        policies.name,
+        scope,
+        effective_on,
+        body,
+        reason,
+        uow.actor.subject,
+        uow.now,
+    )
+    uow.audit(
+        "policy.proposed", _subject(policies.name, scope, version), body=body, effective_on=effective_on, reason=reason
+    )
+    return version
+
+
+async def decide(uow: UnitOfWork, policies: Policies[Any], scope: str, version: int, *, publish: bool) -> None:
+    """Publish or reject another person's draft.
+
+    Raises: NotFound, PolicyDecided, SecondPersonNeeded, Invalid when its day has come meanwhile.
+    """
+    row = await uow.sql.fetchrow(
+        "SELECT * FROM policy_versions WHERE name = $1 AND scope = $2 AND version = $3 FOR UPDATE",
+        policies.name,
+        scope,
+        version,
+    )
+    if row is None:
+        raise NotFound
+    if row["state"] != "draft":
+        raise PolicyDecided(state=row["state"])
+    if row["made_by"] == uow.actor.subject:
+        raise SecondPersonNeeded
+    if publish:
+        policies.parse(row["body"])
+        if row["effective_on"] <= business_date(uow.now):
+            raise Invalid(Text("its first day has come: propose it anew", "生效日已到，请重新提出"))
+    state = "published" if publish else "rejected"
+    await uow.sql.execute(
+        """UPDATE policy_versions SET state = $4, checked_by = $5, checked_at = $6
+           WHERE name = $1 AND scope = $2 AND version = $3""",
+        policies.name,
+        scope,
+        version,
+        state,
+        uow.actor.subject,
+        uow.now,
+    )
+    uow.audit(f"policy.{state}", _subject(policies.name, scope, version), effective_on=row["effective_on"])
+
+
+async def versions(sql: asyncpg.Connection, names: Sequence[str]) -> list[asyncpg.Record]:
+    """Every version kept in the database of some policies, newest first."""
+    return await sql.fetch(
+        "SELECT * FROM policy_versions WHERE name = ANY($1::text[]) ORDER BY made_at DESC, name, scope, version",
+        list(names),
+    )
+
+
+def _subject(name: str, scope: str, version: int) -> str:
+    return "policy/" + "/".join(filter(None, (name, scope, str(version))))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from fastapi import APIRouter
+
 from chassis.service import Service
 from contracts import classification as contract
 from contracts.broker import (
@@ -13,11 +15,15 @@ from contracts.broker import (
     TradeCancelled,
     TradeSettled,
 )
-from services.classification import api, closing, handlers, tables
+from services.classification import api, api_grants, api_policies, closing, conflicts, handlers, tables
+
+routes = APIRouter()
+for part in (api_policies, api_grants, api):
+    routes.include_router(part.routes)
 
 service = Service(
     name="classification",
-    routes=api.routes,
+    routes=routes,
     listens={
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
@@ -33,5 +39,6 @@ service = Service(
     completes=contract.DayCompleted,
     tables=tables.metadata,
     sealed=tables.SEALED,
+    accepts={TradeSettled: conflicts.accept_trades, ClientOpened: conflicts.accept_openings},
     migrations=Path(__file__).parent / "migrations",
 )

@@ -31,7 +31,7 @@ async def clients(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[
                      AND m.code IS NOT NULL ORDER BY m.month_end DESC LIMIT 1) m ON true
                JOIN LATERAL (
                    SELECT tier FROM tiers t WHERE t.client_id = c.client_id
-                     AND ($1::date IS NULL OR t.since <= $1::date + 1 OR t.since = c.opened_on)
+                     AND (t.since <= coalesce($1::date, (SELECT through FROM closed)) + 1 OR t.since = c.opened_on)
                    ORDER BY t.since DESC LIMIT 1) t ON true
                WHERE $1::date IS NULL OR c.opened_on <= $1 ORDER BY c.client_id COLLATE "C" """,
             as_of,

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
+import msgspec
+
 from chassis.bus.record import Record
 from chassis.telemetry import CONFLICTS
 from chassis.uow import UnitOfWork
+from contracts.base import encode_custom
 from contracts.broker import AssetsValued, ClientOpened, Profile, TradeCancelled, TradeSettled
 
 Late = Iterable[tuple[str, date]]
@@ -74,29 +77,29 @@ async def _note_reopenings(uow: UnitOfWork, opened: Sequence[ClientOpened], new:
     known = {row["client_id"]: row["opened_on"] for row in rows}
     await note_conflicts(
         uow,
-        [
-            (e.type, e.client_id, e.client_id, {"opened_on": known[e.client_id]}, {"opened_on": e.opened_on})
-            for e in opened
-            if known[e.client_id] != e.opened_on
-        ],
+        [(e, {"opened_on": known[e.client_id]}) for e in opened if known[e.client_id] != e.opened_on],
     )
 
 
 async def note_conflicts(
-    uow: UnitOfWork, found: Sequence[tuple[str, str, str, dict[str, object], dict[str, object]]]
+    uow: UnitOfWork, found: Sequence[tuple[ClientOpened | TradeSettled, dict[str, object]]]
 ) -> None:
-    """Keep facts that came again with other content: (type, client, identity, known, offered). Repeats count once."""
+    """Keep facts that came again with other content, each beside what is known. The same offer counts once."""
     if not found:
         return
     kept = await uow.sql.fetch(
         """INSERT INTO conflicts (at, type, client_id, identity, known, offered)
-           SELECT $1, n.* FROM unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[])
+           SELECT DISTINCT $1::timestamptz, n.* FROM unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[])
                AS n(type, client_id, identity, known, offered)
            WHERE NOT EXISTS (SELECT FROM conflicts c WHERE c.type = n.type AND c.client_id = n.client_id
                              AND c.identity = n.identity AND c.offered = n.offered)
            RETURNING id""",
         uow.now,
-        *(list(column) for column in zip(*found, strict=True)),
+        [event.type for event, _ in found],
+        [event.client_id for event, _ in found],
+        [event.identity for event, _ in found],
+        [known for _, known in found],
+        [msgspec.to_builtins(event, enc_hook=encode_custom) for event, _ in found],
     )
     CONFLICTS.labels(uow.database.service).inc(len(kept))
 
@@ -200,7 +203,7 @@ async def keep_trades(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> list[b
             uow, [t for t in trades if first[t.client_id, t.trade_id] is not t or (t.client_id, t.trade_id) not in new]
         )
     await add_to_days(uow, [(e.client_id, e.trade_date, e.commission, e.amount, 1) for key, e in kept if key in new])
-    await _cancel_parked(uow, sorted(new))
+    await cancel_known(uow, sorted(new))
     return [is_first and (t.client_id, t.trade_id) in new for is_first, t in zip(fresh, trades, strict=True)]
 
 
@@ -229,7 +232,7 @@ async def _note_trade_conflicts(uow: UnitOfWork, repeated: Sequence[TradeSettled
     for trade in repeated:
         offered = trade_content(trade)
         if known[trade.client_id, trade.trade_id] != offered:
-            found.append((trade.type, trade.client_id, trade.identity, known[trade.client_id, trade.trade_id], offered))
+            found.append((trade, known[trade.client_id, trade.trade_id]))
     await note_conflicts(uow, found)
 
 
@@ -272,10 +275,11 @@ async def cancel_trades(uow: UnitOfWork, cancelled: Sequence[TradeCancelled]) ->
         [t for _, t in keys],
         [lowest[key] for key in keys],
     )
-    return await _cancel_parked(uow, keys)
+    return await cancel_known(uow, keys)
 
 
-async def _cancel_parked(uow: UnitOfWork, keys: Sequence[tuple[str, str]]) -> list[tuple[str, date]]:
+async def cancel_known(uow: UnitOfWork, keys: Sequence[tuple[str, str]]) -> list[tuple[str, date]]:
+    """Apply the lowest word on each of these trades that is known; (client, trade date) of what changed."""
     rows = await uow.sql.fetch(
         """WITH wanted AS (SELECT * FROM unnest($1::text[], $2::text[]) AS w(client_id, trade_id)),
                 word AS (SELECT t.client_id, t.trade_id, t.trade_date, t.commission, t.amount,
@@ -293,14 +297,14 @@ async def _cancel_parked(uow: UnitOfWork, keys: Sequence[tuple[str, str]]) -> li
     await add_to_days(
         uow,
         [
-            (client, day, after - before, _share(amount, commission, after) - _share(amount, commission, before), 0)
+            (client, day, after - before, share_of(amount, commission, after) - share_of(amount, commission, before), 0)
             for client, day, commission, amount, before, after in rows
         ],
     )
     return [(client, day) for client, day, *_ in rows]
 
 
-def _share(amount: Decimal, commission: Decimal, remaining: Decimal) -> Decimal:
+def share_of(amount: Decimal, commission: Decimal, remaining: Decimal) -> Decimal:
     """The part of a trade's amount that its remaining commission stands for.
 
     Where nothing was charged there is no share to take: a cancellation then leaves nothing of the amount.

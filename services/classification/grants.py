@@ -1,0 +1,140 @@
+"""Tiers granted by hand [T5]: proposed by one person, approved by another, with a reason and an end."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from uuid_utils import uuid7
+
+from chassis.clock import business_date
+from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Text
+from chassis.uow import UnitOfWork
+from services.classification import history
+
+LONGEST_DAYS = 366 * 2
+
+
+class NotYourOwn(Forbidden):
+    """Somebody else has to check what you proposed."""
+
+    title = Text("A second person has to decide", "须由另一人复核")
+
+
+class GrantDecided(Conflict):
+    """The grant is not in the state this needs; `state` says which it is in."""
+
+    title = Text("The grant was decided already", "该授予已处理")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant with its state: proposed, approved, rejected or revoked."""
+
+    grant_id: str
+    client_id: str
+    tier: int
+    since: date
+    until: date
+    reason: str
+    state: str
+    made_by: str
+    made_at: datetime
+    checked_by: str | None
+    checked_at: datetime | None
+    revoked_at: datetime | None
+    revoked_from: date | None
+    version: int
+
+
+async def propose(uow: UnitOfWork, client_id: str, tier: int, since: date, until: date, reason: str) -> Grant:
+    """Propose a grant from a day until another (exclusive).
+
+    Raises: Invalid when the days make no sense.
+    """
+    if not business_date(uow.now) <= since < until or (until - since).days > LONGEST_DAYS:
+        raise Invalid(
+            Text(
+                f"a grant begins today or later, ends after it begins and lasts at most {LONGEST_DAYS} days",
+                f"授予须自今日或以后起，结束晚于开始，且不超过 {LONGEST_DAYS} 天",
+            )
+        )
+    row = await uow.sql.fetchrow(
+        """INSERT INTO grants (grant_id, client_id, tier, since, until, reason, state, made_by, made_at)
+           VALUES ($1, $2, $3, $4, $5, $6, 'proposed', $7, $8) RETURNING *""",
+        str(uuid7()),
+        client_id,
+        tier,
+        since,
+        until,
+        reason,
+        uow.actor.subject,
+        uow.now,
+    )
+    assert row is not None
+    grant = Grant(**row)
+    uow.audit("grant.proposed", f"client/{client_id}", key=client_id, **_inputs(grant))
+    return grant
+
+
+async def locked(uow: UnitOfWork, grant_id: str) -> Grant:
+    """The grant, locked.
+
+    Raises: NotFound.
+    """
+    row = await uow.sql.fetchrow("SELECT * FROM grants WHERE grant_id = $1 FOR UPDATE", grant_id)
+    if row is None:
+        raise NotFound
+    return Grant(**row)
+
+
+async def decide(uow: UnitOfWork, grant: Grant, *, approved: bool) -> Grant:
+    """Approve or reject somebody else's proposal; an approved one counts from its first day on.
+
+    Raises: NotYourOwn, GrantDecided.
+    """
+    if grant.state != "proposed":
+        raise GrantDecided(state=grant.state)
+    if grant.made_by == uow.actor.subject:
+        raise NotYourOwn
+    return await _change(
+        uow, grant, "approved" if approved else "rejected", checked_by=uow.actor.subject, checked_at=uow.now
+    )
+
+
+async def revoke(uow: UnitOfWork, grant: Grant, reason: str) -> Grant:
+    """End an approved grant with the coming day; days it has counted for stay as they were.
+
+    Raises: GrantDecided.
+    """
+    if grant.state != "approved":
+        raise GrantDecided(state=grant.state)
+    tomorrow = max(grant.since, date.fromordinal(business_date(uow.now).toordinal() + 1))
+    return await _change(uow, grant, "revoked", revoked_at=uow.now, revoked_from=tomorrow, because=reason)
+
+
+async def _change(uow: UnitOfWork, grant: Grant, state: str, because: str = "", **values: Any) -> Grant:
+    assignments = ", ".join(f"{name} = ${index}" for index, name in enumerate(values, 3))
+    row = await uow.sql.fetchrow(
+        f"UPDATE grants SET state = $2, version = version + 1, {assignments} WHERE grant_id = $1 RETURNING *",
+        grant.grant_id,
+        state,
+        *values.values(),
+    )
+    assert row is not None
+    changed = Grant(**row)
+    reason = {"reason": because} if because else {}
+    uow.audit(f"grant.{state}", f"client/{grant.client_id}", key=grant.client_id, **(_inputs(changed) | reason))
+    if state in ("approved", "revoked"):
+        await uow.sql.execute("UPDATE clients SET revision = revision + 1 WHERE client_id = $1", grant.client_id)
+        await history.rewrite_effective_tiers(uow, {grant.client_id})
+    return changed
+
+
+def _inputs(grant: Grant) -> dict[str, Any]:
+    return {
+        "grant_id": grant.grant_id,
+        "tier": grant.tier,
+        "since": grant.since,
+        "until": grant.until,
+        "reason": grant.reason,
+    }
