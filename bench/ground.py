@@ -17,8 +17,8 @@ from bench.lanes.lane import Outcome, Task
 from bench.trades import PARTITIONS
 from careline.schema import make_schemas
 from chassis.bus.kafka import KafkaAddress, create_topics
-from chassis.service import Service
 from chassis.servers import stack
+from chassis.service import Service
 from chassis.settings import Settings
 
 LANE_SECONDS = 240

@@ -5,8 +5,8 @@ from statistics import median
 
 from bench.ground import Ground
 from bench.lanes.lane import Outcome, Task
+from bench.services import service_named
 from bench.trades import Expected, make, publish
-from careline.services import named
 
 LANES = ("message", "batch", "ours", "limit")
 
@@ -65,7 +65,7 @@ def check(lane: str, outcome: Outcome, expected: Expected) -> None:
 
 async def prepare(ground: Ground, sizes: Sizes) -> dict[str, Expected]:
     """Publish each lane's trades under a prefix of its own; what each must come to."""
-    services = named("points", "classification")
+    services = [service_named(name) for name in ("points", "classification")]
     topics = sorted({topic for one in services for topic in (*one.topics, one.own_topic)})
     await ground.make_template("template", services)
     trades = list(make(max(sizes.message, sizes.batch, sizes.ours, sizes.limit)))

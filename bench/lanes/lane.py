@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import asyncpg
 import msgspec
@@ -24,7 +24,7 @@ class Task:
     database_url: str
     events: int
     group: str
-    options: dict[str, str] = msgspec.field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:

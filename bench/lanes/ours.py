@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from bench.lanes.lane import Outcome, Task, Watch, main, sums
-from careline.services import named
+from bench.services import service_named
 from chassis.bus.kafka import KafkaAddress, KafkaSource, Relay
 from chassis.consumer import Consumer
 from chassis.database import Database
@@ -30,7 +30,7 @@ class Reader:
 async def reader_of(task: Task, service_name: str) -> Reader:
     """The consumer of a service as `careline work` sets it up."""
     settings = Settings(database_url=task.database_url, bus_url=f"kafka://{task.servers}/{task.prefix}")
-    (service,) = named(service_name)
+    service = service_named(service_name)
     database = Database(settings, service.name)
     consumer = Consumer(service, database, settings.bad_records_limit)
     await consumer.prepare()
