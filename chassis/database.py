@@ -1,14 +1,14 @@
 """A service's database: one engine, the service's own role and schema, and the only place that commits."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 import asyncpg
 import msgspec
-from sqlalchemy import event, text
+from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chassis.actor import PLATFORM, Actor
@@ -83,10 +83,34 @@ def _from_json(skipped: int, data: bytes) -> Any:
     return msgspec.json.decode(memoryview(data)[skipped:])
 
 
+class DatabaseAway(ConnectionError):
+    """The database cannot be reached, or went away in the middle; what was not committed is not there."""
+
+
+@contextmanager
+def _outages_as_they_are() -> Iterator[None]:
+    """SQLAlchemy wraps the driver's errors: an outage must be known as one, or a batch is taken for a bad record."""
+    try:
+        yield
+    except (exc.DBAPIError, exc.TimeoutError) as error:
+        cause = error.orig.__cause__ if isinstance(error, exc.DBAPIError) and error.orig else None
+        invalid = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+        if isinstance(error, exc.TimeoutError) or invalid or isinstance(cause, OUTAGES):
+            raise DatabaseAway(str(cause or error)) from error
+        raise
+
+
+def _only_living(dbapi: Any, *_: object) -> None:
+    """A connection whose server has gone is not handed out, nor any made before it."""
+    if dbapi.driver_connection.is_closed():
+        raise exc.InvalidatePoolError
+
+
 class Database:
     """Connections of one service. `partitions` is the one partition count of the platform."""
 
     def __init__(self, settings: Settings, service: str) -> None:
+        self.settings = settings
         self.service = service
         self.partitions = settings.partitions
         self.url = url_of(settings, service)
@@ -103,26 +127,29 @@ class Database:
         )
         # SQLAlchemy sets JSON codecs of its own on each new connection; ours serve driver and SQLAlchemy alike.
         event.listen(self.engine.sync_engine, "connect", lambda dbapi, _: dbapi.run_async(_speak_json))
+        event.listen(self.engine.sync_engine, "checkout", _only_living)
 
     @asynccontextmanager
     async def unit_of_work(self, actor: Actor = PLATFORM) -> AsyncIterator[UnitOfWork]:
         """A transaction that commits at the end of the block, or leaves nothing behind."""
-        async with self.engine.begin() as connection:
-            # The driver opens the transaction with SQLAlchemy's first statement: raw work before it would be outside.
-            now = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
-            sql: Any = (await connection.get_raw_connection()).driver_connection
-            if not sql.is_in_transaction():
-                raise RuntimeError("the driver's connection is not in the transaction")
-            uow = UnitOfWork(self, connection, sql, now, actor)
-            yield uow
-            await uow.finish()
+        with _outages_as_they_are():
+            async with self.engine.begin() as connection:
+                # The driver opens the transaction with SQLAlchemy's first statement: raw work before it would be outside.
+                now = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+                sql: Any = (await connection.get_raw_connection()).driver_connection
+                if not sql.is_in_transaction():
+                    raise RuntimeError("the driver's connection is not in the transaction")
+                uow = UnitOfWork(self, connection, sql, now, actor)
+                yield uow
+                await uow.finish()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
         """The driver's connection for reads, one statement a snapshot."""
-        async with self.engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            yield driver
+        with _outages_as_they_are():
+            async with self.engine.connect() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                yield driver
 
     async def close(self) -> None:
         """Give all connections back."""
