@@ -4,12 +4,16 @@ import asyncio
 import random
 from datetime import timedelta
 
+from chassis.bus.record import Record
+from chassis.clock import at
 from chassis.consumer import Batch, Consumer, LostPartition, is_outage
 from chassis.database import Database
 from contracts.base import Event
 from contracts.broker import TRADES
 from contracts.classification import TOPIC
+from services.points import rules, tiers
 from services.points.app import service
+from services.points.ledger import Award, award_at_once
 from tests.points.facts import DAY, cancelled, tier, trade
 from tests.points.test_order import expected
 from tests.world import World
@@ -89,3 +93,17 @@ async def test_a_tier_change_waits_for_awards_being_written(ledger: World) -> No
         ("corrected", 200),
         ("corrected", 200),
     ]
+
+
+async def test_awards_that_counted_on_other_tiers_are_looked_at_again(ledger: World) -> None:
+    await ledger.publish(trade("t-0", "1"))
+    await ledger.settle()
+    cause = Record(TRADES, 0, 0, "c-1", "broker.trade.settled", "late", "test", at(DAY, 15), None, b"")
+    ruling = rules.ruling_on(DAY)
+    async with ledger.database("points").unit_of_work() as uow:
+        ranks = await tiers.of(uow.sql, ["c-1"])
+        await ledger.publish(tier(1, DAY, (DAY, "GOLD")))
+        await ledger.settle()  # another worker is first
+        award = Award(trade("t-1", "10"), 1000, "NORMAL", ruling, cause)
+        assert not await award_at_once(uow, [award], ranks)
+        assert await award_at_once(uow, [award], await tiers.of(uow.sql, ["c-1"]))
