@@ -296,6 +296,115 @@ class ProductPurchased(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
+class SurveillanceAlerted(Event, frozen=True, kw_only=True, gc=False):
+    """Surveillance (监控预警) saw something: `laundering` suspicions go to compliance only, nobody may tip off [B6]."""
+
+    type: ClassVar[str] = "broker.surveillance.alerted"
+    topic: ClassVar[str] = SERVICE
+
+    client_id: Name
+    alert_id: Name
+    kind: Literal["trading", "funds", "laundering"]
+    at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.alert_id}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class CallMissed(Event, frozen=True, kw_only=True, gc=False):
+    """Nobody answered a call to the hotline or a complaint phone [C24]; `client_id` when the number is known."""
+
+    type: ClassVar[str] = "broker.call.missed"
+    topic: ClassVar[str] = SERVICE
+
+    call_id: Name
+    client_id: Name | None = None
+    branch_id: Name | None = None
+    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    line: Name = "hotline"
+    at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def key(self) -> str:
+        return self.client_id or f"call:{self.call_id}"
+
+    @property
+    def identity(self) -> str:
+        return self.call_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class OpeningBooked(Event, frozen=True, kw_only=True, gc=False):
+    """Somebody booked an account opening (预约开户): a named owner follows promptly [B16]."""
+
+    type: ClassVar[str] = "broker.opening.booked"
+    topic: ClassVar[str] = SERVICE
+
+    booking_id: Name
+    branch_id: Name
+    owner: Name | None = None
+    name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def key(self) -> str:
+        return f"booking:{self.booking_id}"
+
+    @property
+    def identity(self) -> str:
+        return self.booking_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
+    """An enquiry came by e-mail: replied to the same day in principle, within 2 working days at most [B14]."""
+
+    type: ClassVar[str] = "broker.enquiry.received"
+    topic: ClassVar[str] = SERVICE
+
+    enquiry_id: Name
+    client_id: Name | None = None
+    branch_id: Name | None = None
+    subject: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def key(self) -> str:
+        return self.client_id or f"enquiry:{self.enquiry_id}"
+
+    @property
+    def identity(self) -> str:
+        return self.enquiry_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
 class BrokerDayClosed(DayClosed, frozen=True, kw_only=True, gc=False):
     """The business date is closed: the only source of "time has passed" for rules."""
 
@@ -326,5 +435,9 @@ EVENTS: list[type[Event]] = [
     FundsMoved,
     PermissionRequested,
     PermissionGranted,
+    SurveillanceAlerted,
+    CallMissed,
+    OpeningBooked,
+    EnquiryReceived,
     BrokerDayClosed,
 ]
