@@ -4,8 +4,9 @@ from chassis.service import Service
 from gateway.app import service as gateway
 from services.classification.app import service as classification
 from services.points.app import service as points
+from services.suitability.app import service as suitability
 
-SERVICES: tuple[Service, ...] = (gateway, classification, points)
+SERVICES: tuple[Service, ...] = (gateway, classification, points, suitability)
 
 
 def named(*names: str) -> tuple[Service, ...]:

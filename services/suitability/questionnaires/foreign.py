@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from services.suitability.questionnaires.template import Bilingual, Option, Question, Template
+from services.suitability.questionnaires.template import Bilingual, Option, Question, Template, plain, read_template
 
 
 class _Answer(msgspec.Struct):
@@ -51,6 +51,7 @@ def read_form(form: Mapping[str, Any], code: str, scheme: str) -> Template:
         for question in section.questions
     ]
     source = " ".join(part for part in (read.title, read.doi, read.licence) if part)
-    return Template(
+    made = Template(
         code=code, scheme=scheme, title=Bilingual(en=read.title), questions=questions, bands=[], source=source
     )
+    return read_template(plain(made))  # the limits of a template hold for what others publish, too

@@ -13,6 +13,7 @@ from chassis.errors import FieldError
 from services.suitability.levels import SCHEMES
 from services.suitability.questionnaires.template import Question, Template
 
+WIDEST = 2_000
 Outcomes = Mapping[tuple[int, bool], int]
 """How many ways lead to (points, whether a gate was chosen)."""
 
@@ -67,7 +68,7 @@ def prove(template: Template) -> Proof:
 
     Raises: Unprovable with every reason, each with a pointer into the template and, for bands, a counter-example.
     """
-    problems = [*_incomplete(template), *_wrong_bands(template)]
+    problems = [*_incomplete(template), *_too_wide(template), *_wrong_bands(template)]
     if problems:
         raise Unprovable(tuple(problems))
     counted = outcomes(template)
@@ -111,6 +112,13 @@ def _incomplete(template: Template) -> list[FieldError]:
             if unknown or not options:
                 problems.append(FieldError(f"/contradictions/{place}/answers/{code}", f"no such options: {unknown}"))
     return problems
+
+
+def _too_wide(template: Template) -> list[FieldError]:
+    """Counting takes time with the square of the range: no real questionnaire comes near this one."""
+    spans = [[points for points, _ in outcomes_of(question)] for question in template.questions if question.options]
+    width = sum(max(points) - min(points) for points in spans)
+    return [FieldError("/questions", f"the totals span {width}: at most {WIDEST}")] if width > WIDEST else []
 
 
 def _untold(zh: str, en: str, pointer: str) -> list[FieldError]:

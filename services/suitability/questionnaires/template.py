@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Line = Annotated[str, msgspec.Meta(max_length=2000)]
+Line = Annotated[str, msgspec.Meta(max_length=2000, pattern="^[^\\x00]*$")]
+Total = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
 MOST_QUESTIONS = 100
-MOST_OPTIONS = 16
+MOST_OPTIONS = 12
 
 
 class Bilingual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,8 +45,8 @@ class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Totals `lowest` to `highest`, both included, mean `level`."""
 
     level: Code
-    lowest: int
-    highest: int
+    lowest: Total
+    highest: Total
 
 
 class Contradiction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,11 +59,11 @@ class Contradiction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: Code
     severity: Literal["refuse", "review"]
     text: Bilingual
-    answers: dict[str, list[str]]
-    age_from: int | None = None
-    age_below: int | None = None
-    experience_from: int | None = None
-    experience_below: int | None = None
+    answers: dict[Code, list[Code]]
+    age_from: Total | None = None
+    age_below: Total | None = None
+    experience_from: Total | None = None
+    experience_below: Total | None = None
     kind: Literal["individual", "institution"] | None = None
 
 
@@ -70,14 +71,14 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A questionnaire: questions, options, scores, gates, bands and texts; immutable once published."""
 
     code: Code
-    scheme: str
+    scheme: Line
     title: Bilingual
     questions: Annotated[list[Question], msgspec.Meta(max_length=MOST_QUESTIONS)]
     bands: list[Band]
     kinds: tuple[Literal["individual", "institution"], ...] = ("individual", "institution")
     declaration: Bilingual = Bilingual()
     contradictions: list[Contradiction] = []
-    source: str = ""
+    source: Line = ""
 
     def question(self, code: str) -> Question | None:
         """The question of that code, if there is one."""

@@ -1,0 +1,104 @@
+"""Levels and professional status over HTTP."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel
+
+from chassis.actor import Actor, Role
+from chassis.http import Reading, Work, permits, require_sight, router
+from services.suitability import assessments, explain, professionals
+from services.suitability.api.shapes import (
+    CONTROL,
+    DESK,
+    EVERYBODY,
+    Body,
+    Day,
+    PathName,
+    Reference,
+    Words,
+    day_or_today,
+    see_client,
+)
+
+routes = router("/v1/suitability", "suitability")
+Reader = Annotated[Actor, permits("suitability.assessments:read", *EVERYBODY)]
+Asker = Annotated[Actor, permits("suitability.professionals:request", Role.CLIENT, *DESK)]
+Checker = Annotated[Actor, permits("suitability.professionals:check", *CONTROL)]
+Ender = Annotated[Actor, permits("suitability.professionals:end", Role.CLIENT, *DESK, *CONTROL[1:])]
+
+
+class Assessment(BaseModel):
+    """A level with its first and last day."""
+
+    assessment_id: str
+    scheme: str
+    level: str
+    valid_from: date
+    valid_until: date
+    source: str
+    submission_id: str | None
+    rejected: bool
+
+
+class ProfessionalRequest(Body):
+    """The class asked for and the reference of its proof."""
+
+    professional_class: Literal["A", "B", "C"]
+    proof: Reference
+
+
+class Approval(Body):
+    """Whether the proof holds."""
+
+    approve: bool
+
+
+class Ending(Body):
+    """Why the client is an ordinary investor again."""
+
+    reason: Words
+
+
+@routes.get("/clients/{client_id}")
+async def read_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Day | None = None) -> dict[str, Any]:
+    """The level in force today, or on a day, and every assessment of the client."""
+    branch = await see_client(sql, actor, client_id)
+    found = await explain.level(sql, client_id, day_or_today(as_of))
+    made = [Assessment.model_validate(row) for row in await assessments.history(sql, client_id)]
+    names = ("client_id", "as_of", "scheme", "level", "policy")
+    return {**{name: found[name] for name in names}, "branch_id": branch, "assessments": made}
+
+
+@routes.get("/clients/{client_id}/explain")
+async def explain_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Day | None = None) -> dict[str, Any]:
+    """Why the client has this level: inputs, rule version, and the sentence a client can read."""
+    await see_client(sql, actor, client_id)
+    return await explain.level(sql, client_id, day_or_today(as_of))
+
+
+@routes.post("/clients/{client_id}/professional", status_code=201)
+async def request_professional(
+    actor: Asker, uow: Work, client_id: PathName, body: ProfessionalRequest
+) -> dict[str, str]:
+    """Ask for a client to be treated as professional investor; a second person checks the proof [Q6]."""
+    await see_client(uow.sql, actor, client_id)
+    request_id = await professionals.request(uow, client_id, body.professional_class, body.proof)
+    return {"request_id": request_id, "state": "requested"}
+
+
+@routes.post("/professionals/{request_id}/decision")
+async def check_professional(actor: Checker, uow: Work, request_id: PathName, body: Approval) -> dict[str, Any]:
+    """Approve or reject the proof."""
+    row = await professionals.find(uow.sql, request_id)
+    require_sight(actor, row["client_id"], row["branch_id"])
+    return await professionals.check(uow, request_id, body.approve)
+
+
+@routes.post("/professionals/{request_id}/end")
+async def end_professional(actor: Ender, uow: Work, request_id: PathName, body: Ending) -> dict[str, str]:
+    """Convert back to an ordinary investor [Art. 11]."""
+    row = await professionals.find(uow.sql, request_id)
+    require_sight(actor, row["client_id"], row["branch_id"])
+    await professionals.end(uow, request_id, body.reason)
+    return {"request_id": request_id, "state": "ended"}

@@ -1,0 +1,214 @@
+"""Decisions over HTTP: one, its confirmation, its evidence, its why; and the screening of many."""
+
+import base64
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import asyncpg
+from fastapi import Request, Response
+from pydantic import BaseModel, Field
+
+from chassis.actor import Actor, Role
+from chassis.errors import Forbidden, NotFound, Text
+from chassis.http import Reading, Work, object_scope, permits, require_sight, router
+from chassis.secrets import signing_key
+from services.suitability import decisions, evidence, explain, screening
+from services.suitability.api.shapes import (
+    CONTROL,
+    EVERYBODY,
+    STAFF,
+    Body,
+    Name,
+    PathName,
+    Reference,
+    answer,
+    see_client,
+)
+from services.suitability.levels import SCHEMES
+from services.suitability.reasons import OUTCOMES, REASONS
+from services.suitability.rules import Outcome, Reason
+
+routes = router("/v1/suitability", "suitability")
+Asker = Annotated[Actor, permits("suitability.decisions:make", *EVERYBODY)]
+Reader = Annotated[Actor, permits("suitability.decisions:read", *EVERYBODY)]
+Screener = Annotated[Actor, permits("suitability.decisions:screen", *STAFF)]
+Auditor = Annotated[Actor, permits("suitability.evidence:read", *CONTROL)]
+
+
+class DecisionBody(Body):
+    """May this client buy (or sell) this product?"""
+
+    client: Name
+    product: Name
+    side: Literal["buy", "sell"] = "buy"
+    initiator: Literal["client", "staff", "campaign"] = "client"
+    channel: Name
+
+
+class Said(BaseModel):
+    """A reason, in both languages."""
+
+    code: str
+    zh: str
+    en: str
+
+
+class Warning(BaseModel):
+    """The exact warning shown, and its version."""
+
+    version: str
+    zh: str
+    en: str
+
+
+class Decision(BaseModel):
+    """PASS, CONFIRM (show the warning, wait, confirm) or BLOCK, and why."""
+
+    decision_id: str
+    client: str
+    product: str
+    outcome: Literal["PASS", "CONFIRM", "BLOCK"]
+    text: dict[str, str] = Field(description="the answer in zh and en")
+    reasons: list[Said]
+    level_held: str | None
+    level_needed: str | None
+    warning: Warning | None = Field(description="only with CONFIRM")
+    needs: list[str] = Field(description="evidence still needed: confirmation, signature, recording")
+    not_before: datetime | None = Field(description="end of the cooling time")
+    confirm_by: datetime | None
+    decided_at: datetime
+    policy: str
+
+
+class ConfirmationBody(Body):
+    """The client read the warning of this version and insists."""
+
+    warning_version: Name
+    signature: Reference | None = None
+    recording: Reference | None = None
+
+
+class Confirmation(BaseModel):
+    """Until when the confirmation holds for its product."""
+
+    decision_id: str
+    product: str
+    confirmed_at: datetime
+    valid_until: date
+
+
+class ScreeningBody(Body):
+    """Many clients, or a branch's, or all one may see, against some products."""
+
+    clients: Annotated[list[Name], Field(min_length=1, max_length=100_000)] | None = None
+    branch: Name | None = None
+    products: Annotated[list[Name], Field(min_length=1, max_length=1_000)]
+    side: Literal["buy", "sell"] = "buy"
+    initiator: Literal["client", "staff", "campaign"] = "campaign"
+
+
+class Screening(BaseModel):
+    """Answers as [client, product, outcome, reasons]; nothing of them is kept, each sale needs its own decision."""
+
+    counts: dict[str, int]
+    answers: list[tuple[str, str, str, list[str]]]
+    unknown_clients: list[str]
+
+
+@routes.post("/decisions", status_code=201, response_model=Decision)
+async def decide(actor: Asker, uow: Work, body: DecisionBody) -> Response:
+    """Decide and keep the decision with everything it rests on."""
+    if actor.role is Role.CLIENT and body.initiator != "client":
+        raise Forbidden(Text("a client starts their own purchases only", "客户只能发起本人的购买"))
+    ask = decisions.Ask(body.client, body.product, body.side, body.initiator, body.channel)
+    situation, policy = await decisions.read_situation(uow, body.client, body.product)
+    require_sight(actor, body.client, situation.branch_id)
+    decisions.demanded_by(body.channel, policy)
+    row = await decisions.make_decision(uow, ask, situation, policy)
+    return answer(_shown(row), 201)
+
+
+@routes.get("/decisions/{decision_id}", response_model=Decision)
+async def read_decision(actor: Reader, sql: Reading, decision_id: PathName) -> Response:
+    """A decision as it was made."""
+    return answer(_shown(await _visible(sql, actor, decision_id)))
+
+
+@routes.get("/decisions/{decision_id}/explain")
+async def explain_decision(actor: Reader, sql: Reading, decision_id: PathName) -> dict[str, Any]:
+    """Why: every reason as a sentence, and the facts the rule saw."""
+    return explain.decision(await _visible(sql, actor, decision_id))
+
+
+@routes.post("/decisions/{decision_id}/confirmation", status_code=201)
+async def confirm(actor: Asker, uow: Work, decision_id: PathName, body: ConfirmationBody) -> Confirmation:
+    """Complete a CONFIRM: after the cooling time, with the warning shown and what the channel demands [Q4]."""
+    decision = await _visible(uow.sql, actor, decision_id)
+    proofs = decisions.Proofs(body.signature, body.recording)
+    return Confirmation.model_validate(await decisions.confirm(uow, decision, body.warning_version, proofs))
+
+
+@routes.get("/decisions/{decision_id}/evidence")
+async def export_evidence(actor: Auditor, sql: Reading, request: Request, decision_id: PathName) -> Response:
+    """The signed bundle of a decision as one file; `careline verify-evidence FILE` checks it offline."""
+    decision = await _visible(sql, actor, decision_id)
+    key = signing_key(request.app.state.settings, "seal")
+    content = evidence.canonical(await evidence.bundle(sql, decision, key))
+    name = base64.urlsafe_b64encode(decision_id.encode()).decode() if not decision_id.isascii() else decision_id
+    headers = {"content-disposition": f'attachment; filename="evidence-{name}.json"'}
+    return Response(content, media_type="application/json", headers=headers)
+
+
+@routes.get("/clients/{client_id}/decisions", response_model=list[Decision])
+async def list_decisions(actor: Reader, sql: Reading, client_id: PathName) -> Response:
+    """A client's last 200 decisions, newest first."""
+    await see_client(sql, actor, client_id)
+    rows = await sql.fetch(
+        "SELECT * FROM decisions WHERE client_id = $1 ORDER BY decided_at DESC, decision_id LIMIT 200", client_id
+    )
+    return answer([_shown(dict(row)) for row in rows])
+
+
+@routes.post("/screenings", response_model=Screening)
+async def screen(actor: Screener, uow: Work, body: ScreeningBody) -> Response:
+    """Screen many clients or products at once, set-based: a campaign's list before anybody is called."""
+    screened = await screening.screen(
+        uow, body.clients, body.branch, body.products, body.side, body.initiator, object_scope(actor, 3)
+    )
+    uow.audit("screen", "screening", clients=len(screened.answers), products=body.products[:20], side=body.side)
+    answers = [(client, product, v.outcome.value, v.reasons) for client, product, v in screened.answers]
+    return answer({"counts": screened.counts, "answers": answers, "unknown_clients": screened.unknown})
+
+
+async def _visible(sql: asyncpg.Connection, actor: Actor, decision_id: str) -> dict[str, Any]:
+    row = await sql.fetchrow("SELECT * FROM decisions WHERE decision_id = $1", decision_id)
+    if row is None:
+        raise NotFound
+    require_sight(actor, row["client_id"], row["branch_id"])
+    return dict(row)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    facts, outcome = row["facts"], Outcome(row["outcome"])
+    scheme = SCHEMES[facts["scheme"]]
+    held, needed = facts["holder"]["held"], facts["target"]["needed"]
+    return {
+        "decision_id": row["decision_id"],
+        "client": row["client_id"],
+        "product": row["product"],
+        "outcome": outcome.value,
+        "text": {"zh": OUTCOMES[outcome].zh, "en": OUTCOMES[outcome].en},
+        "reasons": [_said(Reason(reason)) for reason in row["reasons"]],
+        "level_held": scheme.level(held).code if held else None,
+        "level_needed": scheme.level(needed).code if needed else None,
+        "warning": row["warning"],
+        "needs": row["needs"],
+        "not_before": row["not_before"],
+        "confirm_by": row["confirm_by"],
+        "decided_at": row["decided_at"],
+        "policy": row["policy"],
+    }
+
+
+def _said(reason: Reason) -> dict[str, str]:
+    return {"code": reason.value, "zh": REASONS[reason].zh, "en": REASONS[reason].en}

@@ -1,0 +1,121 @@
+"""Products and their classes over HTTP."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from chassis.actor import Actor, Role
+from chassis.http import Listing, Page, Reading, Work, permits, router
+from services.suitability import products
+from services.suitability.api.shapes import (
+    EVERYBODY,
+    HEADQUARTERS,
+    Body,
+    Day,
+    Name,
+    PathName,
+    Words,
+    day_or_today,
+)
+from services.suitability.policy import policy_on
+from services.suitability.situations import product_columns
+from services.suitability.submissions import today
+
+routes = router("/v1/suitability/products", "suitability")
+Reader = Annotated[Actor, permits("suitability.products:read", *EVERYBODY)]
+Keeper = Annotated[Actor, permits("suitability.products:keep", Role.HQ, Role.OPERATIONS, Role.SYSTEM)]
+Classer = Annotated[Actor, permits("suitability.products:class", *HEADQUARTERS)]
+
+
+class Product(BaseModel):
+    """A product and the level it asks for; `level_needed` is null while it has no class, and nobody may buy it."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    kind: str
+    kind_zh: str
+    kind_en: str
+    state: str
+    issuer_class: str | None
+    scheme: str
+    level_needed: str | None
+    revision: int
+    newly_affected: int = Field(0, description="holdings and confirmations that this change put on the watch list")
+
+
+class ProductBody(Body):
+    """What is entered of a product."""
+
+    name_zh: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    name_en: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    kind: Name
+    state: Literal["draft", "on_shelf", "suspended", "off_shelf"] = "on_shelf"
+    issuer_class: Name | None = None
+
+
+class ClassBody(Body):
+    """A class of the product's own; without a level it goes back to its kind's."""
+
+    effective_on: Day
+    scheme: Name = "SEED-2010-12Q"
+    level: Name | None
+    reason: Words
+
+
+class Kind(BaseModel):
+    """A kind of product and the level it needs."""
+
+    kind: str
+    level_needed: str
+    zh: str
+    en: str
+    permission: str | None
+
+
+@routes.get("")
+async def list_products(_: Reader, sql: Reading, page: Page) -> Listing[Product]:
+    """Every product and instrument known, by code."""
+    day: date = day_or_today(None)
+    rows = await sql.fetch(
+        f"SELECT {product_columns('$1::date')}, p.revision FROM products p WHERE code > $2 ORDER BY code LIMIT $3",
+        day,
+        str((page.after or ("",))[0]),
+        page.limit + 1,
+    )
+    found = page.result([products.described(row, day) for row in rows], lambda row: (row["code"],))
+    return Listing[Product].model_validate(found)
+
+
+@routes.get("/kinds")
+async def list_kinds(_: Reader) -> list[Kind]:
+    """The kinds that have a class, and the level each needs in the firm's scheme."""
+    policy = policy_on(day_or_today(None))
+    return [
+        Kind(kind=name, level_needed=kind.needs[policy.scheme], zh=kind.zh, en=kind.en, permission=kind.permission)
+        for name, kind in policy.kinds.items()
+    ]
+
+
+@routes.get("/{code}")
+async def read_product(_: Reader, sql: Reading, code: PathName, as_of: Day | None = None) -> Product:
+    """A product with the level it asks for."""
+    return Product.model_validate(await products.find(sql, code, day_or_today(as_of)))
+
+
+@routes.put("/{code}")
+async def keep_product(_: Keeper, uow: Work, code: PathName, body: ProductBody) -> Product:
+    """Enter or change a product; when it now asks for a higher level, everyone who holds it is matched again."""
+    product = products.Product(code, body.name_zh, body.name_en, body.kind, body.state, body.issuer_class)
+    return Product.model_validate(await products.keep(uow, product, await today(uow)))
+
+
+@routes.post("/{code}/classes", status_code=201)
+async def set_class(_: Classer, uow: Work, code: PathName, body: ClassBody) -> Product:
+    """Give a product a class of its own from a day on."""
+    day = await today(uow)
+    kept: dict[str, Any] = await products.set_class(
+        uow, code, body.effective_on, body.scheme, body.level, body.reason, day
+    )
+    return Product.model_validate(kept)

@@ -1,0 +1,52 @@
+"""Registers and reports over HTTP: files that open in Excel, and a page to print."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Response
+from fastapi.responses import HTMLResponse
+
+from chassis.actor import Actor, Role
+from chassis.http import Reading, object_scope, permits, router
+from services.suitability.api.shapes import HEADQUARTERS, STAFF, Day
+from services.suitability.reports import registers, selfcheck
+from services.suitability.reports.sheets import XLSX
+
+routes = router("/v1/suitability", "suitability")
+Reader = Annotated[Actor, permits("suitability.registers:read", *STAFF)]
+Auditor = Annotated[Actor, permits("suitability.reports:read", *HEADQUARTERS, Role.OPERATIONS)]
+Year = Annotated[int, Query(ge=1990, le=2099)]
+XLSX_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"content": {XLSX: {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+def _file(content: bytes, name: str) -> Response:
+    return Response(content, media_type=XLSX, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+@routes.get("/registers/risk-levels.xlsx", response_class=Response, responses=XLSX_ANSWER)
+async def daily_register(actor: Reader, sql: Reading, on: Day) -> Response:
+    """风险承受能力客户分类表: everybody assessed on a day."""
+    content = await registers.daily_register(sql, on, object_scope(actor, 2))
+    return _file(content, f"risk-levels-{on.isoformat()}.xlsx")
+
+
+@routes.get("/registers/annex-4.xlsx", response_class=Response, responses=XLSX_ANSWER)
+async def annex_4(actor: Reader, sql: Reading, on: Day) -> Response:
+    """客户分类汇总表 (annex 4) as of a day."""
+    content = await registers.annex_4(sql, on, object_scope(actor, 2))
+    return _file(content, f"annex-4-{on.isoformat()}.xlsx")
+
+
+@routes.get("/reports/self-check.xlsx", response_class=Response, responses=XLSX_ANSWER)
+async def self_check_file(_: Auditor, sql: Reading, year: Year, half: Literal[1, 2]) -> Response:
+    """The half-yearly self-check as a spreadsheet."""
+    period = selfcheck.Half(year, half)
+    return _file(selfcheck.xlsx(period, await selfcheck.figures(sql, period)), f"self-check-{year}-H{half}.xlsx")
+
+
+@routes.get("/reports/self-check", response_class=HTMLResponse)
+async def self_check_page(_: Auditor, sql: Reading, year: Year, half: Literal[1, 2]) -> HTMLResponse:
+    """The half-yearly self-check as a page to print."""
+    period = selfcheck.Half(year, half)
+    return HTMLResponse(selfcheck.page(period, await selfcheck.figures(sql, period)))

@@ -1,0 +1,240 @@
+"""Questionnaires answered, over HTTP: drafts, submissions, reviews, life changes."""
+
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import Header, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from chassis.actor import Actor, Role
+from chassis.errors import NotFound
+from chassis.http import Listing, Once, Page, Reading, Work, etag, object_scope, permits, require_sight, router
+from contracts.suitability import ReassessmentRequested
+from services.suitability import reviews, submissions
+from services.suitability.api.shapes import (
+    CONTROL,
+    DESK,
+    EVERYBODY,
+    STAFF,
+    Body,
+    Name,
+    PathName,
+    Reference,
+    Version,
+    Words,
+    see_client,
+)
+from services.suitability.decisions import Proofs
+from services.suitability.policy import policy_on
+from services.suitability.questionnaires.answers import sent_by_caller
+
+routes = router("/v1/suitability", "suitability")
+Submitter = Annotated[Actor, permits("suitability.questionnaires:submit", Role.CLIENT, *DESK, Role.SYSTEM)]
+Reader = Annotated[Actor, permits("suitability.questionnaires:read", *EVERYBODY)]
+Lister = Annotated[Actor, permits("suitability.reviews:read", *STAFF)]
+Reviewer = Annotated[Actor, permits("suitability.reviews:decide", *CONTROL)]
+
+
+class Answer(BaseModel):
+    """One question's answer; anything about scores in it is ignored and reported back."""
+
+    model_config = ConfigDict(extra="allow")
+    question: Name
+    options: Annotated[list[Name], Field(max_length=50)]
+
+
+class Sheet(BaseModel):
+    """Answers to a template version."""
+
+    model_config = ConfigDict(extra="allow")
+    template: Name
+    version: Version
+    answers: Annotated[list[Answer], Field(max_length=200)]
+
+
+class SubmissionBody(Sheet):
+    """A finished questionnaire: how it came, and the signature or recording (双录) its channel demands."""
+
+    channel: Name
+    signature: Reference | None = None
+    recording: Reference | None = None
+    device: Reference | None = None
+    seconds: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+
+
+class Contradiction(BaseModel):
+    """Answers that do not go together."""
+
+    code: str
+    zh: str
+    en: str
+
+
+class Submitted(BaseModel):
+    """What became of a submission. `ignored` points at scores the caller sent: only the server scores."""
+
+    submission_id: str
+    state: Literal["accepted", "in_review"]
+    review_reasons: list[str]
+    total: int
+    scheme: str
+    level: str
+    gates: list[str]
+    contradictions: list[Contradiction]
+    assessment_id: str | None
+    valid_from: date | None
+    valid_until: date | None
+    ignored: list[str]
+
+
+class Draft(BaseModel):
+    """Answers saved to go on with."""
+
+    template: str
+    version: int
+    answers: list[Answer]
+    revision: int
+
+
+class LifeChange(Body):
+    """A stated change of life that calls for a new assessment."""
+
+    change: Literal["income", "assets", "family", "health", "occupation", "objective", "experience", "other"]
+
+
+class ReviewDecision(Body):
+    """What the reviewer found."""
+
+    approve: bool
+    note: Words
+
+
+class Review(BaseModel):
+    """A submission or assessment a person looks at."""
+
+    review_id: str
+    client_id: str
+    branch_id: str | None
+    submission_id: str | None
+    assessment_id: str | None
+    reasons: list[str]
+    state: str
+    opened_at: Any
+    decided_by: str | None
+    note: str | None
+
+
+@routes.put("/clients/{client_id}/draft")
+async def save_draft(
+    actor: Submitter,
+    uow: Work,
+    client_id: PathName,
+    body: Sheet,
+    response: Response,
+    if_match: Annotated[str | None, Header(description="the ETag you read; none for a first save")] = None,
+) -> Draft:
+    """Save answers to go on with later; may be incomplete, and counts as no submission."""
+    await see_client(uow.sql, actor, client_id)
+    given = (if_match or "").strip('"')
+    revision = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
+    answers = [answer.model_dump() for answer in body.answers]
+    saved = await submissions.save_draft(uow, client_id, body.template, body.version, answers, revision)
+    response.headers["etag"] = etag(saved)
+    return Draft(template=body.template, version=body.version, answers=body.answers, revision=saved)
+
+
+@routes.get("/clients/{client_id}/draft")
+async def read_draft(actor: Reader, sql: Reading, client_id: PathName, template: Name, response: Response) -> Draft:
+    """The saved answers of a template, with the ETag to save them again."""
+    await see_client(sql, actor, client_id)
+    row = await sql.fetchrow("SELECT * FROM drafts WHERE client_id = $1 AND template = $2", client_id, template)
+    if row is None:
+        raise NotFound
+    response.headers["etag"] = etag(row["revision"])
+    answers = [Answer(question=question, options=options) for question, options in row["answers"].items()]
+    return Draft(template=template, version=row["version"], answers=answers, revision=row["revision"])
+
+
+@routes.post("/clients/{client_id}/submissions", status_code=201)
+async def submit(actor: Submitter, uow: Work, _: Once, client_id: PathName, body: SubmissionBody) -> Submitted:
+    """Hand in a questionnaire. It is scored here; the level counts at once, or after a person has looked [Q5]."""
+    await see_client(uow.sql, actor, client_id)
+    sent = body.model_dump()
+    handed_in = submissions.Submission(
+        client=client_id,
+        template=body.template,
+        version=body.version,
+        answers=sent["answers"],
+        channel=body.channel,
+        proofs=Proofs(body.signature, body.recording),
+        device=body.device,
+        seconds=body.seconds,
+    )
+    return Submitted.model_validate({**await submissions.submit(uow, handed_in), "ignored": sent_by_caller(sent)})
+
+
+@routes.get("/clients/{client_id}/submissions")
+async def list_submissions(actor: Reader, sql: Reading, client_id: PathName) -> list[dict[str, Any]]:
+    """Every questionnaire a client handed in, newest first, with answers, score and state."""
+    await see_client(sql, actor, client_id)
+    rows = await sql.fetch(
+        """SELECT s.submission_id, s.template, s.version, s.answers, s.points, s.total, s.scheme, s.level, s.gates,
+                  s.contradictions, s.submitted_at, s.channel, s.assisted, s.signature, s.recording,
+                  CASE r.state WHEN 'open' THEN 'in_review' WHEN 'rejected' THEN 'rejected' ELSE 'accepted' END AS state
+           FROM submissions s LEFT JOIN reviews r USING (submission_id)
+           WHERE s.client_id = $1 ORDER BY s.submitted_at DESC LIMIT 200""",
+        client_id,
+    )
+    return [dict(row) for row in rows]
+
+
+@routes.post("/clients/{client_id}/life-changes", status_code=201)
+async def state_life_change(actor: Submitter, uow: Work, client_id: PathName, body: LifeChange) -> dict[str, Any]:
+    """State a change of life: a new questionnaire is due; without one nothing may be bought after the due day [Q5]."""
+    branch = await see_client(uow.sql, actor, client_id)
+    day = await submissions.today(uow)
+    due = day + timedelta(days=policy_on(day).life_change_days)
+    new = await uow.sql.fetchval(
+        """INSERT INTO life_changes (client_id, stated_on, change, branch_id, due_on, stated_by, at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1""",
+        client_id,
+        day,
+        body.change,
+        branch,
+        due,
+        uow.actor.subject,
+        uow.now,
+    )
+    if new:
+        uow.emit(ReassessmentRequested(client_id=client_id, branch_id=branch, change=body.change, due_on=due))
+        uow.audit("state life change", f"client/{client_id}", key=client_id, change=body.change)
+    return {"client_id": client_id, "change": body.change, "stated_on": day, "due_on": due}
+
+
+@routes.get("/reviews")
+async def list_reviews(
+    actor: Lister, sql: Reading, page: Page, state: Literal["open", "approved", "rejected"] = "open"
+) -> Listing[Review]:
+    """The review queue, oldest first."""
+    condition, arguments = object_scope(actor, 4)
+    after = page.after or ("",)
+    rows = await sql.fetch(
+        f"""SELECT * FROM reviews WHERE state = $1 AND review_id > $2 AND {condition}
+            ORDER BY review_id LIMIT $3""",
+        state,
+        str(after[0]),
+        page.limit + 1,
+        *arguments,
+    )
+    found = page.result([dict(row) for row in rows], lambda row: (row["review_id"],))
+    return Listing[Review].model_validate(found)
+
+
+@routes.post("/reviews/{review_id}/decision")
+async def decide_review(actor: Reviewer, uow: Work, review_id: PathName, body: ReviewDecision) -> dict[str, Any]:
+    """Approve or reject; who entered the sheet may not decide on it."""
+    row = await uow.sql.fetchrow("SELECT client_id, branch_id FROM reviews WHERE review_id = $1", review_id)
+    if row is None:
+        raise NotFound
+    require_sight(actor, row["client_id"], row["branch_id"])
+    return await reviews.decide(uow, review_id, body.approve, body.note)

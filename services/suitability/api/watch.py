@@ -1,0 +1,218 @@
+"""The watch over HTTP: mismatches, matches that no longer hold, patterns of gaming, holds, erasure."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel
+
+from chassis.actor import Actor, Role
+from chassis.errors import NotFound
+from chassis.http import Listing, Page, Reading, Work, object_scope, permits, require_sight, router
+from services.suitability import retention
+from services.suitability.api.shapes import CONTROL, STAFF, Body, PathName, Words, see_client
+from services.suitability.errors import WrongState
+
+routes = router("/v1/suitability", "suitability")
+Reader = Annotated[Actor, permits("suitability.watch:read", *STAFF)]
+Handler = Annotated[Actor, permits("suitability.watch:handle", Role.CLIENT_MANAGER, *CONTROL)]
+Compliance = Annotated[Actor, permits("suitability.holds", Role.COMPLIANCE)]
+Eraser = Annotated[Actor, permits("suitability.records:erase", Role.COMPLIANCE, Role.OPERATIONS)]
+Reason = Literal["above_level", "expired", "no_assessment", "unknown_class"]
+
+
+class Mismatch(BaseModel):
+    """A settled buy the level did not cover; `confirmation` is the decision that allowed it, null: unexplained."""
+
+    client_id: str
+    trade_id: str
+    branch_id: str
+    trade_date: date
+    symbol: str
+    needed: str | None
+    held: str | None
+    reason: Reason
+    confirmation: str | None
+
+
+class Drift(BaseModel):
+    """A holding or confirmation a client's level no longer covers."""
+
+    drift_id: str
+    cause: Literal["level_lowered", "assessment_expired", "class_raised"]
+    client_id: str
+    branch_id: str | None
+    product: str
+    what: Literal["holding", "confirmation"]
+    needed: str | None
+    held: str | None
+    found_on: date
+    state: Literal["open", "handled"]
+    handled_by: str | None
+    note: str | None
+
+
+class Progress(BaseModel):
+    """How far a cause of a day has been worked off."""
+
+    cause: str
+    found_on: date
+    open: int
+    handled: int
+
+
+class Finding(BaseModel):
+    """A pattern of gaming."""
+
+    pattern: str
+    subject: str
+    found_on: date
+    client_id: str | None
+    branch_id: str | None
+    detail: dict[str, Any]
+    state: str
+    note: str | None
+
+
+class Note(Body):
+    """What was done."""
+
+    note: Words
+
+
+class Judgement(Body):
+    """What compliance thinks of a finding."""
+
+    pattern: Words
+    subject: Words
+    found_on: date
+    state: Literal["dismissed", "upheld"]
+    note: Words
+
+
+class Hold(Body):
+    """Why nothing may be deleted."""
+
+    reason: Words
+
+
+@routes.get("/mismatches")
+async def list_mismatches(
+    actor: Reader, sql: Reading, page: Page, reason: Reason | None = None, unexplained: bool = False
+) -> Listing[Mismatch]:
+    """Settled buys the level in force on their trade date did not cover."""
+    condition, arguments = object_scope(actor, 6)
+    client, trade = page.after or ("", "")
+    rows = await sql.fetch(
+        f"""SELECT * FROM mismatches WHERE (client_id, trade_id) > ($1, $2) AND ($3::text IS NULL OR reason = $3)
+            AND (NOT $4 OR confirmation IS NULL) AND {condition} ORDER BY client_id, trade_id LIMIT $5""",
+        str(client),
+        str(trade),
+        reason,
+        unexplained,
+        page.limit + 1,
+        *arguments,
+    )
+    found = page.result([dict(row) for row in rows], lambda row: (row["client_id"], row["trade_id"]))
+    return Listing[Mismatch].model_validate(found)
+
+
+@routes.get("/drifts")
+async def list_drifts(
+    actor: Reader, sql: Reading, page: Page, state: Literal["open", "handled"] = "open"
+) -> Listing[Drift]:
+    """Holdings and confirmations that no longer match, to be worked off."""
+    condition, arguments = object_scope(actor, 4)
+    rows = await sql.fetch(
+        f"SELECT * FROM drifts WHERE state = $1 AND drift_id > $2 AND {condition} ORDER BY drift_id LIMIT $3",
+        state,
+        str((page.after or ("",))[0]),
+        page.limit + 1,
+        *arguments,
+    )
+    found = page.result([dict(row) for row in rows], lambda row: (row["drift_id"],))
+    return Listing[Drift].model_validate(found)
+
+
+@routes.get("/drifts/progress")
+async def drift_progress(actor: Reader, sql: Reading) -> list[Progress]:
+    """How many of each cause and day are open and handled, newest first."""
+    condition, arguments = object_scope(actor, 1)
+    rows = await sql.fetch(
+        f"""SELECT cause, found_on, count(*) FILTER (WHERE state = 'open') AS open,
+                   count(*) FILTER (WHERE state = 'handled') AS handled
+            FROM drifts WHERE {condition} GROUP BY cause, found_on ORDER BY found_on DESC, cause LIMIT 400""",
+        *arguments,
+    )
+    return [Progress.model_validate(dict(row)) for row in rows]
+
+
+@routes.post("/drifts/{drift_id}/handled")
+async def handle_drift(actor: Handler, uow: Work, drift_id: PathName, body: Note) -> Drift:
+    """Say what was done about one."""
+    row = await uow.sql.fetchrow("SELECT * FROM drifts WHERE drift_id = $1 FOR UPDATE", drift_id)
+    if row is None:
+        raise NotFound
+    require_sight(actor, row["client_id"], row["branch_id"])
+    if row["state"] != "open":
+        raise WrongState
+    done = await uow.sql.fetchrow(
+        """UPDATE drifts SET state = 'handled', handled_by = $2, handled_at = $3, note = $4 WHERE drift_id = $1
+           RETURNING *""",
+        drift_id,
+        uow.actor.subject,
+        uow.now,
+        body.note,
+    )
+    assert done is not None
+    uow.audit("handle drift", f"drift/{drift_id}", key=row["client_id"], note=body.note)
+    return Drift.model_validate(dict(done))
+
+
+@routes.get("/findings")
+async def list_findings(actor: Reader, sql: Reading) -> list[Finding]:
+    """The last 200 patterns of gaming, newest first."""
+    condition, arguments = object_scope(actor, 1)
+    rows = await sql.fetch(
+        f"SELECT * FROM findings WHERE {condition} ORDER BY found_on DESC, pattern, subject LIMIT 200", *arguments
+    )
+    return [Finding.model_validate(dict(row)) for row in rows]
+
+
+@routes.post("/findings/judgement")
+async def judge_finding(_: Compliance, uow: Work, body: Judgement) -> Finding:
+    """Dismiss or uphold a finding."""
+    row = await uow.sql.fetchrow(
+        """UPDATE findings SET state = $4, note = $5, decided_by = $6, decided_at = $7
+           WHERE pattern = $1 AND subject = $2 AND found_on = $3 AND state = 'open' RETURNING *""",
+        body.pattern,
+        body.subject,
+        body.found_on,
+        body.state,
+        body.note,
+        uow.actor.subject,
+        uow.now,
+    )
+    if row is None:
+        raise NotFound
+    uow.audit("judge finding", f"finding/{body.subject}", pattern=body.pattern, state=body.state)
+    return Finding.model_validate(dict(row))
+
+
+@routes.post("/clients/{client_id}/holds", status_code=201)
+async def place_hold(actor: Compliance, uow: Work, client_id: PathName, body: Hold) -> dict[str, str]:
+    """Place a legal hold: nothing of the client may be deleted."""
+    await see_client(uow.sql, actor, client_id)
+    return {"hold_id": await retention.hold(uow, client_id, body.reason)}
+
+
+@routes.delete("/holds/{hold_id}", status_code=204)
+async def release_hold(_: Compliance, uow: Work, hold_id: PathName) -> None:
+    """Lift a legal hold."""
+    await retention.release(uow, hold_id)
+
+
+@routes.delete("/clients/{client_id}/records")
+async def erase_records(actor: Eraser, uow: Work, client_id: PathName) -> dict[str, Any]:
+    """Delete a client's records: refused under legal hold and until 20 years after the last of them."""
+    await see_client(uow.sql, actor, client_id)
+    return await retention.erase(uow, client_id)

@@ -1,0 +1,39 @@
+"""Suitability on one page."""
+
+from pathlib import Path
+
+from chassis.service import Service
+from contracts import suitability as contract
+from contracts.broker import (
+    AssessmentRecorded,
+    AssetsValued,
+    ClientClosed,
+    ClientOpened,
+    ClientUpdated,
+    PermissionGranted,
+    ProductPurchased,
+    TradeSettled,
+)
+from services.suitability import api, deadlines, handlers, tables
+
+service = Service(
+    name="suitability",
+    routes=api.routes,
+    listens={
+        ClientOpened: handlers.open_clients,
+        ClientUpdated: handlers.update_clients,
+        ClientClosed: handlers.close_clients,
+        AssessmentRecorded: handlers.import_assessments,
+        PermissionGranted: handlers.grant_permissions,
+        ProductPurchased: handlers.keep_purchases,
+        AssetsValued: handlers.keep_valuations,
+        TradeSettled: handlers.keep_trades,
+    },
+    publishes=contract.EVENTS,
+    closes=deadlines.close_day,
+    catches_up=deadlines.catch_up,
+    completes=contract.DayCompleted,
+    tables=tables.metadata,
+    sealed=tables.SEALED,
+    migrations=Path(__file__).parent / "migrations",
+)
