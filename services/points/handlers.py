@@ -7,16 +7,15 @@ now, and the difference to what was posted follows.
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from functools import cache
 
 from chassis.bus.record import Record
 from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.broker import ClientOpened, ClientUpdated, Profile, TradeCancelled, TradeSettled
 from contracts.classification import TierChanged
-from services.points import balances, conflicts, ledger, profiles, rules, tiers, trades
+from services.points import balances, conflicts, ledger, profiles, tiers, trades
 from services.points.conflicts import Differing
-from services.points.ledger import Award, Posting
+from services.points.ledger import Posting
 from services.points.policy import policies
 from services.points.rules import posting_date
 from services.points.trades import Cancellation, Key, Trade
@@ -28,20 +27,9 @@ async def award_points_for_trades(settled: Sequence[TradeSettled], uow: UnitOfWo
     causes = uow.records(TradeSettled)
     uow.happened_at = max(record.time for record in causes)
     ranks = await tiers.of(uow.sql, {trade.client_id for trade in settled})
-    ruling_on = cache(rules.ruling_on)
-    awards: dict[Key, Award] = {}
-    for trade, cause in zip(settled, causes, strict=True):
-        key, day = (trade.client_id, trade.trade_id), trade.trade_date
-        if key not in awards:
-            ruling, tier = ruling_on(day), ranks.tier(trade.client_id, day)
-            points = rules.points_for_commission(trade.commission, ruling.multiplier[tier])
-            awards[key] = Award(trade, points, tier, ruling, cause)
-        elif (trade.commission, day) != (awards[key].trade.commission, awards[key].trade.trade_date):
-            break
-    else:
-        if await ledger.award_at_once(uow, list(awards.values()), ranks):
-            return
-    await _award_one_by_one(settled, causes, uow)
+    repeats = len({(trade.client_id, trade.trade_id) for trade in settled}) < len(settled)
+    if repeats or not await ledger.award_at_once(uow, settled, causes, ranks):
+        await _award_one_by_one(settled, causes, uow)
 
 
 async def _award_one_by_one(settled: Sequence[TradeSettled], causes: Sequence[Record], uow: UnitOfWork) -> None:

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from functools import cache
 from itertools import count
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import asyncpg
 from uuid_utils import UUID, uuid5
@@ -19,11 +18,10 @@ from chassis.uow import UnitOfWork
 from contracts.base import Amount
 from contracts.broker import TradeSettled
 from contracts.points import PointsPosted
-from services.points import balances, lots, rules
+from services.points import balances, lots
 from services.points.balances import Balance
 from services.points.lots import Lot
-from services.points.policy import Ruling
-from services.points.rules import posting_date
+from services.points.rules import Rate, points_for_commission, posting_date
 from services.points.tables import entries
 from services.points.tiers import Ranks
 from services.points.trades import Trade
@@ -32,16 +30,6 @@ NAMESPACE = UUID("5d3c2f0e-5a43-5d5b-9a53-8d2f4a1c7b60")
 ISSUED = "sys:issued:commission"
 REVERSED = "sys:reversed"
 COLUMNS = tuple(column.name for column in entries.columns if column.name != "recorded_at")  # its default says it
-
-
-class Award(NamedTuple):
-    """A new trade's accrual, everything decided but its number."""
-
-    trade: TradeSettled
-    points: int
-    tier: str
-    ruling: Ruling
-    cause: Record
 
 
 def entry_id(client_id: str, trade_id: str, step: int) -> str:
@@ -69,22 +57,27 @@ class SomethingStandsAgainst(Exception):
     """The short way is not open for this batch: a trade is known, or a client's state is not the plain one."""
 
 
-async def award_at_once(uow: UnitOfWork, awards: Sequence[Award], ranks: Ranks) -> bool:
+async def award_at_once(
+    uow: UnitOfWork, settled: Sequence[TradeSettled], causes: Sequence[Record], ranks: Ranks
+) -> bool:
     """The short way for new trades of plain clients: balances in one statement, entries in one COPY.
 
     False, with nothing written, when a trade is known already, or a client has debt, a parked cancellation, or other
     tiers by now: the caller then looks at each trade.
     """
+    rates = [ranks.rate(trade.client_id, trade.trade_date) for trade in settled]
+    earned = [
+        points_for_commission(trade.commission, rate.multiplier) for trade, rate in zip(settled, rates, strict=True)
+    ]
     sums: dict[str, int] = {}
-    for award in awards:
-        client_id = award.trade.client_id
-        sums[client_id] = sums.get(client_id, 0) + award.points
+    for trade, points in zip(settled, earned, strict=True):
+        sums[trade.client_id] = sums.get(trade.client_id, 0) + points
     try:
         async with uow.sql.transaction():
             if not await balances.add_where_nothing_stands_against(uow.sql, sums, ranks.revisions):
                 raise SomethingStandsAgainst
-            places = await _places(uow, [award.trade.client_id for award in awards])
-            rows = [_accrual(place, award) for place, award in zip(places, awards, strict=True)]
+            places = await _places(uow, [trade.client_id for trade in settled])
+            rows = list(map(_accrual, places, settled, causes, rates, earned))
             await uow.sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
     except (SomethingStandsAgainst, asyncpg.UniqueViolationError):
         return False
@@ -103,8 +96,7 @@ async def award_at_once(uow: UnitOfWork, awards: Sequence[Award], ranks: Ranks) 
     return True
 
 
-def _accrual(place: tuple[int, int], award: Award) -> tuple[Any, ...]:
-    trade, points, tier, ruling, cause = award
+def _accrual(place: tuple[int, int], trade: TradeSettled, cause: Record, rate: Rate, points: int) -> tuple[Any, ...]:
     client_id, trade_id, day = trade.client_id, trade.trade_id, trade.trade_date
     return (
         *place,
@@ -116,12 +108,12 @@ def _accrual(place: tuple[int, int], award: Award) -> tuple[Any, ...]:
         ISSUED,
         available(client_id),
         points,
-        ruling.expires_on,
+        rate.expires_on,
         str(trade.commission),
-        tier,
-        ruling.multiplier[tier],
+        rate.tier,
+        rate.multiplier,
         day,
-        ruling.policy,
+        rate.policy,
         posting_date(day, cause.time),
         cause.id,
         None,
@@ -143,7 +135,6 @@ class Posting:
         self.uow = uow
         self.balances = locked
         self.ranks = ranks
-        self.ruling_on = cache(rules.ruling_on)
         self.rows: list[tuple[Any, ...]] = []
         self.events: list[PointsPosted] = []
         self.changed: set[str] = set()
@@ -160,13 +151,12 @@ class Posting:
     ) -> None:
         """Post what the trade's target on `base` differs from what was posted for it [P1]. An accrual always leaves
         an entry, if of zero points: a repeat must be known."""
-        ruling = self.ruling_on(trade.trade_date)
-        tier = self.ranks.tier(trade.client_id, trade.trade_date)
-        target = rules.points_for_commission(base, ruling.multiplier[tier])
+        rate = self.ranks.rate(trade.client_id, trade.trade_date)
+        target = points_for_commission(base, rate.multiplier)
         difference = target - trade.posted
         if not difference and kind != "accrued":
             return
-        inputs = (str(base), tier, ruling.multiplier[tier], trade.trade_date, ruling.policy, posted_on)
+        inputs = (str(base), rate.tier, rate.multiplier, trade.trade_date, rate.policy, posted_on)
         balance, client = self.balances[trade.client_id], trade.client_id
         self.changed.add(client)
         if difference >= 0:
@@ -174,7 +164,7 @@ class Posting:
             if repaid:
                 self._add(trade, kind, ISSUED, debt(client), repaid, None, inputs, cause)
             if gained or not repaid:
-                self._add(trade, kind, ISSUED, available(client), gained, ruling.expires_on, inputs, cause)
+                self._add(trade, kind, ISSUED, available(client), gained, rate.expires_on, inputs, cause)
         else:
             sink = REVERSED if kind == "reversed" else ISSUED
             taken, owed = balance.debit(-difference)

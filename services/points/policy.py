@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
@@ -50,12 +49,3 @@ def _hundredths(tier: str, written: object) -> int:
 
 
 policies: Policies[Terms] = Policies("points", Path(__file__).with_name("policy.toml"), parse)
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What the policy says of trades of one date: the version's name, multipliers, and when their lot expires."""
-
-    policy: str
-    multiplier: Mapping[str, int]
-    expires_on: date

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chassis.clock import business_date, end_of, month_end, months_after
 from contracts.classification import TierChanged, TierCode
-from services.points.policy import Ruling, policies
+from services.points.policy import policies
 
 # Wide enough for every commission that contracts let in (15 digits before and 40 after the point): nothing is rounded
 # before the one rounding that the rule names.
@@ -23,16 +23,25 @@ class Stretch(NamedTuple):
     tier: TierCode
 
 
+class Rate(NamedTuple):
+    """What trades of one date earn at a tier: `multiplier` in hundredths, the policy's version, their lot's end."""
+
+    tier: TierCode
+    multiplier: int
+    policy: str
+    expires_on: date
+
+
 def points_for_commission(commission: Decimal, multiplier: int) -> int:
     """Points for one commission in CNY [P1], in hundredths, rounded half up; `multiplier` in hundredths (110 is 1.1)."""
     return int(EXACT.to_integral_value(EXACT.multiply(commission, multiplier)))
 
 
-def ruling_on(trade_date: date) -> Ruling:
-    """What the policy in force on a trade date says; a lot expires at the end of a month [P6]."""
+def rate_on(trade_date: date, tier: TierCode) -> Rate:
+    """What the policy in force on a trade date gives a tier; a lot expires at the end of a month [P6]."""
     version = policies.on(trade_date)
     expires_on = month_end(months_after(trade_date, version.body.lot_months))
-    return Ruling(version.name, version.body.multiplier, expires_on)
+    return Rate(tier, version.body.multiplier[tier], version.name, expires_on)
 
 
 def tier_on(stretches: Sequence[Stretch], day: date) -> TierCode:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import cast
 
 import asyncpg
@@ -10,20 +11,21 @@ import msgspec
 
 from contracts.classification import TierChanged, TierCode
 from services.points import rules
-from services.points.rules import Stretch
+from services.points.rules import Rate, Stretch
 
 
 class Ranks:
-    """The tiers of some clients, all known revisions applied."""
+    """The tiers of some clients, all known revisions applied, and what trades earn at them."""
 
     def __init__(self, revisions: Mapping[str, int], stretches: Mapping[str, list[Stretch]]) -> None:
         self.revisions = revisions
         self.stretches = stretches
+        self._rates = cache(rules.rate_on)
 
-    def tier(self, client_id: str, day: date) -> TierCode:
-        """The tier in force on a day."""
+    def rate(self, client_id: str, day: date) -> Rate:
+        """What a trade of that date earns [P1], by the tier in force on it [T5]."""
         known = self.stretches.get(client_id)
-        return rules.tier_on(known, day) if known else "NORMAL"
+        return self._rates(day, rules.tier_on(known, day) if known else "NORMAL")
 
 
 async def of(sql: asyncpg.Connection, clients: Iterable[str]) -> Ranks:

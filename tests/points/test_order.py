@@ -58,7 +58,7 @@ def expected(events: Sequence[Event]) -> dict[str, int]:
             left[event.trade_id] = min(left[event.trade_id], event.remaining_commission)
     return {
         name: rules.points_for_commission(
-            left[name], rules.ruling_on(event.trade_date).multiplier[rules.tier_on(stretches, event.trade_date)]
+            left[name], rules.rate_on(event.trade_date, rules.tier_on(stretches, event.trade_date)).multiplier
         )
         for name, event in settled.items()
     }

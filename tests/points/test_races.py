@@ -11,9 +11,9 @@ from chassis.database import Database
 from contracts.base import Event
 from contracts.broker import TRADES
 from contracts.classification import TOPIC
-from services.points import rules, tiers
+from services.points import tiers
 from services.points.app import service
-from services.points.ledger import Award, award_at_once
+from services.points.ledger import award_at_once
 from tests.points.facts import DAY, cancelled, tier, trade
 from tests.points.test_order import expected
 from tests.world import World
@@ -99,11 +99,10 @@ async def test_awards_that_counted_on_other_tiers_are_looked_at_again(ledger: Wo
     await ledger.publish(trade("t-0", "1"))
     await ledger.settle()
     cause = Record(TRADES, 0, 0, "c-1", "broker.trade.settled", "late", "test", at(DAY, 15), None, b"")
-    ruling = rules.ruling_on(DAY)
     async with ledger.database("points").unit_of_work() as uow:
         ranks = await tiers.of(uow.sql, ["c-1"])
         await ledger.publish(tier(1, DAY, (DAY, "GOLD")))
         await ledger.settle()  # another worker is first
-        award = Award(trade("t-1", "10"), 1000, "NORMAL", ruling, cause)
-        assert not await award_at_once(uow, [award], ranks)
-        assert await award_at_once(uow, [award], await tiers.of(uow.sql, ["c-1"]))
+        late = trade("t-1", "10")
+        assert not await award_at_once(uow, [late], [cause], ranks)
+        assert await award_at_once(uow, [late], [cause], await tiers.of(uow.sql, ["c-1"]))

@@ -52,7 +52,7 @@ def test_points_for_commission_is_exact_p1(commission: Decimal, multiplier: int)
     ],
 )
 def test_a_lot_expires_24_months_on_at_the_end_of_the_month_p6(trade_date: date, expires_on: date) -> None:
-    assert rules.ruling_on(trade_date).expires_on == expires_on
+    assert rules.rate_on(trade_date, "NORMAL").expires_on == expires_on
 
 
 @pytest.mark.parametrize(
