@@ -1,0 +1,267 @@
+"""Submissions: bad input, limits, reviews, drafts, races, midnight and leap days [Q5]."""
+
+import asyncio
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.actor import Actor, Role
+from services.suitability.assessments import last_day
+from services.suitability.policy import policy_on
+from tests.suitability.conftest import (
+    COMPLIANCE,
+    DAY,
+    DESK,
+    ELSEWHERE,
+    HIGH,
+    HQ,
+    LOW,
+    MANAGER,
+    MEDIUM,
+    SECOND_HQ,
+    VERY_LOW,
+    Desk,
+    assessed,
+    client,
+    opened,
+    sheet,
+    today,
+)
+from tests.world import World
+
+
+@pytest.mark.parametrize(
+    ("assessed_on", "last"),
+    [
+        ("2021-03-01", "2022-03-01"),
+        ("2020-02-29", "2021-02-28"),
+        ("2019-02-28", "2020-02-28"),
+        ("2021-12-31", "2022-12-31"),
+    ],
+)
+def test_q5_valid_through_the_same_date_twelve_months_later(assessed_on: str, last: str) -> None:
+    day = date.fromisoformat(assessed_on)
+    assert last_day(day, policy_on(day)) == date.fromisoformat(last)
+
+
+@given(st.dates(date(2000, 1, 1), date(2090, 1, 1)))
+def test_q5_an_assessment_lasts_a_year_and_never_more(day: date) -> None:
+    assert 364 <= (last_day(day, policy_on(day)) - day).days <= 366
+
+
+async def test_bad_answers_get_pointers_and_leave_nothing(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    body = sheet(LOW)
+    body["answers"][3]["options"] = ["A", "B"]
+    body["answers"][4]["options"] = ["Z"]
+    body["answers"].append({"question": "1", "options": ["A"]})
+    del body["answers"][11]
+    refused = await desk.post(client("c-1"), "/clients/c-1/submissions", body, 422)
+    assert refused["type"].endswith("answers-invalid")
+    assert [error["pointer"] for error in refused["errors"]] == [
+        "/answers/3/options",
+        "/answers/4/options/0",
+        "/answers/11/question",
+        "/answers",
+    ]
+    assert await world.value("suitability", "SELECT count(*) FROM submissions") == 0
+    assert await world.value("suitability", "SELECT count(*) FROM idempotency_keys") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "kind"),
+    [
+        ({"version": 2}, 404, "unknown-template"),
+        ({"template": "NONE"}, 404, "unknown-template"),
+        ({"signature": None}, 422, "evidence-missing"),
+        ({"channel": "counter"}, 422, "evidence-missing"),
+        ({"channel": "pigeon", "recording": "r"}, 422, "unknown-channel"),
+        ({"template": "C5R5-ORG"}, 409, "not-for-this-client"),
+        ({"answers": "A"}, 422, "invalid"),
+    ],
+)
+async def test_refusals(world: World, desk: Desk, change: dict[str, object], status: int, kind: str) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    refused = await desk.post(client("c-1"), "/clients/c-1/submissions", sheet(LOW) | change, status)
+    assert refused["type"].endswith(kind)
+    assert await world.value("suitability", "SELECT count(*) FROM submissions") == 0
+
+
+async def test_scores_sent_by_the_caller_are_ignored_and_reported(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    body = sheet(VERY_LOW, level="HIGH", total=60)
+    body["answers"][0]["score"] = 5
+    made = await desk.post(client("c-1"), "/clients/c-1/submissions", body)
+    assert (made["level"], made["total"]) == ("VERY_LOW", 14)
+    assert made["ignored"] == ["/level", "/total", "/answers/0/score"]
+
+
+async def test_others_records_look_as_if_they_did_not_exist(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"), opened("c-2"))
+    await world.settle()
+    for actor in (client("c-2"), ELSEWHERE):
+        await desk.post(actor, "/clients/c-1/submissions", sheet(LOW), 404)
+    made = await desk.submit("c-1", VERY_LOW)
+    decision = await desk.decide(client("c-1"), "c-1", "X")
+    for path in (f"/decisions/{decision['decision_id']}", "/clients/c-1", "/clients/c-1/submissions"):
+        for actor in (client("c-2"), ELSEWHERE):
+            assert (await desk.call(actor, "GET", path)).status_code == 404
+    stolen = {"warning_version": "W1", "signature": "s"}
+    await desk.post(client("c-2"), f"/decisions/{decision['decision_id']}/confirmation", stolen, 404)
+    forbidden = {"client": "c-1", "product": "X", "channel": "mobile", "initiator": "staff"}
+    await desk.post(client("c-1"), "/decisions", forbidden, 403)
+    assert (await desk.get(DESK, "/clients/c-1"))["level"] == made["level"]
+
+
+async def test_q5_two_submissions_a_day_and_eight_a_year(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"), opened("c-2"))
+    await world.settle()
+    await desk.submit("c-1", LOW)
+    await desk.submit("c-1", LOW)
+    third = await desk.submit("c-1", LOW, 409)
+    assert third["type"].endswith("attempt-limit-reached")
+    await world.close(await today(world))
+    for _ in range(3):
+        await desk.submit("c-1", LOW)
+        await desk.submit("c-1", LOW)
+        await world.close(await world.value("suitability", "SELECT through + 1 FROM closed_days"))
+    ninth = await desk.submit("c-1", LOW, 409)
+    assert ninth["limit"] == 8
+    assert (await desk.submit("c-2", LOW))["state"] == "accepted"
+
+
+async def test_submissions_at_the_same_moment_keep_the_limit(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    answers = await asyncio.gather(
+        *(desk.call(client("c-1"), "POST", "/clients/c-1/submissions", sheet(LOW)) for _ in range(6))
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409, 409, 409]
+    assert await world.value("suitability", "SELECT count(*) FROM submissions") == 2
+    assert await world.value("suitability", "SELECT count(*) FROM assessments") == 2
+
+
+async def test_a_retry_with_the_same_key_is_one_submission(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    path, body, key = "/clients/c-1/submissions", sheet(LOW), {"idempotency-key": "once"}
+    first = await desk.call(client("c-1"), "POST", path, body, **key)
+    again = await desk.call(client("c-1"), "POST", path, body, **key)
+    assert first.json() == again.json()
+    other = await desk.call(client("c-1"), "POST", path, sheet(HIGH), **key)
+    assert other.status_code == 422
+    assert await world.value("suitability", "SELECT count(*) FROM submissions") == 1
+
+
+async def test_q5_a_suspicious_rise_waits_for_a_second_person(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    await desk.submit("c-1", VERY_LOW)
+    raised = await desk.submit("c-1", MEDIUM)
+    assert (raised["state"], raised["review_reasons"]) == ("in_review", ["suspicious_rise"])
+    assert (await desk.get(client("c-1"), "/clients/c-1"))["level"] == "VERY_LOW"
+    review = (await desk.get(MANAGER, "/reviews"))["items"][0]
+    assert (await desk.get(ELSEWHERE, "/reviews"))["items"] == []
+    path = f"/reviews/{review['review_id']}/decision"
+    await desk.post(DESK, path, {"approve": True, "note": "called the client"}, 403)
+    await desk.post(MANAGER, path, {"approve": True, "note": "called the client"}, 200)
+    await desk.post(MANAGER, path, {"approve": True, "note": "again"}, 409)
+    assert (await desk.get(client("c-1"), "/clients/c-1"))["level"] == "MEDIUM"
+
+
+async def test_q5_a_rise_just_before_a_purchase_is_looked_at(world: World, desk: Desk) -> None:
+    day = await today(world)
+    await world.publish(opened("c-1"), assessed("c-1", "LOW", day - DAY * 60))
+    await world.settle()
+    await desk.call(HQ, "PUT", "/products/FUND", {"kind": "fund:equity"})
+    await desk.submit("c-1", MEDIUM)
+    asked = await desk.decide(client("c-1"), "c-1", "FUND")
+    assert [reason["code"] for reason in asked["reasons"]] == ["rise_under_review"]
+    review = (await desk.get(COMPLIANCE, "/reviews"))["items"][0]
+    assert review["reasons"] == ["rise_before_purchase"]
+    path = f"/reviews/{review['review_id']}/decision"
+    await desk.post(COMPLIANCE, path, {"approve": False, "note": "coached"}, 200)
+    assert (await desk.get(client("c-1"), "/clients/c-1"))["level"] == "LOW"
+
+
+async def test_contradictions_are_corrected_or_reviewed(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1", experience_years=0))
+    await world.settle()
+    template = await desk.get(client("c-1"), "/templates/C5R5/1")
+    best = {question["code"]: question["options"][-1]["code"] for question in template["questions"]}
+
+    def body(**changed: str) -> dict[str, object]:
+        answers = [{"question": code, "options": [option]} for code, option in (best | changed).items()]
+        return {"template": "C5R5", "version": 1, "answers": answers, "channel": "web", "signature": "s"}
+
+    refused = await desk.post(client("c-1"), "/clients/c-1/submissions", body(tolerance="A"), 422)
+    assert refused["type"].endswith("answers-contradict")
+    made = await desk.post(client("c-1"), "/clients/c-1/submissions", body())
+    assert made["review_reasons"] == ["contradiction:years-unproven"]
+
+
+async def test_drafts_are_saved_resumed_and_free(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    me, path = client("c-1"), "/clients/c-1/draft"
+    body = {"template": "SEED-2010-12Q", "version": 1, "answers": [{"question": "1", "options": ["A"]}]}
+    saved = await desk.call(me, "PUT", path, body)
+    assert (saved.status_code, saved.headers["etag"]) == (200, '"1"')
+    stale = await desk.call(me, "PUT", path, body)
+    assert stale.status_code == 409
+    body["answers"] = [*body["answers"], {"question": "2", "options": ["B"]}]  # type: ignore[misc]
+    again = await desk.call(me, "PUT", path, body, **{"if-match": '"1"'})
+    assert again.headers["etag"] == '"2"'
+    read = await desk.get(me, path + "?template=SEED-2010-12Q")
+    assert [answer["question"] for answer in read["answers"]] == ["1", "2"]
+    await desk.submit("c-1", LOW)
+    assert (await desk.call(me, "GET", path + "?template=SEED-2010-12Q")).status_code == 404
+
+
+async def test_templates_need_a_second_person_and_a_proof(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    template = await desk.get(HQ, "/templates/SEED-2010-12Q/1")
+    body = {k: v for k, v in template.items() if k not in {"version", "state", "effective_on"}}
+    draft = await desk.post(HQ, "/templates", body)
+    assert (draft["version"], draft["state"]) == (2, "draft")
+    day = await today(world)
+    await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day)}, 409)
+    await desk.post(HQ, "/templates/SEED-2010-12Q/2/review", None, 409)
+    await desk.post(SECOND_HQ, "/templates/SEED-2010-12Q/2/review", None, 200)
+    await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day - DAY)}, 409)
+    made = await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day)}, 200)
+    assert made["proof"]["by_level"] == {"VERY_LOW": 1015, "LOW": 27186965, "MEDIUM": 48584380, "HIGH": 4579640}
+    old = await desk.submit("c-1", LOW, 409)
+    assert (old["type"].split("/")[-1], old["version"]) == ("template-not-in-force", 2)
+    assert (await desk.submit("c-1", LOW, version=2))["level"] == "LOW"
+
+    body["bands"][1]["lowest"] = 20
+    await desk.post(HQ, "/templates", body)
+    await desk.post(SECOND_HQ, "/templates/SEED-2010-12Q/3/review", None, 200)
+    gap = await desk.post(HQ, "/templates/SEED-2010-12Q/3/publish", {"effective_on": str(day + DAY)}, 422)
+    assert gap["errors"][0]["detail"] == "gap: a total of 19 is reachable and lies in no band"
+    unpublished = await desk.submit("c-1", LOW, 409, version=3)
+    assert unpublished["type"].endswith("template-not-in-force")
+    broken = await desk.post(HQ, "/templates", {"code": "X", "questions": [{"code": 3}]}, 422)
+    assert broken["errors"]
+    await desk.post(Actor("d", Role.AGENT, branch_id="B1"), "/templates", body, 403)
+
+
+async def test_the_mifid_form_is_imported_and_refused(world: World, desk: Desk) -> None:
+    import json
+    from pathlib import Path
+
+    form = json.loads((Path(__file__).parent / "mifid_form.json").read_text())
+    made = await desk.post(HQ, "/templates/import", {"code": "MIFID-25Q", "scheme": "C5R5", "form": form})
+    assert made == {"code": "MIFID-25Q", "version": 1, "state": "draft", "effective_on": None, "proof": None}
+    await desk.post(SECOND_HQ, "/templates/MIFID-25Q/1/review", None, 200)
+    refused = await desk.post(HQ, "/templates/MIFID-25Q/1/publish", {"effective_on": "2099-01-01"}, 422)
+    details = [error["detail"] for error in refused["errors"]]
+    assert "option a has no score" in details
+    assert "there are no level bands" in details
