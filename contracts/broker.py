@@ -93,7 +93,7 @@ class TradeCancelled(Event, frozen=True, kw_only=True, gc=False):
     client_id: Name
     cancelled_at: datetime
     reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
-    remaining_commission: Quantity = Quantity(0)
+    remaining_commission: Quantity = msgspec.field(default_factory=lambda: Quantity(0))
 
     def __post_init__(self) -> None:
         aware(self.cancelled_at)
@@ -403,6 +403,92 @@ class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
     @property
     def happened_at(self) -> datetime:
         return self.at
+
+
+class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A seat (席位) somebody holds: in a branch, or in `HQ`; from and up to instants, open where not given.
+
+    In a branch `complaint_officer` 投诉专员, `marketing_director` 营销总监, `operations_director` 营运总监 and
+    `general_manager` 总经理 are the complaint group [C5]; in HQ `call_centre` and one seat a department.
+    """
+
+    unit: Name
+    seat: Name
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Absence(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Away (缺勤) from `since` until the instant before `until`; without it until further notice."""
+
+    since: datetime
+    until: datetime | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+    def __post_init__(self) -> None:
+        aware(self.since, *([self.until] if self.until else []))
+        if self.until is not None and self.until <= self.since:
+            raise ValueError("an absence ends before it begins")
+
+
+class StaffChanged(Event, frozen=True, kw_only=True, gc=False):
+    """A person of the staff (员工) as they are from the event's time on: the whole person, not the difference.
+
+    The highest (ce_time, ce_id) at an instant is in force [C28]. `deputies` (代理人) stand in, in this order, when the
+    person is away, has left or may not act; `left_on` is the first day without them. `user` is their sign-in name.
+    """
+
+    type: ClassVar[str] = "broker.staff.changed"
+    topic: ClassVar[str] = STAFF
+
+    staff_id: Name
+    branch_id: Name | None = None
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    user: Name | None = None
+    seats: tuple[Seat, ...] = ()
+    deputies: tuple[Name, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    skills: tuple[Name, ...] = ()
+    languages: tuple[Name, ...] = ()
+    left_on: date | None = None
+
+    def __post_init__(self) -> None:
+        for seat in self.seats:
+            aware(*(when for when in (seat.since, seat.until) if when))
+        if self.left_on is not None:
+            within_reach(self.left_on)
+        if self.staff_id in self.deputies:
+            raise ValueError(f"{self.staff_id} cannot be their own deputy")
+
+    @property
+    def key(self) -> str:
+        return f"staff:{self.staff_id}"
+
+
+class BranchChanged(Event, frozen=True, kw_only=True, gc=False):
+    """A branch (营业部) as it is from the event's time on: the complaint phone and mailbox it publishes, and where.
+
+    `seat_deputies` name who receives for a seat nobody holds [C5]. The highest (ce_time, ce_id) is in force.
+    """
+
+    type: ClassVar[str] = "broker.branch.changed"
+    topic: ClassVar[str] = STAFF
+
+    branch_id: Name
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    phone: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    mailbox: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    published_at_places: tuple[Annotated[str, msgspec.Meta(max_length=200)], ...] = ()
+    published_on: date | None = None
+    seat_deputies: dict[Name, Name] = {}
+    closed_on: date | None = None
+
+    def __post_init__(self) -> None:
+        within_reach(*(day for day in (self.published_on, self.closed_on) if day))
+
+    @property
+    def key(self) -> str:
+        return f"branch:{self.branch_id}"
 
 
 class BrokerDayClosed(DayClosed, frozen=True, kw_only=True, gc=False):

@@ -1,15 +1,98 @@
 """The gateway on one page: a service whose log carries the broker's facts, and the app in front of all services."""
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from chassis.database import Database
+from chassis.http import new_app, service_app
+from chassis.http.probes import database_check, worker_check
 from chassis.service import Service
+from chassis.settings import Settings
 from contracts import broker
+from gateway import api
+from gateway.backstage import Services
+from gateway.console import pages, sign_in
+from gateway.documents import Documents
+from gateway.door import Door, Identities
+from gateway.keys import Keys
+from gateway.limits import Buckets
+from gateway.oidc import OpenId
+from gateway.settings import GatewaySettings
 from gateway.tables import metadata
+from gateway.tokens import GatewayTokens
+from gateway.transport import InProcess, OverHttp, Transport
+
+if TYPE_CHECKING:
+    from chassis.worker import Worker
 
 service = Service(
     name="gateway",
     tables=metadata,
     migrations=Path(__file__).parent / "migrations",
+    routes=api.routes,
     publishes=broker.EVENTS,
     waits_for=(),
 )
+
+
+def gateway_app(
+    settings: Settings,
+    database: Database,
+    apps: Mapping[str, ASGIApp],
+    worker: "Worker | None" = None,
+    own: GatewaySettings | None = None,
+) -> FastAPI:
+    """The app in front of everything. `apps` are the services in this process by name; the others are reached at
+    `settings.service_urls`. `database` is the gateway's own, `worker` its loops when they run here."""
+    own = own or GatewaySettings()
+    tokens = GatewayTokens(settings)
+    identities = Identities(tokens)
+    transports: dict[str, Transport] = {
+        name: OverHttp(url, own.service_seconds) for name, url in settings.service_urls.items()
+    }
+    transports |= {name: InProcess(app) for name, app in apps.items()}
+    # The gateway's operators' routes are reached as any service's.
+    operated = service_app(replace(service, routes=None), database, settings, worker)
+    transports[service.name] = InProcess(operated)
+    checks = {"database": database_check(database)}
+    if worker is not None:
+        checks["worker"] = worker_check(worker)
+    app = new_app(
+        service.name,
+        "Careline gateway",
+        [api.routes, sign_in.routes, pages.routes],
+        checks,
+        body_bytes=own.body_bytes,
+        seconds=own.service_seconds + 5,
+        middleware=[
+            Middleware(
+                Door, tokens=tokens, identities=identities, keys=Keys(database), services=transports, settings=own
+            )
+        ],
+    )
+    app.add_exception_handler(pages.SignInFirst, pages.to_sign_in)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    state = app.state
+    state.service, state.database, state.settings, state.worker = service, database, settings, worker
+    state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
+    state.attempts = Buckets(rate=0.5, burst=10)
+    operated.state.traffic = state.traffic
+    state.services = Services(transports, identities)
+    state.open_id = OpenId(own) if own.oidc_issuer else None
+    state.documents = Documents(app, transports)
+    app.router.lifespan_context = _until_closed
+    return app
+
+
+@asynccontextmanager
+async def _until_closed(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.services.close()

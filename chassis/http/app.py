@@ -1,12 +1,14 @@
 """A service's HTTP app: its routes, its operators' routes, probes, and one shape for every error."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse
 
 from chassis.database import Database
 from chassis.errors import Refusal
@@ -36,8 +38,12 @@ def new_app(
     *,
     body_bytes: int = BODY_BYTES,
     seconds: float = SECONDS,
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """An app with our errors, limits, metrics and probes. Its own docs pages are off: the gateway has them offline."""
+    """An app with our errors, limits, metrics and probes. Its own docs pages are off: the gateway has them offline.
+
+    `middleware` lies inside the edge, the first outermost; pure ASGI only.
+    """
     traffic = Traffic()
     app = FastAPI(
         title=title,
@@ -53,10 +59,14 @@ def new_app(
             RequestValidationError: problems.answer_fields,
             AnsweredBefore: answer_again,
         },
+        middleware=[
+            Middleware(Edge, service=name, traffic=traffic, body_bytes=body_bytes, seconds=seconds),
+            *middleware,
+        ],
     )
-    app.add_middleware(Edge, service=name, traffic=traffic, body_bytes=body_bytes, seconds=seconds)
     app.state.traffic = traffic
     app.include_router(probes(checks))
+    app.add_api_route("/openapi.json", lambda: JSONResponse(openapi_of(app)), include_in_schema=False)
     for router in routers:
         app.include_router(router, responses=problems.RESPONSES)
     for route in routes_of(app):

@@ -20,7 +20,6 @@ from chassis.http import (
     Page,
     Reading,
     Work,
-    etag,
     mint,
     object_scope,
     permits,

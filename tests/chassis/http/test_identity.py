@@ -12,7 +12,7 @@ from chassis.actor import Actor, Role
 from chassis.http import Tokens, permission_of, routes_of
 from chassis.http.identity import INTERNAL
 
-OPEN = {"/livez", "/readyz", "/metrics"}
+OPEN = {"/livez", "/readyz", "/metrics", "/openapi.json"}
 
 
 async def test_nobody_comes_in_without_a_token_of_ours(http: httpx.AsyncClient, here) -> None:

@@ -1,0 +1,51 @@
+"""What is made from the contracts and checked in: JSON Schemas, the AsyncAPI document, the event map.
+
+`python -m careline.generated` writes the files anew; a test holds them equal to the code.
+"""
+
+import json
+from pathlib import Path
+
+from careline.services import SERVICES
+from contracts.asyncapi import document, event_map, publishers, schema_of
+
+ROOT = Path(__file__).parent.parent
+SCHEMAS = ROOT / "contracts" / "schemas"
+
+
+def files() -> dict[Path, str]:
+    """Every generated file's path and content."""
+    found = {SCHEMAS / "asyncapi.json": _json(document("0"))}
+    for kinds in publishers().values():
+        for kind in kinds:
+            version = "" if kind.version == 1 else f".{kind.version}"
+            found[SCHEMAS / f"{kind.type}{version}.json"] = _json(schema_of(kind))
+    return found | {ROOT / "docs" / "event-map.md": event_map(listeners())}
+
+
+def listeners() -> dict[str, list[str]]:
+    """The services that hear an event, by its type."""
+    heard: dict[str, list[str]] = {}
+    for service in SERVICES:
+        waits = [kind for kind in service.waits_for if service.watermark_topics]
+        for kind in {*service.listens, *waits}:
+            heard.setdefault(kind.type, []).append(service.name)
+    return {name: sorted(services) for name, services in heard.items()}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def write() -> None:
+    """Write every file, and remove schemas of events that are no more."""
+    wanted = files()
+    SCHEMAS.mkdir(exist_ok=True)
+    for path in set(SCHEMAS.glob("*.json")) - set(wanted):
+        path.unlink()
+    for path, content in wanted.items():
+        path.write_text(content)
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,210 @@
+"""The console's pages: services, clients, one client, API and events. Data comes from the services' own routes."""
+
+import asyncio
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from chassis.actor import Actor, Role
+from chassis.errors import Forbidden, NotFound, Refusal, Unavailable
+from chassis.http.identity import Permission
+from contracts.classification import TIERS
+from gateway.api import STAFF, problem_named
+from gateway.backstage import Part, Services
+from gateway.client360 import client_view
+from gateway.console.render import language_of, render
+from gateway.overview import overview
+from gateway.transport import Headers
+
+routes = APIRouter(include_in_schema=False)
+PURPOSES = ("service", "callback", "complaint", "review")
+CLASSES = ("A+", "A", "B+", "B", "C", "C-", "D", "D-", "E", "F", "G")
+CHART_PAGES = 25
+
+
+class SignInFirst(Refusal):
+    """A page was asked for without a session."""
+
+    status = 401
+
+
+async def to_sign_in(request: Request, _: Exception) -> Response:
+    """Lead to the sign-in, and back here from it."""
+    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.headers.get("hx-request"):
+        return Response(headers={"hx-redirect": f"/sign-in?{urlencode({'next': '/'})}"})
+    return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", 303)
+
+
+def _for_staff(name: str, *roles: Role) -> Any:
+    permission = Permission(name, frozenset(roles))
+
+    async def check(request: Request) -> Actor:
+        actor: Actor | None = request.scope.get("actor")
+        if actor is None:
+            raise SignInFirst
+        if actor.role not in permission.roles:
+            raise Forbidden
+        return actor
+
+    check.permission = permission  # type: ignore[attr-defined]
+    return Depends(check)
+
+
+Visitor = Annotated[Actor, _for_staff("console:read", *STAFF)]
+Purpose = Annotated[str, Query(max_length=40)]
+
+
+@routes.get("/")
+async def show_services(request: Request, _: Visitor) -> Response:
+    """All services at a glance."""
+    return render(request, "services.html", seen=await overview(_services(request)))
+
+
+@routes.get("/part/services")
+async def refresh_services(request: Request, _: Visitor) -> Response:
+    """The table of services alone, asked for every few seconds."""
+    return render(request, "services_table.html", seen=await overview(_services(request)))
+
+
+@routes.get("/clients")
+async def show_clients(
+    request: Request,
+    visitor: Visitor,
+    client: Annotated[str, Query(max_length=64)] = "",
+    tier: Annotated[str, Query(max_length=20)] = "",
+    class_: Annotated[str, Query(alias="class", max_length=4)] = "",
+    branch: Annotated[str, Query(max_length=64)] = "",
+    cursor: Annotated[str, Query(max_length=2000)] = "",
+    purpose: Purpose = PURPOSES[0],
+) -> Response:
+    """Find a client by id, or list clients by tier, class and branch."""
+    if client.strip():
+        return RedirectResponse(f"/clients/{quote(client.strip(), safe='')}?{urlencode({'purpose': purpose})}", 303)
+    wanted = {"tier": tier, "class": class_, "branch": branch.strip()}
+    filters = {name: value for name, value in wanted.items() if value}
+    query = urlencode(filters | {"limit": "50"} | ({"cursor": cursor} if cursor else {}))
+    listed = await _services(request).get("classification", "/v1/classification/clients", visitor, query=query)
+    following = ""
+    if listed.found and listed.data["next"]:
+        following = urlencode(filters | {"purpose": purpose, "cursor": listed.data["next"]})
+    return render(
+        request, "clients.html", listed=listed, wanted=wanted, following=following, tiers=TIERS, classes=CLASSES,
+        purposes=PURPOSES, purpose=purpose,
+    )  # fmt: skip
+
+
+@routes.get("/clients/{client}")
+async def show_client(request: Request, visitor: Visitor, client: str, purpose: Purpose = PURPOSES[0]) -> Response:
+    """One client: class, tier and points, each with its why."""
+    try:
+        view = await client_view(_services(request), visitor, client, _said(purpose))
+    except (NotFound, Unavailable) as refusal:
+        page = render(request, "refused.html", refusal=refusal, what=client)
+        page.status_code = refusal.status
+        return page
+    return render(request, "client.html", view=view, purpose=purpose, tiers=TIERS)
+
+
+@routes.get("/clients/{client}/entries")
+async def show_entries(
+    request: Request, visitor: Visitor, client: str, cursor: Annotated[str, Query(max_length=2000)], purpose: Purpose
+) -> Response:
+    """More of the statement."""
+    page = await _entries(request, visitor, client, purpose, limit=50, cursor=cursor)
+    return render(
+        request,
+        "entries.html",
+        entries=page.data if page.found else {"items": [], "next": None},
+        client=client,
+        purpose=purpose,
+    )
+
+
+@routes.get("/clients/{client}/entries/{entry}")
+async def explain_entry(request: Request, visitor: Visitor, client: str, entry: str, purpose: Purpose) -> Response:
+    """Why an entry is what it is."""
+    path = f"/v1/points/clients/{quote(client, safe='')}/entries/{quote(entry, safe='')}/explain"
+    part = await _services(request).get("points", path, visitor, passed=_said(purpose))
+    return render(request, "entry.html", part=part)
+
+
+@routes.get("/clients/{client}/chart.json")
+async def chart(request: Request, visitor: Visitor, client: str, purpose: Purpose = PURPOSES[0]) -> Response:
+    """Tier stretches and the balance of points over time."""
+    services, name = _services(request), quote(client, safe="")
+    history, balance, entries = await asyncio.gather(
+        services.get("classification", f"/v1/classification/clients/{name}/history", visitor, passed=_said(purpose)),
+        services.get("points", f"/v1/points/clients/{name}", visitor, passed=_said(purpose)),
+        _all_entries(request, visitor, client, purpose),
+    )
+    tiers = history.data["tiers"] if history.found else []
+    points = balance.data if balance.found else {"available": "0", "debt": "0"}
+    return JSONResponse(
+        {
+            "tiers": [{"from": s["from"], "level": TIERS.index(s["tier"])} for s in tiers],
+            "names": list(TIERS),
+            "points": balances_over_time(Decimal(points["available"]) - Decimal(points["debt"]), entries),
+        }
+    )
+
+
+@routes.get("/docs")
+async def show_api(request: Request, _: Visitor) -> Response:
+    """The REST interface, to read and try."""
+    return render(request, "docs.html")
+
+
+@routes.get("/events")
+async def show_events(request: Request, _: Visitor) -> Response:
+    """The events."""
+    return render(request, "events.html")
+
+
+@routes.get("/problems/{name}")
+async def show_problem(request: Request, name: str) -> Response:
+    """What a problem type means; public, as problems link to it."""
+    return render(request, "problem.html", kind=problem_named(name), name=name, chinese=language_of(request) == "zh-CN")
+
+
+def balances_over_time(total: Decimal, newest_first: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The balance at the end of each day with an entry, oldest first, reckoned back from what it is now."""
+    found: list[dict[str, str]] = []
+    for entry in newest_first:
+        if not found or found[-1]["on"] != entry["posted_on"]:
+            found.append({"on": entry["posted_on"], "points": str(total)})
+        total -= Decimal(entry["points"])
+    return found[::-1]
+
+
+async def _all_entries(request: Request, visitor: Actor, client: str, purpose: str) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    for _ in range(CHART_PAGES):
+        page = await _entries(request, visitor, client, purpose, limit=200, cursor=cursor or "")
+        if not page.found:
+            break
+        entries += page.data["items"]
+        cursor = page.data["next"]
+        if cursor is None:
+            break
+    return entries
+
+
+async def _entries(request: Request, visitor: Actor, client: str, purpose: str, *, limit: int, cursor: str) -> Part:
+    path = f"/v1/points/clients/{quote(client, safe='')}/entries"
+    query = urlencode({"limit": limit} | ({"cursor": cursor} if cursor else {}))
+    return await _services(request).get("points", path, visitor, query=query, passed=_said(purpose))
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _said(purpose: str) -> Headers:
+    """Why the console reads a client's record: what the visitor chose."""
+    return [(b"purpose", f"console: {purpose}".encode("ascii", "replace"))]

@@ -1,0 +1,77 @@
+"""Templates in the visitor's language."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from chassis.clock import SHANGHAI
+from chassis.http.language import CHINESE, ENGLISH, preferred
+from chassis.version import version
+from gateway.console.words import said_in
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def language_of(request: Request) -> str:
+    """The language chosen on a page, else the browser's."""
+    chosen = request.cookies.get("careline_language", "")
+    return chosen if chosen in (CHINESE, ENGLISH) else preferred(request.headers.get("accept-language", ""))
+
+
+def render(request: Request, template: str, **values: Any) -> HTMLResponse:
+    """A page or a part of one."""
+    language = language_of(request)
+    locale = "zh_CN" if language == CHINESE else "en"
+    session = request.scope.get("session")
+    csrf = request.app.state.gateway_tokens.csrf(session) if session else ""
+    filters: dict[str, Callable[..., str]] = {
+        "day": partial(_day, locale=locale),
+        "moment": partial(_moment, locale=locale),
+        "number": partial(_number, locale=locale),
+    }
+    content = _templates.get_template(template).render(
+        _=partial(said_in, language),
+        language=language,
+        csrf=csrf,
+        visitor=request.scope.get("actor"),
+        path=request.url.path,
+        version=version(),
+        either=lambda text: (text or {}).get(language) or (text or {}).get(ENGLISH, ""),
+        **filters,
+        **values,
+    )
+    return HTMLResponse(content, headers={"cache-control": "no-store", "content-language": language})
+
+
+def _day(value: str | date | None, locale: str) -> str:
+    if not value:
+        return ""
+    return format_date(date.fromisoformat(value) if isinstance(value, str) else value, "medium", locale=locale)
+
+
+def _moment(value: str | datetime | None, locale: str) -> str:
+    if not value:
+        return ""
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return format_datetime(instant, "medium", tzinfo=SHANGHAI, locale=locale)
+
+
+def _number(value: str | int | float | Decimal | None, locale: str) -> str:
+    if value is None or value == "":
+        return ""
+    return format_decimal(Decimal(str(value)), locale=locale, decimal_quantization=False)

@@ -1,0 +1,141 @@
+"""Signing in and out: by one-time link, password, or OpenID Connect. The session is a signed cookie."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.actor import Actor
+from chassis.errors import NotFound, Refusal
+from gateway.console.render import render
+from gateway.door import COOKIE, CrossSite
+from gateway.limits import Buckets
+from gateway.oidc import NotAccepted, OpenId
+from gateway.people import check_password, use_link
+
+routes = APIRouter(include_in_schema=False)
+BEGUN = "careline_openid"
+BEGUN_SECONDS = 600
+
+
+@routes.get("/sign-in")
+async def ask(request: Request, next: Annotated[str, Query(max_length=500)] = "/") -> Response:
+    """The form."""
+    return render(request, "sign_in.html", next=_inside(next), open_id=request.app.state.open_id is not None)
+
+
+@routes.post("/sign-in")
+async def by_password(
+    request: Request,
+    name: Annotated[str, Form(max_length=100)],
+    password: Annotated[str, Form(max_length=200)],
+    next: Annotated[str, Form(max_length=500)] = "/",
+) -> Response:
+    """Name and password of the development user store; few tries a minute for each address."""
+    _require_same_site(request)
+    _slowly(request)
+    try:
+        actor = await check_password(request.app.state.database, name, password)
+    except Refusal as wrong:
+        page = render(
+            request, "sign_in.html", next=_inside(next), wrong=wrong, open_id=request.app.state.open_id is not None
+        )
+        page.status_code = wrong.status
+        return page
+    return _signed_in(request, actor, next)
+
+
+@routes.get("/sign-in/link")
+async def by_link(request: Request, token: Annotated[str, Query(max_length=200)]) -> Response:
+    """The one-time link that `careline up` prints."""
+    _slowly(request)
+    try:
+        actor = await use_link(request.app.state.database, token)
+    except Refusal as wrong:
+        page = render(request, "sign_in.html", next="/", wrong=wrong, open_id=request.app.state.open_id is not None)
+        page.status_code = wrong.status
+        return page
+    return _signed_in(request, actor, "/")
+
+
+@routes.get("/sign-in/openid")
+async def by_open_id(request: Request) -> Response:
+    """On to the provider."""
+    url, kept = await _open_id(request).start()
+    answer = RedirectResponse(url, 303)
+    value = msgspec.json.encode(kept).hex()
+    answer.set_cookie(
+        BEGUN, value, BEGUN_SECONDS, path="/sign-in", httponly=True, samesite="lax", secure=_secure(request)
+    )
+    return answer
+
+
+@routes.get("/sign-in/openid/back")
+async def back_from_open_id(
+    request: Request,
+    state: Annotated[str, Query(max_length=500)] = "",
+    code: Annotated[str, Query(max_length=4000)] = "",
+) -> Response:
+    """Back from the provider, with a code."""
+    try:
+        kept = msgspec.json.decode(bytes.fromhex(request.cookies.get(BEGUN, "")), type=dict[str, str])
+    except (ValueError, msgspec.MsgspecError):
+        raise NotAccepted from None
+    answer = _signed_in(request, await _open_id(request).finish(kept, state, code), "/")
+    answer.delete_cookie(BEGUN, path="/sign-in")
+    return answer
+
+
+@routes.post("/sign-out")
+async def leave() -> Response:
+    """Forget the session."""
+    answer = Response(headers={"hx-redirect": "/sign-in"})
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@routes.post("/language/{language}")
+async def speak(language: str) -> Response:
+    """Remember the language of the pages."""
+    answer = Response(headers={"hx-refresh": "true"})
+    answer.set_cookie("careline_language", "zh-CN" if language == "zh-CN" else "en", 365 * 86400, samesite="lax")
+    return answer
+
+
+def _signed_in(request: Request, actor: Actor, following: str) -> Response:
+    state = request.app.state
+    seconds = state.own_settings.session_hours * 3600
+    answer = RedirectResponse(_inside(following), 303)
+    session = state.gateway_tokens.session.make(actor, seconds)
+    answer.set_cookie(COOKIE, session, int(seconds), httponly=True, samesite="lax", secure=_secure(request))
+    return answer
+
+
+def _secure(request: Request) -> bool:
+    return bool(request.app.state.own_settings.secure_cookies)
+
+
+def _inside(path: str) -> str:
+    """A path of ours to go on to, never another host's."""
+    return path if path.startswith("/") and not path.startswith("//") and "\\" not in path else "/"
+
+
+def _slowly(request: Request) -> None:
+    attempts: Buckets = request.app.state.attempts
+    attempts.take(request.client.host if request.client else "")
+
+
+def _require_same_site(request: Request) -> None:
+    """A sign-in form sent from another site's page would sign people in as somebody else."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise CrossSite
+
+
+def _open_id(request: Request) -> OpenId:
+    found: OpenId | None = request.app.state.open_id
+    if found is None:
+        raise NotFound
+    return found

@@ -1,0 +1,30 @@
+"""The home's timeline: real from the first ingested fact, simulated from the first replay, and so for ever."""
+
+from chassis.errors import Conflict, Text
+from chassis.uow import UnitOfWork
+
+
+class SimulatedHome(Conflict):
+    """This home replays a data set; its clock is that of the data. Facts as they happen need a home of their own."""
+
+    title = Text("This home is simulated", "此环境为回放环境")
+
+
+async def require_real(uow: UnitOfWork) -> None:
+    """Make the home's timeline real, if nothing has decided it yet.
+
+    Raises: SimulatedHome, with what to do.
+    """
+    timeline = await uow.sql.fetchval("SELECT timeline FROM home")
+    if timeline is None:
+        # Two first facts at once: the row's lock lets one decide, and the other reads what it decided.
+        await uow.sql.execute("UPDATE home SET timeline = 'real', decided_at = $1 WHERE timeline IS NULL", uow.now)
+        timeline = await uow.sql.fetchval("SELECT timeline FROM home")
+    if timeline != "real":
+        raise SimulatedHome(
+            Text(
+                "facts as they happen cannot go into a replayed home: start the platform with another CARELINE_HOME "
+                "(or another database)",
+                "实时数据不能写入回放环境：请使用另一个 CARELINE_HOME（或另一个数据库）启动平台",
+            )
+        )

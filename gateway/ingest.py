@@ -1,0 +1,187 @@
+"""`POST /v1/events`: CloudEvents from the broker's systems, single or in a batch, all of them durable or none."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from chassis.bus.record import Outgoing
+from chassis.clock import end_of
+from chassis.errors import FieldError, Invalid, Text, TooLarge
+from chassis.http.problems import Malformed, UnsupportedMediaType
+from chassis.uow import UnitOfWork
+from contracts import broker
+from contracts.base import Event, Registry
+from contracts.checking import field_errors
+from gateway.clock import close_messages, first_day_not_over, note_closed
+from gateway.home import require_real
+
+LARGEST_BATCH = 1000
+LARGEST_EVENT_BYTES = 65_536
+STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+# Clocks differ and settlement reports run ahead by hours, not by days.
+AHEAD = timedelta(days=1)
+REGISTRY = Registry(broker.EVENTS)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A CloudEvent 1.0 as JSON; what an event does not carry stays None, extensions are let by."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: datetime | None = None
+    datacontenttype: str = "application/json"
+    data: msgspec.Raw = msgspec.Raw()
+    data_base64: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An event that was found good, with its envelope and the data's bytes as they came."""
+
+    envelope: Envelope
+    event: Event
+    data: bytes
+
+
+async def ingest(uow: UnitOfWork, headers: Mapping[str, str], body: bytes, currency: str) -> list[Fact]:
+    """Put the request's events on the gateway's log; durable when the unit of work has committed.
+
+    Raises: Malformed, UnsupportedMediaType, TooLarge, Invalid (a pointer to each bad field; nothing is kept),
+    SimulatedHome.
+    """
+    envelopes, in_batch = _envelopes(headers, body)
+    facts: list[Fact] = []
+    errors: list[FieldError] = []
+    for index, envelope in enumerate(envelopes):
+        where = f"/{index}" if in_batch else ""
+        found = _check(envelope, currency, uow.now)
+        if isinstance(found, Fact):
+            facts.append(found)
+        else:
+            errors += [FieldError(where + error.pointer, error.detail) for error in found]
+    if errors:
+        raise Invalid(errors=tuple(errors[:100]), errors_found=len(errors))
+    await require_real(uow)
+    for fact in facts:
+        if isinstance(fact.event, broker.BrokerDayClosed):
+            await note_closed(uow, fact.event.business_date)
+    uow.publish(message for fact in facts for message in _messages(uow, fact))
+    return facts
+
+
+def _envelopes(headers: Mapping[str, str], body: bytes) -> tuple[Sequence[Envelope], bool]:
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if media == BATCH:
+            raw = msgspec.json.decode(body, type=list[msgspec.Raw])
+            if len(raw) > LARGEST_BATCH:
+                raise TooLarge(Text(f"at most {LARGEST_BATCH} events in a batch", f"每批至多 {LARGEST_BATCH} 个事件"))
+            return [_read(one, f"/{index}") for index, one in enumerate(raw)], True
+        if media == STRUCTURED:
+            return [_read(body, "")], False
+    except msgspec.ValidationError as error:
+        raise Invalid(errors=(FieldError("", str(error)),)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(Text(f"not valid JSON: {error}", f"不是有效的 JSON：{error}")) from None
+    if "ce-specversion" in headers:
+        return [_of_headers(headers, media, body)], False
+    raise UnsupportedMediaType(
+        Text(f"send {STRUCTURED}, {BATCH}, or ce- headers with application/json",
+             f"请使用 {STRUCTURED}、{BATCH}，或带 ce- 头的 application/json")
+    )  # fmt: skip
+
+
+def _read(raw: bytes | msgspec.Raw, where: str) -> Envelope:
+    try:
+        return msgspec.json.decode(raw, type=Envelope)
+    except msgspec.ValidationError as error:
+        found = field_errors(Envelope, msgspec.json.decode(raw)) or [("", str(error))]
+        raise Invalid(errors=tuple(FieldError(where + pointer, detail) for pointer, detail in found)) from None
+
+
+def _of_headers(headers: Mapping[str, str], media: str, body: bytes) -> Envelope:
+    given: dict[str, Any] = {
+        name.removeprefix("ce-"): value for name, value in headers.items() if name.startswith("ce-")
+    }
+    try:
+        envelope = msgspec.convert(given, Envelope)
+    except msgspec.ValidationError as error:
+        raise Invalid(errors=(FieldError("header#", str(error)),)) from None
+    return msgspec.structs.replace(
+        envelope, datacontenttype=media, data=msgspec.Raw(body), traceparent=headers.get("traceparent")
+    )
+
+
+def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[FieldError]:
+    if errors := list(_check_envelope(envelope)):
+        return errors
+    try:
+        data = base64.b64decode(envelope.data_base64, validate=True) if envelope.data_base64 else bytes(envelope.data)
+    except binascii.Error:
+        return [FieldError("/data_base64", "not base64")]
+    if len(data) > LARGEST_EVENT_BYTES:
+        return [FieldError("/data", f"more than {LARGEST_EVENT_BYTES} bytes")]
+    try:
+        event = REGISTRY.decode(envelope.type, data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return [FieldError("/data" + pointer, detail) for pointer, detail in _data_errors(envelope.type, data, error)]
+    found = list(_check_event(event, currency, now))
+    return found or Fact(envelope, event, data)
+
+
+def _check_envelope(envelope: Envelope) -> Iterable[FieldError]:
+    if envelope.specversion != "1.0":
+        yield FieldError("/specversion", "should be 1.0")
+    for name in ("id", "source"):
+        if not 0 < len(getattr(envelope, name)) <= 200:
+            yield FieldError(f"/{name}", "should have 1 to 200 characters")
+    if not REGISTRY.knows(envelope.type):
+        yield FieldError("/type", f"unknown event type {envelope.type[:80]!r}")
+    if envelope.time is not None and envelope.time.tzinfo is None:
+        yield FieldError("/time", f"{envelope.time.isoformat()} has no UTC offset")
+    if not bytes(envelope.data) and envelope.data_base64 is None:
+        yield FieldError("/data", "Field required")
+
+
+def _data_errors(type_name: str, data: bytes, error: Exception) -> list[tuple[str, str]]:
+    try:
+        raw = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [("", f"not valid JSON: {error}")]
+    return field_errors(REGISTRY.kinds[type_name], raw) or [("", str(error))]
+
+
+def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldError]:
+    given = getattr(event, "currency", currency)
+    if given != currency:
+        yield FieldError("/data/currency", f"this platform's one currency is {currency}, not {given}")
+    if isinstance(event, broker.BrokerDayClosed):
+        if event.business_date > first_day_not_over(now):
+            yield FieldError("/data/business_date", f"{event.business_date} is later than today")
+        return
+    when = event.happened_at
+    if isinstance(when, date) and not isinstance(when, datetime):
+        if when > (now + AHEAD).date():
+            yield FieldError("/data", f"{when} is more than a day ahead")
+    elif when is not None and when > now + AHEAD:
+        yield FieldError("/data", f"{when.isoformat()} is more than a day ahead")
+
+
+def _messages(uow: UnitOfWork, fact: Fact) -> Iterable[Outgoing]:
+    envelope, event = fact.envelope, fact.event
+    if isinstance(event, broker.BrokerDayClosed):
+        at = envelope.time or min(uow.now, end_of(event.business_date))
+        yield from close_messages(uow, event.business_date, envelope.id, envelope.source, at)
+        return
+    yield Outgoing(
+        event.topic, uow.partition_of(event.key), event.key, event.type, envelope.id, envelope.source,
+        envelope.time or uow.now, fact.data, envelope.traceparent,
+    )  # fmt: skip

@@ -1,0 +1,36 @@
+"""Per-caller rate limits: a token bucket each, in this process."""
+
+from time import monotonic
+
+from chassis.errors import TooManyRequests
+
+FORGET_AFTER_SECONDS = 60.0
+
+
+class Buckets:
+    """One bucket a caller: `rate` requests a second, bursts of `burst`."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._buckets: dict[str, tuple[float, float]] = {}
+        self._swept = monotonic()
+
+    def take(self, caller: str) -> None:
+        """Let one request of the caller through.
+
+        Raises: TooManyRequests, with the seconds after which one will pass.
+        """
+        now = monotonic()
+        left, at = self._buckets.get(caller, (self.burst, now))
+        left = min(self.burst, left + (now - at) * self.rate)
+        if left < 1:
+            raise TooManyRequests(retry_after=max(1, round((1 - left) / self.rate)))
+        self._buckets[caller] = (left - 1, now)
+        if now - self._swept > FORGET_AFTER_SECONDS:
+            self._sweep(now)
+
+    def _sweep(self, now: float) -> None:
+        full = self.burst / self.rate
+        self._buckets = {name: bucket for name, bucket in self._buckets.items() if now - bucket[1] < full}
+        self._swept = now

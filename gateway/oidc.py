@@ -1,0 +1,135 @@
+"""Sign-in through an OpenID Connect provider: discovery, authorization code with PKCE, ID token checked by its JWKS."""
+
+import base64
+import hashlib
+import secrets
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from chassis.actor import Actor, Role
+from chassis.errors import Text, Unauthenticated, Unavailable
+from gateway.settings import GatewaySettings
+
+ALGORITHMS = ["RS256", "PS256", "ES256", "Ed25519", "EdDSA"]
+LEEWAY_SECONDS = 30
+SECONDS = 10.0
+
+
+class NotAccepted(Unauthenticated):
+    """The provider's answer does not fit this sign-in, or carries no role of ours."""
+
+    title = Text("The sign-in was not accepted", "登录未被接受")
+
+
+class OpenId:
+    """One provider. What it publishes is read when first needed, its keys again when an unknown one signs."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self.issuer = (settings.oidc_issuer or "").rstrip("/")
+        self._published: dict[str, Any] | None = None
+        self._keys: KeySet | None = None
+
+    @property
+    def back_url(self) -> str:
+        """Where the provider sends people back to."""
+        return f"{(self.settings.public_url or '').rstrip('/')}/sign-in/openid/back"
+
+    async def start(self) -> tuple[str, dict[str, str]]:
+        """Where to send the browser, and what to remember until it is back.
+
+        Raises: Unavailable when the provider does not answer.
+        """
+        kept = {name: secrets.token_urlsafe(32) for name in ("state", "nonce", "verifier")}
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(kept["verifier"].encode()).digest()).decode().rstrip("=")
+        asked = {
+            "response_type": "code",
+            "client_id": self.settings.oidc_client_id,
+            "redirect_uri": self.back_url,
+            "scope": "openid profile",
+            "state": kept["state"],
+            "nonce": kept["nonce"],
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        return f"{(await self._provider())['authorization_endpoint']}?{urlencode(asked)}", kept
+
+    async def finish(self, kept: dict[str, str], state: str, code: str) -> Actor:
+        """Who came back.
+
+        Raises: NotAccepted; Unavailable when the provider does not answer.
+        """
+        if not secrets.compare_digest(state.encode(), kept.get("state", "").encode()):
+            raise NotAccepted(Text("the sign-in was begun elsewhere", "登录并非由此处发起"))
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.back_url,
+            "client_id": self.settings.oidc_client_id,
+            "code_verifier": kept["verifier"],
+        }
+        if self.settings.oidc_client_secret:
+            form["client_secret"] = self.settings.oidc_client_secret.get_secret_value()
+        answer = await self._ask("POST", (await self._provider())["token_endpoint"], form)
+        return self._actor(await self._claims(str(answer.get("id_token", ""))), kept["nonce"])
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        for fresh in (False, True):
+            if self._keys is None or fresh:
+                self._keys = KeySet.import_key_set(await self._ask("GET", (await self._provider())["jwks_uri"]))  # type: ignore[arg-type]
+            try:
+                claims: dict[str, Any] = jwt.decode(token, self._keys, algorithms=ALGORITHMS).claims
+            except (JoseError, ValueError) as error:
+                if fresh:
+                    raise NotAccepted(Text("the ID token is not signed by the provider", "ID 令牌签名无效")) from error
+                continue
+            rules = jwt.JWTClaimsRegistry(
+                leeway=LEEWAY_SECONDS,
+                iss={"essential": True, "value": self.issuer},
+                aud={"essential": True, "value": self.settings.oidc_client_id},
+                exp={"essential": True},
+                sub={"essential": True},
+            )
+            try:
+                rules.validate(claims)
+            except JoseError as error:
+                raise NotAccepted(Text(f"the ID token does not fit: {error}", f"ID 令牌不符：{error}")) from error
+            return claims
+        raise AssertionError("two tries end in claims or a refusal")
+
+    def _actor(self, claims: dict[str, Any], nonce: str) -> Actor:
+        if claims.get("nonce") != nonce:
+            raise NotAccepted(Text("the ID token belongs to another sign-in", "ID 令牌属于另一次登录"))
+        try:
+            role = Role(claims.get(self.settings.oidc_role_claim, ""))
+        except ValueError:
+            raise NotAccepted(Text("the provider names no role for you here", "身份提供方未给出角色")) from None
+        if role in {Role.CLIENT, Role.SYSTEM}:
+            raise NotAccepted(Text("this console is for staff", "本控制台仅供员工使用"))
+        return Actor(f"oidc:{claims['sub']}", role, None, claims.get(self.settings.oidc_branch_claim))
+
+    async def _provider(self) -> dict[str, Any]:
+        if self._published is None:
+            published = await self._ask("GET", f"{self.issuer}/.well-known/openid-configuration")
+            if published.get("issuer", "").rstrip("/") != self.issuer:
+                raise NotAccepted(Text("the provider says it is another", "身份提供方标识不符"))
+            self._published = published
+        return self._published
+
+    async def _ask(self, method: str, url: str, form: dict[str, str] | None = None) -> dict[str, Any]:
+        try:
+            async with httpx.AsyncClient(timeout=SECONDS) as client:
+                answer = await client.request(method, url, data=form)
+        except httpx.HTTPError as error:
+            raise Unavailable(Text("the sign-in provider does not answer", "身份提供方未响应")) from error
+        if answer.status_code >= 500:
+            raise Unavailable(Text("the sign-in provider has a fault", "身份提供方出错"))
+        if answer.status_code >= 400:
+            raise NotAccepted(Text("the provider refused the sign-in", "身份提供方拒绝登录"))
+        found: dict[str, Any] = answer.json()
+        return found
