@@ -157,6 +157,129 @@ policy_versions = Table(
     Column("checked_at", Instant),
 )
 
+deadlines = Table(
+    "deadlines",
+    chassis,
+    Column("object", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("generation", BigInteger, Identity(), nullable=False, unique=True),
+    Column("key", Text, nullable=False),
+    Column("due", Instant, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("armed_at", Instant, nullable=False),
+    Column("failed_at", Instant, comment="when its handler failed: put aside until an operator acts"),
+    Column("error", Text),
+    Index("ix_deadlines_due", "due", "generation", postgresql_where=text("failed_at IS NULL")),
+    Index(None, "key"),
+    comment="armed only: what has fired is moved out, so that this table stays small",
+)
+
+fired_deadlines = Table(
+    "fired_deadlines",
+    chassis,
+    Column("generation", BigInteger, primary_key=True),
+    Column("object", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("due", Instant, nullable=False),
+    Column("at", Instant, nullable=False, comment="when it counts as fired: due in a simulated home"),
+    Column("fired_at", Instant, nullable=False),
+)
+
+timeline = Table(
+    "timeline",
+    chassis,
+    Column("one", SmallInteger, primary_key=True, server_default="1"),
+    Column("timeline", Text, nullable=False, comment="real or simulated; no row: nobody has said"),
+    Column("decided_at", Instant, nullable=False),
+)
+
+calendars = Table(
+    "calendars",
+    chassis,
+    Column("number", Integer, primary_key=True),
+    Column("rows", JSONB, nullable=False),
+    Column("hours", JSONB, nullable=False),
+    Column("published_at", Instant, nullable=False),
+    Column("published_by", Text, nullable=False),
+    Column("checked_by", Text, nullable=False),
+)
+
+clocks = Table(
+    "clocks",
+    chassis,
+    Column("object", Text, primary_key=True),
+    Column("clock", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("limit", JSONB, nullable=False),
+    Column("steps", JSONB, nullable=False),
+    Column("acknowledge_seconds", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due", Instant),
+    Column("calendar", Text, nullable=False, comment="the version the due was worked out by"),
+    Index(None, "object", postgresql_where=text("state <> 'stopped'")),
+)
+
+clock_entries = Table(
+    "clock_entries",
+    chassis,
+    Column("partition", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("object", Text, nullable=False),
+    Column("clock", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("effective", Instant, nullable=False),
+    Column("recorded", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+    Index(None, "object", "clock"),
+)
+
+clock_steps = Table(
+    "clock_steps",
+    chassis,
+    Column("object", Text, primary_key=True),
+    Column("clock", Text, primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("fired_at", Instant, nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", Text),
+)
+
+clock_replans = Table(
+    "clock_replans",
+    chassis,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("object", Text, nullable=False),
+    Column("clock", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("calendar_before", Text, nullable=False),
+    Column("calendar_after", Text, nullable=False),
+    Column("due_before", Instant),
+    Column("due_after", Instant),
+    Index(None, "object", "clock"),
+)
+
+staff_versions = Table(
+    "staff_versions",
+    chassis,
+    Column("id", Text, primary_key=True),
+    Column("since", Instant, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("body", JSONB, nullable=False),
+)
+
+branch_versions = Table(
+    "branch_versions",
+    chassis,
+    Column("id", Text, primary_key=True),
+    Column("since", Instant, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("body", JSONB, nullable=False),
+)
+
 log = new_metadata()
 
 heads = Table(

@@ -1,0 +1,28 @@
+"""A deadline that fires, as its handler sees it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deadline that fires now. `due` is what was armed; `at` is when it counts as having fired (aware, UTC).
+
+    In a real home `at` is the moment it fires, late as that may be; in a simulated home it is `due`. An effect that
+    is true from the deadline on (a breach) counts from `due`, what is done about it (a notice) from `at`.
+    """
+
+    kind: str
+    object: str
+    key: str
+    step: str
+    due: datetime
+    at: datetime
+    generation: int
+    payload: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def late(self) -> timedelta:
+        """How late it fires; nothing in a simulated home."""
+        return self.at - self.due

@@ -1,0 +1,152 @@
+"""Firing: claim what is due, hand it to its kind's handler, put aside what no handler can take.
+
+Claimed rows are locked and gone in the transaction of their effects, so a process that dies gives everything back and
+two schedulers never fire the same one. Of one object only the earliest deadline is claimed, and none while it is
+locked elsewhere: order per object holds whoever fires, and a step may cancel the next.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import structlog
+
+from chassis.deadlines.due import Due
+from chassis.telemetry import DEADLINE_LATENESS, DEADLINES_FAILED
+
+if TYPE_CHECKING:
+    from chassis.uow import UnitOfWork
+
+DeadlineHandler = Callable[[Sequence[Due], "UnitOfWork"], Awaitable[None]]
+log = structlog.get_logger()
+
+_EARLIEST = """d.failed_at IS NULL AND d.generation = (
+    SELECT e.generation FROM deadlines e WHERE e.object = d.object AND e.failed_at IS NULL
+    ORDER BY e.due, e.generation LIMIT 1)"""
+
+
+class NoHandler(Exception):
+    """A deadline of a kind this version of the service knows nothing of."""
+
+
+class TooManyFailures(Exception):
+    """So many deadlines of one batch failed that something is wrong with the handler, not with them."""
+
+
+class Firing:
+    """Fires the deadlines of one service, inside units of work given to it."""
+
+    def __init__(self, service: str, handlers: Mapping[str, DeadlineHandler], failures_limit: int = 100) -> None:
+        self.service = service
+        self.handlers = handlers
+        self.failures_limit = failures_limit
+
+    async def due_by(self, uow: "UnitOfWork", by: datetime, at: datetime | None, limit: int) -> int:
+        """Fire up to `limit` deadlines due by an instant, skipping what others are firing. How many were claimed.
+
+        `at`: when they count as fired; None: when each was due.
+        """
+        rows = await uow.sql.fetch(
+            f"""SELECT d.* FROM deadlines d WHERE d.due <= $1 AND {_EARLIEST}
+                ORDER BY d.due, d.generation LIMIT $2 FOR UPDATE SKIP LOCKED""",
+            by,
+            limit,
+        )
+        await self._fire(uow, [_due(row, at) for row in rows])
+        return len(rows)
+
+    async def before_facts(self, uow: "UnitOfWork", times: Mapping[str, datetime], latest: datetime | None) -> None:
+        """Fire what is due before the facts of some keys, each counting from when it was due; waits for others firing.
+
+        `times` is the time of each key's fact, `latest` an instant nothing later than which may fire.
+        """
+        keys, before = list(times), list(times.values())
+        while True:
+            rows = await uow.sql.fetch(
+                f"""SELECT d.* FROM deadlines d
+                    JOIN unnest($1::text[], $2::timestamptz[]) AS f(key, at) ON f.key = d.key AND d.due < f.at
+                    WHERE {_EARLIEST} AND ($3::timestamptz IS NULL OR d.due <= $3)
+                    ORDER BY d.object, d.kind, d.step FOR UPDATE OF d""",
+                keys,
+                before,
+                latest,
+            )
+            if not rows:
+                return
+            await self._fire(uow, sorted((_due(row, None) for row in rows), key=lambda one: (one.due, one.generation)))
+
+    async def one(self, uow: "UnitOfWork", generation: int, at: datetime | None) -> Due | None:
+        """Fire one deadline, whatever is due; None when it is not armed any more. Its handler's error is raised."""
+        row = await uow.sql.fetchrow("SELECT * FROM deadlines WHERE generation = $1 FOR UPDATE", generation)
+        if row is None:
+            return None
+        due = _due(row, at)
+        await self._hand_over(uow, [due])
+        return due
+
+    async def _fire(self, uow: "UnitOfWork", due: Sequence[Due]) -> None:
+        happened_at = uow.happened_at
+        failed = await self._in_parts(uow, due) if due else []
+        uow.happened_at = happened_at
+        if len(failed) > self.failures_limit:
+            raise TooManyFailures(f"{len(failed)} deadlines; the last: {failed[-1]!r}")
+
+    async def _in_parts(self, uow: "UnitOfWork", due: Sequence[Due]) -> list[Exception]:
+        """All of them; a batch that fails leaves nothing, and is halved until the bad one stands alone."""
+        from chassis.consumer import FAULTS_OF_OURS, is_outage
+
+        mark = uow.mark()
+        try:
+            async with uow.sql.transaction():  # inside the unit of work: a savepoint
+                await self._hand_over(uow, due)
+        except FAULTS_OF_OURS:
+            raise
+        except Exception as error:  # what a handler may raise is anything
+            if is_outage(error):
+                raise
+            uow.back_to(mark)
+            if len(due) > 1:
+                middle = len(due) // 2
+                return [*await self._in_parts(uow, due[:middle]), *await self._in_parts(uow, due[middle:])]
+            await self._put_aside(uow, due[0], error)
+            return [error]
+        for one in due:
+            DEADLINE_LATENESS.labels(self.service, one.kind).observe(one.late.total_seconds())
+        return []
+
+    async def _hand_over(self, uow: "UnitOfWork", due: Sequence[Due]) -> None:
+        await uow.sql.execute(
+            """WITH gone AS (DELETE FROM deadlines WHERE generation = ANY($1::bigint[]) RETURNING *)
+               INSERT INTO fired_deadlines (generation, object, kind, step, due, at, fired_at)
+               SELECT generation, object, kind, step, due, coalesce($2, due), $3 FROM gone""",
+            [one.generation for one in due],
+            None if due[0].at == due[0].due and due[-1].at == due[-1].due else due[0].at,
+            uow.now,
+        )
+        kinds: dict[str, list[Due]] = {}
+        for one in due:
+            kinds.setdefault(one.kind, []).append(one)
+        for kind, batch in kinds.items():
+            handler = self.handlers.get(kind)
+            if handler is None:
+                raise NoHandler(kind)
+            uow.happened_at = max(one.at for one in batch)
+            await handler(batch, uow)
+
+    async def _put_aside(self, uow: "UnitOfWork", due: Due, error: Exception) -> None:
+        log.error("deadline put aside", service=self.service, kind=due.kind, object=due.object, error=repr(error))
+        await uow.sql.execute(
+            "UPDATE deadlines SET failed_at = $2, error = $3 WHERE generation = $1",
+            due.generation,
+            uow.now,
+            f"{type(error).__name__}: {error}"[:2000],
+        )
+        DEADLINES_FAILED.labels(self.service, due.kind).inc()
+
+
+def _due(row: asyncpg.Record, at: datetime | None) -> Due:
+    payload: dict[str, Any] = row["payload"]
+    return Due(
+        row["kind"], row["object"], row["key"], row["step"], row["due"], at or row["due"], row["generation"], payload
+    )

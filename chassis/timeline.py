@@ -1,0 +1,51 @@
+"""Whose time this home lives in, as each service knows it: real, simulated, or not said yet.
+
+The gateway (on the first ingested fact) and the replay decide it once, and tell it with `announce` in the same
+transaction, before any fact. Until a service has heard it, nothing fires by the wall clock.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import asyncpg
+
+from chassis.bus.record import Outgoing
+from chassis.uow import UnitOfWork
+from contracts import broker
+from contracts.base import encode
+from contracts.platform import TimelineDecided
+
+
+class Timeline(StrEnum):
+    """Real: the database's clock. Simulated: the time of the facts."""
+
+    REAL = "real"
+    SIMULATED = "simulated"
+
+
+async def timeline(sql: asyncpg.Connection) -> Timeline | None:
+    """The home's timeline as this service has heard it; None before."""
+    found = await sql.fetchval("SELECT timeline FROM timeline")
+    return None if found is None else Timeline(found)
+
+
+async def keep_timeline(events: Sequence[TimelineDecided], uow: UnitOfWork) -> None:
+    """Keep it; it comes once per partition and never changes."""
+    await uow.sql.execute(
+        "INSERT INTO timeline (timeline, decided_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        events[0].timeline,
+        events[0].decided_at,
+    )
+
+
+def announce(uow: UnitOfWork, decided: Timeline, at: datetime) -> None:
+    """Tell everybody, ahead of the facts: in every partition of every broker topic, and on the platform's."""
+    event = TimelineDecided(timeline=decided.value, decided_at=at)
+    value, event_id = encode(event), f"{event.type}/{event.identity}"
+    uow.publish(
+        Outgoing(topic, partition, event.key, event.type, event_id, "careline", at, value)
+        for topic in broker.TOPICS
+        for partition in range(uow.database.partitions)
+    )
+    uow.emit(event)

@@ -1,0 +1,76 @@
+"""What the platform tells every service of itself: whose time it lives in, and the calendar."""
+
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+from contracts.base import Event
+
+TOPIC = "careline.platform"
+
+
+class TimelineDecided(Event, frozen=True, kw_only=True, gc=False):
+    """Which time this home lives in, once and for ever: `real`, or `simulated` by a replay.
+
+    Written to every partition of every broker topic before the first business fact, so that whoever reads a fact
+    knows by then.
+    """
+
+    type: ClassVar[str] = "platform.timeline.decided"
+    topic: ClassVar[str] = TOPIC
+
+    timeline: Literal["real", "simulated"]
+    decided_at: datetime
+
+    @property
+    def key(self) -> str:
+        return "platform"
+
+    @property
+    def identity(self) -> str:
+        return self.timeline
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.decided_at
+
+
+class CalendarDay(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One row of a calendar as published notices state it (see `chassis.calendar.CalendarRow`)."""
+
+    first: date
+    last: date
+    kind: Literal["notice", "holiday", "make_up", "exchange_closed", "service"]
+    name_zh: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    name_en: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    source: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
+class CalendarPublished(Event, frozen=True, kw_only=True, gc=False):
+    """A new version of the calendar (日历) is in force for every clock that runs. The highest number wins."""
+
+    type: ClassVar[str] = "platform.calendar.published"
+    topic: ClassVar[str] = TOPIC
+
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    rows: tuple[CalendarDay, ...]
+    hours: tuple[tuple[str, str], ...] = ()
+    published_at: datetime
+    published_by: str
+    checked_by: str
+
+    @property
+    def key(self) -> str:
+        return "platform"
+
+    @property
+    def identity(self) -> str:
+        return str(self.number)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.published_at
+
+
+EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished]
