@@ -1,13 +1,16 @@
 """HTTP of this process: the gateway, with the services behind it that run here."""
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from careline.platform import Platform
 from chassis.http import service_app
+from gateway.app import gateway_app
+from gateway.people import make_sign_in_link
 
 
 def apps_of(platform: Platform) -> dict[str, ASGIApp]:
-    """One app per service, with its worker's health where the worker runs here."""
+    """One app per service but the gateway, with its worker's health where the worker runs here."""
     return {
         service.name: service_app(
             service,
@@ -16,20 +19,16 @@ def apps_of(platform: Platform) -> dict[str, ASGIApp]:
             platform.workers[service.name] if service.name in platform.working else None,
         )
         for service in platform.services
+        if service.name != "gateway"
     }
 
 
-def front(platform: Platform) -> ASGIApp:
-    """What this process answers at its address: each service under its own path."""
-    apps = apps_of(platform)
-
-    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
-        name = scope.get("path", "").removeprefix("/v1/").split("/")[0]
-        await apps.get(name, apps["gateway"])(scope, receive, send)
-
-    return choose
+def front(platform: Platform) -> FastAPI:
+    """What this process answers at its address: the gateway, with the services that run here behind it."""
+    worker = platform.workers["gateway"] if "gateway" in platform.working else None
+    return gateway_app(platform.settings, platform.databases["gateway"], apps_of(platform), worker)
 
 
 async def one_time_link(platform: Platform, address: str) -> str:
     """A link that signs its first user in."""
-    return f"{address}/sign-in?settings={platform.settings.host}"
+    return await make_sign_in_link(platform.databases["gateway"], address)

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy.exc import DBAPIError
-
 from chassis.consumer import is_outage
 
 LONGEST_WAIT_SECONDS = 2.0
@@ -12,8 +10,6 @@ LONGEST_WAIT_SECONDS = 2.0
 
 def passes_by_itself(error: BaseException) -> bool:
     """Whether an error is an outage of the database or of Kafka."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or is_outage(error.orig.__cause__ or error.orig) if error.orig else False
     return is_outage(error) or any(kind.__module__ == "aiokafka.errors" for kind in type(error).__mro__)
 
 

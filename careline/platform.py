@@ -13,6 +13,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.wake import Wake
 from chassis.worker import Worker
+from gateway.clock import Clock
 
 
 class Platform:
@@ -87,3 +88,6 @@ class Platform:
             return
         self._tasks.add(self._group.create_task(self.workers[name].run(), name=name))
         self._tasks.add(self._group.create_task(say_that_we_work(self.databases[name].url, name)))
+        if name == "gateway":
+            # Woken by nothing: what the first fact decides is not due before the next midnight.
+            self.supervise(Clock(self.settings, self.databases[name]).run(Wake()))

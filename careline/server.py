@@ -57,7 +57,7 @@ def address_of(listening: socket.socket) -> str:
 async def serve(app: ASGIApp, listening: socket.socket, started: Callable[[], None]) -> None:
     """Serve until Ctrl-C or a termination; requests under way get a few seconds to end."""
     config = uvicorn.Config(
-        app, lifespan="off", access_log=False, log_config=None, server_header=False, date_header=False,
+        app, lifespan="on", access_log=False, log_config=None, server_header=False, date_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip
     server = _Server(config, started)

@@ -40,6 +40,7 @@ class Worker:
         self.database = database
         self.settings = settings
         self.wake = wake
+        self.applied = Wake()  # what this worker's own consumer has done: all that can make a day closable
         self.consumer = Consumer(service, database, settings.bad_records_limit)
         self.closer = Closer(service, database)
         self.sealer = Sealer(service, database, settings)
@@ -58,8 +59,9 @@ class Worker:
             if self.service.topics:
                 loops.create_task(self._consume())
             if self.service.watermark_topics:
-                loops.create_task(self._loop("close", self.closer.step))
-            loops.create_task(self._loop("seal", self.sealer.step, idle_seconds=5.0))
+                loops.create_task(self._loop("close", self.closer.step, wake=self.applied))
+            # Woken by nothing: sealing is not urgent, and looking costs a transaction.
+            loops.create_task(self._loop("seal", self.sealer.step, wake=Wake(), idle_seconds=5.0))
             if self.settings.on_kafka:
                 loops.create_task(self._relay())
 
@@ -101,15 +103,17 @@ class Worker:
         name: str,
         step: Callable[[], Awaitable[int | bool]],
         *,
+        wake: Wake | None = None,
         idle_seconds: float = 1.0,
         waits_itself: bool = False,
         reset: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Turn for ever: at once while there is work, else when woken. Errors are shown and waited out."""
         state = self.states.setdefault(name, LoopState(name))
+        wake = wake or self.wake
         wait = 0.1
         while True:
-            seen = self.wake.count
+            seen = wake.count
             try:
                 worked = await step()
             except (asyncio.CancelledError, _DoneError):
@@ -128,11 +132,11 @@ class Worker:
             state.error, state.failing_since, wait, state.turned = "", None, 0.1, monotonic()
             UNIT_STATE.labels(self.service.name).set(float(self.healthy))
             if worked:
-                if name in {"consume", "close"}:
-                    self.wake.set()
+                if name == "consume":
+                    self.applied.set()
                 await asyncio.sleep(0)
             elif not waits_itself:
-                await self.wake.wait(seen, idle_seconds)
+                await wake.wait(seen, idle_seconds)
 
     async def _failed(
         self, state: LoopState, error: Exception, wait: float, reset: Callable[[], Awaitable[None]] | None

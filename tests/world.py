@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from careline.lag import all_lags
+from careline.standing import Heads, standings
 from careline.platform import Platform
 from careline.services import SERVICES
 from chassis.actor import Actor, Role
@@ -51,6 +51,7 @@ class World:
         self.platform = Platform(settings, services)
         self._sources: dict[str, Any] = {}
         self._relays: dict[str, Any] = {}
+        self._heads = Heads(settings, self.platform.databases)
         self._ids = 0
 
     async def start(self) -> None:
@@ -62,6 +63,7 @@ class World:
     async def stop(self) -> None:
         """Leave Kafka and the database."""
         await asyncio.gather(*(server.stop() for server in (*self._sources.values(), *self._relays.values())))
+        await self._heads.close()
         await self.platform.disconnect()
 
     def database(self, service: str) -> Database:
@@ -183,8 +185,7 @@ class World:
         return worked
 
     async def _caught_up(self) -> bool:
-        platform = self.platform
-        return all(lag.caught_up for lag in await all_lags(self.settings, platform.services, platform.databases))
+        return all(one.caught_up for one in await standings(self.platform.services, self._heads))
 
 
 @asynccontextmanager
