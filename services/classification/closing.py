@@ -15,7 +15,8 @@ async def close_day(day: date, uow: UnitOfWork) -> None:
     if is_month_end(day):
         changes = await months.close_month(uow.sql, day, await months.policies_on(uow.sql, day), None)
         await history.record_classes(uow, changes)
-    await history.record_tiers(uow, await tiers.evaluate(uow.sql, day, None))
+    begins = await uow.sql.fetchval("SELECT first IS NULL FROM closed_days")
+    await history.record_tiers(uow, await tiers.evaluate(uow.sql, day, None, history_begins=begins))
 
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:

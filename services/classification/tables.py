@@ -16,7 +16,7 @@ clients = Table(
     Column("branch_id", Text, nullable=False, index=True),
     Column("manager_id", Text),
     Column("kind", Text, nullable=False, server_default="individual"),
-    Column("opened_on", Date, nullable=False),
+    Column("opened_on", Date, nullable=False, index=True),
     Column("closed_on", Date),
     Column("closing_requested_on", Date),
     Column("profile_time", Instant, nullable=False, comment="ce_time of the profile in force"),

@@ -50,11 +50,12 @@ class Evaluation:
 
 
 # Whoever can have changed by the close of $1: at a month end everybody; else who traded, whose trade of a year ago
-# leaves the window, whose grace gives notice or ends. Late facts name their clients.
+# leaves the window, whose grace gives notice or ends, who opened an account. Late facts name their clients.
 EVERYBODY = "SELECT client_id FROM clients"
 CONCERNED = """SELECT client_id FROM trade_days WHERE day = $1
                UNION SELECT client_id FROM trade_days WHERE day > $3 AND day <= $2
-               UNION SELECT client_id FROM standings WHERE next_check = $1"""
+               UNION SELECT client_id FROM standings WHERE next_check = $1
+               UNION SELECT client_id FROM clients WHERE opened_on = $1"""
 NAMED = "SELECT unnest($5::text[]) AS client_id"
 
 
@@ -98,11 +99,14 @@ def evaluation_sql(policy: TierPolicy, concerned: str) -> str:
         FROM changed ORDER BY client_id"""
 
 
-async def evaluate(sql: asyncpg.Connection, day: date, clients: list[str] | None) -> list[Evaluation]:
+async def evaluate(
+    sql: asyncpg.Connection, day: date, clients: list[str] | None, *, history_begins: bool = False
+) -> list[Evaluation]:
     """Evaluate a day's close for all it concerns, or for named clients, and move their standings."""
     await TIERS.refresh(sql)
     version = TIERS.on(day)
-    whom = NAMED if clients is not None else EVERYBODY if is_month_end(day) else CONCERNED
+    everybody = history_begins or is_month_end(day) or version != TIERS.on(day - ONE_DAY)
+    whom = NAMED if clients is not None else EVERYBODY if everybody else CONCERNED
     rows = await sql.fetch(
         evaluation_sql(version.body, whom),
         day,
