@@ -16,7 +16,7 @@ from chassis.http import new_app, service_app
 from chassis.http.probes import database_check, worker_check
 from chassis.service import Service
 from chassis.settings import Settings
-from contracts import broker
+from contracts import broker, platform
 from gateway import api
 from gateway.backstage import Services
 from gateway.console import pages, sign_in
@@ -38,7 +38,7 @@ service = Service(
     tables=metadata,
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
-    publishes=broker.EVENTS,
+    publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
 )
 

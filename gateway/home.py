@@ -1,6 +1,7 @@
 """The home's timeline: real from the first ingested fact, simulated from the first replay, and so for ever."""
 
 from chassis.errors import Conflict, Text
+from chassis.timeline import Timeline, announce
 from chassis.uow import UnitOfWork
 
 
@@ -18,7 +19,11 @@ async def require_real(uow: UnitOfWork) -> None:
     timeline = await uow.sql.fetchval("SELECT timeline FROM home")
     if timeline is None:
         # Two first facts at once: the row's lock lets one decide, and the other reads what it decided.
-        await uow.sql.execute("UPDATE home SET timeline = 'real', decided_at = $1 WHERE timeline IS NULL", uow.now)
+        decided = await uow.sql.fetchval(
+            "UPDATE home SET timeline = 'real', decided_at = $1 WHERE timeline IS NULL RETURNING true", uow.now
+        )
+        if decided:
+            announce(uow, Timeline.REAL, uow.now)
         timeline = await uow.sql.fetchval("SELECT timeline FROM home")
     if timeline != "real":
         raise SimulatedHome(
