@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ def expected(events: Sequence[Event]) -> dict[str, int]:
     }
 
 
+@pytest.mark.every_postgres
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(delivery=deliveries())
 async def test_points_are_a_function_of_the_facts(
