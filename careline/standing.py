@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
 
+from chassis.clock import end_of
 from chassis.database import Database
+from chassis.deadlines.scheduler import Scheduler
 from chassis.service import Service
 from chassis.settings import Settings
 
@@ -108,8 +110,12 @@ async def standings(services: Sequence[Service], heads: Heads) -> list[Standing]
 
 async def late_work(service: Service, database: Database) -> bool:
     """Do what late facts have left to do, after whoever closes days now; False when there was nothing."""
-    if service.catches_up is None:
+    if service.catches_up is None and not service.deadlines:
         return False
     async with database.unit_of_work() as uow:
         through = await uow.sql.fetchval("SELECT through FROM closed_days FOR UPDATE")
-        return through is not None and await service.catches_up(through, uow)
+        if through is None:
+            return False
+        if service.deadlines and await Scheduler(service, database).fire_by(uow, end_of(through)):
+            return True
+        return service.catches_up is not None and await service.catches_up(through, uow)

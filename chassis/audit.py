@@ -19,6 +19,10 @@ from chassis.service import SealedTable, Service
 from chassis.settings import Settings
 
 AUDIT = SealedTable("audit", ("partition", "number", "at", "actor", "role", "action", "object", "inputs", "policy"))
+CLOCK_ENTRIES = SealedTable(
+    "clock_entries",
+    ("partition", "number", "object", "clock", "kind", "effective", "recorded", "actor", "detail"),
+)
 ROWS_PER_SEAL = 10_000
 NOTHING = bytes(32)
 
@@ -66,7 +70,7 @@ class Sealer:
         self.service = service
         self.database = database
         self.key = signing_key(settings, "seal")
-        self.tables = {table.name: table for table in (AUDIT, *service.sealed)}
+        self.tables = {table.name: table for table in (AUDIT, CLOCK_ENTRIES, *service.sealed)}
 
     async def step(self) -> bool:
         """Seal one range of each partition that has unsealed rows."""

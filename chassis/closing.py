@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from chassis.clock import end_of
 from chassis.database import Database
+from chassis.deadlines.scheduler import Scheduler
 from chassis.service import Service
 from chassis.telemetry import CLOSED_THROUGH
 
@@ -15,9 +16,10 @@ from chassis.telemetry import CLOSED_THROUGH
 class Closer:
     """Closes the days of one service."""
 
-    def __init__(self, service: Service, database: Database) -> None:
+    def __init__(self, service: Service, database: Database, failures_limit: int = 100) -> None:
         self.service = service
         self.database = database
+        self.scheduler = Scheduler(service, database, failures_limit)
 
     async def step(self) -> bool:
         """Do what late facts left to do, then close the next day that can be. False: nothing to do now."""
@@ -26,6 +28,8 @@ class Closer:
             if state is None:  # another worker is closing
                 return False
             through: date | None = state["through"]
+            if through and self.service.deadlines and await self.scheduler.fire_by(uow, end_of(through)):
+                return True  # armed by late facts, or by the close itself, for before its end
             if through and self.service.catches_up and await self.service.catches_up(through, uow):
                 return True
             passed = await uow.sql.fetchrow(
@@ -38,6 +42,12 @@ class Closer:
             day: date = through + timedelta(days=1) if through else passed["first"]
             if day > passed["last"]:
                 return False
+            # Deadlines first, in transactions of their own: the close finds everything done that was due by its end.
+            if self.service.deadlines:
+                if await self.scheduler.fire_by(uow, end_of(day)):
+                    return True
+                if await self.scheduler.any_by(uow, end_of(day)):
+                    return False
             uow.happened_at = min(uow.now, end_of(day))
             if self.service.closes:
                 await self.service.closes(day, uow)

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
@@ -28,6 +28,7 @@ from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.broker import BranchChanged, StaffChanged
 
+Version = TypeVar("Version", StaffChanged, BranchChanged)
 HQ = "HQ"
 COMPLAINT_OFFICER, MARKETING_DIRECTOR = "complaint_officer", "marketing_director"
 OPERATIONS_DIRECTOR, GENERAL_MANAGER = "operations_director", "general_manager"
@@ -83,7 +84,9 @@ class Roster:
         return [
             staff_id
             for staff_id in self._seated.get((unit, seat), ())
-            if (person := self.person(staff_id, at)) is not None and _works(person, at) and _holds(person, unit, seat, at)
+            if (person := self.person(staff_id, at)) is not None
+            and _works(person, at)
+            and _holds(person, unit, seat, at)
         ]
 
     def present(self, unit: str, seat: str, at: datetime) -> list[str]:
@@ -177,7 +180,7 @@ class Roster:
         return sorted(found)
 
 
-def _in_force(versions: Sequence[tuple[datetime, Any]], at: datetime) -> Any:
+def _in_force(versions: Sequence[tuple[datetime, Version]], at: datetime) -> Version | None:
     return next((version for since, version in reversed(versions) if since <= at), None)
 
 

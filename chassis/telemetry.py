@@ -12,6 +12,17 @@ BATCH_RECORDS = Histogram(
 )
 DEAD_LETTERS = Counter("careline_dead_letters_total", "Records put aside as dead letters", ["service"])
 CONFLICTS = Counter("careline_conflicts_total", "Facts that came again with other content", ["service"])
+DEADLINE_LATENESS = Histogram(
+    "careline_deadline_lateness_seconds",
+    "How late deadlines fire; their sum and count, by service and kind",
+    ["service", "kind"],
+    buckets=(0.1, 0.5, 1, 3, 10, 60, 600, 3600, 86400),
+)
+DEADLINES_FAILED = Counter(
+    "careline_deadlines_failed_total", "Deadlines put aside because their handler failed", ["service", "kind"]
+)
+DEADLINES_OVERDUE = Gauge("careline_deadlines_overdue", "Deadlines due and not fired yet", ["service"])
+CALENDAR_DAYS_LEFT = Gauge("careline_calendar_days_left", "Days until the calendar ends", ["service"])
 CLOSED_THROUGH = Gauge("careline_closed_through_seconds", "End of the last closed day, in Unix time", ["service"])
 LAG_RECORDS = Gauge("careline_lag_records", "Records not yet applied", ["service"])
 LAG_SECONDS = Gauge("careline_lag_seconds", "Age of the oldest record not yet applied", ["service"])

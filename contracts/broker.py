@@ -480,7 +480,7 @@ class BranchChanged(Event, frozen=True, kw_only=True, gc=False):
     mailbox: Annotated[str, msgspec.Meta(max_length=200)] = ""
     published_at_places: tuple[Annotated[str, msgspec.Meta(max_length=200)], ...] = ()
     published_on: date | None = None
-    seat_deputies: dict[Name, Name] = {}
+    seat_deputies: dict[Name, Name] = msgspec.field(default_factory=dict)
     closed_on: date | None = None
 
     def __post_init__(self) -> None:

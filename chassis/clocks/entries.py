@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chassis.clocks.errors import EntryInvalid
-from chassis.clocks.limits import Amount, Limit, NaturalDays, NaturalTime, Until, WorkingDays, limit_from
+from chassis.clocks.limits import Limit, limit_from, mapping_of
 from chassis.errors import Text
 
 
@@ -93,7 +93,7 @@ def detail_of(entry: Entry) -> dict[str, Any]:
         case Promise(due=due):
             detail["due"] = due.isoformat()
         case Extension(by=amount):
-            detail["by"] = _mapping(amount)
+            detail["by"] = mapping_of(amount)
     return detail
 
 
@@ -111,15 +111,3 @@ def entry_from(kind: str, number: int, effective: datetime, recorded: datetime, 
         raise EntryInvalid(
             Text(f"Not a clock entry: {kind} {detail}", f"无法识别的计时记录：{kind} {detail}")
         ) from None
-
-
-def _mapping(amount: Amount | Until) -> dict[str, Any]:
-    match amount:
-        case WorkingDays(days=days):
-            return {"working_days": days}
-        case NaturalDays(days=days):
-            return {"natural_days": days}
-        case Until(at=at):
-            return {"until": at.isoformat()}
-    unit = "natural_seconds" if isinstance(amount, NaturalTime) else "working_seconds"
-    return {unit: int(amount.amount.total_seconds())}

@@ -202,6 +202,25 @@ def limit_from(mapping: Mapping[str, object]) -> Limit:
         raise LimitInvalid(Text(f"Not a limit: {dict(mapping)}", f"无法识别的时限：{dict(mapping)}")) from None
 
 
+def mapping_of(limit: Limit) -> dict[str, object]:
+    """The limit as policy and stored rows hold it; the inverse of `limit_from`."""
+    match limit:
+        case Until(at=at):
+            return {"until": at.isoformat()}
+        case WorkingDays(days=days):
+            mapping: dict[str, object] = {"working_days": days}
+            if limit.from_date:
+                mapping["from_date"] = True
+        case NaturalDays(days=days):
+            mapping = {"natural_days": days}
+        case _:
+            unit = "natural_seconds" if isinstance(limit, NaturalTime) else "working_seconds"
+            mapping = {unit: int(limit.amount.total_seconds())}
+    if not limit.pausable:
+        mapping["pausable"] = False
+    return mapping
+
+
 def _positive(holds: bool) -> None:
     if not holds:
         raise LimitInvalid(Text("A limit needs one amount that is not negative", "时限须为一个非负的数量"))
