@@ -6,6 +6,7 @@ the chain and the signature, scores the answers again with the template inside, 
 """
 
 import base64
+import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,8 @@ def verify(data: bytes, trusted: Ed25519PublicKey | None = None) -> Checked:
         public = Ed25519PublicKey.from_public_bytes(raw_key)
         problems = [*_broken_chain(entries, head)]
         decision = next(entry["content"] for entry in entries if entry["kind"] == "decision")
-    except (msgspec.MsgspecError, KeyError, TypeError, StopIteration) as wrong:
+        about = (str(decision["decision_id"]), str(decision["outcome"]), str(decision["decided_at"]))
+    except (msgspec.MsgspecError, binascii.Error, KeyError, TypeError, StopIteration) as wrong:
         raise ValueError(f"this is no evidence bundle ({type(wrong).__name__})") from None
     try:
         (trusted or public).verify(signature, _signed(retention, len(entries), head))
@@ -115,10 +117,12 @@ def verify(data: bytes, trusted: Ed25519PublicKey | None = None) -> Checked:
         problems.append("the signature does not match: altered, or signed with another key")
     if key_id(public) != file["key_id"]:
         problems.append("the key's name does not match the key")
-    problems += _wrong_conclusions(entries, decision)
-    return Checked(
-        decision["decision_id"], decision["outcome"], decision["decided_at"], key_id(public), tuple(problems)
-    )
+    if not problems:
+        try:
+            problems += _wrong_conclusions(entries, decision)
+        except (LookupError, TypeError, ValueError) as unreadable:
+            problems.append(f"the conclusions cannot be worked out again ({type(unreadable).__name__})")
+    return Checked(*about, key_id(public), tuple(problems))
 
 
 def _broken_chain(entries: Sequence[Mapping[str, Any]], head: str) -> list[str]:

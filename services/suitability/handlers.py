@@ -133,20 +133,20 @@ async def import_assessments(events: Sequence[AssessmentRecorded], uow: UnitOfWo
             await _refuse_import(uow, event, record.id, refused)
             continue
         key = (event.client_id, event.assessed_on)
-        new.setdefault(
-            key,
-            Assessment(
-                assessment_id=derived_id("assessment", *key),
-                client_id=event.client_id,
-                branch_id=None,
-                scheme=scheme.code,
-                level=scheme.level(rank).code,
-                valid_from=event.assessed_on,
-                valid_until=last_day(event.assessed_on, policy_on(event.assessed_on)),
-                source="imported",
-                assessed_at=start_of(event.assessed_on),
-            ),
+        offered = Assessment(
+            assessment_id=derived_id("assessment", *key),
+            client_id=event.client_id,
+            branch_id=None,
+            scheme=scheme.code,
+            level=scheme.level(rank).code,
+            valid_from=event.assessed_on,
+            valid_until=last_day(event.assessed_on, policy_on(event.assessed_on)),
+            source="imported",
+            assessed_at=start_of(event.assessed_on),
         )
+        kept = new.setdefault(key, offered)
+        if kept != offered:
+            await _assessment_conflict(uow, kept.scheme, kept.level, offered)
     known = await uow.sql.fetch(
         """SELECT a.client_id, a.valid_from, a.scheme, a.level FROM assessments a
            JOIN unnest($1::text[], $2::date[]) AS n(client_id, day)
@@ -157,14 +157,7 @@ async def import_assessments(events: Sequence[AssessmentRecorded], uow: UnitOfWo
     for row in known:
         offered = new.pop((row["client_id"], row["valid_from"]))
         if (row["scheme"], row["level"]) != (offered.scheme, offered.level):
-            await _conflict(
-                uow,
-                AssessmentRecorded.type,
-                offered.client_id,
-                offered.valid_from.isoformat(),
-                {"scheme": row["scheme"], "level": row["level"]},
-                {"scheme": offered.scheme, "level": offered.level},
-            )
+            await _assessment_conflict(uow, row["scheme"], row["level"], offered)
     if new:
         made = [new[key] for key in sorted(new)]
         await assessments.keep(uow, made, policy_on(made[0].valid_from).version)
@@ -285,6 +278,17 @@ _COLUMNS = (
 
 async def _trade_conflict(uow: UnitOfWork, trade: TradeSettled, known: dict[str, str], offered: dict[str, str]) -> None:
     await _conflict(uow, TradeSettled.type, trade.client_id, trade.trade_id, known, offered)
+
+
+async def _assessment_conflict(uow: UnitOfWork, scheme: str, level: str, offered: Assessment) -> None:
+    await _conflict(
+        uow,
+        AssessmentRecorded.type,
+        offered.client_id,
+        offered.valid_from.isoformat(),
+        {"scheme": scheme, "level": level},
+        {"scheme": offered.scheme, "level": offered.level},
+    )
 
 
 async def _conflict(

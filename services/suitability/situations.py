@@ -17,8 +17,12 @@ from services.suitability.rules import Holder, Target, needed_rank
 
 Row = asyncpg.Record | Mapping[str, Any]
 
-TODAY = "SELECT greatest($1::date, (SELECT through + 1 FROM closed_days)) AS day"
-"""The business date decisions are made on: never before the day after the last closed one."""
+TODAY = """
+    SELECT CASE WHEN (SELECT timeline FROM timeline) = 'simulated' THEN coalesce(d.through + 1, $1::date)
+                ELSE greatest($1::date, d.through + 1) END AS day
+    FROM (SELECT max(through) AS through FROM closed_days) d"""
+"""The business date decisions are made on: never before the day after the last closed one, and exactly that day in a
+home whose time is a replay's."""
 
 NOT_REJECTED = """NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id AND r.state = 'rejected')"""
 

@@ -32,7 +32,7 @@ from services.suitability.questionnaires.contradictions import Profile
 from services.suitability.questionnaires.scoring import Score, score
 from services.suitability.questionnaires.template import Contradiction, Template
 from services.suitability.rules import suspicious_rise
-from services.suitability.situations import NOT_REJECTED
+from services.suitability.situations import NOT_REJECTED, TODAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,8 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
 
 async def today(uow: UnitOfWork) -> date:
     """The business date: never before the day after the last closed one."""
-    through: date | None = await uow.sql.fetchval("SELECT through FROM closed_days")
-    clock = business_date(uow.now)
-    return max(clock, through + timedelta(days=1)) if through else clock
+    day: date = await uow.sql.fetchval(TODAY, business_date(uow.now))
+    return day
 
 
 async def take_effect(uow: UnitOfWork, assessment: Assessment, policy: Policy) -> None:

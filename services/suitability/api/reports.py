@@ -1,6 +1,6 @@
 """Registers and reports over HTTP: files that open in Excel, and a page to print."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query, Response
 from fastapi.responses import HTMLResponse
@@ -15,6 +15,7 @@ routes = router("/v1/suitability", "suitability")
 Reader = Annotated[Actor, permits("suitability.registers:read", *STAFF)]
 Auditor = Annotated[Actor, permits("suitability.reports:read", *HEADQUARTERS, Role.OPERATIONS)]
 Year = Annotated[int, Query(ge=1990, le=2099)]
+HalfNumber = Annotated[int, Query(ge=1, le=2)]
 XLSX_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"content": {XLSX: {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -39,14 +40,14 @@ async def annex_4(actor: Reader, sql: Reading, on: Day) -> Response:
 
 
 @routes.get("/reports/self-check.xlsx", response_class=Response, responses=XLSX_ANSWER)
-async def self_check_file(_: Auditor, sql: Reading, year: Year, half: Literal[1, 2]) -> Response:
+async def self_check_file(_: Auditor, sql: Reading, year: Year, half: HalfNumber) -> Response:
     """The half-yearly self-check as a spreadsheet."""
     period = selfcheck.Half(year, half)
     return _file(selfcheck.xlsx(period, await selfcheck.figures(sql, period)), f"self-check-{year}-H{half}.xlsx")
 
 
 @routes.get("/reports/self-check", response_class=HTMLResponse)
-async def self_check_page(_: Auditor, sql: Reading, year: Year, half: Literal[1, 2]) -> HTMLResponse:
+async def self_check_page(_: Auditor, sql: Reading, year: Year, half: HalfNumber) -> HTMLResponse:
     """The half-yearly self-check as a page to print."""
     period = selfcheck.Half(year, half)
     return HTMLResponse(selfcheck.page(period, await selfcheck.figures(sql, period)))

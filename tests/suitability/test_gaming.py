@@ -1,0 +1,51 @@
+"""The watch on questionnaires [go-beyond 7]."""
+
+from datetime import timedelta
+
+from chassis.clock import utc_now
+from services.suitability.gaming import riskier
+from services.suitability.questionnaires.library import shipped
+from tests.suitability.conftest import COMPLIANCE, DAY, HIGH, LOW, MEDIUM, Desk, assessed, bought, opened, today
+from tests.world import World
+
+
+def test_riskier_answers_are_found_question_by_question() -> None:
+    before = {str(number): ["A"] for number in range(1, 13)}
+    after = before | {"3": ["E"], "9": ["A", "E"], "1": ["A"]}
+    assert riskier(shipped("SEED-2010-12Q"), before, after) == ["3", "9"]
+
+
+async def test_patterns_come_out_once(world: World, desk: Desk) -> None:
+    for number in range(6):
+        await world.publish(opened(f"c-{number}"))
+    await world.settle()
+    for number in range(1, 6):
+        await desk.submit(f"c-{number}", LOW, device="phone-1", seconds=200)
+    await desk.submit("c-0", LOW, seconds=5)
+    await desk.submit("c-0", HIGH, seconds=200)
+    day = await today(world)
+    await world.close(day)
+    await desk.submit("c-0", HIGH, seconds=200)
+    await world.close(day + DAY)
+    findings = await desk.get(COMPLIANCE, "/findings")
+    assert sorted((finding["pattern"], finding["subject"]) for finding in findings) == [
+        ("answers_flipped", "client/c-0"),
+        ("retakes", "client/c-0"),
+        ("shared_device", "device/phone-1"),
+    ]
+    body = {"pattern": "retakes", "subject": "client/c-0", "found_on": str(day + DAY), "state": "upheld", "note": "x"}
+    judged = await desk.post(COMPLIANCE, "/findings/judgement", body, 200)
+    assert judged["state"] == "upheld"
+    await desk.post(COMPLIANCE, "/findings/judgement", body, 404)
+
+
+async def test_a_rise_just_before_a_purchase_is_found(world: World, desk: Desk) -> None:
+    day = await today(world)
+    await world.publish(opened("c-1"), assessed("c-1", "LOW", day - DAY * 50))
+    await world.settle()
+    await desk.submit("c-1", MEDIUM, seconds=3)
+    soon = utc_now() + timedelta(minutes=1)
+    await world.publish(bought("c-1", "t-1", day, "F", "fund:equity", settled_at=soon))
+    await world.close(day)
+    findings = await desk.get(COMPLIANCE, "/findings")
+    assert {finding["pattern"] for finding in findings} == {"rise_before_purchase", "answered_too_fast"}

@@ -1,0 +1,58 @@
+"""Registers and reports: they open in a spreadsheet program and say what happened [4.3, K6]."""
+
+from datetime import date
+from io import BytesIO
+from typing import Any
+
+from openpyxl import load_workbook
+
+from contracts import broker
+from contracts.base import Amount
+from tests.suitability.conftest import COMPLIANCE, DESK, ELSEWHERE, MEDIUM, Desk, assessed, bought, opened, today
+from tests.world import World
+
+
+def rows_of(content: bytes) -> list[tuple[Any, ...]]:
+    sheet = load_workbook(BytesIO(content)).active
+    assert sheet is not None
+    return list(sheet.iter_rows(values_only=True))
+
+
+async def test_the_daily_register_and_annex_4(world: World, desk: Desk) -> None:
+    day = await today(world)
+    await world.publish(
+        opened("c-1"),
+        opened("=c-2", branch="B9"),
+        assessed("=c-2", "HIGH", day),
+        broker.AssetsValued(client_id="c-1", as_of=day, total_assets=Amount("1234567.8")),
+        bought("c-1", "t-1", day),
+    )
+    await world.settle()
+    await desk.submit("c-1", MEDIUM)
+    mine = await desk.call(DESK, "GET", f"/registers/risk-levels.xlsx?on={day}")
+    assert [row[:5] for row in rows_of(mine.content)[3:]] == [("B1", "c-1", "c-1", 36, "中")]
+    everybody = await desk.call(COMPLIANCE, "GET", f"/registers/risk-levels.xlsx?on={day}")
+    assert [(row[1], row[4], row[7]) for row in rows_of(everybody.content)[3:]] == [
+        ("c-1", "中", "调查表"),
+        ("=c-2", "高", "外部导入"),
+    ]
+    annex = rows_of((await desk.call(DESK, "GET", f"/registers/annex-4.xlsx?on={day}")).content)
+    assert annex[2][9] == "风险承受能力分类"
+    assert [(row[1], row[3], row[4], row[9]) for row in annex[3:]] == [("c-1", 123.4568, 0.0001, "一般")]
+    assert rows_of((await desk.call(ELSEWHERE, "GET", f"/registers/annex-4.xlsx?on={day}")).content)[3][1] == "=c-2"
+
+
+async def test_the_half_yearly_self_check(world: World, desk: Desk) -> None:
+    first = date(2022, 1, 3)
+    await world.publish(opened("c-1"), assessed("c-1", "VERY_LOW", date(2021, 2, 1)), bought("c-1", "t-1", first))
+    await world.publish(opened("c-2", branch="B2"))
+    await world.close(date(2022, 2, 2))
+    page = (await desk.call(COMPLIANCE, "GET", "/reports/self-check?year=2022&half=1")).text
+    assert "://" not in page
+    file = await desk.call(COMPLIANCE, "GET", "/reports/self-check.xlsx?year=2022&half=1")
+    rows = rows_of(file.content)
+    heads = [str(head).split()[0] for head in rows[2]]
+    line = dict(zip(heads, rows[3], strict=True))
+    assert (line["营业部"], line["到期数"], line["买入成交"], line["超等级成交"]) == ("B1", 1, 1, 1)
+    assert rows[-1][0] == "合计 total"
+    assert (await desk.call(DESK, "GET", "/reports/self-check?year=2022&half=1")).status_code == 403
