@@ -61,13 +61,14 @@ def make(count: int, seed: int = 20_260_302) -> Iterator[Trade]:
     chance = random.Random(seed)  # noqa: S311 - data, not secrets
     for number in range(count):
         client = f"C{chance.randrange(BUSY_CLIENTS if number % 2 else CLIENTS):08d}"
-        yield trade(client, f"T{number:012d}", chance.randrange(1, 20_000), chance.randrange(TRADE_DATES))
+        cents, day, second = chance.randrange(1, 20_000), chance.randrange(TRADE_DATES), chance.randrange(5 * 3600)
+        yield trade(client, f"T{number:012d}", cents, day, second)
 
 
-def trade(client: str, trade_id: str, cents: int, day_number: int = 0) -> Trade:
-    """One trade of 100 units whose commission is `cents`, settled at 15:00 of its date."""
+def trade(client: str, trade_id: str, cents: int, day_number: int = 0, second: int = 0) -> Trade:
+    """One trade of 100 units whose commission is `cents`, settled so many seconds after 10:00 of its date."""
     day = FIRST_TRADE_DATE + timedelta(days=day_number)
-    settled, commission = at(day, 15), f"{cents // 100}.{cents % 100:02d}"
+    settled, commission = at(day, 10) + timedelta(seconds=second), f"{cents // 100}.{cents % 100:02d}"
     data = {
         "trade_id": trade_id,
         "client_id": client,

@@ -5,6 +5,7 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -60,27 +61,25 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Reading:
-    """What a batch says: events by class with their records, watermarks by place, unreadable records.
+class Heard:
+    """The events of one class with their records, and which day their place had passed at each."""
 
-    `passed` is the last watermark of each place, moving along; `passed_before` is what it was at each event.
+    events: list[Event] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    passed_before: list[date | None] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a batch says: events by class, watermarks by place, unreadable records.
+
+    `passed` is the last watermark of each place, moving along.
     """
 
     passed: dict[tuple[str, int], date | None]
-    events: dict[type[Event], list[Event]] = field(default_factory=dict)
-    records: dict[type[Event], list[Record]] = field(default_factory=dict)
-    passed_before: dict[type[Event], list[date | None]] = field(default_factory=dict)
+    heard: defaultdict[type[Event], Heard] = field(default_factory=lambda: defaultdict(Heard))
     watermarks: dict[tuple[str, int], tuple[date, date]] = field(default_factory=dict)
     bad: list[tuple[Record, Exception]] = field(default_factory=list)
-
-    def hear(self, record: Record, event: Event, passed: date | None) -> None:
-        """Add one event."""
-        kind = type(event)
-        if kind not in self.events:
-            self.events[kind], self.records[kind], self.passed_before[kind] = [], [], []
-        self.events[kind].append(event)
-        self.records[kind].append(record)
-        self.passed_before[kind].append(passed)
 
 
 class Consumer:
@@ -147,13 +146,17 @@ class Consumer:
         await self._bury(reading.bad, uow)
         if reading.watermarks:
             await self._note_passed(reading.watermarks, uow)
-        uow.hear(reading.records, reading.passed_before)
+        heard = reading.heard
+        uow.hear(
+            {kind: one.records for kind, one in heard.items()},
+            {kind: one.passed_before for kind, one in heard.items()},
+        )
         for kind, handler in self.service.listens.items():
-            if events := reading.events.get(kind):
-                await handler(events, uow)
+            if kind in heard:
+                await handler(heard[kind].events, uow)
         BATCH_RECORDS.labels(self.service.name).observe(len(batch.records))
-        for kind, events in reading.events.items():
-            CONSUMED.labels(self.service.name, kind.type).inc(len(events))
+        for kind, one in heard.items():
+            CONSUMED.labels(self.service.name, kind.type).inc(len(one.events))
 
     async def _move(
         self, moves: Mapping[tuple[str, int], tuple[int, int]], uow: UnitOfWork
@@ -172,31 +175,44 @@ class Consumer:
             raise LostPartition(sorted(set(moves) - {(t, p) for t, p, _ in moved}))
         return {(topic, partition): passed for topic, partition, passed in moved}
 
-    async def _decode(self, batch: Batch, reading: "Reading") -> None:
-        registry, unknown = self.registry, 0
-        for index, record in enumerate(batch.records, 1):
-            if index % DECODE_SLICE == 0:  # requests in the same process get their turn
-                await asyncio.sleep(0)
-            if not registry.knows(record.type):
+    async def _decode(self, batch: Batch, reading: Reading) -> None:
+        unknown = 0
+        for first in range(0, len(batch.records), DECODE_SLICE):
+            if first:
+                await asyncio.sleep(0)  # requests in the same process get their turn
+            unknown += self._decode_slice(batch.records[first : first + DECODE_SLICE], batch.buried, reading)
+        if unknown:
+            CONSUMED.labels(self.service.name, "unknown").inc(unknown)
+
+    def _decode_slice(
+        self, records: Sequence[Record], buried: Mapping[tuple[str, int, int], Exception], reading: Reading
+    ) -> int:
+        readers, passed, unknown = self.registry.readers, reading.passed, 0
+        for record in records:
+            topic, partition, offset, _, type_name, _, _, _, _, value = record
+            if type_name not in readers:
                 unknown += 1
                 continue
-            place = (record.topic, record.partition)
-            if error := batch.buried.get((*place, record.offset)):
+            if buried and (error := buried.get((topic, partition, offset))):
                 reading.bad.append((record, error))
                 continue
+            kind, decode = readers[type_name]
             try:
-                event = registry.decode(record.type, record.value)
+                event = decode(value)
             except (msgspec.MsgspecError, UnicodeDecodeError) as unreadable:
                 reading.bad.append((record, unreadable))
                 continue
+            place = (topic, partition)
             if isinstance(event, DayClosed):
-                first, _ = reading.watermarks.get(place, (event.business_date, None))
-                reading.watermarks[place] = (first, event.business_date)
-                reading.passed[place] = max(event.business_date, reading.passed.get(place) or event.business_date)
-            else:
-                reading.hear(record, event, reading.passed.get(place))
-        if unknown:
-            CONSUMED.labels(self.service.name, "unknown").inc(unknown)
+                day = event.business_date
+                reading.watermarks[place] = (reading.watermarks.get(place, (day, day))[0], day)
+                passed[place] = max(day, passed.get(place) or day)
+                continue
+            heard = reading.heard[kind]
+            heard.events.append(event)
+            heard.records.append(record)
+            heard.passed_before.append(passed[place])
+        return unknown
 
     async def _note_passed(self, passed: Mapping[tuple[str, int], tuple[date, date]], uow: UnitOfWork) -> None:
         await uow.sql.execute(

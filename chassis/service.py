@@ -35,6 +35,7 @@ class Service:
     `closes` runs once a closed day, in order; `catches_up` is given the last closed day and does what late facts
     left to do (True: there may be more). `waits_for` names the watermarks a day needs before it can close here;
     `completes` is the one sent afterwards. `accepts` applies the offered content of a conflict that an operator accepts.
+    `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
     name: str
@@ -48,12 +49,13 @@ class Service:
     catches_up: CatchUp | None = None
     completes: type[DayClosed] | None = None
     sealed: Sequence[SealedTable] = ()
+    views: Mapping[type[Event], type[Event]] = field(default_factory=dict)
     accepts: Mapping[type[Event], Handler] = field(default_factory=dict)
 
     @property
     def registry(self) -> Registry:
         """Decoders of everything heard."""
-        return Registry([*self.listens, *self.waits_for])
+        return Registry([*self.listens, *self.waits_for], self.views)
 
     @property
     def topics(self) -> list[str]:

@@ -3,18 +3,25 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from chassis.actor import Actor
-from chassis.bus.record import Outgoing, Record, partition_of
+from chassis.bus.record import Content, Outgoing, Record, partition_of
 from contracts.base import DayClosed, Event, encode
 
 if TYPE_CHECKING:
     from chassis.database import Database
+
+
+class Mark(NamedTuple):
+    """How many messages, by topic and partition, and how many audit rows a unit of work has told."""
+
+    told: Mapping[tuple[str, int], int]
+    audited: int
 
 
 class UnitOfWork:
@@ -35,7 +42,7 @@ class UnitOfWork:
         self.actor = actor
         self.happened_at = now
         self.traceparent: str | None = None
-        self._outgoing: list[Outgoing] = []
+        self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
         self._audit: list[tuple[int, str, str, dict[str, Any], str | None]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}
         self._passed: Mapping[type[Event], Sequence[date | None]] = {}
@@ -66,32 +73,53 @@ class UnitOfWork:
         """The partition a client's (or a case's) rows and events lie in."""
         return partition_of(key, self.database.partitions)
 
-    def emit(self, *events: Event) -> None:
-        """Tell the world: the events are on the log when, and only when, this unit of work commits."""
-        self.emit_all(events)
+    def emit(self, *events: Event, at: datetime | None = None) -> None:
+        """Tell the world: the events are on the log when, and only when, this unit of work commits.
 
-    def emit_all(self, events: Iterable[Event]) -> None:
+        They carry the time `at`, without it `happened_at`.
+        """
+        self.emit_all(events, at=at)
+
+    def emit_all(self, events: Iterable[Event], *, at: datetime | None = None) -> None:
         """As `emit`. A day closed goes to every partition of its topic, anything else to its key's."""
-        count = self.database.partitions
-        source, when, trace = self.database.service, self.happened_at, self.traceparent
+        count, outgoing = self.database.partitions, self._outgoing
+        source, when, trace = self.database.service, at or self.happened_at, self.traceparent
         for event in events:
-            key, identity = event.key, event.identity
-            event_id = f"{event.type}/{identity}" if identity else str(uuid7())
-            places = range(count) if isinstance(event, DayClosed) else (partition_of(key, count),)
-            value = encode(event)
-            self._outgoing += [
-                Outgoing(event.topic, p, key, event.type, event_id, source, when, value, trace) for p in places
-            ]
+            key, identity, topic, kind = event.key, event.identity, event.topic, event.type
+            event_id = f"{kind}/{identity}" if identity else str(uuid7())
+            content = (key, kind, event_id, source, when, trace, encode(event))
+            if isinstance(event, DayClosed):
+                for partition in range(count):
+                    outgoing[topic, partition].append(content)
+            else:
+                outgoing[topic, partition_of(key, count)].append(content)
 
     def publish(self, outgoing: Iterable[Outgoing]) -> None:
         """Write records that came with an envelope of their own (the gateway's ingest, a replay)."""
-        self._outgoing += outgoing
+        for o in outgoing:
+            self._outgoing[o.topic, o.partition].append((o.key, o.type, o.id, o.source, o.time, o.traceparent, o.value))
 
     def audit(
         self, action: str, subject: str, *, key: str | None = None, policy: str | None = None, **inputs: Any
     ) -> None:
         """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs."""
         self._audit.append((self.partition_of(key or subject), action, subject, inputs, policy))
+
+    def mark(self) -> Mark:
+        """How much was told so far, for `back_to` and `told_since`."""
+        return Mark({place: len(contents) for place, contents in self._outgoing.items()}, len(self._audit))
+
+    def back_to(self, mark: Mark) -> None:
+        """Take back what was told since a mark, as the rollback to a savepoint takes back what was written."""
+        for place, contents in list(self._outgoing.items()):
+            del contents[mark.told.get(place, 0) :]
+            if not contents:
+                del self._outgoing[place]
+        del self._audit[mark.audited :]
+
+    def told_since(self, mark: Mark) -> list[Content]:
+        """The messages since a mark: what a dry run shows."""
+        return [one for place, contents in self._outgoing.items() for one in contents[mark.told.get(place, 0) :]]
 
     async def numbers(self, table: str, counts: Mapping[int, int]) -> dict[int, int]:
         """The first of `counts[partition]` gapless numbers in each partition of a sealed table.

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -97,6 +98,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         self.batch_milliseconds = int(batch_seconds * 1000)
         self.kafka: AIOKafkaConsumer | None = None
         self.hint_due = 0.0
+        self._ahead: asyncio.Task[Batch] | None = None
 
     async def start(self) -> None:
         """Join the group."""
@@ -114,6 +116,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def stop(self) -> None:
         """Leave the group."""
+        await self._forget_ahead()
         if self.kafka is not None:
             kafka, self.kafka = self.kafka, None
             await kafka.stop()
@@ -133,60 +136,89 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             self.kafka.seek(place, positions[self.address.name(place.topic), place.partition])
 
     async def step(self) -> int:
-        """Fetch and apply one batch; how many records it was.
+        """Apply one batch, fetching the next one meanwhile; how many records it was.
 
         Raises: an outage; the positions are then those of the database again.
         """
         if self.kafka is None:
             await self.start()
         kafka: Any = self.kafka
-        fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
-        records = [self._record(message) for messages in fetched.values() for message in messages]
-        if not records:
+        ahead, self._ahead = self._ahead or asyncio.create_task(self._fetch(kafka)), None
+        batch = await ahead
+        if not batch.records:
             return 0
+        self._ahead = asyncio.create_task(self._fetch(kafka))
         try:
-            await self.consumer.apply(Batch(records))
+            await self.consumer.apply(batch)
         except BaseException:
+            await self._forget_ahead()
             try:
                 await self._seek(kafka.assignment())
             except (IllegalStateError, OSError):  # a rebalance is under way, or the database is away: start afresh
                 await self.stop()
             raise
-        await self._hint(fetched)
-        return len(records)
+        await self._hint(batch)
+        return len(batch.records)
 
-    async def _hint(self, fetched: dict[TopicPartition, list[Any]]) -> None:
+    async def _fetch(self, kafka: Any) -> Batch:
+        fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
+        records: list[Record] = []
+        for place, messages in fetched.items():
+            topic = self.address.name(place.topic)
+            records += [_record(topic, message) for message in messages]
+        return Batch(records)
+
+    async def _forget_ahead(self) -> None:
+        """What was fetched ahead of a batch that was not applied is fetched again."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _hint(self, batch: Batch) -> None:
         """Tell Kafka where we are, for lag tools only."""
         now = asyncio.get_running_loop().time()
         if self.kafka is None or now < self.hint_due:
             return
         self.hint_due = now + 1.0
         try:
-            await self.kafka.commit({place: messages[-1].offset + 1 for place, messages in fetched.items()})
+            await self.kafka.commit(
+                {TopicPartition(self.address.topic(t), p): end for (t, p), (_, end) in batch.moves().items()}
+            )
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
             log.info("offset hint not taken", service=self.consumer.service.name, error=repr(error))
 
-    def _record(self, m: Any) -> Record:
-        headers = dict(m.headers)
-        when = headers.get("ce_time", b"").decode("utf-8", "replace")
-        try:
-            time = datetime.fromisoformat(when)
-        except ValueError:
-            time = datetime.fromtimestamp(m.timestamp / 1000, tz=UTC)
-        text = {name: headers.get(name, b"").decode("utf-8", "replace") for name in ("ce_type", "ce_id", "ce_source")}
-        trace = headers.get("traceparent")
-        return Record(
-            self.address.name(m.topic),
-            m.partition,
-            m.offset,
-            (m.key or b"").decode("utf-8", "replace"),
-            text["ce_type"],
-            text["ce_id"],
-            text["ce_source"],
-            time,
-            trace.decode("ascii", "replace") if trace else None,
-            m.value or b"",
-        )
+
+_ORDER = ("ce_id", "ce_source", "ce_type", "ce_time")
+_text = lru_cache(maxsize=1024)(partial(bytes.decode, encoding="utf-8", errors="replace"))
+"""Sources and types: few different ones, many times."""
+
+
+def _record(topic: str, m: Any) -> Record:
+    headers = m.headers
+    trace: bytes | None = None
+    if len(headers) == 7 and (headers[1][0], headers[2][0], headers[3][0], headers[4][0]) == _ORDER:  # as we write them
+        event_id, source, kind, when = headers[1][1], headers[2][1], headers[3][1], headers[4][1]
+    else:
+        named = dict(headers)
+        event_id, source, kind, when = (named.get(name, b"") for name in _ORDER)
+        trace = named.get("traceparent")
+    try:
+        time = datetime.fromisoformat(when.decode("utf-8", "replace"))
+    except ValueError:
+        time = datetime.fromtimestamp(m.timestamp / 1000, tz=UTC)
+    return Record(
+        topic,
+        m.partition,
+        m.offset,
+        (m.key or b"").decode("utf-8", "replace"),
+        _text(kind),
+        event_id.decode("utf-8", "replace"),
+        _text(source),
+        time,
+        trace.decode("ascii", "replace") if trace else None,
+        m.value or b"",
+    )
 
 
 class Relay:

@@ -4,13 +4,12 @@ Offsets come from head rows locked in order at the end of the publishing transac
 commit order: a reader that asks for "from offset n" can miss nothing.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 import asyncpg
 
-from chassis.bus.record import Outgoing, Record
+from chassis.bus.record import Content, Record
 
 CHANNEL = "careline_log"
 COLUMNS = ("topic", "partition", "offset", "key", "type", "id", "source", "time", "traceparent", "value")
@@ -33,11 +32,9 @@ class Log:
                 partitions,
             )
 
-    async def append(self, driver: asyncpg.Connection, outgoing: Sequence[Outgoing]) -> None:
-        """Write records at the heads of their partitions. Call last in a transaction: it locks the heads."""
-        places: defaultdict[tuple[str, int], list[Outgoing]] = defaultdict(list)
-        for record in outgoing:
-            places[record.topic, record.partition].append(record)
+    async def append(self, driver: asyncpg.Connection, places: Mapping[tuple[str, int], Sequence[Content]]) -> None:
+        """Write records, given by topic and partition, at the heads of those. Call last in a transaction: it locks
+        the heads."""
         ordered = sorted(places)
         topics, partitions = [t for t, _ in ordered], [p for _, p in ordered]
         if len(ordered) > 1:  # taken in one order by everybody, or two publishers could wait for each other
@@ -61,9 +58,9 @@ class Log:
             missing = sorted(set(ordered) - {(t, p) for t, p, _ in heads})
             raise LookupError(f"no such topic or partition in {self.schema}.heads: {missing}")
         rows = [
-            (r.topic, r.partition, offset, r.key, r.type, r.id, r.source, r.time, r.traceparent, r.value)
+            (topic, partition, offset, *content)
             for topic, partition, first in heads
-            for offset, r in enumerate(places[topic, partition], first)
+            for offset, content in enumerate(places[topic, partition], first)
         ]
         await driver.copy_records_to_table("log", schema_name=self.schema, records=rows, columns=COLUMNS)
         await driver.execute(f"SELECT pg_notify('{CHANNEL}', '')")

@@ -23,7 +23,7 @@ class Record(NamedTuple):
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes each one five times as slow to make
 class Outgoing:
     """An event about to be written: as a `Record`, without an offset yet."""
 
@@ -36,6 +36,10 @@ class Outgoing:
     time: datetime
     value: bytes
     traceparent: str | None = None
+
+
+Content = tuple[str, str, str, str, datetime, str | None, bytes]
+"""What is written of a record at its place: key, type, id, source, time, traceparent, value."""
 
 
 @lru_cache(maxsize=200_000)

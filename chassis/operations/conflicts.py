@@ -63,7 +63,8 @@ async def decide(
             if row["type"] not in accepts:
                 raise NotAcceptable
             kind, handler = accepts[row["type"]]
-            await handler([Registry([kind]).decode(kind.type, msgspec.json.encode(row["offered"]))], uow)
+            registry = Registry([kind], service.views)
+            await handler([registry.decode(kind.type, msgspec.json.encode(row["offered"]))], uow)
         decided = await uow.sql.fetchrow(
             f"""UPDATE conflicts SET decision = $2, decided_at = $3, decided_by = $4 WHERE id = $1
                 RETURNING {_COLUMNS}""",

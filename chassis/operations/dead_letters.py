@@ -129,14 +129,15 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
         raise NotRedrivable(
             Text(f"{letter} was redriven by {row['redriven_by']}", f"{letter} 已由 {row['redriven_by']} 重新投递")
         )
-    event = service.registry.decode(row["type"], row["value"])
+    registry = service.registry
+    event, kind = registry.decode(row["type"], row["value"]), registry.kinds[row["type"]]
     if isinstance(event, DayClosed):
         raise NotRedrivable(
             Text("a watermark is not redriven: close the day again", "日终标记不能重新投递，请重新日终")
         )
-    uow.hear({type(event): [_record(row)]})
+    uow.hear({kind: [_record(row)]})
     uow.happened_at = row["event_time"] or uow.now
-    await service.listens[type(event)]([event], uow)
+    await service.listens[kind]([event], uow)
     await _mark(uow, letter, uow.now)
     uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
 

@@ -7,6 +7,7 @@ from contracts.broker import ClientOpened, ClientUpdated, TradeCancelled, TradeS
 from contracts.classification import TierChanged
 from contracts.points import DayCompleted, PointsPosted
 from services.points import api, handlers, tables
+from services.points.trades import SettledTrade
 
 service = Service(
     name="points",
@@ -23,5 +24,6 @@ service = Service(
     publishes=[PointsPosted, DayCompleted],
     completes=DayCompleted,
     sealed=[tables.SEALED],
+    views={TradeSettled: SettledTrade},
     accepts={TradeSettled: handlers.accept_other_content},
 )

@@ -5,19 +5,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from chassis.bus.record import Record
 from chassis.telemetry import CONFLICTS
 from chassis.uow import UnitOfWork
-from contracts.base import encode_custom
 from contracts.broker import TradeSettled
 from services.points.rules import EXACT
-from services.points.trades import Trade
+from services.points.trades import SettledTrade, Trade
 
 
 class Differing(NamedTuple):
-    """A trade that is known, and what was offered under its identity."""
+    """A trade that is known, and what was offered under its identity, by which record."""
 
     known: Trade
-    offered: TradeSettled
+    offered: SettledTrade
+    record: Record
 
 
 async def keep(uow: UnitOfWork, found: Sequence[Differing]) -> None:
@@ -32,10 +33,10 @@ async def keep(uow: UnitOfWork, found: Sequence[Differing]) -> None:
                AND x.offered->>'trade_date' = o->>'trade_date') RETURNING id""",
         uow.now,
         TradeSettled.type,
-        [known.client_id for known, _ in found],
-        [offered.identity for _, offered in found],
-        [_content(known) for known, _ in found],
-        [msgspec.to_builtins(offered, enc_hook=encode_custom) for _, offered in found],
+        [known.client_id for known, *_ in found],
+        [offered.identity for _, offered, _ in found],
+        [_content(known) for known, *_ in found],
+        [msgspec.json.decode(record.value) for *_, record in found],
     )
     if kept:
         CONFLICTS.labels(uow.database.service).inc(len(kept))

@@ -18,10 +18,10 @@ from services.points.conflicts import Differing
 from services.points.ledger import Posting
 from services.points.policy import policies
 from services.points.rules import posting_date
-from services.points.trades import Cancellation, Key, Trade
+from services.points.trades import Cancellation, Key, SettledTrade, Trade
 
 
-async def award_points_for_trades(settled: Sequence[TradeSettled], uow: UnitOfWork) -> None:
+async def award_points_for_trades(settled: Sequence[SettledTrade], uow: UnitOfWork) -> None:
     """Award each new trade at the tier of its trade date, as now known [P1, T5]."""
     await policies.refresh(uow.sql)
     causes = uow.records(TradeSettled)
@@ -32,7 +32,7 @@ async def award_points_for_trades(settled: Sequence[TradeSettled], uow: UnitOfWo
         await _award_one_by_one(settled, causes, uow)
 
 
-async def _award_one_by_one(settled: Sequence[TradeSettled], causes: Sequence[Record], uow: UnitOfWork) -> None:
+async def _award_one_by_one(settled: Sequence[SettledTrade], causes: Sequence[Record], uow: UnitOfWork) -> None:
     """The long way: some of the trades are known, or were cancelled before they came, or their client owes points."""
     keys = [(trade.client_id, trade.trade_id) for trade in settled]
     posting = await _begin(uow, {client for client, _ in keys})
@@ -43,7 +43,7 @@ async def _award_one_by_one(settled: Sequence[TradeSettled], causes: Sequence[Re
         content = (event.commission, event.trade_date)
         if trade := known.get(key):
             if content not in trade.contents:
-                differing.setdefault((key, *content), Differing(trade, event))
+                differing.setdefault((key, *content), Differing(trade, event, cause))
             continue
         trade = known[key] = Trade(*key, *content, {content}, cancellation=parked.get(key))
         posting.settle(trade, trade.commission, "accrued", posting_date(trade.trade_date, cause.time), cause.id)
@@ -103,7 +103,7 @@ async def correct_for_changed_tiers(changes: Sequence[TierChanged], uow: UnitOfW
     await posting.write()
 
 
-async def accept_other_content(offered: Sequence[TradeSettled], uow: UnitOfWork) -> None:
+async def accept_other_content(offered: Sequence[SettledTrade], uow: UnitOfWork) -> None:
     """An operator accepted the other content of known trades (rows of `conflicts`): post the difference."""
     await policies.refresh(uow.sql)
     posting = await _begin(uow, {trade.client_id for trade in offered})

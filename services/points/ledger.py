@@ -16,7 +16,6 @@ from uuid_utils import UUID, uuid5
 from chassis.bus.record import Record
 from chassis.uow import UnitOfWork
 from contracts.base import Amount
-from contracts.broker import TradeSettled
 from contracts.points import PointsPosted
 from services.points import balances, lots
 from services.points.balances import Balance
@@ -24,7 +23,7 @@ from services.points.lots import Lot
 from services.points.rules import Rate, points_for_commission, posting_date
 from services.points.tables import entries
 from services.points.tiers import Ranks
-from services.points.trades import Trade
+from services.points.trades import SettledTrade, Trade
 
 NAMESPACE = UUID("5d3c2f0e-5a43-5d5b-9a53-8d2f4a1c7b60")
 ISSUED = "sys:issued:commission"
@@ -58,7 +57,7 @@ class SomethingStandsAgainst(Exception):
 
 
 async def award_at_once(
-    uow: UnitOfWork, settled: Sequence[TradeSettled], causes: Sequence[Record], ranks: Ranks
+    uow: UnitOfWork, settled: Sequence[SettledTrade], causes: Sequence[Record], ranks: Ranks
 ) -> bool:
     """The short way for new trades of plain clients: balances in one statement, entries in one COPY.
 
@@ -96,7 +95,7 @@ async def award_at_once(
     return True
 
 
-def _accrual(place: tuple[int, int], trade: TradeSettled, cause: Record, rate: Rate, points: int) -> tuple[Any, ...]:
+def _accrual(place: tuple[int, int], trade: SettledTrade, cause: Record, rate: Rate, points: int) -> tuple[Any, ...]:
     client_id, trade_id, day = trade.client_id, trade.trade_id, trade.trade_date
     return (
         *place,

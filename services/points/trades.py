@@ -4,14 +4,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import asyncpg
 
+from contracts.base import Event, Quantity
+from contracts.broker import FIRST_DAY, LAST_DAY, Name, TradeSettled, within_reach
 from services.points.lots import Lot
 
 Key = tuple[str, str]
 """Client id and trade id: the identity of a trade."""
+
+
+class SettledTrade(Event, frozen=True, kw_only=True, gc=False):
+    """What points need of a `broker.trade.settled`; whether the rest of it holds is for those who need that."""
+
+    type: ClassVar[str] = TradeSettled.type
+    topic: ClassVar[str] = TradeSettled.topic
+
+    trade_id: Name
+    client_id: Name
+    trade_date: date
+    commission: Quantity
+
+    def __post_init__(self) -> None:
+        if not FIRST_DAY <= self.trade_date < LAST_DAY:
+            within_reach(self.trade_date)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.trade_id}"
 
 
 class Cancellation(NamedTuple):
