@@ -1,0 +1,47 @@
+"""`careline questionnaire prove` and `careline verify-evidence`, without a platform."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from careline.errors import WrongArgument
+from careline.questionnaire import app, verify_evidence
+from tests.suitability.test_evidence import KEY, SMALL
+
+runner = CliRunner()
+
+
+def test_prove_prints_level_and_count() -> None:
+    done = runner.invoke(app, ["prove", "SEED-2010-12Q"])
+    assert done.exit_code == 0
+    assert done.stdout == "VERY_LOW 1015\nLOW 27186965\nMEDIUM 48584380\nHIGH 4579640\n"
+
+
+def test_prove_refuses_with_reasons(tmp_path: Path) -> None:
+    file = tmp_path / "t.json"
+    file.write_text(json.dumps({"code": "T", "scheme": "C5R5", "title": {}, "questions": [], "bands": []}))
+    done = runner.invoke(app, ["prove", str(file)])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "there are no questions" in done.stderr
+    assert isinstance(runner.invoke(app, ["prove", "NONE"]).exception, WrongArgument)
+    file.write_text("{")
+    assert isinstance(runner.invoke(app, ["prove", str(file)]).exception, WrongArgument)
+
+
+def test_verify_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "evidence.json"
+    file.write_bytes(SMALL)
+    verify_evidence(file, base64.b64encode(KEY.public_key().public_bytes_raw()).decode())
+    assert capsys.readouterr().out.startswith("valid: decision d-1 PASS")
+    file.write_bytes(SMALL.replace(b'"LOW"', b'"MEDIUM"'))
+    with pytest.raises(typer.Exit):
+        verify_evidence(file)
+    file.write_bytes(b"nothing")
+    with pytest.raises(WrongArgument):
+        verify_evidence(file)
+    with pytest.raises(WrongArgument):
+        verify_evidence(file, "no key")
