@@ -4,6 +4,8 @@ from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
+import msgspec
+
 from contracts.base import DayClosed, Event
 from contracts.broker import Name
 
@@ -79,7 +81,7 @@ class TaskCompleted(TaskEvent, frozen=True, kw_only=True, gc=False):
 
     outcome: Name
     subject: Name | None = None
-    scores: dict[str, int] = {}
+    scores: dict[str, int] = msgspec.field(default_factory=dict)
     accepted: bool | None = None
     completed_at: datetime
 

@@ -3,6 +3,8 @@
 from datetime import date, datetime
 from typing import ClassVar, Literal
 
+import msgspec
+
 from contracts.base import Event
 from contracts.broker import Name, aware
 
@@ -24,7 +26,7 @@ class CaseFeedback(Event, frozen=True, kw_only=True, gc=False):
     generation: int = 1
     kind: Literal["ordinary", "major"] = "ordinary"
     fed_back_at: datetime
-    concerned: list[str] = []
+    concerned: list[str] = msgspec.field(default_factory=list)
     promised_on: date | None = None
 
     def __post_init__(self) -> None:

@@ -1,0 +1,52 @@
+"""The callbacks service on one page: what it hears, sends, keeps and answers."""
+
+from pathlib import Path
+
+from chassis.service import Service
+from contracts.broker import (
+    BrokerDayClosed,
+    CallMissed,
+    ClientClosed,
+    ClientOpened,
+    ClientUpdated,
+    ClosingRequested,
+    EnquiryReceived,
+    OpeningBooked,
+    PermissionRequested,
+    SurveillanceAlerted,
+)
+from contracts.callbacks import EVENTS, DayCompleted
+from contracts.classification import DayCompleted as ClassificationDayCompleted
+from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
+from contracts.complaints import CaseFeedback
+from contracts.suitability import AssessmentCompleted
+from contracts.suitability import DayCompleted as SuitabilityDayCompleted
+from services.callbacks import closing, handlers, tables
+
+service = Service(
+    name="callbacks",
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    listens={
+        ClientOpened: handlers.open_clients,
+        ClientUpdated: handlers.update_clients,
+        ClientClosed: handlers.close_clients,
+        TierChanged: handlers.note_tiers,
+        GroupChanged: handlers.note_groups,
+        LifecycleChanged: handlers.note_lifecycles,
+        AssessmentCompleted: handlers.note_assessments,
+        CaseFeedback: handlers.ask_for_satisfaction,
+        PermissionRequested: handlers.notice_permissions,
+        SurveillanceAlerted: handlers.follow_alerts,
+        CallMissed: handlers.return_missed_calls,
+        OpeningBooked: handlers.follow_bookings,
+        EnquiryReceived: handlers.answer_enquiries,
+        ClosingRequested: handlers.retain_leaving_clients,
+    },
+    publishes=EVENTS,
+    waits_for=[BrokerDayClosed, ClassificationDayCompleted, SuitabilityDayCompleted],
+    closes=closing.close_day,
+    catches_up=closing.catch_up,
+    completes=DayCompleted,
+    sealed=[tables.SEALED],
+)

@@ -1,0 +1,33 @@
+"""What a closed day does here, and what late facts left to do. Both run under the closer's lock."""
+
+from datetime import date
+
+from chassis.uow import UnitOfWork
+from services.callbacks import policy, tasks
+from services.callbacks.owed import owed_by_facts
+
+CLIENTS_AT_ONCE = 2_000
+
+
+async def close_day(day: date, uow: UnitOfWork) -> None:
+    """Close a business date: make what it owes, dated the day it takes effect, and expire what was due by its end."""
+    await policy.TRIGGERS.refresh(uow.sql)
+    await tasks.make(uow, await owed_by_facts(uow.sql, day, day))
+    await tasks.expire(uow, day)
+
+
+async def catch_up(through: date, uow: UnitOfWork) -> bool:
+    """Compare what is owed with what is there for clients whose facts of closed days changed."""
+    rows = await uow.sql.fetch(
+        """DELETE FROM late WHERE client_id IN (SELECT client_id FROM late ORDER BY client_id LIMIT $1)
+           RETURNING client_id""",
+        CLIENTS_AT_ONCE,
+    )
+    if not rows:
+        return False
+    await policy.TRIGGERS.refresh(uow.sql)
+    clients = sorted(row["client_id"] for row in rows)
+    first: date = await uow.sql.fetchval("SELECT first FROM closed_days")
+    await tasks.compare(uow, clients, await owed_by_facts(uow.sql, first, through, clients), through)
+    await tasks.expire(uow, through)
+    return True

@@ -1,0 +1,139 @@
+"""What is kept of a client: profile facts merged field by field, contact data encrypted, standings day by day."""
+
+from collections.abc import Sequence
+from datetime import UTC, date
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+
+from chassis.bus.record import Record
+from chassis.clock import business_date
+from chassis.personal import FieldCipher
+from chassis.settings import Settings
+from chassis.uow import UnitOfWork
+from contracts.broker import ClientOpened, Profile
+from services.callbacks.rules import Ties
+
+PLAIN = (
+    "branch_id", "manager_id", "opener_id", "referrer_id", "kind", "account_status", "experience_years", "birth_date",
+    "opened_on",
+)  # fmt: skip
+PERSONAL = ("name", "phone", "email", "address")
+STANDING = ("branch_id", "manager_id", "account_status")
+
+
+@lru_cache(maxsize=8)
+def cipher(settings: Settings) -> FieldCipher:
+    """The cipher of personal fields, made once."""
+    return FieldCipher(settings)
+
+
+async def keep(uow: UnitOfWork, events: Sequence[Profile], records: Sequence[Record]) -> dict[str, date]:
+    """Merge profiles: of each field the word with the highest (ce_time, ce_id) is in force.
+
+    Returns the clients concerned and the day from which their standing may have changed.
+    """
+    offered: dict[str, dict[str, tuple[list[str], Any]]] = {}
+    since: dict[str, date] = {}
+    for event, record in zip(events, records, strict=True):
+        stamp = [record.time.astimezone(UTC).isoformat(), record.id]
+        day = event.opened_on if isinstance(event, ClientOpened) else business_date(record.time)
+        fields = offered.setdefault(event.client_id, {})
+        for name in (*PLAIN, *PERSONAL):
+            value = getattr(event, name, None)
+            if value is not None and (name not in fields or fields[name][0] < stamp):
+                fields[name] = (stamp, value)
+        since[event.client_id] = min(day, since.get(event.client_id, day))
+    await _merge(uow, offered)
+    await _note_standings(uow, events, records)
+    return since
+
+
+async def _merge(uow: UnitOfWork, offered: dict[str, dict[str, tuple[list[str], Any]]]) -> None:
+    clients = sorted(offered)
+    known = {
+        row["client_id"]: dict(row)
+        for row in await uow.sql.fetch(
+            "SELECT * FROM clients WHERE client_id = ANY($1::text[]) ORDER BY client_id FOR UPDATE", clients
+        )
+    }
+    secret = cipher(uow.database.settings)
+    rows = []
+    for client_id in clients:
+        row = known.get(client_id) or {"client_id": client_id, "stamps": {}}
+        stamps = dict(row["stamps"])
+        for name, (stamp, value) in offered[client_id].items():
+            if name not in stamps or stamps[name] < stamp:
+                stamps[name] = stamp
+                row[name] = secret.encrypt(name, client_id, value) if name in PERSONAL else value
+        rows.append([row.get(name) for name in ("client_id", *PLAIN, *PERSONAL)] + [stamps])
+    columns = ("client_id", *PLAIN, *PERSONAL, "stamps")
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
+    await uow.sql.execute(
+        f"""INSERT INTO clients ({", ".join(columns)})
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                 $8::int[], $9::date[], $10::date[], $11::bytea[], $12::bytea[], $13::bytea[],
+                                 $14::bytea[], $15::jsonb[])
+            ON CONFLICT (client_id) DO UPDATE SET {sets}""",
+        *(list(column) for column in zip(*rows, strict=True)),
+    )
+
+
+async def _note_standings(uow: UnitOfWork, events: Sequence[Profile], records: Sequence[Record]) -> None:
+    """A row for each day on which branch, manager or status were said; of a field not said the row before speaks."""
+    said: dict[tuple[str, date], dict[str, Any]] = {}
+    for event, record in sorted(zip(events, records, strict=True), key=lambda pair: (pair[1].time, pair[1].id)):
+        day = event.opened_on if isinstance(event, ClientOpened) else business_date(record.time)
+        words = {name: value for name in STANDING if (value := getattr(event, name)) is not None}
+        if words:
+            said.setdefault((event.client_id, day), {}).update(words)
+    keys = sorted(said)
+    await uow.sql.execute(
+        """INSERT INTO standings AS s (client_id, since, branch_id, manager_id, account_status)
+           SELECT * FROM unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::text[])
+           ON CONFLICT (client_id, since) DO UPDATE SET branch_id = coalesce(excluded.branch_id, s.branch_id),
+               manager_id = coalesce(excluded.manager_id, s.manager_id),
+               account_status = coalesce(excluded.account_status, s.account_status)""",
+        [client for client, _ in keys],
+        [day for _, day in keys],
+        *([said[key].get(name) for key in keys] for name in STANDING),
+    )
+
+
+async def ties_of(
+    sql: asyncpg.Connection, clients: Sequence[str], concerned: dict[str, Sequence[str]] | None = None
+) -> dict[str, Ties]:
+    """Who has had to do with each of these clients, for avoidance [B10]; `concerned` comes from the task."""
+    rows = await sql.fetch(
+        """SELECT c.client_id, c.opener_id, c.referrer_id, c.manager_id,
+                  array(SELECT DISTINCT s.manager_id FROM standings s
+                        WHERE s.client_id = c.client_id AND s.manager_id IS NOT NULL) AS managers
+           FROM clients c WHERE c.client_id = ANY($1::text[])""",
+        list(clients),
+    )
+    found = {
+        row["client_id"]: Ties(
+            opener=row["opener_id"],
+            referrer=row["referrer_id"],
+            manager=row["manager_id"],
+            former_managers=frozenset(row["managers"]) - {row["manager_id"]},
+            concerned=frozenset((concerned or {}).get(row["client_id"], ())),
+        )
+        for row in rows
+    }
+    return {c: found.get(c) or Ties(concerned=frozenset((concerned or {}).get(c, ()))) for c in clients}
+
+
+async def keep_caller_data(uow: UnitOfWork, callers: dict[str, tuple[str | None, str | None]]) -> None:
+    """Name and phone of somebody who is no client yet (a booking, a missed call), encrypted like a client's [B16]."""
+    secret = cipher(uow.database.settings)
+    for key, (name, phone) in sorted(callers.items()):
+        await uow.sql.execute(
+            """INSERT INTO clients (client_id, name, phone) VALUES ($1, $2, $3)
+               ON CONFLICT (client_id) DO UPDATE SET name = coalesce(excluded.name, clients.name),
+                   phone = coalesce(excluded.phone, clients.phone)""",
+            key,
+            secret.encrypt("name", key, name) if name else None,
+            secret.encrypt("phone", key, phone) if phone else None,
+        )

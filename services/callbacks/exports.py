@@ -1,0 +1,27 @@
+"""Exports: every task as text, sorted by its id; dates are business dates in Asia/Shanghai."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+
+import asyncpg
+
+CALLBACK_COLUMNS = ("task_id", "client_id", "rule", "topic", "queue", "branch_id", "created_on", "due_on", "state")
+ROWS_AT_ONCE = 5_000
+
+# What an export would have shown had the facts ended with the day: tasks that day's close had made, in the state of
+# their last step by then.
+_AS_OF = """
+    SELECT t.task_id, t.client_id, t.rule, t.topic, t.queue, t.branch_id, t.created_on, t.due_on, s.to_state
+    FROM tasks t CROSS JOIN LATERAL (
+        SELECT to_state FROM steps s WHERE s.task_id = t.task_id AND s.on_day <= $1 ORDER BY s.number DESC LIMIT 1) s
+    WHERE t.found_on <= $1 ORDER BY t.task_id"""
+_NOW = """
+    SELECT task_id, client_id, rule, topic, queue, branch_id, created_on, due_on, state FROM tasks ORDER BY task_id"""
+
+
+async def callbacks(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tuple[str, ...]]:
+    """A row per task; `as_of` D shows what was known and in force after the close of D."""
+    async with sql.transaction(isolation="repeatable_read", readonly=True):
+        rows = sql.cursor(_NOW, prefetch=ROWS_AT_ONCE) if as_of is None else sql.cursor(_AS_OF, as_of)
+        async for key, client, rule, topic, queue, branch, created, due, state in rows:
+            yield str(key), client, rule, topic, queue, branch or "", created.isoformat(), due.isoformat(), state

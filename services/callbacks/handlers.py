@@ -1,0 +1,266 @@
+"""Events in: facts are kept; what one event alone asks for becomes a task at once, the rest is found by the closes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+
+from chassis.clock import business_date, end_of
+from chassis.uow import UnitOfWork
+from contracts.broker import (
+    CallMissed,
+    ClientClosed,
+    ClientOpened,
+    ClientUpdated,
+    ClosingRequested,
+    EnquiryReceived,
+    OpeningBooked,
+    PermissionRequested,
+    SurveillanceAlerted,
+)
+from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
+from contracts.complaints import CaseFeedback
+from contracts.suitability import AssessmentCompleted
+from services.callbacks import contacts, moments, notices, policy, stretches, tasks
+from services.callbacks.messages import planning
+from services.callbacks.owed import Owed, owed_by_facts
+
+
+async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
+    """New clients: their profile, the training call owed [B3], the two messages [B12]."""
+    since = await contacts.keep(uow, events, uow.records(ClientOpened))
+    await _place_tasks(uow, events)
+    await planning.welcome(uow, events)
+    first: date | None = await uow.sql.fetchval("SELECT first FROM closed_days")
+    if first is None:
+        return  # the first close finds them
+    new = [client for client, day in since.items() if day >= first]
+    if new:
+        await policy.TRIGGERS.refresh(uow.sql)
+        last = max(max(since[client] for client in new), first)
+        owed = await owed_by_facts(uow.sql, first, last, new)
+        await tasks.make(uow, [one for one in owed if one.rule == "new"])
+    passed = zip(events, uow.passed(ClientOpened), strict=True)
+    await stretches.mark_late(uow, [e.client_id for e, day in passed if day is not None and e.opened_on <= day])
+
+
+async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
+    """Changed profiles; a task waiting for its branch gets it."""
+    await contacts.keep(uow, events, uow.records(ClientUpdated))
+    await _place_tasks(uow, events)
+
+
+async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:
+    """A closed account is owed nothing more; the earliest word on its date counts."""
+    first: dict[str, date] = {}
+    for event in events:
+        first[event.client_id] = min(event.closed_on, first.get(event.client_id, event.closed_on))
+    clients = sorted(first)
+    await uow.sql.execute(
+        """INSERT INTO clients AS c (client_id, closed_on) SELECT * FROM unnest($1::text[], $2::date[])
+           ON CONFLICT (client_id) DO UPDATE SET closed_on = least(c.closed_on, excluded.closed_on)""",
+        clients,
+        [first[client] for client in clients],
+    )
+    await tasks.cancel_closed(uow, first)
+    await planning.drop(uow, clients, "account_closed")
+
+
+async def note_groups(events: Sequence[GroupChanged], uow: UnitOfWork) -> None:
+    """Groups as stretches of days [K7]; the closes make tasks of them."""
+    await stretches.keep_groups(events, uow)
+
+
+async def note_tiers(events: Sequence[TierChanged], uow: UnitOfWork) -> None:
+    """Tiers as stretches of days; a rise is greeted."""
+    await stretches.keep_tiers(events, uow)
+
+
+async def note_lifecycles(events: Sequence[LifecycleChanged], uow: UnitOfWork) -> None:
+    """Each entry into a lifecycle stage asks for its standard action [A18]."""
+    await moments.enter_stages(uow, events)
+
+
+async def note_assessments(events: Sequence[AssessmentCompleted], uow: UnitOfWork) -> None:
+    """Assessments: the one in force 30 days before its end is owed a reminder."""
+    await stretches.keep_assessments(events, uow)
+
+
+async def ask_for_satisfaction(events: Sequence[CaseFeedback], uow: UnitOfWork) -> None:
+    """The centre asks how satisfied the complainant is, once for each feedback [C11]."""
+    await _one_each(
+        uow,
+        CaseFeedback,
+        [
+            (
+                e.fed_back_at,
+                Owed(
+                    client_id=e.key,
+                    rule="satisfaction",
+                    period=f"{e.case_id}/{e.generation}",
+                    created_on=business_date(e.fed_back_at),
+                    found_on=business_date(e.fed_back_at),
+                    branch_id=e.branch_id,
+                    cause={"case": e.case_id, "generation": e.generation, "fed_back_at": e.fed_back_at},
+                    subject=e.case_id,
+                    concerned=tuple(e.concerned),
+                ),
+            )
+            for e in events
+        ],
+    )
+
+
+async def notice_permissions(events: Sequence[PermissionRequested], uow: UnitOfWork) -> None:
+    """High-risk permissions: a notice to those for whom it is risky [B7]."""
+    await notices.consider(uow, events)
+
+
+async def follow_alerts(events: Sequence[SurveillanceAlerted], uow: UnitOfWork) -> None:
+    """Abnormal trading or funds: a call within 2 trading days; suspected laundering goes to compliance only [B6]."""
+    await _one_each(
+        uow,
+        SurveillanceAlerted,
+        [
+            (
+                e.at,
+                Owed(
+                    client_id=e.client_id,
+                    rule="suspected_laundering" if e.kind == "laundering" else "surveillance",
+                    period=e.alert_id,
+                    created_on=business_date(e.at),
+                    found_on=business_date(e.at),
+                    cause={"alert": e.alert_id, "kind": e.kind},
+                ),
+            )
+            for e in events
+        ],
+    )
+
+
+async def return_missed_calls(events: Sequence[CallMissed], uow: UnitOfWork) -> None:
+    """A call nobody answered is returned within 30 working minutes [C24]."""
+    await _one_each(
+        uow,
+        CallMissed,
+        [
+            (
+                e.at,
+                Owed(
+                    client_id=e.key,
+                    rule="missed_call",
+                    period=e.call_id,
+                    created_on=business_date(e.at),
+                    found_on=business_date(e.at),
+                    branch_id=e.branch_id,
+                    cause={"line": e.line, "at": e.at},
+                    subject=e.call_id,
+                ),
+            )
+            for e in events
+        ],
+    )
+    await contacts.keep_caller_data(uow, {e.key: (None, e.phone) for e in events if e.client_id is None})
+
+
+async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> None:
+    """A booked opening has a named owner and is followed within 2 working hours [B16]."""
+    await _one_each(
+        uow,
+        OpeningBooked,
+        [
+            (
+                e.at,
+                Owed(
+                    client_id=e.key,
+                    rule="booking",
+                    period=e.booking_id,
+                    created_on=business_date(e.at),
+                    found_on=business_date(e.at),
+                    branch_id=e.branch_id,
+                    cause={"at": e.at, "owner": e.owner},
+                    subject=e.booking_id,
+                    owner=e.owner,
+                ),
+            )
+            for e in events
+        ],
+    )
+    await contacts.keep_caller_data(uow, {e.key: (e.name, e.phone) for e in events})
+
+
+async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -> None:
+    """An enquiry by e-mail has two clocks: the same day in principle, 2 working days at most [B14]."""
+    await _one_each(
+        uow,
+        EnquiryReceived,
+        [
+            (
+                e.at,
+                Owed(
+                    client_id=e.key,
+                    rule="enquiry",
+                    period=e.enquiry_id,
+                    created_on=tasks.calendar().reception_day(e.at),
+                    found_on=business_date(e.at),
+                    branch_id=e.branch_id,
+                    cause={"at": e.at, "target": tasks.calendar().end_of_working_day(_received_on(e))},
+                    subject=e.enquiry_id,
+                ),
+            )
+            for e in events
+        ],
+    )
+
+
+async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOfWork) -> None:
+    """One retention contact a request; the request itself is never held up by it [A20]."""
+    await _one_each(
+        uow,
+        ClosingRequested,
+        [
+            (
+                end_of(e.requested_on),
+                Owed(
+                    client_id=e.client_id,
+                    rule="retention",
+                    period=e.requested_on.isoformat(),
+                    created_on=e.requested_on,
+                    found_on=e.requested_on,
+                    cause={"requested_on": e.requested_on, "blocks_the_exit": False},
+                ),
+            )
+            for e in events
+        ],
+    )
+
+
+def _received_on(event: EnquiryReceived) -> date:
+    return tasks.calendar().reception_day(event.at)
+
+
+async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, Owed]]) -> None:
+    """Make tasks that one event each asks for, with the branch of the client; the limit runs from the event."""
+    await policy.TRIGGERS.refresh(uow.sql)
+    uow.happened_at = max(record.time for record in uow.records(kind))
+    rows = await uow.sql.fetch(
+        "SELECT client_id, branch_id, closed_on FROM clients WHERE client_id = ANY($1::text[])",
+        [one.client_id for _, one in owed],
+    )
+    known = {row["client_id"]: row for row in rows}
+    for at, one in owed:
+        row = known.get(one.client_id)
+        if row and row["closed_on"] and row["closed_on"] <= one.created_on and one.rule != "satisfaction":
+            continue
+        branch = one.branch_id or (row["branch_id"] if row else None)
+        await tasks.make(uow, [replace(one, branch_id=branch)], begun_at=at)
+
+
+async def _place_tasks(uow: UnitOfWork, events: Sequence[ClientOpened] | Sequence[ClientUpdated]) -> None:
+    """Tasks made before the client's branch was known get it."""
+    placed = {event.client_id: event.branch_id for event in events if event.branch_id}
+    await uow.sql.execute(
+        """UPDATE tasks t SET branch_id = n.branch_id FROM unnest($1::text[], $2::text[]) AS n(client_id, branch_id)
+           WHERE t.client_id = n.client_id AND t.branch_id IS NULL""",
+        list(placed),
+        list(placed.values()),
+    )

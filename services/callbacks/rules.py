@@ -1,0 +1,166 @@
+"""Pure decisions: the table of states [B19], due dates [B21], who must not call [B10], who gets a notice [B7]."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID, uuid5
+
+from chassis.calendar import Calendar, DayKind
+from chassis.clock import end_of, month_end, months_after
+from chassis.errors import Conflict, Text
+from services.callbacks.policy import Notices, Trigger
+
+CALLBACKS = UUID("6d0f1c4e-62a5-5c0e-9a35-0f2d6b7f4c11")
+"""The namespace of every id that is derived from what caused it."""
+
+# From each state, what may follow [B19]. A lease that runs out gives `assigned` and `attempting` back to `planned`;
+# a client reached who then refuses, or whose answers are missing, is tried again or ends. The last two moves are for
+# corrected facts alone: a task that was never owed is withdrawn, one that is owed after all comes back.
+MOVES: dict[str, frozenset[str]] = {
+    "planned": frozenset({"assigned", "cancelled", "expired"}),
+    "assigned": frozenset({"attempting", "planned", "assigned", "cancelled", "expired"}),
+    "attempting": frozenset({"reached", "rescheduled", "exhausted", "planned", "cancelled", "expired"}),
+    "reached": frozenset({"completed", "rescheduled", "cancelled", "expired"}),
+    "rescheduled": frozenset({"assigned", "cancelled", "expired"}),
+    "exhausted": frozenset({"completed", "cancelled", "expired"}),
+    "completed": frozenset(),
+    "expired": frozenset({"cancelled"}),
+    "cancelled": frozenset({"planned"}),
+}
+FINAL = ("completed", "cancelled", "expired")
+OPEN = tuple(state for state in MOVES if state not in FINAL)
+CALLABLE = ("planned", "rescheduled")
+IN_HAND = ("assigned", "attempting", "reached")
+
+
+class IllegalMove(Conflict):
+    """The task's present state does not allow this; `possible` names what it does allow."""
+
+    title = Text("The task's state does not allow this", "任务当前状态不允许此操作")
+
+
+def check_move(state: str, following: str) -> None:
+    """Refuse what the table of states does not know [B19].
+
+    Raises: IllegalMove, with `state` and what is possible from it.
+    """
+    if following in MOVES[state]:
+        return
+    possible = sorted(MOVES[state])
+    listed = ", ".join(possible) or "nothing: it is final"
+    raise IllegalMove(
+        Text(
+            f"from {state} the task cannot become {following}; possible: {listed}",
+            f"任务状态 {state} 不能变为 {following}；可变为：{'、'.join(possible) or '无（终态）'}",
+        ),
+        state=state,
+        possible=possible,
+    )
+
+
+def task_id(rule: str, client_id: str, period: str) -> UUID:
+    """The id of the one task a rule asks of a client in a period: the same in every run."""
+    return uuid5(CALLBACKS, f"task/{rule}/{client_id}/{period}")
+
+
+def quarter_of(day: date) -> tuple[date, date]:
+    """The first and the last day of the calendar quarter of a day."""
+    first = date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+    return first, month_end(months_after(first, 2))
+
+
+def due_on(trigger: Trigger, created_on: date, calendar: Calendar, valid_until: date | None = None) -> date:
+    """The last day of a task's limit [B21]; the creation date is day 0. Minutes are a matter of `due_at`."""
+    match trigger.unit:
+        case "months":
+            return months_after(created_on, trigger.count)
+        case "quarter_end":
+            return quarter_of(created_on)[1]
+        case "valid_until":
+            assert valid_until is not None
+            return valid_until
+        case "working_minutes":
+            return calendar.working_day_from(created_on)
+        case "trading_days":
+            # A trading day here is a working day from Monday to Friday [B21]: what the exchange's calendar says too.
+            return calendar.add_days(created_on, trigger.count, DayKind.TRADING)
+        case "working_days":
+            return calendar.add_days(created_on, trigger.count)
+        case _:
+            return created_on + timedelta(days=trigger.count)
+
+
+def due_at(trigger: Trigger, begun_at: datetime, due: date, calendar: Calendar) -> datetime:
+    """The instant a task's limit ends: minutes run in working time, anything else ends with its last day."""
+    if trigger.unit == "working_minutes":
+        return calendar.add_working_time(begun_at, timedelta(minutes=trigger.count))
+    return end_of(due)
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """Who has had to do with a client: those who must not call or review where avoidance applies [B10]."""
+
+    opener: str | None = None
+    referrer: str | None = None
+    manager: str | None = None
+    former_managers: frozenset[str] = frozenset()
+    concerned: frozenset[str] = frozenset()
+
+
+def exclusions(agent: str, ties: Ties, *, avoidance: bool) -> list[Text]:
+    """Why somebody may not call or review a task: empty when they may. Care calls are theirs to make [B10].
+
+    Persons a complaint or finding is about are out whatever the topic (C28).
+    """
+    found = []
+    if agent in ties.concerned:
+        found.append(Text(f"{agent} is a person concerned", f"{agent} 为涉及人员"))
+    if not avoidance:
+        return found
+    if agent == ties.opener:
+        found.append(Text(f"{agent} opened the account", f"{agent} 为开户经办人"))
+    if agent == ties.referrer:
+        found.append(Text(f"{agent} referred the client", f"{agent} 为客户介绍人"))
+    if agent == ties.manager:
+        found.append(Text(f"{agent} is the client's manager", f"{agent} 为客户现任客户经理"))
+    elif agent in ties.former_managers:
+        found.append(Text(f"{agent} was the client's manager", f"{agent} 曾任客户经理"))
+    return found
+
+
+def notice_reasons(
+    permission: str,
+    policy: Notices,
+    *,
+    on: date,
+    level: str | None,
+    levels: Collection[str],
+    birth_date: date | None,
+    experience_years: int | None,
+) -> list[str]:
+    """Why a request for a high-risk permission gets a notice [B7]: empty when it does not.
+
+    `levels` are risk levels in rising order; a client without a level counts as below any.
+    """
+    needed = policy.permissions.get(permission)
+    if needed is None:
+        return []
+    order = list(levels)
+    held = order.index(level) if level in order else -1
+    reasons = ["level_below_product"] if held < order.index(needed) else []
+    if birth_date is not None and months_after(birth_date, 12 * policy.age_from) <= on:
+        reasons.append("age")
+    if experience_years is not None and experience_years < policy.experience_years_below:
+        reasons.append("experience")
+    return reasons
+
+
+def upward(previous: int, steps: Iterable[tuple[date, int]]) -> list[date]:
+    """The days on which a tier rises, given the rank before the first step: each is greeted once [B21]."""
+    found = []
+    for since, rank in steps:
+        if rank > previous:
+            found.append(since)
+        previous = rank
+    return found

@@ -1,0 +1,250 @@
+"""Tasks: made once, moved by the table of states, every move a step that never changes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from chassis.calendar import Calendar, shipped
+from chassis.clock import business_date, start_of
+from chassis.uow import UnitOfWork
+from contracts.callbacks import TaskCancelled, TaskCreated, TaskExpired
+from services.callbacks import scripts
+from services.callbacks.owed import DERIVED, Owed
+from services.callbacks.policy import TRIGGERS, Trigger
+from services.callbacks.rules import OPEN, due_at, due_on, task_id
+
+WITHDRAWN = "facts_corrected"
+CLOSED = "account_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of a task's state, as it is kept for good."""
+
+    task_id: UUID
+    client_id: str
+    on_day: date
+    before: str | None
+    after: str
+    reason: str
+    detail: dict[str, Any] = field(default_factory=dict)
+    policy: str | None = None
+    at: datetime | None = None
+
+
+async def record(uow: UnitOfWork, steps: Sequence[Step]) -> None:
+    """Keep steps, numbered and sealed."""
+    if not steps:
+        return
+    counts: defaultdict[int, int] = defaultdict(int)
+    for step in steps:
+        counts[uow.partition_of(step.client_id)] += 1
+    following = await uow.numbers("steps", counts)
+    rows = []
+    for step in steps:
+        partition = uow.partition_of(step.client_id)
+        rows.append(
+            (
+                partition,
+                following[partition],
+                step.task_id,
+                step.client_id,
+                step.on_day,
+                step.at or uow.now,
+                step.before,
+                step.after,
+                uow.actor.subject,
+                step.reason,
+                step.detail,
+                step.policy,
+            )
+        )
+        following[partition] += 1
+    await uow.sql.copy_records_to_table("steps", records=rows)
+
+
+def calendar() -> Calendar:
+    """The calendar that limits are counted by."""
+    return shipped()
+
+
+async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None = None) -> list[UUID]:
+    """Make the tasks that are owed and not there yet, and tell of them; those that are there stay as they are.
+
+    `begun_at` is the instant that limits in minutes count from; without it, the start of the creation date.
+    """
+    triggers = cache(lambda day: TRIGGERS.on(day))
+    dues = cache(lambda trigger, day, until: due_on(trigger, day, calendar(), until))
+    frozen = cache(scripts.version_on)
+    made: dict[UUID, tuple[Owed, Trigger, str, date]] = {}
+    for one in owed:
+        version = triggers(one.created_on)
+        trigger = version.body[one.rule]
+        last = dues(trigger, one.created_on, one.valid_until)
+        if trigger.unit == "working_minutes":
+            last = business_date(due_at(trigger, begun_at or start_of(one.created_on), last, calendar()))
+        made[task_id(one.rule, one.client_id, one.period)] = (one, trigger, version.name, last)
+    if not made:
+        return []
+    rows = [
+        {
+            "task_id": key,
+            "client_id": one.client_id,
+            "rule": one.rule,
+            "period": one.period,
+            "topic": trigger.topic,
+            "queue": trigger.queue,
+            "script": frozen(trigger.script, one.created_on).name,
+            "priority": trigger.priority,
+            "branch_id": one.branch_id,
+            "created_on": one.created_on,
+            "found_on": one.found_on,
+            "target_on": _later(one.created_on, trigger.target_days),
+            "alarm_on": _later(one.created_on, trigger.alarm_days),
+            "due_on": last,
+            "due_at": due_at(trigger, begun_at or start_of(one.created_on), last, calendar()),
+            "policy": policy,
+            "cause": one.cause,
+            "concerned": one.concerned,
+            "restricted": trigger.restricted,
+            "subject": one.subject,
+            "owner": one.owner if trigger.owner else None,
+            "passes_on_at": _later_at(one.created_on, trigger.pass_on_days) if trigger.owner and one.owner else None,
+        }
+        for key, (one, trigger, policy, last) in made.items()
+    ]
+    columns = ", ".join(rows[0])
+    new = await uow.sql.fetch(
+        f"""INSERT INTO tasks ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::tasks, $1::jsonb)
+            ON CONFLICT DO NOTHING RETURNING task_id""",
+        rows,
+    )
+    fresh = [(row["task_id"], *made[row["task_id"]]) for row in new]
+    await record(
+        uow,
+        [
+            Step(key, one.client_id, one.found_on, None, "planned", "created", one.cause, policy, at=uow.happened_at)
+            for key, one, _, policy, _ in fresh
+        ],
+    )
+    uow.emit_all(
+        TaskCreated(
+            task_id=key,
+            client_id=one.client_id,
+            rule=one.rule,
+            task_topic=trigger.topic,
+            queue=trigger.queue,  # type: ignore[arg-type]  # checked when the policy was read
+            branch_id=one.branch_id,
+            created_on=one.created_on,
+            due_on=last,
+        )
+        for key, one, trigger, _, last in fresh
+    )
+    return [key for key, *_ in fresh]
+
+
+def _later(day: date, days: int | None) -> date | None:
+    return None if days is None else day + timedelta(days=days)
+
+
+def _later_at(day: date, days: int) -> datetime:
+    return start_of(day + timedelta(days=days))
+
+
+_LISTED = ", ".join(f"'{state}'" for state in OPEN)
+
+
+async def expire(uow: UnitOfWork, through: date) -> int:
+    """Expire what was due by the end of a day and is not done: a breach, kept as one [B19]. How many it was."""
+    rows = await uow.sql.fetch(
+        f"""UPDATE tasks t SET state = 'expired', ended_on = t.due_on, holder = NULL, held_since = NULL,
+                   lease_until = NULL, revision = revision + 1
+            FROM (SELECT task_id, state FROM tasks WHERE due_on <= $1 AND state IN ({_LISTED})
+                  ORDER BY task_id FOR UPDATE) AS o
+            WHERE t.task_id = o.task_id
+            RETURNING t.task_id, t.client_id, t.rule, t.due_on, t.due_at, t.policy, o.state AS before""",
+        through,
+    )
+    await record(
+        uow,
+        [
+            Step(r["task_id"], r["client_id"], r["due_on"], r["before"], "expired", "due", {}, r["policy"], r["due_at"])
+            for r in rows
+        ],
+    )
+    uow.emit_all(
+        TaskExpired(task_id=r["task_id"], client_id=r["client_id"], rule=r["rule"], due_on=r["due_on"]) for r in rows
+    )
+    return len(rows)
+
+
+async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Owed], through: date) -> None:
+    """After late facts: make what is owed and missing, withdraw what is not owed, bring back what is owed after all."""
+    await make(uow, owed)
+    wanted = {task_id(one.rule, one.client_id, one.period): one for one in owed}
+    rows = await uow.sql.fetch(
+        """SELECT task_id, client_id, rule, state, outcome, policy, created_on, due_on FROM tasks
+           WHERE client_id = ANY($1::text[]) AND rule = ANY($2::text[]) AND found_on <= $3 ORDER BY task_id FOR UPDATE""",
+        list(clients),
+        list(DERIVED),
+        through,
+    )
+    gone = [r for r in rows if r["task_id"] not in wanted and r["state"] not in ("completed", "cancelled")]
+    back = [r for r in rows if r["task_id"] in wanted and r["state"] == "cancelled" and r["outcome"] == WITHDRAWN]
+    await _end(uow, gone, WITHDRAWN, through)
+    await uow.sql.execute(
+        """UPDATE tasks SET state = 'planned', outcome = NULL, ended_on = NULL, revision = revision + 1
+           WHERE task_id = ANY($1::uuid[])""",
+        [r["task_id"] for r in back],
+    )
+    await record(
+        uow,
+        [Step(r["task_id"], r["client_id"], through, r["state"], "planned", WITHDRAWN, {}, r["policy"]) for r in back],
+    )
+    moved = [r for r in rows if r["task_id"] in wanted and r["created_on"] != wanted[r["task_id"]].created_on]
+    for row in moved:  # an event that begins on another day within its quarter: rare, one by one
+        one = wanted[row["task_id"]]
+        await uow.sql.execute(
+            "UPDATE tasks SET created_on = $2, found_on = $3, cause = $4, revision = revision + 1 WHERE task_id = $1",
+            row["task_id"],
+            one.created_on,
+            one.found_on,
+            one.cause,
+        )
+
+
+async def cancel_closed(uow: UnitOfWork, closed: dict[str, date]) -> None:
+    """Nothing is owed to a client whose account is closed [B19]; what came before stays as it was."""
+    rows = await uow.sql.fetch(
+        f"""SELECT task_id, client_id, rule, state, policy FROM tasks
+            WHERE client_id = ANY($1::text[]) AND state IN ({_LISTED}) AND NOT restricted
+              AND rule NOT IN ('satisfaction', 'manager_left') ORDER BY task_id FOR UPDATE""",
+        sorted(closed),
+    )
+    for client_id, day in sorted(closed.items()):
+        await _end(uow, [row for row in rows if row["client_id"] == client_id], CLOSED, day)
+
+
+async def _end(uow: UnitOfWork, rows: Sequence[asyncpg.Record], reason: str, on_day: date) -> None:
+    if not rows:
+        return
+    await uow.sql.execute(
+        """UPDATE tasks SET state = 'cancelled', outcome = $2, ended_on = $3, holder = NULL, held_since = NULL,
+                  lease_until = NULL, revision = revision + 1 WHERE task_id = ANY($1::uuid[])""",
+        [row["task_id"] for row in rows],
+        reason,
+        on_day,
+    )
+    await record(
+        uow,
+        [Step(r["task_id"], r["client_id"], on_day, r["state"], "cancelled", reason, {}, r["policy"]) for r in rows],
+    )
+    uow.emit_all(
+        TaskCancelled(task_id=r["task_id"], client_id=r["client_id"], rule=r["rule"], reason=reason) for r in rows
+    )
