@@ -20,21 +20,27 @@ from gateway.transport import Headers, Transport
 
 COOKIE = "careline_session"
 CSRF_HEADER = b"x-csrf-token"
-# What outside callers say about identity never reaches a service.
-_DROPPED = frozenset((HEADER.encode(), b"authorization", b"cookie", b"x-api-key", CSRF_HEADER))
+# What outside callers say about identity never reaches a service; the gateway's own pages need their cookies.
+_IDENTITY = frozenset((HEADER.encode(),))
+_DROPPED = _IDENTITY | frozenset((b"authorization", b"cookie", b"x-api-key", CSRF_HEADER))
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _SYSTEMS = frozenset((Role.SYSTEM, Role.OPERATIONS))
 INTERNAL_SECONDS = 60
 RENEW_SECONDS = 20.0
+_POLICY = (
+    b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+    b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
-        b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    ),
+    (b"content-security-policy", _POLICY),
+]
+# The viewer of events compiles the schemas it shows into functions.
+_EVENTS_PAGE_HEADERS = [
+    *SECURITY_HEADERS[:-1],
+    (b"content-security-policy", _POLICY + b"; script-src 'self' 'unsafe-eval'"),
 ]
 
 
@@ -91,7 +97,8 @@ class Door:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
+                own = _EVENTS_PAGE_HEADERS if scope["path"] == "/events" else SECURITY_HEADERS
+                message["headers"] = [*message["headers"], *own]
             await send(message)
 
         try:
@@ -102,11 +109,12 @@ class Door:
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = dict(scope["headers"])
         actor = await self._actor(scope, given)
-        headers: Headers = [header for header in scope["headers"] if header[0] not in _DROPPED]
+        service = self._service(scope["path"])
+        dropped = _DROPPED if service else _IDENTITY
+        headers: Headers = [header for header in scope["headers"] if header[0] not in dropped]
         if actor is not None:
             (self.systems if actor.role in _SYSTEMS else self.people).take(actor.subject)
             headers.append((HEADER.encode(), self.identities.of(actor)))
-        service = self._service(scope["path"])
         if service is None:
             scope["actor"] = actor
             scope["headers"] = headers

@@ -136,7 +136,8 @@ async def explain_entry(request: Request, visitor: Visitor, client: str, entry: 
 async def chart(request: Request, visitor: Visitor, client: str, purpose: Purpose = PURPOSES[0]) -> Response:
     """Tier stretches and the balance of points over time."""
     services, name = _services(request), quote(client, safe="")
-    history, balance, entries = await asyncio.gather(
+    known, history, balance, entries = await asyncio.gather(
+        services.get("classification", f"/v1/classification/clients/{name}", visitor, passed=_said(purpose)),
         services.get("classification", f"/v1/classification/clients/{name}/history", visitor, passed=_said(purpose)),
         services.get("points", f"/v1/points/clients/{name}", visitor, passed=_said(purpose)),
         _all_entries(request, visitor, client, purpose),
@@ -146,7 +147,7 @@ async def chart(request: Request, visitor: Visitor, client: str, purpose: Purpos
     return JSONResponse(
         {
             "tiers": [{"from": s["from"], "level": TIERS.index(s["tier"])} for s in tiers],
-            "names": list(TIERS),
+            "until": known.data["as_of"] if known.found else None,
             "points": balances_over_time(Decimal(points["available"]) - Decimal(points["debt"]), entries),
         }
     )

@@ -43,6 +43,7 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
         "day": partial(_day, locale=locale),
         "moment": partial(_moment, locale=locale),
         "number": partial(_number, locale=locale),
+        "points": partial(_points, locale=locale),
     }
     content = _templates.get_template(template).render(
         _=partial(said_in, language),
@@ -75,3 +76,7 @@ def _number(value: str | int | float | Decimal | None, locale: str) -> str:
     if value is None or value == "":
         return ""
     return format_decimal(Decimal(str(value)), locale=locale, decimal_quantization=False)
+
+
+def _points(value: str, locale: str) -> str:
+    return format_decimal(Decimal(value), format="#,##0.00", locale=locale)
