@@ -6,9 +6,9 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 import asyncpg
 import msgspec
@@ -18,10 +18,13 @@ from sqlalchemy import insert
 from chassis import tables
 from chassis.bus.record import Record
 from chassis.database import OUTAGES, Database
+from chassis.deadlines.firing import Firing
 from chassis.service import Service
 from chassis.telemetry import BATCH_RECORDS, CONSUMED, DEAD_LETTERS
+from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.base import DayClosed, Event
+from contracts.platform import EVENTS as PLATFORM
 
 log = structlog.get_logger()
 DECODE_SLICE = 500
@@ -82,6 +85,24 @@ class Reading:
     bad: list[tuple[Record, Exception]] = field(default_factory=list)
 
 
+def rounds(heard: Mapping[type[Event], Heard]) -> Iterator[tuple[dict[str, datetime], dict[type[Event], Heard]]]:
+    """A batch in rounds: in each at most one instant of a key, the earlier before the later; with that instant."""
+    instants: defaultdict[str, set[datetime]] = defaultdict(set)
+    for one in heard.values():
+        for record in one.records:
+            instants[record.key].add(record.time)
+    ranks = {key: {at: rank for rank, at in enumerate(sorted(times))} for key, times in instants.items()}
+    parts: defaultdict[int, dict[type[Event], Heard]] = defaultdict(dict)
+    for kind, one in heard.items():
+        for event, record, passed in zip(one.events, one.records, one.passed_before, strict=True):
+            part = parts[ranks[record.key][record.time]].setdefault(kind, Heard())
+            part.events.append(event)
+            part.records.append(record)
+            part.passed_before.append(passed)
+    for _, facts in sorted(parts.items()):
+        yield {record.key: record.time for one in facts.values() for record in one.records}, facts
+
+
 class Consumer:
     """Applies batches of one service's records."""
 
@@ -89,6 +110,8 @@ class Consumer:
         self.service = service
         self.database = database
         self.registry = service.registry
+        self.handlers = service.hears
+        self.firing = Firing(service.name, service.deadlines, bad_records_limit)
         self.watermarks = {kind.type for kind in service.waits_for}
         self.bad_records_limit = bad_records_limit
         self.bad_in_a_row = 0
@@ -146,17 +169,34 @@ class Consumer:
         await self._bury(reading.bad, uow)
         if reading.watermarks:
             await self._note_passed(reading.watermarks, uow)
-        heard = reading.heard
+        await self._apply(reading.heard, uow)
+        BATCH_RECORDS.labels(self.service.name).observe(len(batch.records))
+        for kind, one in reading.heard.items():
+            CONSUMED.labels(self.service.name, kind.type).inc(len(one.events))
+
+    async def _apply(self, heard: Mapping[type[Event], Heard], uow: UnitOfWork) -> None:
+        if not self.service.deadlines:
+            await self._hand_over(heard, uow)
+            return
+        await self._hand_over({kind: one for kind, one in heard.items() if kind in PLATFORM}, uow)
+        facts = {kind: one for kind, one in heard.items() if kind not in PLATFORM}
+        known = await timeline(uow.sql)
+        if known is Timeline.REAL:
+            await self._hand_over(facts, uow)
+            return
+        # Now is the time of the facts: what was due before a fact of the same key comes first.
+        for times, facts_then in rounds(facts):
+            await self.firing.before_facts(uow, times, None if known else uow.now)
+            await self._hand_over(facts_then, uow)
+
+    async def _hand_over(self, heard: Mapping[type[Event], Heard], uow: UnitOfWork) -> None:
         uow.hear(
             {kind: one.records for kind, one in heard.items()},
             {kind: one.passed_before for kind, one in heard.items()},
         )
-        for kind, handler in self.service.listens.items():
+        for kind, handler in self.handlers.items():
             if kind in heard:
                 await handler(heard[kind].events, uow)
-        BATCH_RECORDS.labels(self.service.name).observe(len(batch.records))
-        for kind, one in heard.items():
-            CONSUMED.labels(self.service.name, kind.type).inc(len(one.events))
 
     async def _move(
         self, moves: Mapping[tuple[str, int], tuple[int, int]], uow: UnitOfWork

@@ -13,6 +13,7 @@ from contracts.base import DayClosed, Event, Registry
 from contracts.broker import BrokerDayClosed
 
 if TYPE_CHECKING:
+    from chassis.deadlines.firing import DeadlineHandler
     from chassis.uow import UnitOfWork
 
 Handler = Callable[[Sequence[Any], "UnitOfWork"], Awaitable[None]]
@@ -35,6 +36,7 @@ class Service:
     `closes` runs once a closed day, in order; `catches_up` is given the last closed day and does what late facts
     left to do (True: there may be more). `waits_for` names the watermarks a day needs before it can close here;
     `completes` is the one sent afterwards. `accepts` applies the offered content of a conflict that an operator accepts.
+    `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -51,16 +53,28 @@ class Service:
     sealed: Sequence[SealedTable] = ()
     views: Mapping[type[Event], type[Event]] = field(default_factory=dict)
     accepts: Mapping[type[Event], Handler] = field(default_factory=dict)
+    deadlines: "Mapping[str, DeadlineHandler]" = field(default_factory=dict)
+
+    @property
+    def hears(self) -> Mapping[type[Event], Handler]:
+        """Everything handled: what every service that hears anything is told of the platform, then what it listens to."""
+        if not self.listens:
+            return {}
+        from chassis.calendars import keep_calendars
+        from chassis.timeline import keep_timeline
+        from contracts.platform import CalendarPublished, TimelineDecided
+
+        return {TimelineDecided: keep_timeline, CalendarPublished: keep_calendars, **self.listens}
 
     @property
     def registry(self) -> Registry:
         """Decoders of everything heard."""
-        return Registry([*self.listens, *self.waits_for], self.views)
+        return Registry([*self.hears, *self.waits_for], self.views)
 
     @property
     def topics(self) -> list[str]:
         """Every topic read, sorted."""
-        return sorted({kind.topic for kind in self.listens} | self.watermark_topics)
+        return sorted({kind.topic for kind in self.hears} | self.watermark_topics)
 
     @property
     def watermark_topics(self) -> set[str]:

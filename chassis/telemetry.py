@@ -21,7 +21,9 @@ DEADLINE_LATENESS = Histogram(
 DEADLINES_FAILED = Counter(
     "careline_deadlines_failed_total", "Deadlines put aside because their handler failed", ["service", "kind"]
 )
-DEADLINES_OVERDUE = Gauge("careline_deadlines_overdue", "Deadlines due and not fired yet", ["service"])
+DEADLINES_OVERDUE_SECONDS = Gauge(
+    "careline_deadlines_overdue_seconds", "How long the oldest deadline not fired yet has been due", ["service"]
+)
 CALENDAR_DAYS_LEFT = Gauge("careline_calendar_days_left", "Days until the calendar ends", ["service"])
 CLOSED_THROUGH = Gauge("careline_closed_through_seconds", "End of the last closed day, in Unix time", ["service"])
 LAG_RECORDS = Gauge("careline_lag_records", "Records not yet applied", ["service"])

@@ -1,4 +1,7 @@
-"""The loops of one service: events in, days closed, outbox out. One supervised unit, whose health means progress."""
+"""The loops of one service: events in, days closed, deadlines fired, outbox out.
+
+One supervised unit, whose health means progress.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,6 +15,7 @@ from chassis.audit import Sealer
 from chassis.closing import Closer
 from chassis.consumer import Consumer, LostPartition, TooManyBadRecords, is_outage, read_from_log
 from chassis.database import Database
+from chassis.deadlines.scheduler import Scheduler
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.telemetry import UNIT_STATE
@@ -42,7 +46,8 @@ class Worker:
         self.wake = wake
         self.applied = Wake()  # what this worker's own consumer has done: all that can make a day closable
         self.consumer = Consumer(service, database, settings.bad_records_limit)
-        self.closer = Closer(service, database)
+        self.closer = Closer(service, database, settings.bad_records_limit)
+        self.scheduler = Scheduler(service, database, settings.bad_records_limit)
         self.sealer = Sealer(service, database, settings)
         self.partitions_at_once = settings.partitions if sole else 1
         self.states: dict[str, LoopState] = {}
@@ -60,6 +65,10 @@ class Worker:
                 loops.create_task(self._consume())
             if self.service.watermark_topics:
                 loops.create_task(self._loop("close", self.closer.step, wake=self.applied))
+            if self.service.deadlines:
+                # Woken by what is armed, and by the consumer: a handler of facts may arm, or hear whose time it is.
+                idle = lambda: self.scheduler.waits_seconds  # noqa: E731
+                loops.create_task(self._loop("deadlines", self.scheduler.step, idle_seconds=idle))
             # Woken by nothing: sealing is not urgent, and looking costs a transaction.
             loops.create_task(self._loop("seal", self.sealer.step, wake=Wake(), idle_seconds=5.0))
             if self.settings.on_kafka:
@@ -104,7 +113,7 @@ class Worker:
         step: Callable[[], Awaitable[int | bool]],
         *,
         wake: Wake | None = None,
-        idle_seconds: float = 1.0,
+        idle_seconds: float | Callable[[], float] = 1.0,
         waits_itself: bool = False,
         reset: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -136,7 +145,7 @@ class Worker:
                     self.applied.set()
                 await asyncio.sleep(0)
             elif not waits_itself:
-                await wake.wait(seen, idle_seconds)
+                await wake.wait(seen, idle_seconds() if callable(idle_seconds) else idle_seconds)
 
     async def _failed(
         self, state: LoopState, error: Exception, wait: float, reset: Callable[[], Awaitable[None]] | None

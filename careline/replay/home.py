@@ -5,8 +5,10 @@ from datetime import date
 
 import asyncpg
 
+from careline.replay.roster import messages, roster
 from careline.replay.source import DataSet
 from chassis.errors import Conflict, Text
+from chassis.timeline import Timeline, announce
 from chassis.uow import UnitOfWork
 
 
@@ -62,15 +64,21 @@ async def read_home(sql: asyncpg.Connection, data: DataSet) -> Home:
 
 
 async def claim_home(uow: UnitOfWork, data: DataSet) -> Home:
-    """Make a home without facts simulated and of this data set; any other is as `read_home` says."""
+    """Make a home without facts simulated and of this data set, and tell everybody; any other is as `read_home` says.
+
+    The fixed roster is said here too: before the first fact, and with the first claim only.
+    """
     await uow.sql.execute("INSERT INTO home DEFAULT VALUES ON CONFLICT DO NOTHING")
-    await uow.sql.execute(
+    claimed = await uow.sql.fetchval(
         """UPDATE home SET timeline = 'simulated', data_set = $1, fingerprint = $2, position = '0', decided_at = $3
-           WHERE timeline IS NULL""",
+           WHERE timeline IS NULL RETURNING true""",
         described(data),
         data.fingerprint,
         uow.now,
     )
+    if claimed:
+        announce(uow, Timeline.SIMULATED, uow.now)
+        uow.publish(messages(roster(data.branches), uow.database.partitions))
     return await read_home(uow.sql, data)
 
 

@@ -63,6 +63,7 @@ SETTLED = Kind("trades settled", broker.TradeSettled, "replay/trade/", 15)
 VALUED = Kind("assets valued", broker.AssetsValued, "replay/assets/", 20)
 CLOSED = Kind("days closed", broker.BrokerDayClosed, "replay/day/", 24)
 KINDS = (OPENED, ASSESSED, SETTLED, VALUED, CLOSED)
+_OPENED = KINDS.index(OPENED)
 
 
 class Fact(NamedTuple):
@@ -85,6 +86,11 @@ class DataSet:
     fingerprint: str
     facts: list[Fact]
 
+    @property
+    def branches(self) -> set[str]:
+        """The branches of the clients in it."""
+        return {branch_of(fact.key) for fact in self.facts if fact.rank == _OPENED}
+
     def through(self, day: date) -> int:
         """How many facts, from the first on, a replay until a day says."""
         low, high = 0, len(self.facts)
@@ -95,6 +101,11 @@ class DataSet:
             else:
                 high = middle
         return low
+
+
+def branch_of(client_id: str) -> str:
+    """The branch a client of the files belongs to: `B` and the first character of the id."""
+    return "B" + client_id[0]
 
 
 def commission_of(amount: Decimal) -> str:
@@ -197,7 +208,7 @@ class _Reading:
             self._seen(client_id, day)
             value = (
                 f'{{"trade_id":{quoted(file.name(trade_id, "trade_id"))},"client_id":{client},"account_id":{client},'
-                f'"branch_id":{quoted("B" + client_id[0])},"trade_date":"{day}","settled_at":"{_settled_at(day)}",'
+                f'"branch_id":{quoted(branch_of(client_id))},"trade_date":"{day}","settled_at":"{_settled_at(day)}",'
                 f'"instrument":{{"symbol":{quoted(file.name(symbol, "symbol"))},"kind":"{kinds.get(symbol, "unknown")}"}},'
                 f'"side":"{side}","quantity":"{units}","amount":"{amount}","commission":"{commission_of(amount)}",'
                 f'"currency":{currency},"channel":{quoted(channel)}}}'
@@ -232,7 +243,7 @@ class _Reading:
             day = FIRST_CLOSE if first == date.max else first
             kind = "institution" if client_id in self.institutions else "individual"
             value = (
-                f'{{"client_id":{self.quoted_clients[client_id]},"branch_id":{quoted("B" + client_id[0])},'
+                f'{{"client_id":{self.quoted_clients[client_id]},"branch_id":{quoted(branch_of(client_id))},'
                 f'"kind":"{kind}","opened_on":"{day}"}}'
             )
             yield Fact(day, rank, row, client_id, client_id, value.encode())

@@ -5,13 +5,14 @@ from datetime import datetime
 from chassis.database import Database
 from chassis.deadlines.firing import Firing
 from chassis.service import Service
-from chassis.telemetry import DEADLINES_OVERDUE
+from chassis.telemetry import DEADLINES_OVERDUE_SECONDS
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 
 BATCH = 1000
 LONGEST_WAIT_SECONDS = 30.0
 SHORTEST_WAIT_SECONDS = 0.001
+HELD_WAIT_SECONDS = 0.5
 
 
 class Scheduler:
@@ -21,34 +22,34 @@ class Scheduler:
         self.database = database
         self.firing = Firing(service.name, service.deadlines, failures_limit)
         self.waits_seconds = LONGEST_WAIT_SECONDS
-        self.overdue = DEADLINES_OVERDUE.labels(service.name)
+        self.overdue = DEADLINES_OVERDUE_SECONDS.labels(service.name)
 
     async def step(self) -> bool:
         """Fire one batch of what is due by the database's clock; False: nothing to do before `waits_seconds`."""
+        if not await self._look():
+            return False
         async with self.database.unit_of_work() as uow:
-            if await timeline(uow.sql) is not Timeline.REAL:
-                self.waits_seconds = LONGEST_WAIT_SECONDS
-                return False
-            if await self.firing.due_by(uow, uow.now, uow.now, BATCH):
-                return True
-            self.waits_seconds = await self._until_next(uow)
-        return False
+            fired = await self.firing.due_by(uow, uow.now, uow.now, BATCH)
+        if not fired:  # others are firing what is due: look again when they must be through
+            self.waits_seconds = HELD_WAIT_SECONDS
+        return bool(fired)
 
-    async def _until_next(self, uow: UnitOfWork) -> float:
-        """Seconds until the next deadline; the clock may be corrected meanwhile, so never very long."""
-        following: datetime | None = await uow.sql.fetchval(
-            "SELECT min(due) FROM deadlines WHERE failed_at IS NULL AND due > $1", uow.now
-        )
-        # What is due and was not claimed is being fired elsewhere, or waits for what is: look again soon.
-        held = await uow.sql.fetchval(
-            "SELECT EXISTS (SELECT FROM deadlines WHERE failed_at IS NULL AND due <= $1)", uow.now
-        )
-        self.overdue.set(float(held))
-        if held:
-            return 1.0
-        if following is None:
-            return LONGEST_WAIT_SECONDS
-        return min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, (following - uow.now).total_seconds()))
+    async def _look(self) -> bool:
+        """Whether anything is due in a real home; one statement, because every arming wakes this loop."""
+        async with self.database.reading() as sql:
+            row = await sql.fetchrow(
+                """SELECT (SELECT timeline FROM timeline) AS timeline, clock_timestamp() AS now,
+                          (SELECT min(due) FROM deadlines WHERE failed_at IS NULL) AS next"""
+            )
+        assert row is not None
+        seconds = (row["next"] - row["now"]).total_seconds() if row["next"] else LONGEST_WAIT_SECONDS
+        if row["timeline"] != Timeline.REAL:
+            self.waits_seconds = LONGEST_WAIT_SECONDS
+            return False
+        self.overdue.set(max(0.0, -seconds))
+        # The clock may be corrected meanwhile, so never very long; and never again before the instant itself.
+        self.waits_seconds = min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, seconds))
+        return seconds <= 0
 
     async def fire_by(self, uow: UnitOfWork, end: datetime) -> int:
         """Fire one batch of what a day's close has to find done, if its due has come; how many were claimed.

@@ -137,7 +137,7 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
         )
     uow.hear({kind: [_record(row)]})
     uow.happened_at = row["event_time"] or uow.now
-    await service.listens[kind]([event], uow)
+    await service.hears[kind]([event], uow)
     await _mark(uow, letter, uow.now)
     uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
 
