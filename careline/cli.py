@@ -6,7 +6,7 @@ import sys
 import typer
 
 from careline import stack
-from careline.commands import exports, letters, operate, replay, run, token
+from careline.commands import deadlines, exports, letters, operate, replay, run, token
 
 app = typer.Typer(
     name="careline",
@@ -28,6 +28,7 @@ app.command()(operate.verify)
 app.command()(token.token)
 app.add_typer(letters.dead_letters, name="dead-letters")
 app.add_typer(letters.conflicts, name="conflicts")
+app.add_typer(deadlines.deadlines, name="deadlines")
 app.add_typer(stack.app, name="stack")
 
 

@@ -185,6 +185,7 @@ fired_deadlines = Table(
     Column("due", Instant, nullable=False),
     Column("at", Instant, nullable=False, comment="when it counts as fired: due in a simulated home"),
     Column("fired_at", Instant, nullable=False),
+    Index("ix_fired_deadlines_late", "fired_at", postgresql_where=text("at - due > interval '1 minute'")),
 )
 
 timeline = Table(

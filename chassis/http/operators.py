@@ -5,15 +5,17 @@ from datetime import date, datetime
 from time import monotonic
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
+from chassis.errors import NotFound, Text
 from chassis.http.idempotency import router
 from chassis.http.identity import permits
 from chassis.http.paging import Listing, Page
 from chassis.http.traffic import Traffic
-from chassis.operations import conflicts, dead_letters
+from chassis.operations import conflicts, dead_letters, deadlines
 from chassis.operations.lag import lag
 from chassis.operations.status import status
 
@@ -55,6 +57,11 @@ class ServiceStatus(BaseModel):
     unshipped: int
     dead_letters: int
     conflicts: int
+    deadlines_due: int = 0
+    deadlines_failed: int = 0
+    deadlines_late: int = Field(0, description="fired more than a minute late in the last 24 hours")
+    calendar_last_day: date | None = None
+    calendar_warning: str = ""
     closed_through: date | None
     failing_loops: dict[str, str]
 
@@ -129,6 +136,62 @@ class ConflictDecision(BaseModel, extra="forbid"):
     reason: str = Field(min_length=1, max_length=500)
 
 
+class DeadlineCounts(BaseModel):
+    """Deadlines armed, due now, due in the next hour, put aside; late is more than a minute."""
+
+    timeline: Literal["real", "simulated"] | None
+    armed: int
+    due: int
+    next_hour: int
+    failed: int
+    late_last_day: int
+    oldest_late_seconds: float
+
+
+class DeadlineRow(BaseModel):
+    """One armed deadline."""
+
+    generation: int
+    kind: str
+    object: str
+    step: str
+    key: str
+    due: datetime
+    payload: dict[str, Any]
+    armed_at: datetime
+    failed_at: datetime | None
+    error: str | None
+
+
+class StepOrder(BaseModel, extra="forbid"):
+    """Which deadline to fire: its generation, without it the next by due. A dry run keeps nothing."""
+
+    generation: int | None = None
+    dry_run: bool = False
+
+
+class ToldRow(BaseModel):
+    """A message that a deadline's handler sent, or in a dry run would send."""
+
+    type: str
+    key: str
+    time: datetime
+    data: Any
+
+
+class FiredReport(BaseModel):
+    """What one deadline did, or would do."""
+
+    generation: int
+    kind: str
+    object: str
+    step: str
+    due: datetime
+    outcome: Literal["fired", "would_fire", "failed"]
+    told: list[ToldRow]
+    error: str
+
+
 def operators_routes(service: str) -> APIRouter:
     """The operators' routes of one service."""
     routes = router(f"/v1/{service}/operations", "operations")
@@ -174,6 +237,34 @@ def operators_routes(service: str) -> APIRouter:
         ids = None if order.all else order.ids or []
         results = await dead_letters.redrive(state.service, state.database, actor, ids, dry_run=order.dry_run)
         return RedriveReport(dry_run=order.dry_run, results=[Redriven.model_validate(asdict(one)) for one in results])
+
+    @routes.get("/deadlines/counts")
+    async def count_deadlines(_: Reader, request: Request) -> DeadlineCounts:
+        """How many deadlines are due, late, due in the next hour."""
+        async with request.app.state.database.reading() as sql:
+            return DeadlineCounts.model_validate(await deadlines.counted(sql))
+
+    @routes.get("/deadlines")
+    async def list_deadlines(
+        _: Reader, request: Request, page: Page, which: Annotated[deadlines.Which, Query()] = "all"
+    ) -> Listing[DeadlineRow]:
+        """Armed deadlines by due: all, due, soon (the next hour) or failed."""
+        after = (datetime.fromisoformat(str(page.after[0])), int(page.after[1])) if page.after else None
+        rows = await deadlines.listed(request.app.state.database, which, after=after, limit=page.limit + 1)
+        found = page.result(rows, lambda row: (row["due"].isoformat(), row["generation"]))
+        return Listing[DeadlineRow].model_validate(found)
+
+    @routes.post("/deadlines/step")
+    async def step_deadline(actor: Operator, request: Request, order: StepOrder) -> FiredReport:
+        """Fire one deadline, never early; one put aside may be fired again. A dry run shows what it would do."""
+        state = request.app.state
+        fired = await deadlines.step(
+            state.service, state.database, actor, order.generation, dry_run=order.dry_run
+        )
+        if fired is None:
+            raise NotFound(Text("nothing is armed", "没有待触发的期限"))
+        told = [{**asdict(one), "data": msgspec.json.decode(one.data)} for one in fired.told]
+        return FiredReport.model_validate(asdict(fired) | {"told": told})
 
     @routes.get("/conflicts")
     async def list_conflicts(_: Reader, request: Request, page: Page, undecided: bool = True) -> Listing[ConflictRow]:

@@ -3,8 +3,9 @@
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from chassis import calendars
 from chassis.database import Database
-from chassis.operations import conflicts, dead_letters
+from chassis.operations import conflicts, dead_letters, deadlines
 from chassis.operations.lag import lag
 from chassis.service import Service
 from chassis.settings import Settings
@@ -24,6 +25,7 @@ async def status(
     behind = await lag(service, database, settings)
     async with database.reading() as sql:
         letters, undecided = await dead_letters.count(sql), await conflicts.count(sql)
+        timers, calendar = await deadlines.counted(sql), await calendars.check(service.name, sql)
     failing = (
         {name: loop.error or "stopped" for name, loop in worker.states.items() if loop.error or loop.stopped}
         if worker
@@ -39,6 +41,11 @@ async def status(
         "unshipped": behind.unshipped,
         "dead_letters": letters,
         "conflicts": undecided,
+        "deadlines_due": timers["due"],
+        "deadlines_failed": timers["failed"],
+        "deadlines_late": timers["late_last_day"],
+        "calendar_last_day": calendar["last_day"],
+        "calendar_warning": calendar.get("output", ""),
         "closed_through": closed.isoformat() if closed else None,
         "failing_loops": failing,
     }

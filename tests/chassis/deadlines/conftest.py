@@ -1,5 +1,6 @@
 """A world of the gateway and the small service of time."""
 
+import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -11,18 +12,30 @@ from chassis.settings import Settings
 from chassis.timeline import Timeline, announce
 from gateway.app import service as gateway
 from tests.chassis.deadlines.service import TIMED
+from tests.conftest import Cluster
 from tests.world import World, running
 
 SERVICES = (gateway, TIMED)
 
 
+TEMPLATES: dict[tuple[int, bool], str] = {}
+
+
 @pytest.fixture
-async def timed(settings: Settings, database_url: str, bus: str) -> AsyncIterator[World]:
+async def timed(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[World]:
     """The two services; nobody has said yet whose time it is."""
-    settings = settings.model_copy(update={"database_url": database_url})
-    await make_schemas(settings, SERVICES)
+    which = (id(postgres), settings.on_kafka)
+    if which not in TEMPLATES:
+        TEMPLATES[which] = f"timed_{'kafka' if settings.on_kafka else 'log'}"
+        url = await postgres.make(TEMPLATES[which])
+        await make_schemas(settings.model_copy(update={"database_url": url}), SERVICES)
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    settings = settings.model_copy(update={"database_url": await postgres.make(name, TEMPLATES[which])})
+    if settings.on_kafka:
+        await make_schemas(settings, SERVICES)
     async with running(World(settings, bus, SERVICES)) as made:
         yield made
+    await postgres.drop(name)
 
 
 @pytest.fixture

@@ -175,11 +175,11 @@ async def test_arming_wakes_a_scheduler_that_sleeps_for_long(real: World) -> Non
     listening = asyncio.create_task(worker.wake.listen(real.database("timed").url))
     turning = asyncio.create_task(worker._loop("deadlines", worker.scheduler.step, idle_seconds=30.0))
     try:
-        while "deadlines" not in worker.states or not worker.states["deadlines"].turned:
+        while "deadlines" not in worker.states or not worker.states["deadlines"].turned:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await armed(real, Deadline("ring", "a", "c-1", await now_of(real)))
         async with asyncio.timeout(10):
-            while not await fired(real):
+            while not await fired(real):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     finally:
         for task in (turning, listening):
