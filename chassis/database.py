@@ -55,7 +55,12 @@ def url_of(settings: Settings, service: str) -> str:
 
 async def connect(url: str, service: str | None = None) -> asyncpg.Connection:
     """One connection of its own: as the service's role in its schema, or as the login."""
-    options = {"timezone": "UTC", "application_name": f"careline {service or 'admin'} {os.getpid()}"}
+    options = {
+        "timezone": "UTC",
+        "application_name": f"careline {service or 'admin'} {os.getpid()}",
+        "random_page_cost": "1.1",  # solid-state disks: the planner's default sends small lookups to whole tables
+        "jit": "off",
+    }
     if service:
         options |= {"role": role_of(service), "search_path": service}
     connection = await asyncpg.connect(url, server_settings=options, timeout=10)

@@ -4,9 +4,10 @@ Sums run on from month to month, so a window of twelve months is a difference of
 valuations; all clients, or some whose facts came late, are done by the same statements.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import asyncpg
@@ -39,15 +40,26 @@ def month_before(last: date, months: int = 1) -> date:
 
 
 async def close_month(
-    sql: asyncpg.Connection, last: date, policies: "Sequence[tuple[str, str, ClassPolicy]]", clients: list[str] | None
+    sql: asyncpg.Connection, last: date, policies: Sequence[tuple[str, str, ClassPolicy]], clients: list[str] | None
 ) -> list[ClassChange]:
     """Evaluate the month that ends on `last` for all clients, or for some.
 
     `policies` are (scope, name, body): the firm's first, then branches' overrides.
     """
     await _make_up_missing_months(sql, last, clients)
-    await _sum_month(sql, last, clients)
-    return await _classify(sql, last, policies, clients)
+    async with whole_tables(sql, clients is None):
+        rows = await sql.fetch(_month_sql(policies), *_days(last), clients)
+    return [ClassChange(*row) for row in rows]
+
+
+@asynccontextmanager
+async def whole_tables(sql: asyncpg.Connection, everybody: bool) -> AsyncIterator[None]:
+    """For a statement over all clients: hash joins, whatever statistics that lag behind a burst make of a new month."""
+    if everybody:
+        await sql.execute("SET LOCAL enable_nestloop = off")
+    yield
+    if everybody:
+        await sql.execute("SET LOCAL enable_nestloop = on")
 
 
 async def _make_up_missing_months(sql: asyncpg.Connection, last: date, clients: list[str] | None) -> None:
@@ -65,115 +77,110 @@ async def _make_up_missing_months(sql: asyncpg.Connection, last: date, clients: 
     if missing:
         ids = [client_id for (client_id,) in missing]
         for months in range(WINDOW_MONTHS - 1, 0, -1):
-            await _sum_month(sql, month_before(last, months), ids)
+            await sql.execute(_month_sql(()), *_days(month_before(last, months)), ids)
 
 
-async def _sum_month(sql: asyncpg.Connection, last: date, clients: list[str] | None) -> None:
-    """Sum the daily totals, trades and orders of the month that ends on `last` [K2a].
+def _days(last: date) -> tuple[date, ...]:
+    """$1 to $5 of the statement: the month's first and last day, and the month ends one, three and twelve before."""
+    return last.replace(day=1), last, *(month_before(last, months) for months in (1, 3, WINDOW_MONTHS))
 
-    A day without a valuation carries the last one before it; days before the first one are unknown.
+
+def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:
+    """The statement for one month: sums, and, given policies, means, turnover and class [K1, K2, K2a].
+
+    A day without a valuation carries the last one before it; days before the first one are unknown. Divisions are
+    exact: `div` on whole multiples, half up. $6 names clients; empty, it is all who were opened by then.
     """
-    first = last.replace(day=1)
-    await sql.execute(
-        """WITH base AS (
-               SELECT c.client_id, p.day_sum_to, p.known_days_to, p.traded_to, p.orders_to,
-                      CASE WHEN p.client_id IS NOT NULL THEN p.last_total
-                           ELSE (SELECT total FROM valuations v WHERE v.client_id = c.client_id AND v.as_of < $1
-                                 ORDER BY v.as_of DESC LIMIT 1) END AS carried
-               FROM clients c LEFT JOIN months p ON p.month_end = $3 AND p.client_id = c.client_id
-               WHERE ($4::text[] IS NULL OR c.client_id = ANY($4)) AND ($4::text[] IS NOT NULL OR c.opened_on <= $2)),
-           steps AS (
-               SELECT client_id, as_of, total,
-                      lead(as_of, 1, $2::date + 1) OVER of_client - as_of AS days,
-                      row_number() OVER (PARTITION BY client_id ORDER BY as_of DESC) AS nth_last
-               FROM valuations WHERE as_of BETWEEN $1 AND $2 AND ($4::text[] IS NULL OR client_id = ANY($4))
-               WINDOW of_client AS (PARTITION BY client_id ORDER BY as_of)),
-           valued AS (
-               SELECT client_id, sum(total * days) AS day_sum, sum(days) AS days, min(as_of) AS since,
-                      min(total) FILTER (WHERE nth_last = 1) AS last_total
-               FROM steps GROUP BY client_id),
-           traded AS (
-               SELECT client_id, sum(amount) AS amount, sum(trades) AS orders
-               FROM trade_days WHERE day BETWEEN $1 AND $2 AND ($4::text[] IS NULL OR client_id = ANY($4))
-               GROUP BY client_id),
-           summed AS (
-               SELECT b.*, coalesce(v.day_sum, 0)
-                        + coalesce(b.carried * (coalesce(v.since, $2::date + 1) - $1::date), 0) AS day_sum,
-                      CASE WHEN b.carried IS NOT NULL THEN $2::date - $1::date + 1 ELSE coalesce(v.days, 0) END AS known,
-                      coalesce(v.last_total, b.carried) AS last_total,
-                      coalesce(t.amount, 0) AS traded, coalesce(t.orders, 0) AS orders
-               FROM base b LEFT JOIN valued v USING (client_id) LEFT JOIN traded t USING (client_id))
-           INSERT INTO months AS m (month_end, client_id, day_sum, known_days, last_total, traded, orders,
-                                    day_sum_to, known_days_to, traded_to, orders_to)
-           SELECT $2, client_id, day_sum, known, last_total, traded, orders,
-                  coalesce(day_sum_to, 0) + day_sum, coalesce(known_days_to, 0) + known,
-                  coalesce(traded_to, 0) + traded, coalesce(orders_to, 0) + orders
-           FROM summed
-           ON CONFLICT (month_end, client_id) DO UPDATE SET day_sum = excluded.day_sum, known_days = excluded.known_days,
-               last_total = excluded.last_total, traded = excluded.traded, orders = excluded.orders,
-               day_sum_to = excluded.day_sum_to, known_days_to = excluded.known_days_to,
-               traded_to = excluded.traded_to, orders_to = excluded.orders_to""",
-        first,
-        last,
-        first - timedelta(days=1),
-        clients,
-    )
-
-
-async def _classify(
-    sql: asyncpg.Connection, last: date, policies: Sequence[tuple[str, str, ClassPolicy]], clients: list[str] | None
-) -> list[ClassChange]:
-    """Means, turnover and class of the month, and the classes that changed."""
-    rows = await sql.fetch(
-        _classify_sql(tuple(policies)),
-        last,
-        month_before(last, WINDOW_MONTHS),
-        month_before(last, 3),
-        month_before(last),
-        (last - month_before(last, WINDOW_MONTHS)).days,
-        clients,
-    )
-    return [ClassChange(*row) for row in rows]
-
-
-def _classify_sql(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:
-    """The statement made from the policies in force. Divisions are exact: `div` on whole multiples, half up."""
-    firm = policies[0][2]
-    code, name = firm.sql(), f"'{policies[0][1]}'"
-    for scope, override, body in policies[1:]:
-        branch = f"branch_id = '{_literal(scope)}'"
-        code = f"CASE WHEN {branch} THEN {body.sql()} ELSE {code} END"
-        name = f"CASE WHEN {branch} THEN '{_literal(override)}' ELSE {name} END"
+    evaluated = bool(policies)
     return f"""
-        WITH figures AS (
-            SELECT m.client_id, c.branch_id, c.partition, m.traded, m.day_sum, m.known_days, b.code AS previous,
-                   m.day_sum_to - coalesce(y.day_sum_to, 0) AS year_sum,
-                   m.known_days_to - coalesce(y.known_days_to, 0) AS year_days,
-                   m.traded_to - coalesce(y.traded_to, 0) AS year_traded,
-                   m.orders_to - coalesce(q.orders_to, 0) AS quarter_orders
-            FROM months m JOIN clients c USING (client_id)
-            LEFT JOIN months y ON y.month_end = $2 AND y.client_id = m.client_id
-            LEFT JOIN months q ON q.month_end = $3 AND q.client_id = m.client_id
-            LEFT JOIN months b ON b.month_end = $4 AND b.client_id = m.client_id
-            WHERE m.month_end = $1 AND c.opened_on <= $1 AND (c.closed_on IS NULL OR c.closed_on > $1)
-              AND ($6::text[] IS NULL OR m.client_id = ANY($6))),
+        WITH base AS (
+            SELECT c.client_id, c.partition, c.branch_id,
+                   c.opened_on <= $2 AND (c.closed_on IS NULL OR c.closed_on > $2) AS evaluated,
+                   p.day_sum_to, p.known_days_to, p.traded_to, p.orders_to, p.code AS previous,
+                   CASE WHEN p.client_id IS NOT NULL THEN p.last_total
+                        ELSE (SELECT total FROM valuations v WHERE v.client_id = c.client_id AND v.as_of < $1
+                              ORDER BY v.as_of DESC LIMIT 1) END AS carried
+            FROM clients c LEFT JOIN months p ON p.month_end = $3 AND p.client_id = c.client_id
+            WHERE ($6::text[] IS NULL AND c.opened_on <= $2) OR c.client_id = ANY($6)),
+        steps AS (
+            SELECT client_id, as_of, total,
+                   lead(as_of, 1, $2::date + 1) OVER of_client - as_of AS days,
+                   row_number() OVER (PARTITION BY client_id ORDER BY as_of DESC) AS nth_last
+            FROM valuations WHERE as_of BETWEEN $1 AND $2 AND ($6::text[] IS NULL OR client_id = ANY($6))
+            WINDOW of_client AS (PARTITION BY client_id ORDER BY as_of)),
+        valued AS (
+            SELECT client_id, sum(total * days) AS day_sum, sum(days) AS days, min(as_of) AS since,
+                   min(total) FILTER (WHERE nth_last = 1) AS last_total
+            FROM steps GROUP BY client_id),
+        traded AS (
+            SELECT client_id, sum(amount) AS amount, sum(trades) AS orders
+            FROM trade_days WHERE day BETWEEN $1 AND $2 AND ($6::text[] IS NULL OR client_id = ANY($6))
+            GROUP BY client_id),
+        summed AS (
+            SELECT b.client_id, b.partition, b.branch_id, b.evaluated, b.previous,
+                   coalesce(v.day_sum, 0)
+                     + coalesce(b.carried * (coalesce(v.since, $2::date + 1) - $1::date), 0) AS day_sum,
+                   CASE WHEN b.carried IS NOT NULL THEN $2::date - $1::date + 1 ELSE coalesce(v.days, 0) END AS known_days,
+                   coalesce(v.last_total, b.carried) AS last_total,
+                   coalesce(t.amount, 0) AS traded, coalesce(t.orders, 0) AS orders,
+                   coalesce(b.day_sum_to, 0) AS sum_before, coalesce(b.known_days_to, 0) AS days_before,
+                   coalesce(b.traded_to, 0) AS traded_before, coalesce(b.orders_to, 0) AS orders_before
+            FROM base b LEFT JOIN valued v USING (client_id) LEFT JOIN traded t USING (client_id)),
+        running AS (
+            SELECT s.*, sum_before + s.day_sum AS day_sum_to, days_before + s.known_days AS known_days_to,
+                   traded_before + s.traded AS traded_to, orders_before + s.orders AS orders_to,
+                   sum_before + s.day_sum - coalesce(y.day_sum_to, 0) AS year_sum,
+                   days_before + s.known_days - coalesce(y.known_days_to, 0) AS year_days,
+                   traded_before + s.traded - coalesce(y.traded_to, 0) AS year_traded,
+                   orders_before + s.orders - coalesce(q.orders_to, 0) AS quarter_orders
+            FROM summed s LEFT JOIN months y ON y.month_end = $5 AND y.client_id = s.client_id
+            LEFT JOIN months q ON q.month_end = $4 AND q.client_id = s.client_id),
         rated AS (
             SELECT *, CASE WHEN known_days = 0 THEN 0.00
                            ELSE sign(day_sum) * div(abs(day_sum) * 200 + known_days, 2 * known_days) * 0.01 END AS assets,
                    CASE WHEN year_days = 0 OR year_sum <= 0 THEN 0.0000
                         ELSE div(year_traded * year_days * 20000 + year_sum, 2 * year_sum) * 0.0001 END AS turnover
-            FROM figures),
-        classed AS (
-            SELECT *, {code} AS code, {name} AS policy, year_days < $5 AS provisional,
+            FROM running),
+        classed AS ({_classed(policies) if evaluated else "SELECT *, NULL::text AS code FROM rated"}),
+        kept AS (
+            INSERT INTO months AS m (month_end, client_id, day_sum, known_days, last_total, traded, orders, day_sum_to,
+                                     known_days_to, traded_to, orders_to{EVALUATION if evaluated else ""})
+            SELECT $2, client_id, day_sum, known_days, last_total, traded, orders, day_sum_to, known_days_to, traded_to,
+                   orders_to{_EVALUATED if evaluated else ""} FROM classed
+            ON CONFLICT (month_end, client_id) DO UPDATE SET
+                ({SUMS}{EVALUATION if evaluated else ""}) = ({_excluded(evaluated)}))
+        SELECT client_id, partition, branch_id, $2::date + 1, code, previous, provisional, assets, turnover, policy
+        FROM ({"SELECT * FROM classed WHERE evaluated" if evaluated else _NOBODY}) c
+        WHERE code IS DISTINCT FROM previous ORDER BY client_id"""
+
+
+SUMS = "day_sum, known_days, last_total, traded, orders, day_sum_to, known_days_to, traded_to, orders_to"
+EVALUATION = ", mean, turnover, code, provisional, trader, policy"
+_EVALUATED = "".join(
+    f", CASE WHEN evaluated THEN {column} END"
+    for column in ("assets", "turnover", "code", "provisional", "trader", "policy")
+)
+_NOBODY = "SELECT *, NULL::boolean AS provisional, NULL::text AS policy FROM classed WHERE false"
+
+
+def _excluded(evaluated: bool) -> str:
+    columns = f"{SUMS}{EVALUATION if evaluated else ''}"
+    return ", ".join(f"excluded.{column.strip()}" for column in columns.split(","))
+
+
+def _classed(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:
+    """The classes by the firm's table, a branch's clients by its override where one is in force [a.3]."""
+    _, name, firm = policies[0]
+    code, policy = firm.sql(), f"'{name}'"
+    for scope, override, body in policies[1:]:
+        branch = f"branch_id = '{_literal(scope)}'"
+        code = f"CASE WHEN {branch} THEN {body.sql()} ELSE {code} END"
+        policy = f"CASE WHEN {branch} THEN '{_literal(override)}' ELSE {policy} END"
+    return f"""
+            SELECT *, {code} AS code, {policy} AS policy, year_days < $2::date - $5::date AS provisional,
                    quarter_orders >= 3 * {firm.trader_orders_per_month}
                    OR (assets > 0 AND traded >= {firm.trader_monthly_turnover} * assets) AS trader
-            FROM rated),
-        kept AS (
-            UPDATE months m SET mean = k.assets, turnover = k.turnover, code = k.code, provisional = k.provisional,
-                   trader = k.trader, policy = k.policy
-            FROM classed k WHERE m.month_end = $1 AND m.client_id = k.client_id)
-        SELECT client_id, partition, branch_id, $1::date + 1, code, previous, provisional, assets, turnover, policy
-        FROM classed WHERE code IS DISTINCT FROM previous ORDER BY client_id"""
+            FROM rated"""
 
 
 def _literal(text: str) -> str:

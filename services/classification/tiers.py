@@ -11,7 +11,7 @@ from decimal import Decimal
 import asyncpg
 
 from chassis.clock import is_month_end, year_before
-from services.classification.months import month_before
+from services.classification.months import month_before, whole_tables
 from services.classification.policies import TierPolicy, tier_policies
 from services.classification.rules import Standing, next_check
 
@@ -62,20 +62,23 @@ NAMED = "SELECT unnest($5::text[]) AS client_id"
 def evaluation_sql(policy: TierPolicy, concerned: str) -> str:
     """The statement for one day: $1 the day, $2 the same date a year before, $3 that of the day before it, $4 the
     last closed month's end, $5 named clients."""
-    only = "" if concerned == EVERYBODY else "AND client_id IN (SELECT client_id FROM concerned)"
+    by_client = "d.client_id = c.client_id AND d.day > $2 AND d.day <= $1"
+    paid = f"JOIN LATERAL (SELECT sum(commission) AS commission FROM trade_days d WHERE {by_client}) p ON true"
+    if concerned == EVERYBODY:
+        paid = "JOIN paid p ON p.client_id = c.client_id"
     grace_ends = f"grace_from + {policy.grace_days}"
     checks = ", ".join(f"({grace_ends} - {left + 1})" for left in (*policy.notice_days, 0))
     return f"""
         WITH given AS (SELECT $3::date, $5::text[]), concerned AS ({concerned}),
         paid AS (
             SELECT client_id, sum(commission) AS commission FROM trade_days
-            WHERE day > $2 AND day <= $1 {only}
-            GROUP BY client_id),
+            WHERE day > $2 AND day <= $1 GROUP BY client_id),
         figures AS (
             SELECT c.client_id, c.partition, c.branch_id, s.retained, s.grace_from, s.next_check,
                    coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission
             FROM concerned JOIN clients c USING (client_id) JOIN standings s USING (client_id)
-            LEFT JOIN months m ON m.month_end = $4 AND m.client_id = c.client_id LEFT JOIN paid p ON p.client_id = c.client_id
+            LEFT JOIN months m ON m.month_end = $4 AND m.client_id = c.client_id
+            LEFT {paid}
             WHERE c.opened_on <= $1 AND (c.closed_on IS NULL OR c.closed_on > $1)),
         entitled AS (SELECT *, {policy.sql()} AS entitled FROM figures),
         stepped AS (
@@ -107,14 +110,15 @@ async def evaluate(
     version = TIERS.on(day)
     everybody = history_begins or is_month_end(day) or version != TIERS.on(day - ONE_DAY)
     whom = NAMED if clients is not None else EVERYBODY if everybody else CONCERNED
-    rows = await sql.fetch(
-        evaluation_sql(version.body, whom),
-        day,
-        year_before(day),
-        year_before(day - ONE_DAY),
-        last_month_closed(day),
-        clients,
-    )
+    async with whole_tables(sql, whom is EVERYBODY):
+        rows = await sql.fetch(
+            evaluation_sql(version.body, whom),
+            day,
+            year_before(day),
+            year_before(day - ONE_DAY),
+            last_month_closed(day),
+            clients,
+        )
     return [
         Evaluation(day, c, p, b, Standing(r0, g0), Standing(r1, g1), e, a, m, version.name)
         for c, p, b, r0, g0, r1, g1, e, a, m in rows
