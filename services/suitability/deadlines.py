@@ -29,7 +29,7 @@ _ENDING = f"""
 async def close_day(day: date, uow: UnitOfWork) -> None:
     """Everything the end of a business date means here."""
     first_close = await uow.sql.fetchval("SELECT through IS NULL FROM closed_days")
-    while await _judge_due(day, uow, watch=not first_close):
+    while await _judge_due(day, uow, watch=not first_close) >= CLIENTS_AT_ONCE:
         pass
     await _remind(day, uow)
     await _expire(day, uow)
@@ -39,17 +39,19 @@ async def close_day(day: date, uow: UnitOfWork) -> None:
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:
     """What facts about closed days left to do: some clients at a time."""
-    return await _judge_due(through, uow, watch=True)
+    return await _judge_due(through, uow, watch=True) > 0
 
 
-async def _judge_due(through: date, uow: UnitOfWork, *, watch: bool) -> bool:
-    """Judge buys of clients that facts came for; on their levels' changes, look for drift. False: nothing was due."""
+async def _judge_due(through: date, uow: UnitOfWork, *, watch: bool) -> int:
+    """Judge buys of some clients that facts came for; on changes of level, look for drift. Returns how many clients."""
     rows = await uow.sql.fetch(
         """DELETE FROM due WHERE client_id IN (SELECT DISTINCT client_id FROM due WHERE day <= $1 LIMIT $2)
            AND day <= $1 RETURNING client_id, day, levels""",
         through,
         CLIENTS_AT_ONCE,
     )
+    if not rows:
+        return 0
     since: dict[str, date] = {}
     changed: dict[date, set[str]] = {}
     for row in rows:
@@ -61,7 +63,7 @@ async def _judge_due(through: date, uow: UnitOfWork, *, watch: bool) -> bool:
         for day, clients in sorted(changed.items()):
             lowered = await drift.lowered(uow, sorted(clients), day - timedelta(days=1))
             await drift.look_at_clients(uow, lowered, "level_lowered", through)
-    return bool(rows)
+    return len(since)
 
 
 async def _ending(uow: UnitOfWork, ends: Sequence[date], day: date) -> list[asyncpg.Record]:
