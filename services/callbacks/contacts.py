@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date
-from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -23,10 +22,16 @@ PERSONAL = ("name", "phone", "email", "address")
 STANDING = ("branch_id", "manager_id", "account_status")
 
 
-@lru_cache(maxsize=8)
+_ciphers: dict[tuple[str, str], FieldCipher] = {}
+
+
 def cipher(settings: Settings) -> FieldCipher:
-    """The cipher of personal fields, made once."""
-    return FieldCipher(settings)
+    """The cipher of personal fields, made once a home and key."""
+    given = settings.field_key.get_secret_value() if settings.field_key else ""
+    place = (str(settings.home), given)
+    if place not in _ciphers:
+        _ciphers[place] = FieldCipher(settings)
+    return _ciphers[place]
 
 
 async def keep(uow: UnitOfWork, events: Sequence[Profile], records: Sequence[Record]) -> dict[str, date]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from chassis import calendars
 from chassis.clock import business_date, end_of
 from chassis.uow import UnitOfWork
 from contracts.broker import (
@@ -190,6 +191,7 @@ async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> N
 
 async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -> None:
     """An enquiry by e-mail has two clocks: the same day in principle, 2 working days at most [B14]."""
+    calendar = await calendars.current(uow.sql)
     await _one_each(
         uow,
         EnquiryReceived,
@@ -200,10 +202,10 @@ async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -
                     client_id=e.key,
                     rule="enquiry",
                     period=e.enquiry_id,
-                    created_on=tasks.calendar().reception_day(e.at),
+                    created_on=calendar.reception_day(e.at),
                     found_on=business_date(e.at),
                     branch_id=e.branch_id,
-                    cause={"at": e.at, "target": tasks.calendar().end_of_working_day(_received_on(e))},
+                    cause={"at": e.at, "target": calendar.end_of_working_day(calendar.reception_day(e.at))},
                     subject=e.enquiry_id,
                 ),
             )
@@ -232,10 +234,6 @@ async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOf
             for e in events
         ],
     )
-
-
-def _received_on(event: EnquiryReceived) -> date:
-    return tasks.calendar().reception_day(event.at)
 
 
 async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, Owed]]) -> None:

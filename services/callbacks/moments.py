@@ -8,11 +8,12 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
+from chassis import calendars
 from chassis.errors import Conflict, NotFound, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts.classification import LifecycleChanged
-from services.callbacks import policy, tasks
+from services.callbacks import policy
 from services.callbacks.rules import CALLBACKS
 
 
@@ -26,7 +27,8 @@ async def enter_stages(uow: UnitOfWork, changes: Sequence[LifecycleChanged]) -> 
     """An action for each entry into a stage after the baseline; told again, it is the same action."""
     await policy.MOMENTS.refresh(uow.sql)
     catalogue = cache(lambda day: policy.MOMENTS.on(day).body)
-    due = cache(lambda day, days: tasks.calendar().add_days(day, days))
+    calendar = await calendars.current(uow.sql)
+    due = cache(lambda day, days: calendar.add_days(day, days))
     rows: dict[UUID, tuple[Any, ...]] = {}
     for change in changes:
         if change.baseline:

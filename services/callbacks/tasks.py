@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.calendar import Calendar, shipped
+from chassis import calendars
 from chassis.clock import business_date, start_of
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCancelled, TaskCreated, TaskExpired
@@ -69,29 +69,26 @@ async def record(uow: UnitOfWork, steps: Sequence[Step]) -> None:
     await uow.sql.copy_records_to_table("steps", records=rows)
 
 
-def calendar() -> Calendar:
-    """The calendar that limits are counted by."""
-    return shipped()
-
-
 async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None = None) -> list[UUID]:
     """Make the tasks that are owed and not there yet, and tell of them; those that are there stay as they are.
 
     `begun_at` is the instant that limits in minutes count from; without it, the start of the creation date.
     """
+    wanted = list(owed)
+    if not wanted:
+        return []
+    calendar = await calendars.current(uow.sql)
     triggers = cache(lambda day: TRIGGERS.on(day))
-    dues = cache(lambda trigger, day, until: due_on(trigger, day, calendar(), until))
+    dues = cache(lambda trigger, day, until: due_on(trigger, day, calendar, until))
     frozen = cache(scripts.version_on)
     made: dict[UUID, tuple[Owed, Trigger, str, date]] = {}
-    for one in owed:
+    for one in wanted:
         version = triggers(one.created_on)
         trigger = version.body[one.rule]
         last = dues(trigger, one.created_on, one.valid_until)
         if trigger.unit == "working_minutes":
-            last = business_date(due_at(trigger, begun_at or start_of(one.created_on), last, calendar()))
+            last = business_date(due_at(trigger, begun_at or start_of(one.created_on), last, calendar))
         made[task_id(one.rule, one.client_id, one.period)] = (one, trigger, version.name, last)
-    if not made:
-        return []
     rows = [
         {
             "task_id": key,
@@ -108,7 +105,7 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
             "target_on": _later(one.created_on, trigger.target_days),
             "alarm_on": _later(one.created_on, trigger.alarm_days),
             "due_on": last,
-            "due_at": due_at(trigger, begun_at or start_of(one.created_on), last, calendar()),
+            "due_at": due_at(trigger, begun_at or start_of(one.created_on), last, calendar),
             "policy": policy,
             "cause": one.cause,
             "concerned": one.concerned,
