@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -13,7 +12,6 @@ from careline.errors import told
 from careline.presence import somebody_works
 from careline.services import SERVICES
 from careline.session import connected, database_there, run
-from chassis.clock import business_date, utc_now
 from chassis.database import Database, connect, url_of
 from chassis.migrate import newest_revision
 from chassis.operations import conflicts, dead_letters
@@ -84,7 +82,7 @@ async def _inside(settings: Settings) -> list[Finding]:
     async with connected(settings) as platform:
         for service in platform.services:
             found += [finding async for finding in _service(service, platform.databases[service.name], settings)]
-    found.append(_calendar())
+        found.append(await _calendar(platform.databases["gateway"]))
     return found
 
 
@@ -149,10 +147,13 @@ async def _service(service: Service, database: Database, settings: Settings) -> 
         yield Finding(True, f"{name}: {open_conflicts} facts came again with other content", fix)
 
 
-def _calendar() -> Finding:
-    from chassis.calendar.shipped import shipped
+async def _calendar(database: Database) -> Finding:
+    from chassis.calendars import WARNING_DAYS, current, days_left
 
-    calendar, today = shipped(), business_date(utc_now())
-    if calendar.last < today + timedelta(days=60):
-        return Finding(False, f"the calendar ends on {calendar.last}", "publish the coming year's days before then")
-    return good(f"calendar until {calendar.last}")
+    async with database.reading() as sql:
+        calendar = await current(sql)
+    if days_left(calendar) <= WARNING_DAYS:
+        return Finding(
+            False, f"the calendar ends on {calendar.last}", "publish the coming year's days: POST /v1/calendar/drafts"
+        )
+    return good(f"calendar {calendar.version} until {calendar.last}")

@@ -100,6 +100,17 @@ class Roster:
             return []
         return sorted({(s.unit, s.seat) for s in person.seats if _holds(person, s.unit, s.seat, at)})
 
+    def person_of(self, subject: str, at: datetime) -> str | None:
+        """The staff id behind a signed-in caller: their own id, or the person whose sign-in name it is."""
+        name = subject.partition(":")[2] if subject.startswith("user:") else subject
+        if self.person(name, at) is not None:
+            return name
+        for staff_id in self.people:
+            person = self.person(staff_id, at)
+            if person is not None and person.user is not None and person.user in (name, subject):
+                return staff_id
+        return None
+
     def stands_in_for(self, staff_id: str, unit: str, seat: str, at: datetime) -> bool:
         """Whether a person acts for a seat now: as its holder, or as the one found for it."""
         found = self.holder(unit, seat, at)
@@ -226,24 +237,25 @@ async def _keep(
     )
 
 
-_read: dict[tuple[Any, ...], tuple[tuple[int, int], Roster]] = {}
+_read: dict[tuple[Any, ...], tuple[tuple[int, ...], Roster]] = {}
 
 
 async def roster(sql: asyncpg.Connection) -> Roster:
     """What is known now, in the transaction's eyes; made anew only when something was added."""
     row = await sql.fetchrow(
-        """SELECT pg_postmaster_start_time(), d.oid, current_schema()::text, (SELECT count(*) FROM staff_versions),
-                  (SELECT count(*) FROM branch_versions)
-           FROM pg_database d WHERE datname = current_database()"""
+        """SELECT pg_postmaster_start_time(), d.oid, current_schema()::text, s.*, b.*
+           FROM pg_database d, (SELECT count(*), coalesce(max(n), 0) FROM staff_versions) AS s,
+                (SELECT count(*), coalesce(max(n), 0) FROM branch_versions) AS b
+           WHERE d.datname = current_database()"""
     )
     assert row is not None
-    place, counts = (row[0], row[1], row[2]), (row[3], row[4])
+    place, seen = (row[0], row[1], row[2]), (row[3], row[4], row[5], row[6])
     known = _read.get(place)
-    if known is None or known[0] != counts:
+    if known is None or known[0] != seen:
         people = await sql.fetch("SELECT since, body FROM staff_versions ORDER BY id, since, event_id")
         places = await sql.fetch("SELECT since, body FROM branch_versions ORDER BY id, since, event_id")
         known = _read[place] = (
-            counts,
+            seen,
             roster_of(
                 [(since, msgspec.convert(body, StaffChanged)) for since, body in people],
                 [(since, msgspec.convert(body, BranchChanged)) for since, body in places],

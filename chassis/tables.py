@@ -269,6 +269,7 @@ staff_versions = Table(
     Column("id", Text, primary_key=True),
     Column("since", Instant, primary_key=True),
     Column("event_id", Text, primary_key=True),
+    Column("n", BigInteger, Identity(), nullable=False, comment="never used twice, so that a copy knows it is old"),
     Column("body", JSONB, nullable=False),
 )
 
@@ -278,6 +279,7 @@ branch_versions = Table(
     Column("id", Text, primary_key=True),
     Column("since", Instant, primary_key=True),
     Column("event_id", Text, primary_key=True),
+    Column("n", BigInteger, Identity(), nullable=False, comment="never used twice, so that a copy knows it is old"),
     Column("body", JSONB, nullable=False),
 )
 

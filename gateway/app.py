@@ -16,8 +16,9 @@ from chassis.http import new_app, service_app
 from chassis.http.probes import database_check, worker_check
 from chassis.service import Service
 from chassis.settings import Settings
+from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import api
+from gateway import api, calendar, staff
 from gateway.backstage import Services
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
@@ -38,6 +39,7 @@ service = Service(
     tables=metadata,
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
+    listens={broker.StaffChanged: keep_staff, broker.BranchChanged: keep_branches},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
 )
@@ -68,7 +70,7 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, sign_in.routes, pages.routes],
+        [api.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,

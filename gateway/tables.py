@@ -1,6 +1,6 @@
 """What the gateway keeps: the home's timeline, people, sign-in links, keys of systems."""
 
-from sqlalchemy import Boolean, Column, Date, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import Boolean, Column, Date, Identity, Integer, LargeBinary, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.tables import Instant, new_metadata
@@ -51,4 +51,20 @@ api_keys = Table(
     Column("branch_id", Text),
     Column("made_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+)
+
+calendar_drafts = Table(
+    "calendar_drafts",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("rows", JSONB, nullable=False),
+    Column("hours", JSONB, nullable=False),
+    Column("changes", JSONB, nullable=False, comment="the days that differ from the version then in force"),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="draft, published, rejected"),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("checked_by", Text),
+    Column("checked_at", Instant),
+    Column("number", Integer, comment="of the published version"),
 )

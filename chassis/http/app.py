@@ -17,7 +17,7 @@ from chassis.http.edge import Edge
 from chassis.http.idempotency import AnsweredBefore, Route, answer_again, once
 from chassis.http.identity import INTERNAL, Tokens
 from chassis.http.operators import operators_routes
-from chassis.http.probes import Check, database_check, probes, worker_check
+from chassis.http.probes import Check, calendar_check, database_check, probes, worker_check
 from chassis.http.traffic import Traffic
 from chassis.service import Service
 from chassis.settings import Settings
@@ -82,7 +82,7 @@ def _refuse_unstored(route: RouteContext) -> None:
 
 def service_app(service: Service, database: Database, settings: Settings, worker: "Worker | None" = None) -> FastAPI:
     """One service over HTTP. `worker`: its loops, when they run in this process, for health."""
-    checks = {"database": database_check(database)}
+    checks = {"database": database_check(database), "calendar": calendar_check(service.name, database)}
     if worker is not None:
         checks["worker"] = worker_check(worker)
     routers = [router for router in (service.routes, operators_routes(service.name)) if router is not None]

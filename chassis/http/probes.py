@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
+from chassis import calendars
 from chassis.database import Database
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def probes(checks: dict[str, Check]) -> APIRouter:
     async def readyz() -> JSONResponse:
         names = list(checks)
         found = await asyncio.gather(*(_checked(checks[name]) for name in names))
-        ready = all(check["status"] == "pass" for check in found)
+        ready = all(check["status"] != "fail" for check in found)  # a warning is shown, and served
         body = {"status": "pass" if ready else "fail", "checks": dict(zip(names, found, strict=True))}
         return JSONResponse(body, 200 if ready else 503, media_type="application/health+json")
 
@@ -55,6 +56,16 @@ def database_check(database: Database) -> Check:
         async with database.reading() as sql:
             await sql.fetchval("SELECT 1")
         return {"status": "pass"}
+
+    return check
+
+
+def calendar_check(service: str, database: Database) -> Check:
+    """Whether the calendar lasts: a warning from 60 days before its end on, never a failure."""
+
+    async def check() -> dict[str, Any]:
+        async with database.reading() as sql:
+            return await calendars.check(service, sql)
 
     return check
 
