@@ -1,4 +1,4 @@
-"""What classification tells: classes, tiers, and that it is done with a day."""
+"""What classification tells: classes, tiers, groups, core, lifecycle, and that it is done with a day."""
 
 from datetime import date
 from typing import Annotated, ClassVar, Literal
@@ -13,6 +13,12 @@ TOPIC = "careline.classification"
 TierCode = Literal["NORMAL", "SILVER", "GOLD", "PLATINUM", "DIAMOND"]
 TIERS: tuple[TierCode, ...] = ("NORMAL", "SILVER", "GOLD", "PLATINUM", "DIAMOND")
 ClassCode = Literal["A+", "A", "B+", "B", "C", "C-", "D", "D-", "E", "F", "G"]
+TagCode = Literal["AT_RISK", "ABNORMAL", "NEVER_TRADED", "NEW", "CORE", "DORMANT"]
+GroupCode = Literal[TagCode, "REGULAR"]
+TAGS: tuple[TagCode, ...] = ("AT_RISK", "ABNORMAL", "NEVER_TRADED", "NEW", "CORE", "DORMANT")
+"""In the order in which they decide the primary group; REGULAR is the group of a client with none [K7]."""
+LifecycleCode = Literal["ESTABLISHED", "GROWING", "MATURE", "DECLINING", "LOST"]
+ValueType = Literal["COMMISSION", "PRODUCT", "ASSETS"]
 
 
 class ClassChanged(Event, frozen=True, kw_only=True, gc=False):
@@ -71,6 +77,98 @@ class TierDowngradeWarned(Event, frozen=True, kw_only=True, gc=False):
     days_left: int
 
 
+class TagStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A client matches a group from `since` on until `until` (exclusive; absent while it lasts) [K7].
+
+    `baseline`: found by the first close this home ever saw, so that no task follows; never set on CORE.
+    """
+
+    tag: TagCode
+    since: date
+    until: date | None = None
+    baseline: bool = False
+
+
+class GroupChanged(Event, frozen=True, kw_only=True, gc=False):
+    """The client's groups (客户分组) from `changed_from` on are these [K7].
+
+    `tags` holds every stretch that lasts on `changed_from` or later, with its true start, and those that ended on that
+    very day. A receiver drops what it holds that begins on `changed_from` or later, takes these over by (tag, since),
+    and ignores revisions it has passed. (client, tag, since) names a stretch for good: a task derived from it exists
+    once, however often the history is told again, and one whose stretch is gone has lost its reason.
+    """
+
+    type: ClassVar[str] = "classification.group.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name
+    revision: int
+    changed_from: date
+    primary: GroupCode | None = None
+    """The group in force now: first match, REGULAR without a tag, none once the account is closed."""
+    previous: GroupCode | None = None
+    """The group in force on the day before `changed_from`."""
+    tags: list[TagStretch] = []
+    baseline: bool = False
+    """Told by the first close this home ever saw."""
+    correction: bool = False
+    """A late fact rewrote what had been told."""
+
+    @property
+    def entered(self) -> list[TagStretch]:
+        """The stretches that begin on `changed_from` or later."""
+        return [stretch for stretch in self.tags if stretch.since >= self.changed_from]
+
+    @property
+    def left(self) -> list[TagStretch]:
+        """The stretches that end on `changed_from` or later."""
+        return [stretch for stretch in self.tags if stretch.until and stretch.until >= self.changed_from]
+
+
+class CoreStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Whether the client is core from a day on, until the next stretch."""
+
+    since: date
+    core: bool
+
+
+class CoreChanged(Event, frozen=True, kw_only=True, gc=False):
+    """Whether the client is core (核心客户) from `changed_from` on: decided at month closes [V2]."""
+
+    type: ClassVar[str] = "classification.core.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name
+    revision: int
+    changed_from: date
+    stretches: Annotated[list[CoreStretch], msgspec.Meta(min_length=1)]
+
+
+class LifecycleStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """The client's lifecycle from a day on, until the next stretch."""
+
+    since: date
+    lifecycle: LifecycleCode
+
+
+class LifecycleChanged(Event, frozen=True, kw_only=True, gc=False):
+    """The client's lifecycle (生命周期) from `changed_from` on [V5]: ESTABLISHED at opening, then by month closes."""
+
+    type: ClassVar[str] = "classification.lifecycle.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name
+    revision: int
+    changed_from: date
+    previous: LifecycleCode | None = None
+    stretches: Annotated[list[LifecycleStretch], msgspec.Meta(min_length=1)]
+    baseline: bool = False
+    """Told by the first month close this home ever saw: a standing found, not an entry."""
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Classification has closed the business date: its results of that date are out."""
 
@@ -82,4 +180,12 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
-EVENTS: list[type[Event]] = [ClassChanged, TierChanged, TierDowngradeWarned, DayCompleted]
+EVENTS: list[type[Event]] = [
+    ClassChanged,
+    TierChanged,
+    TierDowngradeWarned,
+    GroupChanged,
+    CoreChanged,
+    LifecycleChanged,
+    DayCompleted,
+]

@@ -12,10 +12,12 @@ from contracts.broker import (
     ClientOpened,
     ClientUpdated,
     ClosingRequested,
+    FundsMoved,
+    ProductPurchased,
     TradeCancelled,
     TradeSettled,
 )
-from services.classification import api, api_grants, api_policies, closing, conflicts, handlers, tables
+from services.classification import api, api_grants, api_policies, closing, conflicts, group_tables, handlers, tables
 
 routes = APIRouter()
 for part in (api_policies, api_grants, api):
@@ -32,13 +34,15 @@ service = Service(
         AssetsValued: handlers.record_valuations,
         TradeSettled: handlers.record_trades,
         TradeCancelled: handlers.cancel_trades,
+        FundsMoved: handlers.record_transfers,
+        ProductPurchased: handlers.record_purchases,
     },
     publishes=contract.EVENTS,
     closes=closing.close_day,
     catches_up=closing.catch_up,
     completes=contract.DayCompleted,
     tables=tables.metadata,
-    sealed=tables.SEALED,
+    sealed=(*tables.SEALED, *group_tables.SEALED),
     accepts={TradeSettled: conflicts.accept_trades, ClientOpened: conflicts.accept_openings},
     migrations=Path(__file__).parent / "migrations",
 )

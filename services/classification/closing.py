@@ -4,19 +4,23 @@ from datetime import date, timedelta
 
 from chassis.clock import is_month_end, month_end
 from chassis.uow import UnitOfWork
-from services.classification import history, months, tiers
+from services.classification import group_closing, history, months, tiers
 
 CLIENTS_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
 
 
 async def close_day(day: date, uow: UnitOfWork) -> None:
-    """Close a business date: at a month end the classes [K2], then the tiers [T7]; all take effect the day after."""
+    """Close a business date: at a month end the classes [K2], then the tiers [T7], then value and groups [V1, K7].
+
+    All take effect the day after.
+    """
     if is_month_end(day):
         changes = await months.close_month(uow.sql, day, await months.policies_on(uow.sql, day), None)
         await history.record_classes(uow, changes)
     begins = await uow.sql.fetchval("SELECT first IS NULL FROM closed_days")
     await history.record_tiers(uow, await tiers.evaluate(uow.sql, day, None, history_begins=begins))
+    await group_closing.close_day(day, uow)
 
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:
@@ -35,6 +39,7 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
     since = {client_id: day for client_id, day in rows}  # noqa: C416 - rows are records, not pairs
     await _months_again(uow, since, first_closed, through)
     await _tiers_again(uow, {c: max(day, first_closed) for c, day in since.items()}, through)
+    await group_closing.again(uow, since, first_closed, through)
     return True
 
 

@@ -10,9 +10,12 @@ from datetime import date
 import asyncpg
 
 from contracts.classification import TIERS
+from services.classification.group_rules import primary_of
+from services.classification.history import live
 
 CLIENT_COLUMNS = ("client_id", "branch_id", "opened_on", "class", "provisional", "asset_mean", "turnover", "tier")
 TIER_COLUMNS = ("client_id", "tier", "from", "to", "reason")
+GROUP_COLUMNS = ("client_id", "group", "lifecycle", "value", "value_type", "core")
 ROWS_AT_ONCE = 5_000
 
 
@@ -55,3 +58,31 @@ async def tiers(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tu
         )
         async for client_id, tier, since, until, reason in rows:
             yield client_id, TIERS[tier], since.isoformat(), until.isoformat() if until else "", reason
+
+
+async def groups(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tuple[str, ...]]:
+    """A row per client opened by then: primary group [K7], lifecycle [V5], V with its type [V1], core [V2].
+
+    A closed account has no group and, from the month close after on, is LOST without V; before a client's first month
+    close V and type are empty.
+    """
+    async with sql.transaction():
+        rows = sql.cursor(
+            f"""WITH closed AS (SELECT least($1::date, through) AS through FROM closed_days),
+                     known AS (SELECT (date_trunc('month', through + 1) - interval '1 day')::date AS month_end,
+                                      through + 1 AS today FROM closed),
+                     decided AS (
+                         SELECT DISTINCT ON (client_id) client_id, tags FROM group_decisions d
+                         WHERE effective_on <= (SELECT today FROM known) AND {live("group_decisions")}
+                         ORDER BY client_id, effective_on DESC)
+                SELECT c.client_id, g.tags, v.lifecycle, round(v.value, 2), v.value_type, m.client_id IS NOT NULL
+                FROM clients c LEFT JOIN decided g ON g.client_id = c.client_id
+                LEFT JOIN month_values v ON v.month_end = (SELECT month_end FROM known) AND v.client_id = c.client_id
+                LEFT JOIN month_cores m ON m.month_end = (SELECT month_end FROM known) AND m.client_id = c.client_id
+                WHERE c.opened_on < (SELECT today FROM known) ORDER BY c.client_id COLLATE "C" """,
+            as_of,
+            prefetch=ROWS_AT_ONCE,
+        )
+        async for client_id, tags, lifecycle, value, value_type, core in rows:
+            figures = (str(value), value_type) if value is not None else ("", "")
+            yield client_id, primary_of(tags) or "", lifecycle or "ESTABLISHED", *figures, "true" if core else "false"

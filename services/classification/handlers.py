@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chassis.clock import month_end
+from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.broker import (
     AssetsValued,
@@ -10,10 +10,12 @@ from contracts.broker import (
     ClientOpened,
     ClientUpdated,
     ClosingRequested,
+    FundsMoved,
+    ProductPurchased,
     TradeCancelled,
     TradeSettled,
 )
-from services.classification import facts
+from services.classification import facts, group_facts
 
 
 async def open_clients(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
@@ -21,7 +23,8 @@ async def open_clients(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
     new = await facts.keep_clients(uow, opened, uow.records(ClientOpened))
     await uow.sql.execute(
         """WITH new AS (SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[])),
-                standing AS (INSERT INTO standings (client_id, retained) SELECT client_id, 0 FROM new)
+                standing AS (INSERT INTO standings (client_id, retained) SELECT client_id, 0 FROM new),
+                ungrouped AS (INSERT INTO group_standings (client_id) SELECT client_id FROM new)
            INSERT INTO tiers (client_id, since, tier, reason) SELECT client_id, opened_on, 0, 'opened' FROM new""",
         new,
     )
@@ -40,6 +43,8 @@ async def update_clients(updated: Sequence[ClientUpdated], uow: UnitOfWork) -> N
 async def note_closing_requests(requested: Sequence[ClosingRequested], uow: UnitOfWork) -> None:
     """Note since when a client wants to leave: the earliest word counts."""
     await facts.end_clients(uow, "closing_requested_on", [(e.client_id, e.requested_on) for e in requested])
+    days = [e.requested_on for e in requested]
+    await facts.mark_late(uow, facts.late_days([e.client_id for e in requested], days, uow.passed(ClosingRequested)))
 
 
 async def close_clients(closed: Sequence[ClientClosed], uow: UnitOfWork) -> None:
@@ -66,9 +71,23 @@ async def cancel_trades(cancelled: Sequence[TradeCancelled], uow: UnitOfWork) ->
 
 
 async def record_valuations(valued: Sequence[AssetsValued], uow: UnitOfWork) -> None:
-    """Keep valuations; they count at their month's end [K2a]."""
+    """Keep valuations; they count from their day on for groups [K7], at their month's end for classes [K2a]."""
     await facts.keep_valuations(uow, valued, uow.records(AssetsValued))
-    late = facts.late_days(
-        [e.client_id for e in valued], [month_end(e.as_of) for e in valued], uow.passed(AssetsValued)
-    )
+    late = facts.late_days([e.client_id for e in valued], [e.as_of for e in valued], uow.passed(AssetsValued))
+    await facts.mark_late(uow, late)
+
+
+async def record_transfers(moved: Sequence[FundsMoved], uow: UnitOfWork) -> None:
+    """Keep transfers of funds, once each: large ones make a client ABNORMAL [K7]."""
+    new = await group_facts.keep_transfers(uow, moved)
+    days = [business_date(e.moved_at) for e in moved]
+    late = facts.late_days([e.client_id for e in moved], days, uow.passed(FundsMoved), only=new)
+    await facts.mark_late(uow, late)
+
+
+async def record_purchases(bought: Sequence[ProductPurchased], uow: UnitOfWork) -> None:
+    """Keep purchases of products, once each: they count for V in the 12 months from their day on [V1]."""
+    new = await group_facts.keep_purchases(uow, bought)
+    days = [business_date(e.at) for e in bought]
+    late = facts.late_days([e.client_id for e in bought], days, uow.passed(ProductPurchased), only=new)
     await facts.mark_late(uow, late)

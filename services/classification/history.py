@@ -23,7 +23,7 @@ async def record_classes(uow: UnitOfWork, changes: Sequence[ClassChange], since:
         changes = await _differing_classes(uow, changes, since)
     if not changes:
         return
-    numbered = await _number(uow, "class_decisions", changes)
+    numbered = await number(uow, "class_decisions", changes)
     await uow.sql.copy_records_to_table(
         "class_decisions",
         records=[
@@ -64,14 +64,14 @@ async def _differing_classes(
     held = await uow.sql.fetch(
         f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.code, d.previous
             FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN class_decisions d USING (client_id)
-            WHERE d.effective_on > s.day AND {_live("class_decisions")}""",
+            WHERE d.effective_on > s.day AND {live("class_decisions")}""",
         list(since),
         list(since.values()),
     )
     wanted = {(c.client_id, c.effective_on, c.code, c.previous) for c in changes}
     known = {(h["client_id"], h["effective_on"], h["code"], h["previous"]) for h in held}
     gone = [(h["partition"], h["number"]) for h in held if tuple(h)[2:] not in wanted]
-    await _supersede(uow, "class_decisions", gone)
+    await supersede(uow, "class_decisions", gone)
     return [c for c in changes if (c.client_id, c.effective_on, c.code, c.previous) not in known]
 
 
@@ -86,7 +86,7 @@ async def record_tiers(
         concerned = {e.client_id for e in decided} | taken_back
     if concerned:
         revisions = await _next_revisions(uow, concerned)
-        numbered = await _number(uow, "tier_decisions", decided)
+        numbered = await number(uow, "tier_decisions", decided)
         await uow.sql.copy_records_to_table(
             "tier_decisions",
             records=[
@@ -127,7 +127,7 @@ async def _differing_tiers(
     for row in await uow.sql.fetch(
         f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.retained, d.grace_from
             FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN tier_decisions d USING (client_id)
-            WHERE d.effective_on > s.day AND {_live("tier_decisions")} ORDER BY d.effective_on""",
+            WHERE d.effective_on > s.day AND {live("tier_decisions")} ORDER BY d.effective_on""",
         list(since),
         list(since.values()),
     ):
@@ -147,7 +147,7 @@ async def _differing_tiers(
         gone += [(row["partition"], row["number"]) for row in old[same:]]
         if old[same:]:
             taken_back.add(client_id)
-    await _supersede(uow, "tier_decisions", gone)
+    await supersede(uow, "tier_decisions", gone)
     return added, taken_back
 
 
@@ -171,7 +171,7 @@ async def rewrite_effective_tiers(uow: UnitOfWork, clients: set[str], reason: st
     retained: dict[str, list[Retained]] = {c: [Retained(day, 0, "opened")] for c, day, *_ in opened}
     for client_id, since, tier, why in await uow.sql.fetch(
         f"""SELECT client_id, effective_on, retained, reason FROM tier_decisions d
-            WHERE client_id = ANY($1::text[]) AND reason IN ('upgrade', 'downgrade') AND {_live("tier_decisions")}
+            WHERE client_id = ANY($1::text[]) AND reason IN ('upgrade', 'downgrade') AND {live("tier_decisions")}
             ORDER BY effective_on""",
         ids,
     ):
@@ -284,7 +284,7 @@ async def _next_revisions(uow: UnitOfWork, clients: set[str]) -> dict[str, int]:
     return {client_id: revision for client_id, revision in rows}  # noqa: C416 - rows are records, not pairs
 
 
-async def _number(uow: UnitOfWork, table: str, rows: Sequence[Any]) -> list[tuple[int, Any]]:
+async def number(uow: UnitOfWork, table: str, rows: Sequence[Any]) -> list[tuple[int, Any]]:
     """Give rows the next numbers of their partitions."""
     counts: defaultdict[int, int] = defaultdict(int)
     for row in rows:
@@ -297,7 +297,7 @@ async def _number(uow: UnitOfWork, table: str, rows: Sequence[Any]) -> list[tupl
     return numbered
 
 
-async def _supersede(uow: UnitOfWork, kind: str, gone: Sequence[tuple[int, int]]) -> None:
+async def supersede(uow: UnitOfWork, kind: str, gone: Sequence[tuple[int, int]]) -> None:
     await uow.sql.execute(
         "INSERT INTO superseded SELECT $1, n.*, $4 FROM unnest($2::int[], $3::bigint[]) AS n",
         kind,
@@ -307,7 +307,7 @@ async def _supersede(uow: UnitOfWork, kind: str, gone: Sequence[tuple[int, int]]
     )
 
 
-def _live(kind: str) -> str:
+def live(kind: str) -> str:
     """The condition that a decision `d` has not been superseded."""
     return f"""NOT EXISTS (SELECT FROM superseded x
                WHERE x.kind = '{kind}' AND x.partition = d.partition AND x.number = d.number)"""

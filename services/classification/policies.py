@@ -99,10 +99,10 @@ def parse_classes(body: dict[str, Any]) -> ClassPolicy:
         for row in body.get("rows", [])
     )
     policy = ClassPolicy(
-        turnover_threshold=_required(body, "turnover_threshold"),
+        turnover_threshold=required(body, "turnover_threshold"),
         rows=rows,
-        trader_orders_per_month=_required(body, "trader_orders_per_month"),
-        trader_monthly_turnover=_required(body, "trader_monthly_turnover"),
+        trader_orders_per_month=required(body, "trader_orders_per_month"),
+        trader_monthly_turnover=required(body, "trader_monthly_turnover"),
     )
     if policy.turnover_threshold <= 0:
         raise PolicyInvalid("turnover_threshold must be above 0")
@@ -175,7 +175,7 @@ def _number(row: dict[str, Any], name: str) -> Decimal | None:
     return None if row.get(name) is None else _decimal(name, row[name])
 
 
-def _required(body: dict[str, Any], name: str) -> Decimal:
+def required(body: dict[str, Any], name: str) -> Decimal:
     number = _number(body, name)
     if number is None:
         raise PolicyInvalid(f"{name} is missing")

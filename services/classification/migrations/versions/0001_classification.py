@@ -2,11 +2,12 @@
 
 from alembic import op
 
-from services.classification.tables import metadata
+from services.classification import group_tables, tables
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind())
+    assert group_tables.metadata is tables.metadata  # all of the service's tables are known here
+    tables.metadata.create_all(op.get_bind())

@@ -1,0 +1,94 @@
+"""More facts: transfers of funds and purchases of products. Set-based, and safe to hear twice."""
+
+from collections.abc import Sequence
+
+from chassis.clock import business_date
+from chassis.uow import UnitOfWork
+from contracts.broker import FundsMoved, ProductPurchased
+from services.classification.facts import note_conflicts
+
+
+async def keep_transfers(uow: UnitOfWork, moved: Sequence[FundsMoved]) -> list[bool]:
+    """Keep transfers (银证转账), once each; other content under a known identity is a conflict.
+
+    Returns for each whether it was new.
+    """
+    first: dict[tuple[str, str], FundsMoved] = {}
+    fresh = [first.setdefault((e.client_id, e.transfer_id), e) is e for e in moved]
+    kept = sorted(first.items())
+    rows = await uow.sql.fetch(
+        """INSERT INTO transfers (client_id, transfer_id, day, net)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::numeric[])
+           ON CONFLICT DO NOTHING RETURNING client_id, transfer_id""",
+        [c for (c, _), _ in kept],
+        [t for (_, t), _ in kept],
+        [business_date(e.moved_at) for _, e in kept],
+        [e.amount if e.direction == "in" else -e.amount for _, e in kept],
+    )
+    new = {tuple(row) for row in rows}
+    is_new = [once and (e.client_id, e.transfer_id) in new for once, e in zip(fresh, moved, strict=True)]
+    await _note_other_transfers(uow, [e for e, n in zip(moved, is_new, strict=True) if not n])
+    return is_new
+
+
+async def _note_other_transfers(uow: UnitOfWork, repeated: Sequence[FundsMoved]) -> None:
+    if not repeated:
+        return
+    rows = await uow.sql.fetch(
+        """SELECT t.client_id, t.transfer_id, t.day::text, trim_scale(t.net)::text AS net FROM transfers t
+           JOIN unnest($1::text[], $2::text[]) AS n(client_id, transfer_id) USING (client_id, transfer_id)""",
+        [e.client_id for e in repeated],
+        [e.transfer_id for e in repeated],
+    )
+    known = {(c, t): {"day": day, "net": net} for c, t, day, net in rows}
+    found = []
+    for e in repeated:
+        net = e.amount if e.direction == "in" else -e.amount
+        offered = {"day": business_date(e.moved_at).isoformat(), "net": f"{net.normalize() + 0:f}"}
+        if known[e.client_id, e.transfer_id] != offered:
+            found.append((e.type, e.client_id, e.identity, known[e.client_id, e.transfer_id], offered))
+    await note_conflicts(uow, found)  # type: ignore[arg-type]
+
+
+async def keep_purchases(uow: UnitOfWork, bought: Sequence[ProductPurchased]) -> list[bool]:
+    """Keep purchases of products, once each; other content under a known identity is a conflict.
+
+    Returns for each whether it was new.
+    """
+    first: dict[tuple[str, str], ProductPurchased] = {}
+    fresh = [first.setdefault((e.client_id, e.purchase_id), e) is e for e in bought]
+    kept = sorted(first.items())
+    rows = await uow.sql.fetch(
+        """INSERT INTO purchases (client_id, purchase_id, day, product_code, amount)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::numeric[])
+           ON CONFLICT DO NOTHING RETURNING client_id, purchase_id""",
+        [c for (c, _), _ in kept],
+        [p for (_, p), _ in kept],
+        [business_date(e.at) for _, e in kept],
+        [e.product_code for _, e in kept],
+        [e.amount for _, e in kept],
+    )
+    new = {tuple(row) for row in rows}
+    is_new = [once and (e.client_id, e.purchase_id) in new for once, e in zip(fresh, bought, strict=True)]
+    await _note_other_purchases(uow, [e for e, n in zip(bought, is_new, strict=True) if not n])
+    return is_new
+
+
+async def _note_other_purchases(uow: UnitOfWork, repeated: Sequence[ProductPurchased]) -> None:
+    if not repeated:
+        return
+    rows = await uow.sql.fetch(
+        """SELECT p.client_id, p.purchase_id, p.day::text, p.product_code, trim_scale(p.amount)::text AS amount
+           FROM purchases p
+           JOIN unnest($1::text[], $2::text[]) AS n(client_id, purchase_id) USING (client_id, purchase_id)""",
+        [e.client_id for e in repeated],
+        [e.purchase_id for e in repeated],
+    )
+    known = {(r["client_id"], r["purchase_id"]): dict(list(r.items())[2:]) for r in rows}
+    found = []
+    for e in repeated:
+        day, amount = business_date(e.at).isoformat(), f"{e.amount.normalize() + 0:f}"
+        offered = {"day": day, "product_code": e.product_code, "amount": amount}
+        if known[e.client_id, e.purchase_id] != offered:
+            found.append((e.type, e.client_id, e.identity, known[e.client_id, e.purchase_id], offered))
+    await note_conflicts(uow, found)  # type: ignore[arg-type]

@@ -1,0 +1,227 @@
+"""The history of groups: immutable decisions, the stretches of each tag made from them, and what is told of both.
+
+A late fact rewrites: decisions that no longer hold are superseded from the first difference on, the stretches are
+made anew, and one event tells everything from there on.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from chassis.uow import UnitOfWork
+from contracts.classification import TAGS, GroupChanged, TagCode, TagStretch
+from services.classification.group_policies import BIT
+from services.classification.group_rules import primary_of, tags_of
+from services.classification.groups import Found
+from services.classification.history import live, number, supersede
+
+ONE_DAY = timedelta(days=1)
+
+
+class Stretch(NamedTuple):
+    """A tag from a day on until another (exclusive), None while it lasts."""
+
+    tag: TagCode
+    since: date
+    until: date | None
+
+
+async def record_groups(uow: UnitOfWork, found: Sequence[Found], first_closed: date) -> None:
+    """Keep and tell what an ordinary close changed; the standings have moved already."""
+    if not found:
+        return
+    await keep_decisions(uow, found)
+    open_since = await _move_stretches(uow, found)
+    revisions = await next_revisions(uow, [f.client_id for f in found])
+    uow.emit_all(_changed(f, revisions[f.client_id], open_since[f.client_id], first_closed) for f in found)
+
+
+def _changed(found: Found, revision: int, open_since: dict[str, date], first_closed: date) -> GroupChanged:
+    held, now, day = found.before or 0, found.tags or 0, found.effective_on
+    stretches = [
+        TagStretch(
+            tag=tag,
+            since=open_since[tag] if held & BIT[tag] else day,
+            until=None if now & BIT[tag] else day,
+            baseline=is_baseline(tag, open_since[tag] if held & BIT[tag] else day, first_closed),
+        )
+        for tag in tags_of(held | now)
+    ]
+    return GroupChanged(
+        client_id=found.client_id,
+        branch_id=found.branch_id,
+        revision=revision,
+        changed_from=day,
+        primary=primary_of(found.tags),
+        previous=primary_of(found.before),
+        tags=stretches,
+        baseline=found.day == first_closed,
+    )
+
+
+def is_baseline(tag: TagCode, since: date, first_closed: date) -> bool:
+    """Whether a stretch was found by the first close of the home; core flags never are a baseline [K7]."""
+    return tag != "CORE" and since == first_closed + ONE_DAY
+
+
+async def _move_stretches(uow: UnitOfWork, found: Sequence[Found]) -> dict[str, dict[str, date]]:
+    """End and begin stretches; returns since when each tag held before has lasted, by client."""
+    open_since: defaultdict[str, dict[str, date]] = defaultdict(dict)
+    held = [f.client_id for f in found if f.before]
+    for client_id, tag, since in await uow.sql.fetch(
+        "SELECT client_id, tag, since FROM tag_stretches WHERE client_id = ANY($1::text[]) AND until IS NULL", held
+    ):
+        open_since[client_id][tag] = since
+    ended = [
+        (f.client_id, tag, open_since[f.client_id][tag], f.effective_on)
+        for f in found
+        for tag in tags_of((f.before or 0) & ~(f.tags or 0))
+    ]
+    if ended:
+        await uow.sql.execute(
+            """UPDATE tag_stretches s SET until = n.until
+               FROM unnest($1::text[], $2::text[], $3::date[], $4::date[]) AS n(client_id, tag, since, until)
+               WHERE s.client_id = n.client_id AND s.tag = n.tag AND s.since = n.since""",
+            *(list(column) for column in zip(*ended, strict=True)),
+        )
+    begun = [
+        (f.client_id, tag, f.effective_on, None) for f in found for tag in tags_of((f.tags or 0) & ~(f.before or 0))
+    ]
+    await uow.sql.copy_records_to_table("tag_stretches", records=begun)
+    return open_since
+
+
+async def keep_decisions(uow: UnitOfWork, found: Sequence[Found]) -> None:
+    """Keep decisions about tags, with the figures behind them."""
+    await uow.sql.copy_records_to_table(
+        "group_decisions",
+        records=[
+            (
+                f.partition, n, f.client_id, f.effective_on, f.tags, f.leaving_since, f.traded_on, f.occurred_on,
+                f.total, f.total_before, f.policy, uow.now,
+            )
+            for n, f in await number(uow, "group_decisions", found)
+        ],
+    )  # fmt: skip
+
+
+async def next_revisions(uow: UnitOfWork, clients: Iterable[str]) -> dict[str, int]:
+    """The next revision of what is told of each client's groups, core and lifecycle."""
+    rows = await uow.sql.fetch(
+        """UPDATE group_standings SET revision = revision + 1 WHERE client_id = ANY($1::text[])
+           RETURNING client_id, revision""",
+        sorted(set(clients)),
+    )
+    return {client_id: revision for client_id, revision in rows}  # noqa: C416 - rows are records, not pairs
+
+
+async def rewrite_groups(uow: UnitOfWork, found: Sequence[Found], since: dict[str, date], first_closed: date) -> None:
+    """Rewrite the history of clients from their days on by what was found day by day, and tell what changed.
+
+    `found` holds every day that can differ from the one before it, in order, for each client.
+    """
+    held: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in await uow.sql.fetch(
+        f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.tags FROM group_decisions d
+            WHERE d.client_id = ANY($1::text[]) AND {live("group_decisions")} ORDER BY d.effective_on""",
+        list(since),
+    ):
+        held[row["client_id"]].append(row)
+    by_client: defaultdict[str, list[Found]] = defaultdict(list)
+    for one in found:
+        by_client[one.client_id].append(one)
+    added: list[Found] = []
+    gone: list[tuple[int, int]] = []
+    rewritten: dict[str, tuple[date, list[tuple[date, int | None]]]] = {}
+    for client_id, day in since.items():
+        before = [row for row in held[client_id] if row["effective_on"] <= day]
+        old = [row for row in held[client_id] if row["effective_on"] > day]
+        new = _changes(by_client[client_id], before[-1]["tags"] if before else None)
+        same = 0
+        while same < min(len(old), len(new)) and _is_same(old[same], new[same]):
+            same += 1
+        if same == len(old) == len(new):
+            continue
+        added += new[same:]
+        gone += [(row["partition"], row["number"]) for row in old[same:]]
+        changed_from = min(
+            [row["effective_on"] for row in old[same : same + 1]] + [f.effective_on for f in new[same : same + 1]]
+        )
+        history = [(row["effective_on"], row["tags"]) for row in (*before, *old[:same])]
+        rewritten[client_id] = (changed_from, history + [(f.effective_on, f.tags) for f in new[same:]])
+    if rewritten:
+        await supersede(uow, "group_decisions", gone)
+        await keep_decisions(uow, added)
+        await _replace(uow, rewritten, first_closed)
+
+
+def _changes(found: Sequence[Found], before: int | None) -> list[Found]:
+    """Those of the days at which the tags differ from the day before."""
+    changes = []
+    for one in found:
+        if one.tags != before:
+            changes.append(one)
+            before = one.tags
+    return changes
+
+
+def _is_same(row: Any, found: Found) -> bool:
+    return (row["effective_on"], row["tags"]) == (found.effective_on, found.tags)
+
+
+def stretches_of(history: Sequence[tuple[date, int | None]]) -> list[Stretch]:
+    """The stretches of each tag in a history of (effective day, tags), sorted by tag and day."""
+    stretches = []
+    for tag in TAGS:
+        since = None
+        for day, tags in history:
+            holds = bool((tags or 0) & BIT[tag])
+            if holds and since is None:
+                since = day
+            elif since is not None and not holds:
+                stretches.append(Stretch(tag, since, day))
+                since = None
+        if since is not None:
+            stretches.append(Stretch(tag, since, None))
+    return stretches
+
+
+async def _replace(
+    uow: UnitOfWork, rewritten: dict[str, tuple[date, list[tuple[date, int | None]]]], first_closed: date
+) -> None:
+    """Put rewritten histories into the stretches and standings, and tell each from its changed day on."""
+    ids = sorted(rewritten)
+    await uow.sql.execute("DELETE FROM tag_stretches WHERE client_id = ANY($1::text[])", ids)
+    stretches = {client_id: stretches_of(rewritten[client_id][1]) for client_id in ids}
+    await uow.sql.copy_records_to_table(
+        "tag_stretches", records=[(client_id, *stretch) for client_id in ids for stretch in stretches[client_id]]
+    )
+    last = {client_id: history[-1][1] if history else None for client_id, (_, history) in rewritten.items()}
+    rows = await uow.sql.fetch(
+        """UPDATE group_standings s SET tags = n.tags, revision = s.revision + 1
+           FROM unnest($1::text[], $2::smallint[]) AS n(client_id, tags), clients c
+           WHERE s.client_id = n.client_id AND c.client_id = n.client_id
+           RETURNING s.client_id, s.revision, c.branch_id""",
+        ids,
+        [last[client_id] for client_id in ids],
+    )
+    for client_id, revision, branch_id in rows:
+        changed_from, history = rewritten[client_id]
+        earlier = [tags for day, tags in history if day < changed_from]
+        uow.emit(
+            GroupChanged(
+                client_id=client_id,
+                branch_id=branch_id,
+                revision=revision,
+                changed_from=changed_from,
+                primary=primary_of(last[client_id]),
+                previous=primary_of(earlier[-1]) if earlier else None,
+                tags=[
+                    TagStretch(tag=tag, since=start, until=until, baseline=is_baseline(tag, start, first_closed))
+                    for tag, start, until in stretches[client_id]
+                    if until is None or until >= changed_from
+                ],
+                correction=True,
+            )
+        )

@@ -1,0 +1,262 @@
+"""The seven groups [K7]: one statement evaluates days for whoever can have changed on them.
+
+It is made from the policy and says what `group_rules.tags_at` says of one client on one day; a test holds them equal.
+What is unclear in the rule, and how it is read here:
+- An occurrence is a day on which the client trades or moves funds; a transfer still inside its window is not a new one.
+- A traded day is one with a traded amount left after cancellations.
+- Net transfer: that of the five trading days up to the day, days off between them included, against the daily total of
+  the day before them. Outside the calendar every Monday to Friday counts as a trading day.
+- A request to close or transfer keeps a client AT_RISK until the account is closed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import asyncpg
+
+from chassis.calendar import DayKind, shipped
+from services.classification.group_policies import GroupPolicy, group_policies
+from services.classification.planning import without_nested_loops
+
+GROUPS = group_policies()
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the close of a day found of a client whose tags (as bits, None once closed) it changed, or was asked for."""
+
+    policy: str
+    day: date
+    client_id: str
+    partition: int
+    branch_id: str
+    opened_on: date
+    before: int | None
+    tags: int | None
+    leaving_since: date | None
+    traded_on: date | None
+    occurred_on: date | None
+    total: Decimal | None
+    total_before: Decimal | None
+
+    @property
+    def effective_on(self) -> date:
+        """The first day the tags are in force."""
+        return self.day + ONE_DAY
+
+
+def concerned_sql(policy: GroupPolicy) -> str:
+    """Whose tags can differ after the close of $1 from those after the close before; $2 adds whose core changed."""
+    p = policy
+    return f"""
+        SELECT client_id, $1::date AS day FROM (
+            SELECT client_id FROM trade_days WHERE day = $1 OR day = $1::date - {p.dormant_days}
+            UNION SELECT client_id FROM clients WHERE opened_on = $1 OR opened_on = $1::date - {p.new_days + 1}
+            UNION SELECT client_id FROM clients WHERE closed_on = $1
+            UNION SELECT client_id FROM clients WHERE closing_requested_on = $1
+            UNION SELECT client_id FROM occurrences WHERE day = $1 OR day = $1::date - {p.abnormal_in_force_days}
+            UNION SELECT client_id FROM valuations WHERE as_of = $1 OR as_of = $1::date - {p.at_risk_days}
+            UNION SELECT unnest($2::text[])) AS k"""
+
+
+EVERYBODY = "SELECT client_id, $1::date AS day FROM clients"
+LAST_MONTH_CLOSED = "(date_trunc('month', k.day + 1) - interval '1 day')::date"
+
+
+def figures_sql(policy: GroupPolicy, *, one_pass: bool) -> str:
+    """The statement's inner part: `tags` and the figures behind them for each (client, day) of `concerned`.
+
+    `one_pass`, for everybody on the day $1, reads each table once; for a few clients the indexes are asked instead.
+    """
+    in_force, at_risk = policy.abnormal_in_force_days, policy.at_risk_days
+    sources = f"""
+            LEFT JOIN (SELECT client_id, max(day) AS day FROM trade_days WHERE day <= $1 AND amount > 0
+                       GROUP BY client_id) t ON t.client_id = k.client_id
+            LEFT JOIN (SELECT client_id, max(day) AS day FROM occurrences WHERE day <= $1 AND day > $1::date - {in_force}
+                       GROUP BY client_id) o ON o.client_id = k.client_id
+            LEFT JOIN (SELECT DISTINCT ON (client_id) client_id, total FROM valuations WHERE as_of <= $1
+                       ORDER BY client_id, as_of DESC) v ON v.client_id = k.client_id
+            LEFT JOIN (SELECT DISTINCT ON (client_id) client_id, total FROM valuations
+                       WHERE as_of <= $1::date - {at_risk} ORDER BY client_id, as_of DESC) b ON b.client_id = k.client_id"""
+    if not one_pass:
+        sources = f"""
+            LEFT JOIN LATERAL (SELECT day FROM trade_days t WHERE t.client_id = k.client_id AND t.day <= k.day
+                               AND amount > 0 ORDER BY t.day DESC LIMIT 1) t ON true
+            LEFT JOIN LATERAL (SELECT day FROM occurrences o WHERE o.client_id = k.client_id AND o.day <= k.day
+                               AND o.day > k.day - {in_force} ORDER BY o.day DESC LIMIT 1) o ON true
+            LEFT JOIN LATERAL (SELECT total FROM valuations v WHERE v.client_id = k.client_id AND v.as_of <= k.day
+                               ORDER BY v.as_of DESC LIMIT 1) v ON true
+            LEFT JOIN LATERAL (SELECT total FROM valuations b WHERE b.client_id = k.client_id
+                               AND b.as_of <= k.day - {at_risk} ORDER BY b.as_of DESC LIMIT 1) b ON true"""
+    return f"""
+        SELECT *, {policy.sql("day")} AS tags FROM (
+            SELECT k.day, k.client_id, c.partition, c.branch_id, c.opened_on, c.closed_on,
+                   CASE WHEN c.closing_requested_on <= k.day THEN c.closing_requested_on END AS leaving_since,
+                   t.day AS traded_on, o.day AS occurred_on, v.total, b.total AS before, m.client_id IS NOT NULL AS core
+            FROM concerned k JOIN clients c ON c.client_id = k.client_id {sources}
+            LEFT JOIN month_cores m ON m.month_end = {LAST_MONTH_CLOSED} AND m.client_id = k.client_id
+            WHERE c.opened_on <= k.day) AS figures"""
+
+
+COLUMNS = "partition, branch_id, opened_on, {held}, tags, leaving_since, traded_on, occurred_on, total, before"
+
+
+def evaluation_sql(policy: GroupPolicy, concerned: str) -> str:
+    """The statement of a close, $1: moves the standings and tells whose tags changed, from what to what."""
+    return f"""
+        WITH given AS (SELECT $1::date, $2::text[]), concerned AS ({concerned}),
+        figures AS ({figures_sql(policy, one_pass=concerned == EVERYBODY)}),
+        changed AS (SELECT f.*, s.tags AS held FROM figures f JOIN group_standings s ON s.client_id = f.client_id
+                    WHERE f.tags IS DISTINCT FROM s.tags),
+        kept AS (UPDATE group_standings s SET tags = n.tags FROM changed n WHERE s.client_id = n.client_id)
+        SELECT day, client_id, {COLUMNS.format(held="held")} FROM changed ORDER BY client_id"""
+
+
+async def evaluate(
+    sql: asyncpg.Connection, day: date, *, is_first: bool = False, core_changed: Sequence[str] = ()
+) -> list[Found]:
+    """Evaluate a day's close for all whose tags it can change, and move their standings.
+
+    `is_first`: the first close a home ever sees; `core_changed` names the clients whose core flag this close (of a
+    month's end) changed.
+    """
+    await GROUPS.refresh(sql)
+    version = GROUPS.on(day)
+    in_force = timedelta(days=version.body.abnormal_in_force_days)
+    await find_occurrences(sql, day - in_force if is_first else day, day, None)
+    everybody = is_first or version.name != GROUPS.on(day - ONE_DAY).name
+    whom = EVERYBODY if everybody else concerned_sql(version.body)
+    async with without_nested_loops(sql, when=everybody):
+        rows = await sql.fetch(evaluation_sql(version.body, whom), day, list(core_changed))
+    return [Found(version.name, *row) for row in rows]
+
+
+async def evaluate_named(sql: asyncpg.Connection, days: Sequence[tuple[str, date]]) -> list[Found]:
+    """What the same statement finds of named clients on named days, by client and day; their standings stay."""
+    await GROUPS.refresh(sql)
+    by_version: dict[str, list[tuple[str, date]]] = {}
+    for client_id, day in days:
+        by_version.setdefault(GROUPS.on(day).name, []).append((client_id, day))
+    found = []
+    for name, some in by_version.items():
+        rows = await sql.fetch(
+            f"""WITH concerned AS (SELECT * FROM unnest($1::text[], $2::date[]) AS k(client_id, day)),
+                     figures AS ({figures_sql(GROUPS.on(some[0][1]).body, one_pass=False)})
+                SELECT day, client_id, {COLUMNS.format(held="NULL")} FROM figures""",
+            [client for client, _ in some],
+            [day for _, day in some],
+        )
+        found += [Found(name, *row) for row in rows]
+    return sorted(found, key=lambda f: (f.client_id, f.day))
+
+
+async def find_occurrences(sql: asyncpg.Connection, first: date, last: date, clients: list[str] | None) -> None:
+    """Find the days from `first` to `last` that make clients ABNORMAL, of all clients or anew of some [K7]."""
+    if clients is not None:
+        await sql.execute(
+            "DELETE FROM occurrences WHERE day BETWEEN $1 AND $2 AND client_id = ANY($3::text[])", first, last, clients
+        )
+    for start, end, policy in versions_between(first, last):
+        await _find_busy_days(sql, start, end, clients, policy)
+        await _find_moved_funds(sql, start, end, clients, policy)
+
+
+async def _find_busy_days(
+    sql: asyncpg.Connection, first: date, last: date, clients: list[str] | None, policy: GroupPolicy
+) -> None:
+    p = policy
+    await sql.execute(
+        f"""INSERT INTO occurrences (client_id, day, kind)
+            SELECT t.client_id, t.day, 'trades' FROM trade_days t JOIN clients c ON c.client_id = t.client_id,
+                LATERAL (SELECT count(*) AS days, sum(amount) AS amount FROM trade_days b
+                         WHERE b.client_id = t.client_id AND b.amount > 0
+                           AND b.day >= t.day - {p.abnormal_days_before} AND b.day < t.day) b
+            WHERE t.day BETWEEN $1 AND $2 AND t.amount > 0 AND t.day - c.opened_on > {p.abnormal_after_days}
+              AND b.days >= {p.abnormal_traded_days} AND t.amount * b.days >= {p.abnormal_multiple} * b.amount
+              AND ($3::text[] IS NULL OR t.client_id = ANY($3))""",
+        first,
+        last,
+        clients,
+    )
+
+
+async def _find_moved_funds(
+    sql: asyncpg.Connection, first: date, last: date, clients: list[str] | None, policy: GroupPolicy
+) -> None:
+    moved = await sql.fetch(
+        """SELECT DISTINCT client_id, day FROM transfers
+           WHERE day BETWEEN $1 AND $2 AND ($3::text[] IS NULL OR client_id = ANY($3))""",
+        first,
+        last,
+        clients,
+    )
+    if moved:
+        p = policy
+        await sql.execute(
+            f"""INSERT INTO occurrences (client_id, day, kind)
+                SELECT c.client_id, d.day, 'funds'
+                FROM unnest($1::text[], $2::date[], $3::date[]) AS d(client_id, day, first)
+                    JOIN clients c ON c.client_id = d.client_id,
+                    LATERAL (SELECT sum(net) AS net FROM transfers s
+                             WHERE s.client_id = d.client_id AND s.day BETWEEN d.first AND d.day) n,
+                    LATERAL (SELECT total FROM valuations v WHERE v.client_id = d.client_id AND v.as_of < d.first
+                             ORDER BY as_of DESC LIMIT 1) v
+                WHERE d.day - c.opened_on > {p.abnormal_after_days}
+                  AND n.net <> 0 AND abs(n.net) >= {p.abnormal_transfer_share} * v.total
+                ON CONFLICT (client_id, day) DO UPDATE SET kind = 'both'""",
+            [client for client, _ in moved],
+            [day for _, day in moved],
+            [window_start(day, p.abnormal_transfer_days) for _, day in moved],
+        )
+
+
+def window_start(day: date, trading_days: int) -> date:
+    """The first of so many trading days (交易日) that end with `day`, or with the last one before it."""
+    calendar = shipped()
+    if calendar.first + timedelta(days=60) <= day < calendar.last:
+        return calendar.add_days(day + ONE_DAY, -trading_days, DayKind.TRADING)
+    start, left = day + ONE_DAY, trading_days
+    while left:
+        start -= ONE_DAY
+        left -= start.weekday() < 5
+    return start
+
+
+async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], through: date) -> list[tuple[str, date]]:
+    """For named clients their own day and every closed day after it on which their tags can change."""
+    rows: set[tuple[str, date]] = set()
+    for first, last, policy in versions_between(min(since.values()), through):
+        found = await sql.fetch(
+            f"""WITH named AS (SELECT * FROM unnest($1::text[], $2::date[]) AS n(client_id, since)),
+                     days AS (
+                SELECT client_id, greatest(since, $3) AS day FROM named
+                UNION SELECT client_id, d.day + n FROM trade_days d, unnest(ARRAY[0, {policy.dormant_days}]) n
+                    WHERE client_id = ANY($1::text[])
+                UNION SELECT client_id, d.day + n FROM occurrences d, unnest(ARRAY[0, {policy.abnormal_in_force_days}]) n
+                    WHERE client_id = ANY($1::text[])
+                UNION SELECT client_id, as_of + n FROM valuations, unnest(ARRAY[0, {policy.at_risk_days}]) n
+                    WHERE client_id = ANY($1::text[])
+                UNION SELECT client_id, day FROM clients,
+                    unnest(ARRAY[opened_on, opened_on + {policy.new_days + 1}, closed_on, closing_requested_on]) AS day
+                    WHERE client_id = ANY($1::text[])
+                UNION SELECT client_id, month_end FROM month_values WHERE client_id = ANY($1::text[]))
+                SELECT client_id, day FROM days JOIN named USING (client_id)
+                WHERE day BETWEEN greatest(since, $3) AND $4""",
+            list(since),
+            list(since.values()),
+            first,
+            last,
+        )
+        rows |= {tuple(row) for row in found}
+    return sorted(rows)
+
+
+def versions_between(first: date, last: date) -> list[tuple[date, date, GroupPolicy]]:
+    """The policies in force from `first` to `last`, each with its first and last day; everybody is due on the first."""
+    known = [version.effective_on for version in (*GROUPS.shipped, *GROUPS.published)]
+    starts = sorted({first, *(day for day in known if first < day <= last)})
+    ends = [start - ONE_DAY for start in starts[1:]] + [last]
+    return [(start, end, GROUPS.on(start).body) for start, end in zip(starts, ends, strict=True)]

@@ -1,0 +1,221 @@
+"""Month closes: customer value V [V1], who is core [V2], and the lifecycle [V5].
+
+The statements are made from the policy and say what `group_rules` says of one client; a test holds them equal.
+How unclear places are read: parts of V are compared unrounded; "commission of three calendar months" is by trade date;
+a closed account has no V, and is LOST from the month close after on; GOLD+ is the tier in force the day after.
+Ranks are those of the branch the client was with at the close; a later move does not rewrite them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import asyncpg
+
+from chassis.clock import year_before
+from services.classification.group_policies import LifecyclePolicy, ValuePolicy, lifecycle_policies, value_policies
+from services.classification.months import month_before
+from services.classification.planning import without_nested_loops
+
+VALUE = value_policies()
+LIFECYCLE = lifecycle_policies()
+FEW = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleFound:
+    """What a month close found of a client's lifecycle, and the figures behind it."""
+
+    policy: str
+    client_id: str
+    partition: int
+    branch_id: str
+    effective_on: date
+    previous: str | None
+    lifecycle: str
+    total: Decimal | None
+    traded_on: date | None
+    assets_now: Decimal | None
+    assets_before: Decimal | None
+    commission_now: Decimal | None
+    commission_before: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoreFound:
+    """A client whose core flag a month close changed; `reasons` are rank, class, tier, empty when core no longer."""
+
+    policy: str
+    client_id: str
+    partition: int
+    branch_id: str
+    effective_on: date
+    core: bool
+    reasons: str
+    rank: int | None
+    ranked: int | None
+    value: Decimal | None
+
+
+def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
+    """The statement for one month close: $1 its day, $2 a year before, $3 to $5 the month ends one, three and six
+    months before, $6 named clients (all when empty). Divisions are exact: `div` on whole multiples, half up."""
+    commission, purchases, assets = value.parts_sql()
+    denominator = value.denominator
+    mean = "CASE WHEN known_days = 0 THEN 0 ELSE sign(day_sum) * div(abs(day_sum) * 200 + known_days, 2 * known_days) * 0.01 END"
+    return f"""
+        WITH paid AS (
+            SELECT client_id, sum(commission) FILTER (WHERE day > $2) AS commission,
+                   sum(commission) FILTER (WHERE day > $4) AS commission_now,
+                   sum(commission) FILTER (WHERE day > $5 AND day <= $4) AS commission_before
+            FROM trade_days WHERE day > least($2, $5) AND day <= $1 AND ($6::text[] IS NULL OR client_id = ANY($6))
+            GROUP BY client_id),
+        bought AS (
+            SELECT client_id, sum(amount) AS purchases FROM purchases
+            WHERE day > $2 AND day <= $1 AND ($6::text[] IS NULL OR client_id = ANY($6)) GROUP BY client_id),
+        means AS (
+            SELECT client_id, sum({mean}) FILTER (WHERE month_end > $4) AS assets_now,
+                   sum({mean}) FILTER (WHERE month_end <= $4) AS assets_before
+            FROM months WHERE month_end > $5 AND month_end <= $1 AND known_days > 0
+              AND ($6::text[] IS NULL OR client_id = ANY($6))
+            GROUP BY client_id HAVING count(*) = 6),
+        figures AS (
+            SELECT c.client_id, c.partition, c.branch_id, c.opened_on, c.closed_on, m.last_total AS total,
+                   t.day AS traded_on, coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission,
+                   coalesce(b.purchases, 0) AS purchases, s.assets_now, s.assets_before,
+                   coalesce(p.commission_now, 0) AS commission_now,
+                   coalesce(p.commission_before, 0) AS commission_before
+            FROM clients c
+            LEFT JOIN months m ON m.month_end = $1 AND m.client_id = c.client_id
+            LEFT JOIN paid p ON p.client_id = c.client_id LEFT JOIN bought b ON b.client_id = c.client_id
+            LEFT JOIN means s ON s.client_id = c.client_id
+            LEFT JOIN LATERAL (SELECT day FROM trade_days d WHERE d.client_id = c.client_id AND d.day <= $1
+                               AND d.amount > 0 AND m.last_total < {lifecycle.lost_below}
+                               ORDER BY day DESC LIMIT 1) t ON true
+            WHERE c.opened_on <= $1 AND ($6::text[] IS NULL OR c.client_id = ANY($6))),
+        weighed AS (
+            SELECT *, {commission} AS commission_part, {purchases} AS purchases_part, {assets} AS assets_part FROM figures),
+        valued AS (
+            SELECT *, div((commission_part + purchases_part + assets_part) * 200 + {denominator}, 2 * {denominator}) * 0.01
+                      AS value
+            FROM weighed),
+        found AS (
+            SELECT *, CASE WHEN value = 0 THEN 'ASSETS'
+                           WHEN commission_part >= greatest(purchases_part, assets_part) THEN 'COMMISSION'
+                           WHEN purchases_part >= assets_part THEN 'PRODUCT' ELSE 'ASSETS' END AS value_type,
+                   {lifecycle.sql("$1::date")} AS lifecycle, closed_on IS NOT NULL AND closed_on <= $1 AS gone
+            FROM valued),
+        kept AS (
+            INSERT INTO month_values
+                (month_end, client_id, branch_id, value, value_type, commission, purchases, assets, lifecycle)
+            SELECT $1, client_id, branch_id, CASE WHEN NOT gone THEN value END, CASE WHEN NOT gone THEN value_type END,
+                   commission, purchases, assets, lifecycle FROM found)
+        SELECT f.client_id, f.partition, f.branch_id, $1::date + 1, coalesce(o.lifecycle, 'ESTABLISHED'), f.lifecycle,
+               f.total, f.traded_on, f.assets_now, f.assets_before, f.commission_now, f.commission_before
+        FROM found f LEFT JOIN month_values o ON o.month_end = $3 AND o.client_id = f.client_id
+        WHERE f.lifecycle <> coalesce(o.lifecycle, 'ESTABLISHED') ORDER BY f.client_id"""
+
+
+async def close_month(sql: asyncpg.Connection, last: date, clients: list[str] | None) -> list[LifecycleFound]:
+    """Keep V and lifecycle of the month that ends on `last`, for all clients or named ones without a row yet.
+
+    Classes [K2] and tiers [T7] of that close come first. Returns whose lifecycle differs from the month's before.
+    """
+    await VALUE.refresh(sql)
+    await LIFECYCLE.refresh(sql)
+    value, lifecycle = VALUE.on(last), LIFECYCLE.on(last)
+    async with without_nested_loops(sql, when=clients is None or len(clients) > FEW):
+        rows = await sql.fetch(
+            value_sql(value.body, lifecycle.body),
+            last,
+            year_before(last),
+            month_before(last),
+            month_before(last, 3),
+            month_before(last, 6),
+            clients,
+        )
+    return [LifecycleFound(lifecycle.name, *row) for row in rows]
+
+
+def core_sql(policy: ValuePolicy) -> str:
+    """The statement that ranks the branches $2 (all when empty) at the month close $1 and keeps who is core [V2]."""
+    classes = ", ".join(f"'{code}'" for code in policy.core_classes) or "NULL"
+    return f"""
+        WITH ranked AS (
+            SELECT client_id, row_number() OVER branch AS rank, count(*) OVER (PARTITION BY branch_id) AS ranked
+            FROM month_values WHERE month_end = $1 AND value > 0 AND ($2::text[] IS NULL OR branch_id = ANY($2))
+            WINDOW branch AS (PARTITION BY branch_id ORDER BY value DESC, assets DESC, client_id COLLATE "C")),
+        reasons AS (
+            SELECT client_id, 1 AS place, 'rank' AS reason FROM ranked WHERE rank <= ceil(ranked * {policy.core_share})
+            UNION ALL SELECT client_id, 2, 'class' FROM months WHERE month_end = $1 AND code IN ({classes})
+            UNION ALL SELECT client_id, 3, 'tier' FROM tiers WHERE tier >= {policy.core_tier} AND since <= $1::date + 1
+                AND (until IS NULL OR until > $1::date + 1))
+        INSERT INTO month_cores (month_end, client_id, branch_id, reasons, rank, ranked)
+        SELECT $1, v.client_id, v.branch_id, string_agg(c.reason, ',' ORDER BY c.place), min(r.rank), min(r.ranked)
+        FROM reasons c JOIN month_values v ON v.month_end = $1 AND v.client_id = c.client_id
+            LEFT JOIN ranked r ON r.client_id = c.client_id
+        WHERE v.value IS NOT NULL AND ($2::text[] IS NULL OR v.branch_id = ANY($2))
+        GROUP BY v.client_id, v.branch_id"""
+
+
+async def rank_branches(sql: asyncpg.Connection, last: date, branches: list[str] | None) -> None:
+    """Find who is core by the month close of `last`, in all branches or anew in some."""
+    if branches is not None:
+        await sql.execute("DELETE FROM month_cores WHERE month_end = $1 AND branch_id = ANY($2)", last, branches)
+    async with without_nested_loops(sql):
+        await sql.execute(core_sql(VALUE.on(last).body), last, branches)
+
+
+async def core_changes(sql: asyncpg.Connection, lasts: Sequence[date]) -> list[CoreFound]:
+    """Whose core flag each of these month closes changed, against the close of the month before."""
+    rows = await sql.fetch(
+        """WITH now AS (SELECT * FROM month_cores WHERE month_end = ANY($1::date[])),
+                before AS (SELECT client_id, (date_trunc('month', month_end) + interval '2 months' - interval '1 day')::date AS month_end
+                           FROM month_cores
+                           WHERE month_end = ANY (SELECT (date_trunc('month', d) - interval '1 day')::date
+                                                  FROM unnest($1::date[]) d)),
+                changed AS (
+                    SELECT month_end, client_id, now.client_id IS NOT NULL AS core, coalesce(reasons, '') AS reasons, rank,
+                           ranked
+                    FROM now FULL JOIN before USING (month_end, client_id)
+                    WHERE (now.client_id IS NULL) <> (before.client_id IS NULL))
+           SELECT n.month_end, n.client_id, c.partition, c.branch_id, n.month_end + 1, n.core, n.reasons, n.rank, n.ranked,
+                  v.value
+           FROM changed n JOIN clients c ON c.client_id = n.client_id
+               LEFT JOIN month_values v ON v.month_end = n.month_end AND v.client_id = n.client_id
+           ORDER BY n.month_end, n.client_id""",
+        list(lasts),
+    )
+    return [CoreFound(VALUE.on(last).name, *row) for last, *row in rows]
+
+
+async def close_month_again(sql: asyncpg.Connection, last: date, clients: Sequence[str]) -> list[LifecycleFound]:
+    """Evaluate a closed month anew for named clients; returns their lifecycles that differ from the month's before.
+
+    A month keeps the branch it was ranked in, however the client has moved since.
+    """
+    gone = await sql.fetch(
+        "DELETE FROM month_values WHERE month_end = $1 AND client_id = ANY($2::text[]) RETURNING client_id, branch_id",
+        last,
+        list(clients),
+    )
+    found = await close_month(sql, last, list(clients))
+    await sql.execute(
+        """UPDATE month_values v SET branch_id = n.branch_id FROM unnest($2::text[], $3::text[]) AS n(client_id, branch_id)
+           WHERE v.month_end = $1 AND v.client_id = n.client_id AND v.branch_id <> n.branch_id""",
+        last,
+        [client_id for client_id, _ in gone],
+        [branch_id for _, branch_id in gone],
+    )
+    return found
+
+
+async def branches_of(sql: asyncpg.Connection, clients: list[str]) -> list[str]:
+    """Every branch in which one of these clients is, or was ranked at a month close."""
+    rows = await sql.fetch(
+        """SELECT branch_id FROM clients WHERE client_id = ANY($1::text[])
+           UNION SELECT branch_id FROM month_values WHERE client_id = ANY($1::text[])""",
+        clients,
+    )
+    return [branch_id for (branch_id,) in rows]

@@ -1,0 +1,192 @@
+"""The histories of core and lifecycle: immutable decisions, and what is told of them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from chassis.uow import UnitOfWork
+from contracts.classification import CoreChanged, CoreStretch, LifecycleChanged, LifecycleCode, LifecycleStretch
+from services.classification.group_history import next_revisions
+from services.classification.history import live, number, supersede
+from services.classification.value import CoreFound, LifecycleFound
+
+ONE_DAY = timedelta(days=1)
+Decision = LifecycleFound | CoreFound
+TABLES = {LifecycleFound: ("lifecycle_decisions", "lifecycle"), CoreFound: ("core_decisions", "core")}
+
+
+async def record_lifecycles(uow: UnitOfWork, found: Sequence[LifecycleFound], *, baseline: bool) -> None:
+    """Keep and tell lifecycles that a close changed."""
+    await _keep(uow, LifecycleFound, found)
+    revisions = await next_revisions(uow, [f.client_id for f in found])
+    uow.emit_all(
+        LifecycleChanged(
+            client_id=f.client_id,
+            branch_id=f.branch_id,
+            revision=revisions[f.client_id],
+            changed_from=f.effective_on,
+            previous=f.previous,  # type: ignore[arg-type]
+            stretches=[LifecycleStretch(since=f.effective_on, lifecycle=f.lifecycle)],  # type: ignore[arg-type]
+            baseline=baseline,
+        )
+        for f in found
+    )
+
+
+async def record_cores(uow: UnitOfWork, found: Sequence[CoreFound]) -> None:
+    """Keep and tell core flags that a month close changed."""
+    await _keep(uow, CoreFound, found)
+    revisions = await next_revisions(uow, [f.client_id for f in found])
+    uow.emit_all(
+        CoreChanged(
+            client_id=f.client_id,
+            branch_id=f.branch_id,
+            revision=revisions[f.client_id],
+            changed_from=f.effective_on,
+            stretches=[CoreStretch(since=f.effective_on, core=f.core)],
+        )
+        for f in found
+    )
+
+
+async def _keep(uow: UnitOfWork, kind: type[Decision], found: Sequence[Any]) -> None:
+    if not found:
+        return
+    numbered = await number(uow, TABLES[kind][0], found)
+    rows: list[tuple[Any, ...]]
+    if kind is LifecycleFound:
+        rows = [
+            (
+                f.partition, n, f.client_id, f.effective_on, f.lifecycle, f.previous, f.total, f.traded_on, f.assets_now,
+                f.assets_before, f.commission_now, f.commission_before, f.policy, uow.now,
+            )
+            for n, f in numbered
+        ]  # fmt: skip
+    else:
+        rows = [
+            (
+                f.partition, n, f.client_id, f.effective_on, f.core, f.reasons, f.rank, f.ranked, f.value, f.policy,
+                uow.now,
+            )
+            for n, f in numbered
+        ]  # fmt: skip
+    await uow.sql.copy_records_to_table(TABLES[kind][0], records=rows)
+
+
+async def record_openings(uow: UnitOfWork, opened: Sequence[tuple[str, int, str, date]]) -> None:
+    """An account is ESTABLISHED from its opening on [V5]: (client, partition, branch, opening date) of new accounts."""
+    found = [LifecycleFound("", c, p, b, day, None, "ESTABLISHED", *[None] * 6) for c, p, b, day in opened]
+    await record_lifecycles(uow, found, baseline=False)
+
+
+async def rewrite_lifecycles(uow: UnitOfWork, found: Sequence[LifecycleFound], since: dict[str, date]) -> None:
+    """Rewrite what month closes on or after clients' days decided; `found` holds every change they find now."""
+    rows = await uow.sql.fetch(
+        f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.lifecycle AS said
+            FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN lifecycle_decisions d USING (client_id)
+                JOIN clients c USING (client_id)
+            WHERE d.effective_on > s.day AND d.effective_on <> c.opened_on AND {live("lifecycle_decisions")}
+            ORDER BY d.effective_on""",
+        list(since),
+        list(since.values()),
+    )
+    told = await _rewrite(uow, LifecycleFound, rows, found)
+    before = await _said_before(uow, "lifecycle_decisions", "lifecycle", {c: day for c, (day, _) in told.items()})
+    revisions, branches = await next_revisions(uow, told), await _branches(uow, told)
+    for client_id, (day, stretches) in sorted(told.items()):
+        previous: LifecycleCode = before.get(client_id) or "ESTABLISHED"
+        uow.emit(
+            LifecycleChanged(
+                client_id=client_id,
+                branch_id=branches[client_id],
+                revision=revisions[client_id],
+                changed_from=day,
+                previous=previous,
+                stretches=[LifecycleStretch(since=d, lifecycle=said) for d, said in _from(day, stretches, previous)],
+            )
+        )
+
+
+async def rewrite_cores(uow: UnitOfWork, found: Sequence[CoreFound], first: date) -> dict[str, date]:
+    """Rewrite what the month closes from `first` on decided of anybody's core flag; `found` is every change they find.
+
+    Returns the clients concerned, each with the month end from which on its flag differs from what was said.
+    """
+    rows = await uow.sql.fetch(
+        f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.core AS said FROM core_decisions d
+            WHERE d.effective_on > $1 AND {live("core_decisions")} ORDER BY d.effective_on""",
+        first,
+    )
+    told = await _rewrite(uow, CoreFound, rows, found)
+    before = await _said_before(uow, "core_decisions", "core", {c: day for c, (day, _) in told.items()})
+    revisions, branches = await next_revisions(uow, told), await _branches(uow, told)
+    for client_id, (day, stretches) in sorted(told.items()):
+        uow.emit(
+            CoreChanged(
+                client_id=client_id,
+                branch_id=branches[client_id],
+                revision=revisions[client_id],
+                changed_from=day,
+                stretches=[
+                    CoreStretch(since=d, core=said) for d, said in _from(day, stretches, bool(before.get(client_id)))
+                ],
+            )
+        )
+    return {client_id: day - ONE_DAY for client_id, (day, _) in told.items()}
+
+
+async def _rewrite(
+    uow: UnitOfWork, kind: type[Decision], rows: Sequence[Any], found: Sequence[Any]
+) -> dict[str, tuple[date, list[tuple[date, Any]]]]:
+    """Supersede, from each client's first difference on, what no longer holds, and keep what does.
+
+    Returns each client's first day that differs and what is decided from there on.
+    """
+    table, column = TABLES[kind]
+    held: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        held[row["client_id"]].append(row)
+    now: defaultdict[str, list[Any]] = defaultdict(list)
+    for one in sorted(found, key=lambda f: f.effective_on):
+        now[one.client_id].append(one)
+    added: list[Any] = []
+    gone: list[tuple[int, int]] = []
+    told: dict[str, tuple[date, list[tuple[date, Any]]]] = {}
+    for client_id in sorted(held.keys() | now.keys()):
+        old = [(row["effective_on"], row["said"]) for row in held[client_id]]
+        new = [(one.effective_on, getattr(one, column)) for one in now[client_id]]
+        same = 0
+        while same < min(len(old), len(new)) and old[same] == new[same]:
+            same += 1
+        if same < max(len(old), len(new)):
+            added += now[client_id][same:]
+            gone += [(row["partition"], row["number"]) for row in held[client_id][same:]]
+            told[client_id] = (min(day for day, _ in old[same : same + 1] + new[same : same + 1]), new[same:])
+    await supersede(uow, table, gone)
+    await _keep(uow, kind, added)
+    return told
+
+
+async def _branches(uow: UnitOfWork, clients: Iterable[str]) -> dict[str, str]:
+    rows = await uow.sql.fetch(
+        "SELECT client_id, branch_id FROM clients WHERE client_id = ANY($1::text[])", list(clients)
+    )
+    return {client_id: branch_id for client_id, branch_id in rows}  # noqa: C416 - rows are records, not pairs
+
+
+async def _said_before(uow: UnitOfWork, table: str, column: str, days: dict[str, date]) -> dict[str, Any]:
+    """What was in force just before each client's day."""
+    rows = await uow.sql.fetch(
+        f"""SELECT DISTINCT ON (d.client_id) d.client_id, d.{column}
+            FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN {table} d USING (client_id)
+            WHERE d.effective_on < s.day AND {live(table)} ORDER BY d.client_id, d.effective_on DESC""",
+        list(days),
+        list(days.values()),
+    )
+    return {client_id: said for client_id, said in rows}  # noqa: C416 - rows are records, not pairs
+
+
+def _from(day: date, stretches: list[tuple[date, Any]], before: Any) -> list[tuple[date, Any]]:
+    """The stretches from a day on; where the first begins later, what held before goes on until then."""
+    return stretches if stretches and stretches[0][0] == day else [(day, before), *stretches]
