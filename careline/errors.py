@@ -1,15 +1,13 @@
 """Errors that a user of the command line can do something about, as one line each. Others are ours, and show in full."""
 
 import errno
-import traceback
-from collections.abc import Iterator
 
 import asyncpg
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from chassis.database import OUTAGES
-from chassis.errors import Invalid, Refusal, Text
+from chassis.errors import Refusal
 
 REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -17,12 +15,6 @@ REFUSALS = (
     asyncpg.InsufficientPrivilegeError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-
-
-class WrongArgument(Invalid):
-    """An argument or a setting makes no sense."""
-
-    title = Text("Wrong argument", "参数有误")
 
 
 def told(error: BaseException) -> str | None:
@@ -63,8 +55,3 @@ def _of_server(error: BaseException) -> str | None:
     if isinstance(error, OUTAGES):
         return f"the database does not answer: {words} (is it running, and is CARELINE_DATABASE_URL right?)"
     return None
-
-
-def where(error: BaseException) -> Iterator[str]:
-    """The whole story of an unexpected error."""
-    yield from traceback.format_exception(error)

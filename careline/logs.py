@@ -16,5 +16,5 @@ def log_at(level: str) -> None:
     """JSON lines on stderr from this level on."""
     configure_logs(level)
     logging.basicConfig(handlers=[_Forward()], level=level.upper(), force=True)
-    for noisy in ("uvicorn", "uvicorn.error", "aiokafka", "asyncio", "httpx", "httpcore"):
+    for noisy in ("alembic", "uvicorn", "uvicorn.error", "aiokafka", "asyncio", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))

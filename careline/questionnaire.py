@@ -10,7 +10,7 @@ import msgspec
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from careline.errors import WrongArgument
+from careline.refusals import WrongArgument
 from chassis.errors import Text
 from services.suitability.evidence import verify
 from services.suitability.questionnaires.library import shipped, shipped_codes

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from careline.front import apps_of, front, one_time_link
 from careline.platform import Platform
-from careline.server import address_of, serve
+from careline.server import serve
 from careline.services import SERVICES, named
 from careline.session import say, stop_signals
+from careline.sockets import address_of
 from chassis.http import new_app
 from chassis.http.probes import database_check, worker_check
 from chassis.settings import Settings

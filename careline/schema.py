@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from careline.errors import WrongArgument
+from careline.refusals import WrongArgument
 from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.database import connect, role_of, url_of
 from chassis.migrate import migrate

@@ -1,21 +1,25 @@
-"""What every command stands on: settings, a server where there is none, and a loop that ends cleanly."""
+"""What every command stands on: settings, a server where there is none, and a loop that ends cleanly.
+
+Light to import: the private server starts while the rest of the program is being loaded.
+"""
 
 import asyncio
 import getpass
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from careline.platform import Platform
-from careline.schema import make_schemas
-from careline.services import SERVICES
 from chassis.actor import Actor, Role
 from chassis.servers.postgres import PrivatePostgres
 from chassis.settings import Settings
+
+if TYPE_CHECKING:
+    from careline.platform import Platform
 
 T = TypeVar("T")
 TERMINATED = 128 + signal.SIGTERM
@@ -41,8 +45,11 @@ def database_there(*, keep_running: bool = False) -> Iterator[Settings]:
         yield settings
         return
     server = PrivatePostgres(settings.home)
-    url = server.start()
+    with ThreadPoolExecutor(1, "start postgres") as aside:
+        starting = aside.submit(server.start)
+        import careline.platform  # noqa: F401 - what takes longest to load, meanwhile
     try:
+        url = starting.result()
         if keep_running:
             server.keep_running()
         yield settings.model_copy(update={"database_url": url})
@@ -67,8 +74,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Platform]:
+async def connected(settings: Settings) -> AsyncIterator["Platform"]:
     """The platform's databases at the newest revision, nothing running."""
+    from careline.platform import Platform
+    from careline.schema import make_schemas
+    from careline.services import SERVICES
+
     await make_schemas(settings, SERVICES, topics=False)
     platform = Platform(settings)
     platform.connect()
@@ -78,7 +89,7 @@ async def connected(settings: Settings) -> AsyncIterator[Platform]:
         await platform.disconnect()
 
 
-def with_platform(work: Callable[[Platform], Awaitable[T]]) -> T:
+def with_platform(work: Callable[["Platform"], Awaitable[T]]) -> T:
     """Do something on the platform's databases, whether a platform runs or not."""
 
     async def go(settings: Settings) -> T:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from careline.errors import WrongArgument
-from careline.services import SERVICES
+from careline.refusals import WrongArgument
 
 
 def read_date(text: str) -> date:
@@ -25,6 +24,8 @@ def one_of_services(text: str) -> str:
 
     Raises: typer.BadParameter.
     """
+    from careline.services import SERVICES
+
     names = [service.name for service in SERVICES]
     if text not in names:
         raise typer.BadParameter(f"there is no service {text!r}: choose from {', '.join(names)}")
@@ -36,6 +37,8 @@ def reference(text: str) -> tuple[str, int]:
 
     Raises: WrongArgument.
     """
+    from careline.services import SERVICES
+
     service, _, number = text.partition("/")
     if not number.isdecimal() or service not in {known.name for known in SERVICES}:
         raise WrongArgument(f"{text!r} should be SERVICE/NUMBER, as the list shows it (points/12)")

@@ -1,14 +1,16 @@
 """`careline deadlines`: what is armed, due and late, and one step by hand or in a dry run."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from careline.commands.arguments import ServiceOption, reference
 from careline.commands.operate import print_table
-from careline.errors import WrongArgument
-from careline.platform import Platform
+from careline.refusals import WrongArgument
 from careline.session import os_user, say, with_platform
+
+if TYPE_CHECKING:
+    from careline.platform import Platform
 
 deadlines = typer.Typer(help="What happens because time has passed.", no_args_is_help=True)
 KINDS = {"all", "due", "soon", "failed"}
@@ -26,7 +28,7 @@ def list_deadlines(
     if which not in KINDS:
         raise WrongArgument(f"--which is all, due, soon or failed, not {which!r}")
 
-    async def ask(platform: Platform) -> list[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
+    async def ask(platform: "Platform") -> list[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
         found = []
         for one in platform.services:
             if one.deadlines and service in (None, one.name):
@@ -66,7 +68,7 @@ def step_deadline(
     if name is None:
         raise WrongArgument("name the deadline (callbacks/12), or a service with --service")
 
-    async def go(platform: Platform) -> Fired | None:
+    async def go(platform: "Platform") -> Fired | None:
         known = {one.name: one for one in platform.services}
         return await step(known[name], platform.databases[name], os_user(), number, dry_run=dry_run)
 

@@ -14,8 +14,8 @@ def export(
     ] = None,
 ) -> None:
     """Write one export as CSV to stdout, sorted by its key."""
-    from careline.errors import WrongArgument
     from careline.export import EXPORTS, write
+    from careline.refusals import WrongArgument
     from careline.session import with_platform
 
     day = read_date(as_of) if as_of is not None else None

@@ -1,14 +1,16 @@
 """What could not be applied (dead letters) and what came with other content (conflicts): see, redrive, decide."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from careline.commands.arguments import ServiceOption, reference
 from careline.commands.operate import print_table
-from careline.errors import WrongArgument
-from careline.platform import Platform
+from careline.refusals import WrongArgument
 from careline.session import os_user, say, with_platform
+
+if TYPE_CHECKING:
+    from careline.platform import Platform
 
 dead_letters = typer.Typer(help="Records that no handler could take.", no_args_is_help=True)
 conflicts = typer.Typer(help="Facts that came again with other content.", no_args_is_help=True)
@@ -19,7 +21,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decisi
 ATONCE = 200
 
 
-async def _pages(listed: Any, platform: Platform, only: str | None) -> list[tuple[str, dict[str, Any]]]:
+async def _pages(listed: Any, platform: "Platform", only: str | None) -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = []
     for name, database in platform.databases.items():
         after = 0
@@ -43,7 +45,7 @@ def list_letters(
     if state not in {"open", "redriven", "all"}:
         raise WrongArgument(f"--state is open, redriven or all, not {state!r}")
 
-    async def ask(platform: Platform) -> list[tuple[str, dict[str, Any]]]:
+    async def ask(platform: "Platform") -> list[tuple[str, dict[str, Any]]]:
         return await _pages(lambda d, after, n: listed(d, state, after=after, limit=n), platform, service)  # type: ignore[arg-type]
 
     rows = [("letter", "at", "type", "key", "reason", "error")]
@@ -82,7 +84,7 @@ def redrive_letters(
     if every == bool(chosen):
         raise WrongArgument("name the letters (points/12 points/13), or say --all")
 
-    async def go(platform: Platform) -> list[tuple[str, Redriven]]:
+    async def go(platform: "Platform") -> list[tuple[str, Redriven]]:
         wanted = chosen or dict.fromkeys([service] if service else platform.databases)
         known = {one.name: one for one in platform.services}
         return [
@@ -108,7 +110,7 @@ def list_conflicts(
     """List them, oldest first."""
     from chassis.operations.conflicts import listed
 
-    async def ask(platform: Platform) -> list[tuple[str, dict[str, Any]]]:
+    async def ask(platform: "Platform") -> list[tuple[str, dict[str, Any]]]:
         return await _pages(lambda d, after, n: listed(d, undecided=not every, after=after, limit=n), platform, service)
 
     rows = [("conflict", "at", "type", "identity", "decision")]
@@ -125,7 +127,7 @@ def show_conflict(conflict: Reference) -> None:
 
     service, number = reference(conflict)
 
-    async def ask(platform: Platform) -> list[dict[str, Any]]:
+    async def ask(platform: "Platform") -> list[dict[str, Any]]:
         return await listed(platform.databases[service], undecided=False, after=number - 1, limit=1)
 
     rows = with_platform(ask)
@@ -152,7 +154,7 @@ def _decide(conflict: str, decision: Any, reason: str) -> None:
 
     service, number = reference(conflict)
 
-    async def go(platform: Platform) -> dict[str, Any]:
+    async def go(platform: "Platform") -> dict[str, Any]:
         known = {one.name: one for one in platform.services}[service]
         return await decide(known, platform.databases[service], os_user(), number, decision, reason)
 

@@ -21,8 +21,8 @@ def replay(
     ] = None,
 ) -> None:
     """Publish real data as events in business-date order, and return when every service has caught up."""
-    from careline.errors import WrongArgument
     from careline.logs import log_at
+    from careline.refusals import WrongArgument
     from careline.replay.source import FIRST_CLOSE, LAST_CLOSE, read
     from chassis.settings import Settings
 

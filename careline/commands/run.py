@@ -10,18 +10,19 @@ Host = Annotated[str | None, typer.Option(help="The address to listen on. CARELI
 
 def up(port: Port = None, host: Host = None) -> None:
     """Run everything in one process: database (unless CARELINE_DATABASE_URL names one), services, gateway."""
-    from careline.logs import log_at
-    from careline.running import run_all
-    from careline.server import listen
     from careline.session import database_there, run
+    from careline.sockets import listen
     from chassis.settings import Settings
 
     settings = Settings()
-    log_at(settings.log_level)
     with (
         listen(settings.host if host is None else host, settings.port if port is None else port) as listening,
         database_there(keep_running=True) as settings,
     ):
+        from careline.logs import log_at
+        from careline.running import run_all
+
+        log_at(settings.log_level)
         run(run_all(settings, listening))
 
 
@@ -30,8 +31,8 @@ def serve(service: Annotated[str, typer.Argument(metavar="SERVICE")], port: Port
     from careline.commands.arguments import one_of_services
     from careline.logs import log_at
     from careline.running import run_http
-    from careline.server import listen
     from careline.session import database_there, run
+    from careline.sockets import listen
     from chassis.settings import Settings
 
     name, settings = one_of_services(service), Settings()
@@ -52,8 +53,8 @@ def work(
     from careline.commands.arguments import one_of_services
     from careline.logs import log_at
     from careline.running import run_work
-    from careline.server import listen
     from careline.session import database_there, run
+    from careline.sockets import listen
     from chassis.settings import Settings
 
     names, settings = [one_of_services(name) for name in services], Settings()

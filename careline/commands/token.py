@@ -14,7 +14,7 @@ def token(
     hours: Annotated[float, typer.Option(min=0.01, max=24 * 31, help="How long it is good for.")] = 12,
 ) -> None:
     """Print a bearer token for the gateway: `Authorization: Bearer TOKEN`."""
-    from careline.errors import WrongArgument
+    from careline.refusals import WrongArgument
     from careline.session import say
     from chassis.settings import Settings
     from gateway.tokens import issue_token
