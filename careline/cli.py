@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from careline import stack
+from careline import questionnaire, stack
 from careline.commands import deadlines, exports, letters, operate, replay, run, token
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app.command()(token.token)
 app.add_typer(letters.dead_letters, name="dead-letters")
 app.add_typer(letters.conflicts, name="conflicts")
 app.add_typer(deadlines.deadlines, name="deadlines")
+app.add_typer(questionnaire.app, name="questionnaire")
+app.command()(questionnaire.verify_evidence)
 app.add_typer(stack.app, name="stack")
 
 

@@ -12,6 +12,7 @@ from typing import cast
 from careline.platform import Platform
 from services.classification import exports as classification
 from services.points import exports as points
+from services.suitability import exports as suitability
 
 Rows = AsyncIterator[tuple[str, ...]]
 Balances = AsyncGenerator[tuple[str, Decimal, Decimal], None]
@@ -54,7 +55,10 @@ def _of(service: str, rows: Callable[..., Rows]) -> Callable[[Platform, date | N
 EXPORTS: dict[str, Export] = {
     "clients": Export((*classification.CLIENT_COLUMNS, "points", "debt"), _clients),
     "tiers": Export(classification.TIER_COLUMNS, _of("classification", classification.tiers)),
+    "groups": Export(classification.GROUP_COLUMNS, _of("classification", classification.groups)),
     "points": Export(points.POINTS_COLUMNS, _of("points", points.points)),
+    "assessments": Export(suitability.ASSESSMENT_COLUMNS, _of("suitability", suitability.assessments)),
+    "mismatches": Export(suitability.MISMATCH_COLUMNS, _of("suitability", suitability.mismatches)),
 }
 
 

@@ -4,19 +4,17 @@ import base64
 import binascii
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from careline.refusals import WrongArgument
 from chassis.errors import Text
-from services.suitability.evidence import verify
-from services.suitability.questionnaires.library import shipped, shipped_codes
-from services.suitability.questionnaires.proof import Unprovable
-from services.suitability.questionnaires.proof import prove as prove_template
-from services.suitability.questionnaires.template import Template, read_template
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from services.suitability.questionnaires.template import Template
 
 app = typer.Typer(help="Questionnaire templates: list, prove.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -24,6 +22,8 @@ app = typer.Typer(help="Questionnaire templates: list, prove.", no_args_is_help=
 @app.command("list")
 def list_templates() -> None:
     """Print the codes of the shipped templates, one a line."""
+    from services.suitability.questionnaires.library import shipped_codes
+
     for code in shipped_codes():
         print(code, flush=True)
 
@@ -36,6 +36,9 @@ def prove(
 
     The score range goes to stderr. What cannot be proven is refused with every reason, exit code 1.
     """
+    from services.suitability.questionnaires.proof import Unprovable
+    from services.suitability.questionnaires.proof import prove as prove_template
+
     try:
         proof = prove_template(_template(template))
     except Unprovable as refused:
@@ -52,6 +55,8 @@ def verify_evidence(
     key: Annotated[str | None, typer.Option("--key", help="the platform's public key (base64), if you have it")] = None,
 ) -> None:
     """Check an evidence bundle offline: chain, signature, score, level and decision. Exit code 0 only when all hold."""
+    from services.suitability.evidence import verify
+
     try:
         checked = verify(file.read_bytes(), _key(key) if key else None)
     except ValueError as wrong:
@@ -64,7 +69,12 @@ def verify_evidence(
         raise typer.Exit(1)
 
 
-def _template(named: str) -> Template:
+def _template(named: str) -> "Template":
+    import msgspec
+
+    from services.suitability.questionnaires.library import shipped, shipped_codes
+    from services.suitability.questionnaires.template import read_template
+
     if named in shipped_codes():
         return shipped(named)
     path = Path(named)
@@ -77,7 +87,9 @@ def _template(named: str) -> Template:
         raise WrongArgument(Text(f"{named}: {wrong}", f"{named}: 不是调查表模板")) from None
 
 
-def _key(text: str) -> Ed25519PublicKey:
+def _key(text: str) -> "Ed25519PublicKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
