@@ -9,7 +9,6 @@ from fastapi import FastAPI
 
 from careline.front import apps_of
 from chassis.actor import Role
-from chassis.http import service_app
 from gateway.app import gateway_app
 from gateway.settings import GatewaySettings
 from gateway.tokens import issue_token
@@ -27,10 +26,7 @@ def own() -> GatewaySettings:
 @pytest.fixture
 def app(world: World, own: GatewaySettings) -> FastAPI:
     """The gateway with all services in this process."""
-    platform = world.platform
-    apps = {s.name: service_app(s, platform.databases[s.name], world.settings) for s in platform.services}
-    assert set(apps) == set(apps_of(platform))
-    return gateway_app(world.settings, world.database("gateway"), apps, own=own)
+    return gateway_app(world.settings, world.database("gateway"), apps_of(world.platform), own=own)
 
 
 @pytest.fixture

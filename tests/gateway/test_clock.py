@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from chassis import database as database_module
 from gateway.clock import Clock
 from tests.world import World
 
@@ -73,4 +72,3 @@ async def test_a_close_from_outside_stands(world: World, clock: Clock) -> None:
     await _home(world, timeline="real", decided_at=datetime.now(UTC) - timedelta(days=3))
     await _home(world, published_through=date(2200, 1, 1))
     assert await clock.step() is None
-    assert database_module.role_of("gateway") == "careline_gateway"

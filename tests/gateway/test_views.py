@@ -111,7 +111,7 @@ async def _served(app: ASGIApp) -> AsyncIterator[str]:
     while not server.started:
         await asyncio.sleep(0.01)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
+    server.should_exit = server.force_exit = True
     await serving
 
 
