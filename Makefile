@@ -1,0 +1,51 @@
+# Everything a person needs is one word: `make run`, `make test`. Nothing but Python 3.11 and make has to be there.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SOURCES := contracts chassis services gateway careline bench
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format-check format lint types imports tests clean
+
+help:  ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Careline needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@echo "installing the locked dependencies into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m compileall -q $(SOURCES)
+	@touch $@
+
+install: $(INSTALLED)  ## make .venv with the locked dependencies
+
+run: $(INSTALLED)  ## start everything in one process, with a private PostgreSQL; ARGS="--port 8001"
+	@exec $(BIN)/careline up $(ARGS)
+
+test: check  ## format check, lint, types, import rules and all tests, as CI does
+
+check: format-check lint types imports tests  ## the same as test
+
+format-check: $(INSTALLED)
+	$(BIN)/ruff format --check --quiet .
+
+format: $(INSTALLED)  ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check --quiet .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+tests: $(INSTALLED)  ## the tests alone; ARGS="tests/points -k debt"
+	$(BIN)/pytest $(ARGS)
+
+clean:  ## remove .venv and caches; what Careline keeps (var) stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
