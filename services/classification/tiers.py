@@ -164,6 +164,7 @@ async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], thro
     rows = await sql.fetch(
         """WITH named AS (SELECT * FROM unnest($1::text[], $2::date[]) AS n(client_id, since))
            SELECT client_id, since FROM named
+           UNION SELECT client_id, opened_on FROM named JOIN clients USING (client_id) WHERE opened_on BETWEEN since AND $3
            UNION SELECT client_id, d.day FROM named JOIN trade_days d USING (client_id) WHERE d.day BETWEEN since AND $3
            UNION SELECT client_id, leaving FROM named JOIN trade_days d USING (client_id),
                LATERAL (SELECT CASE WHEN to_char(d.day, 'MMDD') = '0229' THEN (d.day + interval '1 year 1 day')::date
