@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import httpx
@@ -102,23 +102,28 @@ async def test_a_part_whose_service_fails_is_shown_as_unavailable(world: World, 
     assert states == {"classification": "up", "gateway": "up", "points": "down", "suitability": "down"}
 
 
+class _Server(uvicorn.Server):
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
+        self.listens = asyncio.Event()
+
+    def capture_signals(self) -> Any:
+        return nullcontext()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+
 @asynccontextmanager
 async def _served(app: ASGIApp) -> AsyncIterator[str]:
     """An app over real HTTP."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
-    server.capture_signals = _no_signals  # type: ignore[method-assign]
+    server = _Server(app)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await server.listens.wait()
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = server.force_exit = True
     await serving
-
-
-def _no_signals() -> Any:
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 async def test_services_elsewhere_are_reached_over_http(world: World, http, bearer, known: str) -> None:

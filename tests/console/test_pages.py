@@ -1,0 +1,152 @@
+"""The console's pages: behind sign-in, in two languages, with nothing from another host."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+import gateway.console
+from chassis.actor import Actor, Role
+from gateway.console.pages import balances_over_time
+from gateway.console.words import CHINESE_WORDS
+from gateway.people import add_user
+from tests.gateway.conftest import BASE
+from tests.world import World
+
+PAGES = ["/", "/part/services", "/clients", "/clients/7c", "/docs", "/events"]
+STATIC = Path(gateway.console.__file__).parent.parent / "static"
+TEMPLATES = Path(gateway.console.__file__).parent / "templates"
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.inline_scripts = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.inline_scripts += tag == "script" and "src" not in given
+        self.inline_scripts += any(name.startswith("on") for name in given)
+        names = ("src", "href", "action", "data-source", "hx-get", "hx-post")
+        self.loaded += [value for name in names if (value := given.get(name))]
+
+
+async def test_pages_are_behind_the_sign_in(http: httpx.AsyncClient) -> None:
+    for path in PAGES:
+        answer = await http.get(path)
+        assert (answer.status_code, urlsplit(answer.headers["location"]).path) == (303, "/sign-in"), path
+    assert (await http.get("/sign-in")).status_code == 200
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+async def test_no_page_loads_anything_from_another_host(browser: httpx.AsyncClient, language: str) -> None:
+    waiting, seen = [*PAGES, "/sign-in", "/problems/not-found", "/clients/nobody"], set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path.startswith("/language"):
+            continue
+        seen.add(path)
+        answer = await browser.get(path, headers={"accept-language": language})
+        assert answer.status_code in {200, 303, 404}, (path, answer.text)
+        kind = answer.headers.get("content-type", "")
+        if kind.startswith("text/html"):
+            links = _Links()
+            links.feed(answer.text)
+            assert links.inline_scripts == 0, path
+            foreign = [link for link in links.loaded if urlsplit(link).netloc or link.startswith("//")]
+            assert foreign == [], path
+            waiting += [link for link in links.loaded if link.startswith(("/static", "/v1", "/clients/7c"))]
+        elif kind.startswith("text/css"):
+            assert re.findall(r"url\(\s*['\"]?(?:[a-z]+:)?//", answer.text) == [], path
+            assert "@import" not in answer.text, path
+    assert "/static/vendor/uplot/uPlot.iife.min.js" in seen
+    assert "/v1/openapi.json" in seen
+
+
+async def test_a_clients_page_says_class_tier_points_and_why(browser: httpx.AsyncClient) -> None:
+    english = (await browser.get("/clients/7c")).text
+    chinese = (await browser.get("/clients/7c", headers={"accept-language": "zh-CN"})).text
+    for words in ("100.50", "Standard", "Every account begins as standard", "Why"):
+        assert words in english
+    for words in ("100.50", "普通客户", "新开账户均为普通客户", "原因"):
+        assert words in chinese
+    why = re.search(r'hx-get="(/clients/7c/entries/[^"]+)"', english)
+    assert why is not None
+    assert "t1" in (await browser.get(why[1].replace("&amp;", "&"))).text
+    chart = (await browser.get("/clients/7c/chart.json")).json()
+    assert [row["points"] for row in chart["points"]] == ["100.50"]
+    assert chart["tiers"][0] == {"from": "2024-03-01", "level": 0}
+
+
+async def test_clients_are_found_by_number_and_listed_by_tier(browser: httpx.AsyncClient) -> None:
+    found = await browser.get("/clients", params={"client": " 7c ", "purpose": "review"})
+    assert found.headers["location"] == "/clients/7c?purpose=review"
+    assert "7c" in (await browser.get("/clients", params={"tier": "NORMAL"})).text
+    assert "Nobody fits." in (await browser.get("/clients", params={"tier": "GOLD"})).text
+
+
+async def test_a_visitors_purpose_is_recorded(browser: httpx.AsyncClient, world: World) -> None:
+    await browser.get("/clients/7c", params={"purpose": "complaint"})
+    purposes = await world.rows("points", "SELECT DISTINCT inputs ->> 'purpose' AS p FROM audit WHERE action = 'read'")
+    assert [row["p"] for row in purposes] == ["console: complaint"]
+
+
+async def test_signing_in_with_a_password_and_out_again(app: FastAPI, world: World) -> None:
+    admin = Actor("os:root", Role.OPERATIONS)
+    await add_user(world.database("gateway"), admin, "wang", "long enough", Role.HQ)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as browser:
+        form = {"name": "wang", "password": "no", "next": "/clients"}
+        wrong = await browser.post("/sign-in", data=form)
+        assert (wrong.status_code, "Name or password is wrong" in wrong.text) == (401, True)
+        foreign = await browser.post("/sign-in", data=form, headers={"origin": "http://evil.test"})
+        assert foreign.status_code == 403
+        right = await browser.post("/sign-in", data=form | {"password": "long enough", "next": "//evil.test"})
+        assert (right.status_code, right.headers["location"]) == (303, "/")
+        page = await browser.get("/clients")
+        csrf = re.search(r'"X-CSRF-Token": "(\w+)"', page.text)
+        assert csrf is not None
+        assert (await browser.post("/language/zh-CN", headers={"x-csrf-token": csrf[1]})).status_code == 200
+        assert "客户号" in (await browser.get("/clients")).text
+        await browser.post("/sign-out", headers={"x-csrf-token": csrf[1]})
+        assert (await browser.get("/clients")).status_code == 303
+
+
+async def test_sign_in_is_slow_for_who_tries_often(app: FastAPI) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as browser:
+        tries = [(await browser.get("/sign-in/link?token=guess")).status_code for _ in range(12)]
+    assert tries[:10] == [401] * 10
+    assert tries[-1] == 429
+
+
+def test_every_word_of_the_pages_has_its_chinese() -> None:
+    words = set()
+    for template in TEMPLATES.glob("*.html"):
+        words |= set(re.findall(r'_\("([^"]+)"\)', template.read_text()))
+    assert sorted(words - set(CHINESE_WORDS)) == []
+    assert [word for word, chinese in CHINESE_WORDS.items() if not re.search(r"[\u4e00-\u9fff]", chinese)] == []
+
+
+def test_own_scripts_and_styles_name_no_host() -> None:
+    for file in [*STATIC.glob("*.js"), *STATIC.glob("*.css"), *TEMPLATES.glob("*.html")]:
+        assert "://" not in file.read_text(), file
+    for folder in (STATIC / "vendor").iterdir():
+        assert folder.name == "README.md" or (folder / "LICENSE.txt").exists()
+
+
+def test_balances_are_reckoned_back_from_now() -> None:
+    from decimal import Decimal
+
+    entries = [
+        {"posted_on": "2024-03-05", "points": "-5.00"},
+        {"posted_on": "2024-03-04", "points": "20.00"},
+        {"posted_on": "2024-03-04", "points": "10.00"},
+    ]
+    assert balances_over_time(Decimal("25.00"), entries) == [
+        {"on": "2024-03-04", "points": "30.00"},
+        {"on": "2024-03-05", "points": "25.00"},
+    ]
