@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from chassis.clock import is_month_end, month_end
 from chassis.uow import UnitOfWork
 from services.classification import group_closing, history, months, tiers
+from services.classification.planning import without_nested_loops
 
 CLIENTS_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
@@ -16,7 +17,9 @@ async def close_day(day: date, uow: UnitOfWork) -> None:
     All take effect the day after.
     """
     if is_month_end(day):
-        changes = await months.close_month(uow.sql, day, await months.policies_on(uow.sql, day), None)
+        policies = await months.policies_on(uow.sql, day)
+        async with without_nested_loops(uow.sql):
+            changes = await months.close_month(uow.sql, day, policies, None)
         await history.record_classes(uow, changes)
     begins = await uow.sql.fetchval("SELECT first IS NULL FROM closed_days")
     await history.record_tiers(uow, await tiers.evaluate(uow.sql, day, None, history_begins=begins))

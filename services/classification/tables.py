@@ -17,8 +17,8 @@ clients = Table(
     Column("manager_id", Text),
     Column("kind", Text, nullable=False, server_default="individual"),
     Column("opened_on", Date, nullable=False, index=True),
-    Column("closed_on", Date),
-    Column("closing_requested_on", Date),
+    Column("closed_on", Date, index=True),
+    Column("closing_requested_on", Date, index=True),
     Column("profile_time", Instant, nullable=False, comment="ce_time of the profile in force"),
     Column("profile_event", Text, nullable=False, comment="ce_id of the profile in force"),
     Column("revision", Integer, nullable=False, server_default="0", comment="of the tier history"),
@@ -86,6 +86,7 @@ valuations = Table(
     Column("total", Numeric, nullable=False),
     Column("time", Instant, nullable=False),
     Column("event", Text, nullable=False),
+    Index(None, "as_of"),
 )
 
 late = Table(
