@@ -260,10 +260,8 @@ async def _replace_stretches(uow: UnitOfWork, rewritten: dict[str, _Rewrite]) ->
         if client_id in before and before[client_id][1] == stretches[0].tier:
             stretches = stretches[1:]  # the stretch before simply goes on
         following = [s.since for s in stretches]
-        rows += [
-            (client_id, s.since, until, s.tier, s.reason)
-            for s, until in zip(stretches, [*following[1:], None], strict=True)
-        ]
+        untils = [*following[1:], None]
+        rows += [(client_id, s.since, until, s.tier, s.reason) for s, until in zip(stretches, untils, strict=False)]
         if client_id in before:
             ends.append((client_id, before[client_id][0], following[0] if following else None))
     await uow.sql.execute(
