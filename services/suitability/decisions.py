@@ -173,13 +173,17 @@ async def _open_review(uow: UnitOfWork, situation: Situation) -> None:
 
 
 async def _keep(uow: UnitOfWork, table: str, client: str, row: dict[str, Any]) -> None:
-    partition = uow.partition_of(client)
-    number = (await uow.numbers(table, {partition: 1}))[partition]
-    values = {"partition": partition, "number": number, **row}
-    await uow.sql.execute(
-        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(f'${n}' for n in range(1, len(values) + 1))})",
-        *values.values(),
-    )
+    """Insert an immutable row under the next number of its partition, in one round trip to the database."""
+    partition, places = uow.partition_of(client), range(3, len(row) + 3)
+    insert = f"""
+        WITH taken AS (UPDATE sealed_heads SET next = next + 1 WHERE name = $1 AND partition = $2
+                       RETURNING next - 1 AS number)
+        INSERT INTO {table} (partition, number, {", ".join(row)})
+        SELECT $2, number, {", ".join(f"${n}" for n in places)} FROM taken RETURNING number"""
+    if await uow.sql.fetchval(insert, table, partition, *row.values()) is None:
+        # The first row of the partition: its head is made by taking no numbers.
+        await uow.numbers(table, {partition: 0})
+        await uow.sql.fetchval(insert, table, partition, *row.values())
 
 
 async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: str, proofs: Proofs) -> dict[str, Any]:

@@ -5,5 +5,6 @@ from fastapi import APIRouter
 from services.suitability.api import assessments, decisions, products, reports, submissions, templates, watch
 
 routes = APIRouter()
-for part in (templates, submissions, assessments, products, decisions, watch, reports):
+# Routes are tried in order: the one asked hundreds of times a second comes first.
+for part in (decisions, templates, submissions, assessments, products, watch, reports):
     routes.include_router(part.routes)
