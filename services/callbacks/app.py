@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from chassis import staff
 from chassis.service import Service
 from contracts.broker import (
+    BranchChanged,
     BrokerDayClosed,
     CallMissed,
     ClientClosed,
@@ -13,6 +15,7 @@ from contracts.broker import (
     EnquiryReceived,
     OpeningBooked,
     PermissionRequested,
+    StaffChanged,
     SurveillanceAlerted,
 )
 from contracts.callbacks import EVENTS, DayCompleted
@@ -21,13 +24,16 @@ from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseFeedback
 from contracts.suitability import AssessmentCompleted
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
-from services.callbacks import closing, handlers, tables
+from services.callbacks import api, attempts, closing, deadlines, handlers, leavers, tables, tasks
 
 service = Service(
     name="callbacks",
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
+    routes=api.routes,
     listens={
+        StaffChanged: leavers.keep_staff,
+        BranchChanged: staff.keep_branches,
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClientClosed: handlers.close_clients,
@@ -49,4 +55,5 @@ service = Service(
     catches_up=closing.catch_up,
     completes=DayCompleted,
     sealed=[tables.SEALED],
+    deadlines={tasks.LIMIT: deadlines.expire_tasks, attempts.SURVEY: deadlines.follow_surveys},
 )

@@ -12,6 +12,7 @@ import asyncpg
 
 from chassis import calendars
 from chassis.clock import business_date, start_of
+from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCancelled, TaskCreated, TaskExpired
 from services.callbacks import scripts
@@ -21,6 +22,7 @@ from services.callbacks.rules import OPEN, due_at, due_on, task_id
 
 WITHDRAWN = "facts_corrected"
 CLOSED = "account_closed"
+LIMIT = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,12 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
         )
         for key, one, trigger, _, last in fresh
     )
+    limits = [
+        Deadline(LIMIT, f"task/{key}", one.client_id, due_at(trigger, begun_at, last, calendar))
+        for key, one, trigger, _, last in fresh
+        if trigger.unit == "working_minutes" and begun_at is not None
+    ]
+    await arm(uow, limits)
     return [key for key, *_ in fresh]
 
 
@@ -159,14 +167,23 @@ _LISTED = ", ".join(f"'{state}'" for state in OPEN)
 
 async def expire(uow: UnitOfWork, through: date) -> int:
     """Expire what was due by the end of a day and is not done: a breach, kept as one [B19]. How many it was."""
+    return await _expire(uow, "due_on <= $1", through)
+
+
+async def expire_at(uow: UnitOfWork, ids: Sequence[UUID]) -> int:
+    """Expire these, as their limit of minutes has run out."""
+    return await _expire(uow, "task_id = ANY($1::uuid[])", list(ids))
+
+
+async def _expire(uow: UnitOfWork, which: str, argument: object) -> int:
     rows = await uow.sql.fetch(
         f"""UPDATE tasks t SET state = 'expired', ended_on = t.due_on, holder = NULL, held_since = NULL,
                    lease_until = NULL, revision = revision + 1
-            FROM (SELECT task_id, state FROM tasks WHERE due_on <= $1 AND state IN ({_LISTED})
+            FROM (SELECT task_id, state FROM tasks WHERE {which} AND state IN ({_LISTED})
                   ORDER BY task_id FOR UPDATE) AS o
             WHERE t.task_id = o.task_id
             RETURNING t.task_id, t.client_id, t.rule, t.due_on, t.due_at, t.policy, o.state AS before""",
-        through,
+        argument,
     )
     await record(
         uow,
