@@ -18,6 +18,7 @@ GroupCode = Literal[TagCode, "REGULAR"]
 TAGS: tuple[TagCode, ...] = ("AT_RISK", "ABNORMAL", "NEVER_TRADED", "NEW", "CORE", "DORMANT")
 """In the order in which they decide the primary group; REGULAR is the group of a client with none [K7]."""
 LifecycleCode = Literal["ESTABLISHED", "GROWING", "MATURE", "DECLINING", "LOST"]
+SupplementaryKind = Literal["HABIT", "VALUE", "STYLE", "PREFERENCE", "BEHAVIOUR"]
 ValueType = Literal["COMMISSION", "PRODUCT", "ASSETS"]
 
 
@@ -109,7 +110,7 @@ class GroupChanged(Event, frozen=True, kw_only=True, gc=False):
     """The group in force now: first match, REGULAR without a tag, none once the account is closed."""
     previous: GroupCode | None = None
     """The group in force on the day before `changed_from`."""
-    tags: list[TagStretch] = []
+    tags: list[TagStretch] = msgspec.field(default_factory=list)
     baseline: bool = False
     """Told by the first close this home ever saw."""
     correction: bool = False
@@ -169,6 +170,36 @@ class LifecycleChanged(Event, frozen=True, kw_only=True, gc=False):
     """Told by the first month close this home ever saw: a standing found, not an entry."""
 
 
+class SupplementaryChanged(Event, frozen=True, kw_only=True, gc=False):
+    """Staff entered a supplementary classification (补充分类) [K3]; codes are namespaced (`STYLE:F`).
+
+    `guardrails` are all that follow from the client's codes now: `CONTACTS_PER_MONTH:n`, `NO_DISCRETION`, `ADVISER_ONLY`.
+    """
+
+    type: ClassVar[str] = "classification.supplementary.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name
+    revision: int
+    kind: SupplementaryKind
+    codes: list[str]
+    guardrails: list[str] = msgspec.field(default_factory=list)
+
+
+class GuardrailAlerted(Event, frozen=True, kw_only=True, gc=False):
+    """What was written about a client touches a guardrail: compliance looks at it. The text itself stays where it is."""
+
+    type: ClassVar[str] = "classification.guardrail.alerted"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name
+    rule: Literal["NO_DISCRETION"]
+    entry_id: int
+    written_by: str
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Classification has closed the business date: its results of that date are out."""
 
@@ -187,5 +218,7 @@ EVENTS: list[type[Event]] = [
     GroupChanged,
     CoreChanged,
     LifecycleChanged,
+    SupplementaryChanged,
+    GuardrailAlerted,
     DayCompleted,
 ]

@@ -17,10 +17,23 @@ from contracts.broker import (
     TradeCancelled,
     TradeSettled,
 )
-from services.classification import api, api_grants, api_policies, closing, conflicts, group_tables, handlers, tables
+from contracts.suitability import AssessmentCompleted
+from services.classification import (
+    api,
+    api_grants,
+    api_groups,
+    api_policies,
+    api_supplementary,
+    closing,
+    conflicts,
+    group_tables,
+    handlers,
+    supplementary,
+    tables,
+)
 
 routes = APIRouter()
-for part in (api_policies, api_grants, api):
+for part in (api_policies, api_grants, api_groups, api_supplementary, api):
     routes.include_router(part.routes)
 
 service = Service(
@@ -36,6 +49,7 @@ service = Service(
         TradeCancelled: handlers.cancel_trades,
         FundsMoved: handlers.record_transfers,
         ProductPurchased: handlers.record_purchases,
+        AssessmentCompleted: supplementary.keep_risk_levels,
     },
     publishes=contract.EVENTS,
     closes=closing.close_day,

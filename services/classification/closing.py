@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from chassis.clock import is_month_end, month_end
 from chassis.uow import UnitOfWork
 from services.classification import group_closing, history, months, tiers
-from services.classification.planning import without_nested_loops
 
 CLIENTS_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
@@ -18,7 +17,7 @@ async def close_day(day: date, uow: UnitOfWork) -> None:
     """
     if is_month_end(day):
         policies = await months.policies_on(uow.sql, day)
-        async with without_nested_loops(uow.sql):
+        async with months.whole_tables(uow.sql, True):
             changes = await months.close_month(uow.sql, day, policies, None)
         await history.record_classes(uow, changes)
     begins = await uow.sql.fetchval("SELECT first IS NULL FROM closed_days")

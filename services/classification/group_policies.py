@@ -102,17 +102,17 @@ def parse_groups(body: dict[str, Any]) -> GroupPolicy:
     """
     policy = GroupPolicy(
         at_risk_share=_above_zero(body, "at_risk_share"),
-        at_risk_days=_days(body, "at_risk_days"),
+        at_risk_days=days_in(body, "at_risk_days"),
         at_risk_from=_above_zero(body, "at_risk_from"),
-        abnormal_after_days=_days(body, "abnormal_after_days"),
+        abnormal_after_days=days_in(body, "abnormal_after_days"),
         abnormal_transfer_share=_above_zero(body, "abnormal_transfer_share"),
-        abnormal_transfer_days=_days(body, "abnormal_transfer_days"),
+        abnormal_transfer_days=days_in(body, "abnormal_transfer_days"),
         abnormal_multiple=_above_zero(body, "abnormal_multiple"),
-        abnormal_days_before=_days(body, "abnormal_days_before"),
-        abnormal_traded_days=_days(body, "abnormal_traded_days"),
-        abnormal_in_force_days=_days(body, "abnormal_in_force_days"),
-        new_days=_days(body, "new_days"),
-        dormant_days=_days(body, "dormant_days"),
+        abnormal_days_before=days_in(body, "abnormal_days_before"),
+        abnormal_traded_days=days_in(body, "abnormal_traded_days"),
+        abnormal_in_force_days=days_in(body, "abnormal_in_force_days"),
+        new_days=days_in(body, "new_days"),
+        dormant_days=days_in(body, "dormant_days"),
     )
     if policy.at_risk_share >= 1:
         raise PolicyInvalid("at_risk_share must be below 1: assets that did not fall are no risk")
@@ -142,8 +142,8 @@ def parse_lifecycle(body: dict[str, Any]) -> LifecyclePolicy:
     """
     policy = LifecyclePolicy(
         lost_below=_above_zero(body, "lost_below"),
-        lost_idle_days=_days(body, "lost_idle_days"),
-        established_days=_days(body, "established_days"),
+        lost_idle_days=days_in(body, "lost_idle_days"),
+        established_days=days_in(body, "established_days"),
         declining_share=_above_zero(body, "declining_share"),
         growing_share=_above_zero(body, "growing_share"),
     )
@@ -159,7 +159,11 @@ def _above_zero(body: dict[str, Any], name: str) -> Decimal:
     return number
 
 
-def _days(body: dict[str, Any], name: str) -> int:
+def days_in(body: dict[str, Any], name: str) -> int:
+    """A whole number of days (or of anything counted) in a policy body.
+
+    Raises: PolicyInvalid.
+    """
     days = body.get(name)
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 3660:
         raise PolicyInvalid(f"{name} must be a whole number of days from 1 to 3660")

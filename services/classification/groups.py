@@ -18,7 +18,7 @@ import asyncpg
 
 from chassis.calendar import DayKind, shipped
 from services.classification.group_policies import GroupPolicy, group_policies
-from services.classification.planning import without_nested_loops
+from services.classification.months import whole_tables
 
 GROUPS = group_policies()
 ONE_DAY = timedelta(days=1)
@@ -129,7 +129,7 @@ async def evaluate(
     await find_occurrences(sql, day - in_force if is_first else day, day, None)
     everybody = is_first or version.name != GROUPS.on(day - ONE_DAY).name
     whom = EVERYBODY if everybody else concerned_sql(version.body)
-    async with without_nested_loops(sql, when=everybody):
+    async with whole_tables(sql, everybody):
         rows = await sql.fetch(evaluation_sql(version.body, whom), day, list(core_changed))
     return [Found(version.name, *row) for row in rows]
 

@@ -15,8 +15,7 @@ import asyncpg
 
 from chassis.clock import year_before
 from services.classification.group_policies import LifecyclePolicy, ValuePolicy, lifecycle_policies, value_policies
-from services.classification.months import month_before
-from services.classification.planning import without_nested_loops
+from services.classification.months import month_before, whole_tables
 
 VALUE = value_policies()
 LIFECYCLE = lifecycle_policies()
@@ -125,7 +124,7 @@ async def close_month(sql: asyncpg.Connection, last: date, clients: list[str] | 
     await VALUE.refresh(sql)
     await LIFECYCLE.refresh(sql)
     value, lifecycle = VALUE.on(last), LIFECYCLE.on(last)
-    async with without_nested_loops(sql, when=clients is None or len(clients) > FEW):
+    async with whole_tables(sql, clients is None or len(clients) > FEW):
         rows = await sql.fetch(
             value_sql(value.body, lifecycle.body),
             last,
@@ -163,7 +162,7 @@ async def rank_branches(sql: asyncpg.Connection, last: date, branches: list[str]
     """Find who is core by the month close of `last`, in all branches or anew in some."""
     if branches is not None:
         await sql.execute("DELETE FROM month_cores WHERE month_end = $1 AND branch_id = ANY($2)", last, branches)
-    async with without_nested_loops(sql):
+    async with whole_tables(sql, True):
         await sql.execute(core_sql(VALUE.on(last).body), last, branches)
 
 

@@ -1,0 +1,138 @@
+"""HTTP in: supplementary classifications entered by staff, their history, suggestions, and the register of annex 4."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Response
+from pydantic import BaseModel, Field
+
+from chassis.actor import Actor, Role
+from chassis.clock import utc_now
+from chassis.http import Listing, Once, Reading, Work, object_scope, permits, router
+from contracts.classification import SupplementaryKind
+from services.classification import register, supplementary
+from services.classification.api import seen
+from services.classification.explain import bilingual
+from services.classification.supplementary_rules import CODES, guardrails_of
+
+routes = router("/v1/classification", "classification")
+STAFF = (Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ)
+StaffReader = Annotated[
+    Actor, permits("supplementary:read", Role.AGENT, *STAFF, Role.COMPLIANCE, Role.OPERATIONS, Role.SYSTEM)
+]
+Score = Annotated[int, Field(ge=0, le=2)]
+
+
+class Factors(BaseModel):
+    """The five factors of future value, 0 to 2 each [K5]."""
+
+    wealth: Score
+    income: Score
+    profession: Score
+    background: Score
+    resources: Score
+
+
+class Entry(BaseModel):
+    """Codes to enter, with or without their namespace (`HABIT:D` or `D`); of preferences the first is primary."""
+
+    codes: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=6)
+    scores: Factors | None = None
+    note: str = Field("", max_length=1000)
+
+
+class EntryView(BaseModel):
+    """An entry: by whom, when, and what the rule would have suggested."""
+
+    entry_id: int
+    kind: SupplementaryKind
+    codes: list[str]
+    names: list[dict[str, str]]
+    scores: dict[str, int] | None
+    suggested: str | None
+    note: str
+    made_by: str
+    made_at: datetime
+
+
+class Suggestion(BaseModel):
+    """A code that a rule suggests; it counts only once somebody enters it."""
+
+    kind: SupplementaryKind
+    code: str
+    suggestion: Literal[True] = True
+    rule: str
+
+
+class SupplementaryView(BaseModel):
+    """The entries in force, what the rules suggest beside them, and the guardrails that follow."""
+
+    client_id: str
+    entries: list[EntryView]
+    suggestions: list[Suggestion]
+    guardrails: list[str]
+
+
+@routes.get("/clients/{client_id}/supplementary")
+async def read_supplementary(actor: StaffReader, sql: Reading, client_id: str) -> SupplementaryView:
+    """A client's supplementary classifications [K3], suggestions marked as such [K4, K5], guardrails."""
+    await seen(actor, sql, client_id)
+    today = await supplementary.business_day(sql, utc_now())
+    entries = await supplementary.in_force(sql, client_id)
+    found = await supplementary.suggestions(sql, client_id, today)
+    codes = [code for entry in entries for code in entry["codes"]]
+    return SupplementaryView(
+        client_id=client_id,
+        entries=[_view(dict(entry)) for entry in entries],
+        suggestions=[
+            Suggestion(kind=kind, code=code, rule={"HABIT": "K4", "VALUE": "K5"}[kind]) for kind, code in found.items()
+        ],
+        guardrails=guardrails_of(codes, supplementary.SUPPLEMENTARY.on(today).body),
+    )
+
+
+@routes.post("/clients/{client_id}/supplementary/{kind}", status_code=201)
+async def enter_supplementary(
+    actor: Annotated[Actor, permits("supplementary:write", *STAFF)],
+    uow: Work,
+    once: Once,
+    client_id: str,
+    kind: SupplementaryKind,
+    entry: Entry,
+) -> EntryView:
+    """Enter codes; what was entered before stays as history."""
+    who = await seen(actor, uow.sql, client_id)
+    scores = entry.scores.model_dump() if entry.scores else None
+    return _view(await supplementary.enter(uow, who, kind, entry.codes, scores, entry.note))
+
+
+@routes.get("/clients/{client_id}/supplementary/history")
+async def read_supplementary_history(
+    actor: StaffReader, sql: Reading, client_id: str, kind: SupplementaryKind | None = None
+) -> Listing[EntryView]:
+    """Every entry, newest first."""
+    await seen(actor, sql, client_id)
+    rows = await supplementary.history(sql, client_id, kind)
+    return Listing[EntryView](items=[_view(dict(row)) for row in rows])
+
+
+@routes.get("/supplementary/register", response_class=Response)
+async def export_register(
+    actor: Annotated[Actor, permits("supplementary:register", *STAFF, Role.COMPLIANCE, Role.OPERATIONS)],
+    sql: Reading,
+    format: Annotated[Literal["xlsx", "csv"], Query(description="a workbook, or CSV that Excel reads")] = "xlsx",
+) -> Response:
+    """The register of annex 4 (客户分类登记表) of the caller's branch, or of all."""
+    table = await register.rows(sql, object_scope(actor, 1))
+    day = await supplementary.business_day(sql, utc_now())
+    content, kind = (
+        (register.as_xlsx(table, day), register.XLSX) if format == "xlsx" else (register.as_csv(table), register.CSV)
+    )
+    name = f'attachment; filename="client-register-{day.isoformat()}.{format}"'
+    return Response(content, media_type=kind, headers={"content-disposition": name})
+
+
+def _view(row: dict[str, Any]) -> EntryView:
+    kind: SupplementaryKind = row["kind"]
+    names = [bilingual(CODES[kind][code.removeprefix(f"{kind}:")]) for code in row["codes"]]
+    return EntryView(names=names, **{name: row[name] for name in EntryView.model_fields if name != "names"})

@@ -1,0 +1,108 @@
+"""The register of annex 4 (客户分类登记表): a row per client with entries, for Excel and as CSV."""
+
+import csv
+from collections.abc import Sequence
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from io import BytesIO, StringIO
+from typing import Any
+
+import asyncpg
+import xlsxwriter
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV = "text/csv; charset=utf-8"
+COLUMNS = (
+    "客户姓名 name",
+    "姓名首字母 initial",
+    "资金账号 fund account",
+    "营业部 branch",
+    "资产(万元) assets",
+    "本年净佣金(万元) commission of the year",
+    "操作习惯 habit",
+    "客户价值 value",
+    "投资决策风格 decision style",
+    "投资偏好 preference",
+    "风险承受能力 risk",
+    "拜访次数 visits",
+    "联系电话 phone",
+    "备注 note",
+)
+TEN_THOUSAND = Decimal(10_000)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+async def rows(sql: asyncpg.Connection, scope: tuple[str, Sequence[str]]) -> list[tuple[Any, ...]]:
+    """The register's rows under a caller's scope, by client; figures are those at the time of the last filling.
+
+    Names, phones and visits are kept elsewhere: their columns stay empty for the branch to fill in.
+    """
+    condition, arguments = scope
+    found = await sql.fetch(
+        f"""WITH last AS (SELECT DISTINCT ON (client_id, kind) * FROM supplementary_entries
+                          ORDER BY client_id, kind, entry_id DESC)
+            SELECT c.client_id, c.branch_id, (array_agg(l.assets ORDER BY l.entry_id DESC))[1] AS assets,
+                   (array_agg(l.commission ORDER BY l.entry_id DESC))[1] AS commission,
+                   jsonb_object_agg(l.kind, l.codes) AS codes, r.level,
+                   (array_agg(l.note ORDER BY l.entry_id DESC))[1] AS note
+            FROM (SELECT client_id, branch_id FROM clients WHERE {condition}) c JOIN last l USING (client_id)
+            LEFT JOIN risk_levels r ON r.client_id = c.client_id
+            GROUP BY c.client_id, c.branch_id, r.level ORDER BY c.client_id COLLATE "C" """,
+        *arguments,
+    )
+    return [
+        (
+            "",
+            "",
+            row["client_id"],
+            row["branch_id"],
+            in_ten_thousands(row["assets"]),
+            in_ten_thousands(row["commission"]),
+            *(" ".join(row["codes"].get(kind, ())) for kind in ("HABIT", "VALUE", "STYLE", "PREFERENCE")),
+            row["level"] or "",
+            "",
+            "",
+            row["note"],
+        )
+        for row in found
+    ]
+
+
+def in_ten_thousands(amount: Decimal) -> Decimal:
+    """CNY in 万元, two decimals half up."""
+    return (amount / TEN_THOUSAND).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def as_csv(table: Sequence[Sequence[Any]]) -> bytes:
+    """The register as CSV; it begins with a byte order mark, without which Excel misreads Chinese."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_harmless(value) for value in row] for row in table)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _harmless(value: Any) -> str:
+    """A text that begins like a formula gets an apostrophe: what staff write must not run in Excel."""
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
+
+
+def as_xlsx(table: Sequence[Sequence[Any]], day: date) -> bytes:
+    """The register as a workbook of one sheet."""
+    file = BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(file, options) as book:
+        sheet = book.add_worksheet("客户分类登记表")
+        sheet.write_string(0, 0, f"客户分类登记表 {day.isoformat()}", book.add_format({"bold": True, "font_size": 14}))
+        sheet.write_row(1, 0, COLUMNS, book.add_format({"bold": True, "border": 1, "text_wrap": True}))
+        sheet.freeze_panes(2, 0)
+        sheet.set_column(0, len(COLUMNS) - 1, 16)
+        amount = book.add_format({"num_format": "0.00"})
+        for place, row in enumerate(table, 2):
+            for column, value in enumerate(row):
+                if isinstance(value, Decimal):
+                    sheet.write_number(place, column, value, amount)
+                elif value:
+                    sheet.write_string(place, column, value)
+    return file.getvalue()

@@ -1,0 +1,186 @@
+"""Supplementary classifications (补充分类): entries by staff with their history, and what the rules would suggest."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+
+from chassis.clock import business_date
+from chassis.uow import UnitOfWork
+from contracts.classification import TIERS, GuardrailAlerted, SupplementaryChanged, SupplementaryKind
+from contracts.suitability import AssessmentCompleted
+from services.classification.supplementary_rules import (
+    Dealing,
+    check_codes,
+    guardrails_of,
+    holding_days,
+    offers_discretion,
+    suggest_habit,
+    suggest_value,
+    supplementary_policies,
+)
+from services.classification.value import VALUE
+from services.classification.views import Client, closed_through
+
+SUPPLEMENTARY = supplementary_policies()
+
+
+async def enter(
+    uow: UnitOfWork,
+    who: Client,
+    kind: SupplementaryKind,
+    codes: Sequence[str],
+    scores: Mapping[str, int] | None,
+    note: str,
+) -> dict[str, Any]:
+    """Enter a client's codes of one classification; earlier entries stay as history.
+
+    Raises: UnknownCode.
+    """
+    await SUPPLEMENTARY.refresh(uow.sql)
+    today = await business_day(uow.sql, uow.now)
+    policy = SUPPLEMENTARY.on(today).body
+    checked = check_codes(kind, codes)
+    figures = await figures_at_filling(uow.sql, who.client_id, today)
+    suggested = (await suggestions(uow.sql, who.client_id, today, scores)).get(kind)
+    row = await uow.sql.fetchrow(
+        """INSERT INTO supplementary_entries
+               (client_id, kind, codes, scores, suggested, note, assets, commission, made_by, made_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *""",
+        who.client_id,
+        kind,
+        checked,
+        dict(scores) if scores is not None else None,
+        suggested,
+        note,
+        *figures,
+        uow.actor.subject,
+        uow.now,
+    )
+    assert row is not None
+    held = {entry["kind"]: entry for entry in await in_force(uow.sql, who.client_id)}
+    in_all = [code for entry in held.values() for code in entry["codes"]]
+    uow.audit("supplementary_entered", f"client/{who.client_id}", key=who.client_id, kind=kind, codes=checked)
+    uow.emit(
+        SupplementaryChanged(
+            client_id=who.client_id,
+            branch_id=who.branch_id,
+            revision=row["entry_id"],
+            kind=kind,
+            codes=checked,
+            guardrails=guardrails_of(in_all, policy),
+        )
+    )
+    if "STYLE:Y" in in_all and offers_discretion(note, policy):
+        uow.audit("guardrail_alerted", f"client/{who.client_id}", key=who.client_id, rule="NO_DISCRETION")
+        uow.emit(
+            GuardrailAlerted(
+                client_id=who.client_id,
+                branch_id=who.branch_id,
+                rule="NO_DISCRETION",
+                entry_id=row["entry_id"],
+                written_by=uow.actor.subject,
+            )
+        )
+    return dict(row)
+
+
+async def business_day(sql: asyncpg.Connection, now: datetime) -> date:
+    """The day on which entries are made: the one after the last closed day, else that of the clock."""
+    through = await closed_through(sql)
+    return through + timedelta(days=1) if through else business_date(now)
+
+
+async def in_force(sql: asyncpg.Connection, client_id: str) -> list[Any]:
+    """The last entry of each classification."""
+    return await sql.fetch(
+        """SELECT DISTINCT ON (kind) * FROM supplementary_entries WHERE client_id = $1
+           ORDER BY kind, entry_id DESC""",
+        client_id,
+    )
+
+
+async def history(sql: asyncpg.Connection, client_id: str, kind: SupplementaryKind | None) -> list[Any]:
+    """Every entry, newest first."""
+    return await sql.fetch(
+        """SELECT * FROM supplementary_entries WHERE client_id = $1 AND ($2::text IS NULL OR kind = $2)
+           ORDER BY entry_id DESC""",
+        client_id,
+        kind,
+    )
+
+
+async def suggestions(
+    sql: asyncpg.Connection, client_id: str, today: date, scores: Mapping[str, int] | None = None
+) -> dict[SupplementaryKind, str]:
+    """What the rules suggest [K4, K5], by classification; nothing where too little is known.
+
+    Only holdings built from known trades count: which instruments somebody may use is not known here.
+    """
+    await SUPPLEMENTARY.refresh(sql)
+    policy = SUPPLEMENTARY.on(today).body
+    rows = await sql.fetch(
+        """SELECT trade_date, symbol, side, quantity FROM trades
+           WHERE client_id = $1 AND trade_date <= $2 AND remaining_commission IS DISTINCT FROM 0""",
+        client_id,
+        today,
+    )
+    if scores is None:
+        scores = await sql.fetchval(
+            """SELECT scores FROM supplementary_entries WHERE client_id = $1 AND kind = 'VALUE' AND scores IS NOT NULL
+               ORDER BY entry_id DESC LIMIT 1""",
+            client_id,
+        )
+    found: dict[SupplementaryKind, str | None] = {
+        "HABIT": suggest_habit(holding_days([Dealing(*row) for row in rows], today), policy),
+        "VALUE": suggest_value(await _current_high(sql, client_id, today), scores, policy),
+    }
+    return {kind: code for kind, code in found.items() if code}
+
+
+async def _current_high(sql: asyncpg.Connection, client_id: str, today: date) -> bool:
+    """Present value is high for the classes and tiers that make a client core [K5]."""
+    policy = VALUE.on(today).body
+    row = await sql.fetchrow(
+        """SELECT (SELECT code FROM months WHERE client_id = $1 AND code IS NOT NULL ORDER BY month_end DESC LIMIT 1) AS code,
+                  (SELECT tier FROM tiers WHERE client_id = $1 AND (since <= $2 OR until IS NULL)
+                   ORDER BY since <= $2 DESC, since DESC LIMIT 1) AS tier""",
+        client_id,
+        today,
+    )
+    assert row is not None
+    return row["code"] in policy.core_classes or (row["tier"] or 0) >= TIERS.index("GOLD")
+
+
+async def figures_at_filling(sql: asyncpg.Connection, client_id: str, today: date) -> tuple[Decimal, Decimal]:
+    """Mean assets of the last closed month and net commission of the calendar year, as the register prints them."""
+    row = await sql.fetchrow(
+        """SELECT coalesce((SELECT mean FROM months WHERE client_id = $1 AND mean IS NOT NULL
+                            ORDER BY month_end DESC LIMIT 1), 0),
+                  coalesce((SELECT sum(commission) FROM trade_days
+                            WHERE client_id = $1 AND day BETWEEN date_trunc('year', $2::date)::date AND $2), 0)""",
+        client_id,
+        today,
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
+async def keep_risk_levels(completed: Sequence[AssessmentCompleted], uow: UnitOfWork) -> None:
+    """Keep the level of each client's latest assessment, for the register; equal days: the last one told."""
+    latest: dict[str, AssessmentCompleted] = {}
+    for event in completed:
+        if event.client_id not in latest or event.valid_from >= latest[event.client_id].valid_from:
+            latest[event.client_id] = event
+    events = [latest[client_id] for client_id in sorted(latest)]
+    await uow.sql.execute(
+        """INSERT INTO risk_levels AS r SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::date[])
+           ON CONFLICT (client_id) DO UPDATE SET level = excluded.level, valid_from = excluded.valid_from,
+               valid_until = excluded.valid_until WHERE excluded.valid_from >= r.valid_from""",
+        [e.client_id for e in events],
+        [e.level for e in events],
+        [e.valid_from for e in events],
+        [e.valid_until for e in events],
+    )

@@ -1,0 +1,194 @@
+"""Pure decisions about supplementary classifications: codes, suggestions, guardrails, annex 4's risk grades [K3 to K6]."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from statistics import median
+from typing import Any, Literal, NamedTuple
+
+from chassis.errors import Invalid, Text
+from chassis.policy import Policies, PolicyInvalid
+from contracts.classification import SupplementaryKind
+from services.classification.group_policies import days_in
+from services.classification.policies import POLICY_FILE
+
+CODES: dict[SupplementaryKind, dict[str, Text]] = {
+    "HABIT": {"D": Text("short-term", "短线投资"), "B": Text("swing", "波段操作"), "I": Text("value", "价值投资")},
+    "VALUE": {
+        "G": Text("golden client", "黄金客户"),
+        "S": Text("star of tomorrow", "明日之星"),
+        "M": Text("keep the volume", "维护型"),
+        "U": Text("free", "自由型"),
+    },
+    "STYLE": {
+        "F": Text("risk-averse", "风险规避型"),
+        "Y": Text("dependent", "依赖型"),
+        "L": Text("independent", "独立决策型"),
+        "Z": Text("highly autonomous", "高度自主决策型"),
+    },
+    "PREFERENCE": {
+        "V": Text("blue-chip value", "绩优价值股"),
+        "C": Text("growth", "成长股"),
+        "J": Text("funds", "基金"),
+        "T": Text("themes", "概念题材股"),
+        "Q": Text("warrants", "权证"),
+        "X": Text("initial offerings", "新股认购"),
+    },
+    "BEHAVIOUR": {
+        "PRESERVER": Text("passive preserver", "被动守护型"),
+        "FOLLOWER": Text("friendly follower", "紧跟潮流"),
+        "INDIVIDUALIST": Text("independent individualist", "独立思考型"),
+        "ACCUMULATOR": Text("active accumulator", "积极进取型"),
+    },
+}
+FACTORS = ("wealth", "income", "profession", "background", "resources")
+"""Total wealth, income, profession, background, other resources: 0 to 2 each [K5]."""
+
+
+class UnknownCode(Invalid):
+    """The code is none of that classification's; codes carry their classification's name: `HABIT:D` [K3]."""
+
+    title = Text("Unknown code", "未知分类代码")
+
+
+class RiskGradeRefused(Invalid):
+    """Annex 4 prints five risk grades, the questionnaire gives four: 极高 cannot be reached and is refused [K6]."""
+
+    title = Text("The risk grade cannot be taken over", "风险等级无法导入")
+
+
+def check_codes(kind: SupplementaryKind, codes: Sequence[str]) -> list[str]:
+    """The codes of one entry, namespaced: one, of preferences up to six different ones, the first being primary.
+
+    Raises: UnknownCode.
+    """
+    bare = [code.removeprefix(f"{kind}:") for code in codes]
+    if not bare or len(set(bare)) < len(bare) or (kind != "PREFERENCE" and len(bare) > 1):
+        raise UnknownCode(Text(f"{kind} takes one code, PREFERENCE several different ones", f"{kind} 的代码数量有误"))
+    for code in bare:
+        if code not in CODES[kind]:
+            allowed = ", ".join(f"{kind}:{known}" for known in CODES[kind])
+            raise UnknownCode(Text(f"{code!r} is none of {allowed}", f"{code!r} 不在 {allowed} 之内"))
+    return [f"{kind}:{code}" for code in bare]
+
+
+RISK_GRADES = {"极低": "VERY_LOW", "低": "LOW", "中": "MEDIUM", "一般": "MEDIUM", "高": "HIGH"}
+
+
+def risk_of_annex(grade: str) -> str:
+    """The canonical level of a grade as annex 4 prints it: 一般 is MEDIUM [K6].
+
+    Raises: RiskGradeRefused for 极高 and anything unknown.
+    """
+    if grade not in RISK_GRADES:
+        raise RiskGradeRefused(
+            Text(
+                f"{grade}: no answer sheet reaches this grade; assess the client again",
+                f"{grade}：问卷无此等级，请重新评估",
+            )
+        )
+    return RISK_GRADES[grade]
+
+
+@dataclass(frozen=True, slots=True)
+class SupplementaryPolicy:
+    """Numbers of suggestions and guardrails."""
+
+    swing_from_days: int
+    swing_to_days: int
+    future_high_from: int
+    contacts_per_month_averse: int
+    order_wording: tuple[str, ...]
+
+
+def parse(body: dict[str, Any]) -> SupplementaryPolicy:
+    """A policy from its body.
+
+    Raises: PolicyInvalid.
+    """
+    policy = SupplementaryPolicy(
+        swing_from_days=days_in(body, "swing_from_days"),
+        swing_to_days=days_in(body, "swing_to_days"),
+        future_high_from=days_in(body, "future_high_from"),
+        contacts_per_month_averse=days_in(body, "contacts_per_month_averse"),
+        order_wording=tuple(str(word).lower() for word in body.get("order_wording", ())),
+    )
+    if policy.swing_from_days > policy.swing_to_days or policy.future_high_from > 2 * len(FACTORS):
+        raise PolicyInvalid("the swing band must rise, and the five factors reach 10 at most")
+    return policy
+
+
+def supplementary_policies() -> Policies[SupplementaryPolicy]:
+    """The numbers shipped with the service."""
+    return Policies("supplementary", POLICY_FILE, parse)
+
+
+class Dealing(NamedTuple):
+    """A trade as a suggestion needs it."""
+
+    day: date
+    symbol: str
+    side: str
+    quantity: Decimal
+
+
+def holding_days(dealings: Iterable[Dealing], today: date) -> list[int]:
+    """How long each lot was held, first in first out; lots still held count up to today.
+
+    Sales of what was bought before the first known trade say nothing and are left out.
+    """
+    lots: defaultdict[str, deque[tuple[date, Decimal]]] = defaultdict(deque)
+    held: list[int] = []
+    for dealing in sorted(dealings):
+        queue, left = lots[dealing.symbol], dealing.quantity
+        if dealing.side == "buy":
+            queue.append((dealing.day, left))
+            continue
+        while queue and left > 0:
+            bought, quantity = queue.popleft()
+            held.append((dealing.day - bought).days)
+            if quantity > left:
+                queue.appendleft((bought, quantity - left))
+            left -= quantity
+    return held + [(today - bought).days for queue in lots.values() for bought, _ in queue]
+
+
+def suggest_habit(days: Sequence[int], policy: SupplementaryPolicy) -> str | None:
+    """The habit by the median holding: short of the swing band D, inside it B, beyond it I; no trades: none [K4]."""
+    if not days:
+        return None
+    middle = median(days)
+    code = "D" if middle < policy.swing_from_days else "B" if middle <= policy.swing_to_days else "I"
+    return f"HABIT:{code}"
+
+
+def suggest_value(current_high: bool, scores: Mapping[str, int] | None, policy: SupplementaryPolicy) -> str | None:
+    """Client value by the present and the future, none while the five factors are not scored [K5]."""
+    if scores is None:
+        return None
+    future_high = sum(scores.values()) >= policy.future_high_from
+    names: dict[tuple[bool, bool], Literal["G", "S", "M", "U"]] = {
+        (True, True): "G",
+        (False, True): "S",
+        (True, False): "M",
+        (False, False): "U",
+    }
+    return f"VALUE:{names[current_high, future_high]}"
+
+
+def guardrails_of(codes: Iterable[str], policy: SupplementaryPolicy) -> list[str]:
+    """What the codes in force forbid or limit."""
+    rails = {
+        "STYLE:F": f"CONTACTS_PER_MONTH:{policy.contacts_per_month_averse}",
+        "STYLE:Y": "NO_DISCRETION",
+        "STYLE:L": "ADVISER_ONLY",
+    }
+    return [rails[code] for code in codes if code in rails]
+
+
+def offers_discretion(text: str, policy: SupplementaryPolicy) -> bool:
+    """Whether a text about a dependent client (依赖型) speaks of dealing on the client's behalf (全权委托)."""
+    lower = text.lower()
+    return any(word in lower for word in policy.order_wording)
