@@ -6,7 +6,7 @@ import sys
 import typer
 
 from careline import questionnaire, stack
-from careline.commands import deadlines, exports, letters, operate, replay, run, token
+from careline.commands import deadlines, exports, letters, operate, policy, replay, run, token
 
 app = typer.Typer(
     name="careline",
@@ -25,6 +25,7 @@ app.command()(exports.export)
 app.command()(operate.lag)
 app.command()(operate.doctor)
 app.command()(operate.verify)
+app.command()(policy.recalibrate)
 app.command()(token.token)
 app.add_typer(letters.dead_letters, name="dead-letters")
 app.add_typer(letters.conflicts, name="conflicts")

@@ -114,6 +114,20 @@ def parse_classes(body: dict[str, Any]) -> ClassPolicy:
     return policy
 
 
+def as_body(policy: ClassPolicy) -> dict[str, Any]:
+    """The body that parses to this policy."""
+    rows = [
+        {
+            name: str(value)
+            for name in ("code", "assets_from", "assets_to", "turnover")
+            if (value := getattr(row, name)) is not None
+        }
+        for row in policy.rows
+    ]
+    numbers = ("turnover_threshold", "trader_orders_per_month", "trader_monthly_turnover")
+    return {"rows": rows} | {name: str(getattr(policy, name)) for name in numbers}
+
+
 def faults_of(policy: ClassPolicy) -> list[Text]:
     """Every gap and overlap of a class table, each with assets and turnover that show it.
 

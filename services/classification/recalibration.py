@@ -1,0 +1,80 @@
+"""Yearly recalibration of the turnover threshold θ (Art. 4): the mean of the firm's turnover over three years."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+import asyncpg
+
+from chassis import policy
+from chassis.errors import Conflict, Text
+from chassis.uow import UnitOfWork
+from services.classification.months import CLASSES
+from services.classification.policies import as_body
+
+YEARS = 3
+
+
+class NotEnoughYears(Conflict):
+    """The threshold is the mean of three full years; the months closed here do not cover them."""
+
+    title = Text("Not enough closed years", "已关闭年度不足")
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """What the firm traded in a year, and its mean daily total assets."""
+
+    year: int
+    traded: Decimal
+    mean_assets: Decimal
+
+    @property
+    def turnover(self) -> Decimal:
+        """Traded over mean assets; 0 where there were none."""
+        return self.traded / self.mean_assets if self.mean_assets > 0 else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The new threshold, to take effect on 1 January, and the years it comes from."""
+
+    effective_on: date
+    threshold: Decimal
+    years: list[Year]
+
+
+async def propose(sql: asyncpg.Connection, for_year: int, years: int = YEARS) -> Proposal:
+    """The threshold of a year from the years before it, two decimals half up; trades of all clients, closed ones too.
+
+    Raises: NotEnoughYears, naming those that are missing.
+    """
+    rows = await sql.fetch(
+        """SELECT extract(year FROM month_end)::int, sum(traded), sum(day_sum), count(DISTINCT month_end)
+           FROM months WHERE extract(year FROM month_end)::int = ANY($1::int[]) AND month_end <= (SELECT through FROM closed_days)
+           GROUP BY 1 ORDER BY 1""",
+        list(range(for_year - years, for_year)),
+    )
+    known = {
+        year: Year(year, traded, day_sum / days_of(year)) for year, traded, day_sum, months in rows if months == 12
+    }
+    if missing := [year for year in range(for_year - years, for_year) if year not in known]:
+        names = ", ".join(map(str, missing))
+        raise NotEnoughYears(
+            Text(f"not every month of {names} is closed", f"{names} 年并非每月均已关闭"), missing=missing
+        )
+    mean = sum((year.turnover for year in known.values()), Decimal(0)) / years
+    return Proposal(date(for_year, 1, 1), mean.quantize(Decimal("0.01"), ROUND_HALF_UP), list(known.values()))
+
+
+def days_of(year: int) -> int:
+    """How many days the year has."""
+    return (date(year + 1, 1, 1) - date(year, 1, 1)).days
+
+
+async def keep_draft(uow: UnitOfWork, proposal: Proposal) -> int:
+    """Keep the proposal as a draft of the class policy in force then, with the new threshold; its number."""
+    await CLASSES.refresh(uow.sql)
+    body = as_body(CLASSES.on(proposal.effective_on).body) | {"turnover_threshold": str(proposal.threshold)}
+    years = ", ".join(f"{year.year}: {year.turnover:.4f}" for year in proposal.years)
+    return await policy.propose(uow, CLASSES, "", proposal.effective_on, body, f"yearly recalibration ({years})")
