@@ -23,6 +23,7 @@ from gateway.home import require_real
 LARGEST_BATCH = 1000
 LARGEST_EVENT_BYTES = 65_536
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+NUL = "\0"
 # Clocks differ and settlement reports run ahead by hours, not by days.
 AHEAD = timedelta(days=1)
 REGISTRY = Registry(broker.EVENTS)
@@ -133,6 +134,8 @@ def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[Fiel
         event = REGISTRY.decode(envelope.type, data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return [FieldError("/data" + pointer, detail) for pointer, detail in _data_errors(envelope.type, data, error)]
+    if b"\\u0000" in data and (found := list(_nul_places(msgspec.json.decode(data), "/data"))):
+        return found
     found = list(_check_event(event, currency, now))
     return found or Fact(envelope, event, data)
 
@@ -141,8 +144,8 @@ def _check_envelope(envelope: Envelope) -> Iterable[FieldError]:
     if envelope.specversion != "1.0":
         yield FieldError("/specversion", "should be 1.0")
     for name in ("id", "source"):
-        if not 0 < len(getattr(envelope, name)) <= 200:
-            yield FieldError(f"/{name}", "should have 1 to 200 characters")
+        if not 0 < len(getattr(envelope, name)) <= 200 or NUL in getattr(envelope, name):
+            yield FieldError(f"/{name}", "should have 1 to 200 characters, none of them NUL")
     if not REGISTRY.knows(envelope.type):
         yield FieldError("/type", f"unknown event type {envelope.type[:80]!r}")
     if envelope.time is not None and envelope.time.tzinfo is None:
@@ -157,6 +160,19 @@ def _data_errors(type_name: str, data: bytes, error: Exception) -> list[tuple[st
     except (msgspec.DecodeError, UnicodeDecodeError):
         return [("", f"not valid JSON: {error}")]
     return field_errors(REGISTRY.kinds[type_name], raw) or [("", str(error))]
+
+
+def _nul_places(value: Any, pointer: str) -> Iterable[FieldError]:
+    """Texts no database keeps: JSON may write a NUL character, PostgreSQL has none."""
+    if isinstance(value, str):
+        if NUL in value:
+            yield FieldError(pointer, "contains a NUL character")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _nul_places(inner, f"{pointer}/{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _nul_places(inner, f"{pointer}/{index}")
 
 
 def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldError]:

@@ -258,9 +258,7 @@ def operators_routes(service: str) -> APIRouter:
     async def step_deadline(actor: Operator, request: Request, order: StepOrder) -> FiredReport:
         """Fire one deadline, never early; one put aside may be fired again. A dry run shows what it would do."""
         state = request.app.state
-        fired = await deadlines.step(
-            state.service, state.database, actor, order.generation, dry_run=order.dry_run
-        )
+        fired = await deadlines.step(state.service, state.database, actor, order.generation, dry_run=order.dry_run)
         if fired is None:
             raise NotFound(Text("nothing is armed", "没有待触发的期限"))
         told = [{**asdict(one), "data": msgspec.json.decode(one.data)} for one in fired.told]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import asyncpg
 import msgspec
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -89,6 +90,12 @@ class Unexpected(Refusal):
     title = Text("Something went wrong here", "服务内部错误")
 
 
+UNSTORABLE = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.NumericValueOutOfRangeError,
+    asyncpg.DatetimeFieldOverflowError,
+)
 _BY_STATUS: dict[int, type[Refusal]] = {
     kind.status: kind for kind in (NotFound, MethodNotAllowed, TooLarge, UnsupportedMediaType, Malformed)
 }
@@ -154,10 +161,14 @@ def of_unexpected(error: BaseException) -> Refusal:
     """An outage of the database is "try again"; everything else is a fault of ours, without its internals."""
     if is_outage(error) or isinstance(error, PoolTimeout):
         return Unavailable(retry_after=1)
+    cause: BaseException | None = error
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
         if error.connection_invalidated or (cause is not None and is_outage(cause)):
             return Unavailable(retry_after=1)
+    if isinstance(cause, UNSTORABLE) or type(cause) is asyncpg.DataError:
+        # The driver's own words about an argument it cannot send: a number too large, a NUL in a text.
+        return Invalid(Text("a value cannot be stored", "有无法存储的取值"))
     return Unexpected()
 
 
