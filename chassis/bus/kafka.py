@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from chassis.bus.record import Record
 from chassis.consumer import Batch, Consumer
@@ -129,11 +136,11 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._seek(assigned)
 
     async def _seek(self, places: Iterable[TopicPartition]) -> None:
-        if self.kafka is None:
+        positions, kafka = await self.consumer.positions(), self.kafka
+        if kafka is None:  # stopped, perhaps while the database was asked
             return
-        positions = await self.consumer.positions()
         for place in places:
-            self.kafka.seek(place, positions[self.address.name(place.topic), place.partition])
+            kafka.seek(place, positions[self.address.name(place.topic), place.partition])
 
     async def step(self) -> int:
         """Apply one batch, fetching the next one meanwhile; how many records it was.
@@ -144,7 +151,11 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             await self.start()
         kafka: Any = self.kafka
         ahead, self._ahead = self._ahead or asyncio.create_task(self._fetch(kafka)), None
-        batch = await ahead
+        try:
+            batch = await ahead
+        except NoOffsetForPartitionError:  # the fetcher was ahead of the listener that says from where
+            await self._seek(kafka.assignment())
+            return 0
         if not batch.records:
             return 0
         self._ahead = asyncio.create_task(self._fetch(kafka))
@@ -161,7 +172,12 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         return len(batch.records)
 
     async def _fetch(self, kafka: Any) -> Batch:
-        fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
+        try:
+            fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
+        except NoOffsetForPartitionError:
+            # The client looked for a position of its own before it was told ours, as it may right after an assignment.
+            await self._seek(kafka.assignment())
+            return 0
         records: list[Record] = []
         for place, messages in fetched.items():
             topic = self.address.name(place.topic)

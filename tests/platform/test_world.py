@@ -15,5 +15,7 @@ async def test_facts_said_are_on_the_gateways_log_and_everything_settles(world: 
     messages = await world.publish(opened)
     await world.redeliver(messages)
     await world.close(date(2020, 7, 1))
-    heads = await world.rows("gateway", f"SELECT topic, next FROM {world.database('gateway').log.schema}.heads")
-    assert sum(row["next"] for row in heads) == 2 + len(broker.TOPICS) * world.settings.partitions
+    query = (
+        f"SELECT sum(next)::int FROM {world.database('gateway').log.schema}.heads WHERE topic LIKE 'careline.broker.%'"
+    )
+    assert await world.value("gateway", query) == 2 + len(broker.TOPICS) * world.settings.partitions

@@ -1,0 +1,72 @@
+"""What a replay left, against the slow, obvious reference; shared with the tests that break things in its middle."""
+
+from collections import defaultdict
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from careline.export import EXPORTS
+from careline.platform import Platform
+from chassis.settings import Settings
+from tests.reference.exports import client_rows, point_rows, tier_rows
+from tests.reference.exports import replay as reference
+
+BANK = Path(__file__).parents[1] / "data" / "bank"
+LAST = date(2022, 11, 30)
+
+
+async def rows_of(platform: Platform, name: str, as_of: date | None = None) -> list[tuple[str, ...]]:
+    """The rows of an export."""
+    return [row async for row in EXPORTS[name].rows(platform, as_of)]
+
+
+async def points_by_trade(platform: Platform, as_of: date | None = None) -> list[tuple[str, ...]]:
+    """Points in all of each client's trade: into how many entries they fell depends on the order of arrival."""
+    totals: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for client_id, _, _, trade_id, *_, points in await rows_of(platform, "points", as_of):
+        totals[client_id, trade_id] += Decimal(points)
+    return sorted((*trade, f"{points:.2f}") for trade, points in totals.items() if points)
+
+
+async def assert_outcome(platform: Platform, until: date = LAST, customers: int | None = None) -> None:
+    """Everything is as the reference says, nothing was put aside, and the sealed rows verify."""
+    expected = reference(BANK, until, customers)
+    assert await rows_of(platform, "clients") == client_rows(expected, until)
+    assert await rows_of(platform, "tiers") == tier_rows(expected, until)
+    assert await points_by_trade(platform) == point_rows(expected, until)
+    for name, worker in platform.workers.items():
+        async with platform.databases[name].reading() as sql:
+            assert await sql.fetchval("SELECT count(*) FROM dead_letters") == 0
+            assert await sql.fetchval("SELECT count(*) FROM conflicts") == 0
+        while await worker.sealer.step():
+            pass
+        assert [finding async for finding in worker.sealer.verify()] == []
+
+
+async def heads(platform: Platform) -> list[Any]:
+    """How much is on the log, by topic and partition."""
+    database = platform.databases["gateway"]
+    async with database.reading() as sql:
+        query = f"SELECT topic, partition, next FROM {database.log.schema}.heads ORDER BY 1, 2"
+        return [tuple(row) for row in await sql.fetch(query)]
+
+
+class Quiet:
+    """A progress that nobody sees."""
+
+    started = 0.0
+    published = 0
+
+    def said(self, position: int) -> None: ...
+
+    def applied(self, found: object) -> None: ...
+
+    def trouble(self, words: str) -> None: ...
+
+
+async def look(settings: Settings) -> Platform:
+    """The platform's databases, nothing running; `disconnect` it."""
+    platform = Platform(settings)
+    platform.connect()
+    return platform
