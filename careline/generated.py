@@ -28,7 +28,7 @@ def listeners() -> dict[str, list[str]]:
     heard: dict[str, list[str]] = {}
     for service in SERVICES:
         waits = [kind for kind in service.waits_for if service.watermark_topics]
-        for kind in {*service.listens, *waits}:
+        for kind in {*service.hears, *waits}:
             heard.setdefault(kind.type, []).append(service.name)
     return {name: sorted(services) for name, services in heard.items()}
 

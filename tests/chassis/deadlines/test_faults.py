@@ -22,7 +22,9 @@ MANY = 40
 
 async def arm_many(world: World) -> None:
     now = await now_of(world)
-    await armed(world, *(Deadline("ring", f"o{n:02}", f"c-{n}", now - HOUR + timedelta(seconds=n)) for n in range(MANY)))
+    await armed(
+        world, *(Deadline("ring", f"o{n:02}", f"c-{n}", now - HOUR + timedelta(seconds=n)) for n in range(MANY))
+    )
 
 
 @pytest.mark.every_postgres
