@@ -81,7 +81,11 @@ def figures_sql(policy: GroupPolicy, *, one_pass: bool) -> str:
                        ORDER BY client_id, as_of DESC) v ON v.client_id = k.client_id
             LEFT JOIN (SELECT DISTINCT ON (client_id) client_id, total FROM valuations
                        WHERE as_of <= $1::date - {at_risk} ORDER BY client_id, as_of DESC) b ON b.client_id = k.client_id"""
+    core = f"LEFT JOIN month_cores m ON m.month_end = {LAST_MONTH_CLOSED} AND m.client_id = k.client_id"
     if not one_pass:
+        # LIMIT keeps the planner from joining a month it believes empty row by row.
+        core = f"""LEFT JOIN LATERAL (SELECT client_id FROM month_cores m WHERE m.month_end = {LAST_MONTH_CLOSED}
+                                      AND m.client_id = k.client_id LIMIT 1) m ON true"""
         sources = f"""
             LEFT JOIN LATERAL (SELECT day FROM trade_days t WHERE t.client_id = k.client_id AND t.day <= k.day
                                AND amount > 0 ORDER BY t.day DESC LIMIT 1) t ON true
@@ -97,7 +101,7 @@ def figures_sql(policy: GroupPolicy, *, one_pass: bool) -> str:
                    CASE WHEN c.closing_requested_on <= k.day THEN c.closing_requested_on END AS leaving_since,
                    t.day AS traded_on, o.day AS occurred_on, v.total, b.total AS before, m.client_id IS NOT NULL AS core
             FROM concerned k JOIN clients c ON c.client_id = k.client_id {sources}
-            LEFT JOIN month_cores m ON m.month_end = {LAST_MONTH_CLOSED} AND m.client_id = k.client_id
+            {core}
             WHERE c.opened_on <= k.day) AS figures"""
 
 

@@ -62,7 +62,8 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
     months before, $6 named clients (all when empty). Divisions are exact: `div` on whole multiples, half up."""
     commission, purchases, assets = value.parts_sql()
     denominator = value.denominator
-    mean = "CASE WHEN known_days = 0 THEN 0 ELSE sign(day_sum) * div(abs(day_sum) * 200 + known_days, 2 * known_days) * 0.01 END"
+    # Months before the first close were summed, not evaluated: their means are made here.
+    mean = "coalesce(mean, sign(day_sum) * div(abs(day_sum) * 200 + known_days, 2 * known_days) * 0.01)"
     return f"""
         WITH paid AS (
             SELECT client_id, sum(commission) FILTER (WHERE day > $2) AS commission,
