@@ -8,6 +8,7 @@ from typing import Any, Self
 from careline.presence import say_that_we_work
 from careline.schema import make_schemas
 from careline.services import SERVICES
+from chassis import upkeep
 from chassis.database import Database
 from chassis.service import Service
 from chassis.settings import Settings
@@ -51,6 +52,8 @@ class Platform:
         for service in self.services:
             if service.name in self.working:
                 self.start_work(service.name)
+        if self.working:
+            self.supervise(upkeep.run(self.settings, self.services))
         return self
 
     async def __aexit__(
