@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import asyncpg
+
 from chassis.errors import FieldError, Invalid, Text
 from chassis.policy import Policies, PolicyInvalid, Version
 
@@ -92,6 +94,22 @@ SCRIPTS = _policies()
 """Every script's versions by code; the policies' own names are the codes."""
 BANNED = tuple(tomllib.loads(FILE.read_text("utf-8"))["banned"]["phrases"])
 """The 18 banned phrases of the service rules (服务忌语) [a.44, A17]."""
+
+
+_newest: dict[str, Any] = {}
+
+
+async def refresh(sql: asyncpg.Connection) -> None:
+    """Read published scripts when there are new ones: one question for all of them."""
+    newest = await sql.fetchval(
+        """SELECT (count(*), max(checked_at))::text FROM policy_versions
+           WHERE name = ANY($1::text[]) AND state = 'published'""",
+        list(SCRIPTS),
+    )
+    if newest != _newest.get("scripts"):
+        for policies in SCRIPTS.values():
+            await policies.refresh(sql)
+        _newest["scripts"] = newest
 
 
 def version_on(code: str, day: date) -> Version[Script]:

@@ -79,6 +79,7 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
     wanted = list(owed)
     if not wanted:
         return []
+    await scripts.refresh(uow.sql)
     calendar = await calendars.current(uow.sql)
     triggers = cache(lambda day: TRIGGERS.on(day))
     dues = cache(lambda trigger, day, until: due_on(trigger, day, calendar, until))

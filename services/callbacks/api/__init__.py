@@ -1,0 +1,9 @@
+"""HTTP in."""
+
+from fastapi import APIRouter
+
+from services.callbacks.api import coverage, evidence, findings, messages, policies, quality, statistics, tasks
+
+routes = APIRouter()
+for part in (tasks, evidence, findings, quality, coverage, messages, statistics, policies):
+    routes.include_router(part.routes)

@@ -1,0 +1,105 @@
+"""Coverage over HTTP: numbers at any date, one client's line, the draw and its proof."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from chassis import calendars
+from chassis.http import Once, Reading, Work, router
+from services.callbacks import coverage, policy
+from services.callbacks.api.who import Leader, Reader
+
+routes = router("/v1/callbacks/coverage", "callbacks coverage")
+
+
+class Numbers(BaseModel):
+    """Who counts, who is covered, who does not count and why; and whether the pace suffices."""
+
+    branch_id: str
+    counted: int
+    covered: int
+    needed: int
+    percent: str
+    reached: bool
+    left_out: dict[str, int]
+    expected_at_year_end: int
+    needed_per_working_day: str
+    working_days_left: int
+    on_course: bool
+
+
+class NewClients(BaseModel):
+    """New clients of a branch: trained within the month, breached, still open [B3]."""
+
+    branch_id: str
+    opened: int
+    trained: int
+    breached: int
+    open: int
+
+
+class DrawOrder(BaseModel):
+    """Draw as of a date; a seed of one's own (from a public lottery, say) or one made here."""
+
+    as_of: date
+    seed: str | None = Field(None, min_length=8, max_length=200)
+
+
+@routes.get("")
+async def read_coverage(actor: Reader, sql: Reading, as_of: date) -> list[Numbers]:
+    """The 10 % rule at a date: the firm first, then every branch the caller may see."""
+    await policy.COVERAGE.refresh(sql)
+    calendar = await calendars.current(sql)
+    found = []
+    for one in await coverage.by_branch(sql, as_of):
+        if not actor.sees_all_branches and one.branch_id not in ("", actor.branch_id):
+            continue
+        pace = coverage.forecast(one.covered, one.needed, as_of, calendar)
+        found.append(
+            Numbers(
+                branch_id=one.branch_id,
+                counted=one.counted,
+                covered=one.covered,
+                needed=one.needed,
+                percent=str(one.percent),
+                reached=one.reached,
+                left_out=dict(one.left_out),
+                expected_at_year_end=pace.expected,
+                needed_per_working_day=str(pace.needed_per_working_day),
+                working_days_left=pace.working_days_left,
+                on_course=pace.on_course,
+            )
+        )
+    return found
+
+
+@routes.get("/new-clients")
+async def read_new_clients(actor: Reader, sql: Reading, opened_from: date, opened_to: date) -> list[NewClients]:
+    """The one-month rule for clients opened in a span of days, by branch."""
+    rows = await coverage.new_clients(sql, opened_from, opened_to)
+    return [
+        NewClients.model_validate(dict(row))
+        for row in rows
+        if actor.sees_all_branches or row["branch_id"] == actor.branch_id
+    ]
+
+
+@routes.get("/clients/{client_id}")
+async def read_client(actor: Leader, sql: Reading, client_id: str, as_of: date = Query()) -> dict[str, Any]:
+    """Whether one client counts, and why; covered when, with which evidence."""
+    return await coverage.client_line(sql, client_id, as_of)
+
+
+@routes.post("/draws", status_code=201)
+async def make_draw(actor: Leader, uow: Work, once: Once, order: DrawOrder) -> dict[str, Any]:
+    """Draw what is missing of the year's share, by stratum, with a recorded seed."""
+    return await coverage.make_draw(uow, order.as_of, order.seed)
+
+
+@routes.get("/draws/{draw_id}/repeat")
+async def repeat_draw(actor: Leader, sql: Reading, draw_id: UUID) -> dict[str, Any]:
+    """Draw again from the recorded seed and tell whether the same clients come out."""
+    return await coverage.repeat_draw(sql, draw_id)

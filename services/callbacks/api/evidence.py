@@ -1,0 +1,65 @@
+"""Evidence over HTTP: upload, reference, supervisor's approval, download."""
+
+from typing import Literal
+
+from fastapi import Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from chassis.http import Once, Work, router
+from services.callbacks import evidence
+from services.callbacks.api.who import Leader, Reader, Server
+
+routes = router("/v1/callbacks/clients/{client_id}/evidence", "callbacks evidence")
+Kind = Literal["recording", "letter", "survey", "visit", "screenshot", "e_mail"]
+
+
+class Kept(BaseModel):
+    """The evidence's id: the SHA-256 of the content, or of the reference."""
+
+    evidence_id: str
+
+
+class Reference(BaseModel):
+    """A recording that the phone system keeps."""
+
+    reference: str = Field(min_length=3, max_length=200)
+    kind: Kind = "recording"
+
+
+class Approval(BaseModel):
+    """A supervisor's word that a recording failed and the call still counts."""
+
+    reason: str = Field(min_length=5, max_length=400)
+
+
+@routes.put("", status_code=201)
+async def upload(actor: Server, uow: Work, request: Request, client_id: str, kind: Kind = "recording") -> Kept:
+    """Upload content; the same content again is the same evidence."""
+    content = await evidence.read_limited(request.stream())
+    media_type = request.headers.get("content-type", "application/octet-stream")[:100]
+    store = evidence.store_of(uow.database.settings)
+    return Kept(evidence_id=await evidence.keep(uow, store, client_id, kind, content, media_type))
+
+
+@routes.post("/references", status_code=201)
+async def refer(actor: Server, uow: Work, client_id: str, given: Reference) -> Kept:
+    """Name a recording kept by the phone system."""
+    return Kept(evidence_id=await evidence.refer(uow, client_id, given.kind, given.reference))
+
+
+@routes.post("/approvals", status_code=201)
+async def approve_failed_recording(actor: Leader, uow: Work, once: Once, client_id: str, given: Approval) -> Kept:
+    """A supervisor approves that a call counts although its recording failed [B8]."""
+    reference = f"approval/{once.key}/{given.reason}"
+    return Kept(evidence_id=await evidence.refer(uow, client_id, "approval", reference))
+
+
+@routes.get("/{evidence_id}")
+async def download(actor: Reader, uow: Work, client_id: str, evidence_id: str) -> Response:
+    """The content, checked against its hash before it is given out."""
+    store = evidence.store_of(uow.database.settings)
+    content, media_type = await evidence.content_of(uow.sql, store, evidence_id, client_id)
+    return Response(
+        content, media_type=media_type, headers={"content-disposition": f'attachment; filename="{evidence_id}"'}
+    )

@@ -1,0 +1,51 @@
+"""Quality review over HTTP: what waits, and a reviewer's word on it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from chassis.http import Reading, Work, router
+from services.callbacks import reviews
+from services.callbacks.api.who import Leader
+from services.callbacks.moment import now_of
+
+routes = router("/v1/callbacks/reviews", "callbacks quality")
+
+
+class Waiting(BaseModel):
+    """A contact to review: why it was sampled and which banned phrases were found."""
+
+    attempt_id: UUID
+    client_id: str
+    agent: str
+    topic: str
+    at: datetime
+    outcome: str
+    evidence_id: str | None
+    script: str
+    answers: dict[str, Any]
+    risk: list[str]
+    phrases: list[str]
+
+
+class Judgement(BaseModel):
+    """The reviewer's word: 0 to 100, and whether the contact counts."""
+
+    score: int = Field(ge=0, le=100)
+    accepted: bool
+    notes: str = Field("", max_length=2000)
+
+
+@routes.get("")
+async def list_waiting(actor: Leader, sql: Reading) -> list[Waiting]:
+    """Contacts that wait for review, flagged ones first, up to 200; never the caller's own."""
+    return [Waiting.model_validate(dict(row)) for row in await reviews.waiting(sql, actor.subject, 200)]
+
+
+@routes.post("/{attempt_id}")
+async def review(actor: Leader, uow: Work, attempt_id: UUID, given: Judgement) -> dict[str, Any]:
+    """Review a contact, once; one not accepted leaves coverage."""
+    now = await now_of(uow.sql, uow.now)
+    return await reviews.judge(uow, actor.subject, attempt_id, given.score, given.accepted, given.notes, now)

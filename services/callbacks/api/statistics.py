@@ -1,0 +1,90 @@
+"""Statistics over HTTP: as numbers and as a workbook."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import Query
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from chassis.http import Reading, router
+from services.callbacks import policy, statistics
+from services.callbacks.api.who import Leader
+
+routes = router("/v1/callbacks/statistics", "callbacks statistics")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class Row(BaseModel):
+    """One agent's, branch's, topic's or script's numbers; rates per hundred; empty where there is nothing to divide."""
+
+    key: str
+    attempts: int
+    reached: int
+    valid: int
+    valid_rate: Decimal | None
+    on_time_rate: Decimal | None
+    reviewed: int
+    quality: Decimal | None
+    turned_down: int
+    figure: Decimal | None
+
+
+class TaskCount(BaseModel):
+    """How many tasks of a rule stand in a state."""
+
+    rule: str
+    state: str
+    count: int
+
+
+@routes.get("")
+async def read_statistics(
+    actor: Leader,
+    sql: Reading,
+    by: statistics.By,
+    start: Annotated[date, Query(alias="from")],
+    end: Annotated[date, Query(alias="to")],
+    as_of: date | None = None,
+) -> list[Row]:
+    """Numbers of contacts made in a span of days, as known at a date (the span's end unless given)."""
+    await policy.QUALITY.refresh(sql)
+    branch = None if actor.sees_all_branches else actor.branch_id or "-"
+    rows = await statistics.numbers(sql, by, start, end, as_of or end, branch)
+    return [Row.model_validate(row) for row in rows]
+
+
+@routes.get("/workbook")
+async def read_workbook(
+    actor: Leader,
+    sql: Reading,
+    start: Annotated[date, Query(alias="from")],
+    end: Annotated[date, Query(alias="to")],
+    as_of: date | None = None,
+) -> Response:
+    """The same as an xlsx file: a sheet by agent, branch, topic and script."""
+    branch, known = None if actor.sees_all_branches else actor.branch_id or "-", as_of or end
+    sheets: dict[str, list[dict[str, Any]]] = {}
+    for by in ("agent", "branch_id", "topic", "script"):
+        sheets[by.removesuffix("_id")] = await statistics.numbers(sql, by, start, end, known, branch)
+    content = statistics.workbook(sheets, f"{start} - {end} / {known}")
+    return Response(content, media_type=XLSX, headers={"content-disposition": 'attachment; filename="callbacks.xlsx"'})
+
+
+@routes.get("/tasks")
+async def count_tasks(actor: Leader, sql: Reading, as_of: date | None = None) -> list[TaskCount]:
+    """Tasks by rule and state, now or at the close of a day."""
+    return [TaskCount.model_validate(dict(row)) for row in await statistics.task_counts(sql, as_of)]
+
+
+@routes.get("/without-contact-data")
+async def count_without_contact_data(actor: Leader, sql: Reading) -> dict[str, int]:
+    """Open accounts that have tasks but can be sent no message."""
+    return {"clients": await statistics.without_contact_data(sql)}
+
+
+@routes.get("/cadence")
+async def read_cadence(actor: Leader, sql: Reading, as_of: date) -> list[dict[str, Any]]:
+    """Of each manager, clients contacted less often than their tier asks: it measures managers, never makes tasks."""
+    return await statistics.cadence_report(sql, as_of)

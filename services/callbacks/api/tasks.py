@@ -1,0 +1,489 @@
+"""Tasks over HTTP: lists, the next one, claims, calls, why."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import Query
+from pydantic import AwareDatetime, BaseModel, Field
+
+from chassis import staff
+from chassis.actor import Actor, Role
+from chassis.clock import business_date
+from chassis.errors import Forbidden, NotFound, Text
+from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
+from chassis.uow import UnitOfWork
+from services.callbacks import attempts, claims, contacts, people, policy, scripts
+from services.callbacks import evidence as evidences
+from services.callbacks.api.who import Leader, Reader, Server, sight
+from services.callbacks.attempts import Call, Result
+from services.callbacks.moment import now_of
+from services.callbacks.rules import MOVES, check_move, exclusions
+from services.callbacks.tasks import Step, record
+
+routes = router("/v1/callbacks", "callbacks")
+Client = Annotated[Actor, permits("callbacks:survey", Role.CLIENT)]
+
+
+class Task(BaseModel):
+    """A callback that is owed. `possible` are the states it may go to next."""
+
+    task_id: UUID
+    client_id: str
+    rule: str
+    topic: str
+    queue: str
+    branch_id: str | None
+    script: str
+    priority: int
+    state: str
+    possible: list[str]
+    created_on: date
+    target_on: date | None
+    alarm_on: date | None
+    due_on: date
+    due_at: datetime
+    owner: str | None
+    holder: str | None
+    held_since: datetime | None
+    lease_until: datetime | None
+    not_before: datetime | None
+    wish: bool
+    attempts: int
+    channel: str
+    outcome: str | None
+    subject: str | None
+    revision: int
+
+
+class Reason(BaseModel):
+    """A reason in both languages."""
+
+    en: str
+    zh: str = Field(alias="zh-CN")
+
+
+class PassedOver(BaseModel):
+    """A task that came earlier in the order but is not for this caller."""
+
+    task_id: UUID
+    reasons: list[str]
+
+
+class Next(BaseModel):
+    """The next task, with the others one call can serve. Without tasks there is nothing to do."""
+
+    tasks: list[Task]
+    why: list[Reason]
+    passed_over: list[PassedOver]
+
+
+class HistoryStep(BaseModel):
+    """One change of a task's state."""
+
+    on_day: date
+    at: datetime
+    from_state: str | None
+    to_state: str
+    actor: str
+    reason: str
+    detail: dict[str, Any]
+
+
+class Explanation(BaseModel):
+    """Why the task is owed, under which policy, and what became of it."""
+
+    task: Task
+    cause: dict[str, Any]
+    policy: str
+    sentence: Reason
+    history: list[HistoryStep]
+
+
+class Candidate(BaseModel):
+    """Somebody who works the queue: who may call, and of those who may not, why."""
+
+    staff_id: str
+    may_call: bool
+    reasons: list[Reason]
+
+
+class Routing(BaseModel):
+    """Who may serve a task."""
+
+    queue: str
+    avoidance: bool
+    owner: str | None
+    passes_on_at: datetime | None
+    deputies: list[str]
+    candidates: list[Candidate]
+
+
+class TaskResult(BaseModel):
+    """What the call came to for one task."""
+
+    task_id: UUID
+    outcome: str = Field(max_length=40)
+    answers: dict[str, Annotated[str, Field(max_length=2000)]] = {}
+    concerned: list[Annotated[str, Field(max_length=64)]] = Field([], description="whom the answers are about")
+    wish_at: AwareDatetime | None = Field(None, description="when the client wants to be called, to the minute")
+
+
+class CallReport(BaseModel):
+    """One contact, or the try of one, with a result for each task it served."""
+
+    client_id: str = Field(min_length=1, max_length=64)
+    at: AwareDatetime
+    channel: str = "phone"
+    results: list[TaskResult] = Field(min_length=1, max_length=20)
+    evidence_id: str | None = Field(None, max_length=64)
+    failed_recording_approval: str | None = Field(
+        None, max_length=64, description="evidence of a supervisor's approval"
+    )
+    profile: dict[str, Annotated[str, Field(max_length=400)]] | None = Field(None, description="{}: no change [B11]")
+    notes: str = Field("", max_length=4000)
+    client_asked: bool = Field(False, description="the client asked to be called now")
+
+
+class CallKept(BaseModel):
+    """The call's id and where its tasks stand now."""
+
+    call_id: UUID
+    tasks: list[Task]
+
+
+class Release(BaseModel):
+    """Why a task is given back."""
+
+    reason: str = Field(min_length=3, max_length=200)
+
+
+class Cancel(BaseModel):
+    """Why a task is not owed any more."""
+
+    reason: str = Field(min_length=5, max_length=200)
+
+
+class SurveyAnswers(BaseModel):
+    """The client's answers to the e-survey."""
+
+    answers: dict[str, Annotated[str, Field(max_length=2000)]]
+
+
+def shown(row: asyncpg.Record) -> Task:
+    """A task row as it is shown."""
+    return Task.model_validate({**dict(row), "possible": sorted(MOVES[row["state"]])})
+
+
+def said(text: Text) -> Reason:
+    """A reason as it is shown."""
+    return Reason.model_validate({"en": text.en, "zh-CN": text.zh})
+
+
+@routes.get("/tasks")
+async def list_tasks(
+    actor: Reader,
+    sql: Reading,
+    page: Page,
+    state: str | None = None,
+    rule: str | None = None,
+    topic: str | None = None,
+    due_by: Annotated[date | None, Query(description="due on this date or earlier")] = None,
+    alarmed_on: Annotated[date | None, Query(description="past the alarm day by then and not done")] = None,
+) -> Listing[Task]:
+    """Tasks the caller may see, by due date."""
+    staff_id = await _staff_id(sql, actor)
+    condition, arguments = sight(actor, staff_id, 8)
+    rows = await sql.fetch(
+        f"""SELECT t.* FROM tasks t
+            WHERE ($1::text IS NULL OR t.state = $1) AND ($2::text IS NULL OR t.rule = $2)
+              AND ($3::text IS NULL OR t.topic = $3) AND ($4::date IS NULL OR t.due_on <= $4)
+              AND ($5::date IS NULL OR (t.alarm_on <= $5 AND t.state NOT IN ('completed', 'cancelled', 'expired')))
+              AND ($6::date IS NULL OR (t.due_on, t.task_id) > ($6, $7::uuid)) AND {condition}
+            ORDER BY t.due_on, t.task_id LIMIT {page.limit + 1}""",
+        state,
+        rule,
+        topic,
+        due_by,
+        alarmed_on,
+        date.fromisoformat(page.after[0]) if page.after else None,
+        UUID(page.after[1]) if page.after else None,
+        *arguments,
+    )
+    found = page.result([shown(row) for row in rows], lambda task: (task.due_on.isoformat(), str(task.task_id)))
+    return Listing[Task].model_validate(found)
+
+
+@routes.get("/clients/{client_id}/tasks")
+async def list_client_tasks(actor: Reader, sql: Reading, client_id: str, page: Page) -> Listing[Task]:
+    """A client's tasks, newest first. Whoever objects to being looked at is looked at only when a service is due."""
+    staff_id = await _staff_id(sql, actor)
+    await _respect_objection(sql, actor, client_id, staff_id)
+    condition, arguments = sight(actor, staff_id, 4)
+    rows = await sql.fetch(
+        f"""SELECT t.* FROM tasks t WHERE t.client_id = $1
+              AND ($2::date IS NULL OR (t.created_on, t.task_id) < ($2, $3::uuid)) AND {condition}
+            ORDER BY t.created_on DESC, t.task_id DESC LIMIT {page.limit + 1}""",
+        client_id,
+        date.fromisoformat(page.after[0]) if page.after else None,
+        UUID(page.after[1]) if page.after else None,
+        *arguments,
+    )
+    found = page.result([shown(row) for row in rows], lambda task: (task.created_on.isoformat(), str(task.task_id)))
+    return Listing[Task].model_validate(found)
+
+
+@routes.get("/tasks/{task_id}")
+async def read_task(actor: Reader, sql: Reading, task_id: UUID) -> Task:
+    """One task."""
+    return shown(await _seen(sql, actor, task_id))
+
+
+@routes.get("/tasks/{task_id}/script")
+async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, Any]:
+    """The script frozen on the task: what to say and ask, in both languages."""
+    task = await _seen(sql, actor, task_id)
+    await scripts.refresh(sql)
+    script = scripts.frozen(task["script"])
+    return {
+        "version": task["script"],
+        "words": {"zh-CN": script.zh, "en": script.en},
+        "never_say": list(script.never_say),
+        "questions": [
+            {
+                "code": q.code,
+                "words": {"zh-CN": q.zh, "en": q.en},
+                "kind": q.kind,
+                "mandatory": q.mandatory,
+                "choices": list(q.choices),
+            }
+            for q in script.questions
+        ],
+    }
+
+
+@routes.get("/tasks/{task_id}/explain")
+async def explain_task(
+    actor: Reader,
+    sql: Reading,
+    task_id: UUID,
+    as_of: Annotated[date | None, Query(description="what had happened by the end of this date")] = None,
+) -> Explanation:
+    """Why the task is owed, and every step since."""
+    task = await _seen(sql, actor, task_id)
+    history = await sql.fetch(
+        "SELECT * FROM steps WHERE task_id = $1 AND ($2::date IS NULL OR on_day <= $2) ORDER BY number", task_id, as_of
+    )
+    return Explanation(
+        task=shown(task),
+        cause=task["cause"],
+        policy=task["policy"],
+        sentence=said(sentence(task)),
+        history=[HistoryStep.model_validate(dict(step)) for step in history],
+    )
+
+
+@routes.get("/tasks/{task_id}/routing")
+async def explain_routing(actor: Reader, uow: Work, task_id: UUID) -> Routing:
+    """Who works the task's queue, and of each whether they may call, and why not."""
+    sql = uow.sql
+    task = await _seen(sql, actor, task_id)
+    now = await now_of(sql, uow.now)
+    roster = await staff.roster(sql)
+    trigger, _ = policy.rule_on(task["rule"], task["created_on"])
+    client = task["client_id"]
+    ties = (await contacts.ties_of(sql, [client], {client: task["concerned"]}))[client]
+    unit = staff.HQ if task["queue"] in ("centre", "compliance") else task["branch_id"]
+    seat = {"centre": staff.CALL_CENTRE, "compliance": staff.COMPLIANCE}.get(task["queue"])
+    working = [
+        one
+        for one in sorted(roster.people)
+        if (person := roster.person(one, now)) is not None
+        and (
+            (unit, seat) in roster.seats_of(one, now)
+            if seat
+            else person.branch_id == unit or unit in {u for u, _ in roster.seats_of(one, now)}
+        )
+    ]
+    candidates = []
+    for one in working:
+        reasons = exclusions(one, ties, avoidance=trigger.avoidance)
+        if not roster.is_present(one, now):
+            reasons.append(Text(f"{one} is absent", f"{one} 缺勤"))
+        candidates.append(Candidate(staff_id=one, may_call=not reasons, reasons=[said(reason) for reason in reasons]))
+    owner = task["owner"]
+    away = owner is not None and not roster.is_present(owner, now)
+    return Routing(
+        queue=task["queue"],
+        avoidance=trigger.avoidance,
+        owner=owner,
+        passes_on_at=task["passes_on_at"],
+        deputies=list(people.deputies(roster, owner, now)) if away else [],
+        candidates=candidates,
+    )
+
+
+@routes.post("/next")
+async def take_next(actor: Server, uow: Work, once: Once) -> Next:
+    """The caller's next task, theirs from now on, with why it is this one and which came before it but are not for them."""
+    now, agent = await _at_work(uow, actor)
+    taken = await claims.take_next(uow, agent, now)
+    if taken is None:
+        return Next(tasks=[], why=[], passed_over=[])
+    return Next(
+        tasks=[shown(task) for task in taken.tasks],
+        why=[said(reason) for reason in taken.why],
+        passed_over=[PassedOver.model_validate(one) for one in taken.passed_over],
+    )
+
+
+@routes.post("/tasks/{task_id}/claim")
+async def claim_task(actor: Server, uow: Work, task_id: UUID) -> Task:
+    """Take one task; the loser of a race is told who has it and since when. Claiming again renews the lease."""
+    now, agent = await _at_work(uow, actor)
+    return shown(await claims.claim(uow, agent, task_id, now))
+
+
+@routes.post("/tasks/{task_id}/release")
+async def release_task(actor: Server, uow: Work, task_id: UUID, given: Release) -> Task:
+    """Give a task back."""
+    now, agent = await _at_work(uow, actor)
+    await claims.release(uow, agent, task_id, given.reason, now)
+    return shown(await _row(uow.sql, task_id))
+
+
+@routes.post("/tasks/{task_id}/cancel")
+async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, given: Cancel) -> Task:
+    """Say that a task is not owed any more, with the reason."""
+    task = await _seen(uow.sql, actor, task_id)
+    match.check(task["revision"])
+    if task["state"] == "expired":
+        raise Forbidden(Text("a breach stays a breach", "已违约的任务不可取消"))
+    check_move(task["state"], "cancelled")
+    day = business_date(await now_of(uow.sql, uow.now))
+    await uow.sql.execute(
+        """UPDATE tasks SET state = 'cancelled', outcome = 'cancelled_by_staff', ended_on = $2, holder = NULL,
+                  held_since = NULL, lease_until = NULL, revision = revision + 1 WHERE task_id = $1""",
+        task_id,
+        day,
+    )
+    step = Step(
+        task_id, task["client_id"], day, task["state"], "cancelled", "staff", {"why": given.reason}, task["policy"]
+    )
+    await record(uow, [step])
+    uow.audit("task_cancelled", f"task/{task_id}", key=task["client_id"], reason=given.reason)
+    return shown(await _row(uow.sql, task_id))
+
+
+@routes.post("/calls", status_code=201)
+async def enter_call(actor: Server, uow: Work, once: Once, report: CallReport) -> CallKept:
+    """Enter a call with a result for each task it served; all of it counts, or nothing."""
+    now, agent = await _at_work(uow, actor)
+    approver = await _approver(uow, report, agent.staff_id)
+    call = Call(
+        client_id=report.client_id,
+        at=report.at,
+        channel=report.channel,
+        results=[Result(r.task_id, r.outcome, r.answers, tuple(r.concerned), r.wish_at) for r in report.results],
+        evidence_id=report.evidence_id or (report.failed_recording_approval if approver else None),
+        failed_recording_approved_by=approver,
+        profile=report.profile,
+        notes=report.notes,
+        client_asked=report.client_asked,
+    )
+    call_id = await attempts.enter(uow, agent, call, now)
+    rows = await uow.sql.fetch(
+        "SELECT * FROM tasks WHERE task_id = ANY($1::uuid[]) ORDER BY due_on, task_id",
+        [result.task_id for result in report.results],
+    )
+    return CallKept(call_id=call_id, tasks=[shown(row) for row in rows])
+
+
+@routes.post("/tasks/{task_id}/survey", status_code=201)
+async def answer_survey(actor: Client, uow: Work, once: Once, task_id: UUID, given: SurveyAnswers) -> dict[str, str]:
+    """The client answers the e-survey in place of a call; the answers themselves are the evidence."""
+    task = await uow.sql.fetchrow(
+        "SELECT * FROM tasks WHERE task_id = $1 AND client_id = $2 AND NOT restricted FOR UPDATE",
+        task_id,
+        actor.client_id,
+    )
+    if task is None:
+        raise NotFound
+    evidence_id = await evidences.refer(uow, task["client_id"], "survey", f"survey/{task_id}")
+    now = await now_of(uow.sql, uow.now)
+    await attempts.answer_survey(uow, task, given.answers, evidence_id, "survey_answered", now)
+    return {"state": "completed"}
+
+
+def sentence(task: asyncpg.Record) -> Text:
+    """Why a task is owed, in words a client may read."""
+    cause, rule = task["cause"], task["rule"]
+    due = task["due_on"]
+    en, zh = {
+        "new": (f"the account was opened on {cause.get('opened_on')}", f"账户于 {cause.get('opened_on')} 开立"),
+        "core": (f"core client in {cause.get('quarter')}", f"{cause.get('quarter')} 为核心客户"),
+        "dormant": (f"no trade for 180 days by {cause.get('since')}", f"至 {cause.get('since')} 已 180 天无交易"),
+        "never_traded": (f"no trade since opening by {cause.get('since')}", f"至 {cause.get('since')} 开户后从未交易"),
+        "abnormal": (f"unusual activity before {cause.get('since')}", f"{cause.get('since')} 前账户活动与平时不同"),
+        "tier_greeting": (f"a higher tier from {cause.get('since')} on", f"自 {cause.get('since')} 起客户级别提升"),
+        "suitability_expiring": (
+            f"the risk assessment ends on {cause.get('valid_until')}",
+            f"风险测评于 {cause.get('valid_until')} 到期",
+        ),
+    }.get(rule, (f"rule {rule}", f"规则 {rule}"))
+    return Text(f"A callback is owed by {due}: {en}.", f"应于 {due} 前回访：{zh}。")
+
+
+async def _staff_id(sql: asyncpg.Connection, actor: Actor) -> str:
+    from chassis.clock import utc_now
+
+    return (await staff.roster(sql)).person_of(actor.subject, utc_now()) or actor.subject
+
+
+async def _at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent]:
+    now = await now_of(uow.sql, uow.now)
+    for policies in (policy.CALLING, policy.OUTCOMES, policy.TRIGGERS, policy.QUALITY):
+        await policies.refresh(uow.sql)
+    await scripts.refresh(uow.sql)
+    return now, await people.agent_of(uow.sql, actor, now)
+
+
+async def _row(sql: asyncpg.Connection, task_id: UUID) -> asyncpg.Record:
+    row = await sql.fetchrow("SELECT * FROM tasks WHERE task_id = $1", task_id)
+    assert row is not None
+    return row
+
+
+async def _seen(sql: asyncpg.Connection, actor: Actor, task_id: UUID) -> asyncpg.Record:
+    condition, arguments = sight(actor, await _staff_id(sql, actor), 2)
+    row = await sql.fetchrow(f"SELECT t.* FROM tasks t WHERE t.task_id = $1 AND {condition}", task_id, *arguments)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _respect_objection(sql: asyncpg.Connection, actor: Actor, client_id: str, staff_id: str) -> None:
+    """A client who objects is seen only by compliance, or by whoever has a service of theirs in hand [A16]."""
+    if actor.role in (Role.COMPLIANCE, Role.SYSTEM):
+        return
+    barred = await sql.fetchval(
+        """SELECT objects_to_viewing AND NOT EXISTS (
+               SELECT FROM tasks WHERE client_id = $1 AND holder = $2) FROM clients WHERE client_id = $1""",
+        client_id,
+        staff_id,
+    )
+    if barred:
+        raise Forbidden(Text("the client objects to views without a service due", "客户反对无服务事由的查阅"))
+
+
+async def _approver(uow: UnitOfWork, report: CallReport, agent: str) -> str | None:
+    """Who approved of a failed recording: a supervisor's own piece of evidence, never the caller's [B8]."""
+    if report.failed_recording_approval is None:
+        return None
+    by: str | None = await uow.sql.fetchval(
+        """SELECT stored_by FROM evidence WHERE evidence_id = $1 AND client_id = $2 AND kind = 'approval'""",
+        report.failed_recording_approval,
+        report.client_id,
+    )
+    return by if by not in (None, agent, uow.actor.subject) else None
