@@ -55,8 +55,8 @@ def check(lane: str, outcome: Outcome, expected: Expected) -> None:
 
     Raises: WrongSums.
     """
-    found = (outcome.entries, outcome.ledger_points, outcome.balance_points, outcome.told)
-    wanted = (expected.entries, expected.points, expected.points, expected.entries)
+    found = [outcome.entries, outcome.ledger_points, outcome.balance_points, outcome.told]
+    wanted = [expected.entries, expected.points, expected.points, expected.entries]
     if lane == "limit":
         found, wanted = found[:1], wanted[:1]
     if found != wanted:

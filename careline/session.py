@@ -61,6 +61,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end; an interrupt or a termination cancels the work, so that it cleans up."""
     import uvloop
 
+    from chassis.collector import collect_rarely
+
+    collect_rarely()
+
     async def supervised() -> T:
         task = asyncio.current_task()
         assert task is not None

@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from bench.processes import cpu_seconds, parent_of
+from chassis.collector import collect_rarely
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,10 @@ async def sums(url: str, outcome: Outcome, schema: str, outbox: str) -> None:
 
 
 def main(lane: Callable[[Task], Awaitable[Outcome]]) -> None:
-    """Run a lane: its task comes as JSON in the first argument, its outcome goes to stdout as JSON."""
+    """Run a lane: its task comes as JSON in the first argument, its outcome goes to stdout as JSON.
+
+    Peers and limit get our setting of the garbage collector too: it is no part of what is compared.
+    """
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -97,4 +101,5 @@ def main(lane: Callable[[Task], Awaitable[Outcome]]) -> None:
     async def go() -> Outcome:
         return await lane(msgspec.json.decode(sys.argv[1], type=Task))
 
+    collect_rarely()
     print(json.dumps(asdict(uvloop.run(go()))), flush=True)

@@ -136,9 +136,10 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._seek(assigned)
 
     async def _seek(self, places: Iterable[TopicPartition]) -> None:
-        positions, kafka = await self.consumer.positions(), self.kafka
-        if kafka is None:  # stopped, perhaps while the database was asked
+        kafka = self.kafka
+        if kafka is None:
             return
+        positions = await self.consumer.positions()
         for place in places:
             kafka.seek(place, positions[self.address.name(place.topic), place.partition])
 
@@ -151,11 +152,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             await self.start()
         kafka: Any = self.kafka
         ahead, self._ahead = self._ahead or asyncio.create_task(self._fetch(kafka)), None
-        try:
-            batch = await ahead
-        except NoOffsetForPartitionError:  # the fetcher was ahead of the listener that says from where
-            await self._seek(kafka.assignment())
-            return 0
+        batch = await ahead
         if not batch.records:
             return 0
         self._ahead = asyncio.create_task(self._fetch(kafka))
@@ -174,10 +171,9 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _fetch(self, kafka: Any) -> Batch:
         try:
             fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
-        except NoOffsetForPartitionError:
-            # The client looked for a position of its own before it was told ours, as it may right after an assignment.
+        except NoOffsetForPartitionError:  # asked before the seek on assignment was done
             await self._seek(kafka.assignment())
-            return 0
+            return Batch([])
         records: list[Record] = []
         for place, messages in fetched.items():
             topic = self.address.name(place.topic)

@@ -1,0 +1,133 @@
+"""A month end for a million clients: classification's tiers against one statement written by hand."""
+
+import time
+from dataclasses import dataclass
+from datetime import date
+from statistics import median
+
+import asyncpg
+
+from bench.ground import Ground
+from chassis.clock import year_before
+from chassis.database import Database
+from chassis.uow import UnitOfWork
+from services.classification import history, tiers
+
+DAY = date(2026, 3, 31)
+
+# A million clients, half of them with trades in the window, each at the tier its figures of the month before earned;
+# every fiftieth has other figures now: about two in a hundred move, as in a lively month.
+FILL = """
+    INSERT INTO clients (client_id, partition, branch_id, opened_on, profile_time, profile_event)
+    SELECT 'C' || to_char(n, 'FM00000000'), n % 4, 'B' || n % 50, '2020-01-01', '2020-01-01Z', 'made'
+    FROM generate_series(1, $1) n"""
+MONTHS = """
+    INSERT INTO months (month_end, client_id, day_sum, known_days, traded, orders, day_sum_to, known_days_to,
+                        traded_to, orders_to, mean)
+    SELECT $2::date, 'C' || to_char(n, 'FM00000000'), 0, 22, 0, 0, 0, 22, 0, 0,
+           ((n::bigint * 7919) % 1200000) * CASE WHEN n % 50 = 0 THEN 3 ELSE 1 END
+    FROM generate_series(1, $1) n"""
+TRADE_DAYS = """
+    INSERT INTO trade_days (client_id, day, commission, amount, trades)
+    SELECT 'C' || to_char(n, 'FM00000000'), $2::date - (n % 300) - k * 20, (n % 900) / 10.0, 1000, 1
+    FROM generate_series(1, $1, 2) n, generate_series(0, 1) k"""
+STANDINGS = """
+    INSERT INTO standings (client_id, retained)
+    SELECT 'C' || to_char(n, 'FM00000000'), greatest(
+        CASE WHEN a >= 5000000 THEN 4 WHEN a >= 1000000 THEN 3 WHEN a >= 500000 THEN 2 WHEN a >= 100000 THEN 1 ELSE 0 END, 0)
+    FROM generate_series(1, $1) n, LATERAL (SELECT (n::bigint * 7919) % 1200000 AS a) f"""
+# What somebody writes who needs only the new tiers: no policy, no grace, no history, no events.
+BY_HAND = """
+    UPDATE standings s SET retained = n.tier
+    FROM (SELECT c.client_id,
+                 greatest(CASE WHEN coalesce(m.mean, 0) >= 5000000 THEN 4 WHEN m.mean >= 1000000 THEN 3
+                               WHEN m.mean >= 500000 THEN 2 WHEN m.mean >= 100000 THEN 1 ELSE 0 END,
+                          CASE WHEN coalesce(p.paid, 0) >= 50000 THEN 4 WHEN p.paid >= 10000 THEN 3
+                               WHEN p.paid >= 5000 THEN 2 WHEN p.paid >= 1000 THEN 1 ELSE 0 END) AS tier
+          FROM clients c
+          LEFT JOIN months m ON m.month_end = $1 AND m.client_id = c.client_id
+          LEFT JOIN (SELECT client_id, sum(commission) AS paid FROM trade_days
+                     WHERE day > $2 AND day <= $1 GROUP BY client_id) p ON p.client_id = c.client_id
+          WHERE c.opened_on <= $1 AND c.closed_on IS NULL) n
+    WHERE n.client_id = s.client_id AND n.tier <> s.retained"""
+
+
+@dataclass(frozen=True, slots=True)
+class Retiering:
+    """Seconds for all clients: evaluated, evaluated and recorded with history and events, and by hand."""
+
+    clients: int
+    moved: int
+    evaluated: float
+    recorded: float
+    by_hand: float
+
+    @property
+    def ratio(self) -> float:
+        """The evaluation of everybody, against the statement by hand."""
+        return self.evaluated / self.by_hand
+
+    @property
+    def ratio_recorded(self) -> float:
+        """The same with what must be kept and told of every move."""
+        return self.recorded / self.by_hand
+
+
+class RolledBackError(Exception):
+    """Ends a trial: the next one finds the same state."""
+
+
+async def measure(ground: Ground, clients: int, rounds: int) -> Retiering:
+    """Interleaved, each in a transaction that is rolled back."""
+    url = await ground.make("tiers", "template")
+    database = Database(ground.settings(url, f"{ground.run}-tiers"), "classification")
+    evaluated, recorded, by_hand, moved = [], [], [], 0
+    try:
+        async with database.unit_of_work() as uow:
+            for statement, arguments in ((FILL, ()), (MONTHS, (DAY,)), (TRADE_DAYS, (DAY,)), (STANDINGS, ())):
+                await uow.sql.execute(statement, clients, *arguments, timeout=None)
+        await _tidy(url)
+        for _ in range(rounds):
+            by_hand.append(await _rolled_back(database, _by_hand))
+            seconds: list[float] = []
+            moved = 0
+
+            async def ours(uow: UnitOfWork, taken: list[float] = seconds) -> None:
+                nonlocal moved
+                began = time.perf_counter()
+                found = await tiers.evaluate(uow.sql, DAY, None)
+                taken.append(time.perf_counter() - began)
+                await history.record_tiers(uow, found)
+                moved = len(found)
+
+            recorded.append(await _rolled_back(database, ours))
+            evaluated.append(seconds[0])
+    finally:
+        await database.close()
+        await ground.drop("tiers")
+    return Retiering(clients, moved, median(evaluated), median(recorded), median(by_hand))
+
+
+async def _tidy(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("VACUUM ANALYZE", timeout=None)
+        await connection.execute("CHECKPOINT", timeout=None)
+    finally:
+        await connection.close()
+
+
+async def _by_hand(uow: UnitOfWork) -> None:
+    await uow.sql.execute(BY_HAND, DAY, year_before(DAY), timeout=None)
+
+
+async def _rolled_back(database: Database, work: object) -> float:
+    began, seconds = 0.0, 0.0
+    try:
+        async with database.unit_of_work() as uow:
+            began = time.perf_counter()
+            await work(uow)  # type: ignore[operator]
+            seconds = time.perf_counter() - began
+            raise RolledBackError
+    except RolledBackError:
+        return seconds

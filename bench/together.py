@@ -1,0 +1,86 @@
+"""The points service with company: two workers, its relay, classification beside it."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import asyncpg
+
+from bench.ground import Ground
+from bench.lanes.lane import Outcome, Task
+from bench.throughput import prefix_of
+
+LOOK_SECONDS = 0.02
+PATIENCE_SECONDS = 180
+TRADES = "careline.broker.trades"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Events a second: one worker, two, points and classification on the same cores, and the relay's drain."""
+
+    one_worker: float
+    two_workers: float
+    with_classification: float
+    relay: Outcome
+
+
+async def _applied(url: str, schemas: tuple[str, ...], events: int) -> float:
+    """Seconds from the first record applied to the last one, in every schema.
+
+    Raises: TimeoutError.
+    """
+    connection = await asyncpg.connect(url)
+    question = " + ".join(
+        f"(SELECT coalesce(sum(next), 0) FROM {schema}.consumer_offsets WHERE topic = '{TRADES}')" for schema in schemas
+    )
+    until, began = time.monotonic() + PATIENCE_SECONDS, 0.0
+    try:
+        while time.monotonic() < until:
+            applied = await connection.fetchval(f"SELECT ({question})::bigint")
+            if applied and not began:
+                began = time.perf_counter()
+            if applied >= events * len(schemas):
+                return time.perf_counter() - began
+            await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        await connection.close()
+    raise TimeoutError(f"not applied after {PATIENCE_SECONDS} s")
+
+
+async def _race(ground: Ground, name: str, events: int, services: tuple[str, ...]) -> float:
+    """Events a second of these workers (a service named twice has two), on a database of their own."""
+    url = await ground.make(name, "template")
+    alone = "1" if len(services) == len(set(services)) else "2"
+    tasks = [
+        Task(ground.servers, prefix_of(ground, events), url, events, "", {"service": service, "workers": alone})
+        for service in services
+    ]
+    try:
+        *_, seconds = await asyncio.gather(
+            *(ground.lane("ours", task) for task in tasks), _applied(url, tuple(sorted(set(services))), events)
+        )
+        return events / float(seconds)  # type: ignore[arg-type]
+    finally:
+        await ground.drop(name)
+
+
+async def relay(ground: Ground, events: int) -> Outcome:
+    """The relay's drain of a full outbox."""
+    url = await ground.make("relay", "template")
+    prefix = prefix_of(ground, events)
+    try:
+        await ground.lane("ours", Task(ground.servers, prefix, url, events, ""))
+        return await ground.lane("ours", Task(ground.servers, prefix, url, events, "", {"relay": "1"}))
+    finally:
+        await ground.drop("relay")
+
+
+async def measure(ground: Ground, events: int) -> Company:
+    """All of them, on topics that `throughput.prepare` has filled with so many events."""
+    return Company(
+        one_worker=await _race(ground, "one", events, ("points",)),
+        two_workers=await _race(ground, "two", events, ("points", "points")),
+        with_classification=await _race(ground, "beside", events, ("points", "classification")),
+        relay=await relay(ground, events),
+    )
