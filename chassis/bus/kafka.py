@@ -136,10 +136,9 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._seek(assigned)
 
     async def _seek(self, places: Iterable[TopicPartition]) -> None:
-        kafka = self.kafka
-        if kafka is None:
+        positions, kafka = await self.consumer.positions(), self.kafka
+        if kafka is None:  # stopped, perhaps while the database was asked
             return
-        positions = await self.consumer.positions()
         for place in places:
             kafka.seek(place, positions[self.address.name(place.topic), place.partition])
 
@@ -171,7 +170,8 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _fetch(self, kafka: Any) -> Batch:
         try:
             fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
-        except NoOffsetForPartitionError:  # asked before the seek on assignment was done
+        except NoOffsetForPartitionError:
+            # The client looked for a position of its own before it was told ours, as it may right after an assignment.
             await self._seek(kafka.assignment())
             return Batch([])
         records: list[Record] = []
