@@ -18,6 +18,7 @@ CHINESE_WORDS = {
     "Clients": "客户",
     "Closed through": "已日终至",
     "Conflicts": "冲突",
+    "Day": "日期",
     "Dead letters": "死信",
     "Debt": "欠分",
     "Down": "停止",

@@ -46,7 +46,7 @@ function draw(data) {
         { ...axis, scale: "tier", side: 1, grid: { show: false }, splits: () => names.map((_, level) => level), values: (u, levels) => levels.map((level) => names[level]), size: 80 },
       ],
       series: [
-        { label: "", value: (u, t) => (t == null ? "–" : new Date(t * 1000).toISOString().slice(0, 10)) },
+        { label: place.dataset.day, value: (u, t) => (t == null ? "–" : new Date(t * 1000).toISOString().slice(0, 10)) },
         { label: place.dataset.points, stroke: colour("--accent"), width: 2, fill: colour("--accent-soft"), paths: stepped, points: { show: false }, value: (u, v) => show(v) },
         { label: place.dataset.tier, scale: "tier", stroke: colour("--gold"), width: 2, dash: [6, 3], paths: stepped, points: { show: false }, value: (u, v) => names[v] ?? "–" },
       ],
