@@ -23,6 +23,7 @@ from chassis.wake import Wake
 
 log = structlog.get_logger()
 LONGEST_WAIT_SECONDS = 5.0
+LAG_EVERY_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -71,8 +72,16 @@ class Worker:
                 loops.create_task(self._loop("deadlines", self.scheduler.step, idle_seconds=idle))
             # Woken by nothing: sealing is not urgent, and looking costs a transaction.
             loops.create_task(self._loop("seal", self.sealer.step, wake=Wake(), idle_seconds=5.0))
+            loops.create_task(self._loop("measure", self._measure, wake=Wake(), idle_seconds=LAG_EVERY_SECONDS))
             if self.settings.on_kafka:
                 loops.create_task(self._relay())
+
+    async def _measure(self) -> bool:
+        """Set the lag gauges."""
+        from chassis.operations.lag import lag
+
+        await lag(self.service, self.database, self.settings)
+        return False
 
     async def _consume(self) -> None:
         if not self.settings.on_kafka:
