@@ -6,12 +6,16 @@ from typing import Any
 
 import asyncpg
 
+from chassis.clock import end_of
 from chassis.errors import Text
 from services.suitability.assessments import level_on
+from services.suitability.decisions import facts_of
+from services.suitability.errors import UnknownClient
 from services.suitability.levels import SCHEMES, rank_in
 from services.suitability.policy import policy_on
 from services.suitability.reasons import OUTCOMES, REASONS
-from services.suitability.rules import Outcome, Reason
+from services.suitability.rules import Outcome, Reason, decide
+from services.suitability.situations import SITUATION_AS_OF, situation_of
 
 
 async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
@@ -66,6 +70,31 @@ async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, An
         "inputs": inputs,
         "text_en": en,
         "text_zh": zh,
+    }
+
+
+async def match(sql: asyncpg.Connection, client: str, product: str, day: date) -> dict[str, Any]:
+    """What would be decided about a client's own purchase of a product on a day, and why; nothing is kept.
+
+    Raises: UnknownClient.
+    """
+    row = await sql.fetchrow(SITUATION_AS_OF, day, client, product)
+    if row is None:
+        raise UnknownClient
+    policy = policy_on(day)
+    situation = situation_of(row, policy, end_of(day), product)
+    verdict = decide(situation.holder, situation.target, "buy", "client", situation.confirmed)
+    said = [OUTCOMES[verdict.outcome], *(REASONS[reason] for reason in verdict.reasons)]
+    return {
+        "client_id": client,
+        "product": product,
+        "as_of": day,
+        "outcome": verdict.outcome.value,
+        "reasons": [{"code": reason, **_texts(REASONS[reason])} for reason in verdict.reasons],
+        "inputs": facts_of(situation, policy),
+        "policy": policy.version,
+        "text_en": " ".join(text.en for text in said),
+        "text_zh": "".join(text.zh for text in said),
     }
 
 

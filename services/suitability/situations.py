@@ -71,8 +71,8 @@ def product_columns(day: str) -> str:
                 WHERE k.code = p.code AND k.effective_on <= {day} ORDER BY k.effective_on DESC LIMIT 1) AS set_class"""
 
 
-SITUATION = f"""
-    WITH today AS ({TODAY})
+_SITUATION = f"""
+    WITH today AS ({{today}})
     SELECT t.day, {holder_columns("t.day")}, {product_columns("t.day")},
            k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held
     FROM today t CROSS JOIN clients c
@@ -83,7 +83,10 @@ SITUATION = f"""
         WHERE k.client_id = c.client_id AND k.product = $3 AND k.confirmed_on <= t.day AND k.valid_until >= t.day
         ORDER BY k.confirmed_at DESC LIMIT 1) k ON true
     WHERE c.client_id = $2"""
+SITUATION = _SITUATION.format(today=TODAY)
 """Arguments: today's date by the clock, client, product. No row: no such client."""
+SITUATION_AS_OF = _SITUATION.format(today="SELECT $1::date AS day")
+"""The same on any day, as known now."""
 
 
 def set_rank(set_class: str | None, policy: Policy) -> int | None:

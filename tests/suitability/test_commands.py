@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from careline.errors import WrongArgument
+from careline.refusals import WrongArgument
 from careline.questionnaire import app, verify_evidence
 from tests.suitability.test_evidence import KEY, SMALL
 

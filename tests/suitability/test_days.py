@@ -126,6 +126,10 @@ async def test_buys_are_judged_by_the_level_of_their_trade_date(world: World, de
     await world.close(FIRST + DAY * 4)
     assert await exported(world, "mismatches") == EXPECTED
     assert await exported(world, "mismatches", FIRST) == [line for line in EXPECTED if "2022-01-03" in line]
+    for day, said in (("2022-01-03", "lowest_level"), ("2022-01-04", "suitable"), ("2023-01-05", "expired")):
+        why = await desk.get(client("c-1"), f"/clients/c-1/products/S1/explain?as_of={day}")
+        assert why["reasons"][-1]["code"] == said
+        assert why["text_zh"]
     above = await desk.get(COMPLIANCE, "/mismatches?reason=above_level&unexplained=true")
     assert [item["trade_id"] for item in above["items"]] == ["t-1", "t-3"]
     assert len(await events(world, "mismatch.found")) == len(EXPECTED)

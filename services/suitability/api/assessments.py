@@ -77,6 +77,15 @@ async def explain_level(actor: Reader, sql: Reading, client_id: PathName, as_of:
     return await explain.level(sql, client_id, day_or_today(as_of))
 
 
+@routes.get("/clients/{client_id}/products/{code}/explain")
+async def explain_match(
+    actor: Reader, sql: Reading, client_id: PathName, code: PathName, as_of: Day | None = None
+) -> dict[str, Any]:
+    """Whether the client might buy the product today, or might have on a day, and why; nothing is kept of it."""
+    await see_client(sql, actor, client_id)
+    return await explain.match(sql, client_id, code, day_or_today(as_of))
+
+
 @routes.post("/clients/{client_id}/professional", status_code=201)
 async def request_professional(
     actor: Asker, uow: Work, client_id: PathName, body: ProfessionalRequest
