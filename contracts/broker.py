@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -14,6 +15,7 @@ SERVICE = "careline.broker.service"
 TOPICS = (TRADES, ACCOUNTS, STAFF, SERVICE)
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_CASES = UUID("5b1cf4a3-9d0c-5e0e-8f57-0c9a1b6f4d21")
 FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
 
 
@@ -405,6 +407,74 @@ class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
+class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
+    """A complaint (投诉) came in through another system: a branch's own register, a regulator's transfer, an import [C1].
+
+    `system` and `external_ref` name it. Such an import (`imported`) asks for no phone notice, and its severity is as
+    given. `dispatched_at` is when its order went to the branch, where that is known [C4].
+    """
+
+    type: ClassVar[str] = "broker.complaint.received"
+    topic: ClassVar[str] = SERVICE
+
+    system: Name = "broker"
+    external_ref: Name
+    client_id: Name | None = None
+    branch_id: Name | None = None
+    received_at: datetime
+    dispatched_at: datetime | None = None
+    kind: Literal["complaint", "suggestion", "enquiry"] = "complaint"
+    source: Literal["client", "regulator", "exchange", "petition_office"] = "client"
+    channel: Literal[
+        "hotline",
+        "centre_mailbox",
+        "branch_phone",
+        "branch_mailbox",
+        "on_site",
+        "web_form",
+        "post",
+        "fax",
+        "app",
+        "regulator_transfer",
+        "not_recorded",
+    ]
+    flow: Literal["centre", "branch", "on_site"] = "centre"
+    severity: Literal["ordinary", "major"] | None = None
+    owner: Name | None = None
+    category: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    words: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
+    product: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    employee: Name | None = None
+    script: Name | None = None
+    claim: Quantity | None = None
+    regulator_ref: Name | None = None
+    reply_due_on: date | None = None
+    imported: bool = True
+    attributes: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        aware(self.received_at, *([self.dispatched_at] if self.dispatched_at else []))
+        if self.reply_due_on is not None:
+            within_reach(self.reply_due_on)
+
+    @property
+    def case_id(self) -> UUID:
+        """The case it becomes: derived, so that the same complaint is the same case wherever it is heard."""
+        return uuid5(_CASES, f"{self.system}\n{self.external_ref}")
+
+    @property
+    def key(self) -> str:
+        return self.client_id or f"case:{self.case_id}"
+
+    @property
+    def identity(self) -> str:
+        return f"{self.system}/{self.external_ref}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.received_at
+
+
 class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A seat (席位) somebody holds: in a branch, or in `HQ`; from and up to instants, open where not given.
 
@@ -525,5 +595,6 @@ EVENTS: list[type[Event]] = [
     CallMissed,
     OpeningBooked,
     EnquiryReceived,
+    ComplaintReceived,
     BrokerDayClosed,
 ]

@@ -1,29 +1,94 @@
-"""What complaints tell. The complaints service is the publisher; callbacks hears the feedback a branch gave."""
+"""What complaints (投诉) tell of their cases. Callbacks hears the feedback a branch gave; everybody else may listen."""
 
 from datetime import date, datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
 
 import msgspec
 
-from contracts.base import Event
+from contracts.base import DayClosed, Event, Quantity
 from contracts.broker import Name, aware
 
 TOPIC = "careline.complaints"
+Severity = Literal["ordinary", "major"]
 
 
-class CaseFeedback(Event, frozen=True, kw_only=True, gc=False):
-    """The branch fed back what it found and did (反馈): the centre now asks the client how satisfied they are [C11].
+class CaseEvent(Event, frozen=True, kw_only=True, gc=False):
+    """A word about one case. `client_id` is absent where the complainant is no known client [C29]."""
 
-    `generation` counts reopenings: each feedback of a case is asked about once.
-    """
-
-    type: ClassVar[str] = "complaints.case.feedback"
     topic: ClassVar[str] = TOPIC
 
     case_id: Name
     client_id: Name | None = None
     branch_id: Name | None = None
     generation: int = 1
+
+    @property
+    def key(self) -> str:
+        return self.client_id or f"case:{self.case_id}"
+
+
+class CaseOpened(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """A case was opened and has an owner from this instant on [C1, C3, C8]. `restricted`: hidden from who it concerns."""
+
+    type: ClassVar[str] = "complaints.case.opened"
+
+    kind: Name
+    source: Name
+    channel: Name
+    flow: Name
+    severity: Severity
+    owner: Name
+    received_at: datetime
+    restricted: bool = False
+
+    @property
+    def identity(self) -> str:
+        return self.case_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.received_at
+
+
+class CaseAccepted(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """The owner took the case in hand [C23]."""
+
+    type: ClassVar[str] = "complaints.case.accepted"
+
+    owner: Name
+    accepted_at: datetime
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.accepted_at
+
+
+class CaseDispatched(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """The supervision ticket (投诉督办单) went to the branch's complaint group; `met`: on the day of receipt [C4]."""
+
+    type: ClassVar[str] = "complaints.case.dispatched"
+
+    dispatched_at: datetime
+    met: bool
+
+    @property
+    def identity(self) -> str:
+        return f"{self.case_id}/{self.generation}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.dispatched_at
+
+
+class CaseFeedback(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """The branch fed back what it found and did (反馈): the centre now asks the client how satisfied they are [C11].
+
+    `generation` counts reopenings: each feedback of a case is asked about once.
+    """
+
+    type: ClassVar[str] = "complaints.case.feedback"
+
     kind: Literal["ordinary", "major"] = "ordinary"
     fed_back_at: datetime
     concerned: list[str] = msgspec.field(default_factory=list)
@@ -31,10 +96,6 @@ class CaseFeedback(Event, frozen=True, kw_only=True, gc=False):
 
     def __post_init__(self) -> None:
         aware(self.fed_back_at)
-
-    @property
-    def key(self) -> str:
-        return self.client_id or f"case:{self.case_id}"
 
     @property
     def identity(self) -> str:
@@ -45,4 +106,214 @@ class CaseFeedback(Event, frozen=True, kw_only=True, gc=False):
         return self.fed_back_at
 
 
-EVENTS: list[type[Event]] = [CaseFeedback]
+class CaseBreached(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """A clock of the case ran out: `dispatch`, `phone_notice`, `result`, `report` [C4, C6, C7]."""
+
+    type: ClassVar[str] = "complaints.case.breached"
+
+    clock: Name
+    due: datetime
+
+    @property
+    def identity(self) -> str:
+        return f"{self.case_id}/{self.generation}/{self.clock}/{self.due.isoformat()}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.due
+
+
+class CaseEscalated(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """A step of the ladder was reached: these people were told and have to acknowledge it [C22]."""
+
+    type: ClassVar[str] = "complaints.case.escalated"
+
+    clock: Name
+    step: Name
+    told: list[str]
+    escalated_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return f"{self.case_id}/{self.generation}/{self.clock}/{self.step}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.escalated_at
+
+
+class EscalationAcknowledged(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """Somebody who was told has answered: the next step waits for its own time [C22]."""
+
+    type: ClassVar[str] = "complaints.case.acknowledged"
+
+    clock: Name
+    step: Name
+    by: Name
+    acknowledged_at: datetime
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.acknowledged_at
+
+
+class MajorReported(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """A major case (重大投诉) was reported to 运营中心, 风险控制总部 and 合规部 at once [C7]."""
+
+    type: ClassVar[str] = "complaints.case.major_reported"
+
+    told: list[str]
+    reported_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return f"{self.case_id}/{self.generation}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.reported_at
+
+
+class SatisfactionRecorded(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """What the complainant answered to the satisfaction call (满意度回访), each as 1 to 5 [C11]."""
+
+    type: ClassVar[str] = "complaints.case.satisfaction_recorded"
+
+    outcome: Name
+    scores: dict[str, int] = msgspec.field(default_factory=dict)
+    accepted: bool | None = None
+    recorded_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return f"{self.case_id}/{self.generation}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.recorded_at
+
+
+class CaseClosed(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """The case ended: satisfied, unanswered, withdrawn or rejected [C23]. `upheld` counts in the complaint share [C20]."""
+
+    type: ClassVar[str] = "complaints.case.closed"
+
+    outcome: Name
+    upheld: bool | None = None
+    closed_at: datetime
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.closed_at
+
+
+class CaseReopened(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """The case was opened again, one level higher, with a new generation of clocks [C11, C23]."""
+
+    type: ClassVar[str] = "complaints.case.reopened"
+
+    level: int
+    owner: Name
+    reopened_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return f"{self.case_id}/{self.generation}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.reopened_at
+
+
+class SuggestionAdopted(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """A suggestion (合理化建议) of a client was adopted: points may reward it [C12]."""
+
+    type: ClassVar[str] = "complaints.suggestion.adopted"
+
+    suggestion_id: UUID
+    adopted_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return str(self.suggestion_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.adopted_at
+
+
+class RedressApproved(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """Redress (补偿) was proposed by one person and approved by another [C10]."""
+
+    type: ClassVar[str] = "complaints.redress.approved"
+
+    redress_id: UUID
+    amount: Quantity
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    approved_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return str(self.redress_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.approved_at
+
+
+class ClusterAlarmed(Event, frozen=True, kw_only=True, gc=False):
+    """Complaints cluster (矛盾排查): at least as many as the policy says about one branch, product, employee or script.
+
+    One alarm a cluster, until it was quiet for seven days [C17].
+    """
+
+    type: ClassVar[str] = "complaints.cluster.alarmed"
+    topic: ClassVar[str] = TOPIC
+
+    alarm_id: UUID
+    dimension: Name
+    value: Annotated[str, msgspec.Meta(max_length=200)]
+    alarmed_on: date
+    cases: int
+
+    @property
+    def key(self) -> str:
+        return f"cluster:{self.dimension}:{self.value}"
+
+    @property
+    def identity(self) -> str:
+        return str(self.alarm_id)
+
+    @property
+    def happened_at(self) -> date:
+        return self.alarmed_on
+
+
+class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
+    """Complaints has closed the business date: everything due by its end has fired, its clusters are known."""
+
+    type: ClassVar[str] = "complaints.day.completed"
+    topic: ClassVar[str] = TOPIC
+
+    @property
+    def key(self) -> str:
+        return self.business_date.isoformat()
+
+
+EVENTS: list[type[Event]] = [
+    CaseOpened,
+    CaseAccepted,
+    CaseDispatched,
+    CaseFeedback,
+    CaseBreached,
+    CaseEscalated,
+    EscalationAcknowledged,
+    MajorReported,
+    SatisfactionRecorded,
+    CaseClosed,
+    CaseReopened,
+    SuggestionAdopted,
+    RedressApproved,
+    ClusterAlarmed,
+    DayCompleted,
+]

@@ -61,8 +61,9 @@ OPENED = Kind("clients opened", broker.ClientOpened, "replay/client/", 9)
 ASSESSED = Kind("assessments recorded", broker.AssessmentRecorded, "replay/assessment/", 10)
 SETTLED = Kind("trades settled", broker.TradeSettled, "replay/trade/", 15)
 VALUED = Kind("assets valued", broker.AssetsValued, "replay/assets/", 20)
+RECEIVED = Kind("complaints received", broker.ComplaintReceived, "replay/complaint/", 9)
 CLOSED = Kind("days closed", broker.BrokerDayClosed, "replay/day/", 24)
-KINDS = (OPENED, ASSESSED, SETTLED, VALUED, CLOSED)
+KINDS = (OPENED, ASSESSED, SETTLED, VALUED, RECEIVED, CLOSED)
 _OPENED = KINDS.index(OPENED)
 
 

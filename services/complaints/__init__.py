@@ -1,0 +1,1 @@
+"""Complaints: every complaint owned, on the clock, escalated, answered, proven [C1-C29]."""

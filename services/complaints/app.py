@@ -1,0 +1,47 @@
+"""The complaints service on one page: what it hears, sends, keeps and answers."""
+
+from pathlib import Path
+
+from chassis.clocks.store import stepped
+from chassis.service import Service
+from contracts.broker import (
+    BranchChanged,
+    BrokerDayClosed,
+    ClientOpened,
+    ClientUpdated,
+    ComplaintReceived,
+    StaffChanged,
+)
+from contracts.callbacks import DayCompleted as CallbacksDayCompleted
+from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted
+from contracts.complaints import EVENTS, DayCompleted
+from services.complaints import closing, dispatching, escalation, handlers, satisfaction, tables
+
+service = Service(
+    name="complaints",
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    listens={
+        StaffChanged: dispatching.keep_people,
+        BranchChanged: dispatching.keep_places,
+        ClientOpened: handlers.open_clients,
+        ClientUpdated: handlers.update_clients,
+        ComplaintReceived: handlers.receive,
+        FindingRaised: handlers.open_conduct_cases,
+        TaskCompleted: satisfaction.note_answers,
+        TaskExhausted: satisfaction.await_surveys,
+    },
+    publishes=EVENTS,
+    waits_for=[BrokerDayClosed, CallbacksDayCompleted],
+    closes=closing.close_day,
+    catches_up=closing.catch_up,
+    completes=DayCompleted,
+    deadlines={
+        "dispatch": dispatching.miss_dispatch,
+        "send": dispatching.send_later,
+        "phone": dispatching.miss_phone,
+        "survey": satisfaction.close_unanswered,
+        "result": stepped(escalation.climb),
+        "report": stepped(escalation.miss_report),
+    },
+)

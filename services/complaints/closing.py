@@ -1,0 +1,21 @@
+"""The day's close: its clusters. Everything that was due by its end has fired before."""
+
+from datetime import date
+
+from chassis.uow import UnitOfWork
+from services.complaints import radar
+
+
+async def close_day(day: date, uow: UnitOfWork) -> None:
+    """Close a business date."""
+    await radar.look(uow, day)
+
+
+async def catch_up(through: date, uow: UnitOfWork) -> bool:
+    """Judge the days again that late cases fell on; True: there may be more."""
+    day: date | None = await uow.sql.fetchval(
+        "DELETE FROM radar_due WHERE day = (SELECT min(day) FROM radar_due WHERE day <= $1) RETURNING day", through
+    )
+    if day is not None:
+        await radar.look(uow, day)
+    return day is not None

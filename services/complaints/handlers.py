@@ -1,0 +1,123 @@
+"""Events in: where clients belong, complaints from other systems, findings of conduct, answers to satisfaction calls."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid5
+
+from chassis import staff
+from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE
+from chassis.uow import UnitOfWork
+from contracts.broker import ClientOpened, ClientUpdated, ComplaintReceived, Profile
+from contracts.callbacks import FindingRaised
+from services.complaints import relations
+from services.complaints.intake import Report, open_cases
+from services.complaints.rules import REGULATORS
+
+_FINDINGS = UUID("9f5c3d1e-26a8-5f0b-8c1d-7d3fb1f2a6c0")
+
+
+async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
+    """New clients: their branch and manager."""
+    await _keep_clients(uow, events, ClientOpened)
+
+
+async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
+    """Changed clients."""
+    await _keep_clients(uow, events, ClientUpdated)
+
+
+async def _keep_clients(uow: UnitOfWork, events: Sequence[Profile], kind: type[Profile]) -> None:
+    newest: dict[str, tuple[object, ...]] = {}
+    for event, record in zip(events, uow.records(kind), strict=True):
+        row = (event.client_id, event.branch_id, event.manager_id, record.time, record.id)
+        known = newest.get(event.client_id)
+        newest[event.client_id] = row if known is None else max(known, row, key=lambda r: r[3:])
+    await uow.sql.execute(
+        """INSERT INTO clients AS c (client_id, branch_id, manager_id, stamp, event_id)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
+           ON CONFLICT (client_id) DO UPDATE
+           SET branch_id = coalesce(excluded.branch_id, c.branch_id),
+               manager_id = coalesce(excluded.manager_id, c.manager_id),
+               stamp = excluded.stamp, event_id = excluded.event_id
+           WHERE (excluded.stamp, excluded.event_id) > (c.stamp, c.event_id)""",
+        *([row[n] for _, row in sorted(newest.items())] for n in range(5)),
+    )
+
+
+async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
+    """Complaints of other systems, by the same rules as those reported here."""
+    clients = [event.client_id for event in events if event.client_id and not event.branch_id]
+    rows = await uow.sql.fetch("SELECT client_id, branch_id FROM clients WHERE client_id = ANY($1::text[])", clients)
+    branches = {row["client_id"]: row["branch_id"] for row in rows}
+    people = await staff.roster(uow.sql)
+    opened = await open_cases(
+        uow,
+        [
+            Report(
+                case_id=e.case_id,
+                system=e.system,
+                external_ref=e.external_ref,
+                client_id=e.client_id,
+                branch_id=e.branch_id or branches.get(e.client_id or "") or HQ,
+                kind=e.kind,
+                source=e.source,
+                channel=e.channel,
+                flow=e.flow,
+                severity=_given(e),
+                owner=e.owner or _centre(people, e),
+                category=e.category,
+                words=e.words,
+                product=e.product,
+                employee=e.employee,
+                script=e.script,
+                claim=e.claim,
+                regulator_ref=e.regulator_ref,
+                reply_due_on=e.reply_due_on,
+                imported=e.imported,
+                attributes=e.attributes,
+                received_at=e.received_at,
+                dispatched_at=e.dispatched_at,
+            )
+            for e in events
+        ],
+    )
+    await relations.find_refused_before(uow, [one.report for one in opened])
+
+
+def _given(event: ComplaintReceived) -> str | None:
+    """An import keeps the severity it comes with; without one its source decides, never a cluster [C7]."""
+    if event.severity or not event.imported:
+        return event.severity
+    return "major" if event.source in REGULATORS else "ordinary"
+
+
+def _centre(people: staff.Roster, event: ComplaintReceived) -> str:
+    """Without a named owner the centre owns a case: nobody's it may never be [C8]."""
+    found = people.holder(HQ, OPERATIONS_CENTRE, event.received_at)
+    return found.staff_id if found else f"seat:{HQ}/{OPERATIONS_CENTRE}"
+
+
+async def open_conduct_cases(events: Sequence[FindingRaised], uow: UnitOfWork) -> None:
+    """A finding of conduct opens a restricted case of compliance, hidden from who it concerns [B5, C28]."""
+    people = await staff.roster(uow.sql)
+    reports = []
+    for e in events:
+        holder = people.holder(HQ, COMPLIANCE, e.raised_at, avoid=e.concerned)
+        reports.append(
+            Report(
+                case_id=uuid5(_FINDINGS, str(e.finding_id)),
+                system="callbacks",
+                external_ref=str(e.finding_id),
+                client_id=e.client_id if not e.client_id.startswith("case:") else None,
+                branch_id=e.branch_id or HQ,
+                kind="conduct",
+                channel="hotline",
+                flow="centre",
+                severity="major",
+                owner=holder.staff_id if holder else f"seat:{HQ}/{COMPLIANCE}",
+                category=e.kind,
+                concerned=e.concerned,
+                restricted=True,
+                received_at=e.raised_at,
+            )
+        )
+    await open_cases(uow, reports)

@@ -1,0 +1,246 @@
+"""Intake: one set of rules for every way in, over REST, from another system, from a finding [C1, C3, C6, C7, C8].
+
+Set-based: a batch of cases is opened with a handful of statements. Whoever brings a case that is known already is
+told so and changes nothing; another content under a known number is a conflict for an operator.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from chassis import calendars, staff
+from chassis.calendar import Calendar
+from chassis.clock import business_date
+from chassis.clocks import Limit
+from chassis.timeline import Timeline, timeline
+from chassis.uow import UnitOfWork
+from contracts.base import encode_custom
+from contracts.complaints import CaseOpened
+from services.complaints import clocks, dispatching, history
+from services.complaints.policy import LIMITS, Limits
+from services.complaints.rules import ACCEPTED, RECEIVED, Claimed, dispatch_due, due_day, result_limit, severity_of
+from services.complaints.words import Words, taken_in
+
+WITH_RESULT_CLOCK = ("complaint", "conduct")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What is reported, whoever brings it. `severity`: as given by an import; None: the rules decide."""
+
+    case_id: UUID
+    system: str
+    external_ref: str | None = None
+    client_id: str | None = None
+    branch_id: str
+    kind: str = "complaint"
+    source: str = "client"
+    channel: str
+    flow: str = "centre"
+    severity: str | None = None
+    owner: str
+    category: str = ""
+    words: str = ""
+    product: str | None = None
+    employee: str | None = None
+    script: str | None = None
+    claim: Decimal | None = None
+    allegations: Sequence[str] = ()
+    complainants: int = 1
+    public_risk: bool = False
+    regulator_ref: str | None = None
+    reply_due_on: date | None = None
+    concerned: Sequence[str] = ()
+    restricted: bool = False
+    imported: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    contact_channel: str | None = None
+    priority: bool = False
+    received_at: datetime
+    dispatched_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The client, or the case itself where there is none [C29]."""
+        return self.client_id or f"case:{self.case_id}"
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What equal reports have in common."""
+        return hashlib.sha256(msgspec.json.encode(self, enc_hook=encode_custom)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A case as it was opened."""
+
+    report: Report
+    severity: str
+    reason: str
+    due_on: date
+    limit: Limit
+    words: Words
+
+    @property
+    def state(self) -> str:
+        """An import has been taken in hand where it comes from."""
+        return ACCEPTED if self.report.imported else RECEIVED
+
+
+async def open_cases(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
+    """Open those that are new, start their clocks, tell of them; in the order given."""
+    await LIMITS.refresh(uow.sql)
+    new = await _unknown(uow, reports)
+    if not new:
+        return []
+    calendar = await calendars.current(uow.sql)
+    opened = await _decided(uow, new, calendar)
+    await _write(uow, opened)
+    await _note_days(uow, {one.report.received_at for one in opened})
+    await clocks.start(uow, [one for one in opened if _is_timed(one)], calendar)
+    imports = [one.report for one in opened if one.report.imported]
+    if imports:
+        known = await timeline(uow.sql)
+        horizon = uow.now if known is Timeline.REAL else None
+        await dispatching.dispatch_imports(uow, imports, await staff.roster(uow.sql), horizon)
+    return opened
+
+
+def _is_timed(one: Opened) -> bool:
+    # No date of an answer is known of an import: its result clock would run for ever, so that it is not armed.
+    return not one.report.imported and one.report.kind in WITH_RESULT_CLOCK
+
+
+async def _unknown(uow: UnitOfWork, reports: Sequence[Report]) -> list[Report]:
+    """The reports of cases nobody has heard of; of two in one batch the first."""
+    known: dict[UUID, bytes | None] = {
+        row["case_id"]: row["fingerprint"]
+        for row in await uow.sql.fetch(
+            "SELECT case_id, fingerprint FROM cases WHERE case_id = ANY($1::uuid[])", [one.case_id for one in reports]
+        )
+    }
+    new: list[Report] = []
+    for one in reports:
+        if one.case_id not in known:
+            known[one.case_id] = one.fingerprint
+            new.append(one)
+        elif known[one.case_id] != one.fingerprint:
+            await _conflict(uow, one)
+    return new
+
+
+async def _conflict(uow: UnitOfWork, report: Report) -> None:
+    """The first stays; the other content waits for an operator, once."""
+    identity = f"{report.system}/{report.external_ref}"
+    offered = msgspec.to_builtins(report, enc_hook=encode_custom)
+    offered["words"] = ""  # what a complainant said is kept nowhere unmasked
+    await uow.sql.execute(
+        """INSERT INTO conflicts (at, type, client_id, identity, known, offered)
+           SELECT $1, 'broker.complaint.received', $2, $3, to_jsonb(c) - 'original' - 'fingerprint', $4::jsonb
+           FROM cases c WHERE case_id = $5
+             AND NOT EXISTS (SELECT FROM conflicts k WHERE k.identity = $3 AND k.offered = $4::jsonb)""",
+        uow.now,
+        report.key,
+        identity,
+        offered,
+        report.case_id,
+    )
+
+
+async def _decided(uow: UnitOfWork, reports: Sequence[Report], calendar: Calendar) -> list[Opened]:
+    due_days: dict[tuple[Limit, datetime], date] = {}
+    found = []
+    for one in reports:
+        limits = LIMITS.on(business_date(one.received_at)).body
+        severity, reason = await _severity(uow, one, limits)
+        limit = result_limit(one.source, severity, one.reply_due_on, limits)
+        name = (limit, one.received_at)
+        if name not in due_days:
+            due_days[name] = due_day(limit, one.received_at, calendar)
+        words = taken_in(
+            uow.database.settings, one.case_id, one.words, one.category, one.product, *one.attributes.values()
+        )
+        found.append(Opened(one, severity, reason, due_days[name], limit, words))
+    return found
+
+
+async def _severity(uow: UnitOfWork, report: Report, limits: Limits) -> tuple[str, str]:
+    """As given; else by the rules. Clusters raise alarms but never the severity of an import [C7]."""
+    if report.severity is not None:
+        return report.severity, "given"
+    same = report.complainants
+    if not report.imported and (report.product or report.employee):
+        same += await uow.sql.fetchval(
+            """SELECT count(DISTINCT key) FROM cases
+               WHERE branch_id = $1 AND received_at > $2::timestamptz - make_interval(days => $3) AND received_at <= $2
+                 AND kind = 'complaint' AND key <> $6
+                 AND ((product = $4 AND category = $7) OR employee = $5)""",
+            report.branch_id,
+            report.received_at,
+            limits.same_matter_days,
+            report.product,
+            report.employee,
+            report.key,
+            report.category,
+        )
+    return severity_of(Claimed(report.source, report.allegations, report.claim, same, report.public_risk), limits)
+
+
+async def _write(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
+    rows: list[tuple[Any, ...]] = []
+    steps: list[history.Step] = []
+    events: list[CaseOpened] = []
+    for one in opened:
+        r = one.report
+        order = r.flow == "centre" and r.kind == "complaint"
+        rows.append(
+            (
+                r.case_id, r.system, r.external_ref, r.client_id, r.key, r.branch_id, r.kind, r.source, r.channel,
+                r.flow, one.severity, r.category, one.state, r.owner, r.received_at, business_date(r.received_at),
+                dispatch_due(r.received_at) if order else None, one.due_on, one.words.masked, one.words.original,
+                r.product, r.employee, r.script, r.claim, list(r.allegations), r.complainants, r.regulator_ref,
+                r.reply_due_on, sorted({*r.concerned, *([r.employee] if r.employee else [])}), r.restricted,
+                r.imported, dict(r.attributes), r.contact_channel, r.priority, uow.actor.subject, r.fingerprint,
+            )
+        )  # fmt: skip
+        detail = {"severity": one.severity, "reason": one.reason} if one.reason else {}
+        steps.append(history.Step(r.case_id, "received", one.state, r.received_at, detail=detail))
+        events.append(
+            CaseOpened(
+                case_id=str(r.case_id), client_id=r.client_id, branch_id=r.branch_id, kind=r.kind, source=r.source,
+                channel=r.channel, flow=r.flow, severity=one.severity, owner=r.owner,  # type: ignore[arg-type]
+                received_at=r.received_at, restricted=r.restricted,
+            )
+        )  # fmt: skip
+    await uow.sql.copy_records_to_table("cases", records=rows, columns=_COLUMNS)
+    await uow.sql.copy_records_to_table(
+        "case_words", records=[(one.report.case_id, one.words.grams) for one in opened], columns=("case_id", "grams")
+    )
+    await history.first(uow, steps)
+    for event in events:
+        uow.emit(event, at=event.received_at)
+
+
+_COLUMNS = (
+    "case_id", "system", "external_ref", "client_id", "key", "branch_id", "kind", "source", "channel",
+    "flow", "severity", "category", "state", "owner", "received_at", "received_on",
+    "dispatch_due", "due_on", "words", "original",
+    "product", "employee", "script", "claim", "allegations", "complainants", "regulator_ref",
+    "reply_due_on", "concerned", "restricted",
+    "imported", "attributes", "contact_channel", "priority", "opened_by", "fingerprint",
+)  # fmt: skip
+
+
+async def _note_days(uow: UnitOfWork, instants: set[datetime]) -> None:
+    """Cases of closed days come late: their clusters are looked at again."""
+    await uow.sql.execute(
+        """INSERT INTO radar_due SELECT d FROM unnest($1::date[]) d
+           WHERE d <= (SELECT through FROM closed_days) ON CONFLICT DO NOTHING""",
+        sorted({business_date(at) for at in instants}),
+    )

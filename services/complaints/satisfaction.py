@@ -1,0 +1,155 @@
+"""The satisfaction call (满意度回访): asked by the centre through callbacks, and only its word counts here [C11].
+
+The branch cannot record it: no route of this service takes scores. A bad answer opens the case again one level higher.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from chassis import calendars, staff
+from chassis.clock import business_date
+from chassis.clocks import store
+from chassis.deadlines import Deadline, Due, arm, cancel
+from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE
+from chassis.uow import UnitOfWork
+from contracts.callbacks import TaskCompleted, TaskExhausted
+from contracts.complaints import CaseClosed, CaseReopened, SatisfactionRecorded
+from services.complaints import clocks, history
+from services.complaints.policy import LADDERS, LIMITS
+from services.complaints.rules import CALLING, CLOSED, REOPENED, due_day, reopens, result_limit
+
+RULE = "satisfaction"
+HIGHEST_LEVEL = 2
+
+
+async def note_answers(events: Sequence[TaskCompleted], uow: UnitOfWork) -> None:
+    """Answers to satisfaction calls: content closes the case, discontent opens it again."""
+    for event in events:
+        if event.rule != RULE or event.subject is None:
+            continue
+        case = await uow.sql.fetchrow(
+            "SELECT * FROM cases WHERE case_id = $1 AND state = $2 FOR UPDATE", UUID(event.subject), CALLING
+        )
+        if case is None:
+            continue  # withdrawn or closed meanwhile: the answer comes too late to change anything
+        await cancel(uow, [("survey", f"case/{case['case_id']}")])
+        at = event.completed_at
+        uow.emit(
+            SatisfactionRecorded(
+                case_id=str(case["case_id"]),
+                client_id=case["client_id"],
+                branch_id=case["branch_id"],
+                generation=case["generation"],
+                outcome=event.outcome,
+                scores=event.scores,
+                accepted=event.accepted,
+                recorded_at=at,
+            ),
+            at=at,
+        )
+        detail = {"outcome": event.outcome, "scores": event.scores, "accepted": event.accepted}
+        await history.add(
+            uow, [history.Step(case["case_id"], "satisfaction recorded", CALLING, at, case["generation"], detail)]
+        )
+        if reopens(event.scores.values(), event.accepted):
+            await reopen(uow, case, at, reason="dissatisfied")
+        else:
+            await close(uow, case, at, "satisfied")
+
+
+async def await_surveys(events: Sequence[TaskExhausted], uow: UnitOfWork) -> None:
+    """Nobody was reached: a survey is out, and its limit runs [C11]."""
+    await LIMITS.refresh(uow.sql)
+    calendar = await calendars.current(uow.sql)
+    for event in events:
+        if event.rule != RULE:
+            continue
+        rows = await uow.sql.fetch(
+            "SELECT case_id, key FROM cases WHERE key = $1 AND state = 'satisfaction_call'", event.client_id
+        )
+        limit = LIMITS.on(business_date(event.exhausted_at)).body.survey
+        due = limit.first_due(event.exhausted_at, calendar)
+        await arm(uow, [Deadline("survey", f"case/{row['case_id']}", row["key"], due) for row in rows])
+
+
+async def close_unanswered(due: Sequence[Due], uow: UnitOfWork) -> None:
+    """No answer to the survey within its limit closes the case with that outcome [C11]."""
+    for one in due:
+        case = await uow.sql.fetchrow(
+            "SELECT * FROM cases WHERE case_id = $1 AND state = $2 FOR UPDATE",
+            UUID(one.object.removeprefix("case/")),
+            CALLING,
+        )
+        if case is not None:
+            await close(uow, case, one.at, "no_answer")
+
+
+async def close(uow: UnitOfWork, case: Any, at: datetime, outcome: str) -> None:
+    """Close a case that is locked."""
+    await uow.sql.execute(
+        """UPDATE cases SET state = $2, outcome = $3, closed_at = $4, revision = revision + 1 WHERE case_id = $1""",
+        case["case_id"],
+        CLOSED,
+        outcome,
+        at,
+    )
+    await history.add(
+        uow, [history.Step(case["case_id"], "closed", CLOSED, at, case["generation"], {"outcome": outcome})]
+    )
+    uow.emit(
+        CaseClosed(
+            case_id=str(case["case_id"]),
+            client_id=case["client_id"],
+            branch_id=case["branch_id"],
+            generation=case["generation"],
+            outcome=outcome,
+            upheld=case["upheld"],
+            closed_at=at,
+        ),
+        at=at,
+    )
+
+
+async def reopen(uow: UnitOfWork, case: Any, at: datetime, *, reason: str) -> None:
+    """Open a case again, one level higher, with a new generation of clocks; its history stays [C11, C23]."""
+    await LIMITS.refresh(uow.sql)
+    await LADDERS.refresh(uow.sql)
+    level, generation = min(case["level"] + 1, HIGHEST_LEVEL), case["generation"] + 1
+    seat = COMPLIANCE if level == HIGHEST_LEVEL else OPERATIONS_CENTRE
+    holder = (await staff.roster(uow.sql)).holder(HQ, seat, at, avoid=case["concerned"])
+    owner = holder.staff_id if holder else case["owner"]
+    calendar = await calendars.current(uow.sql)
+    limits = LIMITS.on(business_date(at)).body
+    # A date a regulator gave was for the first answer: the second one has the limit of its kind.
+    limit = result_limit(case["source"], case["severity"], None, limits)
+    await store.start(
+        uow,
+        [clocks.result_clock(case["case_id"], generation, case["key"], limit, at, case["source"], case["severity"])],
+        calendar,
+    )
+    await uow.sql.execute(
+        """UPDATE cases SET state = $2, generation = $3, level = $4, owner = $5, offered_to = NULL, outcome = NULL,
+                  closed_at = NULL, due_on = $6, revision = revision + 1 WHERE case_id = $1""",
+        case["case_id"],
+        REOPENED,
+        generation,
+        level,
+        owner,
+        due_day(limit, at, calendar),
+    )
+    detail = {"reason": reason, "level": level, "owner": owner}
+    await history.add(uow, [history.Step(case["case_id"], "reopened", REOPENED, at, generation, detail)])
+    uow.emit(
+        CaseReopened(
+            case_id=str(case["case_id"]),
+            client_id=case["client_id"],
+            branch_id=case["branch_id"],
+            generation=generation,
+            level=level,
+            owner=owner,
+            reopened_at=at,
+        ),
+        at=at,
+    )

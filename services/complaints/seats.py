@@ -1,0 +1,65 @@
+"""Who receives what: the complaint group of a branch, seats of headquarters, and who may not act [C5, C28]."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chassis.actor import Actor, Role
+from chassis.errors import Conflict, Forbidden, Text
+from chassis.staff import COMPLAINT_GROUP, HQ, OPERATIONS_CENTRE, Holder, Roster
+
+
+class EmptySeat(Conflict):
+    """A seat of the complaint group is empty and no deputy is named: the branch cannot receive an order [C5]."""
+
+    title = Text("A seat is empty and has no deputy", "席位空缺且未指定代理人")
+
+
+class ConflictOfInterest(Forbidden):
+    """The case names you: you can neither handle, judge nor approve it [C28]."""
+
+    title = Text("You are named in this case", "您与本案有利害关系")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Who receives an order, seat by seat; `missing` names the seats nobody holds."""
+
+    holders: Sequence[Holder]
+    missing: Sequence[str]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """As a ticket keeps it: whose seat, who received it and past whom."""
+        return [
+            {"seat": seat, "staff_id": one.staff_id, "path": list(one.path), "for_conflict": one.for_conflict}
+            for seat, one in zip(self._seats(), self.holders, strict=True)
+        ]
+
+    def _seats(self) -> list[str]:
+        return [one.seat for one in self.holders]
+
+
+def group_of(roster: Roster, branch: str, at: datetime, avoid: Collection[str] = ()) -> Group:
+    """The complaint group of a branch at an instant; headquarters' own cases go to its operations centre."""
+    seats = (OPERATIONS_CENTRE,) if branch == HQ else COMPLAINT_GROUP
+    found = [(seat, roster.holder(branch, seat, at, avoid=avoid)) for seat in seats]
+    return Group([one for _, one in found if one], [seat for seat, one in found if one is None])
+
+
+def staff_ids(roster: Roster, actor: Actor, at: datetime) -> set[str]:
+    """The staff ids a caller acts as: their sign-in name is looked up among the staff."""
+    return {actor.subject} | {
+        staff_id
+        for staff_id in roster.people
+        if (person := roster.person(staff_id, at)) is not None and person.user == actor.subject
+    }
+
+
+def refuse_conflict(roster: Roster, actor: Actor, concerned: Collection[str], at: datetime) -> None:
+    """Refuse who the case is about.
+
+    Raises: ConflictOfInterest.
+    """
+    if actor.role is not Role.SYSTEM and staff_ids(roster, actor, at) & set(concerned):
+        raise ConflictOfInterest

@@ -1,0 +1,386 @@
+"""What complaints keeps: cases with everything said and done about them, alarms, packs and the branches' duties."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+from chassis.tables import Instant, new_metadata
+from services.complaints.rules import STATES
+
+metadata = new_metadata()
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("branch_id", Text),
+    Column("manager_id", Text),
+    Column("stamp", Instant, nullable=False),
+    Column("event_id", Text, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("external_ref", Text, comment="the other system's own number; empty for cases opened here"),
+    Column("client_id", Text),
+    Column("key", Text, nullable=False, comment="client id, or case:ID [C29]"),
+    Column("branch_id", Text, nullable=False),
+    Column("kind", Text, nullable=False, comment="complaint, suggestion, enquiry, conduct"),
+    Column("source", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("flow", Text, nullable=False, comment="fixed at intake [C3]"),
+    Column("severity", Text, nullable=False),
+    Column("category", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False, comment="somebody at every instant [C8]"),
+    Column("offered_to", Text, comment="a hand-over that waits for acceptance"),
+    Column("generation", Integer, nullable=False, server_default="1"),
+    Column("level", Integer, nullable=False, server_default="0", comment="0 branch, 1 centre, 2 compliance [C11]"),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("received_at", Instant, nullable=False),
+    Column("received_on", Date, nullable=False),
+    Column("dispatch_due", Instant, comment="24:00 of the day of receipt; empty: no order is owed [C4]"),
+    Column("dispatched_at", Instant),
+    Column("dispatch_met", Boolean),
+    Column("dispatch_wanted_at", Instant, comment="an order read before the branch's seats are known"),
+    Column("due_on", Date, comment="the day the result clock ends"),
+    Column("words", Text, nullable=False, server_default="", comment="masked at intake [C29]"),
+    Column("original", LargeBinary, comment="encrypted"),
+    Column("product", Text),
+    Column("employee", Text),
+    Column("script", Text),
+    Column("claim", Numeric),
+    Column("allegations", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("complainants", Integer, nullable=False, server_default="1"),
+    Column("regulator_ref", Text),
+    Column("reply_due_on", Date),
+    Column("concerned", ARRAY(Text), nullable=False, server_default="{}", comment="persons named in it [C28]"),
+    Column("restricted", Boolean, nullable=False, server_default="false"),
+    Column("imported", Boolean, nullable=False, server_default="false"),
+    Column("attributes", JSONB, nullable=False, server_default="{}", comment="an import's own columns, as given"),
+    Column("contact_channel", Text, comment="how the complainant wants to hear of it [C25]"),
+    Column("priority", Boolean, nullable=False, server_default="false", comment="the VIP line [C18]"),
+    Column("outcome", Text),
+    Column("upheld", Boolean),
+    Column("closed_at", Instant),
+    Column("opened_by", Text, nullable=False),
+    Column("fingerprint", LargeBinary, comment="of the fact it was opened by: the same one again is a repeat"),
+    CheckConstraint(f"state IN ({', '.join(repr(s) for s in STATES)})", name="state"),
+    Index(
+        "uq_cases_external", "system", "external_ref", unique=True, postgresql_where=text("external_ref IS NOT NULL")
+    ),
+    Index(None, "received_on"),
+    Index("ix_cases_client", "client_id", postgresql_where=text("client_id IS NOT NULL")),
+    Index("ix_cases_key_state", "key", postgresql_where=text("state = 'satisfaction_call'")),
+    Index("ix_cases_waiting", "branch_id", postgresql_where=text("dispatch_wanted_at IS NOT NULL")),
+    Index("ix_cases_owner", "owner", postgresql_where=text("closed_at IS NULL")),
+    Index("ix_cases_regulator_ref", "regulator_ref", postgresql_where=text("regulator_ref IS NOT NULL")),
+)
+
+words = Table(
+    "case_words",
+    metadata,
+    Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("grams", ARRAY(Text), nullable=False),
+    Index("ix_case_words_grams", "grams", postgresql_using="gin"),
+    comment="pairs of Chinese characters and whole Latin words of the masked text: two-character words are found whole",
+)
+
+moves = Table(
+    "case_moves",
+    metadata,
+    Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="the state from here on"),
+    Column("at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default="{}"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("branch_id", Text, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("issued_by", Text, nullable=False),
+    Column("addressees", JSONB, nullable=False, comment="for each seat who received it, and for whom [C5]"),
+    Column("phone_due", Instant, comment="the general manager is told by phone the same day [C4]"),
+    Column("phoned_at", Instant),
+    Column("phoned_by", Text),
+    Column("phoned_to", Text),
+    Column("phone_recording", Text),
+    Column("solutions", JSONB, nullable=False, server_default="[]", comment="what centre and branch agreed [C10]"),
+    Column("facts", Text),
+    Column("responsible", Text),
+    Column("action", Text),
+    Column("reaction", Text),
+    Column("fed_back_at", Instant),
+    Column("fed_back_by", Text),
+    comment="投诉督办单",
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("clock", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("to", Text, nullable=False),
+    Column("seat", Text, nullable=False),
+    Column("path", ARRAY(Text), nullable=False, server_default="{}", comment="who was passed over, the one found last"),
+    Column("for_conflict", Boolean, nullable=False, server_default="false"),
+    Column("at", Instant, nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", Text),
+    Index("uq_notices_once", "case_id", "generation", "clock", "step", "to", "seat", unique=True),
+    Index("ix_notices_open", "to", postgresql_where=text("acknowledged_at IS NULL")),
+)
+
+demands = Table(
+    "demands",
+    metadata,
+    Column("demand_id", UUID(as_uuid=True), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False, index=True),
+    Column("what", Text, nullable=False),
+    Column("amount", Numeric),
+    Column("made_at", Instant, nullable=False),
+    Column("withdrawn_at", Instant, comment="the record stays [C13]"),
+    Column("withdrawn_by", Text),
+    Column("reason", Text),
+)
+
+suggestions = Table(
+    "suggestions",
+    metadata,
+    Column("suggestion_id", UUID(as_uuid=True), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False, index=True),
+    Column("words", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    Column("adopted_at", Instant),
+    Column("adopted_by", Text),
+    comment="意见及建议 [C12]",
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("other_id", UUID(as_uuid=True), primary_key=True),
+    Column("relation", Text, primary_key=True, comment="same_matter, member_of, refused_before"),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("ended_at", Instant),
+    Index(None, "other_id"),
+)
+
+redress = Table(
+    "redress",
+    metadata,
+    Column("redress_id", UUID(as_uuid=True), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False, index=True),
+    Column("amount", Numeric, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("state", Text, nullable=False, server_default="proposed"),
+    Column("checked_by", Text),
+    Column("checked_at", Instant),
+    CheckConstraint("amount > 0", name="positive"),
+    CheckConstraint("checked_by IS DISTINCT FROM made_by", name="two_persons"),
+)
+
+accountability = Table(
+    "accountability",
+    metadata,
+    Column("accountability_id", UUID(as_uuid=True), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False, index=True),
+    Column("cause", Text, nullable=False, comment="upheld, refused_before, late_before"),
+    Column("against", ARRAY(Text), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("summary", Text),
+    Column("root_cause", Text),
+    Column("plan", Text, comment="corrective action"),
+    Column("plan_owner", Text),
+    Column("due_on", Date),
+    Column("circular", Text, comment="通报"),
+    Column("measure", Text, comment="criticism or penalty by severity [C14]"),
+    Column("done_at", Instant),
+    Column("done_by", Text),
+    Index("uq_accountability_once", "case_id", "cause", unique=True),
+    comment="责任追究 [C14]",
+)
+
+deviations = Table(
+    "deviations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False, index=True),
+    Column("what", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("approved_by", Text),
+    Column("approved_at", Instant),
+    CheckConstraint("approved_by IS DISTINCT FROM asked_by", name="two_persons"),
+    comment="特殊情况特殊处理 [C19]",
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("recording", Text),
+    comment="every contact with the complainant [C25]",
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("type", Text, nullable=False, comment="what the bytes are, whatever was claimed"),
+    Column("size", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("stored_at", Instant, nullable=False),
+)
+
+case_attachments = Table(
+    "case_attachments",
+    metadata,
+    Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False, comment="recording, letter, photo, other"),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+)
+
+grumbles = Table(
+    "pre_complaints",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("client_id", Text, nullable=False, index=True),
+    Column("branch_id", Text),
+    Column("heard_at", Instant, nullable=False),
+    Column("heard_by", Text, nullable=False),
+    Column("mood", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("signal", Text, comment="churn when it made one [A33]"),
+    comment="抱怨 [A33]",
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("alarm_id", UUID(as_uuid=True), primary_key=True),
+    Column("dimension", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("last_on", Date, nullable=False, comment="the last day with a case; quiet for seven days: over"),
+    Column("cases", Integer, nullable=False),
+    Column("root_cause", Text),
+    Column("action", Text),
+    Column("owner", Text),
+    Column("due_on", Date),
+    Column("reviewed_by", Text),
+    Column("reviewed_at", Instant),
+    Index("uq_alarms_opened", "dimension", "value", "opened_on", unique=True),
+    Index(None, "last_on"),
+)
+
+radar_due = Table(
+    "radar_due",
+    metadata,
+    Column("day", Date, primary_key=True),
+    comment="closed days whose clusters late cases may have changed",
+)
+
+nil_reports = Table(
+    "nil_reports",
+    metadata,
+    Column("branch_id", Text, primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("filed_by", Text, nullable=False),
+    Column("filed_at", Instant, nullable=False),
+)
+
+reception_days = Table(
+    "reception_days",
+    metadata,
+    Column("branch_id", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("leader", Text, nullable=False),
+    Column("published_at", Instant, nullable=False),
+    Column("published_by", Text, nullable=False),
+    comment="领导接待日 [C16]",
+)
+
+visits = Table(
+    "reception_visits",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("branch_id", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("visitor", LargeBinary, comment="encrypted"),
+    Column("matter", Text, nullable=False),
+    Column("outcome", Text),
+    Column("case_id", UUID(as_uuid=True)),
+    Column("recorded_by", Text, nullable=False),
+    Index(None, "branch_id", "day"),
+)
+
+packs = Table(
+    "packs",
+    metadata,
+    Column("pack_id", Text, primary_key=True),
+    Column("period", Text, nullable=False),
+    Column("cut_off", Instant, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("manifest_sha256", Text, nullable=False),
+    Column("bundle", LargeBinary, nullable=False),
+    Column("sign_off_due", Date, nullable=False, comment="the 3rd working day [C15]"),
+    Column("signed_off_by", Text),
+    Column("signed_off_at", Instant),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("released_at", Instant),
+    Column("version", SmallInteger, nullable=False, server_default="1"),
+    comment="a legal hold wins over retention [C21]",
+)

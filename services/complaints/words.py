@@ -1,0 +1,63 @@
+"""The words of a complaint: masked at intake, the original encrypted, the masked text cut into what search looks up.
+
+Chinese is written without blanks, so that every pair of neighbouring characters is indexed: a word of two characters
+is one entry of the index. Latin words and numbers are indexed whole.
+"""
+
+import re
+from typing import NamedTuple
+from uuid import UUID
+
+from chassis.errors import FieldError, Invalid
+from chassis.personal import FieldCipher, mask_text
+from chassis.settings import Settings
+
+_RUNS = re.compile(r"[㐀-鿿]+|[a-z0-9]+")
+_ciphers: dict[tuple[str, str], FieldCipher] = {}
+
+
+class Words(NamedTuple):
+    """The masked text, the original encrypted (none when nothing had to be masked), and the index entries."""
+
+    masked: str
+    original: bytes | None
+    grams: list[str]
+
+
+def cipher(settings: Settings) -> FieldCipher:
+    """The cipher of personal fields, made once a home and key."""
+    place = (str(settings.home), settings.field_key.get_secret_value() if settings.field_key else "")
+    if place not in _ciphers:
+        _ciphers[place] = FieldCipher(settings)
+    return _ciphers[place]
+
+
+def grams_of(text: str) -> list[str]:
+    """Index entries of a text: pairs of Chinese characters, whole Latin words, each once."""
+    found: set[str] = set()
+    for run in _RUNS.findall(text.lower()):
+        if run[0] >= "㐀":
+            found.update(run[i : i + 2] for i in range(len(run) - 1))
+            if len(run) == 1:
+                found.add(run)
+        else:
+            found.add(run)
+    return sorted(found)
+
+
+def taken_in(settings: Settings, case_id: UUID, text: str, *more: str | None) -> Words:
+    """What is kept of the complainant's words; `more` (category, product) is only made findable [C29]."""
+    masked = mask_text(text) if text else ""
+    original = cipher(settings).encrypt("words", str(case_id), text) if masked != text else None
+    return Words(masked, original, grams_of(" ".join((masked, *(one for one in more if one)))))
+
+
+def wanted(query: str) -> tuple[list[str], list[str]]:
+    """Index entries a text must have to match a query, and the runs it must contain as they stand.
+
+    Raises: Invalid for a query without a word of two characters.
+    """
+    runs = [run for run in _RUNS.findall(query.lower()) if len(run) > 1]
+    if not runs:
+        raise Invalid(errors=(FieldError("query#/q", "needs a word of at least two characters"),))
+    return grams_of(" ".join(runs)), [run for run in runs if run[0] >= "㐀" and len(run) > 2]
