@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -93,6 +94,18 @@ class Ground:
         if process.returncode:
             raise RuntimeError(f"lane {module} ended with {process.returncode}")
         return msgspec.json.decode(said.splitlines()[-1], type=Outcome)
+
+
+async def versions(ground: Ground) -> str:
+    """What runs, in one line."""
+    connection = await asyncpg.connect(ground.database_url)
+    try:
+        server = await connection.fetchval("SHOW server_version")
+    finally:
+        await connection.close()
+    names = ("aiokafka", "asyncpg", "sqlalchemy", "faststream", "httpx", "msgspec", "uvloop")
+    python = sys.version.split()[0]
+    return f"Python {python}, PostgreSQL {server}, " + ", ".join(f"{name} {version(name)}" for name in names)
 
 
 @contextmanager

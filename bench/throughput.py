@@ -1,5 +1,6 @@
 """The lanes side by side: interleaved in one run, checked sums, medians and ratios."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -95,22 +96,22 @@ async def one(ground: Ground, lane: str, round_number: int, events: int, **optio
         await ground.drop(name)
 
 
-async def measure(ground: Ground, sizes: Sizes, say: object = print) -> Throughput:
+async def measure(
+    ground: Ground, sizes: Sizes, expected: dict[str, Expected], say: Callable[[str], None]
+) -> Throughput:
     """Every lane in every round, the order turned round each time.
 
     Raises: WrongSums.
     """
-    expected = await prepare(ground, sizes)
     found = Throughput()
     for round_number in range(sizes.rounds):
         for lane in LANES if round_number % 2 == 0 else LANES[::-1]:
             outcome = await one(ground, lane, round_number, getattr(sizes, lane))
             check(lane, outcome, expected[lane])
             found.outcomes[lane].append(outcome)
-            if callable(say):
-                say(
-                    f"  round {round_number + 1} {lane:8} {outcome.events / outcome.seconds:10,.0f} events/s"
-                    f"  client {outcome.client_cpu / outcome.events * 1e6:8.1f} us"
-                    f"  database {outcome.database_cpu / outcome.events * 1e6:8.1f} us"
-                )
+            say(
+                f"  round {round_number + 1} {lane:8} {outcome.events / outcome.seconds:10,.0f} events/s"
+                f"  client {outcome.client_cpu / outcome.events * 1e6:8.1f} us"
+                f"  database {outcome.database_cpu / outcome.events * 1e6:8.1f} us"
+            )
     return found

@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from bench.cli import bench
 from careline import questionnaire, stack
 from careline.commands import deadlines, exports, letters, operate, policy, replay, run, token
 
@@ -32,6 +33,7 @@ app.add_typer(letters.conflicts, name="conflicts")
 app.add_typer(deadlines.deadlines, name="deadlines")
 app.add_typer(questionnaire.app, name="questionnaire")
 app.command()(questionnaire.verify_evidence)
+app.command()(bench)
 app.add_typer(stack.app, name="stack")
 
 

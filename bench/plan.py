@@ -1,0 +1,41 @@
+"""How much of everything a run measures."""
+
+from dataclasses import dataclass
+
+from bench.throughput import Sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of every section."""
+
+    lanes: Sizes
+    visible_rates: tuple[int, ...]
+    visible_seconds: float
+    hop_seconds: float
+    hop_rounds: int
+    burst_events: int
+    retiered_clients: int
+    retiering_rounds: int
+
+
+FULL = Plan(
+    lanes=Sizes(message=4_000, batch=200_000, ours=1_000_000, limit=1_000_000, rounds=5),
+    visible_rates=(1_000, 5_000),
+    visible_seconds=60,
+    hop_seconds=10,
+    hop_rounds=3,
+    burst_events=1_000_000,
+    retiered_clients=1_000_000,
+    retiering_rounds=5,
+)
+QUICK = Plan(
+    lanes=Sizes(message=2_000, batch=60_000, ours=400_000, limit=400_000, rounds=3),
+    visible_rates=(1_000, 5_000),
+    visible_seconds=20,
+    hop_seconds=4,
+    hop_rounds=3,
+    burst_events=300_000,
+    retiered_clients=1_000_000,
+    retiering_rounds=3,
+)

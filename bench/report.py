@@ -1,0 +1,139 @@
+"""What a run found, as lines for people and as JSON."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.hop import Hop
+from bench.memory import Memory
+from bench.replayed import Replayed
+from bench.retiering import Retiering
+from bench.throughput import LANES, Throughput
+from bench.together import Company
+from bench.visible import Visible
+
+KEYS = (
+    "events_per_second", "vs_message", "vs_batch", "vs_limit", "replay_events_per_second", "visible_p99_ms",
+    "gateway_vs_httpx",
+)  # fmt: skip
+"""Always in the JSON; null where the section was not run or failed."""
+
+
+@dataclass(slots=True)
+class Report:
+    """Figures by name, and where lines go."""
+
+    say: Callable[[str], None]
+    figures: dict[str, float | int | str | None] = field(default_factory=lambda: dict.fromkeys(KEYS))
+    failures: list[str] = field(default_factory=list)
+
+    def heading(self, words: str) -> None:
+        """A section begins."""
+        self.say(f"\n== {words}")
+
+    def failed(self, section: str, error: BaseException) -> None:
+        """A section did not come to its end; the others go on."""
+        self.failures.append(section)
+        self.say(f"  FAILED: {type(error).__name__}: {error}")
+
+    def throughput(self, found: Throughput) -> None:
+        """The lanes' table."""
+        self.say(f"  {'median':10}{'events/s':>12}{'client us':>12}{'database us':>12}{'ours is':>10}")
+        for lane in LANES:
+            times = "" if lane == "ours" else f"{found.against(lane):.2f}x"
+            self.say(
+                f"  {lane:10}{found.rate(lane):>12,.0f}{found.client_us(lane):>12.1f}{found.database_us(lane):>12.1f}"
+                f"{times:>10}"
+            )
+            self.figures |= {
+                f"{lane}_events_per_second": round(found.rate(lane), 1),
+                f"{lane}_client_us": round(found.client_us(lane), 2),
+                f"{lane}_database_us": round(found.database_us(lane), 2),
+            }
+        first = found.outcomes["ours"][0]
+        self.say(
+            f"  sums checked in every run: ledger = balances = expected; ours {first.entries:,} entries,"
+            f" {first.ledger_points:,} hundredths of a point, {first.told:,} events told"
+        )
+        self.figures |= {
+            "events_per_second": round(found.rate("ours"), 1),
+            "client_us_per_event": round(found.client_us("ours"), 2),
+            "vs_message": round(found.against("message"), 2),
+            "vs_batch": round(found.against("batch"), 2),
+            "vs_limit": round(found.against("limit"), 3),
+        }
+
+    def company(self, found: Company) -> None:
+        """Workers, classification, relay."""
+        relay = found.relay
+        drained = relay.events / relay.seconds
+        self.say(
+            f"  one worker {found.one_worker:,.0f}/s, two {found.two_workers:,.0f}/s"
+            f" ({found.two_workers / found.one_worker:.2f}x);"
+            f" points and classification side by side {found.with_classification:,.0f}/s each"
+        )
+        self.say(f"  relay drains {drained:,.0f}/s, client {relay.client_cpu / relay.events * 1e6:.1f} us an event")
+        self.figures |= {
+            "one_worker_events_per_second": round(found.one_worker, 1),
+            "two_workers_events_per_second": round(found.two_workers, 1),
+            "with_classification_events_per_second": round(found.with_classification, 1),
+            "relay_events_per_second": round(drained, 1),
+        }
+
+    def visible(self, found: list[Visible]) -> None:
+        """Percentiles at each pace; the last one's p99 is the one aimed at."""
+        for one in found:
+            self.say(
+                f"  at {one.rate:,}/s: p50 {one.p50_ms:.1f} ms, p95 {one.p95_ms:.1f} ms, p99 {one.p99_ms:.1f} ms"
+                f" ({one.probes} probes)"
+            )
+            self.figures[f"visible_p99_ms_at_{one.rate}"] = round(one.p99_ms, 2)
+        self.figures["visible_p99_ms"] = round(found[-1].p99_ms, 2)
+
+    def hop(self, found: Hop) -> None:
+        """The gateway's hop."""
+        self.say(
+            f"  16 connections: our gateway {found.ours:,.0f}/s (p99 {found.ours_p99_ms:.1f} ms), default httpx"
+            f" {found.httpx:,.0f}/s (p99 {found.httpx_p99_ms:.1f} ms): {found.ratio:.2f}x;"
+            f" the service itself {found.direct:,.0f}/s"
+        )
+        self.figures |= {
+            "gateway_vs_httpx": round(found.ratio, 2),
+            "gateway_requests_per_second": round(found.ours, 1),
+            "httpx_requests_per_second": round(found.httpx, 1),
+            "service_requests_per_second": round(found.direct, 1),
+        }
+
+    def replayed(self, found: Replayed) -> None:
+        """The replay."""
+        self.say(f"  {found.data}: {found.facts:,} facts in {found.seconds:.1f} s: {found.per_second:,.0f}/s")
+        self.figures["replay_events_per_second"] = round(found.per_second, 1)
+
+    def memory(self, found: Memory) -> None:
+        """The embedded platform with its database."""
+        self.say(
+            f"  idle {found.idle_mb:.0f} MB, at most {found.burst_mb:.0f} MB in a burst of {found.events:,} trades"
+            f" (points and classification worked it off at {found.per_second:,.0f}/s)"
+        )
+        self.figures |= {
+            "memory_idle_mb": round(found.idle_mb, 1),
+            "memory_burst_mb": round(found.burst_mb, 1),
+            "embedded_burst_events_per_second": round(found.per_second, 1),
+        }
+
+    def retiering(self, found: Retiering) -> None:
+        """A month end."""
+        self.say(
+            f"  {found.clients:,} clients, {found.moved:,} found changed: {found.evaluated:.2f} s; with history and events"
+            f" {found.recorded:.2f} s; by hand {found.by_hand:.2f} s:"
+            f" {found.ratio:.2f}x and {found.ratio_recorded:.2f}x its time"
+        )
+        self.figures |= {
+            "retiering_vs_hand": round(found.ratio, 2),
+            "retiering_recorded_vs_hand": round(found.ratio_recorded, 2),
+        }
+
+    def write(self, path: Path) -> None:
+        """Everything as JSON."""
+        path.write_text(json.dumps(self.figures, indent=2) + "\n")

@@ -1,0 +1,55 @@
+"""The benchmark's harness on tiny numbers: every lane runs on real servers and comes to the right sums."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.ground import Ground
+from bench.lanes.lane import Outcome
+from bench.made_up import make_folder
+from bench.plan import QUICK
+from bench.report import KEYS, Report
+from bench.throughput import LANES, Sizes, WrongSums, check, measure, prepare
+from bench.trades import Expected, make
+from careline.replay.source import read
+from tests.conftest import Cluster
+
+TINY = Sizes(message=30, batch=600, ours=3_000, limit=3_000, rounds=1)
+
+
+async def test_every_lane_comes_to_the_right_sums(
+    clusters: Callable[[str], Cluster], kafka_broker: str, tmp_path: Path
+) -> None:
+    ground, lines = Ground(clusters("wheel").server.url, kafka_broker), list[str]()
+    report = Report(lines.append)
+    try:
+        report.throughput(await measure(ground, TINY, await prepare(ground, TINY), lines.append))
+    finally:
+        await ground.clear()
+    report.write(tmp_path / "found.json")
+    assert set(KEYS) <= set(report.figures)
+    assert float(report.figures["vs_limit"] or 0) > 0
+    assert sum(line.startswith("  round 1") for line in lines) == len(LANES)
+
+
+def test_a_lane_that_loses_or_doubles_an_event_is_refused() -> None:
+    expected = Expected.of(list(make(10)))
+    right = Outcome(10, 1, 1, 1, expected.entries, expected.points, expected.points, expected.entries)
+    check("ours", right, expected)
+    right.balance_points += 1
+    with pytest.raises(WrongSums):
+        check("ours", right, expected)
+
+
+def test_the_trades_are_the_same_each_time() -> None:
+    assert list(make(50)) == list(make(60))[:50]
+
+
+def test_a_made_up_folder_can_be_replayed(tmp_path: Path) -> None:
+    data = read(make_folder(tmp_path / "data", customers=20, trades=100), None, "CNY")
+    assert len([fact for fact in data.facts if fact.local_id.count("MADE-")]) == 100
+
+
+def test_the_quick_plan_reads_prefixes_of_one_series() -> None:
+    assert QUICK.lanes.message < QUICK.lanes.batch < QUICK.lanes.ours
