@@ -12,9 +12,9 @@ class _Forward(logging.Handler):
         structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name)
 
 
-def log_at(level: str) -> None:
-    """JSON lines on stderr from this level on."""
+def log_at(level: str, *, libraries: str = "WARNING") -> None:
+    """JSON lines on stderr from this level on; from chatty libraries, from a level of their own on."""
     configure_logs(level)
     logging.basicConfig(handlers=[_Forward()], level=level.upper(), force=True)
     for noisy in ("alembic", "uvicorn", "uvicorn.error", "aiokafka", "asyncio", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+        logging.getLogger(noisy).setLevel(libraries)

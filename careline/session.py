@@ -7,6 +7,7 @@ import asyncio
 import getpass
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -68,7 +69,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     async def supervised() -> T:
         task = asyncio.current_task()
         assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await work
 
     try:
@@ -95,6 +97,7 @@ async def connected(settings: Settings) -> AsyncIterator["Platform"]:
 
 def with_platform(work: Callable[["Platform"], Awaitable[T]]) -> T:
     """Do something on the platform's databases, whether a platform runs or not."""
+    say_little()
 
     async def go(settings: Settings) -> T:
         async with connected(settings) as platform:
@@ -110,6 +113,13 @@ def stop_signals(stop: Callable[[], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, stop)
+
+
+def say_little() -> None:
+    """For commands that end soon: what they have to say is their output or their one line of error."""
+    from careline.logs import log_at
+
+    log_at("ERROR", libraries="CRITICAL")
 
 
 def say(line: str = "") -> None:

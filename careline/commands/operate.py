@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import typer
 
-from careline.session import database_there, run, say, with_platform
+from careline.session import database_there, run, say, say_little, with_platform
 
 
 def migrate() -> None:
@@ -12,6 +12,7 @@ def migrate() -> None:
     from careline.schema import make_schemas
     from careline.services import SERVICES
 
+    say_little()
     with database_there() as settings:
         run(make_schemas(settings, SERVICES))
     say("migrated: " + ", ".join(service.name for service in SERVICES))
@@ -65,6 +66,7 @@ def doctor() -> None:
     """Say what is wrong with this platform, and how to fix it. Exit code 1 when something is."""
     from careline.doctor import examine
 
+    say_little()
     bad = False
     for finding in examine():
         bad |= finding.bad

@@ -29,7 +29,7 @@ def replay(
     last: date = LAST_CLOSE if until is None else read_date(until)
     if not FIRST_CLOSE <= last <= LAST_CLOSE:
         raise WrongArgument(f"--until must be from {FIRST_CLOSE} to {LAST_CLOSE}, not {last}")
-    log_at("ERROR")
+    log_at("ERROR", libraries="CRITICAL")
     data = read(folder, customers, Settings().currency)
     if dry_run:
         from careline.replay.summary import print_counts
