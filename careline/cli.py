@@ -7,7 +7,7 @@ import typer
 
 from bench.cli import bench
 from careline import questionnaire, stack
-from careline.commands import deadlines, exports, letters, operate, policy, replay, run, token
+from careline.commands import access, deadlines, exports, letters, operate, policy, replay, run, token
 
 app = typer.Typer(
     name="careline",
@@ -28,6 +28,8 @@ app.command()(operate.doctor)
 app.command()(operate.verify)
 app.command()(policy.recalibrate)
 app.command()(token.token)
+app.add_typer(access.users, name="users")
+app.add_typer(access.keys, name="keys")
 app.add_typer(letters.dead_letters, name="dead-letters")
 app.add_typer(letters.conflicts, name="conflicts")
 app.add_typer(deadlines.deadlines, name="deadlines")
