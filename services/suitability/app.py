@@ -14,7 +14,7 @@ from contracts.broker import (
     ProductPurchased,
     TradeSettled,
 )
-from services.suitability import api, deadlines, handlers, tables
+from services.suitability import api, deadlines, handlers, tables, trades
 
 service = Service(
     name="suitability",
@@ -29,6 +29,7 @@ service = Service(
         AssetsValued: handlers.keep_valuations,
         TradeSettled: handlers.keep_trades,
     },
+    accepts={TradeSettled: trades.accept},
     publishes=contract.EVENTS,
     closes=deadlines.close_day,
     catches_up=deadlines.catch_up,

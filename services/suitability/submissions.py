@@ -13,7 +13,7 @@ from chassis.clock import business_date, year_before
 from chassis.errors import FieldError, Text
 from chassis.uow import UnitOfWork
 from contracts.suitability import QuestionnaireSubmitted
-from services.suitability import assessments, drift, templates
+from services.suitability import assessments, drift, due, templates
 from services.suitability.assessments import Assessment
 from services.suitability.decisions import Proofs, require_proofs
 from services.suitability.errors import (
@@ -127,9 +127,7 @@ async def today(uow: UnitOfWork) -> date:
 async def take_effect(uow: UnitOfWork, assessment: Assessment, policy: Policy) -> None:
     """Keep an assessment made here, and look at once at what it no longer covers."""
     await assessments.keep(uow, [assessment], policy.version)
-    await uow.sql.execute(
-        "INSERT INTO due (client_id, day, levels) VALUES ($1, $2, false)", assessment.client_id, assessment.valid_from
-    )
+    await due.note(uow, [(assessment.client_id, assessment.valid_from)], levels=False)
     rank = rank_in(assessment.scheme, SCHEMES[assessment.scheme].rank(assessment.level), policy.scheme)
     if assessment.rank_before is not None and rank < assessment.rank_before:
         await drift.look_at_clients(uow, [assessment.client_id], "level_lowered", assessment.valid_from)

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from careline.refusals import WrongArgument
 from careline.questionnaire import app, verify_evidence
+from careline.refusals import WrongArgument
 from tests.suitability.test_evidence import KEY, SMALL
 
 runner = CliRunner()

@@ -3,11 +3,13 @@
 import random
 from datetime import date, datetime
 
+from chassis.operations.conflicts import decide
 from contracts import broker
 from contracts.base import Event, Quantity
 from services.suitability import exports
+from services.suitability.app import service
 from tests.suitability.conftest import COMPLIANCE, DAY, Desk, assessed, bought, client, opened
-from tests.world import World
+from tests.world import OPERATOR, World
 
 FIRST = date(2022, 1, 3)
 
@@ -154,9 +156,16 @@ async def test_other_content_under_a_known_trade_is_a_conflict(world: World, des
     await world.settle()
     await world.publish(bought("c-1", "t-1", FIRST, quantity="11"))
     await world.settle()
-    rows = await world.rows("suitability", "SELECT identity, offered FROM conflicts ORDER BY id")
-    assert [(row["identity"], row["offered"]["symbol"]) for row in rows] == [("t-1", "S2"), ("t-1", "S1")]
+    rows = await world.rows("suitability", "SELECT id, identity, offered FROM conflicts ORDER BY id")
+    offered = [(row["identity"], row["offered"]["instrument"]["symbol"], row["offered"]["quantity"]) for row in rows]
+    assert offered == [("t-1", "S2", "10"), ("t-1", "S1", "11")]
     assert await world.value("suitability", "SELECT quantity FROM trades") == Quantity("10")
+
+    await world.close(FIRST)
+    assert await exported(world, "mismatches") == ["c-1,t-1,2022-01-03,S1,LOW,,no_assessment"]
+    await decide(service, world.database("suitability"), OPERATOR, rows[0]["id"], "accepted", "checked")
+    await world.settle()
+    assert await exported(world, "mismatches") == ["c-1,t-1,2022-01-03,S2,LOW,,no_assessment"]
 
 
 async def test_profiles_merge_field_by_field_in_any_order(world: World, desk: Desk) -> None:

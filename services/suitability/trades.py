@@ -1,0 +1,104 @@
+"""Settled trades: each kept once; other content under a known (client, trade) is a conflict."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.uow import UnitOfWork
+from contracts.broker import TradeSettled
+from services.suitability import conflicts, due, products
+
+COLUMNS = (
+    "client_id",
+    "trade_id",
+    "branch_id",
+    "trade_date",
+    "settled_at",
+    "symbol",
+    "kind",
+    "issuer_class",
+    "side",
+    "quantity",
+    "amount",
+    "commission",
+)
+_VALUES = """unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+                    $9::text[], $10::numeric[], $11::numeric[], $12::numeric[])"""
+
+
+async def keep(uow: UnitOfWork, events: Sequence[TradeSettled]) -> None:
+    """Keep new trades, know their instruments, and note whose buys are to be judged."""
+    first: dict[tuple[str, str], TradeSettled] = {}
+    repeated = []
+    for event in events:
+        if first.setdefault((event.client_id, event.trade_id), event) is not event:
+            repeated.append(event)
+    trades = [first[key] for key in sorted(first)]
+    new = await uow.sql.fetch(
+        f"""INSERT INTO trades ({", ".join(COLUMNS)}) SELECT * FROM {_VALUES}
+            ON CONFLICT DO NOTHING RETURNING client_id, trade_id""",
+        *map(list, zip(*map(row_of, trades), strict=True)),
+    )
+    fresh = {(row["client_id"], row["trade_id"]) for row in new}
+    repeated += [trade for key, trade in first.items() if key not in fresh]
+    if repeated:
+        await _note_conflicts(uow, repeated)
+    kept = [first[key] for key in sorted(fresh)]
+    await products.hear_instruments(uow, kept)
+    await due.note(uow, {(t.client_id, t.trade_date) for t in kept if t.side == "buy"}, levels=False)
+    accounts = {trade.client_id: trade.account_id for trade in kept}
+    await uow.sql.execute(
+        """UPDATE clients c SET account_id = n.account FROM unnest($1::text[], $2::text[]) AS n(client, account)
+           WHERE c.client_id = n.client AND c.account_id IS NULL""",
+        sorted(accounts),
+        [accounts[client] for client in sorted(accounts)],
+    )
+
+
+async def accept(offered: Sequence[TradeSettled], uow: UnitOfWork) -> None:
+    """An operator accepted the other content of known trades: it takes the known one's place and is judged anew."""
+    for trade in offered:
+        before = await uow.sql.fetchval(
+            "SELECT trade_date FROM trades WHERE client_id = $1 AND trade_id = $2 FOR UPDATE",
+            trade.client_id,
+            trade.trade_id,
+        )
+        places = ", ".join(f"{name} = ${number}" for number, name in enumerate(COLUMNS, 1))
+        await uow.sql.execute(f"UPDATE trades SET {places} WHERE client_id = $1 AND trade_id = $2", *row_of(trade))
+        await uow.sql.execute(
+            "DELETE FROM mismatches WHERE client_id = $1 AND trade_id = $2", trade.client_id, trade.trade_id
+        )
+        await products.hear_instruments(uow, [trade])
+        await due.note(uow, [(trade.client_id, min(before, trade.trade_date))], levels=False)
+
+
+def row_of(trade: TradeSettled) -> tuple[Any, ...]:
+    """What is kept of a trade, in the order of `COLUMNS`."""
+    return (
+        trade.client_id,
+        trade.trade_id,
+        trade.branch_id,
+        trade.trade_date,
+        trade.settled_at,
+        trade.instrument.symbol,
+        trade.instrument.kind,
+        trade.instrument.risk_class,
+        trade.side,
+        trade.quantity,
+        trade.amount,
+        trade.commission,
+    )
+
+
+async def _note_conflicts(uow: UnitOfWork, repeated: Sequence[TradeSettled]) -> None:
+    rows = await uow.sql.fetch(
+        f"""SELECT {", ".join(f"t.{name}" for name in COLUMNS)} FROM trades t
+            JOIN unnest($1::text[], $2::text[]) AS n(client_id, trade_id) USING (client_id, trade_id)""",
+        [trade.client_id for trade in repeated],
+        [trade.trade_id for trade in repeated],
+    )
+    kept = {(row["client_id"], row["trade_id"]): row for row in rows}
+    for trade in repeated:
+        known = kept[trade.client_id, trade.trade_id]
+        if tuple(known.values()) != row_of(trade):
+            said = {name: None if value is None else str(value) for name, value in known.items()}
+            await conflicts.note(uow, trade.client_id, trade.trade_id, said, trade)
