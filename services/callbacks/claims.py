@@ -89,8 +89,8 @@ async def return_abandoned(uow: UnitOfWork, now: datetime) -> int:
     return len(rows)
 
 
-async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken | None:
-    """The next task for an agent, already theirs; None when there is nothing for them.
+async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
+    """The next task for an agent, already theirs; without tasks when there is nothing for them.
 
     Order: calls clients asked for at this time, then priority, then due date, then the older, then the id.
     Raises: FullHands.
@@ -114,7 +114,7 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken | Non
         others = await _others_of(uow, agent, row, now, calling)
         taken = await _give(uow, agent, [row, *others], now, calling.lease_minutes)
         return Taken(taken, _why(row, len(others)), passed_over)
-    return None
+    return Taken([], [], passed_over)
 
 
 async def claim(uow: UnitOfWork, agent: Agent, task_id: UUID, now: datetime) -> asyncpg.Record:

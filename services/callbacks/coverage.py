@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class Forecast:
 
 def needed(counted: int, share: Decimal) -> int:
     """How many of those who count must be covered: the share, rounded up."""
-    return -int(-(share * counted) // 1)
+    return int((share * counted).to_integral_value(ROUND_CEILING))
 
 
 def forecast(covered: int, target: int, as_of: date, calendar: Calendar) -> Forecast:

@@ -1,6 +1,6 @@
 """Pure decisions: the table of states [B19], due dates [B21], who must not call [B10], who gets a notice [B7]."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid5
@@ -154,13 +154,3 @@ def notice_reasons(
     if experience_years is not None and experience_years < policy.experience_years_below:
         reasons.append("experience")
     return reasons
-
-
-def upward(previous: int, steps: Iterable[tuple[date, int]]) -> list[date]:
-    """The days on which a tier rises, given the rank before the first step: each is greeted once [B21]."""
-    found = []
-    for since, rank in steps:
-        if rank > previous:
-            found.append(since)
-        previous = rank
-    return found

@@ -329,8 +329,6 @@ async def take_next(actor: Server, uow: Work, once: Once) -> Next:
     """The caller's next task, theirs from now on, with why it is this one and which came before it but are not for them."""
     now, agent = await _at_work(uow, actor)
     taken = await claims.take_next(uow, agent, now)
-    if taken is None:
-        return Next(tasks=[], why=[], passed_over=[])
     return Next(
         tasks=[shown(task) for task in taken.tasks],
         why=[said(reason) for reason in taken.why],
