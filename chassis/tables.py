@@ -171,6 +171,8 @@ deadlines = Table(
     Column("failed_at", Instant, comment="when its handler failed: put aside until an operator acts"),
     Column("error", Text),
     Index("ix_deadlines_due", "due", "generation", postgresql_where=text("failed_at IS NULL")),
+    # The earliest of an object, without a sort and without statistics, which are missing right after a burst.
+    Index("ix_deadlines_object", "object", "due", "generation", postgresql_where=text("failed_at IS NULL")),
     Index(None, "key"),
     comment="armed only: what has fired is moved out, so that this table stays small",
 )
