@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 
+from bench.ground import Ground
 from bench.services import service_named
 from careline.schema import make_schemas
 from chassis.actor import Actor, Role
-from chassis.clock import utc_now
 from chassis.database import Database, connect, role_of
 from chassis.deadlines import Deadline, Due, arm
 from chassis.deadlines.scheduler import Scheduler
@@ -70,6 +70,15 @@ async def ring(due: Sequence[Due], uow: UnitOfWork) -> None:
 def measured() -> Service:
     """The points service with a handler of deadlines."""
     return replace(service_named(SERVICE), deadlines={"ring": ring})
+
+
+async def measure(ground: Ground, count: int) -> Drained:
+    """On a database of this run."""
+    url = await ground.make("deadlines")
+    try:
+        return await drain(ground.settings(url, f"{ground.run}-deadlines"), count)
+    finally:
+        await ground.drop("deadlines")
 
 
 async def drain(settings: Settings, count: int = 100_000) -> Drained:
@@ -130,7 +139,9 @@ async def _run(database: Database, service: Service, http: httpx.AsyncClient, co
                 ],
             )
     scheduler = Scheduler(service, database)
-    await asyncio.sleep(max(0.0, (start - utc_now()).total_seconds()))
+    async with database.reading() as sql:
+        left = await sql.fetchval("SELECT extract(epoch FROM $1 - clock_timestamp())::float8", start)
+    await asyncio.sleep(max(0.0, left))
     began = perf_counter()
     firing = asyncio.create_task(_fire(scheduler, database))
     busy = await _probe(http, firing)

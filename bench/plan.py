@@ -17,6 +17,7 @@ class Plan:
     burst_events: int
     retiered_clients: int
     retiering_rounds: int
+    deadlines: int = 100_000
 
 
 FULL = Plan(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.deadlines import Drained
 from bench.hop import Hop
 from bench.memory import Memory
 from bench.replayed import Replayed
@@ -133,6 +134,14 @@ class Report:
             "retiering_vs_hand": round(found.ratio, 2),
             "retiering_recorded_vs_hand": round(found.ratio_recorded, 2),
         }
+
+    def deadlines(self, found: Drained) -> None:
+        """Deadlines due within one second."""
+        self.say(
+            f"  {found.count:,} deadlines due within one second: all fired after {found.seconds:.1f} s; REST p99"
+            f" {found.quiet_p99_ms:.1f} ms before, {found.busy_p99_ms:.1f} ms meanwhile: {found.slower:.1f}x"
+        )
+        self.figures |= {"deadlines_seconds": round(found.seconds, 2), "deadlines_rest_p99": round(found.slower, 2)}
 
     def write(self, path: Path) -> None:
         """Everything as JSON."""

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import hop, memory, replayed, retiering, throughput, together, visible
+from bench import deadlines, hop, memory, replayed, retiering, throughput, together, visible
 from bench.ground import Ground
 from bench.plan import Plan
 from bench.report import Report
 
-ON_STACK = ("lanes", "together", "visible", "gateway", "retiering")
+ON_STACK = ("lanes", "together", "visible", "gateway", "retiering", "deadlines")
 SECTIONS = (*ON_STACK, "replay", "memory")
 SECTION_SECONDS = 1_800
 T = TypeVar("T")
@@ -59,6 +59,10 @@ async def on_stack(ground: Ground, plan: Plan, report: Report, chosen: Collectio
         await section(
             "retiering", "A month end for many clients against one statement by hand",
             lambda: retiering.measure(ground, plan.retiered_clients, plan.retiering_rounds), report.retiering,
+        )  # fmt: skip
+        await section(
+            "deadlines", "Many deadlines due within one second",
+            lambda: deadlines.measure(ground, plan.deadlines), report.deadlines,
         )  # fmt: skip
     finally:
         await ground.clear()
