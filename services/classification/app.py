@@ -26,6 +26,7 @@ from services.classification import (
     api_supplementary,
     closing,
     conflicts,
+    group_facts,
     group_tables,
     handlers,
     supplementary,
@@ -57,6 +58,11 @@ service = Service(
     completes=contract.DayCompleted,
     tables=tables.metadata,
     sealed=(*tables.SEALED, *group_tables.SEALED),
-    accepts={TradeSettled: conflicts.accept_trades, ClientOpened: conflicts.accept_openings},
+    accepts={
+        TradeSettled: conflicts.accept_trades,
+        ClientOpened: conflicts.accept_openings,
+        FundsMoved: group_facts.accept_transfers,
+        ProductPurchased: group_facts.accept_purchases,
+    },
     migrations=Path(__file__).parent / "migrations",
 )

@@ -12,9 +12,18 @@ from chassis.bus.record import Record
 from chassis.telemetry import CONFLICTS
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
-from contracts.broker import AssetsValued, ClientOpened, Profile, TradeCancelled, TradeSettled
+from contracts.broker import (
+    AssetsValued,
+    ClientOpened,
+    FundsMoved,
+    ProductPurchased,
+    Profile,
+    TradeCancelled,
+    TradeSettled,
+)
 
 Late = Iterable[tuple[str, date]]
+Repeatable = ClientOpened | TradeSettled | FundsMoved | ProductPurchased
 
 
 async def mark_late(uow: UnitOfWork, late: Late) -> None:
@@ -82,7 +91,7 @@ async def _note_reopenings(uow: UnitOfWork, opened: Sequence[ClientOpened], new:
 
 
 async def note_conflicts(
-    uow: UnitOfWork, found: Sequence[tuple[ClientOpened | TradeSettled, dict[str, object]]]
+    uow: UnitOfWork, found: Sequence[tuple[Repeatable, dict[str, object]]]
 ) -> None:
     """Keep facts that came again with other content, each beside what is known. The same offer counts once."""
     if not found:

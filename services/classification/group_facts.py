@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.broker import FundsMoved, ProductPurchased
-from services.classification.facts import note_conflicts
+from services.classification.facts import Repeatable, mark_late, note_conflicts
 
 
 async def keep_transfers(uow: UnitOfWork, moved: Sequence[FundsMoved]) -> list[bool]:
@@ -40,14 +40,14 @@ async def _note_other_transfers(uow: UnitOfWork, repeated: Sequence[FundsMoved])
         [e.client_id for e in repeated],
         [e.transfer_id for e in repeated],
     )
-    known = {(c, t): {"day": day, "net": net} for c, t, day, net in rows}
-    found = []
+    known: dict[tuple[str, str], dict[str, object]] = {(c, t): {"day": day, "net": net} for c, t, day, net in rows}
+    found: list[tuple[Repeatable, dict[str, object]]] = []
     for e in repeated:
         net = e.amount if e.direction == "in" else -e.amount
         offered = {"day": business_date(e.moved_at).isoformat(), "net": f"{net.normalize() + 0:f}"}
         if known[e.client_id, e.transfer_id] != offered:
-            found.append((e.type, e.client_id, e.identity, known[e.client_id, e.transfer_id], offered))
-    await note_conflicts(uow, found)  # type: ignore[arg-type]
+            found.append((e, known[e.client_id, e.transfer_id]))
+    await note_conflicts(uow, found)
 
 
 async def keep_purchases(uow: UnitOfWork, bought: Sequence[ProductPurchased]) -> list[bool]:
@@ -84,11 +84,41 @@ async def _note_other_purchases(uow: UnitOfWork, repeated: Sequence[ProductPurch
         [e.client_id for e in repeated],
         [e.purchase_id for e in repeated],
     )
-    known = {(r["client_id"], r["purchase_id"]): dict(list(r.items())[2:]) for r in rows}
-    found = []
+    known: dict[tuple[str, str], dict[str, object]] = {
+        (r["client_id"], r["purchase_id"]): dict(list(r.items())[2:]) for r in rows
+    }
+    found: list[tuple[Repeatable, dict[str, object]]] = []
     for e in repeated:
         day, amount = business_date(e.at).isoformat(), f"{e.amount.normalize() + 0:f}"
         offered = {"day": day, "product_code": e.product_code, "amount": amount}
         if known[e.client_id, e.purchase_id] != offered:
-            found.append((e.type, e.client_id, e.identity, known[e.client_id, e.purchase_id], offered))
-    await note_conflicts(uow, found)  # type: ignore[arg-type]
+            found.append((e, known[e.client_id, e.purchase_id]))
+    await note_conflicts(uow, found)
+
+
+async def accept_transfers(moved: Sequence[FundsMoved], uow: UnitOfWork) -> None:
+    """Put transfers that an operator has accepted in the place of those known under their ids."""
+    for event in moved:
+        day, net = business_date(event.moved_at), event.amount if event.direction == "in" else -event.amount
+        key = (event.client_id, event.transfer_id)
+        before = await uow.sql.fetchval("SELECT day FROM transfers WHERE client_id = $1 AND transfer_id = $2", *key)
+        await uow.sql.execute(
+            "UPDATE transfers SET day = $3, net = $4 WHERE client_id = $1 AND transfer_id = $2", *key, day, net
+        )
+        await mark_late(uow, [(event.client_id, min(before, day))])
+
+
+async def accept_purchases(bought: Sequence[ProductPurchased], uow: UnitOfWork) -> None:
+    """Put purchases that an operator has accepted in the place of those known under their ids."""
+    for event in bought:
+        day, key = business_date(event.at), (event.client_id, event.purchase_id)
+        before = await uow.sql.fetchval("SELECT day FROM purchases WHERE client_id = $1 AND purchase_id = $2", *key)
+        await uow.sql.execute(
+            """UPDATE purchases SET day = $3, product_code = $4, amount = $5
+               WHERE client_id = $1 AND purchase_id = $2""",
+            *key,
+            day,
+            event.product_code,
+            event.amount,
+        )
+        await mark_late(uow, [(event.client_id, min(before, day))])
