@@ -21,8 +21,6 @@ COLUMNS = (
     "amount",
     "commission",
 )
-_VALUES = """unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
-                    $9::text[], $10::numeric[], $11::numeric[], $12::numeric[])"""
 
 
 async def keep(uow: UnitOfWork, events: Sequence[TradeSettled]) -> None:
@@ -32,17 +30,15 @@ async def keep(uow: UnitOfWork, events: Sequence[TradeSettled]) -> None:
     for event in events:
         if first.setdefault((event.client_id, event.trade_id), event) is not event:
             repeated.append(event)
-    trades = [first[key] for key in sorted(first)]
-    new = await uow.sql.fetch(
-        f"""INSERT INTO trades ({", ".join(COLUMNS)}) SELECT * FROM {_VALUES}
-            ON CONFLICT DO NOTHING RETURNING client_id, trade_id""",
-        *map(list, zip(*map(row_of, trades), strict=True)),
-    )
-    fresh = {(row["client_id"], row["trade_id"]) for row in new}
-    repeated += [trade for key, trade in first.items() if key not in fresh]
+    known = await _known(uow, list(first))
+    repeated += [trade for key, trade in first.items() if key in known]
+    kept = [first[key] for key in sorted(first.keys() - known)]
+    # A client's trades come through one partition and its position is fenced: nobody else can insert these meanwhile.
+    await uow.sql.copy_records_to_table("trades", records=map(row_of, kept), columns=COLUMNS)
     if repeated:
         await _note_conflicts(uow, repeated)
-    kept = [first[key] for key in sorted(fresh)]
+    if not kept:
+        return
     await products.hear_instruments(uow, kept)
     await due.note(uow, {(t.client_id, t.trade_date) for t in kept if t.side == "buy"}, levels=False)
     accounts = {trade.client_id: trade.account_id for trade in kept}
@@ -87,6 +83,16 @@ def row_of(trade: TradeSettled) -> tuple[Any, ...]:
         trade.amount,
         trade.commission,
     )
+
+
+async def _known(uow: UnitOfWork, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    rows = await uow.sql.fetch(
+        """SELECT client_id, trade_id FROM trades
+           JOIN unnest($1::text[], $2::text[]) AS n(client_id, trade_id) USING (client_id, trade_id)""",
+        [client for client, _ in keys],
+        [trade for _, trade in keys],
+    )
+    return {(row["client_id"], row["trade_id"]) for row in rows}
 
 
 async def _note_conflicts(uow: UnitOfWork, repeated: Sequence[TradeSettled]) -> None:
