@@ -15,11 +15,12 @@ from contracts.broker import (
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted
 from contracts.complaints import EVENTS, DayCompleted
-from services.complaints import closing, dispatching, escalation, handlers, satisfaction, tables
+from services.complaints import api, closing, dispatching, escalation, handlers, satisfaction, tables
 
 service = Service(
     name="complaints",
     tables=tables.metadata,
+    routes=api.routes,
     migrations=Path(__file__).parent / "migrations",
     listens={
         StaffChanged: dispatching.keep_people,
@@ -40,6 +41,7 @@ service = Service(
         "dispatch": dispatching.miss_dispatch,
         "send": dispatching.send_later,
         "phone": dispatching.miss_phone,
+        "third_party": escalation.end_wait,
         "survey": satisfaction.close_unanswered,
         "result": stepped(escalation.climb),
         "report": stepped(escalation.miss_report),

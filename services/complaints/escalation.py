@@ -6,6 +6,7 @@ from uuid import UUID
 
 from chassis import staff
 from chassis.clock import business_date
+from chassis.clocks import Resume, store
 from chassis.deadlines import Due
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseEscalated
@@ -13,7 +14,7 @@ from services.complaints import clocks, history
 from services.complaints.dispatching import breach
 from services.complaints.policy import LADDERS
 from services.complaints.reporting import Notice, notify, told
-from services.complaints.rules import ladder_name
+from services.complaints.rules import INVESTIGATING, THIRD_PARTY, ladder_name
 
 
 async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
@@ -69,6 +70,35 @@ async def miss_report(due: Sequence[Due], uow: UnitOfWork) -> None:
         steps.append(history.Step(case_id, "report breached", case["state"], one.due, generation))
         uow.emit(breach(case, one.kind, one.due), at=one.at)
     await history.add(uow, steps)
+
+
+async def end_wait(due: Sequence[Due], uow: UnitOfWork) -> None:
+    """A third party has had its five working days: the case goes on and its clock with it [C23]."""
+    rows = await uow.sql.fetch(
+        """UPDATE cases SET state = $2, revision = revision + 1 WHERE case_id = ANY($1::uuid[]) AND state = $3
+           RETURNING case_id, generation""",
+        [UUID(one.object.removeprefix("case/")) for one in due],
+        INVESTIGATING,
+        THIRD_PARTY,
+    )
+    ended = {UUID(one.object.removeprefix("case/")): one.due for one in due}
+    detail = {"reason": "waited long enough"}
+    await store.append(
+        uow,
+        [
+            store.New(
+                clocks.object_of(row["case_id"], row["generation"]), "result", Resume, ended[row["case_id"]], detail
+            )
+            for row in rows
+        ],
+    )
+    await history.add(
+        uow,
+        [
+            history.Step(row["case_id"], "waited long enough", INVESTIGATING, ended[row["case_id"]], row["generation"])
+            for row in rows
+        ],
+    )
 
 
 async def _cases(uow: UnitOfWork, due: Sequence[Due]) -> dict[UUID, dict[str, Any]]:

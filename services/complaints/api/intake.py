@@ -1,0 +1,253 @@
+"""Cases in and found: one form for every channel, search, everything known of one case."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Query, Response
+from pydantic import BaseModel, Field
+from uuid_utils import uuid7
+
+from chassis import staff
+from chassis.actor import Actor, Role
+from chassis.clocks import store
+from chassis.errors import FieldError, Invalid
+from chassis.http import Listing, Once, Page, Reading, Work, etag, object_scope, permits, router
+from chassis.staff import HQ, OPERATIONS_CENTRE
+from contracts.broker import ComplaintReceived
+from services.complaints import cases, clocks, relations
+from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Instant, Label, Name, Words, shown
+from services.complaints.intake import Report, open_cases
+from services.complaints.rules import REGULATORS
+from services.complaints.words import wanted
+
+routes = router("/v1/complaints", "complaints")
+Reporter = Annotated[Actor, permits("complaints.cases:open", Role.CLIENT, Role.SYSTEM, *STAFF)]
+Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]
+Channel = Literal[
+    "hotline", "centre_mailbox", "branch_phone", "branch_mailbox", "on_site", "web_form", "post", "fax", "app",
+    "regulator_transfer",
+]  # fmt: skip
+
+
+class NewCase(Body):
+    """A complaint, suggestion or enquiry. `client_id` is empty where the complainant is no known client [C29]."""
+
+    client_id: Name | None = None
+    branch_id: Name | None = None
+    external_ref: Name | None = Field(None, description="the other system's own number: the same again is a repeat")
+    system: Name = "rest"
+    kind: Literal["complaint", "suggestion", "enquiry"] = "complaint"
+    source: Literal["client", "regulator", "exchange", "petition_office"] = "client"
+    channel: Channel
+    category: Annotated[str, Field(max_length=200)] = ""
+    words: Words
+    product: Label | None = None
+    employee: Name | None = None
+    script: Name | None = None
+    claim: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
+    allegations: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)
+    complainants: Annotated[int, Field(ge=1, le=100_000)] = 1
+    public_risk: bool = Field(False, description="media or stability risk")
+    regulator_ref: Name | None = None
+    reply_due_on: Day | None = None
+    demands: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)
+    contact_channel: Name | None = None
+    priority: bool = False
+    received_at: Instant | None = None
+
+
+@routes.post("/cases", status_code=201)
+async def open_case(actor: Reporter, uow: Work, _: Once, body: NewCase, response: Response) -> Case:
+    """Report a case. Whoever is asked first owns it until somebody accepts it [C8]; the same letter twice is one case."""
+    at = cases.moment(uow, body.received_at)
+    report = await _report(uow, actor, body, at)
+    opened = await open_cases(uow, [report])
+    if opened:
+        uow.audit("open case", f"case/{report.case_id}", key=report.key, channel=report.channel, at=at)
+        await relations.find_refused_before(uow, [report])
+        await uow.sql.executemany(
+            "INSERT INTO demands (demand_id, case_id, what, made_at) VALUES ($1, $2, $3, $4)",
+            [(UUID(bytes=uuid7().bytes), report.case_id, what, at) for what in body.demands],
+        )
+    else:
+        response.status_code = 200
+    row = await cases.seen(uow.sql, actor, report.case_id)
+    response.headers["etag"] = etag(row["revision"])
+    response.headers["location"] = f"/v1/complaints/cases/{report.case_id}"
+    return shown(row)
+
+
+async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report:
+    if body.source in REGULATORS and not body.regulator_ref:
+        raise Invalid(errors=(FieldError("/regulator_ref", "a regulator's case carries its reference [C1]"),))
+    if actor.role is Role.CLIENT and body.client_id not in {None, actor.client_id}:
+        raise Invalid(errors=(FieldError("/client_id", "clients report for themselves"),))
+    client = actor.client_id if actor.role is Role.CLIENT else body.client_id
+    known = await uow.sql.fetchval("SELECT branch_id FROM clients WHERE client_id = $1", client) if client else None
+    branch = actor.branch_id if actor.role in BRANCH else None
+    reference = body.external_ref or body.regulator_ref
+    system = body.source if body.regulator_ref and not body.external_ref else body.system
+    case_id = UUID(bytes=uuid7().bytes)
+    if reference:
+        derived = ComplaintReceived(system=system, external_ref=reference, received_at=at, channel=body.channel)
+        case_id = derived.case_id
+    owner = actor.subject
+    if actor.role in {Role.CLIENT, Role.SYSTEM}:
+        found = (await staff.roster(uow.sql)).holder(HQ, OPERATIONS_CENTRE, at)
+        owner = found.staff_id if found else f"seat:{HQ}/{OPERATIONS_CENTRE}"
+    return Report(
+        case_id=case_id,
+        system=system,
+        external_ref=reference,
+        client_id=client,
+        branch_id=branch or body.branch_id or known or HQ,
+        flow="on_site" if actor.role in BRANCH else "centre",
+        owner=owner,
+        received_at=at,
+        **body.model_dump(
+            include={
+                "kind", "source", "channel", "category", "words", "product", "employee", "script", "claim",
+                "allegations", "complainants", "public_risk", "regulator_ref", "reply_due_on", "contact_channel",
+                "priority",
+            }
+        ),
+    )  # fmt: skip
+
+
+@routes.get("/cases")
+async def list_cases(
+    actor: Reader,
+    sql: Reading,
+    page: Page,
+    q: Annotated[str | None, Query(max_length=200, description="words to find, of two characters at least")] = None,
+    state: str | None = None,
+    owner: str | None = None,
+    client: str | None = None,
+) -> Listing[Case]:
+    """Cases the caller may see, newest first; `q` finds words of two Chinese characters in what was said."""
+    scope, arguments = object_scope(actor, 9)
+    if actor.role is Role.COMPLIANCE:
+        scope += f" AND NOT (restricted AND ${9 + len(arguments)} = ANY(concerned))"
+        arguments = [*arguments, actor.subject]
+    else:
+        scope += " AND NOT restricted"
+    grams, runs = wanted(q) if q else ([], [])
+    # The few cases that hold the words are found first: they must not be looked for among all the newest.
+    among = "WITH found AS MATERIALIZED (SELECT case_id FROM case_words WHERE grams @> $6) " if q else ""
+    after = page.after or (None, None)
+    rows = await sql.fetch(
+        f"""{among}SELECT * FROM cases c
+            WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR owner = $2)
+              AND ($3::text IS NULL OR client_id = $3)
+              AND ($4::timestamptz IS NULL OR (received_at, case_id) < ($4, $5::uuid))
+              AND {"case_id IN (SELECT case_id FROM found)" if q else "$6::text[] IS NOT NULL"}
+              AND NOT EXISTS (SELECT FROM unnest($7::text[]) r WHERE strpos(lower(c.words), r) = 0)
+              AND {scope}
+            ORDER BY received_at DESC, case_id DESC LIMIT $8""",
+        state,
+        owner,
+        client,
+        datetime.fromisoformat(after[0]) if after[0] else None,
+        UUID(after[1]) if after[1] else None,
+        grams,
+        runs,
+        page.limit + 1,
+        *arguments,
+    )
+    found = page.result([shown(row) for row in rows], lambda one: (one.received_at.isoformat(), str(one.case_id)))
+    return Listing[Case].model_validate(found)
+
+
+@routes.get("/cases/{case_id}")
+async def read_case(actor: Reader, sql: Reading, case_id: UUID, response: Response) -> Case:
+    """One case; its ETag is what a change has to match."""
+    row = await cases.seen(sql, actor, case_id)
+    response.headers["etag"] = etag(row["revision"])
+    return shown(row)
+
+
+class Moved(BaseModel):
+    """One thing that happened."""
+
+    number: int
+    generation: int
+    what: str
+    state: str
+    at: datetime
+    recorded_at: datetime
+    actor: str
+    detail: dict[str, Any]
+
+
+@routes.get("/cases/{case_id}/history")
+async def read_history(actor: Reader, sql: Reading, case_id: UUID) -> list[Moved]:
+    """Everything that happened, in order."""
+    await cases.seen(sql, actor, case_id)
+    rows = await sql.fetch("SELECT * FROM case_moves WHERE case_id = $1 ORDER BY number", case_id)
+    return [Moved.model_validate(dict(row)) for row in rows]
+
+
+class ClockShown(BaseModel):
+    """One clock of a case: when it is due, what remains while it is paused, and why [C22]."""
+
+    clock: str
+    generation: int
+    state: str
+    started: datetime
+    due: datetime | None
+    remaining_seconds: int | None
+    breached: list[datetime]
+    why: list[dict[str, str]]
+
+
+@routes.get("/cases/{case_id}/clocks")
+async def read_clocks(
+    actor: Reader,
+    sql: Reading,
+    case_id: UUID,
+    as_of: Annotated[Instant | None, Query(description="as known at an instant")] = None,
+) -> list[ClockShown]:
+    """Every clock of the case, of all its generations, with its sums step by step."""
+    case = await cases.seen(sql, actor, case_id)
+    now: datetime = as_of or await sql.fetchval("SELECT clock_timestamp()")
+    found: list[ClockShown] = []
+    if case["dispatch_due"]:
+        found.append(_dispatch(case, now))
+    objects = [clocks.object_of(case_id, number) for number in range(1, case["generation"] + 1)]
+    for (object_, clock), reading in sorted((await store.readings(sql, objects, as_of)).items()):
+        lines = await store.explained(sql, object_, clock, as_of)
+        found.append(
+            ClockShown(
+                clock=clock,
+                generation=clocks.case_of(object_)[1],
+                state=reading.state,
+                started=reading.started,
+                due=reading.due,
+                remaining_seconds=int(reading.remaining.total_seconds()) if reading.remaining is not None else None,
+                breached=list(reading.breaches(now)),
+                why=[{"en": line.sentence.en, "zh": line.sentence.zh} for line in lines],
+            )
+        )
+    return found
+
+
+def _dispatch(case: Any, now: datetime) -> ClockShown:
+    sent, due = case["dispatched_at"], case["dispatch_due"]
+    missed = (sent or now) >= due
+    return ClockShown(
+        clock="dispatch",
+        generation=1,
+        state="stopped" if sent else "running",
+        started=case["received_at"],
+        due=due,
+        remaining_seconds=None,
+        breached=[due] if missed else [],
+        why=[
+            {
+                "en": "The order reaches the branch on the natural day of receipt [C4]; nothing pauses this clock.",
+                "zh": "督办单须于受理当日（自然日）送达营业部〔C4〕，此时限不可暂停。",
+            }
+        ],
+    )

@@ -1,0 +1,85 @@
+"""What every route here shares: field types, who may call, and how a case is shown."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Path
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from chassis.actor import Role
+
+_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_PRINTABLE)]
+Label = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
+Words = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]+$")]
+Day = Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2100, 1, 1))]
+Instant = Annotated[AwareDatetime, Field(ge=datetime.fromisoformat("1990-01-01T00:00:00+00:00"))]
+PathName = Annotated[str, Path(min_length=1, max_length=64, pattern=_PRINTABLE)]
+
+BRANCH = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER)
+CENTRE = (Role.HQ, Role.COMPLIANCE)
+STAFF = (*BRANCH, *CENTRE)
+READERS = (*STAFF, Role.OPERATIONS, Role.SYSTEM)
+
+
+class Body(BaseModel):
+    """A request's body: unknown fields are refused. `at`: when it happened, where it is recorded later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Act(Body):
+    """An act that may be recorded after it happened."""
+
+    at: Instant | None = None
+
+
+class Noted(Act):
+    """An act with a reason."""
+
+    reason: Words
+
+
+class Case(BaseModel):
+    """A case as it stands; its words are masked."""
+
+    case_id: UUID
+    external_ref: str | None
+    client_id: str | None
+    branch_id: str
+    kind: str
+    source: str
+    channel: str
+    flow: str
+    severity: str
+    category: str
+    state: str
+    owner: str
+    offered_to: str | None
+    generation: int
+    level: int
+    revision: int
+    received_at: datetime
+    received_on: date
+    dispatch_due: datetime | None
+    dispatched_at: datetime | None
+    dispatch_met: bool | None
+    due_on: date | None
+    words: str
+    product: str | None
+    employee: str | None
+    script: str | None
+    regulator_ref: str | None
+    reply_due_on: date | None
+    restricted: bool
+    imported: bool
+    attributes: dict[str, str]
+    outcome: str | None
+    upheld: bool | None
+    closed_at: datetime | None
+
+
+def shown(row: Any) -> Case:
+    """A row as the caller sees it."""
+    return Case.model_validate(dict(row))

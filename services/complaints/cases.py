@@ -1,0 +1,195 @@
+"""Acting on one case: seen, locked, unchanged meanwhile, by somebody it does not concern; each act leaves its step."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from chassis import staff
+from chassis.actor import Actor, Role
+from chassis.clock import business_date
+from chassis.clocks import Pause, Promise, Resume, Stop, store
+from chassis.clocks.store import New
+from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Text
+from chassis.http import Match, may_see
+from chassis.uow import UnitOfWork
+from services.complaints import clocks, history
+from services.complaints.policy import LIMITS
+from services.complaints.rules import FOLLOWING, OVER
+from services.complaints.seats import refuse_conflict
+
+
+class IllegalMove(Conflict):
+    """The case is in a state from which this cannot be done; `following` names what can [C23]."""
+
+    title = Text("Not possible in the case's present state", "当前状态不允许此操作")
+
+
+class NotYours(Forbidden):
+    """Only the owner, or who the hand-over was offered to, may do this [C8]."""
+
+    title = Text("The case belongs to somebody else", "该案件由他人负责")
+
+
+class EvidenceMissing(Invalid):
+    """The order closes only with facts found, the responsible person, the action and the customer's reaction [C10]."""
+
+    title = Text("The feedback is not complete", "反馈不完整")
+
+
+def visible(actor: Actor, case: Any) -> bool:
+    """Own cases, own branch, everything for headquarters; restricted ones for compliance, never who they concern."""
+    if case["restricted"]:
+        return actor.role is Role.COMPLIANCE and actor.subject not in case["concerned"]
+    return may_see(actor, case["client_id"] or "", case["branch_id"])
+
+
+async def seen(sql: asyncpg.Connection, actor: Actor, case_id: UUID) -> asyncpg.Record:
+    """The case, if the caller may see it.
+
+    Raises: NotFound.
+    """
+    case = await sql.fetchrow("SELECT * FROM cases WHERE case_id = $1", case_id)
+    if case is None or not visible(actor, case):
+        raise NotFound
+    return case
+
+
+async def locked(uow: UnitOfWork, case_id: UUID, match: Match | None = None) -> asyncpg.Record:
+    """The case, locked for a change by the caller.
+
+    Raises: NotFound, PreconditionFailed, ConflictOfInterest.
+    """
+    case = await uow.sql.fetchrow("SELECT * FROM cases WHERE case_id = $1 FOR UPDATE", case_id)
+    if case is None or not visible(uow.actor, case):
+        raise NotFound
+    if match is not None:
+        match.check(case["revision"])
+    if uow.actor.role is not Role.CLIENT:
+        refuse_conflict(await staff.roster(uow.sql), uow.actor, case["concerned"], uow.now)
+    return case
+
+
+def moment(uow: UnitOfWork, at: datetime | None) -> datetime:
+    """When something happened: now, or earlier where it is only recorded now.
+
+    Raises: Invalid for the future.
+    """
+    if at is not None and at > uow.now:
+        raise Invalid(errors=(FieldError("/at", "lies in the future"),))
+    uow.happened_at = at or uow.now
+    return uow.happened_at
+
+
+def require_state(case: Any, to: str) -> None:
+    """Refuse a state that cannot follow the present one.
+
+    Raises: IllegalMove.
+    """
+    if to not in FOLLOWING[case["state"]]:
+        raise IllegalMove(state=case["state"], following=list(FOLLOWING[case["state"]]))
+
+
+def require_open(case: Any) -> None:
+    """Refuse an act on a case that is over.
+
+    Raises: IllegalMove.
+    """
+    if case["state"] in OVER:
+        raise IllegalMove(state=case["state"], following=list(FOLLOWING[case["state"]]))
+
+
+async def change(
+    uow: UnitOfWork, case: Any, what: str, at: datetime, *, to: str | None = None, detail: dict[str, Any] | None = None,
+    **columns: Any,
+) -> asyncpg.Record:  # fmt: skip
+    """Change a locked case: its columns, its state where `to` is given, one step of history, one audit row.
+
+    Raises: IllegalMove.
+    """
+    if to is not None and to != case["state"]:
+        require_state(case, to)
+        columns["state"] = to
+    names = sorted(columns)
+    sets = "".join(f", {name} = ${n}" for n, name in enumerate(names, 2))
+    row = await uow.sql.fetchrow(
+        f"UPDATE cases SET revision = revision + 1{sets} WHERE case_id = $1 RETURNING *",
+        case["case_id"],
+        *(columns[name] for name in names),
+    )
+    assert row is not None
+    await history.add(uow, [history.Step(case["case_id"], what, row["state"], at, row["generation"], detail or {})])
+    uow.audit(what, f"case/{case['case_id']}", key=case["key"], at=at, **(detail or {}))
+    return row
+
+
+def naming(case: Any) -> dict[str, Any]:
+    """What every event of a case carries."""
+    return {
+        "case_id": str(case["case_id"]),
+        "client_id": case["client_id"],
+        "branch_id": case["branch_id"],
+        "generation": case["generation"],
+    }
+
+
+async def stop_clocks(uow: UnitOfWork, case: Any, at: datetime, reason: str) -> None:
+    """Stop every clock of the case's generation that still runs."""
+    object_ = clocks.object_of(case["case_id"], case["generation"])
+    names = await uow.sql.fetch("SELECT clock FROM clocks WHERE object = $1 AND state <> 'stopped'", object_)
+    if names:
+        await store.append(uow, [New(object_, row["clock"], Stop, at, {"reason": reason}) for row in names])
+
+
+async def pause_result(uow: UnitOfWork, case: Any, at: datetime, reason: str, expected_end: datetime | None) -> None:
+    """Stop counting while somebody else has to answer [C27]."""
+    object_ = clocks.object_of(case["case_id"], case["generation"])
+    detail: dict[str, Any] = {"reason": reason}
+    if expected_end is not None:
+        detail["expected_end"] = expected_end
+    await store.append(uow, [New(object_, clocks.RESULT, Pause, at, detail)])
+
+
+async def resume_result(uow: UnitOfWork, case: Any, at: datetime, reason: str) -> None:
+    """Go on counting from the answer's own time, however late it is recorded [C27]."""
+    object_ = clocks.object_of(case["case_id"], case["generation"])
+    await store.append(uow, [New(object_, clocks.RESULT, Resume, at, {"reason": reason})])
+
+
+async def promise(uow: UnitOfWork, case: Any, at: datetime, due: datetime, reason: str) -> int:
+    """Give the complainant a time for the result; how many that makes. It may be moved once, with a reason; a second
+    move is the general manager's [C6].
+
+    Raises: Invalid without a reason, SecondMove.
+    """
+    object_ = clocks.object_of(case["case_id"], case["generation"])
+    kept = (await store.load(uow.sql, [object_]))[object_, clocks.RESULT]
+    given = sum(isinstance(entry, Promise) for entry in kept.entries)
+    if given and not reason:
+        raise Invalid(errors=(FieldError("/reason", "a promise is moved with a reason only"),))
+    if given > 1 and uow.actor.role not in {Role.BRANCH_MANAGER, Role.HQ}:
+        raise SecondMove
+    await store.append(uow, [New(object_, clocks.RESULT, Promise, at, {"due": due, "reason": reason})])
+    return given + 1
+
+
+class SecondMove(Forbidden):
+    """A promised time may be moved once; a second move needs the general manager [C6]."""
+
+    title = Text("Only the general manager may move it again", "再次改期须总经理批准")
+
+
+async def limits_of(uow: UnitOfWork, at: datetime) -> Any:
+    """The limits in force at an instant."""
+    await LIMITS.refresh(uow.sql)
+    return LIMITS.on(business_date(at)).body
+
+
+async def stop_report(uow: UnitOfWork, object_: str, at: datetime) -> None:
+    """All three departments know: the report clock stops [C7]."""
+    running = await uow.sql.fetchval(
+        "SELECT true FROM clocks WHERE object = $1 AND clock = $2 AND state <> 'stopped'", object_, clocks.REPORT
+    )
+    if running:
+        await store.append(uow, [New(object_, clocks.REPORT, Stop, at, {"reason": "acknowledged"})])
