@@ -68,7 +68,7 @@ def read_complaints(folder: Path) -> Complaints:
         raise UnreadableData(f"{folder}: there is no such folder")
     file, days = CsvFile(folder / COMPLAINTS), Days()
     told = CsvFile(folder / NARRATIVES) if (folder / NARRATIVES).exists() else None
-    narratives = dict(told.rows("complaint_id", "narrative")) if told else {}
+    narratives = {row[0]: row[1] for row in told.rows("complaint_id", "narrative")} if told else {}
     facts: list[Fact] = []
     branches, latest = set(), date.min
     for row in file.rows(*COLUMNS):
