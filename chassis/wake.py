@@ -1,6 +1,7 @@
 """Waking up sleeping loops: by PostgreSQL's NOTIFY from other processes, directly inside one."""
 
 import asyncio
+from collections.abc import Iterable
 
 import asyncpg
 import structlog
@@ -12,17 +13,36 @@ log = structlog.get_logger()
 
 
 class Wake:
-    """A counter that goes up when something was written somewhere. Waiting never misses a rise."""
+    """A counter that goes up when something was written somewhere. Waiting never misses a rise.
+
+    A notice names what it is about (topics; `deadlines:SERVICE`): `of` is a counter for some of that alone, so that
+    what one service writes does not make every loop of every other look.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self._risen = asyncio.Event()
+        self._parts: list[tuple[frozenset[str], Wake]] = []
 
-    def set(self, *_: object) -> None:
-        """Something was written."""
+    def of(self, subjects: Iterable[str]) -> "Wake":
+        """A counter that goes up with notices about one of these, and with those that name nothing."""
+        part = Wake()
+        self._parts.append((frozenset(subjects), part))
+        return part
+
+    def set(self) -> None:
+        """Something was written, whatever it was."""
+        self.notice("")
+
+    def notice(self, payload: str) -> None:
+        """Something was written about the subjects named, or about anything."""
+        about = frozenset(payload.split())
         self.count += 1
         self._risen.set()
         self._risen = asyncio.Event()
+        for subjects, part in self._parts:
+            if not about or about & subjects:
+                part.notice(payload)
 
     async def wait(self, seen: int, seconds: float) -> None:
         """Until the counter has passed `seen`, or some seconds are over (a notice can be lost with a connection)."""
@@ -47,7 +67,9 @@ class Wake:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
-            await connection.add_listener(CHANNEL, self.set)
+            await connection.add_listener(
+                CHANNEL, lambda _connection, _process, _channel, payload: self.notice(str(payload))
+            )
             self.set()
             await lost.wait()
             raise asyncpg.InterfaceError("the listening connection was lost")

@@ -20,10 +20,13 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.telemetry import UNIT_STATE
 from chassis.wake import Wake
+from contracts.broker import TOPICS
 
 log = structlog.get_logger()
 LONGEST_WAIT_SECONDS = 5.0
 LAG_EVERY_SECONDS = 15.0
+FEW_RECORDS = 200
+GATHER_SECONDS = 0.005
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Worker:
         self.settings = settings
         self.wake = wake
         self.applied = Wake()  # what this worker's own consumer has done: all that can make a day closable
+        self.armed = Wake()
         self.consumer = Consumer(service, database, settings.bad_records_limit)
         self.closer = Closer(service, database, settings.bad_records_limit)
         self.scheduler = Scheduler(service, database, settings.bad_records_limit)
@@ -61,6 +65,7 @@ class Worker:
     async def run(self) -> None:
         """All loops, for ever."""
         await self._until_done("prepare", self.consumer.prepare)
+        self.armed = self.wake.of({f"deadlines:{self.service.name}"})
         async with asyncio.TaskGroup() as loops:
             if self.service.topics:
                 loops.create_task(self._consume())
@@ -69,7 +74,7 @@ class Worker:
             if self.service.deadlines:
                 # Woken by what is armed, and by the consumer: a handler of facts may arm, or hear whose time it is.
                 idle = lambda: self.scheduler.waits_seconds  # noqa: E731
-                loops.create_task(self._loop("deadlines", self.scheduler.step, idle_seconds=idle))
+                loops.create_task(self._loop("deadlines", self.scheduler.step, wake=self.armed, idle_seconds=idle))
             # Woken by nothing: sealing is not urgent, and looking costs a transaction.
             loops.create_task(self._loop("seal", self.sealer.step, wake=Wake(), idle_seconds=5.0))
             loops.create_task(self._loop("measure", self._measure, wake=Wake(), idle_seconds=LAG_EVERY_SECONDS))
@@ -86,7 +91,10 @@ class Worker:
     async def _consume(self) -> None:
         if not self.settings.on_kafka:
             limit = self.settings.batch_records
-            await self._loop("consume", lambda: read_from_log(self.consumer, self.partitions_at_once, limit))
+            heard = self.wake.of(self.service.topics)
+            await self._loop(
+                "consume", lambda: read_from_log(self.consumer, self.partitions_at_once, limit), wake=heard
+            )
             return
         from chassis.bus.kafka import KafkaAddress, KafkaSource
 
@@ -102,7 +110,8 @@ class Worker:
 
         relay = Relay(self.database, KafkaAddress.parse(self.settings.bus_url or ""), self.settings.batch_records)
         try:
-            await self._loop("relay", relay.step, reset=relay.stop)
+            said = self.wake.of({kind.topic for kind in self.service.publishes} | set(TOPICS))
+            await self._loop("relay", relay.step, wake=said, reset=relay.stop)
         finally:
             await relay.stop()
 
@@ -152,7 +161,11 @@ class Worker:
             if worked:
                 if name == "consume":
                     self.applied.set()
-                await asyncio.sleep(0)
+                    self.armed.set()
+                    # A few at a time cost as much as many: what is being written right now comes along.
+                    await asyncio.sleep(GATHER_SECONDS if worked < FEW_RECORDS else 0)
+                else:
+                    await asyncio.sleep(0)
             elif not waits_itself:
                 await wake.wait(seen, idle_seconds() if callable(idle_seconds) else idle_seconds)
 

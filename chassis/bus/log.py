@@ -63,7 +63,7 @@ class Log:
             for offset, content in enumerate(places[topic, partition], first)
         ]
         await driver.copy_records_to_table("log", schema_name=self.schema, records=rows, columns=COLUMNS)
-        await driver.execute(f"SELECT pg_notify('{CHANNEL}', '')")
+        await driver.execute(f"SELECT pg_notify('{CHANNEL}', $1)", " ".join(dict.fromkeys(topics)))
 
     async def read(
         self, driver: asyncpg.Connection, positions: Mapping[tuple[str, int], int], limit: int

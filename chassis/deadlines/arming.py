@@ -59,7 +59,7 @@ async def arm(uow: UnitOfWork, deadlines: Iterable[Deadline]) -> None:
         uow.now,
     )
     # A scheduler may sleep until a later deadline than these.
-    await uow.sql.execute(f"SELECT pg_notify('{CHANNEL}', '')")
+    await uow.sql.execute(f"SELECT pg_notify('{CHANNEL}', $1)", f"deadlines:{uow.database.service}")
 
 
 async def cancel(uow: UnitOfWork, which: Iterable[Sequence[str]]) -> int:
