@@ -1,16 +1,21 @@
 """Closed days: a business date is closed here once every partition of every topic waited for has passed it.
 
-One closer at a time per service (a row lock), day by day in order, each in a transaction of its own. The first close
-ever closes that date only: history begins there [T7].
+One closer at a time per service (a row lock), day by day in order, never in the transaction of a batch of facts. The
+first close ever closes that date only: history begins there [T7].
 """
 
 from datetime import date, timedelta
+from time import monotonic
 
 from chassis.clock import end_of
 from chassis.database import Database
 from chassis.deadlines.scheduler import Scheduler
 from chassis.service import Service
 from chassis.telemetry import CLOSED_THROUGH
+from chassis.uow import UnitOfWork
+
+TOGETHER_SECONDS = 0.1
+"""How long a transaction may go on closing the days of a backlog: what it writes is seen only at its end."""
 
 
 class Closer:
@@ -48,11 +53,26 @@ class Closer:
                     return True
                 if await self.scheduler.any_by(uow, end_of(day)):
                     return False
+            last = await self._close_from(day, passed["last"], uow)
+        CLOSED_THROUGH.labels(self.service.name).set(end_of(last).timestamp())
+        return True
+
+    async def _close_from(self, day: date, end: date, uow: UnitOfWork) -> date:
+        """Close a day, and in a backlog the days after it while that takes no longer than a moment; the last one.
+
+        A day before which deadlines are due is left to the next step.
+        """
+        began = monotonic()
+        while True:
             uow.happened_at = min(uow.now, end_of(day))
             if self.service.closes:
                 await self.service.closes(day, uow)
             if self.service.completes:
                 uow.emit(self.service.completes(business_date=day))
             await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $1", day)
-        CLOSED_THROUGH.labels(self.service.name).set(end_of(day).timestamp())
-        return True
+            following = day + timedelta(days=1)
+            if following > end or monotonic() - began > TOGETHER_SECONDS:
+                return day
+            if self.service.deadlines and await self.scheduler.any_by(uow, end_of(following)):
+                return day
+            day = following
