@@ -34,6 +34,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_buses: on the log in PostgreSQL, and again on real Kafka")
+    config.addinivalue_line("markers", "own_kafka: starts a real Kafka of its own")
     config.addinivalue_line("markers", "every_postgres: on each PostgreSQL of this machine")
     # Settings of the person who runs the tests are none of the tests' business.
     for name in [name for name in os.environ if name.startswith("CARELINE_") and name != "CARELINE_CACHE"]:
@@ -183,7 +184,7 @@ def _ran_on(item: pytest.Item) -> list[str]:
     names = getattr(item, "fixturenames", [])
     chosen = getattr(getattr(item, "callspec", None), "params", {})
     ran = []
-    if "kafka_broker" in names or chosen.get("bus") == "kafka":
+    if "kafka_broker" in names or chosen.get("bus") == "kafka" or item.get_closest_marker("own_kafka"):
         ran.append("real Kafka")
     elif "world" in names or chosen.get("bus") == "log":
         ran.append("the PostgreSQL log")

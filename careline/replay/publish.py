@@ -7,11 +7,12 @@ from careline.replay.home import claim_home, move_home, read_home
 from careline.replay.source import CLOSED, KINDS, DataSet, messages
 from chassis.database import Database
 
-BATCH = 5_000
 _CLOSED = KINDS.index(CLOSED)
 
 
-async def publish(gateway: Database, data: DataSet, goal: int, said: Callable[[int], None]) -> None:
+async def publish(
+    gateway: Database, data: DataSet, goal: int, said: Callable[[int], None], *, at_once: int = 5_000
+) -> None:
     """Say the facts up to number `goal` that have not been said; `said` hears the position reached.
 
     Raises: what `claim_home` and `move_home` refuse, and outages (call it again: it goes on where it was).
@@ -20,7 +21,7 @@ async def publish(gateway: Database, data: DataSet, goal: int, said: Callable[[i
         position = (await claim_home(uow, data)).position
     said(position)
     while position < goal:
-        batch = data.facts[position : min(position + BATCH, goal)]
+        batch = data.facts[position : min(position + at_once, goal)]
         outgoing = list(messages(batch, gateway.partitions))
         closed = [fact.day for fact in batch if fact.rank == _CLOSED]
         async with gateway.unit_of_work() as uow:

@@ -26,7 +26,12 @@ async def replay(settings: Settings, data: DataSet, until: date, progress: Progr
         for service in platform.services:
             platform.supervise(_work_if_nobody_does(platform, service.name))
         saying = asyncio.create_task(
-            patiently(lambda: publish(platform.databases["gateway"], data, goal, progress.said), progress.trouble)
+            patiently(
+                lambda: publish(
+                    platform.databases["gateway"], data, goal, progress.said, at_once=settings.batch_records
+                ),
+                progress.trouble,
+            )
         )
         try:
             async with Heads(settings, platform.databases) as heads:

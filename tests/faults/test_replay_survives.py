@@ -17,7 +17,7 @@ from tests.faults.running import BANK, Command, until_said
 from tests.replay.outcome import assert_outcome
 from tests.world import World
 
-UNTIL = date(2020, 9, 30)
+UNTIL = date(2020, 8, 31)
 REPLAY = ("replay", str(BANK), "--until", str(UNTIL))
 
 
@@ -80,16 +80,16 @@ async def test_its_database_is_killed_and_comes_back(tmp_path: Path) -> None:
         server.stop(even_if_used=True)
 
 
-@pytest.mark.parametrize("bus", ["kafka"], indirect=True)
-async def test_its_broker_is_killed_and_comes_back(world: World, tmp_path: Path, bus: str) -> None:
-    """A broker of the test's own, so that others' are left alone."""
+@pytest.mark.own_kafka
+async def test_its_broker_is_killed_and_comes_back(database_url: str, tmp_path: Path) -> None:
     broker = PrivateKafka(tmp_path / "kafka")
     address = broker.start()
     try:
-        settings = world.settings.model_copy(update={"bus_url": f"kafka://{address}/faults"})
-        running = await Command.start(*REPLAY, **as_environment(settings))
+        settings = Settings(home=tmp_path / "home", database_url=database_url, bus_url=f"kafka://{address}/faults")
+        given = {"CARELINE_HOME": str(settings.home), "CARELINE_DATABASE_URL": database_url}
+        running = await Command.start(*REPLAY, **given, CARELINE_BUS_URL=settings.bus_url or "")
         try:
-            await until_said(world.settings.database_url or "", 0)
+            await until_said(database_url, 0)
             pid = broker.status().pid
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
@@ -98,6 +98,7 @@ async def test_its_broker_is_killed_and_comes_back(world: World, tmp_path: Path,
             assert code == 0, err
         finally:
             await running.kill()
-        await assert_outcome(world.platform, UNTIL)
+        async with looking(settings) as platform:
+            await assert_outcome(platform, UNTIL)
     finally:
         broker.stop()
