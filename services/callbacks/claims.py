@@ -18,7 +18,7 @@ from services.callbacks.people import Agent
 from services.callbacks.rules import CALLABLE, IN_HAND, check_move, exclusions
 from services.callbacks.tasks import Step, record
 
-LOOKED_AT = 25
+LOOKED_AT = 100
 _CALLABLE = ", ".join(f"'{state}'" for state in CALLABLE)
 _IN_HAND = ", ".join(f"'{state}'" for state in IN_HAND)
 
@@ -98,23 +98,41 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
     calling = policy.CALLING.on(business_date(now)).body
     await return_abandoned(uow, now)
     await _check_capacity(uow, agent, calling.open_tasks_per_agent)
-    rows = await uow.sql.fetch(
-        f"""SELECT t.* FROM tasks t LEFT JOIN clients c USING (client_id)
-            WHERE t.state IN ({_CALLABLE}) AND {WORKABLE} AND (t.not_before IS NULL OR t.not_before <= $6)
-              AND t.due_at > $6 AND NOT coalesce(c.do_not_call AND t.channel = 'phone', false)
-            ORDER BY t.wish AND t.not_before IS NOT NULL DESC, t.priority, t.due_on, t.created_on, t.task_id
-            LIMIT {LOOKED_AT} FOR UPDATE OF t SKIP LOCKED""",
-        *_arguments(agent, now),
-    )
-    passed_over: list[dict[str, Any]] = []
-    for row in rows:
+    passed_over: dict[UUID, list[str]] = {}
+    for task_id in await _candidates(uow.sql, agent, now):
+        row = await _lock_if_free(uow.sql, task_id)
+        if row is None:  # somebody was faster
+            continue
         if reasons := await _reasons_against(uow.sql, agent, row, now, calling):
-            passed_over.append({"task_id": row["task_id"], "reasons": reasons})
+            passed_over[task_id] = reasons
             continue
         others = await _others_of(uow, agent, row, now, calling)
         taken = await _give(uow, agent, [row, *others], now, calling.lease_minutes)
-        return Taken(taken, _why(row, len(others)), passed_over)
-    return Taken([], [], passed_over)
+        return Taken(taken, _why(row, len(others)), _listed(passed_over))
+    return Taken([], [], _listed(passed_over))
+
+
+async def _candidates(sql: asyncpg.Connection, agent: Agent, now: datetime) -> list[UUID]:
+    """The tasks an agent might be given, in order, without locking any: whoever locks many hides work from others."""
+    rows = await sql.fetch(
+        f"""SELECT t.task_id FROM tasks t LEFT JOIN clients c USING (client_id)
+            WHERE t.state IN ({_CALLABLE}) AND {WORKABLE} AND (t.not_before IS NULL OR t.not_before <= $6)
+              AND t.due_at > $6 AND NOT coalesce(c.do_not_call AND t.channel = 'phone', false)
+            ORDER BY t.wish AND t.not_before IS NOT NULL DESC, t.priority, t.due_on, t.created_on, t.task_id
+            LIMIT {LOOKED_AT}""",
+        *_arguments(agent, now),
+    )
+    return [row["task_id"] for row in rows]
+
+
+async def _lock_if_free(sql: asyncpg.Connection, task_id: UUID) -> asyncpg.Record | None:
+    return await sql.fetchrow(
+        f"SELECT * FROM tasks WHERE task_id = $1 AND state IN ({_CALLABLE}) FOR UPDATE SKIP LOCKED", task_id
+    )
+
+
+def _listed(passed_over: dict[UUID, list[str]]) -> list[dict[str, Any]]:
+    return [{"task_id": task_id, "reasons": reasons} for task_id, reasons in passed_over.items()]
 
 
 async def claim(uow: UnitOfWork, agent: Agent, task_id: UUID, now: datetime) -> asyncpg.Record:

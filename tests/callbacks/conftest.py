@@ -23,7 +23,7 @@ NEIGHBOURS = (classification.TOPIC, suitability.TOPIC, complaints.TOPIC)
 async def desk(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[Desk]:
     """A world of gateway and callbacks; at the end of every test its seals hold."""
     name = f"cb_{uuid.uuid4().hex[:12]}"
-    settings = settings.model_copy(update={"database_url": await postgres.make(name)})
+    settings = settings.model_copy(update={"database_url": await postgres.make(name), "pool_overflow": 60})
     services = (gateway, callbacks)
     await make_schemas(settings, services)
     world = World(settings, bus, services)

@@ -1,13 +1,18 @@
 """The callbacks desk in a test: facts short to say, days short to close, agents short to call."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from chassis.actor import Actor, Role
 from chassis.clock import at
+from chassis.http import mint, service_app
+from chassis.http.identity import HEADER
 from contracts import broker, classification, suitability
 from contracts.classification import GroupChanged, TagStretch
 from tests.world import World
@@ -78,17 +83,23 @@ class Desk:
 
     async def told(self, kind: str) -> list[dict[str, Any]]:
         """Events of a type that callbacks has told, in order."""
-        import json
-
         schema = self.world.database("callbacks").log.schema
         rows = await self.world.rows(
             "callbacks", f'SELECT value FROM {schema}.log WHERE type = $1 ORDER BY partition, "offset"', kind
         )
         return [json.loads(row["value"]) for row in rows]
 
+    @cached_property
+    def app(self) -> FastAPI:
+        """The service's app, made once: fifty agents speak to one."""
+        worker = self.world.platform.workers["callbacks"]
+        return service_app(worker.service, worker.database, self.world.settings, worker)
+
     def http(self, actor: Actor, **headers: str) -> httpx.AsyncClient:
-        """Callbacks over HTTP."""
-        return self.world.client("callbacks", actor, purpose="test", **headers)
+        """Callbacks over HTTP, as somebody."""
+        given = {HEADER: mint(actor, self.world.settings), "purpose": "test"}
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://callbacks", headers=given)
 
     async def ask(self, actor: Actor, method: str, path: str, body: Any = None, status: int | None = None) -> Any:
         """One request with a key of its own; the answer's JSON."""
