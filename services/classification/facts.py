@@ -293,21 +293,23 @@ async def cancel_known(uow: UnitOfWork, keys: Sequence[tuple[str, str]]) -> list
         """WITH wanted AS (SELECT * FROM unnest($1::text[], $2::text[]) AS w(client_id, trade_id)),
                 word AS (SELECT t.client_id, t.trade_id, t.trade_date, t.commission, t.amount,
                                 coalesce(t.remaining_commission, t.commission) AS before,
+                                t.remaining_commission IS NULL AS untouched,
                                 least(c.remaining_commission, t.remaining_commission, t.commission) AS after
                          FROM wanted JOIN cancellations c USING (client_id, trade_id) JOIN trades t USING (client_id, trade_id)),
                 changed AS (UPDATE trades t SET remaining_commission = w.after FROM word w
                             WHERE t.client_id = w.client_id AND t.trade_id = w.trade_id
                             AND t.remaining_commission IS DISTINCT FROM w.after
-                            RETURNING w.*, t.remaining_commission IS NOT NULL)
-           SELECT client_id, trade_date, commission, amount, before, after FROM changed""",
+                            RETURNING w.*)
+           SELECT client_id, trade_date, commission, amount, before, after, untouched FROM changed""",
         [c for c, _ in keys],
         [t for _, t in keys],
     )
     await add_to_days(
         uow,
         [
-            (client, day, after - before, share_of(amount, commission, after) - share_of(amount, commission, before), 0)
-            for client, day, commission, amount, before, after in rows
+            (client, day, after - before, share_of(amount, commission, after) - held, 0)
+            for client, day, commission, amount, before, after, untouched in rows
+            for held in [amount if untouched else share_of(amount, commission, before)]
         ],
     )
     return [(client, day) for client, day, *_ in rows]

@@ -1,5 +1,6 @@
 """The seven groups, value, core and lifecycle by table [K7, V1, V2, V5], and what their policies refuse."""
 
+import tomllib
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
@@ -23,6 +24,7 @@ from services.classification.group_rules import (
     value_of,
 )
 from services.classification.groups import window_start
+from services.classification.policies import POLICY_FILE
 
 DAY = date(2024, 6, 28)
 GROUPS = policies.group_policies().on(DAY).body
@@ -205,9 +207,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "change"), WRONG)
 def test_a_policy_that_cannot_be_meant_is_refused(name: str, change: dict[str, Any]) -> None:
-    import tomllib
-
-    body = tomllib.loads(policies.POLICY_FILE.read_text("utf-8"), parse_float=str)[name][0]
+    body = tomllib.loads(POLICY_FILE.read_text("utf-8"), parse_float=str)[name][0]
     parse = BODIES[name][0]
     parse(body)
     with pytest.raises(PolicyInvalid):

@@ -324,8 +324,8 @@ async def check(world: World, facts: Sequence[Event]) -> None:
     for (_, tag, since), (_, baseline) in received.items():
         assert baseline == (tag != "CORE" and since == FIRST + ONE_DAY)
     standing = await world.rows("classification", "SELECT client_id, tags FROM group_standings")
-    last = {client: history[-1][1] for client, history in expected.items()}
-    assert {row["client_id"]: row["tags"] for row in standing} == {c: last.get(c) for c in oracle.opened}
+    tags_now = {client: history[-1][1] for client, history in expected.items()}
+    assert {row["client_id"]: row["tags"] for row in standing} == {c: tags_now.get(c) for c in oracle.opened}
 
 
 async def check_changes(world: World, oracle: Oracle) -> None:
