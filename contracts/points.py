@@ -24,6 +24,10 @@ class PointsPosted(Event, frozen=True, kw_only=True, gc=False):
     posted_on: date
     trade_id: Name | None = None
 
+    @property
+    def identity(self) -> str:
+        return self.entry_id
+
 
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """The points ledger has closed the business date."""

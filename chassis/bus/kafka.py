@@ -202,6 +202,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 _ORDER = ("ce_id", "ce_source", "ce_type", "ce_time")
+_new = tuple.__new__
 _text = lru_cache(maxsize=1024)(partial(bytes.decode, encoding="utf-8", errors="replace"))
 """Sources and types: few different ones, many times."""
 
@@ -219,17 +220,20 @@ def _record(topic: str, m: Any) -> Record:
         time = datetime.fromisoformat(when.decode("utf-8", "replace"))
     except ValueError:
         time = datetime.fromtimestamp(m.timestamp / 1000, tz=UTC)
-    return Record(
-        topic,
-        m.partition,
-        m.offset,
-        (m.key or b"").decode("utf-8", "replace"),
-        _text(kind),
-        event_id.decode("utf-8", "replace"),
-        _text(source),
-        time,
-        trace.decode("ascii", "replace") if trace else None,
-        m.value or b"",
+    return _new(  # a third of a named tuple's own constructor
+        Record,
+        (
+            topic,
+            m.partition,
+            m.offset,
+            (m.key or b"").decode("utf-8", "replace"),
+            _text(kind),
+            event_id.decode("utf-8", "replace"),
+            _text(source),
+            time,
+            trace.decode("ascii", "replace") if trace else None,
+            m.value or b"",
+        ),
     )
 
 

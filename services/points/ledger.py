@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import asyncpg
 from uuid_utils import UUID, uuid5
@@ -48,8 +48,8 @@ def debt(client_id: str) -> str:
 
 def as_amount(points: int) -> Amount:
     """Hundredths as the amount an event carries, with two decimals."""
-    sign, digits = ("-", f"{-points:03d}") if points < 0 else ("", f"{points:03d}")
-    return Amount(f"{sign}{digits[:-2]}.{digits[-2:]}")
+    # A plain Decimal is written by the encoder itself, an Amount by a call into Python.
+    return cast(Amount, Decimal(points).scaleb(-2))
 
 
 class SomethingStandsAgainst(Exception):
@@ -81,16 +81,18 @@ async def award_at_once(
     except (SomethingStandsAgainst, asyncpg.UniqueViolationError):
         return False
     uow.emit_all(
-        PointsPosted(
-            entry_id=row[2],
-            client_id=row[3],
-            kind="accrued",
-            points=as_amount(row[9]),
-            posted_on=row[16],
-            trade_id=row[5],
-        )
-        for row in rows
-        if row[9]
+        [
+            PointsPosted(
+                entry_id=row[2],
+                client_id=row[3],
+                kind="accrued",
+                points=as_amount(row[9]),
+                posted_on=row[16],
+                trade_id=row[5],
+            )
+            for row in rows
+            if row[9]
+        ]
     )
     return True
 
