@@ -14,6 +14,7 @@ async def close_day(day: date, uow: UnitOfWork) -> None:
     await policy.TRIGGERS.refresh(uow.sql)
     await tasks.make(uow, await owed_by_facts(uow.sql, day, day))
     await tasks.expire(uow, day)
+    await tasks.place(uow)
 
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:

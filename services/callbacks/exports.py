@@ -11,12 +11,15 @@ ROWS_AT_ONCE = 5_000
 # What an export would have shown had the facts ended with the day: tasks that day's close had made, in the state of
 # their last step by then.
 _AS_OF = """
-    SELECT t.task_id, t.client_id, t.rule, t.topic, t.queue, t.branch_id, t.created_on, t.due_on, s.to_state
-    FROM tasks t CROSS JOIN LATERAL (
+    SELECT t.task_id, t.client_id, t.rule, t.topic, t.queue, coalesce(t.branch_id, c.branch_id), t.created_on, t.due_on,
+           s.to_state
+    FROM tasks t LEFT JOIN clients c USING (client_id) CROSS JOIN LATERAL (
         SELECT to_state FROM steps s WHERE s.task_id = t.task_id AND s.on_day <= $1 ORDER BY s.number DESC LIMIT 1) s
     WHERE t.found_on <= $1 ORDER BY t.task_id"""
 _NOW = """
-    SELECT task_id, client_id, rule, topic, queue, branch_id, created_on, due_on, state FROM tasks ORDER BY task_id"""
+    SELECT t.task_id, t.client_id, t.rule, t.topic, t.queue, coalesce(t.branch_id, c.branch_id), t.created_on, t.due_on,
+           t.state
+    FROM tasks t LEFT JOIN clients c USING (client_id) ORDER BY t.task_id"""
 
 
 async def callbacks(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tuple[str, ...]]:

@@ -166,6 +166,15 @@ def _later_at(day: date, days: int) -> datetime:
 _LISTED = ", ".join(f"'{state}'" for state in OPEN)
 
 
+async def place(uow: UnitOfWork) -> None:
+    """Give tasks their client's branch where it was not known yet: a reminder may be owed before the account opens,
+    and its task may be made while the opening is being taken in."""
+    await uow.sql.execute(
+        """UPDATE tasks t SET branch_id = c.branch_id FROM clients c
+           WHERE t.branch_id IS NULL AND c.client_id = t.client_id AND c.branch_id IS NOT NULL"""
+    )
+
+
 async def expire(uow: UnitOfWork, through: date) -> int:
     """Expire what was due by the end of a day and is not done: a breach, kept as one [B19]. How many it was."""
     return await _expire(uow, "due_on <= $1", through)
