@@ -31,7 +31,7 @@ FULL = Plan(
     retiering_rounds=5,
 )
 QUICK = Plan(
-    lanes=Sizes(message=2_000, batch=60_000, ours=400_000, limit=400_000, rounds=3),
+    lanes=Sizes(message=1_000, batch=50_000, ours=400_000, limit=400_000, rounds=3),
     visible_rates=(1_000, 5_000),
     visible_seconds=20,
     hop_seconds=4,

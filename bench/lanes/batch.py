@@ -4,18 +4,32 @@ As their documentation has it: pydantic models, a group id and NACK_ON_ERROR; SQ
 parameters, with `on_conflict_do_nothing().returning()` for the new ones and one grouped upsert for the balances.
 """
 
-from uuid import UUID, uuid5
+from datetime import UTC, datetime
+from typing import Annotated
 
-from faststream import AckPolicy, FastStream
+from faststream import AckPolicy, Context, FastStream
 from faststream.kafka import KafkaBroker
-from sqlalchemy import BigInteger, Column, Date, Identity, MetaData, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Identity,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.lanes.lane import Outcome, Task, Watch, main, sums
-from bench.lanes.peer import Counting, TradeSettled, database_url, points_for
+from bench.lanes.peer import Counting, TradeSettled, database_url, entry_of, told_of
 
-NAMESPACE = UUID("0b9d7a3c-6a2f-4f0e-8f0a-6d6f6f1f2a10")
+BATCH_HEADERS = "message.batch_headers"
 metadata = MetaData()
 entries = Table(
     "entries",
@@ -23,8 +37,19 @@ entries = Table(
     Column("entry_id", Uuid, primary_key=True),
     Column("client_id", Text, nullable=False),
     Column("trade_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("debit_account", Text, nullable=False),
+    Column("credit_account", Text, nullable=False),
     Column("points", BigInteger, nullable=False),
+    Column("expires_on", Date),
+    Column("commission", Text),
+    Column("tier", Text),
+    Column("multiplier", SmallInteger),
     Column("trade_date", Date, nullable=False),
+    Column("policy", Text),
+    Column("posted_on", Date, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("cause", Text, nullable=False),
     UniqueConstraint("client_id", "trade_id"),
 )
 balances = Table(
@@ -39,6 +64,9 @@ outbox = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("key", Text, nullable=False),
     Column("type", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("time", DateTime(timezone=True), nullable=False),
     Column("payload", Text, nullable=False),
 )
 NEW_ENTRIES = insert(entries).on_conflict_do_nothing().returning(entries.c.entry_id)
@@ -65,32 +93,22 @@ async def run(task: Task) -> Outcome:
         batch=True,
         max_records=500,
     )
-    async def award(trades: list[TradeSettled]) -> None:
+    async def award(
+        trades: list[TradeSettled], headers: Annotated[list[dict[str, str]], Context(BATCH_HEADERS)]
+    ) -> None:
         counting.begin()
-        rows = {
-            uuid5(NAMESPACE, f"{trade.client_id}/{trade.trade_id}"): {
-                "client_id": trade.client_id,
-                "trade_id": trade.trade_id,
-                "points": points_for(trade.commission),
-                "trade_date": trade.trade_date,
-            }
-            for trade in trades
-        }
+        causes = (one["ce_id"] for one in headers)
+        rows = {row["entry_id"]: row for row in map(entry_of, trades, causes)}
         async with engine.begin() as connection:
-            new = (
-                await connection.execute(NEW_ENTRIES, [{"entry_id": key} | row for key, row in rows.items()])
-            ).scalars()
-            sums_by_client: dict[str, int] = {}
-            told = []
-            for key in new:
-                client, points = str(rows[key]["client_id"]), int(str(rows[key]["points"]))
-                sums_by_client[client] = sums_by_client.get(client, 0) + points
-                payload = f'{{"entry_id":"{key}","client_id":"{client}","points":{points}}}'
-                told.append({"key": client, "type": "points.entry.posted", "payload": payload})
-            if told:
-                raised = [{"client_id": c, "available": p} for c, p in sorted(sums_by_client.items())]
+            new = [rows[key] for key in (await connection.execute(NEW_ENTRIES, list(rows.values()))).scalars()]
+            if new:
+                earned: dict[str, int] = {}
+                for row in new:
+                    earned[row["client_id"]] = earned.get(row["client_id"], 0) + row["points"]
+                raised = [{"client_id": client, "available": points} for client, points in sorted(earned.items())]
                 await connection.execute(RAISE_BALANCES, raised)
-                await connection.execute(insert(outbox), told)
+                now = datetime.now(UTC)
+                await connection.execute(insert(outbox), [told_of(row, now) for row in new])
         counting.committed(len(trades))
 
     await app.broker.start() if app.broker else None

@@ -4,20 +4,18 @@ As their documentation has it: a pydantic model for the body, a group id and NAC
 from `async_sessionmaker` and one transaction a message; `expire_on_commit=False`, as SQLAlchemy advises with asyncio.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from faststream import AckPolicy, Context, FastStream
 from faststream.kafka import KafkaBroker
-from sqlalchemy import BigInteger, UniqueConstraint, func
+from sqlalchemy import BigInteger, DateTime, UniqueConstraint, func
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from bench.lanes.lane import Outcome, Task, Watch, main, sums
-from bench.lanes.peer import Counting, TradeSettled, database_url, points_for
-
-NAMESPACE = UUID("0b9d7a3c-6a2f-4f0e-8f0a-6d6f6f1f2a10")
+from bench.lanes.peer import Counting, TradeSettled, database_url, entry_of, told_of
 
 
 class Base(DeclarativeBase):
@@ -40,8 +38,19 @@ class Entry(Base):
     entry_id: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[str]
     trade_id: Mapped[str]
+    kind: Mapped[str]
+    debit_account: Mapped[str]
+    credit_account: Mapped[str]
     points: Mapped[int] = mapped_column(BigInteger)
+    expires_on: Mapped[date]
+    commission: Mapped[str]
+    tier: Mapped[str]
+    multiplier: Mapped[int]
     trade_date: Mapped[date]
+    policy: Mapped[str]
+    posted_on: Mapped[date]
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    cause: Mapped[str]
 
 
 class Balance(Base):
@@ -59,6 +68,9 @@ class Outbox(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=True)
     key: Mapped[str]
     type: Mapped[str]
+    event_id: Mapped[str]
+    source: Mapped[str]
+    time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     payload: Mapped[str]
 
 
@@ -80,22 +92,14 @@ async def run(task: Task) -> Outcome:
         async with sessions() as session, session.begin():
             if await session.get(Inbox, event_id) is None:
                 session.add(Inbox(event_id=event_id))
-                points = points_for(trade.commission)
+                row = entry_of(trade, event_id)
                 balance = await session.get(Balance, trade.client_id, with_for_update=True)
                 if balance is None:
-                    session.add(Balance(client_id=trade.client_id, available=points))
+                    session.add(Balance(client_id=trade.client_id, available=row["points"]))
                 else:
-                    balance.available += points
-                entry = Entry(
-                    entry_id=uuid5(NAMESPACE, f"{trade.client_id}/{trade.trade_id}"),
-                    client_id=trade.client_id,
-                    trade_id=trade.trade_id,
-                    points=points,
-                    trade_date=trade.trade_date,
-                )
-                session.add(entry)
-                payload = f'{{"entry_id":"{entry.entry_id}","client_id":"{trade.client_id}","points":{points}}}'
-                session.add(Outbox(key=trade.client_id, type="points.entry.posted", payload=payload))
+                    balance.available += row["points"]
+                session.add(Entry(**row))
+                session.add(Outbox(**told_of(row, datetime.now(UTC))))
         counting.committed(1)
 
     await app.broker.start() if app.broker else None
