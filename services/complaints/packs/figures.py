@@ -1,0 +1,128 @@
+"""What a pack says: read once, as things stood at the cut-off, so that sheets, pages and archive cannot disagree."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import asyncpg
+
+from chassis.calendar import Calendar
+from chassis.clock import end_of, month_end, start_of
+from chassis.errors import FieldError, Invalid
+
+_STANDING = """
+    SELECT c.case_id, c.external_ref, c.branch_id, c.kind, c.source, c.channel, c.severity, c.category, c.product,
+           c.received_at, c.dispatch_met, c.due_on, last.state, last.at AS since, c.upheld,
+           (SELECT count(*) FROM case_moves m WHERE m.case_id = c.case_id AND m.at < $2
+               AND (m.what LIKE '%breached' OR m.what = 'escalated: due')) AS breaches
+    FROM cases c
+    CROSS JOIN LATERAL (SELECT state, at FROM case_moves m WHERE m.case_id = c.case_id AND m.at < $2
+                        ORDER BY number DESC LIMIT 1) last
+    WHERE c.received_at < $2 AND NOT c.restricted
+      AND (c.received_at >= $1 OR last.at >= $1 OR last.state NOT IN ('closed', 'withdrawn', 'rejected'))
+    ORDER BY c.branch_id, c.received_at, c.case_id"""
+DONE = ("closed", "withdrawn", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A month (`2009-03`) or a year (`2009`), with its cut-off: 24:00 of its last natural day."""
+
+    name: str
+    first: date
+    last: date
+
+    @property
+    def cut_off(self) -> datetime:
+        """The instant up to which things count."""
+        return end_of(self.last)
+
+    def sign_off_due(self, calendar: Calendar, working_days: int) -> date:
+        """A month's pack is signed off by the 3rd working day, a year's report by 30 April [C15, C21]."""
+        if self.first.month != self.last.month:
+            return date(self.last.year + 1, 4, 30)
+        return calendar.add_days(self.last, working_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything a pack is made of."""
+
+    period: Period
+    orders: list[dict[str, Any]]
+    branches: list[dict[str, Any]]
+    nil_reports: list[str]
+    missing_nil_reports: list[str]
+    missing_reception_days: list[str]
+    recordings: list[dict[str, Any]]
+    attachments: dict[str, bytes]
+
+
+def period_of(name: str) -> Period:
+    """The period of a name.
+
+    Raises: Invalid.
+    """
+    try:
+        if len(name) == 4:
+            return Period(name, date(int(name), 1, 1), date(int(name), 12, 31))
+        first = date.fromisoformat(f"{name}-01")
+    except ValueError:
+        raise Invalid(errors=(FieldError("/period", "is neither YYYY-MM nor YYYY"),)) from None
+    return Period(name, first, month_end(first))
+
+
+async def read_figures(sql: asyncpg.Connection, period: Period, branches: list[str]) -> Figures:
+    """The figures of a period; `branches` are all there are, those without a complaint included."""
+    rows = [dict(row) for row in await sql.fetch(_STANDING, start_of(period.first), period.cut_off)]
+    named = sorted({*branches, *(row["branch_id"] for row in rows)})
+    summary = [_summary(branch, [row for row in rows if row["branch_id"] == branch], period) for branch in named]
+    nil = {
+        row["branch_id"] for row in await sql.fetch("SELECT branch_id FROM nil_reports WHERE month = $1", period.first)
+    }
+    held = {
+        row["branch_id"]
+        for row in await sql.fetch(
+            "SELECT branch_id FROM reception_days WHERE day BETWEEN $1 AND $2", period.first, period.last
+        )
+    }
+    silent = {one["branch_id"] for one in summary if not one["received"]}
+    ids = [row["case_id"] for row in rows]
+    recordings = await sql.fetch(
+        """SELECT case_id, phone_recording AS recording, phoned_at AS at FROM tickets
+           WHERE case_id = ANY($1::uuid[]) AND phone_recording IS NOT NULL AND phoned_at < $2
+           UNION ALL SELECT case_id, recording, at FROM contacts
+           WHERE case_id = ANY($1::uuid[]) AND recording IS NOT NULL AND at < $2 ORDER BY 1, 3""",
+        ids,
+        period.cut_off,
+    )
+    attachments = await sql.fetch(
+        """SELECT DISTINCT a.sha256, a.content FROM case_attachments c JOIN attachments a USING (sha256)
+           WHERE c.case_id = ANY($1::uuid[]) AND c.at < $2 ORDER BY a.sha256""",
+        ids,
+        period.cut_off,
+    )
+    return Figures(
+        period,
+        rows,
+        summary,
+        sorted(nil),
+        sorted(silent & set(branches) - nil),
+        sorted(set(branches) - held),
+        [dict(row) for row in recordings],
+        {row["sha256"]: row["content"] for row in attachments},
+    )
+
+
+def _summary(branch: str, rows: list[dict[str, Any]], period: Period) -> dict[str, Any]:
+    fresh = [row for row in rows if row["received_at"] >= start_of(period.first)]
+    return {
+        "branch_id": branch,
+        "received": len(fresh),
+        "major": sum(row["severity"] == "major" for row in fresh),
+        "done": sum(row["state"] in DONE for row in rows),
+        "in_progress": sum(row["state"] not in DONE for row in rows),
+        "dispatch_missed": sum(row["dispatch_met"] is False for row in fresh),
+        "breaches": sum(row["breaches"] for row in rows),
+        "upheld": sum(row["upheld"] is True for row in rows),
+    }
