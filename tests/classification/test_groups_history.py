@@ -82,10 +82,10 @@ def facts_of(seed: int, clients: int = 7) -> list[Event]:
         facts += [
             AssetsValued(
                 client_id=client,
-                as_of=some_day(),
+                as_of=on,
                 total_assets=Amount(dice.choice(["0", "50", "9000", "12000", "40000", "600000", "2000000"])),
             )
-            for _ in range(dice.choice([0, 3, 9]))
+            for on in sorted({some_day() for _ in range(dice.choice([0, 3, 9]))})  # one word a day: no order matters
         ]
         facts += [
             moved(f"f-{n}", client, some_day(), dice.choice([-9000, 500, 30_000])) for n in range(dice.randrange(4))
