@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import cast
 
 from careline.platform import Platform
+from services.callbacks import exports as callbacks
 from services.classification import exports as classification
 from services.points import exports as points
 from services.suitability import exports as suitability
@@ -59,6 +60,7 @@ EXPORTS: dict[str, Export] = {
     "points": Export(points.POINTS_COLUMNS, _of("points", points.points)),
     "assessments": Export(suitability.ASSESSMENT_COLUMNS, _of("suitability", suitability.assessments)),
     "mismatches": Export(suitability.MISMATCH_COLUMNS, _of("suitability", suitability.mismatches)),
+    "callbacks": Export(callbacks.CALLBACK_COLUMNS, _of("callbacks", callbacks.callbacks)),
 }
 
 

@@ -2,11 +2,12 @@
 
 from chassis.service import Service
 from gateway.app import service as gateway
+from services.callbacks.app import service as callbacks
 from services.classification.app import service as classification
 from services.points.app import service as points
 from services.suitability.app import service as suitability
 
-SERVICES: tuple[Service, ...] = (gateway, classification, points, suitability)
+SERVICES: tuple[Service, ...] = (gateway, classification, points, suitability, callbacks)
 
 
 def named(*names: str) -> tuple[Service, ...]:
