@@ -10,9 +10,16 @@ from careline.replay.progress import Progress
 from careline.replay.publish import publish
 from careline.replay.source import DataSet
 from careline.standing import Heads, late_work, standings
+from chassis.errors import Conflict, Text
 from chassis.settings import Settings
 
 LOOK_AGAIN_SECONDS = 0.25
+
+
+class WorkStopped(Conflict):
+    """A consumer stopped because too many records in a row could not be applied."""
+
+    title = Text("A consumer has stopped", "消费者已停止")
 
 
 async def replay(settings: Settings, data: DataSet, until: date, progress: Progress) -> None:
@@ -25,23 +32,15 @@ async def replay(settings: Settings, data: DataSet, until: date, progress: Progr
     async with Platform(settings, working=()) as platform:
         for service in platform.services:
             platform.supervise(_work_if_nobody_does(platform, service.name))
-        saying = asyncio.create_task(
-            patiently(
-                lambda: publish(
-                    platform.databases["gateway"], data, goal, progress.said, at_once=settings.batch_records
-                ),
-                progress.trouble,
-            )
-        )
-        try:
-            async with Heads(settings, platform.databases) as heads:
-                await asyncio.wait([saying, applying := asyncio.create_task(_show(platform, heads, progress))],
-                                   return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
-                applying.cancel()
-                await saying
-                await patiently(lambda: _catch_up(platform, heads, progress), progress.trouble)
-        finally:
-            saying.cancel()
+        gateway, at_once = platform.databases["gateway"], settings.batch_records
+        async with Heads(settings, platform.databases) as heads:
+            showing = asyncio.create_task(_show(platform, heads, progress))
+            try:
+                await patiently(lambda: publish(gateway, data, goal, progress.said, at_once=at_once), progress.trouble)
+            finally:
+                showing.cancel()
+                await asyncio.gather(showing, return_exceptions=True)
+            await patiently(lambda: _catch_up(platform, heads, progress), progress.trouble)
 
 
 async def _work_if_nobody_does(platform: Platform, service: str) -> None:
@@ -70,6 +69,7 @@ async def _catch_up(platform: Platform, heads: Heads, progress: Progress) -> Non
             progress.applied(found)
             if not all(one.caught_up for one in found):
                 quiet = 0
+                _tell_of_failures(platform, progress)
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)  # looking costs the services' time: not at every event
                 continue
             worked = [await late_work(service, platform.databases[service.name]) for service in platform.services]
@@ -77,3 +77,20 @@ async def _catch_up(platform: Platform, heads: Heads, progress: Progress) -> Non
     except Exception:
         await heads.close()  # its connection may be what is broken
         raise
+
+
+def _tell_of_failures(platform: Platform, progress: Progress) -> None:
+    """A loop of ours that fails is said while it is tried again; one that has stopped will not go on by itself.
+
+    Raises: WorkStopped.
+    """
+    failing = [
+        (f"{name}, {state.name}: {state.error}", state.stopped)
+        for name, worker in platform.workers.items()
+        for state in worker.states.values()
+        if state.error
+    ]
+    for words, stopped in failing:
+        if stopped:
+            raise WorkStopped(f"{words} - look at `careline dead-letters list`, mend the cause and replay again")
+    progress.trouble("; ".join(words for words, _ in failing))
