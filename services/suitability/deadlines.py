@@ -1,9 +1,6 @@
 """Time in: what a closed business date does. Expiries, reminders, buys judged, drift, patterns of gaming [Q5]."""
 
-from collections.abc import Sequence
 from datetime import date, timedelta
-
-import asyncpg
 
 from chassis.uow import UnitOfWork
 from contracts.suitability import AssessmentExpired, AssessmentExpiring
@@ -11,7 +8,7 @@ from services.suitability import drift, gaming, judging, products
 from services.suitability.policy import policy_on
 from services.suitability.situations import NOT_REJECTED
 
-CLIENTS_AT_ONCE = 2_000
+DUE_AT_ONCE = 5_000
 
 # An assessment that ends with nothing to follow it, of a client whose account is open.
 _ENDING = f"""
@@ -29,10 +26,9 @@ _ENDING = f"""
 async def close_day(day: date, uow: UnitOfWork) -> None:
     """Everything the end of a business date means here."""
     first_close = await uow.sql.fetchval("SELECT through IS NULL FROM closed_days")
-    while await _judge_due(day, uow, watch=not first_close) >= CLIENTS_AT_ONCE:
+    while await _judge_due(day, uow, watch=not first_close) >= DUE_AT_ONCE:
         pass
-    await _remind(day, uow)
-    await _expire(day, uow)
+    await _tell_endings(day, uow)
     await products.take_effect(uow, day)
     await gaming.look(uow, day)
 
@@ -43,12 +39,12 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
 
 
 async def _judge_due(through: date, uow: UnitOfWork, *, watch: bool) -> int:
-    """Judge buys of some clients that facts came for; on changes of level, look for drift. Returns how many clients."""
+    """Judge buys of some clients that facts came for; on changes of level, look for drift. Returns how much was due."""
     rows = await uow.sql.fetch(
-        """DELETE FROM due WHERE client_id IN (SELECT DISTINCT client_id FROM due WHERE day <= $1 LIMIT $2)
-           AND day <= $1 RETURNING client_id, day, levels""",
+        """DELETE FROM due WHERE id IN (SELECT id FROM due WHERE day <= $1 ORDER BY day LIMIT $2)
+           RETURNING client_id, day, levels""",
         through,
-        CLIENTS_AT_ONCE,
+        DUE_AT_ONCE,
     )
     if not rows:
         return 0
@@ -63,40 +59,19 @@ async def _judge_due(through: date, uow: UnitOfWork, *, watch: bool) -> int:
         for day, clients in sorted(changed.items()):
             lowered = await drift.lowered(uow, sorted(clients), day - timedelta(days=1))
             await drift.look_at_clients(uow, lowered, "level_lowered", through)
-    return len(since)
+    return len(rows)
 
 
-async def _ending(uow: UnitOfWork, ends: Sequence[date], day: date) -> list[asyncpg.Record]:
-    return await uow.sql.fetch(_ENDING, list(ends), day)
-
-
-async def _remind(day: date, uow: UnitOfWork) -> None:
-    ends = {day + timedelta(days=days): days for days in policy_on(day).reminder_days}
+async def _tell_endings(day: date, uow: UnitOfWork) -> None:
+    """Reminders before the end, and on the last day the expiry, with what it no longer covers [Q5]."""
+    days_left = {day + timedelta(days=days): days for days in (0, *policy_on(day).reminder_days)}
+    ending = await uow.sql.fetch(_ENDING, list(days_left), day)
+    ended = [row for row in ending if row["valid_until"] == day]
     uow.emit_all(
-        AssessmentExpiring(
-            client_id=row["client_id"],
-            branch_id=row["branch_id"],
-            assessment_id=row["assessment_id"],
-            scheme=row["scheme"],
-            level=row["level"],
-            valid_until=row["valid_until"],
-            days_left=ends[row["valid_until"]],
-        )
-        for row in await _ending(uow, list(ends), day)
+        AssessmentExpiring(**dict(row), days_left=days_left[row["valid_until"]])
+        for row in ending
+        if row["valid_until"] != day
     )
-
-
-async def _expire(day: date, uow: UnitOfWork) -> None:
-    ended = await _ending(uow, [day], day)
-    uow.emit_all(
-        AssessmentExpired(
-            client_id=row["client_id"],
-            branch_id=row["branch_id"],
-            assessment_id=row["assessment_id"],
-            scheme=row["scheme"],
-            level=row["level"],
-            valid_until=day,
-        )
-        for row in ended
-    )
-    await drift.look_at_clients(uow, [row["client_id"] for row in ended], "assessment_expired", day + timedelta(days=1))
+    uow.emit_all(AssessmentExpired(**dict(row)) for row in ended)
+    tomorrow = day + timedelta(days=1)
+    await drift.look_at_clients(uow, [row["client_id"] for row in ended], "assessment_expired", tomorrow)

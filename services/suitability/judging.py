@@ -25,6 +25,7 @@ _BUYS = f"""
             ORDER BY k.confirmed_at DESC LIMIT 1) AS confirmation
     FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
     JOIN trades t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.side = 'buy'
+         AND t.trade_date >= $4
     LEFT JOIN LATERAL ({in_force("t.client_id", "t.trade_date")}) f ON true"""
 
 _KEEP = """
@@ -48,7 +49,7 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> in
     if not since:
         return 0
     clients, days = list(since), list(since.values())
-    rows = [found for row in await uow.sql.fetch(_BUYS, clients, days, through) if (found := _judged(row))]
+    rows = [found for row in await uow.sql.fetch(_BUYS, clients, days, through, min(days)) if (found := _judged(row))]
     await uow.sql.execute(
         """DELETE FROM mismatches m USING unnest($1::text[], $2::date[]) AS d(client_id, since)
            WHERE m.client_id = d.client_id AND m.trade_date BETWEEN d.since AND $3

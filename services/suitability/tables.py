@@ -62,6 +62,7 @@ trades = Table(
     Column("amount", Numeric, nullable=False),
     Column("commission", Numeric, nullable=False),
     Index(None, "symbol"),
+    Index("ix_trades_buys", "trade_date", "client_id", postgresql_where=text("side = 'buy'")),
 )
 
 purchases = Table(

@@ -45,17 +45,8 @@ async def test_q5_reminders_at_30_7_and_1_days_then_expiry_at_the_end_of_the_day
     await world.close(FIRST)
     await world.publish(assessed("c-2", "高", date(2022, 2, 1)))
     await world.close(date(2022, 2, 9))
-    assert [(e["client_id"], e["days_left"]) for e in await events(world, "assessment.expiring")] == [
-        ("c-1", 30),
-        ("c-2", 30),
-        ("c-1", 7),
-        ("c-1", 1),
-    ] or sorted((str(e["client_id"]), str(e["days_left"])) for e in await events(world, "assessment.expiring")) == [
-        ("c-1", "1"),
-        ("c-1", "30"),
-        ("c-1", "7"),
-        ("c-2", "30"),
-    ]
+    reminded = {(e["client_id"], e["days_left"]) for e in await events(world, "assessment.expiring")}
+    assert reminded == {("c-1", 30), ("c-2", 30), ("c-1", 7), ("c-1", 1)}
     assert await events(world, "assessment.expired") == []
     assert (await desk.get(client("c-1"), "/clients/c-1?as_of=2022-02-10"))["level"] == "LOW"
     await world.close(date(2022, 2, 11))
