@@ -1,0 +1,222 @@
+"""Evidence, quality review and statistics: no completion without proof, nobody judges themselves, numbers that repeat."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from chassis.clock import at
+from chassis.errors import Unavailable
+from contracts import broker
+from services.callbacks.evidence import EvidenceSettings, Folder, store_of
+from services.callbacks.evidence_s3 import S3, signed_headers
+from tests.callbacks.desk import COMPLIANCE, FIRST, LEADER, TRAINED, Desk, agent, ten
+
+MONDAY = date(2022, 7, 4)
+ANNA = agent("anna")
+
+
+async def trained(desk: Desk, outcome: str = "completed", **others: object) -> dict[str, object]:
+    """A new client, called once."""
+    await desk.close(FIRST)
+    await desk.open("c-1", MONDAY, manager_id="mia")
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY)
+    [task] = (await desk.next(ANNA))["tasks"]
+    await desk.call(ANNA, task, outcome, ten(MONDAY), TRAINED, **others)  # type: ignore[arg-type]
+    found: dict[str, object] = task
+    return found
+
+
+async def test_evidence_is_kept_by_its_content_and_an_altered_blob_is_refused(desk: Desk) -> None:
+    content = b"RIFF recording"
+    for _ in range(2):
+        async with desk.http(ANNA) as http:
+            kept = await http.put("/v1/callbacks/clients/c-1/evidence", content=content)
+        assert kept.json() == {"evidence_id": sha256(content).hexdigest()}
+    path = f"/v1/callbacks/clients/c-1/evidence/{sha256(content).hexdigest()}"
+    async with desk.http(LEADER) as http:
+        assert (await http.get(path)).content == content
+        assert (await http.get(path.replace("c-1", "c-2"))).status_code == 404
+    [blob] = [file for file in (desk.world.settings.home / "evidence").rglob("*") if file.is_file()]
+    assert blob.stat().st_mode & 0o777 == 0o400
+    blob.chmod(0o600)
+    blob.write_bytes(b"something else")
+    async with desk.http(LEADER) as http:
+        altered = await http.get(path)
+    assert (altered.status_code, altered.json()["type"]) == (409, "/problems/evidence-damaged")
+
+
+async def test_a_failed_recording_needs_a_supervisors_word_not_the_callers(desk: Desk) -> None:
+    await desk.close(FIRST)
+    await desk.open("c-1", MONDAY)
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY)
+    [task] = (await desk.next(ANNA))["tasks"]
+    refused = {"evidence": False, "status": 409}
+    await desk.call(ANNA, task, "completed", ten(MONDAY), TRAINED, **refused)
+    recording = await desk.recording(ANNA, "c-1")
+    no_approval = {"failed_recording_approval": recording, **refused}
+    await desk.call(ANNA, task, "completed", ten(MONDAY), TRAINED, **no_approval)
+    await desk.ask(ANNA, "POST", "/clients/c-1/evidence/approvals", {"reason": "recorder was down"}, 403)
+    path = "/clients/c-1/evidence/approvals"
+    approval = (await desk.ask(LEADER, "POST", path, {"reason": "recorder was down"}, 201))["evidence_id"]
+    await desk.call(ANNA, task, "completed", ten(MONDAY), TRAINED, evidence=False, failed_recording_approval=approval)
+    [row] = await desk.world.rows("callbacks", "SELECT failed_recording_approved_by FROM attempts")
+    assert row["failed_recording_approved_by"] == "B1-director"
+
+
+async def test_somebody_else_reviews_and_a_contact_turned_down_leaves_coverage(desk: Desk) -> None:
+    await trained(desk, notes="我跟她说了,有完没完,电话13800000000")
+    [attempt] = await desk.world.rows("callbacks", "SELECT * FROM attempts")
+    assert attempt["covers"]
+    assert "13800000000" not in attempt["notes"]
+    [waiting] = await desk.ask(LEADER, "GET", "/reviews", status=200)
+    assert waiting["phrases"] == ["有完没完"]
+    assert waiting["risk"][:2] == ["flagged", "first_calls_of_the_agent"]
+    from chassis.actor import Actor, Role
+
+    for excluded in ("anna", "mia"):  # the caller; the client's manager, where avoidance applies [B10]
+        leader = Actor(excluded, Role.BRANCH_MANAGER, branch_id="B1", purpose="test")
+        body = {"score": 90, "accepted": True}
+        await desk.ask(leader, "POST", f"/reviews/{attempt['attempt_id']}", body, 403)
+    word = {"score": 20, "accepted": False, "notes": "rude"}
+    await desk.ask(LEADER, "POST", f"/reviews/{attempt['attempt_id']}", word, 200)
+    await desk.ask(COMPLIANCE, "POST", f"/reviews/{attempt['attempt_id']}", word, 409)
+    [attempt] = await desk.world.rows("callbacks", "SELECT * FROM attempts")
+    assert not attempt["covers"]
+
+
+async def test_statistics_weigh_quality_repeat_for_any_date_and_open_in_excel(desk: Desk) -> None:
+    await trained(desk)
+    [attempt] = await desk.world.rows("callbacks", "SELECT * FROM attempts")
+    await desk.close_through(MONDAY + timedelta(days=1), MONDAY + timedelta(days=4))
+    await desk.ask(LEADER, "POST", f"/reviews/{attempt['attempt_id']}", {"score": 60, "accepted": False}, 200)
+    span = "from=2022-07-01&to=2022-07-31"
+    [before] = await desk.ask(LEADER, "GET", f"/statistics?by=agent&{span}&as_of={MONDAY}", status=200)
+    assert (before["key"], before["attempts"], before["valid"], before["reviewed"]) == ("anna", 1, 1, 0)
+    assert (before["valid_rate"], before["on_time_rate"], before["quality"], before["figure"]) == (
+        "100.0", "100.0", None, "100.0",
+    )  # fmt: skip
+    [after] = await desk.ask(LEADER, "GET", f"/statistics?by=agent&{span}", status=200)
+    # A contact turned down is none: 0.4 x 0 + 0.3 x 60, of the weights that are known.
+    assert (after["valid"], after["turned_down"], after["quality"]) == (0, 1, "60.0")
+    assert after["figure"] == "25.7"
+    async with desk.http(LEADER) as http:
+        answer = await http.get(f"/v1/callbacks/statistics/workbook?{span}")
+    book = load_workbook(BytesIO(answer.content))
+    assert book.sheetnames == ["agent", "branch", "topic", "script"]
+    assert [cell.value for cell in book["agent"][3]][:2] == ["anna", 1]
+    counts = await desk.ask(LEADER, "GET", "/statistics/tasks", status=200)
+    assert counts == [{"rule": "new", "state": "completed", "count": 1}]
+    missing = await desk.ask(LEADER, "GET", "/statistics/without-contact-data", status=200)
+    assert missing == {"clients": 1}
+
+
+async def test_managers_are_measured_by_tier_and_no_task_follows(desk: Desk) -> None:
+    await trained(desk)
+    await desk.world.publish(broker.ClientOpened(client_id="c-2", branch_id="B1", opened_on=FIRST, manager_id="mia"))
+    await desk.world.settle()
+    before = len(await desk.tasks())
+    found = await desk.ask(LEADER, "GET", f"/statistics/cadence?as_of={MONDAY}", status=200)
+    assert found == [{"manager_id": "mia", "tier": "NORMAL", "clients": 2, "overdue": 1}]
+    assert len(await desk.tasks()) == before
+
+
+async def test_stale_publications_of_branches_are_flagged(desk: Desk) -> None:
+    await desk.close(FIRST)
+    body = {"what": "complaint phone", "value": "010-1", "responsible": "B1-director"}
+    await desk.ask(LEADER, "PUT", "/branches/B1/publications", body, 200)
+    await desk.ask(LEADER, "PUT", "/branches/B2/publications", body, 404)
+    [fresh] = await desk.ask(LEADER, "GET", "/branches/publications", status=200)
+    assert fresh["stale"] is False
+    async with desk.world.database("callbacks").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE publications SET confirmed_on = confirmed_on - 91")
+    [old] = await desk.ask(LEADER, "GET", "/branches/publications", status=200)
+    assert old["stale"] is True
+
+
+@pytest.fixture
+async def bucket() -> AsyncIterator[tuple[str, dict[str, bytes]]]:
+    """A local store that speaks just enough S3 and checks every signature by itself."""
+    blobs: dict[str, bytes] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            method, path, _ = head.split("\r\n")[0].split(" ")
+            headers = {k.lower(): v for k, v in re.findall(r"(?m)^([\w-]+): (.*?)\r$", head)}
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            when = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            url = f"http://{headers['host']}{path}"
+            wanted = signed_headers(method, url, sha256(body).hexdigest(), when, "us-east-1", "key", "secret")
+            status, said = "403 Forbidden", b""
+            if headers["authorization"] == wanted["authorization"]:
+                if method == "PUT":
+                    blobs[path], status = body, "200 OK"
+                else:
+                    status, said = ("200 OK", blobs[path]) if path in blobs else ("404 Not Found", b"")
+            writer.write(
+                f"HTTP/1.1 {status}\r\ncontent-length: {len(said)}\r\nconnection: close\r\n\r\n".encode() + said
+            )
+            await writer.drain()
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/evidence", blobs
+    server.close()
+    await server.wait_closed()
+
+
+async def test_the_s3_store_signs_stores_and_tells_an_outage(
+    bucket: tuple[str, dict[str, bytes]], tmp_path: Path
+) -> None:
+    url, blobs = bucket
+    store = S3(url, "us-east-1", "key", "secret")
+    await store.put("abc", b"content")
+    assert blobs == {"/evidence/abc": b"content"}
+    assert await store.get("abc") == b"content"
+    assert await store.get("none") is None
+    with pytest.raises(Unavailable):
+        await S3(url, "us-east-1", "key", "wrong").put("abc", b"content")
+    with pytest.raises(Unavailable):
+        await S3("http://127.0.0.1:1/evidence", "us-east-1", "key", "secret", seconds=0.5).get("abc")
+    from chassis.settings import Settings
+
+    assert isinstance(store_of(Settings(home=tmp_path)), Folder)
+    assert isinstance(store_of(Settings(home=tmp_path), EvidenceSettings(s3_url=url)), S3)
+
+
+async def test_a_script_published_by_two_persons_is_frozen_on_new_tasks_only(desk: Desk) -> None:
+    from chassis.actor import Actor, Role
+
+    body = {"code": "greeting", "zh": "您好,恭喜。", "en": "Good day.", "questions": []}
+    draft = {"effective_on": "2099-01-01", "body": body, "reason": "shorter words"}
+    author, checker = Actor("hq-1", Role.HQ, purpose="t"), Actor("hq-2", Role.HQ, purpose="t")
+    await desk.ask(ANNA, "POST", "/policies/script-greeting", draft, 403)
+    made = await desk.ask(author, "POST", "/policies/script-greeting", draft, 201)
+    path = f"/policies/script-greeting/{made['version']}/publication"
+    assert (await desk.ask(author, "POST", path, {}))["status"] in (403, 409)
+    assert (await desk.ask(checker, "POST", path, {}, 200))["state"] == "published"
+    twice = {"code": "a", "zh": "一", "en": "one", "kind": "yes_no"}
+    bad = {**draft, "body": {**body, "questions": [twice, twice]}}
+    await desk.ask(author, "POST", "/policies/script-greeting", bad, 422)
+
+
+async def test_at_is_a_wall_clock_in_shanghai_whatever_the_callers_zone(desk: Desk) -> None:
+    await desk.close(FIRST)
+    await desk.open("c-1", MONDAY)
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY)
+    [task] = (await desk.next(ANNA))["tasks"]
+    from zoneinfo import ZoneInfo
+
+    new_york = at(MONDAY, 10).astimezone(ZoneInfo("America/New_York"))
+    assert new_york.date() == date(2022, 7, 3)
+    await desk.call(ANNA, task, "completed", new_york, TRAINED)
+    assert await desk.world.value("callbacks", "SELECT on_day FROM attempts") == MONDAY
