@@ -7,7 +7,7 @@ import typer
 
 from bench.cli import bench
 from careline import questionnaire, stack
-from careline.commands import access, deadlines, exports, letters, operate, policy, replay, run, token
+from careline.commands import access, deadlines, exports, letters, operate, packs, policy, replay, run, token
 
 app = typer.Typer(
     name="careline",
@@ -35,6 +35,7 @@ app.add_typer(letters.conflicts, name="conflicts")
 app.add_typer(deadlines.deadlines, name="deadlines")
 app.add_typer(questionnaire.app, name="questionnaire")
 app.command()(questionnaire.verify_evidence)
+app.command()(packs.verify_pack)
 app.command()(bench)
 app.add_typer(stack.app, name="stack")
 

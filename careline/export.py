@@ -12,6 +12,7 @@ from typing import cast
 from careline.platform import Platform
 from services.callbacks import exports as callbacks
 from services.classification import exports as classification
+from services.complaints import exports as complaints
 from services.points import exports as points
 from services.suitability import exports as suitability
 
@@ -61,6 +62,7 @@ EXPORTS: dict[str, Export] = {
     "assessments": Export(suitability.ASSESSMENT_COLUMNS, _of("suitability", suitability.assessments)),
     "mismatches": Export(suitability.MISMATCH_COLUMNS, _of("suitability", suitability.mismatches)),
     "callbacks": Export(callbacks.CALLBACK_COLUMNS, _of("callbacks", callbacks.callbacks)),
+    "cases": Export(complaints.CASE_COLUMNS, _of("complaints", complaints.cases)),
 }
 
 

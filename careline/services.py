@@ -4,10 +4,11 @@ from chassis.service import Service
 from gateway.app import service as gateway
 from services.callbacks.app import service as callbacks
 from services.classification.app import service as classification
+from services.complaints.app import service as complaints
 from services.points.app import service as points
 from services.suitability.app import service as suitability
 
-SERVICES: tuple[Service, ...] = (gateway, classification, points, suitability, callbacks)
+SERVICES: tuple[Service, ...] = (gateway, classification, points, suitability, callbacks, complaints)
 
 
 def named(*names: str) -> tuple[Service, ...]:

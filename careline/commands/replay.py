@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def replay(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the bank_*.csv files.")],
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder with the bank_*.csv files.")] = None,
+    complaints: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Replay the complaints of this folder instead, in a home of its own."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count; publish nothing.")] = False,
     until: Annotated[str | None, typer.Option(metavar="DATE", help="The last day to close (2022-11-30).")] = None,
     customers: Annotated[
@@ -26,6 +30,12 @@ def replay(
     from careline.replay.source import FIRST_CLOSE, LAST_CLOSE, read
     from chassis.settings import Settings
 
+    if (folder is None) == (complaints is None):
+        raise WrongArgument("name one folder: DIR for the bank's data, or --complaints DIR")
+    if complaints is not None:
+        _replay_complaints(complaints, dry_run, until)
+        return
+    assert folder is not None
     last: date = LAST_CLOSE if until is None else read_date(until)
     if not FIRST_CLOSE <= last <= LAST_CLOSE:
         raise WrongArgument(f"--until must be from {FIRST_CLOSE} to {LAST_CLOSE}, not {last}")
@@ -49,3 +59,26 @@ def _replay(data: "DataSet", last: date) -> None:
         with Progress(data.through(last)) as progress:
             run(go(settings, data, last, progress))
         with_platform(lambda platform: print_summary(platform, data, last, progress))
+
+
+def _replay_complaints(folder: Path, dry_run: bool, until: str | None) -> None:
+    from careline.logs import log_at
+    from careline.refusals import WrongArgument
+    from careline.replay.complaints import print_complaints, read_complaints
+    from careline.replay.progress import Progress
+    from careline.replay.run import replay as go
+    from careline.replay.summary import print_counts
+    from careline.session import database_there, run, with_platform
+
+    log_at("ERROR", libraries="CRITICAL")
+    data = read_complaints(folder)
+    last = data.last_close if until is None else read_date(until)
+    if not data.facts[0].day <= last <= data.last_close:
+        raise WrongArgument(f"--until must be from {data.facts[0].day} to {data.last_close}, not {last}")
+    if dry_run:
+        print_counts(data, last)
+        return
+    with database_there(keep_running=True) as settings:
+        with Progress(data.through(last)) as progress:
+            run(go(settings, data, last, progress))
+        with_platform(lambda platform: print_complaints(platform, data))
