@@ -5,7 +5,7 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -56,6 +56,18 @@ class Batch:
             first.setdefault(place, record.offset)
             last[place] = record.offset + 1
         return {place: (first[place], last[place]) for place in first}
+
+    def shares(self, count: int) -> list["Batch"]:
+        """The same records as up to `count` batches of similar size; what lies in one partition number stays together."""
+        sizes = Counter(record.partition for record in self.records)
+        loads, share_of = [0] * count, dict[int, int]()
+        for partition, size in sizes.most_common():
+            share = share_of[partition] = loads.index(min(loads))
+            loads[share] += size
+        shares: list[list[Record]] = [[] for _ in range(count)]
+        for record in self.records:
+            shares[share_of[record.partition]].append(record)
+        return [Batch(records) for records in shares if records]
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """The same records as two smaller batches."""
