@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import aiohttp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yarl import URL
 
 from chassis.errors import Text, Unavailable, UpstreamTimeout
+
+if TYPE_CHECKING:
+    import aiohttp  # heavy to load, and needed only where a service lives in another process
 
 Headers = list[tuple[bytes, bytes]]
 CONNECT_SECONDS = 2.0
@@ -78,13 +80,15 @@ class OverHttp:
 
     def __init__(self, base_url: str, seconds: float) -> None:
         self.base_url = base_url.rstrip("/")
-        self.timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        self.seconds = seconds
         self._session: aiohttp.ClientSession | None = None
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> "aiohttp.ClientSession":
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=self.timeout,
+                timeout=aiohttp.ClientTimeout(total=self.seconds, sock_connect=CONNECT_SECONDS),
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -94,6 +98,8 @@ class OverHttp:
 
     async def __call__(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """The request over HTTP; its body and the answer's are passed on as they come."""
+        import aiohttp
+
         query = scope["query_string"]
         raw = scope["raw_path"] + (b"?" + query if query else b"")
         passed = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers if k not in _HOP and k != b"host"]
@@ -130,7 +136,7 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
             yield part
 
 
-async def _pass_on(answer: aiohttp.ClientResponse, send: Send) -> None:
+async def _pass_on(answer: "aiohttp.ClientResponse", send: Send) -> None:
     headers = [(k.lower(), v) for k, v in answer.raw_headers if k.lower() not in _HOP]
     body = answer.content
     first = await body.readany()

@@ -7,7 +7,6 @@ from io import BytesIO
 from typing import Any, Literal
 
 import asyncpg
-import xlsxwriter
 
 from chassis.clock import end_of
 from services.callbacks import policy
@@ -113,6 +112,8 @@ async def without_contact_data(sql: asyncpg.Connection) -> int:
 def workbook(sheets: Mapping[str, Sequence[Mapping[str, Any]]], heading: str) -> bytes:
     """The numbers as an xlsx file: a sheet each, headings in both languages, texts never taken for formulas."""
     file = BytesIO()
+    import xlsxwriter  # heavy to load, and needed for a report now and then only
+
     book = xlsxwriter.Workbook(file, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     bold, wrapped = book.add_format({"bold": True}), book.add_format({"bold": True, "text_wrap": True})
     for name, rows in sheets.items():
@@ -145,7 +146,7 @@ async def cadence_report(sql: asyncpg.Connection, as_of: date) -> list[dict[str,
     rows = await sql.fetch(
         """SELECT c.manager_id, tier.name AS tier, count(*) AS clients,
                   count(*) FILTER (WHERE c.last_valid_contact IS NULL
-                                   OR c.last_valid_contact < $1 - make_interval(days => tier.days)) AS overdue
+                                   OR c.last_valid_contact < $1::timestamptz - make_interval(days => tier.days)) AS overdue
            FROM clients c
            LEFT JOIN LATERAL (SELECT rank FROM tier_stretches s WHERE s.client_id = c.client_id AND s.since <= $2
                               ORDER BY since DESC LIMIT 1) t ON true

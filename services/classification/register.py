@@ -8,7 +8,6 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import asyncpg
-import xlsxwriter
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
@@ -92,6 +91,8 @@ def as_xlsx(table: Sequence[Sequence[Any]], day: date) -> bytes:
     """The register as a workbook of one sheet."""
     file = BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    import xlsxwriter  # heavy to load, and needed for a report now and then only
+
     with xlsxwriter.Workbook(file, options) as book:
         sheet = book.add_worksheet("客户分类登记表")
         sheet.write_string(0, 0, f"客户分类登记表 {day.isoformat()}", book.add_format({"bold": True, "font_size": 14}))

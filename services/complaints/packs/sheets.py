@@ -6,8 +6,6 @@ from html import escape
 from io import BytesIO
 from typing import Any
 
-import xlsxwriter
-
 from chassis.clock import SHANGHAI
 from services.complaints.packs.figures import DONE, Figures
 
@@ -44,6 +42,8 @@ def workbook(figures: Figures) -> bytes:
     going = [row for row in figures.orders if row["state"] not in DONE]
     file = BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    import xlsxwriter  # heavy to load, and needed for a report now and then only
+
     with xlsxwriter.Workbook(file, options) as book:
         # The cut-off, not the moment of writing: the same figures make the same file.
         book.set_properties({"title": f"客户投诉情况汇报 {figures.period.name}", "created": _naive(figures)})

@@ -6,8 +6,6 @@ from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
-import xlsxwriter
-
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -18,6 +16,8 @@ def workbook(sheets: Iterable[tuple[str, str, Sequence[str], Iterable[Sequence[A
     """
     file = BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    import xlsxwriter  # heavy to load, and needed for a report now and then only
+
     with xlsxwriter.Workbook(file, options) as book:
         bold, head = book.add_format({"bold": True, "font_size": 14}), book.add_format({"bold": True, "border": 1})
         day = book.add_format({"num_format": "yyyy-mm-dd"})
