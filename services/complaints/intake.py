@@ -220,7 +220,9 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
         )  # fmt: skip
     await uow.sql.copy_records_to_table("cases", records=rows, columns=_COLUMNS)
     await uow.sql.copy_records_to_table(
-        "case_words", records=[(one.report.case_id, one.words.grams) for one in opened], columns=("case_id", "grams")
+        "case_words",
+        records=[(one.report.case_id, one.report.received_at, one.words.grams) for one in opened],
+        columns=("case_id", "received_at", "grams"),
     )
     await history.first(uow, steps)
     for event in events:

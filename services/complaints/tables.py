@@ -87,6 +87,8 @@ cases = Table(
         "uq_cases_external", "system", "external_ref", unique=True, postgresql_where=text("external_ref IS NOT NULL")
     ),
     Index(None, "received_on"),
+    Index("ix_cases_newest", "received_at", "case_id"),
+    Index("ix_cases_newest_of_branch", "branch_id", "received_at", "case_id"),
     Index("ix_cases_client", "client_id", postgresql_where=text("client_id IS NOT NULL")),
     Index("ix_cases_key_state", "key", postgresql_where=text("state = 'satisfaction_call'")),
     Index("ix_cases_waiting", "branch_id", postgresql_where=text("dispatch_wanted_at IS NOT NULL")),
@@ -98,6 +100,7 @@ words = Table(
     "case_words",
     metadata,
     Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("received_at", Instant, nullable=False, comment="as the case's: results are cut newest first"),
     Column("grams", ARRAY(Text), nullable=False),
     Index("ix_case_words_grams", "grams", postgresql_using="gin"),
     comment="pairs of Chinese characters and whole Latin words of the masked text: two-character words are found whole",

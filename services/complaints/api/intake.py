@@ -134,18 +134,15 @@ async def list_cases(
     else:
         scope += " AND NOT restricted"
     grams, runs = wanted(q) if q else ([], [])
-    # The few cases that hold the words are found first: they must not be looked for among all the newest.
-    among = "WITH found AS MATERIALIZED (SELECT case_id FROM case_words WHERE grams @> $6) " if q else ""
     after = page.after or (None, None)
     rows = await sql.fetch(
-        f"""{among}SELECT * FROM cases c
+        f"""{_FOUND if q else _ALL}
             WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR owner = $2)
               AND ($3::text IS NULL OR client_id = $3)
-              AND ($4::timestamptz IS NULL OR (received_at, case_id) < ($4, $5::uuid))
-              AND {"case_id IN (SELECT case_id FROM found)" if q else "$6::text[] IS NOT NULL"}
+              AND ($4::timestamptz IS NULL OR (c.received_at, c.case_id) < ($4, $5::uuid))
               AND NOT EXISTS (SELECT FROM unnest($7::text[]) r WHERE strpos(lower(c.words), r) = 0)
               AND {scope}
-            ORDER BY received_at DESC, case_id DESC LIMIT $8""",
+            ORDER BY {"f" if q else "c"}.received_at DESC, {"f" if q else "c"}.case_id DESC LIMIT $8""",
         state,
         owner,
         client,
@@ -158,6 +155,14 @@ async def list_cases(
     )
     found = page.result([shown(row) for row in rows], lambda one: (one.received_at.isoformat(), str(one.case_id)))
     return Listing[Case].model_validate(found)
+
+
+# What holds the words is sorted first and looked at only until the page is full: a word may be in every other case.
+_FOUND = """WITH found AS MATERIALIZED (
+                SELECT case_id, received_at FROM case_words WHERE grams @> $6
+                ORDER BY received_at DESC, case_id DESC)
+            SELECT c.* FROM found f CROSS JOIN LATERAL (SELECT * FROM cases s WHERE s.case_id = f.case_id OFFSET 0) c"""
+_ALL = "SELECT c.* FROM cases c CROSS JOIN (SELECT $6::text[]) q"
 
 
 @routes.get("/cases/{case_id}")
