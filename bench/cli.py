@@ -1,5 +1,7 @@
 """`careline bench`."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,24 +18,24 @@ def bench(
 ) -> None:
     """Measure Careline beside its peers and the limit, in one run. Starts and stops servers of its own unless
     CARELINE_DATABASE_URL and CARELINE_BUS_URL name some."""
-    import uvloop
-
     from bench.ground import ground, versions
     from bench.plan import FULL, QUICK
     from bench.processes import machine
     from bench.report import Report
     from bench.run import ON_STACK, SECTIONS, embedded, on_stack
-    from careline.session import say
+    from careline.session import run, say
 
     if wrong := set(only or ()) - set(SECTIONS):
         raise typer.BadParameter(f"there is no section {sorted(wrong)[0]!r}: choose from {', '.join(SECTIONS)}")
     chosen, plan, report = only or SECTIONS, QUICK if quick else FULL, Report(say)
+    # A termination ends the servers too: between two event loops as well as in one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     say(machine())
     if set(chosen) & set(ON_STACK):
         with ground() as there:
-            say(uvloop.run(versions(there)))
-            uvloop.run(on_stack(there, plan, report, chosen))
-    uvloop.run(embedded(plan, report, data, chosen))
+            say(run(versions(there)))
+            run(on_stack(there, plan, report, chosen))
+    run(embedded(plan, report, data, chosen))
     if json_file is not None:
         report.write(json_file)
     if report.failures:

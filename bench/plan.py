@@ -31,12 +31,12 @@ FULL = Plan(
     retiering_rounds=5,
 )
 QUICK = Plan(
-    lanes=Sizes(message=1_000, batch=50_000, ours=400_000, limit=400_000, rounds=3),
+    lanes=Sizes(message=1_000, batch=50_000, ours=240_000, limit=240_000, rounds=3),
     visible_rates=(1_000, 5_000),
-    visible_seconds=20,
+    visible_seconds=15,
     hop_seconds=4,
     hop_rounds=3,
-    burst_events=300_000,
+    burst_events=200_000,
     retiered_clients=1_000_000,
-    retiering_rounds=3,
+    retiering_rounds=2,
 )
