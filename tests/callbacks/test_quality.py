@@ -220,3 +220,52 @@ async def test_at_is_a_wall_clock_in_shanghai_whatever_the_callers_zone(desk: De
     assert new_york.date() == date(2022, 7, 3)
     await desk.call(ANNA, task, "completed", new_york, TRAINED)
     assert await desk.world.value("callbacks", "SELECT on_day FROM attempts") == MONDAY
+
+
+async def test_lists_page_filter_and_keep_to_the_branch(desk: Desk) -> None:
+    await desk.close(FIRST)
+    for number, branch in enumerate(("B1", "B1", "B2")):
+        await desk.open(f"c-{number}", MONDAY, branch)
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY)
+    first = await desk.ask(LEADER, "GET", "/tasks?limit=1&state=planned", status=200)
+    second = await desk.ask(LEADER, "GET", f"/tasks?limit=1&state=planned&cursor={first['next']}", status=200)
+    found = {page["items"][0]["client_id"] for page in (first, second)}
+    assert (found, second["next"]) == ({"c-0", "c-1"}, None)
+    alarmed = await desk.ask(LEADER, "GET", f"/tasks?alarmed_on={MONDAY + timedelta(days=20)}&rule=new", status=200)
+    assert len(alarmed["items"]) == 2
+    nothing = await desk.ask(LEADER, "GET", f"/tasks?alarmed_on={MONDAY + timedelta(days=19)}", status=200)
+    assert nothing["items"] == []
+    assert len((await desk.ask(COMPLIANCE, "GET", "/tasks", status=200))["items"]) == 3
+    [mine] = (await desk.ask(LEADER, "GET", "/clients/c-0/tasks", status=200))["items"]
+    assert (await desk.ask(LEADER, "GET", "/clients/c-2/tasks", status=200))["items"] == []
+    assert await desk.ask(LEADER, "GET", "/clients/c-0/messages", status=200) == []
+    assert await desk.ask(LEADER, "GET", "/messages/alarms", status=200) == []
+    cancelled = {"reason": "merged into another"}
+    assert (await desk.ask(LEADER, "POST", f"/tasks/{mine['task_id']}/cancel", cancelled))["status"] == 428
+    async with desk.http(LEADER, if_match='"1"') as http:
+        done = await http.post(f"/v1/callbacks/tasks/{mine['task_id']}/cancel", json=cancelled)
+    assert done.json()["state"] == "cancelled"
+    noticed = {"client_id": "c-1", "kind": "gifts", "concerned": ["mia"], "notes": "offered a gift"}
+    await desk.ask(ANNA, "POST", "/findings", noticed, 201)
+    assert [f["kind"] for f in await desk.ask(COMPLIANCE, "GET", "/findings", status=200)] == ["gifts"]
+    assert await desk.ask(COMPLIANCE, "GET", "/policies", status=200) == []
+    explained = await desk.ask(LEADER, "GET", f"/tasks/{mine['task_id']}/explain?as_of={MONDAY}", status=200)
+    assert explained["sentence"]["zh-CN"] == "应于 2022-08-04 前回访：账户于 2022-07-04 开立。"
+
+
+async def test_the_proof_is_a_ledger_that_can_be_counted_again_and_the_draw_repeats(desk: Desk, tmp_path: Path) -> None:
+    from services.callbacks import coverage
+
+    await desk.close(FIRST)
+    for number in range(12):
+        await desk.open(f"c-{number:02}", date(2021, 5, 2))
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY)
+    drawn = await desk.ask(LEADER, "POST", "/coverage/draws", {"as_of": str(MONDAY)}, 201)
+    assert len(drawn["seed"]) == 32
+    again = await desk.ask(LEADER, "GET", f"/coverage/draws/{drawn['draw_id']}/repeat", status=200)
+    assert (again["same_population"], again["same_members"], again["members"]) == (True, True, 3)
+    async with desk.world.sql("callbacks") as sql:
+        manifest = await coverage.write_proof(sql, MONDAY, tmp_path)
+    ledger = (tmp_path / manifest["ledger"]).read_bytes()
+    assert sha256(ledger).hexdigest() == manifest["sha256"]
+    assert sum(b",counts," in line for line in ledger.splitlines()) == manifest["branches"][0]["counted"] == 12
