@@ -1,5 +1,6 @@
 """`careline bench`."""
 
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ def bench(
     chosen, plan, report = only or SECTIONS, QUICK if quick else FULL, Report(say)
     # A termination ends the servers too: between two event loops as well as in one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # topics just made have no leaders yet: it tries again
     say(machine())
     if set(chosen) & set(ON_STACK):
         with ground() as there:

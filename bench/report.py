@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.checks import Checks
 from bench.deadlines import Drained
 from bench.hop import Hop
 from bench.memory import Memory
@@ -142,6 +143,12 @@ class Report:
             f" {found.quiet_p99_ms:.1f} ms before, {found.busy_p99_ms:.1f} ms meanwhile: {found.slower:.1f}x"
         )
         self.figures |= {"deadlines_seconds": round(found.seconds, 2), "deadlines_rest_p99": round(found.slower, 2)}
+
+    def checks(self, found: Checks) -> None:
+        """Decisions over REST."""
+        told = ", ".join(f"{outcome} {count:,}" for outcome, count in sorted(found.outcomes.items()))
+        self.say(f"  {found.asked:,} decisions: p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms ({told})")
+        self.figures["suitability_p99_ms"] = round(found.p99_ms, 2)
 
     def write(self, path: Path) -> None:
         """Everything as JSON."""

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import deadlines, hop, memory, replayed, retiering, throughput, together, visible
+from bench import checks, deadlines, hop, memory, replayed, retiering, throughput, together, visible
 from bench.ground import Ground
 from bench.plan import Plan
 from bench.report import Report
 
-ON_STACK = ("lanes", "together", "visible", "gateway", "retiering", "deadlines")
+ON_STACK = ("lanes", "together", "visible", "gateway", "retiering", "deadlines", "suitability")
 SECTIONS = (*ON_STACK, "replay", "memory")
 SECTION_SECONDS = 1_800
 T = TypeVar("T")
@@ -63,6 +63,10 @@ async def on_stack(ground: Ground, plan: Plan, report: Report, chosen: Collectio
         await section(
             "deadlines", "Many deadlines due within one second",
             lambda: deadlines.measure(ground, plan.deadlines), report.deadlines,
+        )  # fmt: skip
+        await section(
+            "suitability", "Suitability checks at 500 requests a second, through the gateway",
+            lambda: checks.measure(ground, plan.visible_seconds), report.checks,
         )  # fmt: skip
     finally:
         await ground.clear()
