@@ -14,9 +14,9 @@ from typing import Any
 import asyncpg
 import httpx
 
-from careline.standing import Heads, standings
 from careline.platform import Platform
 from careline.services import SERVICES
+from careline.standing import Heads, standings
 from chassis.actor import Actor, Role
 from chassis.bus.record import Outgoing, partition_of
 from chassis.clock import at as clock_at

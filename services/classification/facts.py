@@ -90,9 +90,7 @@ async def _note_reopenings(uow: UnitOfWork, opened: Sequence[ClientOpened], new:
     )
 
 
-async def note_conflicts(
-    uow: UnitOfWork, found: Sequence[tuple[Repeatable, dict[str, object]]]
-) -> None:
+async def note_conflicts(uow: UnitOfWork, found: Sequence[tuple[Repeatable, dict[str, object]]]) -> None:
     """Keep facts that came again with other content, each beside what is known. The same offer counts once."""
     if not found:
         return

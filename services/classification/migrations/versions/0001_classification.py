@@ -9,5 +9,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    assert group_tables.metadata is supplementary_tables.metadata is tables.metadata  # all of the service's tables are known here
+    assert (
+        group_tables.metadata is supplementary_tables.metadata is tables.metadata
+    )  # all of the service's tables are known here
     tables.metadata.create_all(op.get_bind())
