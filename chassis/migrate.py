@@ -134,3 +134,13 @@ def run_environment() -> None:
         await engine.dispose()
 
     asyncio.run(go())
+
+
+def run_sql(migration: str) -> None:
+    """Run the statements of the `.sql` file beside a migration, in its transaction."""
+    from alembic import op
+
+    text = Path(migration).with_suffix(".sql").read_text("utf-8")
+    for statement in text.split(";\n"):
+        if statement.strip():
+            op.get_bind().exec_driver_sql(statement)

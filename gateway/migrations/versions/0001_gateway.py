@@ -2,12 +2,12 @@
 
 from alembic import op
 
-from gateway.tables import metadata
+from chassis.migrate import run_sql
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind())
+    run_sql(__file__)
     op.execute("INSERT INTO home DEFAULT VALUES")

@@ -1,12 +1,10 @@
 """The log."""
 
-from alembic import op
-
-from chassis.tables import log
+from chassis.migrate import run_sql
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    log.create_all(op.get_bind())
+    run_sql(__file__)

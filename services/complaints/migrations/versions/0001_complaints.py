@@ -1,12 +1,10 @@
 """Callbacks' tables."""
 
-from alembic import op
-
-from services.complaints.tables import metadata
+from chassis.migrate import run_sql
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind())
+    run_sql(__file__)

@@ -1,12 +1,10 @@
 """The points ledger's tables."""
 
-from alembic import op
-
-from services.points.tables import metadata
+from chassis.migrate import run_sql
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind())
+    run_sql(__file__)

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime
 
 from alembic import op
 
+from chassis.migrate import run_sql
 from services.suitability.questionnaires.library import shipped, shipped_codes
 from services.suitability.questionnaires.proof import prove
 from services.suitability.questionnaires.template import plain
-from services.suitability.tables import metadata, templates
+from services.suitability.tables import templates
 
 revision = "0001"
 down_revision = None
@@ -17,7 +18,7 @@ SHIPPED_AT = datetime(2010, 1, 1, tzinfo=UTC)
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind())
+    run_sql(__file__)
     op.bulk_insert(
         templates,
         [

@@ -1,0 +1,421 @@
+CREATE TABLE assessments (
+    partition INTEGER NOT NULL,
+    number BIGINT NOT NULL,
+    assessment_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    scheme TEXT NOT NULL,
+    level TEXT NOT NULL,
+    rank SMALLINT NOT NULL,
+    valid_from DATE NOT NULL,
+    valid_until DATE NOT NULL,
+    source TEXT NOT NULL,
+    submission_id TEXT,
+    assessed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    rank_before SMALLINT,
+    policy TEXT NOT NULL,
+    CONSTRAINT pk_assessments PRIMARY KEY (partition, number),
+    CONSTRAINT uq_assessments_assessment_id UNIQUE (assessment_id)
+);
+
+CREATE INDEX ix_assessments_client_id_valid_from ON assessments (client_id, valid_from);
+
+CREATE INDEX ix_assessments_valid_from ON assessments (valid_from);
+
+CREATE INDEX ix_assessments_valid_until ON assessments (valid_until);
+
+CREATE UNIQUE INDEX uq_assessments_imported ON assessments (client_id, valid_from) WHERE source = 'imported';
+
+COMMENT ON COLUMN assessments.rank IS 'in its own scheme';
+
+COMMENT ON COLUMN assessments.source IS 'questionnaire, imported';
+
+COMMENT ON COLUMN assessments.rank_before IS 'in the firm''s scheme: the level in force or last in force before';
+
+CREATE TABLE clients (
+    client_id TEXT NOT NULL,
+    branch_id TEXT,
+    kind TEXT,
+    birth_year SMALLINT,
+    experience_years SMALLINT,
+    opened_on DATE,
+    closed_on DATE,
+    account_id TEXT,
+    total_assets NUMERIC,
+    assets_as_of DATE,
+    stamps JSONB DEFAULT '{}' NOT NULL,
+    CONSTRAINT pk_clients PRIMARY KEY (client_id)
+);
+
+COMMENT ON COLUMN clients.birth_year IS 'the year is all a rule needs';
+
+COMMENT ON COLUMN clients.stamps IS 'field: [ce_time, ce_id] of its value';
+
+CREATE TABLE confirmations (
+    partition INTEGER NOT NULL,
+    number BIGINT NOT NULL,
+    decision_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    product TEXT NOT NULL,
+    needed SMALLINT NOT NULL,
+    held SMALLINT NOT NULL,
+    confirmed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    confirmed_on DATE NOT NULL,
+    valid_until DATE NOT NULL,
+    warning_version TEXT NOT NULL,
+    signature TEXT,
+    recording TEXT,
+    actor TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    CONSTRAINT pk_confirmations PRIMARY KEY (partition, number),
+    CONSTRAINT uq_confirmations_decision_id UNIQUE (decision_id)
+);
+
+CREATE INDEX ix_confirmations_client_id_product ON confirmations (client_id, product);
+
+COMMENT ON COLUMN confirmations.needed IS 'rank then: a class raised since voids it';
+
+COMMENT ON COLUMN confirmations.held IS 'rank then: a level lowered since voids it';
+
+CREATE TABLE decisions (
+    partition INTEGER NOT NULL,
+    number BIGINT NOT NULL,
+    decision_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    branch_id TEXT,
+    product TEXT NOT NULL,
+    side TEXT NOT NULL,
+    initiator TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    decided_on DATE NOT NULL,
+    actor TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    facts JSONB NOT NULL,
+    reasons JSONB NOT NULL,
+    assessment_id TEXT,
+    confirmation_of TEXT,
+    warning JSONB,
+    needs JSONB NOT NULL,
+    not_before TIMESTAMP WITH TIME ZONE,
+    confirm_by TIMESTAMP WITH TIME ZONE,
+    policy TEXT NOT NULL,
+    CONSTRAINT pk_decisions PRIMARY KEY (partition, number),
+    CONSTRAINT uq_decisions_decision_id UNIQUE (decision_id)
+);
+
+CREATE INDEX ix_decisions_client_id_decided_at ON decisions (client_id, decided_at);
+
+CREATE INDEX ix_decisions_decided_on ON decisions (decided_on);
+
+COMMENT ON COLUMN decisions.facts IS 'everything the rule saw';
+
+COMMENT ON COLUMN decisions.confirmation_of IS 'the decision whose confirmation let this one pass';
+
+COMMENT ON COLUMN decisions.warning IS 'version and texts shown';
+
+COMMENT ON COLUMN decisions.not_before IS 'end of the cooling time';
+
+CREATE TABLE drafts (
+    client_id TEXT NOT NULL,
+    template TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    answers JSONB NOT NULL,
+    revision INTEGER DEFAULT '1' NOT NULL,
+    saved_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_drafts PRIMARY KEY (client_id, template)
+);
+
+CREATE TABLE drifts (
+    drift_id TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    branch_id TEXT,
+    product TEXT NOT NULL,
+    what TEXT NOT NULL,
+    needed TEXT,
+    held TEXT,
+    found_on DATE NOT NULL,
+    state TEXT DEFAULT 'open' NOT NULL,
+    handled_by TEXT,
+    handled_at TIMESTAMP WITH TIME ZONE,
+    note TEXT,
+    CONSTRAINT pk_drifts PRIMARY KEY (drift_id)
+);
+
+CREATE INDEX ix_drifts_state_found_on_drift_id ON drifts (state, found_on, drift_id);
+
+COMMENT ON COLUMN drifts.cause IS 'level_lowered, assessment_expired, class_raised';
+
+COMMENT ON COLUMN drifts.what IS 'holding, confirmation';
+
+COMMENT ON COLUMN drifts.state IS 'open, handled';
+
+CREATE TABLE due (
+    id BIGINT GENERATED BY DEFAULT AS IDENTITY,
+    client_id TEXT NOT NULL,
+    day DATE NOT NULL,
+    levels BOOLEAN NOT NULL,
+    CONSTRAINT pk_due PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_due_day ON due (day);
+
+COMMENT ON TABLE due IS 'clients whose buys are to be judged, each from a day on; written by handlers, done by closes';
+
+COMMENT ON COLUMN due.levels IS 'the client''s levels changed, not only a trade came';
+
+CREATE TABLE findings (
+    pattern TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    found_on DATE NOT NULL,
+    client_id TEXT,
+    branch_id TEXT,
+    detail JSONB NOT NULL,
+    state TEXT DEFAULT 'open' NOT NULL,
+    decided_by TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE,
+    note TEXT,
+    CONSTRAINT pk_findings PRIMARY KEY (pattern, subject, found_on)
+);
+
+COMMENT ON COLUMN findings.subject IS 'client/ID, device/HASH, branch/ID';
+
+COMMENT ON COLUMN findings.state IS 'open, dismissed, upheld';
+
+CREATE TABLE holds (
+    hold_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    placed_by TEXT NOT NULL,
+    placed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    released_by TEXT,
+    released_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_holds PRIMARY KEY (hold_id)
+);
+
+CREATE INDEX ix_holds_client_id ON holds (client_id);
+
+CREATE TABLE life_changes (
+    client_id TEXT NOT NULL,
+    stated_on DATE NOT NULL,
+    change TEXT NOT NULL,
+    branch_id TEXT,
+    due_on DATE NOT NULL,
+    stated_by TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_life_changes PRIMARY KEY (client_id, stated_on, change)
+);
+
+CREATE TABLE mismatches (
+    client_id TEXT NOT NULL,
+    trade_id TEXT NOT NULL,
+    branch_id TEXT NOT NULL,
+    trade_date DATE NOT NULL,
+    symbol TEXT NOT NULL,
+    needed TEXT,
+    held TEXT,
+    reason TEXT NOT NULL,
+    confirmation TEXT,
+    policy TEXT NOT NULL,
+    found_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_mismatches PRIMARY KEY (client_id, trade_id)
+);
+
+CREATE INDEX ix_mismatches_trade_date ON mismatches (trade_date);
+
+COMMENT ON COLUMN mismatches.confirmation IS 'the decision whose confirmation allowed it; empty: unexplained';
+
+CREATE TABLE permissions (
+    client_id TEXT NOT NULL,
+    permission TEXT NOT NULL,
+    granted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_permissions PRIMARY KEY (client_id, permission)
+);
+
+CREATE TABLE product_classes (
+    code TEXT NOT NULL,
+    effective_on DATE NOT NULL,
+    scheme TEXT NOT NULL,
+    level TEXT,
+    reason TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_product_classes PRIMARY KEY (code, effective_on)
+);
+
+COMMENT ON TABLE product_classes IS 'classes that staff set for single products, over their kind''s';
+
+COMMENT ON COLUMN product_classes.level IS 'the level it asks for; empty: back to its kind''s';
+
+CREATE TABLE products (
+    code TEXT NOT NULL,
+    name_zh TEXT DEFAULT '' NOT NULL,
+    name_en TEXT DEFAULT '' NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT DEFAULT 'on_shelf' NOT NULL,
+    issuer_class TEXT,
+    heard_at TIMESTAMP WITH TIME ZONE,
+    revision INTEGER DEFAULT '1' NOT NULL,
+    CONSTRAINT pk_products PRIMARY KEY (code)
+);
+
+COMMENT ON COLUMN products.state IS 'draft, on_shelf, suspended, off_shelf';
+
+COMMENT ON COLUMN products.heard_at IS 'of the trade that last described it; empty for products kept by staff';
+
+CREATE TABLE professionals (
+    request_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    branch_id TEXT,
+    class TEXT NOT NULL,
+    proof TEXT NOT NULL,
+    state TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    checked_by TEXT,
+    checked_at TIMESTAMP WITH TIME ZONE,
+    valid_from DATE,
+    valid_until DATE,
+    ended_on DATE,
+    end_reason TEXT,
+    ended_by TEXT,
+    CONSTRAINT pk_professionals PRIMARY KEY (request_id)
+);
+
+CREATE INDEX ix_professionals_client_id ON professionals (client_id);
+
+COMMENT ON COLUMN professionals.class IS 'A, B by Art. 8; C by conversion, Art. 11 [Q6]';
+
+COMMENT ON COLUMN professionals.state IS 'requested, approved, rejected, ended';
+
+COMMENT ON COLUMN professionals.ended_on IS 'converted back to ordinary investor: the first day without';
+
+CREATE TABLE purchases (
+    client_id TEXT NOT NULL,
+    purchase_id TEXT NOT NULL,
+    product TEXT NOT NULL,
+    amount NUMERIC NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_purchases PRIMARY KEY (client_id, purchase_id)
+);
+
+CREATE INDEX ix_purchases_product ON purchases (product);
+
+CREATE TABLE refused_imports (
+    id BIGINT GENERATED BY DEFAULT AS IDENTITY,
+    client_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    scheme TEXT NOT NULL,
+    level TEXT NOT NULL,
+    assessed_on DATE NOT NULL,
+    reason_en TEXT NOT NULL,
+    reason_zh TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_refused_imports PRIMARY KEY (id),
+    CONSTRAINT uq_refused_imports_client_id_event_id UNIQUE (client_id, event_id)
+);
+
+CREATE TABLE reviews (
+    review_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    branch_id TEXT,
+    submission_id TEXT,
+    assessment_id TEXT,
+    reasons JSONB NOT NULL,
+    state TEXT NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    decided_by TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE,
+    note TEXT,
+    CONSTRAINT pk_reviews PRIMARY KEY (review_id),
+    CONSTRAINT uq_reviews_submission_id UNIQUE (submission_id),
+    CONSTRAINT uq_reviews_assessment_id UNIQUE (assessment_id)
+);
+
+CREATE INDEX ix_reviews_state_opened_at_review_id ON reviews (state, opened_at, review_id);
+
+COMMENT ON COLUMN reviews.assessment_id IS 'set when an assessment already in force is looked at';
+
+COMMENT ON COLUMN reviews.state IS 'open, approved, rejected';
+
+CREATE TABLE submissions (
+    partition INTEGER NOT NULL,
+    number BIGINT NOT NULL,
+    submission_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    branch_id TEXT,
+    template TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    answers JSONB NOT NULL,
+    points JSONB NOT NULL,
+    total INTEGER NOT NULL,
+    band_level TEXT NOT NULL,
+    scheme TEXT NOT NULL,
+    level TEXT NOT NULL,
+    gates JSONB NOT NULL,
+    contradictions JSONB NOT NULL,
+    review_reasons JSONB NOT NULL,
+    submitted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    submitted_on DATE NOT NULL,
+    channel TEXT NOT NULL,
+    submitted_by TEXT NOT NULL,
+    assisted BOOLEAN NOT NULL,
+    signature TEXT,
+    recording TEXT,
+    device TEXT,
+    seconds INTEGER,
+    policy TEXT NOT NULL,
+    CONSTRAINT pk_submissions PRIMARY KEY (partition, number),
+    CONSTRAINT uq_submissions_submission_id UNIQUE (submission_id)
+);
+
+CREATE INDEX ix_submissions_client_id_submitted_at ON submissions (client_id, submitted_at);
+
+CREATE INDEX ix_submissions_submitted_on ON submissions (submitted_on);
+
+COMMENT ON COLUMN submissions.assisted IS 'entered by staff';
+
+COMMENT ON COLUMN submissions.device IS 'a hash the channel gives; no device is identified by it';
+
+CREATE TABLE templates (
+    code TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body JSONB NOT NULL,
+    state TEXT NOT NULL,
+    effective_on DATE,
+    proof JSONB,
+    made_by TEXT NOT NULL,
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    reviewed_by TEXT,
+    reviewed_at TIMESTAMP WITH TIME ZONE,
+    published_by TEXT,
+    published_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_templates PRIMARY KEY (code, version)
+);
+
+CREATE UNIQUE INDEX uq_templates_code_effective_on ON templates (code, effective_on);
+
+COMMENT ON COLUMN templates.state IS 'draft, reviewed, published';
+
+COMMENT ON COLUMN templates.proof IS 'score range and sheets by level, as proven at publication';
+
+CREATE TABLE trades (
+    client_id TEXT NOT NULL,
+    trade_id TEXT NOT NULL,
+    branch_id TEXT NOT NULL,
+    trade_date DATE NOT NULL,
+    settled_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    symbol TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    issuer_class TEXT,
+    side TEXT NOT NULL,
+    quantity NUMERIC NOT NULL,
+    amount NUMERIC NOT NULL,
+    commission NUMERIC NOT NULL,
+    CONSTRAINT pk_trades PRIMARY KEY (client_id, trade_id)
+);
+
+CREATE INDEX ix_trades_buys ON trades (trade_date, client_id) WHERE side = 'buy';
+
+CREATE INDEX ix_trades_symbol ON trades (symbol);
