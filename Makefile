@@ -16,9 +16,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "installing the locked dependencies into .venv"
 	@# uv does in seconds what pip does in minutes; where it cannot be had, or cannot reach the registry, pip does it.
 	@($(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
-	  && $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock) >/dev/null 2>&1 \
+	  && $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock) >/dev/null 2>&1 \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@# compiled now, so that the first start does not have to
 	@$(BIN)/python -m compileall -q $(SOURCES)
 	@touch $@
 

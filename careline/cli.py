@@ -1,5 +1,6 @@
 """The command line: `careline COMMAND`. One file per group of commands under `careline/commands`."""
 
+import gc
 import os
 import sys
 
@@ -42,6 +43,7 @@ app.add_typer(stack.app, name="stack")
 
 def main() -> None:
     """Run one command. Exit code 0 on success, 2 for wrong arguments, otherwise 1; expected errors are one line."""
+    gc.disable()  # while the program is being loaded there is nothing to collect; what runs turns it on again
     try:
         app()
     except BrokenPipeError:  # the reader of our output has gone: nothing is left to say to it
@@ -55,3 +57,5 @@ def main() -> None:
             raise
         print(f"careline: {line}", file=sys.stderr, flush=True)
         sys.exit(1)
+    finally:
+        gc.enable()

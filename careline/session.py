@@ -4,6 +4,7 @@ Light to import: the private server starts while the rest of the program is bein
 """
 
 import asyncio
+import gc
 import getpass
 import os
 import signal
@@ -64,6 +65,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     from chassis.collector import collect_rarely
 
+    gc.enable()  # `main` turned it off for the time of loading
     collect_rarely()
 
     async def supervised() -> T:

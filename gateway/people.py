@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from datetime import timedelta
+from functools import cache
 
 import asyncpg
 from argon2 import PasswordHasher
@@ -17,8 +18,12 @@ LINK_MINUTES = 15
 _hasher = PasswordHasher()
 # A check takes 0.1 s of a core and 64 MB: two at a time, so that sign-in cannot starve everything else.
 _places = asyncio.Semaphore(2)
-# What a password is compared with when there is no such user: the answer takes as long as with one.
-_NOBODY = _hasher.hash(secrets.token_urlsafe())
+
+
+@cache
+def _nobody() -> str:
+    """What a password is compared with when there is no such user: the answer takes as long as with one."""
+    return _hasher.hash(secrets.token_urlsafe())
 
 
 class WrongPassword(Unauthenticated):
@@ -65,7 +70,8 @@ async def check_password(database: Database, name: str, password: str) -> Actor:
     async with database.reading() as sql:
         row = await sql.fetchrow("SELECT * FROM users WHERE name = $1 AND NOT disabled", name)
     async with _places:
-        right = await asyncio.to_thread(_verify, row["password"] if row else _NOBODY, password)
+        nobody = await asyncio.to_thread(_nobody)  # asked for either way, so that its first time tells nothing
+        right = await asyncio.to_thread(_verify, row["password"] if row else nobody, password)
     if row is None or not right:
         raise WrongPassword
     return Actor(f"user:{name}", Role(row["role"]), row["client_id"], row["branch_id"])

@@ -11,6 +11,9 @@ from careline.replay.progress import Progress
 from careline.replay.source import KINDS, DataSet
 from careline.session import say
 from chassis.operations.status import status
+from services.callbacks.rules import OPEN
+from services.callbacks.statistics import task_counts
+from services.callbacks.why import why
 from services.points.exports import balances
 
 
@@ -38,6 +41,7 @@ async def print_summary(platform: Platform, data: DataSet, until: date, progress
     classes, tiers, clients = await _clients(platform)
     say("class   " + "  ".join(f"{code} {count:,}" for code, count in sorted(classes.items())))
     say("tier    " + "  ".join(f"{tier} {count:,}" for tier, count in sorted(tiers.items())))
+    await print_callbacks(platform, until)
     points, debt = await _points(platform)
     say(f"totals  {clients:,} clients, {points:,.2f} points held, {debt:,.2f} points owed")
     seconds = monotonic() - progress.started
@@ -47,6 +51,25 @@ async def print_summary(platform: Platform, data: DataSet, until: date, progress
         )
     else:
         say("nothing was left to publish: everything had been said before")
+
+
+async def print_callbacks(platform: Platform, until: date) -> None:
+    """How many callback tasks of each rule there were at the close of a day, how many were still open, and why."""
+    if "callbacks" not in platform.databases:
+        return
+    async with platform.databases["callbacks"].reading() as sql:
+        found = await task_counts(sql, until)
+    tasks: Counter[str] = Counter()
+    still: Counter[str] = Counter()
+    for row in found:
+        tasks[row["rule"]] += row["count"]
+        still[row["rule"]] += row["count"] if row["state"] in OPEN else 0
+    say()
+    say(f"{'callbacks of rule':22} {'tasks':>9} {'open':>7}  why")
+    for rule in sorted(tasks, key=lambda rule: (-tasks[rule], rule)):
+        say(f"{rule:22} {tasks[rule]:>9,} {still[rule]:>7,}  {why(rule).en}")
+    say(f"{'callbacks in all':22} {tasks.total():>9,} {still.total():>7,}")
+    say()
 
 
 async def _clients(platform: Platform) -> tuple[Counter[str], Counter[str], int]:
