@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TEST_WORKERS ?= 4
 SOURCES := contracts chassis services gateway careline bench
 
 .DEFAULT_GOAL := help
@@ -48,8 +49,9 @@ types: $(INSTALLED)
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
 
+# Most of a test's time is waiting for servers: several workers, each with servers of its own, a file at a time.
 tests: $(INSTALLED)  ## the tests alone; ARGS="tests/points -k debt"
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 clean:  ## remove .venv and caches; what Careline keeps (var) stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
