@@ -21,6 +21,7 @@ from services.callbacks.attempts import Call, Result
 from services.callbacks.moment import now_of
 from services.callbacks.rules import MOVES, check_move, exclusions
 from services.callbacks.tasks import Step, record
+from services.callbacks.why import why
 
 routes = router("/v1/callbacks", "callbacks")
 Client = Annotated[Actor, permits("callbacks:survey", Role.CLIENT)]
@@ -429,7 +430,7 @@ def sentence(task: asyncpg.Record) -> Text:
             f"the risk assessment ends on {cause.get('valid_until')}",
             f"风险测评于 {cause.get('valid_until')} 到期",
         ),
-    }.get(rule, (f"rule {rule}", f"规则 {rule}"))
+    }.get(rule, (why(rule).en, why(rule).zh))
     return Text(f"A callback is owed by {due}: {en}.", f"应于 {due} 前回访：{zh}。")
 
 
