@@ -13,12 +13,14 @@ from contracts.base import DayClosed, Event, Registry
 from contracts.broker import BrokerDayClosed
 
 if TYPE_CHECKING:
+    from chassis.database import Database
     from chassis.deadlines.firing import DeadlineHandler
     from chassis.uow import UnitOfWork
 
 Handler = Callable[[Sequence[Any], "UnitOfWork"], Awaitable[None]]
 CloseDay = Callable[[date, "UnitOfWork"], Awaitable[None]]
 CatchUp = Callable[[date, "UnitOfWork"], Awaitable[bool]]
+Loop = Callable[["Database"], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Service:
     left to do (True: there may be more). `waits_for` names the watermarks a day needs before it can close here;
     `completes` is the one sent afterwards. `accepts` applies the offered content of a conflict that an operator accepts.
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
+    `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -54,6 +57,7 @@ class Service:
     views: Mapping[type[Event], type[Event]] = field(default_factory=dict)
     accepts: Mapping[type[Event], Handler] = field(default_factory=dict)
     deadlines: "Mapping[str, DeadlineHandler]" = field(default_factory=dict)
+    loops: Mapping[str, Loop] = field(default_factory=dict)
 
     @property
     def hears(self) -> Mapping[type[Event], Handler]:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import monotonic
 
 import structlog
@@ -25,6 +26,7 @@ from contracts.broker import TOPICS
 log = structlog.get_logger()
 LONGEST_WAIT_SECONDS = 5.0
 LAG_EVERY_SECONDS = 15.0
+OWN_LOOPS_EVERY_SECONDS = 5.0
 FEW_RECORDS = 200
 GATHER_SECONDS = 0.005
 
@@ -78,6 +80,10 @@ class Worker:
             # Woken by nothing: sealing is not urgent, and looking costs a transaction.
             loops.create_task(self._loop("seal", self.sealer.step, wake=Wake(), idle_seconds=5.0))
             loops.create_task(self._loop("measure", self._measure, wake=Wake(), idle_seconds=LAG_EVERY_SECONDS))
+            for name, step in self.service.loops.items():
+                # Woken by nothing, as the outside world does not wake us.
+                turn = partial(step, self.database)
+                loops.create_task(self._loop(name, turn, wake=Wake(), idle_seconds=OWN_LOOPS_EVERY_SECONDS))
             if self.settings.on_kafka:
                 loops.create_task(self._relay())
 

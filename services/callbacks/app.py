@@ -25,6 +25,7 @@ from contracts.complaints import CaseFeedback
 from contracts.suitability import AssessmentCompleted
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import api, attempts, closing, deadlines, handlers, leavers, tables, tasks
+from services.callbacks.messages import sending
 
 service = Service(
     name="callbacks",
@@ -56,4 +57,5 @@ service = Service(
     completes=DayCompleted,
     sealed=[tables.SEALED],
     deadlines={tasks.LIMIT: deadlines.expire_tasks, attempts.SURVEY: deadlines.follow_surveys},
+    loops={"messages": sending.send_by_itself},
 )

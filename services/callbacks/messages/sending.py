@@ -13,18 +13,19 @@ from uuid import UUID
 import asyncpg
 
 from chassis.clock import business_date
-from chassis.database import Database
+from chassis.database import Database, connect
 from chassis.errors import Conflict, NotFound, Text
 from chassis.staff import roster
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from services.callbacks import contacts, policy
 from services.callbacks.calling import after_quiet
-from services.callbacks.messages.port import Handed, Port, Result
+from services.callbacks.messages.port import Handed, MessageSettings, Port, Result, ports
 from services.callbacks.messages.templates import Words, templates
 
 LEASE = timedelta(minutes=5)
 AT_ONCE = 50
+SENDER = "careline sends messages"
 STATES = ("delivered", "undeliverable")
 
 
@@ -45,10 +46,11 @@ class Ready:
     words: Words
 
 
-async def send_due(database: Database, ports: Mapping[str, Port], at: datetime | None = None) -> dict[str, int]:
+async def send_due(database: Database, by: Mapping[str, Port], at: datetime | None = None) -> dict[str, int]:
     """Send what is due. Returns how many were sent, are tried again, were refused, skipped or missed.
 
-    `at` is the moment it counts as done, the database's clock unless given. Raises: NothingGoesOut.
+    `by` are the adapters by channel; `at` is the moment it counts as done, the database's clock unless given.
+    Raises: NothingGoesOut.
     """
     counts = {"sent": 0, "later": 0, "refused": 0, "skipped": 0, "missed": 0}
     async with database.unit_of_work() as uow:
@@ -56,10 +58,37 @@ async def send_due(database: Database, ports: Mapping[str, Port], at: datetime |
             raise NothingGoesOut
         ready = await _claim(uow, at or uow.now, counts)
     for message in ready:
-        handed = await ports[message.channel].send(str(message.message_id), message.address, message.words)
+        handed = await by[message.channel].send(str(message.message_id), message.address, message.words)
         async with database.unit_of_work() as uow:
             counts[await _note(uow, message, handed, at or uow.now)] += 1
     return counts
+
+
+async def send_by_itself(database: Database, at: datetime | None = None) -> bool:
+    """One turn of the worker's loop: send what is due in a real home; True when something was done.
+
+    Of several processes one sends at a time, so that a slow provider cannot outlast the lease of what waits behind it.
+    A home that is simulated, or that nobody has named yet, sends nothing. An outage is the loop's to wait out.
+    """
+    async with database.reading() as sql:
+        due = await sql.fetchval(
+            """SELECT EXISTS (SELECT FROM timeline WHERE timeline = $1) AND EXISTS (
+                   SELECT FROM messages, (SELECT coalesce($2, clock_timestamp()) AS now) c
+                   WHERE state IN ('planned', 'sending') AND due_at <= now
+                     AND (leased_until IS NULL OR leased_until < now))""",
+            Timeline.REAL.value,
+            at,
+        )
+    if not due:
+        return False
+    alone = await connect(database.url)
+    try:
+        if not await alone.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", SENDER):
+            return False
+        counts = await send_due(database, ports(MessageSettings(), database.settings.home), at)
+    finally:
+        await alone.close()
+    return any(counts.values())
 
 
 async def _claim(uow: UnitOfWork, now: datetime, counts: dict[str, int]) -> list[Ready]:
