@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import cast
+from typing import TypeVar, cast
 
 from careline.platform import Platform
 from services.callbacks import exports as callbacks
@@ -17,7 +17,7 @@ from services.points import exports as points
 from services.suitability import exports as suitability
 
 Rows = AsyncIterator[tuple[str, ...]]
-Balances = AsyncGenerator[tuple[str, Decimal, Decimal], None]
+T = TypeVar("T")
 ROWS_AT_ONCE = 2_000
 
 
@@ -29,16 +29,22 @@ class Export:
     rows: Callable[[Platform, date | None], Rows]
 
 
+def _closing(rows: AsyncIterator[T]) -> aclosing[AsyncGenerator[T, None]]:
+    """Rows that give their cursor back before their connection goes, also when nobody reads them to the end."""
+    return aclosing(cast(AsyncGenerator[T, None], rows))
+
+
 async def _clients(platform: Platform, as_of: date | None) -> Rows:
     """Classification's rows with what the points ledger holds for each: both come sorted by client."""
     async with (
         platform.databases["classification"].reading() as of_class,
         platform.databases["points"].reading() as of_points,
-        aclosing(cast(Balances, points.balances(of_points, as_of))) as balances,
+        _closing(points.balances(of_points, as_of)) as balances,
+        _closing(classification.clients(of_class, as_of)) as clients,
     ):
         nobody: tuple[str, Decimal, Decimal] = ("", Decimal(0), Decimal(0))
         held: tuple[str, Decimal, Decimal] | None = nobody
-        async for row in classification.clients(of_class, as_of):
+        async for row in clients:
             while held is not None and held[0] < row[0]:
                 held = await anext(balances, None)
             _, owned, owed = held if held is not None and held[0] == row[0] else nobody
@@ -47,8 +53,8 @@ async def _clients(platform: Platform, as_of: date | None) -> Rows:
 
 def _of(service: str, rows: Callable[..., Rows]) -> Callable[[Platform, date | None], Rows]:
     async def read(platform: Platform, as_of: date | None) -> Rows:
-        async with platform.databases[service].reading() as sql:
-            async for row in rows(sql, as_of):
+        async with platform.databases[service].reading() as sql, _closing(rows(sql, as_of)) as found:
+            async for row in found:
                 yield row
 
     return read
@@ -71,10 +77,11 @@ async def write(platform: Platform, export: Export, as_of: date | None) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(export.columns)
     waiting: list[tuple[str, ...]] = []
-    async for row in export.rows(platform, as_of):
-        waiting.append(row)
-        if len(waiting) == ROWS_AT_ONCE:
-            writer.writerows(waiting)
-            waiting.clear()
+    async with _closing(export.rows(platform, as_of)) as rows:
+        async for row in rows:
+            waiting.append(row)
+            if len(waiting) == ROWS_AT_ONCE:
+                writer.writerows(waiting)
+                waiting.clear()
     writer.writerows(waiting)
     sys.stdout.flush()
