@@ -1,4 +1,4 @@
-"""The gateway's hop: the same service behind our gateway, and behind a proxy on a default httpx client."""
+"""The gateway's hop: a service that costs nothing behind our gateway, and behind a proxy on a default httpx client."""
 
 import json
 from dataclasses import dataclass
@@ -36,8 +36,7 @@ class Hop:
 
 async def measure(ground: Ground, seconds: float, rounds: int) -> Hop:
     """Interleaved: the service itself, our gateway, the proxy. The gateway checks callers and limits; the proxy does not."""
-    url = await ground.make("hop", "template")
-    await _one_client(url)
+    url = await ground.make("hop")
     service, gateway, proxy = free_port(), free_port(), free_port()
     settings = Settings(database_url=url, bus_url=f"kafka://{ground.servers}/{ground.run}-hop", **KEYS)  # type: ignore[arg-type]
     env = environment(
@@ -50,7 +49,7 @@ async def measure(ground: Ground, seconds: float, rounds: int) -> Hop:
     found: dict[str, list[dict[str, Any]]] = {"direct": [], "ours": [], "httpx": []}
     try:
         async with (
-            child("careline", "serve", "points", "--port", str(service), env=env, until="ready"),
+            child("bench.lanes.stub", str(service), env=env),
             child("careline", "serve", "gateway", "--port", str(gateway), env=env, until="ready"),
         ):
             for _ in range(rounds):
@@ -81,16 +80,6 @@ async def measure(ground: Ground, seconds: float, rounds: int) -> Hop:
         httpx_p99_ms=middle("httpx", "p99_ms"),
         direct=middle("direct", "per_second"),
     )
-
-
-async def _one_client(url: str) -> None:
-    import asyncpg
-
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute("INSERT INTO points.balances (client_id, available) VALUES ('C00000001', 1234)")
-    finally:
-        await connection.close()
 
 
 async def _answers(port: int) -> None:

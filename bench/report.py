@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.checks import Checks
 from bench.deadlines import Drained
+from bench.grouping import Grouping
 from bench.hop import Hop
 from bench.memory import Memory
 from bench.replayed import Replayed
@@ -143,6 +144,14 @@ class Report:
             f" {found.quiet_p99_ms:.1f} ms before, {found.busy_p99_ms:.1f} ms meanwhile: {found.slower:.1f}x"
         )
         self.figures |= {"deadlines_seconds": round(found.seconds, 2), "deadlines_rest_p99": round(found.slower, 2)}
+
+    def grouping(self, found: Grouping) -> None:
+        """One evaluation of groups."""
+        self.say(
+            f"  {found.clients:,} clients, {found.changed:,} changed: {found.ours:.2f} s, by hand {found.by_hand:.2f} s:"
+            f" {found.ratio:.2f}x its time"
+        )
+        self.figures["groups_vs_hand"] = round(found.ratio, 2)
 
     def checks(self, found: Checks) -> None:
         """Decisions over REST."""

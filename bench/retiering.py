@@ -1,9 +1,11 @@
 """A month end for a million clients: classification's tiers against one statement written by hand."""
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from statistics import median
+from typing import TypeVar
 
 import asyncpg
 
@@ -14,6 +16,7 @@ from chassis.uow import UnitOfWork
 from services.classification import history, tiers
 
 DAY = date(2026, 3, 31)
+T = TypeVar("T")
 
 # A million clients, half of them with trades in the window, each at the tier its figures of the month before earned;
 # every fiftieth has other figures now: about two in a hundred move, as in a lively month.
@@ -73,42 +76,32 @@ class Retiering:
         return self.recorded / self.by_hand
 
 
-class RolledBackError(Exception):
-    """Ends a trial: the next one finds the same state."""
-
-
 async def measure(ground: Ground, clients: int, rounds: int) -> Retiering:
     """Interleaved, each in a transaction that is rolled back."""
     url = await ground.make("tiers", "template")
     database = Database(ground.settings(url, f"{ground.run}-tiers"), "classification")
-    evaluated, recorded, by_hand, moved = [], [], [], 0
+    moved = 0
+    evaluated: list[float] = []
+    recorded: list[float] = []
+    by_hand: list[float] = []
     try:
         async with database.unit_of_work() as uow:
             for statement, arguments in ((FILL, ()), (MONTHS, (DAY,)), (TRADE_DAYS, (DAY,)), (STANDINGS, ())):
                 await uow.sql.execute(statement, clients, *arguments, timeout=None)
-        await _tidy(url)
+        await tidy(url)
         for _ in range(rounds):
-            by_hand.append(await _rolled_back(database, _by_hand))
-            seconds: list[float] = []
-            moved = 0
-
-            async def ours(uow: UnitOfWork, taken: list[float] = seconds) -> None:
-                nonlocal moved
-                began = time.perf_counter()
-                found = await tiers.evaluate(uow.sql, DAY, None)
-                taken.append(time.perf_counter() - began)
-                await history.record_tiers(uow, found)
-                moved = len(found)
-
-            recorded.append(await _rolled_back(database, ours))
+            by_hand.append(await rolled_back(database, _by_hand))
+            seconds, moved = await rolled_back(database, _ours)
             evaluated.append(seconds[0])
+            recorded.append(seconds[1])
     finally:
         await database.close()
         await ground.drop("tiers")
     return Retiering(clients, moved, median(evaluated), median(recorded), median(by_hand))
 
 
-async def _tidy(url: str) -> None:
+async def tidy(url: str) -> None:
+    """Statistics and clean pages, so that the first trial is no worse off than the second."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("VACUUM ANALYZE", timeout=None)
@@ -117,17 +110,31 @@ async def _tidy(url: str) -> None:
         await connection.close()
 
 
-async def _by_hand(uow: UnitOfWork) -> None:
+async def _by_hand(uow: UnitOfWork) -> float:
+    began = time.perf_counter()
     await uow.sql.execute(BY_HAND, DAY, year_before(DAY), timeout=None)
+    return time.perf_counter() - began
 
 
-async def _rolled_back(database: Database, work: object) -> float:
-    began, seconds = 0.0, 0.0
+async def _ours(uow: UnitOfWork) -> tuple[tuple[float, float], int]:
+    """Seconds until everybody was evaluated, and until it was recorded as well; how many were found changed."""
+    began = time.perf_counter()
+    found = await tiers.evaluate(uow.sql, DAY, None)
+    evaluated = time.perf_counter() - began
+    await history.record_tiers(uow, found)
+    await uow.finish()
+    return (evaluated, time.perf_counter() - began), len(found)
+
+
+async def rolled_back(database: Database, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+    """Do something in a transaction that leaves nothing behind."""
     try:
         async with database.unit_of_work() as uow:
-            began = time.perf_counter()
-            await work(uow)  # type: ignore[operator]
-            seconds = time.perf_counter() - began
-            raise RolledBackError
-    except RolledBackError:
-        return seconds
+            raise _RolledBackError(await work(uow))
+    except _RolledBackError as done:
+        result: T = done.args[0]
+        return result
+
+
+class _RolledBackError(Exception):
+    """Ends a trial, with what it found."""

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import checks, deadlines, hop, memory, replayed, retiering, throughput, together, visible
+from bench import checks, deadlines, grouping, hop, memory, replayed, retiering, throughput, together, visible
 from bench.ground import Ground
 from bench.plan import Plan
 from bench.report import Report
 
-ON_STACK = ("lanes", "together", "visible", "gateway", "retiering", "deadlines", "suitability")
+ON_STACK = ("lanes", "together", "visible", "gateway", "retiering", "groups", "deadlines", "suitability")
 SECTIONS = (*ON_STACK, "replay", "memory")
 SECTION_SECONDS = 1_800
 T = TypeVar("T")
@@ -59,6 +59,10 @@ async def on_stack(ground: Ground, plan: Plan, report: Report, chosen: Collectio
         await section(
             "retiering", "A month end for many clients against one statement by hand",
             lambda: retiering.measure(ground, plan.retiered_clients, plan.retiering_rounds), report.retiering,
+        )  # fmt: skip
+        await section(
+            "groups", "Groups of many clients against one statement by hand",
+            lambda: grouping.measure(ground, plan.retiered_clients, plan.retiering_rounds), report.grouping,
         )  # fmt: skip
         await section(
             "deadlines", "Many deadlines due within one second",
