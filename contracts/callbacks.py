@@ -149,6 +149,32 @@ class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
         return self.raised_at
 
 
+class AlarmRaised(Event, frozen=True, kw_only=True, gc=False):
+    """Something was not done in its time: the same-day target of an enquiry [B14], a mandatory moment [A21].
+
+    `subject` is what it is about: `task/ID` or `moment/ID`.
+    """
+
+    type: ClassVar[str] = "callbacks.alarm.raised"
+    topic: ClassVar[str] = TOPIC
+
+    alarm_id: UUID
+    client_id: Name
+    branch_id: Name | None = None
+    kind: Name
+    subject: Name
+    due_at: datetime
+    raised_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return str(self.alarm_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.raised_at
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Callbacks has closed the business date: its tasks of that date are made, those due are expired."""
 
@@ -169,5 +195,6 @@ EVENTS: list[type[Event]] = [
     TaskExpired,
     TaskCancelled,
     FindingRaised,
+    AlarmRaised,
     DayCompleted,
 ]

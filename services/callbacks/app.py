@@ -22,9 +22,9 @@ from contracts.callbacks import EVENTS, DayCompleted
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseFeedback
-from contracts.suitability import AssessmentCompleted
+from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
-from services.callbacks import api, attempts, closing, deadlines, handlers, leavers, tables, tasks
+from services.callbacks import alarms, api, attempts, closing, deadlines, handlers, leavers, tables, tasks
 from services.callbacks.messages import sending
 
 service = Service(
@@ -42,6 +42,7 @@ service = Service(
         GroupChanged: handlers.note_groups,
         LifecycleChanged: handlers.note_lifecycles,
         AssessmentCompleted: handlers.note_assessments,
+        AssessmentExpiring: handlers.remind_of_assessments,
         CaseFeedback: handlers.ask_for_satisfaction,
         PermissionRequested: handlers.notice_permissions,
         SurveillanceAlerted: handlers.follow_alerts,
@@ -56,6 +57,11 @@ service = Service(
     catches_up=closing.catch_up,
     completes=DayCompleted,
     sealed=[tables.SEALED],
-    deadlines={tasks.LIMIT: deadlines.expire_tasks, attempts.SURVEY: deadlines.follow_surveys},
+    deadlines={
+        tasks.LIMIT: deadlines.expire_tasks,
+        attempts.SURVEY: deadlines.follow_surveys,
+        alarms.TARGET: alarms.miss_targets,
+        alarms.MOMENT: alarms.miss_moments,
+    },
     loops={"messages": sending.send_by_itself},
 )

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from uuid import UUID
 
 from chassis import calendars
 from chassis.clock import business_date, end_of
+from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from contracts.broker import (
     CallMissed,
@@ -20,8 +22,8 @@ from contracts.broker import (
 )
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseFeedback
-from contracts.suitability import AssessmentCompleted
-from services.callbacks import contacts, moments, notices, policy, stretches, tasks
+from contracts.suitability import AssessmentCompleted, AssessmentExpiring
+from services.callbacks import alarms, contacts, moments, notices, policy, stretches, tasks
 from services.callbacks.messages import planning
 from services.callbacks.owed import Owed, owed_by_facts
 
@@ -84,6 +86,7 @@ async def note_lifecycles(events: Sequence[LifecycleChanged], uow: UnitOfWork) -
 async def note_assessments(events: Sequence[AssessmentCompleted], uow: UnitOfWork) -> None:
     """Assessments: the one in force 30 days before its end is owed a reminder."""
     await stretches.keep_assessments(events, uow)
+    await planning.drop_reminders(uow, events)
 
 
 async def ask_for_satisfaction(events: Sequence[CaseFeedback], uow: UnitOfWork) -> None:
@@ -192,7 +195,8 @@ async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> N
 async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -> None:
     """An enquiry by e-mail has two clocks: the same day in principle, 2 working days at most [B14]."""
     calendar = await calendars.current(uow.sql)
-    await _one_each(
+    targets = {e.enquiry_id: calendar.end_of_working_day(calendar.reception_day(e.at)) for e in events}
+    made = await _one_each(
         uow,
         EnquiryReceived,
         [
@@ -205,13 +209,22 @@ async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -
                     created_on=calendar.reception_day(e.at),
                     found_on=business_date(e.at),
                     branch_id=e.branch_id,
-                    cause={"at": e.at, "target": calendar.end_of_working_day(calendar.reception_day(e.at))},
+                    cause={"at": e.at, "target": targets[e.enquiry_id]},
                     subject=e.enquiry_id,
                 ),
             )
             for e in events
         ],
     )
+    await arm(
+        uow,
+        [Deadline(alarms.TARGET, f"task/{key}", one.client_id, targets[one.period]) for key, one in made.items()],
+    )
+
+
+async def remind_of_assessments(events: Sequence[AssessmentExpiring], uow: UnitOfWork) -> None:
+    """A message 30, 7 and 1 days before an assessment ends, next to the task [B21]."""
+    await planning.remind(uow, events)
 
 
 async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOfWork) -> None:
@@ -236,8 +249,11 @@ async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOf
     )
 
 
-async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, Owed]]) -> None:
-    """Make tasks that one event each asks for, with the branch of the client; the limit runs from the event."""
+async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, Owed]]) -> dict[UUID, Owed]:
+    """Make tasks that one event each asks for, with the branch of the client; the limit runs from the event.
+
+    Returns those that are new, by their ids.
+    """
     await policy.TRIGGERS.refresh(uow.sql)
     uow.happened_at = max(record.time for record in uow.records(kind))
     rows = await uow.sql.fetch(
@@ -245,12 +261,14 @@ async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, 
         [one.client_id for _, one in owed],
     )
     known = {row["client_id"]: row for row in rows}
+    made: dict[UUID, Owed] = {}
     for at, one in owed:
         row = known.get(one.client_id)
         if row and row["closed_on"] and row["closed_on"] <= one.created_on and one.rule != "satisfaction":
             continue
         branch = one.branch_id or (row["branch_id"] if row else None)
-        await tasks.make(uow, [replace(one, branch_id=branch)], begun_at=at)
+        made |= dict.fromkeys(await tasks.make(uow, [replace(one, branch_id=branch)], begun_at=at), one)
+    return made
 
 
 async def _place_tasks(uow: UnitOfWork, events: Sequence[ClientOpened] | Sequence[ClientUpdated]) -> None:

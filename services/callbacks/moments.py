@@ -9,11 +9,13 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from chassis import calendars
+from chassis.clock import end_of
+from chassis.deadlines import Deadline, arm, cancel
 from chassis.errors import Conflict, NotFound, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts.classification import LifecycleChanged
-from services.callbacks import policy
+from services.callbacks import alarms, policy
 from services.callbacks.rules import CALLBACKS
 
 
@@ -51,11 +53,19 @@ async def enter_stages(uow: UnitOfWork, changes: Sequence[LifecycleChanged]) -> 
             before = stretch.lifecycle
     if not rows:
         return
-    await uow.sql.execute(
+    new = await uow.sql.fetch(
         """INSERT INTO moments (moment_id, client_id, branch_id, code, on_day, mandatory, due_on)
            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::date[], $6::bool[], $7::date[])
-           ON CONFLICT DO NOTHING""",
+           ON CONFLICT DO NOTHING RETURNING moment_id, client_id, mandatory, due_on""",
         *(list(column) for column in zip(*rows.values(), strict=True)),
+    )
+    await arm(
+        uow,
+        [
+            Deadline(alarms.MOMENT, f"moment/{row['moment_id']}", row["client_id"], end_of(row["due_on"]))
+            for row in new
+            if row["mandatory"]
+        ],
     )
 
 
@@ -76,5 +86,6 @@ async def react(uow: UnitOfWork, moment_id: UUID, reaction: str, on_day: date) -
         if await uow.sql.fetchval("SELECT EXISTS (SELECT FROM moments WHERE moment_id = $1)", moment_id):
             raise AlreadyDone
         raise NotFound
+    await cancel(uow, [(alarms.MOMENT, f"moment/{moment_id}")])
     uow.audit("moment_done", f"moment/{moment_id}", key=row["client_id"], code=row["code"])
     return row

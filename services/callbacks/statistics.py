@@ -109,6 +109,14 @@ async def without_contact_data(sql: asyncpg.Connection) -> int:
     return count
 
 
+async def skipped_without_contact_data(sql: asyncpg.Connection) -> int:
+    """Messages that could not go out for want of a phone or an e-mail address."""
+    count: int = await sql.fetchval(
+        "SELECT count(*) FROM messages WHERE state = 'skipped' AND reason = 'no_contact_data'"
+    )
+    return count
+
+
 def workbook(sheets: Mapping[str, Sequence[Mapping[str, Any]]], heading: str) -> bytes:
     """The numbers as an xlsx file: a sheet each, headings in both languages, texts never taken for formulas."""
     file = BytesIO()

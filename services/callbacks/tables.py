@@ -343,6 +343,19 @@ moments = Table(
     Index("ix_moments_open", "due_on", postgresql_where=text("mandatory AND done_on IS NULL")),
 )
 
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("alarm_id", UUID, primary_key=True, comment="UUIDv5 of kind and subject: raised once"),
+    Column("client_id", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Index(None, "raised_at"),
+)
+
 publications = Table(
     "publications",
     metadata,

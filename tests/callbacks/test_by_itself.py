@@ -10,10 +10,12 @@ import pytest
 from careline.replay.summary import print_callbacks
 from chassis.clock import at, business_date, utc_now
 from contracts import broker
+from contracts.classification import LifecycleChanged, LifecycleStretch
+from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from services.callbacks import policy
 from services.callbacks.messages.sending import send_by_itself
 from services.callbacks.why import WHY
-from tests.callbacks.desk import FIRST, Desk, ten
+from tests.callbacks.desk import FIRST, LEADER, Desk, agent, ten
 
 MONDAY = date(2022, 7, 4)
 OPENED = business_date(utc_now())  # messages to clients who opened long ago are not planned any more
@@ -94,3 +96,117 @@ async def test_the_worker_turns_the_loop(desk: Desk) -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert worker.states["messages"].error == ""
+
+
+def assessed(client: str, name: str, until: date) -> AssessmentCompleted:
+    return AssessmentCompleted(
+        client_id=client,
+        assessment_id=name,
+        scheme="S",
+        level="LOW",
+        valid_from=until - timedelta(days=730),
+        valid_until=until,
+        source="imported",
+    )
+
+
+def expiring(client: str, name: str, until: date, days_left: int) -> AssessmentExpiring:
+    return AssessmentExpiring(
+        client_id=client, assessment_id=name, scheme="S", level="LOW", valid_until=until, days_left=days_left
+    )
+
+
+async def test_reminders_30_7_and_1_days_before_an_assessment_ends(desk: Desk) -> None:
+    await live(desk, "real")
+    until = OPENED + timedelta(days=31)
+    for client, profile in {"c-1": {"phone": "13800000000"}, "c-2": {"email": "c2@example.cn"}, "c-3": {}}.items():
+        await desk.open(client, date(2020, 5, 2), **profile)
+    await desk.ask(LEADER, "PATCH", "/clients/c-1/preferences", {"no_marketing": True, "language": "en"}, 200)
+    told = [expiring(client, f"s-{client}", until, days) for days in (30, 7, 1) for client in ("c-1", "c-2", "c-3")]
+    told += [expiring("c-unknown", "s-0", until, 30), expiring("c-1", "s-past", OPENED - timedelta(days=9), 7)]
+    messages = await desk.world.publish(*told)
+    await desk.world.redeliver(messages, id="told-again")
+    await desk.world.settle()
+    planned = await desk.world.rows(
+        "callbacks", "SELECT client_id, channel, limit_at FROM messages ORDER BY client_id, due_at"
+    )
+    assert [row["channel"] for row in planned] == ["sms"] * 3 + ["email"] * 3 + ["sms"] * 3
+    # Each may go out until the next one is due.
+    limits = [at(until - timedelta(days=days - 1), 0) for days in (7, 1, 0)]
+    assert [row["limit_at"] for row in planned] == limits * 3
+    database = desk.world.database("callbacks")
+    assert await send_by_itself(database, ten(until - timedelta(days=29)))
+    # The marketing opt-out does not stop a service message; who has no contact data is skipped and counted.
+    assert {one["to"] for one in sent(desk)} == {"13800000000", "c2@example.cn"}
+    [english] = [one for one in sent(desk) if one["to"] == "13800000000"]
+    assert until.isoformat() in english["body"]
+    assert english["body"].startswith("Dear")
+    found = await states(desk, "suitability_reminder")
+    assert found[6] == ("c-3", "skipped", "no_contact_data")
+    counted = await desk.ask(LEADER, "GET", "/statistics/without-contact-data", status=200)
+    assert counted["messages"] == 1
+    # Assessed again: nobody is reminded of what they have done.
+    await desk.world.publish(assessed("c-1", "s-new", until + timedelta(days=700)))
+    await desk.world.settle()
+    found = await states(desk, "suitability_reminder")
+    assert found[:3] == [("c-1", "sent", ""), *[("c-1", "skipped", "assessed_again")] * 2]
+    assert found[4] == ("c-2", "planned", "")
+
+
+async def test_a_simulated_home_plans_no_reminder(desk: Desk) -> None:
+    await live(desk, "simulated")
+    await desk.open("c-1", date(2020, 5, 2), phone="13800000000")
+    await desk.world.publish(expiring("c-1", "s-1", OPENED + timedelta(days=30), 30))
+    await desk.world.settle()
+    assert await states(desk, "suitability_reminder") == []
+
+
+async def test_an_enquiry_not_answered_on_its_day_raises_an_alarm_once(desk: Desk) -> None:
+    await live(desk, "simulated")
+    await desk.close(FIRST)
+    await desk.open("c-1", date(2021, 5, 2))
+    # Monday morning: the same day; Monday after hours: Tuesday [B14].
+    facts = [
+        broker.EnquiryReceived(enquiry_id="e-1", client_id="c-1", at=ten(MONDAY)),
+        broker.EnquiryReceived(enquiry_id="e-2", client_id="c-1", at=at(MONDAY, 19)),
+    ]
+    messages = await desk.world.publish(*facts)
+    await desk.world.redeliver(messages, id="told-again")
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY)
+    [alarm] = await desk.told("callbacks.alarm.raised")
+    [task] = await desk.tasks("subject = 'e-1'")
+    assert (alarm["kind"], alarm["subject"]) == ("enquiry_target", f"task/{task['task_id']}")
+    assert task["state"] == "planned", "the limit of two working days goes on"
+    [shown] = await desk.ask(LEADER, "GET", "/alarms", status=200)
+    assert shown["alarm_id"] == alarm["alarm_id"]
+    async with desk.world.database("callbacks").unit_of_work() as uow:  # answered in time: no alarm
+        await uow.sql.execute("UPDATE tasks SET state = 'completed' WHERE subject = 'e-2'")
+    await desk.close(MONDAY + timedelta(days=1))
+    assert len(await desk.told("callbacks.alarm.raised")) == 1
+
+
+async def test_a_mandatory_moment_overdue_raises_an_alarm_and_an_optional_one_never(desk: Desk) -> None:
+    await live(desk, "simulated")
+    await desk.close(FIRST)
+    for client in ("c-1", "c-2", "c-3"):
+        await desk.open(client, date(2021, 5, 2))
+    stages = {"c-1": "DECLINING", "c-2": "DECLINING", "c-3": "MATURE"}
+    await desk.world.publish(
+        *(
+            LifecycleChanged(
+                client_id=client,
+                branch_id="B1",
+                revision=1,
+                changed_from=MONDAY,
+                previous="GROWING",
+                stretches=[LifecycleStretch(since=MONDAY, lifecycle=stage)],  # type: ignore[arg-type]
+            )
+            for client, stage in stages.items()
+        )
+    )
+    await desk.world.settle()
+    [moment] = await desk.ask(LEADER, "GET", "/clients/c-2/moments", status=200)
+    await desk.ask(agent("anna"), "POST", f"/moments/{moment['moment_id']}/reaction", {"reaction": "fees"}, 200)
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY + timedelta(days=20))
+    [alarm] = await desk.told("callbacks.alarm.raised")
+    assert (alarm["client_id"], alarm["kind"]) == ("c-1", "moment_overdue")

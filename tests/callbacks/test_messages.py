@@ -4,14 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from chassis.clock import at
+from chassis.clock import at, business_date, utc_now
 from contracts import broker
 from services.callbacks.messages.file import FilePort
 from services.callbacks.messages.port import MessageSettings, Port, Result, ports
@@ -23,7 +23,7 @@ from tests.callbacks.desk import LEADER, Desk
 from tests.world import OPERATOR
 
 WORDS = templates()["news", "zh-CN"].fill({"title": "讲座", "name": "王小明", "text": "周三下午"})
-OPENED = date(2026, 11, 16)
+OPENED = business_date(utc_now()) - timedelta(days=6)  # long ago, nothing would be planned any more
 
 
 class Mailbox:

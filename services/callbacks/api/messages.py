@@ -4,15 +4,15 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Request
-from pydantic import BaseModel, Field
+from fastapi import Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.clock import business_date
 from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
-from services.callbacks import moments
+from services.callbacks import alarms, moments
 from services.callbacks.api.who import LEADING, SERVING, Leader, Operator, Reader, Server
 from services.callbacks.messages import sending
 from services.callbacks.messages.port import MessageSettings, ports
@@ -79,6 +79,18 @@ class Moment(BaseModel):
     reaction: str | None
 
 
+class Alarm(BaseModel):
+    """Something that was not done in its time [A21, B14]."""
+
+    alarm_id: UUID
+    client_id: str
+    branch_id: str | None
+    kind: str
+    subject: str
+    due_at: datetime
+    raised_at: datetime
+
+
 class Publication(BaseModel):
     """What a branch publishes of itself, and who answers for it [B17]."""
 
@@ -101,7 +113,7 @@ async def list_messages(actor: Reader, sql: Reading, client_id: str) -> list[Mes
 
 @routes.post("/messages/dispatch")
 async def dispatch(actor: Operator, request: Request) -> dict[str, int]:
-    """Send what is due; called by the clock process every minute, harmless when called twice at once."""
+    """Send what is due now, as the worker does by itself every few seconds; harmless when called twice at once."""
     database: Database = request.app.state.database
     settings = database.settings
     return await sending.send_due(database, ports(MessageSettings(), settings.home))
@@ -126,6 +138,15 @@ async def list_alarms(actor: Leader, sql: Reading) -> list[Message]:
         *arguments,
     )
     return [Message.model_validate(dict(row)) for row in rows]
+
+
+@routes.get("/alarms")
+async def list_missed(
+    actor: Leader, sql: Reading, before: Annotated[AwareDatetime | None, Query(description="older than this")] = None
+) -> list[Alarm]:
+    """Enquiries not answered on their day, mandatory moments not done in time; newest first, up to 200."""
+    branch = None if actor.sees_all_branches else actor.branch_id or "-"
+    return [Alarm.model_validate(dict(row)) for row in await alarms.listed(sql, branch, before, 200)]
 
 
 @routes.patch("/clients/{client_id}/preferences")

@@ -80,8 +80,11 @@ async def count_tasks(actor: Leader, sql: Reading, as_of: date | None = None) ->
 
 @routes.get("/without-contact-data")
 async def count_without_contact_data(actor: Leader, sql: Reading) -> dict[str, int]:
-    """Open accounts that have tasks but can be sent no message."""
-    return {"clients": await statistics.without_contact_data(sql)}
+    """Open accounts that have tasks but can be sent no message, and messages skipped for that."""
+    return {
+        "clients": await statistics.without_contact_data(sql),
+        "messages": await statistics.skipped_without_contact_data(sql),
+    }
 
 
 @routes.get("/cadence")

@@ -6,12 +6,18 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from chassis.clock import end_of, months_after, start_of
+from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.broker import Profile
+from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from services.callbacks import policy
 from services.callbacks.calling import after_quiet
 from services.callbacks.messages.templates import templates
 from services.callbacks.rules import CALLBACKS
+
+REMINDER = "suitability_reminder"
+REMINDERS = (30, 7, 1)
+"""Days before the end of an assessment that suitability tells of [Q5]."""
 
 
 def message_id(kind: str, client_id: str, period: str) -> UUID:
@@ -44,6 +50,45 @@ async def welcome(uow: UnitOfWork, events: Sequence[Profile]) -> None:
         for kind, due, limit in (("welcome", first, limits[0]), ("follow_up", second, limits[1])):
             if limit > uow.now:
                 await plan(uow, kind, dict(row), channel, opened.isoformat(), due, limit, {})
+
+
+async def remind(uow: UnitOfWork, events: Sequence[AssessmentExpiring]) -> None:
+    """Plan a reminder for each word that an assessment ends soon; each may go out until the next one is due [B21].
+
+    It serves the client, so the marketing opt-out does not stop it (the template says which kinds are marketing). A
+    client without contact data has it skipped and counted when it is due. Only a real home plans any.
+    """
+    if await timeline(uow.sql) is not Timeline.REAL:
+        return
+    rows = await uow.sql.fetch(
+        """SELECT client_id, branch_id, language, phone IS NULL AND email IS NOT NULL AS by_email FROM clients
+           WHERE client_id = ANY($1::text[]) AND opened_on IS NOT NULL AND closed_on IS NULL""",
+        sorted({event.client_id for event in events}),
+    )
+    clients = {row["client_id"]: row for row in rows}
+    for event in events:
+        row = clients.get(event.client_id)
+        following = max((days for days in REMINDERS if days < event.days_left), default=0)
+        limit = end_of(event.valid_until - timedelta(days=following))
+        if row is None or limit <= uow.now:
+            continue
+        due = start_of(event.valid_until - timedelta(days=event.days_left))
+        period = f"{event.assessment_id}/{event.days_left}"
+        inputs = {"assessment": event.assessment_id, "valid_until": event.valid_until.isoformat()}
+        await plan(uow, REMINDER, dict(row), "email" if row["by_email"] else "sms", period, due, limit, inputs)
+
+
+async def drop_reminders(uow: UnitOfWork, completed: Sequence[AssessmentCompleted]) -> None:
+    """Nobody is reminded of what they have done: a longer assessment ends the reminders of those before it."""
+    await uow.sql.execute(
+        """UPDATE messages m SET state = 'skipped', reason = 'assessed_again'
+           FROM unnest($1::text[], $2::date[]) AS n(client_id, valid_until)
+           WHERE m.client_id = n.client_id AND m.kind = $3 AND m.state = 'planned'
+             AND (m.inputs->>'valid_until')::date < n.valid_until""",
+        [event.client_id for event in completed],
+        [event.valid_until for event in completed],
+        REMINDER,
+    )
 
 
 async def plan(

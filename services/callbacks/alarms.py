@@ -1,0 +1,91 @@
+"""Alarms: what should have been done by now and was not, told once, to those who lead.
+
+The same-day target of an e-mail enquiry [B14] and mandatory moments [A21] have one. Optional moments never do.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+import asyncpg
+
+from chassis.deadlines import Due
+from chassis.uow import UnitOfWork
+from contracts.callbacks import AlarmRaised
+from services.callbacks.rules import CALLBACKS, OPEN
+
+TARGET = "enquiry_target"
+MOMENT = "moment_overdue"
+
+
+async def miss_targets(due: Sequence[Due], uow: UnitOfWork) -> None:
+    """Enquiries still open when their day ended; the limit of two working days goes on [B14]."""
+    rows = await uow.sql.fetch(
+        "SELECT task_id, client_id, branch_id FROM tasks WHERE task_id = ANY($1::uuid[]) AND state = ANY($2::text[])",
+        [_id(one) for one in due],
+        list(OPEN),
+    )
+    await _raise(uow, due, {row["task_id"]: row for row in rows})
+
+
+async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
+    """Mandatory moments whose time ran out without a word on them [A21]."""
+    rows = await uow.sql.fetch(
+        """SELECT moment_id, client_id, branch_id FROM moments
+           WHERE moment_id = ANY($1::uuid[]) AND mandatory AND done_on IS NULL""",
+        [_id(one) for one in due],
+    )
+    await _raise(uow, due, {row["moment_id"]: row for row in rows})
+
+
+def _id(one: Due) -> UUID:
+    return UUID(one.object.partition("/")[2])
+
+
+async def _raise(uow: UnitOfWork, due: Sequence[Due], missed: dict[UUID, asyncpg.Record]) -> None:
+    alarms = [
+        (uuid5(CALLBACKS, f"alarm/{one.kind}/{one.object}"), row["client_id"], row["branch_id"], one)
+        for one in due
+        if (row := missed.get(_id(one)))
+    ]
+    new = await uow.sql.fetch(
+        """INSERT INTO alarms (alarm_id, client_id, branch_id, kind, subject, due_at, raised_at)
+           SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                                $7::timestamptz[])
+           ON CONFLICT DO NOTHING RETURNING alarm_id""",
+        [key for key, *_ in alarms],
+        [client for _, client, _, _ in alarms],
+        [branch for _, _, branch, _ in alarms],
+        [one.kind for *_, one in alarms],
+        [one.object for *_, one in alarms],
+        [one.due for *_, one in alarms],
+        [one.at for *_, one in alarms],
+    )
+    fresh = {row["alarm_id"] for row in new}
+    for key, client, branch, one in alarms:
+        if key in fresh:
+            told = AlarmRaised(
+                alarm_id=key,
+                client_id=client,
+                branch_id=branch,
+                kind=one.kind,
+                subject=one.object,
+                due_at=one.due,
+                raised_at=one.at,
+            )
+            uow.emit(told, at=one.at)
+
+
+async def listed(
+    sql: asyncpg.Connection, branch_id: str | None, after: datetime | None, limit: int
+) -> list[asyncpg.Record]:
+    """Alarms, newest first, of one branch or of all."""
+    return list(
+        await sql.fetch(
+            """SELECT * FROM alarms WHERE ($1::text IS NULL OR branch_id = $1)
+                 AND ($2::timestamptz IS NULL OR raised_at < $2) ORDER BY raised_at DESC, alarm_id LIMIT $3""",
+            branch_id,
+            after,
+            limit,
+        )
+    )
