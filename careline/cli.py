@@ -8,7 +8,7 @@ import typer
 
 from bench.cli import bench
 from careline import questionnaire, stack
-from careline.commands import access, deadlines, exports, letters, operate, packs, policy, replay, run, token
+from careline.commands import access, coverage, deadlines, exports, letters, operate, packs, policy, replay, run, token
 
 app = typer.Typer(
     name="careline",
@@ -24,6 +24,7 @@ app.command()(run.work)
 app.command()(operate.migrate)
 app.command()(replay.replay)
 app.command()(exports.export)
+app.command()(coverage.coverage)
 app.command()(operate.lag)
 app.command()(operate.doctor)
 app.command()(operate.verify)

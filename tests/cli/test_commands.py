@@ -152,3 +152,17 @@ async def test_another_number_of_partitions_is_refused(on_world: Careline, monke
     monkeypatch.setenv("CARELINE_PARTITIONS", "7")
     said = await on_world("migrate")
     assert (said.code, "made with 4 partitions, CARELINE_PARTITIONS says 7" in said.err) == (1, True)
+
+
+async def test_coverage_by_branch_and_its_ledger(on_world: Careline, world: World, tmp_path: Path) -> None:
+    for client, branch in (("c-1", "B1"), ("c-2", "B1"), ("c-3", "B2")):
+        await world.publish(broker.ClientOpened(client_id=client, branch_id=branch, opened_on=date(2019, 5, 2)))
+    await world.settle()
+    said = await on_world("coverage", "--as-of", "2020-07-02", "--branch", "B1", "--folder", str(tmp_path / "proof"))
+    assert (said.code, said.err) == (0, "")
+    heading, firm, branch, proof = (line.split() for line in said.out.splitlines())
+    assert heading[:4] == ["branch_id", "counted", "covered", "needed"]
+    assert firm == ["firm", "3", "0", "1", "0.00", "0", "0", "0"]
+    assert branch == ["B1", "2", "0", "1", "0.00", "0", "0", "0"]
+    assert proof[-1] in (tmp_path / "proof" / "coverage-2020-07-02.json").read_text("utf-8")
+    assert (await on_world("coverage", "--as-of", "yesterday")).code == 2
