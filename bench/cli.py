@@ -24,6 +24,7 @@ def bench(
     from bench.processes import machine
     from bench.report import Report
     from bench.run import ON_STACK, SECTIONS, embedded, on_stack
+    from careline.logs import log_at
     from careline.session import run, say
 
     if wrong := set(only or ()) - set(SECTIONS):
@@ -31,6 +32,7 @@ def bench(
     chosen, plan, report = only or SECTIONS, QUICK if quick else FULL, Report(say)
     # A termination ends the servers too: between two event loops as well as in one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    log_at("ERROR")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # topics just made have no leaders yet: it tries again
     say(machine())
     if set(chosen) & set(ON_STACK):
