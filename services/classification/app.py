@@ -30,6 +30,7 @@ from services.classification import (
     group_tables,
     handlers,
     supplementary,
+    supplementary_tables,
     tables,
 )
 
@@ -56,7 +57,7 @@ service = Service(
     closes=closing.close_day,
     catches_up=closing.catch_up,
     completes=contract.DayCompleted,
-    tables=tables.metadata,
+    tables=supplementary_tables.metadata,  # one metadata; every file of tables adds to it
     sealed=(*tables.SEALED, *group_tables.SEALED),
     accepts={
         TradeSettled: conflicts.accept_trades,
