@@ -45,9 +45,11 @@ async def child(
             process.send_signal(signal.SIGTERM)
             try:
                 await asyncio.wait_for(process.communicate(), STOP_SECONDS)
-            except TimeoutError:
+            except BaseException as error:  # also when we are interrupted here: nothing of ours may stay
                 process.kill()
                 await process.wait()
+                if not isinstance(error, TimeoutError):
+                    raise
 
 
 async def _until(process: asyncio.subprocess.Process, words: str, arguments: tuple[str, ...]) -> None:
