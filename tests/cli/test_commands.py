@@ -103,7 +103,7 @@ async def test_other_content_is_listed_and_decided(world: World, on_world: Carel
         (["export", "clients", "--as-of", "31.12.2020"], 2, "YYYY-MM-DD"),
         (["replay", BANK, "--until", "2020-02-30"], 2, "YYYY-MM-DD"),
         (["replay", BANK, "--until", "2030-01-01"], 1, "--until must be from 2020-07-01 to 2022-11-30"),
-        (["replay", BANK, "--customers", "0"], 2, "0"),
+        (["replay", BANK, "--customers", "0"], 2, "--customers"),
         (["replay", "/nowhere"], 1, "there is no such folder"),
         (["serve", "nothing"], 2, "choose from gateway"),
         (["work", "points", "nothing"], 2, "choose from gateway"),

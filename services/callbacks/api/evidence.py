@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import Once, Work, router
 from services.callbacks import evidence
-from services.callbacks.api.who import Leader, Reader, Server
+from services.callbacks.api.who import Leader, Reader, Server, require_client
 
 routes = router("/v1/callbacks/clients/{client_id}/evidence", "callbacks evidence")
 Kind = Literal["recording", "letter", "survey", "visit", "screenshot", "e_mail"]
@@ -36,6 +36,7 @@ class Approval(BaseModel):
 @routes.put("", status_code=201)
 async def upload(actor: Server, uow: Work, request: Request, client_id: str, kind: Kind = "recording") -> Kept:
     """Upload content; the same content again is the same evidence."""
+    await require_client(uow.sql, actor, client_id)
     content = await evidence.read_limited(request.stream())
     media_type = request.headers.get("content-type", "application/octet-stream")[:100]
     store = evidence.store_of(uow.database.settings)
@@ -45,12 +46,14 @@ async def upload(actor: Server, uow: Work, request: Request, client_id: str, kin
 @routes.post("/references", status_code=201)
 async def refer(actor: Server, uow: Work, client_id: str, given: Reference) -> Kept:
     """Name a recording kept by the phone system."""
+    await require_client(uow.sql, actor, client_id)
     return Kept(evidence_id=await evidence.refer(uow, client_id, given.kind, given.reference))
 
 
 @routes.post("/approvals", status_code=201)
 async def approve_failed_recording(actor: Leader, uow: Work, once: Once, client_id: str, given: Approval) -> Kept:
     """A supervisor approves that a call counts although its recording failed [B8]."""
+    await require_client(uow.sql, actor, client_id)
     reference = f"approval/{once.key}/{given.reason}"
     return Kept(evidence_id=await evidence.refer(uow, client_id, "approval", reference))
 
@@ -58,6 +61,7 @@ async def approve_failed_recording(actor: Leader, uow: Work, once: Once, client_
 @routes.get("/{evidence_id}")
 async def download(actor: Reader, uow: Work, client_id: str, evidence_id: str) -> Response:
     """The content, checked against its hash before it is given out."""
+    await require_client(uow.sql, actor, client_id)
     store = evidence.store_of(uow.database.settings)
     content, media_type = await evidence.content_of(uow.sql, store, evidence_id, client_id)
     return Response(

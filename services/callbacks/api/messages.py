@@ -13,7 +13,7 @@ from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
 from services.callbacks import alarms, moments
-from services.callbacks.api.who import LEADING, SERVING, Leader, Operator, Reader, Server
+from services.callbacks.api.who import LEADING, SERVING, Leader, Operator, Reader, Server, require_client
 from services.callbacks.messages import sending
 from services.callbacks.messages.port import MessageSettings, ports
 from services.callbacks.moment import now_of
@@ -102,6 +102,7 @@ class Publication(BaseModel):
 @routes.get("/clients/{client_id}/messages")
 async def list_messages(actor: Reader, sql: Reading, client_id: str) -> list[Message]:
     """Every message to a client, newest first, up to 200."""
+    await require_client(sql, actor, client_id)
     scope, arguments = object_scope(actor, 2)
     rows = await sql.fetch(
         f"SELECT * FROM messages WHERE client_id = $1 AND {scope} ORDER BY due_at DESC, message_id LIMIT 200",
@@ -173,6 +174,7 @@ async def set_preferences(actor: WithClient, uow: Work, client_id: str, given: P
 @routes.get("/clients/{client_id}/moments")
 async def list_moments(actor: Reader, sql: Reading, client_id: str) -> list[Moment]:
     """Standard actions and moments of truth of a client, newest first, up to 200."""
+    await require_client(sql, actor, client_id)
     scope, arguments = object_scope(actor, 2)
     rows = await sql.fetch(
         f"SELECT * FROM moments WHERE client_id = $1 AND {scope} ORDER BY on_day DESC, moment_id LIMIT 200",

@@ -16,7 +16,7 @@ from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, r
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, policy, scripts
 from services.callbacks import evidence as evidences
-from services.callbacks.api.who import Leader, Reader, Server, sight
+from services.callbacks.api.who import Leader, Reader, Server, require_client, sight, staff_id_of
 from services.callbacks.attempts import Call, Result
 from services.callbacks.moment import now_of
 from services.callbacks.rules import MOVES, check_move, exclusions
@@ -194,7 +194,7 @@ async def list_tasks(
     alarmed_on: Annotated[date | None, Query(description="past the alarm day by then and not done")] = None,
 ) -> Listing[Task]:
     """Tasks the caller may see, by due date."""
-    staff_id = await _staff_id(sql, actor)
+    staff_id = await staff_id_of(sql, actor)
     condition, arguments = sight(actor, staff_id, 8)
     rows = await sql.fetch(
         f"""SELECT t.* FROM tasks t
@@ -219,7 +219,8 @@ async def list_tasks(
 @routes.get("/clients/{client_id}/tasks")
 async def list_client_tasks(actor: Reader, sql: Reading, client_id: str, page: Page) -> Listing[Task]:
     """A client's tasks, newest first. Whoever objects to being looked at is looked at only when a service is due."""
-    staff_id = await _staff_id(sql, actor)
+    await require_client(sql, actor, client_id)
+    staff_id = await staff_id_of(sql, actor)
     await _respect_objection(sql, actor, client_id, staff_id)
     condition, arguments = sight(actor, staff_id, 4)
     rows = await sql.fetch(
@@ -434,12 +435,6 @@ def sentence(task: asyncpg.Record) -> Text:
     return Text(f"A callback is owed by {due}: {en}.", f"应于 {due} 前回访：{zh}。")
 
 
-async def _staff_id(sql: asyncpg.Connection, actor: Actor) -> str:
-    from chassis.clock import utc_now
-
-    return (await staff.roster(sql)).person_of(actor.subject, utc_now()) or actor.subject
-
-
 async def _at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent]:
     now = await now_of(uow.sql, uow.now)
     for policies in (policy.CALLING, policy.OUTCOMES, policy.TRIGGERS, policy.QUALITY):
@@ -455,7 +450,7 @@ async def _row(sql: asyncpg.Connection, task_id: UUID) -> asyncpg.Record:
 
 
 async def _seen(sql: asyncpg.Connection, actor: Actor, task_id: UUID) -> asyncpg.Record:
-    condition, arguments = sight(actor, await _staff_id(sql, actor), 2)
+    condition, arguments = sight(actor, await staff_id_of(sql, actor), 2)
     row = await sql.fetchrow(f"SELECT t.* FROM tasks t WHERE t.task_id = $1 AND {condition}", task_id, *arguments)
     if row is None:
         raise NotFound

@@ -2,8 +2,13 @@
 
 from typing import Annotated
 
+import asyncpg
+
+from chassis import staff
 from chassis.actor import Actor, Role
-from chassis.http import permits
+from chassis.clock import utc_now
+from chassis.errors import NotFound
+from chassis.http import may_see, permits
 
 SERVING = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
 LEADING = (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)
@@ -26,3 +31,23 @@ def sight(actor: Actor, staff_id: str, next_argument: int) -> tuple[str, list[ob
     if actor.role is not Role.COMPLIANCE:
         condition += " AND NOT t.restricted"
     return condition, [everywhere, actor.branch_id, centre, staff_id]
+
+
+async def staff_id_of(sql: asyncpg.Connection, actor: Actor) -> str:
+    """The person behind a caller, or the caller's own name where the roster does not know it."""
+    return (await staff.roster(sql)).person_of(actor.subject, utc_now()) or actor.subject
+
+
+async def require_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> None:
+    """Refuse a client who is neither of the caller's branch nor has a task the caller may see.
+
+    Raises: NotFound, in the words used when there is no such client.
+    """
+    branch = await sql.fetchval("SELECT branch_id FROM clients WHERE client_id = $1", client_id)
+    if may_see(actor, client_id, branch):
+        return
+    condition, arguments = sight(actor, await staff_id_of(sql, actor), 2)
+    if not await sql.fetchval(
+        f"SELECT EXISTS (SELECT FROM tasks t WHERE t.client_id = $1 AND {condition})", client_id, *arguments
+    ):
+        raise NotFound
