@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from hashlib import file_digest
 from pathlib import Path
@@ -27,11 +27,11 @@ from services.callbacks import draw, policy, tasks
 from services.callbacks.draw import Stratum
 from services.callbacks.owed import Owed
 
-# $1 the 31 December before, $2 the date asked for, $3 the statuses left out. One pass over standings and attempts.
+# $1 the first day of the year, $2 the date asked for, $3 the statuses left out. One pass over standings and attempts.
 LEDGER = """
     SELECT c.client_id, coalesce(s.branch_id, c.branch_id, '') AS branch_id,
-           CASE WHEN c.opened_on > $1 THEN 'opened_this_year'
-                WHEN c.closed_on <= $1 THEN 'closed_before'
+           CASE WHEN c.opened_on >= $1 THEN 'opened_this_year'
+                WHEN c.closed_on < $1 THEN 'closed_before'
                 WHEN s.account_status = ANY($3::text[]) THEN 'dormant_or_suspended'
                 ELSE 'counts' END AS standing,
            a.covered_on, a.attempt_id, a.evidence_id
@@ -40,9 +40,9 @@ LEDGER = """
                       (array_agg(branch_id ORDER BY since DESC) FILTER (WHERE branch_id IS NOT NULL))[1] AS branch_id,
                       (array_agg(account_status ORDER BY since DESC)
                           FILTER (WHERE account_status IS NOT NULL))[1] AS account_status
-               FROM standings WHERE since <= $1 GROUP BY client_id) s USING (client_id)
+               FROM standings WHERE since < $1 GROUP BY client_id) s USING (client_id)
     LEFT JOIN (SELECT DISTINCT ON (client_id) client_id, on_day AS covered_on, attempt_id, evidence_id
-               FROM attempts WHERE covers AND on_day > $1 AND on_day <= $2
+               FROM attempts WHERE covers AND on_day >= $1 AND on_day <= $2
                ORDER BY client_id, on_day, attempt_id) a USING (client_id)
     WHERE c.opened_on IS NOT NULL AND c.opened_on <= $2"""
 COLUMNS = ("client_id", "branch_id", "standing", "covered_on", "attempt_id", "evidence_id")
@@ -90,8 +90,8 @@ def needed(counted: int, share: Decimal) -> int:
 def forecast(covered: int, target: int, as_of: date, calendar: Calendar) -> Forecast:
     """Whether the pace suffices, by working days of the year."""
     first, last = date(as_of.year, 1, 1), date(as_of.year, 12, 31)
-    before = first - timedelta(days=1)
-    passed, left = calendar.count_days(before, as_of), calendar.count_days(as_of, last)
+    passed = calendar.is_working_day(first) + calendar.count_days(first, as_of)
+    left = calendar.count_days(as_of, last)
     expected = covered * (passed + left) // passed if passed else 0
     missing = max(0, target - covered)
     per_day = (Decimal(missing) / left).quantize(HUNDREDTH, ROUND_HALF_UP) if left else Decimal(missing)
@@ -104,7 +104,7 @@ def _terms(as_of: date) -> tuple[policy.Coverage, str]:
 
 
 def _arguments(as_of: date) -> tuple[Any, ...]:
-    return date(as_of.year - 1, 12, 31), as_of, list(_terms(as_of)[0].dormant_statuses)
+    return date(as_of.year, 1, 1), as_of, list(_terms(as_of)[0].dormant_statuses)
 
 
 async def by_branch(sql: asyncpg.Connection, as_of: date) -> list[BranchCoverage]:
