@@ -33,6 +33,16 @@ clients = Table(
     Column("event_id", Text, nullable=False),
 )
 
+standings = Table(
+    "standings",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("what", Text, primary_key=True, comment="tier, core"),
+    Column("revision", BigInteger, nullable=False),
+    Column("stretches", JSONB, nullable=False),
+    comment="tier and core of clients as classification tells them [C18, C20, A33]",
+)
+
 cases = Table(
     "cases",
     metadata,
@@ -81,6 +91,7 @@ cases = Table(
     Column("upheld", Boolean),
     Column("closed_at", Instant),
     Column("opened_by", Text, nullable=False),
+    Column("to_tell_since", Instant, comment="since when the complainant is to be told of the present state [C25]"),
     Column("fingerprint", LargeBinary, comment="of the fact it was opened by: the same one again is a repeat"),
     CheckConstraint(f"state IN ({', '.join(repr(s) for s in STATES)})", name="state"),
     Index(
@@ -93,6 +104,7 @@ cases = Table(
     Index("ix_cases_key_state", "key", postgresql_where=text("state = 'satisfaction_call'")),
     Index("ix_cases_waiting", "branch_id", postgresql_where=text("dispatch_wanted_at IS NOT NULL")),
     Index("ix_cases_owner", "owner", postgresql_where=text("closed_at IS NULL")),
+    Index("ix_cases_to_tell", "owner", "to_tell_since", postgresql_where=text("to_tell_since IS NOT NULL")),
     Index("ix_cases_regulator_ref", "regulator_ref", postgresql_where=text("regulator_ref IS NOT NULL")),
 )
 
@@ -234,6 +246,9 @@ accountability = Table(
     Column("measure", Text, comment="criticism or penalty by severity [C14]"),
     Column("done_at", Instant),
     Column("done_by", Text),
+    Column("overdue_at", Instant, comment="the plan was not carried out by its date"),
+    Column("carried_out_at", Instant),
+    Column("carried_out_by", Text),
     Index("uq_accountability_once", "case_id", "cause", unique=True),
     comment="责任追究 [C14]",
 )
@@ -298,6 +313,7 @@ grumbles = Table(
     Column("mood", Text, nullable=False),
     Column("words", Text, nullable=False),
     Column("signal", Text, comment="churn when it made one [A33]"),
+    Column("tier", Text, comment="as it was known when the grumble was heard"),
     comment="抱怨 [A33]",
 )
 
@@ -310,12 +326,19 @@ alarms = Table(
     Column("opened_on", Date, nullable=False),
     Column("last_on", Date, nullable=False, comment="the last day with a case; quiet for seven days: over"),
     Column("cases", Integer, nullable=False),
+    Column(
+        "group_case_id", UUID(as_uuid=True), comment="its members are linked to it and stay cases of their own [C17]"
+    ),
+    Column("recurs_after", UUID(as_uuid=True), comment="the alarm before it about the same, whose action did not hold"),
     Column("root_cause", Text),
     Column("action", Text),
     Column("owner", Text),
     Column("due_on", Date),
     Column("reviewed_by", Text),
     Column("reviewed_at", Instant),
+    Column("overdue_at", Instant, comment="the corrective action was not done by its date"),
+    Column("done_at", Instant),
+    Column("done_by", Text),
     Index("uq_alarms_opened", "dimension", "value", "opened_on", unique=True),
     Index(None, "last_on"),
 )
@@ -372,6 +395,9 @@ packs = Table(
     Column("manifest_sha256", Text, nullable=False),
     Column("bundle", LargeBinary, nullable=False),
     Column("sign_off_due", Date, nullable=False, comment="the 3rd working day [C15]"),
+    Column("to_sign", ARRAY(Text), nullable=False, server_default="{}", comment="who was asked to sign it off"),
+    Column("reminded_at", Instant),
+    Column("missed_at", Instant, comment="not signed off by its day [C15]"),
     Column("signed_off_by", Text),
     Column("signed_off_at", Instant),
 )
