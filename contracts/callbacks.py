@@ -91,19 +91,24 @@ class TaskCompleted(TaskEvent, frozen=True, kw_only=True, gc=False):
 
 
 class TaskExhausted(TaskEvent, frozen=True, kw_only=True, gc=False):
-    """Every attempt the policy allows was made: `channel` follows (an e-survey, then a letter) [B20]."""
+    """Every attempt the policy allows was made: `channel` follows (an e-survey, then a letter) [B20].
+
+    `subject` names what the task was about (a complaint case, say).
+    """
 
     type: ClassVar[str] = "callbacks.task.exhausted"
 
+    subject: Name | None = None
     channel: Name
     exhausted_at: datetime
 
 
 class TaskExpired(TaskEvent, frozen=True, kw_only=True, gc=False):
-    """The due date passed without completion: a breach [B19]."""
+    """The due date passed without completion: a breach [B19]. `subject` as in `callbacks.task.completed`."""
 
     type: ClassVar[str] = "callbacks.task.expired"
 
+    subject: Name | None = None
     due_on: date
 
     @property

@@ -315,7 +315,7 @@ class _Entry:
                 )
             )
         elif after == "exhausted":
-            uow.emit(TaskExhausted(**names, channel=columns["channel"], exhausted_at=call.at))
+            uow.emit(TaskExhausted(**names, subject=task["subject"], channel=columns["channel"], exhausted_at=call.at))
 
     async def _mark_client(self) -> None:
         """What the contact says of the client: never to be called again; the timer of A7a starts anew."""

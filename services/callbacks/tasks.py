@@ -192,7 +192,7 @@ async def _expire(uow: UnitOfWork, which: str, argument: object) -> int:
             FROM (SELECT task_id, state FROM tasks WHERE {which} AND state IN ({_LISTED})
                   ORDER BY task_id FOR UPDATE) AS o
             WHERE t.task_id = o.task_id
-            RETURNING t.task_id, t.client_id, t.rule, t.due_on, t.due_at, t.policy, o.state AS before""",
+            RETURNING t.task_id, t.client_id, t.rule, t.subject, t.due_on, t.due_at, t.policy, o.state AS before""",
         argument,
     )
     await record(
@@ -203,7 +203,10 @@ async def _expire(uow: UnitOfWork, which: str, argument: object) -> int:
         ],
     )
     uow.emit_all(
-        TaskExpired(task_id=r["task_id"], client_id=r["client_id"], rule=r["rule"], due_on=r["due_on"]) for r in rows
+        TaskExpired(
+            task_id=r["task_id"], client_id=r["client_id"], rule=r["rule"], subject=r["subject"], due_on=r["due_on"]
+        )
+        for r in rows
     )
     return len(rows)
 

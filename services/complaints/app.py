@@ -13,7 +13,7 @@ from contracts.broker import (
     StaffChanged,
 )
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
-from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted
+from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, TaskExpired
 from contracts.complaints import EVENTS, DayCompleted
 from services.complaints import api, closing, dispatching, escalation, handlers, satisfaction, tables
 
@@ -31,6 +31,7 @@ service = Service(
         FindingRaised: handlers.open_conduct_cases,
         TaskCompleted: satisfaction.note_answers,
         TaskExhausted: satisfaction.await_surveys,
+        TaskExpired: satisfaction.miss_calls,
     },
     publishes=EVENTS,
     waits_for=[BrokerDayClosed, CallbacksDayCompleted],

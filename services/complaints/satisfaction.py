@@ -9,18 +9,20 @@ from typing import Any
 from uuid import UUID
 
 from chassis import calendars, staff
-from chassis.clock import business_date
+from chassis.clock import business_date, end_of
 from chassis.clocks import store
 from chassis.deadlines import Deadline, Due, arm, cancel
 from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
-from contracts.callbacks import TaskCompleted, TaskExhausted
+from contracts.callbacks import TaskCompleted, TaskExhausted, TaskExpired
 from contracts.complaints import CaseClosed, CaseReopened, SatisfactionRecorded
 from services.complaints import clocks, history
+from services.complaints.dispatching import breach
 from services.complaints.policy import LADDERS, LIMITS
 from services.complaints.rules import CALLING, CLOSED, REOPENED, due_day, reopens, result_limit
 
 RULE = "satisfaction"
+REFUSALS = ("refused", "do_not_call", "deceased")
 HIGHEST_LEVEL = 2
 
 
@@ -34,8 +36,11 @@ async def note_answers(events: Sequence[TaskCompleted], uow: UnitOfWork) -> None
         )
         if case is None:
             continue  # withdrawn or closed meanwhile: the answer comes too late to change anything
-        await cancel(uow, [("survey", f"case/{case['case_id']}")])
         at = event.completed_at
+        if not event.scores and event.accepted is None:
+            await _unanswered(uow, case, at, event.outcome)
+            continue
+        await cancel(uow, [("survey", f"case/{case['case_id']}")])
         uow.emit(
             SatisfactionRecorded(
                 case_id=str(case["case_id"]),
@@ -59,19 +64,77 @@ async def note_answers(events: Sequence[TaskCompleted], uow: UnitOfWork) -> None
             await close(uow, case, at, "satisfied")
 
 
+async def _unanswered(uow: UnitOfWork, case: Any, at: datetime, outcome: str) -> None:
+    """The call ended without an answer. Who refuses it has said so; anybody else still has the survey's time [C11]."""
+    await history.add(
+        uow,
+        [history.Step(case["case_id"], "satisfaction not told", CALLING, at, case["generation"], {"outcome": outcome})],
+    )
+    if outcome in REFUSALS:
+        await cancel(uow, [("survey", f"case/{case['case_id']}")])
+        await close(uow, case, at, "not_rated")
+    else:
+        await _wait_for_survey(uow, [(case["case_id"], case["key"], at)])
+
+
 async def await_surveys(events: Sequence[TaskExhausted], uow: UnitOfWork) -> None:
     """Nobody was reached: a survey is out, and its limit runs [C11]."""
-    await LIMITS.refresh(uow.sql)
-    calendar = await calendars.current(uow.sql)
+    waiting: list[tuple[UUID, str, datetime]] = []
     for event in events:
         if event.rule != RULE:
             continue
+        # Told before tasks said what they were about, it can only mean the client's cases that are being asked about.
         rows = await uow.sql.fetch(
-            "SELECT case_id, key FROM cases WHERE key = $1 AND state = 'satisfaction_call'", event.client_id
+            """SELECT case_id, key FROM cases WHERE key = $1 AND state = 'satisfaction_call'
+                 AND ($2::uuid IS NULL OR case_id = $2)""",
+            event.client_id,
+            UUID(event.subject) if event.subject else None,
         )
-        limit = LIMITS.on(business_date(event.exhausted_at)).body.survey
-        due = limit.first_due(event.exhausted_at, calendar)
-        await arm(uow, [Deadline("survey", f"case/{row['case_id']}", row["key"], due) for row in rows])
+        waiting += [(row["case_id"], row["key"], event.exhausted_at) for row in rows]
+    await _wait_for_survey(uow, waiting)
+
+
+async def miss_calls(events: Sequence[TaskExpired], uow: UnitOfWork) -> None:
+    """Nobody called within the limit: a breach of the centre's, and the complainant still has the survey's time [C11]."""
+    waiting: list[tuple[UUID, str, datetime]] = []
+    for event in events:
+        if event.rule != RULE or event.subject is None:
+            continue
+        case = await uow.sql.fetchrow(
+            "SELECT * FROM cases WHERE case_id = $1 AND state = $2 FOR UPDATE", UUID(event.subject), CALLING
+        )
+        if case is None:
+            continue
+        due = end_of(event.due_on)
+        await history.add(
+            uow, [history.Step(case["case_id"], "satisfaction call breached", CALLING, due, case["generation"])]
+        )
+        uow.emit(breach(case, "satisfaction_call", due), at=due)
+        waiting.append((case["case_id"], case["key"], due))
+    await _wait_for_survey(uow, waiting)
+
+
+async def _wait_for_survey(uow: UnitOfWork, waiting: Sequence[tuple[UUID, str, datetime]]) -> None:
+    """Give (case, key) the survey's limit from an instant on; one that has it already keeps it."""
+    if not waiting:
+        return
+    await LIMITS.refresh(uow.sql)
+    calendar = await calendars.current(uow.sql)
+    armed = {
+        row["object"]
+        for row in await uow.sql.fetch(
+            "SELECT object FROM deadlines WHERE kind = 'survey' AND object = ANY($1::text[])",
+            [f"case/{case_id}" for case_id, _, _ in waiting],
+        )
+    }
+    await arm(
+        uow,
+        [
+            Deadline("survey", f"case/{case_id}", key, LIMITS.on(business_date(at)).body.survey.first_due(at, calendar))
+            for case_id, key, at in waiting
+            if f"case/{case_id}" not in armed
+        ],
+    )
 
 
 async def close_unanswered(due: Sequence[Due], uow: UnitOfWork) -> None:

@@ -158,12 +158,14 @@ async def test_a_bad_answer_reopens_one_level_higher(desk: Desk) -> None:
 
 async def test_no_answer_to_the_survey_closes_the_case(desk: Desk) -> None:
     """C11: ten working days after the survey went out."""
-    case = await desk.open(at=march(2))
-    await desk.ordered(case, 2)
-    await desk.act(OFFICER, case, "feedback", march(2, 16), **FEEDBACK)
+    case, other = await desk.open(at=march(2)), await desk.open(at=march(2, 11), words="另一件事")
+    for one in (case, other):
+        await desk.ordered(one, 2)
+        await desk.act(OFFICER, one, "feedback", march(2, 16), **FEEDBACK)
     exhausted = callbacks.TaskExhausted(
-        task_id=uuid4(), client_id="c-li", rule="satisfaction", channel="survey", exhausted_at=march(5)
-    )
+        task_id=uuid4(), client_id="c-li", rule="satisfaction", subject=case["case_id"], channel="e_survey",
+        exhausted_at=march(5),
+    )  # fmt: skip
     await desk.world.publish(exhausted, at=march(5))
     await desk.world.settle()
     await desk.close(18)
@@ -171,6 +173,41 @@ async def test_no_answer_to_the_survey_closes_the_case(desk: Desk) -> None:
     await desk.close(19)
     row = await desk.case(case)
     assert (row["outcome"], row["closed_at"]) == ("no_answer", march(19, 17, 30))
+    assert (await desk.case(other))["state"] == "satisfaction_call"  # the survey was about one case of hers
+
+
+async def test_who_refuses_the_call_has_not_been_satisfied(desk: Desk) -> None:
+    """C11: a refusal closes the case without a rating; a wrong number leaves the survey's time."""
+    refused, wrong = await desk.open(at=march(2)), await desk.open(at=march(2, 11), words="另一件事")
+    for one, outcome in ((refused, "refused"), (wrong, "wrong_number")):
+        await desk.ordered(one, 2)
+        await desk.act(OFFICER, one, "feedback", march(2, 16), **FEEDBACK)
+        ended = callbacks.TaskCompleted(
+            task_id=uuid4(), client_id="c-li", rule="satisfaction", outcome=outcome, subject=one["case_id"],
+            completed_at=march(3),
+        )  # fmt: skip
+        await desk.world.publish(ended, at=march(3))
+    await desk.world.settle()
+    assert [(await desk.case(one))["outcome"] for one in (refused, wrong)] == ["not_rated", None]
+    assert await desk.told(complaints.SatisfactionRecorded) == []
+    await desk.close(17)
+    assert (await desk.case(wrong))["outcome"] == "no_answer"
+
+
+async def test_a_satisfaction_call_nobody_made_is_a_breach_and_the_case_still_ends(desk: Desk) -> None:
+    """C11: the first call is due within a working day of the feedback."""
+    case = await desk.open(at=march(2))
+    await desk.ordered(case, 2)
+    await desk.act(OFFICER, case, "feedback", march(2, 16), **FEEDBACK)
+    expired = callbacks.TaskExpired(
+        task_id=uuid4(), client_id="c-li", rule="satisfaction", subject=case["case_id"], due_on=date(2009, 3, 3)
+    )
+    await desk.world.publish(expired, at=end_of(date(2009, 3, 3)))
+    await desk.world.settle()
+    (told,) = await desk.told(complaints.CaseBreached, case)
+    assert "/satisfaction_call/" in told
+    await desk.close(18)
+    assert (await desk.case(case))["outcome"] == "no_answer"
 
 
 async def test_a_pause_keeps_the_rest_and_a_late_recorded_answer_breaches_at_once(desk: Desk) -> None:
