@@ -1,5 +1,6 @@
 """The gateway on one page: a service whose log carries the broker's facts, and the app in front of all services."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -74,6 +75,7 @@ def gateway_app(
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,
+        large=[(re.compile(rf"/v1/(?:{'|'.join(map(re.escape, sorted(transports)))})/.*"), own.upload_bytes)],
         middleware=[
             Middleware(
                 Door, tokens=tokens, identities=identities, keys=Keys(database), services=transports, settings=own

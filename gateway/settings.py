@@ -13,6 +13,9 @@ class GatewaySettings(BaseSettings):
     rate_systems: float = Field(20_000, gt=0, description="requests a second of one system")
     session_hours: float = Field(12, gt=0)
     body_bytes: int = Field(16_000_000, gt=0, description="the largest body taken in")
+    upload_bytes: int = Field(
+        100_000_000, gt=0, description="the largest file passed on to a service; each has its own"
+    )
     service_seconds: float = Field(30, gt=0, description="how long a service may take to answer")
     secure_cookies: bool = Field(False, description="cookies over TLS only: set it behind TLS")
     public_url: str | None = Field(None, description="where browsers reach the console; needed for OpenID Connect")

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yarl import URL
 
 from chassis.errors import Text, Unavailable, UpstreamTimeout
+from chassis.http.uploads import seconds_for
 
 if TYPE_CHECKING:
     import aiohttp  # heavy to load, and needed only where a service lives in another process
@@ -88,13 +89,19 @@ class OverHttp:
 
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self.seconds, sock_connect=CONNECT_SECONDS),
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )
         return self._session
+
+    def _timeout(self, headers: Headers) -> "aiohttp.ClientTimeout":
+        import aiohttp
+
+        length = next((value for name, value in headers if name == b"content-length"), b"")
+        seconds = seconds_for(int(length) if length.isdigit() else 0, self.seconds)
+        return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
 
     async def __call__(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """The request over HTTP; its body and the answer's are passed on as they come."""
@@ -111,6 +118,7 @@ class OverHttp:
                 headers=passed,
                 data=_body(receive) if has_body else None,
                 allow_redirects=False,
+                timeout=self._timeout(headers),
             ) as answer:
                 await _pass_on(answer, send)
         except TimeoutError:

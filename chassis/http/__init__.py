@@ -6,6 +6,7 @@ from chassis.http.identity import Tokens, identified, mint, permission_of, permi
 from chassis.http.objects import may_see, object_scope, require_sight
 from chassis.http.paging import Listing, Page, PageRequest
 from chassis.http.preconditions import IfMatch, Match, etag
+from chassis.http.uploads import Upload, Uploaded, takes
 from chassis.http.work import Reading, Work
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "PageRequest",
     "Reading",
     "Tokens",
+    "Upload",
+    "Uploaded",
     "Work",
     "etag",
     "identified",
@@ -31,4 +34,5 @@ __all__ = [
     "router",
     "routes_of",
     "service_app",
+    "takes",
 ]

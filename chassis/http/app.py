@@ -19,6 +19,7 @@ from chassis.http.identity import INTERNAL, Tokens
 from chassis.http.operators import operators_routes
 from chassis.http.probes import Check, calendar_check, database_check, probes, worker_check
 from chassis.http.traffic import Traffic
+from chassis.http.uploads import Large, large_of
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.version import version
@@ -38,13 +39,15 @@ def new_app(
     *,
     body_bytes: int = BODY_BYTES,
     seconds: float = SECONDS,
+    large: Large | None = None,
     middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """An app with our errors, limits, metrics and probes. Its own docs pages are off: the gateway has them offline.
 
-    `middleware` lies inside the edge, the first outermost; pure ASGI only.
+    `large` are paths not of this app's own that take larger bodies. `middleware` lies inside the edge, the first
+    outermost; pure ASGI only.
     """
-    traffic = Traffic()
+    traffic, larger = Traffic(), list(large or ())
     app = FastAPI(
         title=title,
         version=version(),
@@ -60,7 +63,7 @@ def new_app(
             AnsweredBefore: answer_again,
         },
         middleware=[
-            Middleware(Edge, service=name, traffic=traffic, body_bytes=body_bytes, seconds=seconds),
+            Middleware(Edge, service=name, traffic=traffic, body_bytes=body_bytes, seconds=seconds, large=larger),
             *middleware,
         ],
     )
@@ -69,6 +72,7 @@ def new_app(
     app.add_api_route("/openapi.json", lambda: JSONResponse(openapi_of(app)), include_in_schema=False)
     for router in routers:
         app.include_router(router, responses=problems.RESPONSES)
+    larger += large_of(routes_of(app))
     for route in routes_of(app):
         if isinstance(route.original_route, APIRoute) and not isinstance(route.original_route, Route):
             _refuse_unstored(route)

@@ -13,6 +13,7 @@ from uuid_utils import uuid7
 from chassis.errors import Refusal, Text, TooLarge, UpstreamTimeout
 from chassis.http.problems import Unexpected, answer, of_unexpected
 from chassis.http.traffic import REQUESTS, Traffic
+from chassis.http.uploads import Large, largest, seconds_for
 
 log = structlog.get_logger()
 SLOW_SECONDS = 1.0
@@ -23,21 +24,31 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 class Edge:
     """Wraps an app; whatever goes wrong inside becomes a problem with the request's id."""
 
-    def __init__(self, app: ASGIApp, *, service: str, traffic: Traffic, body_bytes: int, seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: str,
+        traffic: Traffic,
+        body_bytes: int,
+        seconds: float,
+        large: Large | None = None,
+    ) -> None:
         self.app = app
         self.service = service
         self.traffic = traffic
         self.body_bytes = body_bytes
         self.seconds = seconds
+        self.large: Large = [] if large is None else large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = _Request(scope, receive, send, self.body_bytes)
+        request = _Request(scope, receive, send, self.body_bytes, self.large)
         started = perf_counter()
         try:
-            async with asyncio.timeout(self.seconds) as limit:
+            async with asyncio.timeout(seconds_for(request.expected, self.seconds)) as limit:
                 if not request.refusal:
                     await self.app(scope, request.receive, request.send)
             if request.refusal and not request.status:
@@ -74,19 +85,23 @@ class Edge:
 class _Request:
     """One request on its way through the edge."""
 
-    __slots__ = ("_receive", "_send", "body_bytes", "body_left", "id", "refusal", "status")
+    __slots__ = ("_receive", "_send", "body_bytes", "body_left", "expected", "id", "refusal", "status")
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, body_bytes: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, body_bytes: int, large: Large) -> None:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         self.id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
         self.status = 0
         self.refusal: Refusal | None = None
-        self.body_bytes = self.body_left = body_bytes
         self._receive = receive
         self._send = send
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > body_bytes:
+        self.expected = int(length) if length.isdigit() else 0
+        if large and (self.expected > body_bytes or "transfer-encoding" in headers):
+            body_bytes = largest(scope["path"], body_bytes, large)
+            self.expected = self.expected or body_bytes  # sent in chunks: how many is not known
+        self.body_bytes = self.body_left = body_bytes
+        if self.expected > body_bytes:
             self._refuse_body()
 
     def _refuse_body(self) -> Refusal:

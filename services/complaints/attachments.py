@@ -1,12 +1,20 @@
-"""Attachments and recordings by content hash; what a file is, its bytes say, not its name or header."""
+"""Attachments and recordings by content hash; what a file is, its bytes say, not its name or header.
 
-import hashlib
+The bytes lie in parts: neither keeping nor reading a file needs it in memory as a whole.
+"""
+
+from collections.abc import AsyncIterator
 from uuid import UUID
 
-from chassis.errors import FieldError, Invalid, Refusal, Text, TooLarge
+import asyncpg
+
+from chassis.database import Database
+from chassis.errors import FieldError, Invalid, Refusal, Text
+from chassis.http import Upload
 from chassis.uow import UnitOfWork
 
-LARGEST_BYTES = 20_000_000
+LARGEST_BYTES = 100_000_000
+HEAD_BYTES = 12
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "application/pdf"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -24,42 +32,73 @@ class LyingType(Refusal):
 
 
 def type_of(content: bytes) -> str | None:
-    """What the bytes are: one of the kept types, or None."""
+    """What the first bytes are: one of the kept types, or None."""
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         return "audio/wav"
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
 
 
-async def keep(uow: UnitOfWork, case_id: UUID, content: bytes, claimed: str, name: str, role: str) -> str:
-    """Keep a file with a case; its SHA-256. The same content twice is kept once.
+def check(upload: Upload, claimed: str) -> str:
+    """The type of a file.
 
-    Raises: TooLarge, LyingType, Invalid when there is nothing in it.
+    Raises: LyingType, Invalid when there is nothing in it.
     """
-    if len(content) > LARGEST_BYTES:
-        raise TooLarge(Text(f"at most {LARGEST_BYTES} bytes", f"至多 {LARGEST_BYTES} 字节"), limit_bytes=LARGEST_BYTES)
-    if not content:
+    if not upload.size:
         raise Invalid(errors=(FieldError("", "is empty"),))
-    kind = type_of(content)
+    kind = type_of(upload.head(HEAD_BYTES))
     if kind is None or kind != claimed.split(";")[0].strip().lower():
         raise LyingType(found=kind, claimed=claimed)
-    digest = hashlib.sha256(content).hexdigest()
-    await uow.sql.execute(
-        """INSERT INTO attachments (sha256, type, size, content, stored_at) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT DO NOTHING""",
-        digest,
+    return kind
+
+
+async def keep(uow: UnitOfWork, case_id: UUID, upload: Upload, kind: str, name: str, role: str) -> bool:
+    """Keep a file with a case; whether the case did not have it yet. The same content twice is kept once."""
+    fresh = await uow.sql.fetchval(
+        """INSERT INTO attachments (sha256, type, size, stored_at) VALUES ($1, $2, $3, $4)
+           ON CONFLICT DO NOTHING RETURNING true""",
+        upload.sha256,
         kind,
-        len(content),
-        content,
+        upload.size,
         uow.now,
     )
-    await uow.sql.execute(
+    if fresh:
+        for number, part in enumerate(upload.parts()):
+            await uow.sql.execute(
+                "INSERT INTO attachment_parts (sha256, number, content) VALUES ($1, $2, $3)",
+                upload.sha256,
+                number,
+                part,
+            )
+    added = await uow.sql.fetchval(
         """INSERT INTO case_attachments (case_id, sha256, name, role, at, by) VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT DO NOTHING""",
+           ON CONFLICT DO NOTHING RETURNING true""",
         case_id,
-        digest,
+        upload.sha256,
         name,
         role,
         uow.happened_at,
         uow.actor.subject,
     )
-    return digest
+    return bool(added)
+
+
+async def content_of(sql: asyncpg.Connection, sha256: str) -> bytes:
+    """A file's bytes, all of them."""
+    found: bytes = await sql.fetchval(
+        "SELECT string_agg(content, '' ORDER BY number) FROM attachment_parts WHERE sha256 = $1", sha256
+    )
+    return found
+
+
+async def streamed(database: Database, sha256: str) -> AsyncIterator[bytes]:
+    """A file's bytes, a part at a time; no connection is held while a slow line takes one."""
+    number = 0
+    while True:
+        async with database.reading() as sql:
+            part: bytes | None = await sql.fetchval(
+                "SELECT content FROM attachment_parts WHERE sha256 = $1 AND number = $2", sha256, number
+            )
+        if part is None:
+            return
+        yield part
+        number += 1

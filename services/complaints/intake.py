@@ -12,12 +12,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from chassis import calendars, staff
 from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.clocks import Limit
+from chassis.errors import Conflict, Text
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
@@ -93,8 +95,30 @@ class Opened:
         return ACCEPTED if self.report.imported else RECEIVED
 
 
+class NumberTaken(Conflict):
+    """Another case carries this number of that system already."""
+
+    title = Text("The number is taken", "编号已被占用")
+
+
 async def open_cases(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
-    """Open those that are new, start their clocks, tell of them; in the order given."""
+    """Open those that are new, start their clocks, tell of them; in the order given.
+
+    Raises: NumberTaken.
+    """
+    mark = uow.mark()
+    try:
+        async with uow.sql.transaction():  # inside the unit of work: a savepoint
+            return await _open(uow, reports)
+    except asyncpg.UniqueViolationError:
+        uow.back_to(mark)  # the same letter at the same moment: whoever came second finds it known now
+    try:
+        return await _open(uow, reports)
+    except asyncpg.UniqueViolationError:
+        raise NumberTaken from None
+
+
+async def _open(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
     await LIMITS.refresh(uow.sql)
     new = await _unknown(uow, reports)
     if not new:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
-    SmallInteger,
     Table,
     Text,
     text,
@@ -93,6 +92,7 @@ cases = Table(
     Column("opened_by", Text, nullable=False),
     Column("to_tell_since", Instant, comment="since when the complainant is to be told of the present state [C25]"),
     Column("fingerprint", LargeBinary, comment="of the fact it was opened by: the same one again is a repeat"),
+    Column("erased_at", Instant, comment="what was said and who said it is gone; that there was a case stays [C21]"),
     CheckConstraint(f"state IN ({', '.join(repr(s) for s in STATES)})", name="state"),
     Index(
         "uq_cases_external", "system", "external_ref", unique=True, postgresql_where=text("external_ref IS NOT NULL")
@@ -115,6 +115,7 @@ words = Table(
     Column("received_at", Instant, nullable=False, comment="as the case's: results are cut newest first"),
     Column("grams", ARRAY(Text), nullable=False),
     Index("ix_case_words_grams", "grams", postgresql_using="gin"),
+    Index("ix_case_words_newest", "received_at", "case_id"),
     comment="pairs of Chinese characters and whole Latin words of the masked text: two-character words are found whole",
 )
 
@@ -287,8 +288,16 @@ attachments = Table(
     Column("sha256", Text, primary_key=True),
     Column("type", Text, nullable=False, comment="what the bytes are, whatever was claimed"),
     Column("size", Integer, nullable=False),
-    Column("content", LargeBinary, nullable=False),
     Column("stored_at", Instant, nullable=False),
+)
+
+attachment_parts = Table(
+    "attachment_parts",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    comment="the bytes of attachments, a part at a time",
 )
 
 case_attachments = Table(
@@ -405,11 +414,32 @@ packs = Table(
 holds = Table(
     "holds",
     metadata,
-    Column("case_id", UUID(as_uuid=True), primary_key=True),
+    Column("hold_id", UUID(as_uuid=True), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False, index=True),
     Column("reason", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("placed_by", Text, nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    Column("release_asked_by", Text),
+    Column("release_asked_at", Instant),
+    Column("release_reason", Text),
+    Column("released_by", Text),
     Column("released_at", Instant),
-    Column("version", SmallInteger, nullable=False, server_default="1"),
-    comment="a legal hold wins over retention [C21]",
+    CheckConstraint("released_by IS DISTINCT FROM release_asked_by OR released_by IS NULL", name="two_persons"),
+    comment="a legal hold wins over retention: one person places it, two lift it [C21]",
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("erasure_id", UUID(as_uuid=True), primary_key=True),
+    Column("case_id", UUID(as_uuid=True), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="asked", comment="asked, erased, refused"),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", Instant),
+    CheckConstraint("decided_by IS DISTINCT FROM asked_by", name="two_persons"),
+    Index("uq_erasures_open", "case_id", unique=True, postgresql_where=text("state = 'asked'")),
+    comment="what was asked to be erased once its retention is over, and decided by another [C21]",
 )

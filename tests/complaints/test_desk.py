@@ -1,20 +1,16 @@
 """What people do at the desk, and what they may not: two at once, conflicts of interest, files, search, packs."""
 
 import asyncio
-import hashlib
 import zipfile
 from io import BytesIO
 from uuid import UUID
-
-import httpx
 
 from chassis.actor import Actor, Role
 from chassis.secrets import signing_key
 from services.complaints.packs.bundle import check
 from services.complaints.words import grams_of
 from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, ELSEWHERE, FEEDBACK, LI, OFFICER, SECOND, Desk, march
-
-PDF = b"%PDF-1.7 letter"
+from tests.complaints.test_files import PDF, attach
 
 
 async def test_two_people_at_once_and_stale_tags(desk: Desk) -> None:
@@ -107,27 +103,6 @@ async def test_two_character_words_are_found(desk: Desk) -> None:
         assert [case["case_id"] for case in answer["items"]] == [case["case_id"] for case in found], query
     assert (await desk.call(CENTRE, "GET", "/cases?q=基")).status_code == 422
     assert grams_of("基金净值 ETF") == ["etf", "净值", "基金", "金净"]
-
-
-async def attach(desk: Desk, case: dict[str, str], content: bytes, kind: str) -> httpx.Response:
-    async with desk.world.client("complaints", CENTRE) as http:
-        return await http.post(
-            f"/v1/complaints/cases/{case['case_id']}/attachments?name=letter&role=letter",
-            content=content,
-            headers={"content-type": kind},
-        )
-
-
-async def test_files_are_what_their_bytes_say(desk: Desk) -> None:
-    case = await desk.open()
-    kept = await attach(desk, case, PDF, "application/pdf")
-    assert kept.json()["id"] == hashlib.sha256(PDF).hexdigest()
-    assert (await attach(desk, case, PDF, "image/png")).status_code == 415
-    assert (await attach(desk, case, b"MZ virus", "application/pdf")).status_code == 415
-    assert (await attach(desk, case, PDF + bytes(25_000_000), "application/pdf")).status_code == 413
-    async with desk.world.client("complaints", CENTRE) as http:
-        path = f"/v1/complaints/cases/{case['case_id']}/attachments/{kept.json()['id']}"
-        assert (await http.get(path)).content == PDF
 
 
 async def test_the_pack_of_a_month_is_frozen_signed_and_made_once(desk: Desk) -> None:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.complaints.api import duties, findings, flow, intake
+from services.complaints.api import duties, files, findings, flow, intake
 
 routes = APIRouter()
-for part in (intake, flow, findings, duties):
+for part in (intake, flow, findings, files, duties):
     routes.include_router(part.routes)

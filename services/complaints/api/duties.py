@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Response
 from pydantic import BaseModel
 from uuid_utils import uuid7
 
@@ -16,7 +16,7 @@ from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
 from chassis.secrets import signing_key
 from chassis.staff import HQ
-from services.complaints import attachments, cases
+from services.complaints import cases
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Day, Label, Name, PathName, Words
 from services.complaints.packs.bundle import bundle
@@ -373,36 +373,3 @@ async def sign_off(actor: Archivist, uow: Work, period: str) -> Pack:
     uow.audit("sign off pack", f"pack/{period}")
     assert row is not None
     return Pack.model_validate(dict(row))
-
-
-@routes.post("/cases/{case_id}/attachments", status_code=201)
-async def attach(
-    _: Handler,
-    uow: Work,
-    case_id: UUID,
-    request: Request,
-    name: Annotated[str, Query(min_length=1, max_length=200)],
-    role: Annotated[Literal["recording", "letter", "photo", "other"], Query()] = "other",
-) -> Made:
-    """Attach a file: PDF, PNG, JPEG, WAV, MP3 or Ogg, by what its bytes say."""
-    at, case = cases.moment(uow, None), await cases.locked(uow, case_id)
-    content, claimed = await request.body(), request.headers.get("content-type", "")
-    digest = await attachments.keep(uow, case_id, content, claimed, name, role)
-    await cases.change(uow, case, "attached", at, detail={"sha256": digest, "role": role})
-    return Made(id=digest)
-
-
-@routes.get("/cases/{case_id}/attachments/{sha256}")
-async def read_attachment(actor: Reader, sql: Reading, case_id: UUID, sha256: str) -> Response:
-    """An attached file."""
-    await cases.seen(sql, actor, case_id)
-    row = await sql.fetchrow(
-        """SELECT a.type, a.content FROM case_attachments c JOIN attachments a USING (sha256)
-           WHERE c.case_id = $1 AND c.sha256 = $2""",
-        case_id,
-        sha256,
-    )
-    if row is None:
-        raise NotFound
-    headers = {"content-disposition": "attachment", "x-content-type-options": "nosniff"}
-    return Response(row["content"], media_type=row["type"], headers=headers)

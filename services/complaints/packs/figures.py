@@ -9,6 +9,7 @@ import asyncpg
 from chassis.calendar import Calendar
 from chassis.clock import end_of, month_end, start_of
 from chassis.errors import FieldError, Invalid
+from services.complaints.attachments import content_of
 
 _STANDING = """
     SELECT c.case_id, c.external_ref, c.branch_id, c.kind, c.source, c.channel, c.severity, c.category, c.product,
@@ -97,8 +98,7 @@ async def read_figures(sql: asyncpg.Connection, period: Period, branches: list[s
         period.cut_off,
     )
     attachments = await sql.fetch(
-        """SELECT DISTINCT a.sha256, a.content FROM case_attachments c JOIN attachments a USING (sha256)
-           WHERE c.case_id = ANY($1::uuid[]) AND c.at < $2 ORDER BY a.sha256""",
+        "SELECT DISTINCT sha256 FROM case_attachments WHERE case_id = ANY($1::uuid[]) AND at < $2 ORDER BY sha256",
         ids,
         period.cut_off,
     )
@@ -110,7 +110,7 @@ async def read_figures(sql: asyncpg.Connection, period: Period, branches: list[s
         sorted(silent & set(branches) - nil),
         sorted(set(branches) - held),
         [dict(row) for row in recordings],
-        {row["sha256"]: row["content"] for row in attachments},
+        {row["sha256"]: await content_of(sql, row["sha256"]) for row in attachments},
     )
 
 

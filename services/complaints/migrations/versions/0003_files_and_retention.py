@@ -1,0 +1,10 @@
+"""Attachments in parts, legal holds and erasures, words newest first."""
+
+from chassis.migrate import run_sql
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
