@@ -17,7 +17,7 @@ from chassis.errors import Conflict, FieldError, Invalid, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskAttempted, TaskCompleted, TaskExhausted
-from services.callbacks import claims, findings, policy, reviews, scripts, tasks
+from services.callbacks import claims, contacts, findings, policy, reviews, scripts, tasks
 from services.callbacks.calling import may_call, next_attempt
 from services.callbacks.evidence import EvidenceMissing
 from services.callbacks.messages import planning
@@ -73,6 +73,7 @@ async def enter(uow: UnitOfWork, agent: Agent, call: Call, now: datetime) -> UUI
     calendar = await calendars.current(uow.sql)
     day = business_date(call.at)
     calling, outcomes = policy.CALLING.on(day).body, policy.OUTCOMES.on(day).body
+    await contacts.hold(uow, call.client_id)
     held = {
         result.task_id: await claims.held(uow, agent, result.task_id)
         for result in sorted(call.results, key=lambda result: result.task_id)
@@ -370,4 +371,8 @@ async def answer_survey(
     if found := scripts.findings_in(script, answers):
         await findings.raise_for(uow, task, attempt_id, found, (), at)
     await entry._mark_client()
-    await deadlines.cancel(uow, [(SURVEY, f"task/{task['task_id']}")])
+
+
+async def stop_waiting(uow: UnitOfWork, task_id: UUID) -> None:
+    """The survey's time no longer matters, because it is being answered; before any task is locked."""
+    await deadlines.cancel(uow, [(SURVEY, f"task/{task_id}")])

@@ -141,11 +141,11 @@ async def claim(uow: UnitOfWork, agent: Agent, task_id: UUID, now: datetime) -> 
     Raises: NotFound, AlreadyTaken (with who and since when), Excluded (with every reason), IllegalMove, FullHands.
     """
     calling = policy.CALLING.on(business_date(now)).body
+    # First the one task that may have to be waited for, then those nobody waits for.
+    await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", task_id)
     await return_abandoned(uow, now)
     row = await uow.sql.fetchrow(
-        f"""SELECT t.* FROM tasks t WHERE t.task_id = $7 AND ({WORKABLE}) FOR UPDATE OF t""",
-        *_arguments(agent, now),
-        task_id,
+        f"SELECT t.* FROM tasks t WHERE t.task_id = $7 AND ({WORKABLE})", *_arguments(agent, now), task_id
     )
     if row is None:
         raise NotFound

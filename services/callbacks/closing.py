@@ -20,14 +20,14 @@ async def close_day(day: date, uow: UnitOfWork) -> None:
 async def catch_up(through: date, uow: UnitOfWork) -> bool:
     """Compare what is owed with what is there for clients whose facts of closed days changed."""
     rows = await uow.sql.fetch(
-        """DELETE FROM late WHERE client_id IN (SELECT client_id FROM late ORDER BY client_id LIMIT $1)
+        """DELETE FROM late WHERE client_id IN (SELECT DISTINCT client_id FROM late ORDER BY client_id LIMIT $1)
            RETURNING client_id""",
         CLIENTS_AT_ONCE,
     )
     if not rows:
         return False
     await policy.TRIGGERS.refresh(uow.sql)
-    clients = sorted(row["client_id"] for row in rows)
+    clients = sorted({row["client_id"] for row in rows})
     first: date = await uow.sql.fetchval("SELECT first FROM closed_days")
     await tasks.compare(uow, clients, await owed_by_facts(uow.sql, first, through, clients), through)
     await tasks.expire(uow, through)

@@ -142,3 +142,8 @@ async def keep_caller_data(uow: UnitOfWork, callers: dict[str, tuple[str | None,
             secret.encrypt("name", key, name) if name else None,
             secret.encrypt("phone", key, phone) if phone else None,
         )
+
+
+async def hold(uow: UnitOfWork, client_id: str) -> None:
+    """Lock a client before any of their tasks: whoever enters a call marks the client last, a closing account first."""
+    await uow.sql.execute("SELECT FROM clients WHERE client_id = $1 FOR NO KEY UPDATE", client_id)

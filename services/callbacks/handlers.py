@@ -31,7 +31,7 @@ from services.callbacks.owed import Owed, owed_by_facts
 async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
     """New clients: their profile, the training call owed [B3], the two messages [B12]."""
     since = await contacts.keep(uow, events, uow.records(ClientOpened))
-    await _place_tasks(uow, events)
+    await tasks.place(uow, sorted(since))
     await planning.welcome(uow, events)
     first: date | None = await uow.sql.fetchval("SELECT first FROM closed_days")
     if first is None:
@@ -48,8 +48,8 @@ async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
 
 async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
     """Changed profiles; a task waiting for its branch gets it."""
-    await contacts.keep(uow, events, uow.records(ClientUpdated))
-    await _place_tasks(uow, events)
+    since = await contacts.keep(uow, events, uow.records(ClientUpdated))
+    await tasks.place(uow, sorted(since))
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:
@@ -269,14 +269,3 @@ async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, 
         branch = one.branch_id or (row["branch_id"] if row else None)
         made |= dict.fromkeys(await tasks.make(uow, [replace(one, branch_id=branch)], begun_at=at), one)
     return made
-
-
-async def _place_tasks(uow: UnitOfWork, events: Sequence[ClientOpened] | Sequence[ClientUpdated]) -> None:
-    """Tasks made before the client's branch was known get it."""
-    placed = {event.client_id: event.branch_id for event in events if event.branch_id}
-    await uow.sql.execute(
-        """UPDATE tasks t SET branch_id = n.branch_id FROM unnest($1::text[], $2::text[]) AS n(client_id, branch_id)
-           WHERE t.client_id = n.client_id AND t.branch_id IS NULL""",
-        list(placed),
-        list(placed.values()),
-    )

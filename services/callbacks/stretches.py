@@ -14,7 +14,7 @@ async def mark_late(uow: UnitOfWork, clients: Iterable[str]) -> None:
     """Put clients on the list of those whose tasks are compared again."""
     wanted = sorted(set(clients))
     if wanted:
-        await uow.sql.execute("INSERT INTO late SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", wanted)
+        await uow.sql.execute("INSERT INTO late (client_id) SELECT unnest($1::text[])", wanted)
 
 
 async def _fresh_revisions(

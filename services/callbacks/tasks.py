@@ -1,6 +1,5 @@
 """Tasks: made once, moved by the table of states, every move a step that never changes."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -15,7 +14,7 @@ from chassis.clock import business_date, start_of
 from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCancelled, TaskCreated, TaskExpired
-from services.callbacks import scripts
+from services.callbacks import scripts, tables
 from services.callbacks.owed import DERIVED, Owed
 from services.callbacks.policy import TRIGGERS, Trigger
 from services.callbacks.rules import OPEN, due_at, due_on, task_id
@@ -23,6 +22,7 @@ from services.callbacks.rules import OPEN, due_at, due_on, task_id
 WITHDRAWN = "facts_corrected"
 CLOSED = "account_closed"
 LIMIT = "limit"
+TOLD = [column.name for column in tables.told_steps.columns if column.name not in ("transaction", "place")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +41,27 @@ class Step:
 
 
 async def record(uow: UnitOfWork, steps: Sequence[Step]) -> None:
-    """Keep steps, numbered and sealed."""
+    """Keep steps: numbered and sealed as the last act of the transaction (see `tables.told_steps`)."""
     if not steps:
         return
-    counts: defaultdict[int, int] = defaultdict(int)
-    for step in steps:
-        counts[uow.partition_of(step.client_id)] += 1
-    following = await uow.numbers("steps", counts)
-    rows = []
-    for step in steps:
-        partition = uow.partition_of(step.client_id)
-        rows.append(
-            (
-                partition,
-                following[partition],
-                step.task_id,
-                step.client_id,
-                step.on_day,
-                step.at or uow.now,
-                step.before,
-                step.after,
-                uow.actor.subject,
-                step.reason,
-                step.detail,
-                step.policy,
-            )
+    rows = [
+        (
+            place == len(steps),
+            uow.partition_of(step.client_id),
+            step.task_id,
+            step.client_id,
+            step.on_day,
+            step.at or uow.now,
+            step.before,
+            step.after,
+            uow.actor.subject,
+            step.reason,
+            step.detail,
+            step.policy,
         )
-        following[partition] += 1
-    await uow.sql.copy_records_to_table("steps", records=rows)
+        for place, step in enumerate(steps, 1)
+    ]
+    await uow.sql.copy_records_to_table("told_steps", records=rows, columns=TOLD)
 
 
 async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None = None) -> list[UUID]:
@@ -117,7 +110,7 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
             "owner": one.owner if trigger.owner else None,
             "passes_on_at": _later_at(one.created_on, trigger.pass_on_days) if trigger.owner and one.owner else None,
         }
-        for key, (one, trigger, policy, last) in made.items()
+        for key, (one, trigger, policy, last) in sorted(made.items())  # one order of locks, whoever makes them
     ]
     columns = ", ".join(rows[0])
     new = await uow.sql.fetch(
@@ -166,12 +159,20 @@ def _later_at(day: date, days: int) -> datetime:
 _LISTED = ", ".join(f"'{state}'" for state in OPEN)
 
 
-async def place(uow: UnitOfWork) -> None:
-    """Give tasks their client's branch where it was not known yet: a reminder may be owed before the account opens,
-    and its task may be made while the opening is being taken in."""
+async def place(uow: UnitOfWork, clients: Sequence[str] | None = None) -> None:
+    """Give tasks (of these clients) their client's branch where it was not known yet: a reminder may be owed before the
+    account opens, and its task may be made while the opening is being taken in.
+
+    What somebody else has in hand is left to the next close, so that nobody waits here.
+    """
+    of = "" if clients is None else "AND t.client_id = ANY($1::text[])"
     await uow.sql.execute(
-        """UPDATE tasks t SET branch_id = c.branch_id FROM clients c
-           WHERE t.branch_id IS NULL AND c.client_id = t.client_id AND c.branch_id IS NOT NULL"""
+        f"""UPDATE tasks t SET branch_id = o.branch_id
+            FROM (SELECT t.task_id, c.branch_id FROM tasks t JOIN clients c USING (client_id)
+                  WHERE t.branch_id IS NULL AND c.branch_id IS NOT NULL {of}
+                  ORDER BY t.task_id FOR UPDATE OF t SKIP LOCKED) AS o
+            WHERE t.task_id = o.task_id""",
+        *([] if clients is None else [list(clients)]),
     )
 
 

@@ -356,6 +356,7 @@ async def release_task(actor: Server, uow: Work, task_id: UUID, given: Release) 
 @routes.post("/tasks/{task_id}/cancel")
 async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, given: Cancel) -> Task:
     """Say that a task is not owed any more, with the reason."""
+    await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", task_id)
     task = await _seen(uow.sql, actor, task_id)
     match.check(task["revision"])
     if task["state"] == "expired":
@@ -403,6 +404,9 @@ async def enter_call(actor: Server, uow: Work, once: Once, report: CallReport) -
 @routes.post("/tasks/{task_id}/survey", status_code=201)
 async def answer_survey(actor: Client, uow: Work, once: Once, task_id: UUID, given: SurveyAnswers) -> dict[str, str]:
     """The client answers the e-survey in place of a call; the answers themselves are the evidence."""
+    # The order of locks everywhere: deadlines, clients, tasks, and last the numbers of steps.
+    await attempts.stop_waiting(uow, task_id)
+    await contacts.hold(uow, actor.client_id or "")
     task = await uow.sql.fetchrow(
         "SELECT * FROM tasks WHERE task_id = $1 AND client_id = $2 AND NOT restricted FOR UPDATE",
         task_id,
