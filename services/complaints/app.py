@@ -15,7 +15,7 @@ from contracts.broker import (
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, TaskExpired
 from contracts.complaints import EVENTS, DayCompleted
-from services.complaints import api, closing, dispatching, escalation, handlers, satisfaction, tables
+from services.complaints import api, closing, dispatching, escalation, handlers, leavers, satisfaction, tables
 
 service = Service(
     name="complaints",
@@ -23,7 +23,7 @@ service = Service(
     routes=api.routes,
     migrations=Path(__file__).parent / "migrations",
     listens={
-        StaffChanged: dispatching.keep_people,
+        StaffChanged: leavers.keep_people,
         BranchChanged: dispatching.keep_places,
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
@@ -42,6 +42,7 @@ service = Service(
         "dispatch": dispatching.miss_dispatch,
         "send": dispatching.send_later,
         "phone": dispatching.miss_phone,
+        "leaver": leavers.let_go,
         "third_party": escalation.end_wait,
         "survey": satisfaction.close_unanswered,
         "result": stepped(escalation.climb),
