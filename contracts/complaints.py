@@ -264,7 +264,8 @@ class RedressApproved(CaseEvent, frozen=True, kw_only=True, gc=False):
 class ClusterAlarmed(Event, frozen=True, kw_only=True, gc=False):
     """Complaints cluster (矛盾排查): at least as many as the policy says about one branch, product, employee or script.
 
-    One alarm a cluster, until it was quiet for seven days [C17].
+    One alarm a cluster, until it was quiet for seven days [C17]. `group_case_id` is the case its members are linked to,
+    `recurs_after` the alarm before it about the same.
     """
 
     type: ClassVar[str] = "complaints.cluster.alarmed"
@@ -275,6 +276,8 @@ class ClusterAlarmed(Event, frozen=True, kw_only=True, gc=False):
     value: Annotated[str, msgspec.Meta(max_length=200)]
     alarmed_on: date
     cases: int
+    group_case_id: Name | None = None
+    recurs_after: UUID | None = None
 
     @property
     def key(self) -> str:

@@ -15,7 +15,7 @@ from contracts.broker import (
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, TaskExpired
 from contracts.complaints import EVENTS, DayCompleted
-from services.complaints import api, closing, dispatching, escalation, handlers, leavers, satisfaction, tables
+from services.complaints import api, closing, dispatching, escalation, groups, handlers, leavers, satisfaction, tables
 
 service = Service(
     name="complaints",
@@ -47,5 +47,6 @@ service = Service(
         "survey": satisfaction.close_unanswered,
         "result": stepped(escalation.climb),
         "report": stepped(escalation.miss_report),
+        groups.ACTION: groups.miss_actions,
     },
 )

@@ -1,5 +1,6 @@
 """Acting on one case: seen, locked, unchanged meanwhile, by somebody it does not concern; each act leaves its step."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from chassis.http import Match, may_see
 from chassis.uow import UnitOfWork
 from services.complaints import clocks, history
 from services.complaints.policy import LIMITS
-from services.complaints.rules import FOLLOWING, OVER
+from services.complaints.rules import FOLLOWING, FOLLOWING_GROUP, OVER
 from services.complaints.seats import refuse_conflict
 
 
@@ -87,8 +88,18 @@ def require_state(case: Any, to: str) -> None:
 
     Raises: IllegalMove.
     """
-    if to not in FOLLOWING[case["state"]]:
-        raise IllegalMove(state=case["state"], following=list(FOLLOWING[case["state"]]))
+    if to not in following(case):
+        raise IllegalMove(state=case["state"], following=list(following(case)))
+
+
+def following(case: Any) -> Sequence[str]:
+    """What can follow the present state. A group case has no complainant: it ends with its corrective action [C17]."""
+    return (FOLLOWING_GROUP if case["kind"] == "cluster" else FOLLOWING).get(case["state"], ())
+
+
+def refused_owner(pointer: str) -> Invalid:
+    """The refusal of somebody whom the case is about [C28]."""
+    return Invalid(errors=(FieldError(pointer, "is named in this case [C28]"),))
 
 
 def require_open(case: Any) -> None:
@@ -97,7 +108,7 @@ def require_open(case: Any) -> None:
     Raises: IllegalMove.
     """
     if case["state"] in OVER:
-        raise IllegalMove(state=case["state"], following=list(FOLLOWING[case["state"]]))
+        raise IllegalMove(state=case["state"], following=list(following(case)))
 
 
 async def change(

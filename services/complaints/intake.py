@@ -126,7 +126,7 @@ async def _open(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
     calendar = await calendars.current(uow.sql)
     opened = await _decided(uow, new, calendar)
     await _write(uow, opened)
-    await _note_days(uow, {one.report.received_at for one in opened})
+    await _note_days(uow, {one.report.received_at for one in opened if one.report.kind == "complaint"})
     await clocks.start(uow, [one for one in opened if _is_timed(one)], calendar)
     imports = [one.report for one in opened if one.report.imported]
     if imports:
@@ -134,6 +134,11 @@ async def _open(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
         horizon = uow.now if known is Timeline.REAL else None
         await dispatching.dispatch_imports(uow, imports, await staff.roster(uow.sql), horizon)
     return opened
+
+
+def _is_answered(one: Opened) -> bool:
+    # A group case of the radar has no complainant who waits for a result.
+    return one.report.kind != "cluster"
 
 
 def _is_timed(one: Opened) -> bool:
@@ -227,7 +232,8 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
             (
                 r.case_id, r.system, r.external_ref, r.client_id, r.key, r.branch_id, r.kind, r.source, r.channel,
                 r.flow, one.severity, r.category, one.state, r.owner, r.received_at, business_date(r.received_at),
-                dispatch_due(r.received_at) if order else None, one.due_on, one.words.masked, one.words.original,
+                dispatch_due(r.received_at) if order else None, one.due_on if _is_answered(one) else None,
+                one.words.masked, one.words.original,
                 r.product, r.employee, r.script, r.claim, list(r.allegations), r.complainants, r.regulator_ref,
                 r.reply_due_on, sorted({*r.concerned, *([r.employee] if r.employee else [])}), r.restricted,
                 r.imported, dict(r.attributes), r.contact_channel, r.priority, uow.actor.subject, r.fingerprint,

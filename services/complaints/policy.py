@@ -35,6 +35,7 @@ class Limits:
     sign_off_working_days: int
     grumbles: int
     grumble_days: int
+    on_call: tuple["Addressee", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def _limits(body: dict[str, Any]) -> Limits:
     try:
         rest["major_claim"] = Decimal(rest["major_claim"])
         rest["violations"] = frozenset(rest["violations"])
+        rest["on_call"] = tuple(_addressee(words) for words in rest["on_call"])
         limits = Limits(**kinds, **rest)  # type: ignore[arg-type]
     except (TypeError, KeyError, ArithmeticError) as error:
         raise PolicyInvalid(f"limits: {error}") from None

@@ -19,6 +19,8 @@ from services.complaints.rules import REGULATORS, REJECTED
 if TYPE_CHECKING:
     from services.complaints.intake import Report
 
+MEMBER, RECURS = "member_of", "recurs_after"
+
 
 async def link(uow: UnitOfWork, case_id: UUID, other: UUID, relation: str) -> None:
     """Note that a case belongs to another; once more is a repeat, and one ended before holds again."""

@@ -36,6 +36,7 @@ FOLLOWING: dict[str, tuple[str, ...]] = {
     REJECTED: (REOPENED,),
     REOPENED: (DISPATCHED, INVESTIGATING, *_OPEN_END),
 }
+FOLLOWING_GROUP: dict[str, tuple[str, ...]] = {RECEIVED: (ACCEPTED,), ACCEPTED: (INVESTIGATING,)}
 STATES = tuple(FOLLOWING)
 REGULATORS = ("regulator", "exchange", "petition_office")
 

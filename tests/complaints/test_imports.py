@@ -34,7 +34,9 @@ def received(number: int = 1, day: int = 26, **more: object) -> ComplaintReceive
 
 
 async def states(desk: Desk) -> list[tuple[str, bool | None]]:
-    rows = await desk.world.rows("complaints", "SELECT state, dispatch_met FROM cases ORDER BY external_ref")
+    rows = await desk.world.rows(
+        "complaints", "SELECT state, dispatch_met FROM cases WHERE imported ORDER BY external_ref"
+    )
     return [(row["state"], row["dispatch_met"]) for row in rows]
 
 

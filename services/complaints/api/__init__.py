@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.complaints.api import duties, files, findings, flow, intake
+from services.complaints.api import alarms, duties, files, findings, flow, intake
 
 routes = APIRouter()
-for part in (intake, flow, findings, files, duties):
+for part in (intake, flow, findings, files, alarms, duties):
     routes.include_router(part.routes)

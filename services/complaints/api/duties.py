@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Response
 from pydantic import BaseModel
 from uuid_utils import uuid7
 
@@ -246,62 +246,6 @@ async def read_duties(actor: Reader, sql: Reading, month: str) -> list[Missing]:
 
 async def _branches(sql: Any) -> list[str]:
     return sorted(set((await staff.roster(sql)).places) - {HQ})
-
-
-class Alarm(BaseModel):
-    """A cluster of complaints, with what was done about it [C17]."""
-
-    alarm_id: UUID
-    dimension: str
-    value: str
-    opened_on: date
-    last_on: date
-    cases: int
-    root_cause: str | None
-    action: str | None
-    owner: str | None
-    due_on: date | None
-    reviewed_by: str | None
-
-
-class Review(Body):
-    """Why it happened, and the corrective action with owner and date."""
-
-    root_cause: Words
-    action: Words
-    owner: Name
-    due_on: Day
-
-
-@routes.get("/alarms")
-async def read_alarms(_: Archivist, sql: Reading, since: Annotated[date | None, Query()] = None) -> list[Alarm]:
-    """The last 200 alarms, newest first."""
-    rows = await sql.fetch(
-        """SELECT * FROM alarms WHERE $1::date IS NULL OR last_on >= $1
-           ORDER BY opened_on DESC, dimension, value LIMIT 200""",
-        since,
-    )
-    return [Alarm.model_validate(dict(row)) for row in rows]
-
-
-@routes.post("/alarms/{alarm_id}/review")
-async def review_alarm(_: Archivist, uow: Work, alarm_id: UUID, body: Review) -> Alarm:
-    """Review a cluster (上报与审核分析): root cause and corrective action; whether it recurs is watched by itself."""
-    row = await uow.sql.fetchrow(
-        """UPDATE alarms SET root_cause = $2, action = $3, owner = $4, due_on = $5, reviewed_by = $6, reviewed_at = $7
-           WHERE alarm_id = $1 RETURNING *""",
-        alarm_id,
-        body.root_cause,
-        body.action,
-        body.owner,
-        body.due_on,
-        uow.actor.subject,
-        uow.now,
-    )
-    if row is None:
-        raise NotFound
-    uow.audit("review alarm", f"alarm/{alarm_id}", owner=body.owner, due_on=body.due_on.isoformat())
-    return Alarm.model_validate(dict(row))
 
 
 class Pack(BaseModel):

@@ -107,7 +107,8 @@ _DETAILS = {
     "suggestions": "SELECT * FROM suggestions WHERE case_id = $1 ORDER BY suggestion_id",
     "redress": "SELECT * FROM redress WHERE case_id = $1 ORDER BY redress_id",
     "accountability": "SELECT * FROM accountability WHERE case_id = $1 ORDER BY accountability_id",
-    "links": "SELECT * FROM links WHERE case_id = $1 OR other_id = $1 ORDER BY at, case_id, other_id",
+    # Of a group case the first members; all of them are listed with its alarm.
+    "links": "SELECT * FROM links WHERE case_id = $1 OR other_id = $1 ORDER BY at, case_id, other_id LIMIT 200",
     "contacts": "SELECT * FROM contacts WHERE case_id = $1 ORDER BY id",
     "tickets": "SELECT * FROM tickets WHERE case_id = $1 ORDER BY generation",
     "notices": "SELECT * FROM notices WHERE case_id = $1 ORDER BY id",

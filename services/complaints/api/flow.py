@@ -125,7 +125,7 @@ async def offer(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Hand
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id, match)
     cases.require_open(case)
     if body.to in case["concerned"]:
-        raise Invalid(errors=(FieldError("/to", "is named in this case [C28]"),))
+        raise cases.refused_owner("/to")
     row = await cases.change(uow, case, "hand-over offered", at, detail={"to": body.to}, offered_to=body.to)
     return answered(row, response)
 

@@ -19,7 +19,7 @@ _STANDING = """
     FROM cases c
     CROSS JOIN LATERAL (SELECT state, at FROM case_moves m WHERE m.case_id = c.case_id AND m.at < $2
                         ORDER BY number DESC LIMIT 1) last
-    WHERE c.received_at < $2 AND NOT c.restricted
+    WHERE c.received_at < $2 AND NOT c.restricted AND c.kind <> 'cluster'
       AND (c.received_at >= $1 OR last.at >= $1 OR last.state NOT IN ('closed', 'withdrawn', 'rejected'))
     ORDER BY c.branch_id, c.received_at, c.case_id"""
 DONE = ("closed", "withdrawn", "rejected")
