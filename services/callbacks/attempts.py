@@ -63,6 +63,7 @@ class Call:
     profile: Mapping[str, str] | None = None
     notes: str = ""
     client_asked: bool = False
+    written: bool = False
 
 
 async def enter(uow: UnitOfWork, agent: Agent, call: Call, now: datetime) -> UUID:
@@ -87,7 +88,7 @@ async def enter(uow: UnitOfWork, agent: Agent, call: Call, now: datetime) -> UUI
         raise OutsideCallingWindow(
             Text(f"next: {following:%F %H:%M} UTC", f"下一时段：{following:%F %H:%M} UTC"), next=following
         )
-    await _check_evidence(uow.sql, call, outcomes)
+    await check_evidence(uow.sql, call, outcomes)
     call_id = uuid7()
     for result in call.results:
         task = held[result.task_id]
@@ -111,6 +112,8 @@ def _check_call(
             errors.append(FieldError(f"body#/results/{place}/task_id", "a task of another client"))
         if outcome is None:
             errors.append(FieldError(f"body#/results/{place}/outcome", f"one of {', '.join(sorted(outcomes))}"))
+        elif outcome.written and not call.written:
+            errors.append(FieldError(f"body#/results/{place}/outcome", "belongs to a survey, a letter or an e-mail"))
         elif outcome.wish and (result.wish_at is None or result.wish_at <= call.at):
             errors.append(FieldError(f"body#/results/{place}/wish_at", "say when the client wants to be called"))
         elif outcome.covers and call.profile is None:
@@ -119,7 +122,7 @@ def _check_call(
         raise Invalid(errors=tuple(errors))
 
 
-async def _check_evidence(sql: asyncpg.Connection, call: Call, outcomes: Mapping[str, Outcome]) -> None:
+async def check_evidence(sql: asyncpg.Connection, call: Call, outcomes: Mapping[str, Outcome]) -> None:
     """Whoever was reached was recorded, or a supervisor, not the caller, approved of the failed recording [B8]."""
     if not any(outcomes[result.outcome].reached for result in call.results):
         return
@@ -345,19 +348,27 @@ async def _plan_survey(uow: UnitOfWork, task: asyncpg.Record) -> None:
 
 
 async def answer_survey(
-    uow: UnitOfWork, task: asyncpg.Record, answers: Mapping[str, str], evidence_id: str, outcome_code: str, at: datetime
+    uow: UnitOfWork,
+    task: asyncpg.Record,
+    answers: Mapping[str, str],
+    evidence_id: str,
+    outcome_code: str,
+    at: datetime,
+    agent: Agent | None = None,
+    profile: Mapping[str, str] | None = None,
 ) -> None:
     """The client answered the e-survey or the letter in place of a call: the task is done, with the answers as proof.
+
+    `agent` is who entered a letter; a survey the client entered themselves.
 
     Raises: IllegalMove, AnswersMissing.
     """
     check_move(task["state"], "completed")
     outcome = policy.OUTCOMES.on(business_date(at)).body[outcome_code]
-    agent = Agent(uow.actor.subject, uow.actor.role, None, (), ())
+    agent = agent or Agent(uow.actor.subject, uow.actor.role, None, (), ())
     channel = "e_survey" if outcome_code == "survey_answered" else "letter"
-    call = Call(
-        task["client_id"], at, channel, [Result(task["task_id"], outcome_code, answers)], evidence_id, profile={}
-    )
+    result = Result(task["task_id"], outcome_code, answers)
+    call = Call(task["client_id"], at, channel, [result], evidence_id, profile=profile or {})
     calendar = await calendars.current(uow.sql)
     calling = policy.CALLING.on(business_date(at)).body
     entry = _Entry(uow, agent, call, uuid7(), call.results[0], task, outcome, calendar, calling, at)

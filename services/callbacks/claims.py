@@ -144,11 +144,7 @@ async def claim(uow: UnitOfWork, agent: Agent, task_id: UUID, now: datetime) -> 
     # First the one task that may have to be waited for, then those nobody waits for.
     await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", task_id)
     await return_abandoned(uow, now)
-    row = await uow.sql.fetchrow(
-        f"SELECT t.* FROM tasks t WHERE t.task_id = $7 AND ({WORKABLE})", *_arguments(agent, now), task_id
-    )
-    if row is None:
-        raise NotFound
+    row = await workable(uow.sql, agent, task_id, now)
     if row["holder"] == agent.staff_id:
         [row] = await _give(uow, agent, [row], now, calling.lease_minutes)
         return row
@@ -160,15 +156,36 @@ async def claim(uow: UnitOfWork, agent: Agent, task_id: UUID, now: datetime) -> 
             since=since.isoformat(),
         )
     check_move(row["state"], "assigned")
+    await check_avoidance(uow.sql, agent, row)
+    await _check_capacity(uow, agent, calling.open_tasks_per_agent)
+    [row] = await _give(uow, agent, [row], now, calling.lease_minutes)
+    return row
+
+
+async def workable(sql: asyncpg.Connection, agent: Agent, task_id: UUID, now: datetime) -> asyncpg.Record:
+    """A task the agent may work on, whatever its state.
+
+    Raises: NotFound.
+    """
+    row = await sql.fetchrow(
+        f"SELECT t.* FROM tasks t WHERE t.task_id = $7 AND ({WORKABLE})", *_arguments(agent, now), task_id
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def check_avoidance(sql: asyncpg.Connection, agent: Agent, row: asyncpg.Record) -> None:
+    """Refuse whoever has had to do with the task's client, where its topic asks for that [B10].
+
+    Raises: Excluded, with every reason.
+    """
     trigger, _ = policy.rule_on(row["rule"], row["created_on"])
-    ties = (await contacts.ties_of(uow.sql, [row["client_id"]], {row["client_id"]: row["concerned"]}))[row["client_id"]]
+    ties = (await contacts.ties_of(sql, [row["client_id"]], {row["client_id"]: row["concerned"]}))[row["client_id"]]
     if reasons := exclusions(agent.staff_id, ties, avoidance=trigger.avoidance):
         raise Excluded(
             Text("; ".join(r.en for r in reasons), "；".join(r.zh for r in reasons)), reasons=[r.en for r in reasons]
         )
-    await _check_capacity(uow, agent, calling.open_tasks_per_agent)
-    [row] = await _give(uow, agent, [row], now, calling.lease_minutes)
-    return row
 
 
 async def release(uow: UnitOfWork, agent: Agent, task_id: UUID, reason: str, now: datetime) -> None:

@@ -51,6 +51,7 @@ class Outcome:
     wish: bool = False
     do_not_call: bool = False
     needs: str = ""
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

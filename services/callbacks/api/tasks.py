@@ -329,7 +329,7 @@ async def explain_routing(actor: Reader, uow: Work, task_id: UUID) -> Routing:
 @routes.post("/next")
 async def take_next(actor: Server, uow: Work, once: Once) -> Next:
     """The caller's next task, theirs from now on, with why it is this one and which came before it but are not for them."""
-    now, agent = await _at_work(uow, actor)
+    now, agent = await at_work(uow, actor)
     taken = await claims.take_next(uow, agent, now)
     return Next(
         tasks=[shown(task) for task in taken.tasks],
@@ -341,14 +341,14 @@ async def take_next(actor: Server, uow: Work, once: Once) -> Next:
 @routes.post("/tasks/{task_id}/claim")
 async def claim_task(actor: Server, uow: Work, task_id: UUID) -> Task:
     """Take one task; the loser of a race is told who has it and since when. Claiming again renews the lease."""
-    now, agent = await _at_work(uow, actor)
+    now, agent = await at_work(uow, actor)
     return shown(await claims.claim(uow, agent, task_id, now))
 
 
 @routes.post("/tasks/{task_id}/release")
 async def release_task(actor: Server, uow: Work, task_id: UUID, given: Release) -> Task:
     """Give a task back."""
-    now, agent = await _at_work(uow, actor)
+    now, agent = await at_work(uow, actor)
     await claims.release(uow, agent, task_id, given.reason, now)
     return shown(await _row(uow.sql, task_id))
 
@@ -380,7 +380,7 @@ async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, g
 @routes.post("/calls", status_code=201)
 async def enter_call(actor: Server, uow: Work, once: Once, report: CallReport) -> CallKept:
     """Enter a call with a result for each task it served; all of it counts, or nothing."""
-    now, agent = await _at_work(uow, actor)
+    now, agent = await at_work(uow, actor)
     approver = await _approver(uow, report, agent.staff_id)
     call = Call(
         client_id=report.client_id,
@@ -439,7 +439,8 @@ def sentence(task: asyncpg.Record) -> Text:
     return Text(f"A callback is owed by {due}: {en}.", f"应于 {due} 前回访：{zh}。")
 
 
-async def _at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent]:
+async def at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent]:
+    """The moment the caller acts at, and the caller as an agent; with every policy a call needs read."""
     now = await now_of(uow.sql, uow.now)
     for policies in (policy.CALLING, policy.OUTCOMES, policy.TRIGGERS, policy.QUALITY):
         await policies.refresh(uow.sql)

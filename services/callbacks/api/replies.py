@@ -1,0 +1,54 @@
+"""Written replies over HTTP: to enquiries by e-mail [B14], and letters that came back [B20]."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from chassis.errors import FieldError, Invalid
+from chassis.http import Once, Work, router
+from services.callbacks import claims, evidence, replies
+from services.callbacks.api.tasks import Task, at_work, shown
+from services.callbacks.api.who import Server
+from services.callbacks.replies import Reply
+
+routes = router("/v1/callbacks", "callbacks replies")
+
+
+class Written(BaseModel):
+    """A reply: its own words, or the evidence that holds them (a scan, a mail already stored)."""
+
+    at: AwareDatetime
+    channel: Literal["e_mail", "letter"]
+    text: str | None = Field(None, min_length=5, max_length=20_000, description="kept as evidence under its SHA-256")
+    evidence_id: str | None = Field(None, max_length=64)
+    answers: dict[str, Annotated[str, Field(max_length=2000)]] = {}
+    concerned: list[Annotated[str, Field(max_length=64)]] = Field([], description="whom the answers are about")
+    profile: dict[str, Annotated[str, Field(max_length=400)]] | None = Field(None, description="{}: no change [B11]")
+
+
+class Replied(BaseModel):
+    """The task as it stands now; of an enquiry, whether it was answered on its day. `evidence_id` proves the words."""
+
+    task: Task
+    evidence_id: str
+    on_the_day: bool | None
+
+
+@routes.post("/tasks/{task_id}/reply", status_code=201)
+async def reply(actor: Server, uow: Work, once: Once, task_id: UUID, given: Written) -> Replied:
+    """Record a written reply; the task is done, and the clock it answers stops."""
+    if (given.text is None) == (given.evidence_id is None):
+        raise Invalid(errors=(FieldError("body#/text", "either the words or their evidence"),))
+    now, agent = await at_work(uow, actor)
+    task = await claims.workable(uow.sql, agent, task_id, now)
+    evidence_id = given.evidence_id
+    if evidence_id is None:
+        content, store = (given.text or "").encode(), evidence.store_of(uow.database.settings)
+        evidence_id = await evidence.keep(
+            uow, store, task["client_id"], given.channel, content, "text/plain; charset=utf-8"
+        )
+    written = Reply(given.at, given.channel, evidence_id, given.answers, tuple(given.concerned), given.profile)
+    on_the_day = await replies.record(uow, agent, task_id, written, now)
+    task = await claims.workable(uow.sql, agent, task_id, now)
+    return Replied(task=shown(task), evidence_id=evidence_id, on_the_day=on_the_day)
