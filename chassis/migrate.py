@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
+from chassis.audit import AUDIT, CLOCK_ENTRIES
 from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.clock import utc_now
 from chassis.database import connect, role_of, url_of
@@ -44,6 +45,7 @@ async def migrate(settings: Settings, services: Sequence[Service]) -> None:
             if log_schema == SHARED_SCHEMA:
                 await _share_log(admin, name)
             await _make_topics(admin, settings, service, log_schema)
+            await _make_heads(admin, settings, service)
         finally:
             await admin.close()
 
@@ -83,6 +85,16 @@ async def _make_topics(admin: asyncpg.Connection, settings: Settings, service: S
     await log.create_topics(admin, {kind.topic for kind in service.publishes if kind.topic}, settings.partitions)
     await log.make_room(admin, utc_now().date() - timedelta(days=1))
     await admin.execute("RESET ROLE")
+
+
+async def _make_heads(admin: asyncpg.Connection, settings: Settings, service: Service) -> None:
+    """Where the numbers of sealed rows begin."""
+    await admin.execute(
+        f"""INSERT INTO {service.name}.sealed_heads (name, partition)
+            SELECT n, p FROM unnest($1::text[]) n, generate_series(0, $2::int - 1) p ON CONFLICT DO NOTHING""",
+        [table.name for table in (AUDIT, CLOCK_ENTRIES, *service.sealed)],
+        settings.partitions,
+    )
 
 
 async def _upgrade(admin: asyncpg.Connection, url: str, schema: str, folder: Path, version_table: str) -> None:

@@ -1,6 +1,6 @@
 """The unit of work: one transaction, one moment, one actor. Nobody else commits."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class Mark(NamedTuple):
-    """How many messages, by topic and partition, and how many audit rows a unit of work has told."""
+    """How many messages, by topic and partition, and how many sealed rows a unit of work has told."""
 
     told: Mapping[tuple[str, int], int]
-    audited: int
+    sealed: int
 
 
 class UnitOfWork:
     """What a handler works in. `now` is when things are recorded; `happened_at` is when their cause happened.
 
     `sql` is the driver's connection inside the transaction, for set-based statements and COPY; `connection` is
-    SQLAlchemy's view of the same. Emitted events and audit rows are written at the very end, because writing them
-    locks their heads.
+    SQLAlchemy's view of the same. Emitted events and sealed rows are written at the very end, because writing them
+    locks their heads: everybody else with a row for that partition waits until the commit.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class UnitOfWork:
         self.happened_at = now
         self.traceparent: str | None = None
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
-        self._audit: list[tuple[int, str, str, dict[str, Any], str | None]] = []
+        self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}
         self._passed: Mapping[type[Event], Sequence[date | None]] = {}
 
@@ -103,11 +103,19 @@ class UnitOfWork:
         self, action: str, subject: str, *, key: str | None = None, policy: str | None = None, **inputs: Any
     ) -> None:
         """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs."""
-        self._audit.append((self.partition_of(key or subject), action, subject, inputs, policy))
+        row = {
+            "at": self.now, "actor": self.actor.subject, "role": self.actor.role, "action": action, "object": subject,
+            "inputs": inputs, "policy": policy,
+        }  # fmt: skip
+        self.seal("audit", key or subject, row)
+
+    def seal(self, table: str, key: str, row: Mapping[str, Any]) -> None:
+        """Keep an immutable row of a sealed table, under the next number of its key's partition."""
+        self._sealed.append((table, self.partition_of(key), row))
 
     def mark(self) -> Mark:
         """How much was told so far, for `back_to` and `told_since`."""
-        return Mark({place: len(contents) for place, contents in self._outgoing.items()}, len(self._audit))
+        return Mark({place: len(contents) for place, contents in self._outgoing.items()}, len(self._sealed))
 
     def back_to(self, mark: Mark) -> None:
         """Take back what was told since a mark, as the rollback to a savepoint takes back what was written."""
@@ -115,7 +123,7 @@ class UnitOfWork:
             del contents[mark.told.get(place, 0) :]
             if not contents:
                 del self._outgoing[place]
-        del self._audit[mark.audited :]
+        del self._sealed[mark.sealed :]
 
     def told_since(self, mark: Mark) -> list[Content]:
         """The messages since a mark: what a dry run shows."""
@@ -127,60 +135,50 @@ class UnitOfWork:
         Locks those heads until the end: take balances' and other rows' locks first.
         """
         partitions = sorted(counts)
-        await self.sql.execute(
-            """INSERT INTO sealed_heads (name, partition) SELECT $1, p FROM unnest($2::int[]) p
-               WHERE NOT EXISTS (SELECT FROM sealed_heads h WHERE h.name = $1 AND h.partition = p)
-               ORDER BY p ON CONFLICT DO NOTHING""",
-            table,
-            partitions,
-        )
-        if len(partitions) > 1:
-            await self.sql.execute(
-                """SELECT FROM sealed_heads WHERE name = $1 AND partition = ANY($2::int[])
-                   ORDER BY partition FOR UPDATE""",
-                table,
-                partitions,
-            )
         rows = await self.sql.fetch(
-            """UPDATE sealed_heads h SET next = h.next + n.count
-               FROM unnest($2::int[], $3::bigint[]) AS n(partition, count)
+            """WITH locked AS MATERIALIZED (
+                   SELECT partition FROM sealed_heads WHERE name = $1 AND partition = ANY($2::int[])
+                   ORDER BY partition FOR UPDATE)
+               UPDATE sealed_heads h SET next = h.next + n.count
+               FROM locked JOIN unnest($2::int[], $3::bigint[]) AS n(partition, count) USING (partition)
                WHERE h.name = $1 AND h.partition = n.partition RETURNING h.partition, h.next - n.count""",
             table,
             partitions,
             [counts[p] for p in partitions],
         )
+        if len(rows) != len(partitions):
+            raise LookupError(f"{table} is not among the sealed tables of {self.database.service}")
         return {partition: first for partition, first in rows}  # noqa: C416 - rows are records, not pairs
 
     async def finish(self) -> None:
-        """Write what was left to the end: audit rows, then the log."""
-        if self._audit:
-            await self._write_audit()
+        """Write what was left to the end: sealed rows, then the log."""
+        by_table: defaultdict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+        for table, partition, row in self._sealed:
+            by_table[table].append((partition, row))
+        for table, rows in sorted(by_table.items()):
+            await self._write_sealed(table, rows)
         if self._outgoing:
             await self.database.log.append(self.sql, self._outgoing)
 
-    async def _write_audit(self) -> None:
-        counts: defaultdict[int, int] = defaultdict(int)
-        for partition, *_ in self._audit:
-            counts[partition] += 1
-        following = await self.numbers("audit", counts)
-        rows = []
-        for partition, action, subject, inputs, policy in self._audit:
-            actor = self.actor
-            row = (
+    async def _write_sealed(self, table: str, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+        columns = list(rows[0][1])
+        if len(rows) == 1:  # one round trip, as everybody with a row for this partition waits
+            [(partition, row)] = rows
+            taken = await self.sql.fetchval(
+                f"""WITH taken AS (UPDATE sealed_heads SET next = next + 1 WHERE name = $1 AND partition = $2
+                                   RETURNING next - 1 AS number)
+                    INSERT INTO {table} (partition, number, {", ".join(columns)})
+                    SELECT $2, number, {", ".join(f"${n}" for n in range(3, len(row) + 3))} FROM taken RETURNING number""",
+                table,
                 partition,
-                following[partition],
-                self.now,
-                actor.subject,
-                actor.role,
-                action,
-                subject,
-                inputs,
-                policy,
+                *row.values(),
             )
-            rows.append(row)
+            if taken is None:
+                raise LookupError(f"{table} is not among the sealed tables of {self.database.service}")
+            return
+        following = await self.numbers(table, Counter(partition for partition, _ in rows))
+        records = []
+        for partition, row in rows:
+            records.append((partition, following[partition], *row.values()))
             following[partition] += 1
-        await self.sql.copy_records_to_table(
-            "audit",
-            records=rows,
-            columns=("partition", "number", "at", "actor", "role", "action", "object", "inputs", "policy"),
-        )
+        await self.sql.copy_records_to_table(table, records=records, columns=("partition", "number", *columns))

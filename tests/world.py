@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+from fastapi import FastAPI
 
 from careline.platform import Platform
 from careline.services import SERVICES
@@ -25,6 +26,7 @@ from chassis.consumer import read_from_log
 from chassis.database import Database
 from chassis.service import Service
 from chassis.settings import Settings
+from chassis.worker import Worker
 from contracts import broker
 from contracts.base import DayClosed, Event, encode
 
@@ -52,6 +54,7 @@ class World:
         self._sources: dict[str, Any] = {}
         self._relays: dict[str, Any] = {}
         self._heads = Heads(settings, self.platform.databases)
+        self._apps: dict[Worker, FastAPI] = {}
         self._ids = 0
 
     async def start(self) -> None:
@@ -76,7 +79,9 @@ class World:
         from chassis.http.identity import HEADER
 
         worker = self.platform.workers[service]
-        app = service_app(worker.service, worker.database, self.settings, worker)
+        app = self._apps.get(worker)
+        if app is None:
+            app = self._apps[worker] = service_app(worker.service, worker.database, self.settings, worker)
         given = {HEADER: mint(actor, self.settings), **{name.replace("_", "-"): v for name, v in headers.items()}}
         transport = httpx.ASGITransport(app)
         return httpx.AsyncClient(transport=transport, base_url=f"http://{service}", headers=given)

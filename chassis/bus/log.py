@@ -6,6 +6,7 @@ commit order: a reader that asks for "from offset n" can miss nothing.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from typing import NoReturn
 
 import asyncpg
 
@@ -14,6 +15,8 @@ from chassis.bus.record import Content, Record
 CHANNEL = "careline_log"
 COLUMNS = ("topic", "partition", "offset", "key", "type", "id", "source", "time", "traceparent", "value")
 SHARED_SCHEMA = "bus"
+FEW = 50
+"""Up to so many records one statement is quicker than COPY and the statements it needs around it."""
 
 
 class Log:
@@ -35,35 +38,66 @@ class Log:
     async def append(self, driver: asyncpg.Connection, places: Mapping[tuple[str, int], Sequence[Content]]) -> None:
         """Write records, given by topic and partition, at the heads of those. Call last in a transaction: it locks
         the heads."""
-        ordered = sorted(places)
-        topics, partitions = [t for t, _ in ordered], [p for _, p in ordered]
-        if len(ordered) > 1:  # taken in one order by everybody, or two publishers could wait for each other
-            await driver.execute(
-                f"""SELECT FROM {self.schema}.heads
-                    WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
-                    ORDER BY topic, partition FOR UPDATE""",
-                topics,
-                partitions,
-            )
+        topics = " ".join(dict.fromkeys(topic for topic, _ in sorted(places)))
+        if sum(map(len, places.values())) <= FEW:
+            await self._append_few(driver, places, topics)
+            return
         heads = await driver.fetch(
-            f"""UPDATE {self.schema}.heads h SET next = h.next + n.count
-                FROM unnest($1::text[], $2::int[], $3::bigint[]) AS n(topic, partition, count)
-                WHERE h.topic = n.topic AND h.partition = n.partition
-                RETURNING h.topic, h.partition, h.next - n.count""",
-            topics,
-            partitions,
-            [len(places[place]) for place in ordered],
+            f"""WITH n AS (SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[]) AS n(topic, partition, count)),
+                {self._taken} SELECT * FROM taken""",
+            [topic for topic, _ in places],
+            [partition for _, partition in places],
+            [len(contents) for contents in places.values()],
         )
-        if len(heads) != len(ordered):
-            missing = sorted(set(ordered) - {(t, p) for t, p, _ in heads})
-            raise LookupError(f"no such topic or partition in {self.schema}.heads: {missing}")
+        if len(heads) != len(places):
+            self._refuse(set(places) - {(t, p) for t, p, _ in heads})
         rows = [
             (topic, partition, offset, *content)
             for topic, partition, first in heads
             for offset, content in enumerate(places[topic, partition], first)
         ]
         await driver.copy_records_to_table("log", schema_name=self.schema, records=rows, columns=COLUMNS)
-        await driver.execute(f"SELECT pg_notify('{CHANNEL}', $1)", " ".join(dict.fromkeys(topics)))
+        await driver.execute(f"SELECT pg_notify('{CHANNEL}', $1)", topics)
+
+    async def _append_few(
+        self, driver: asyncpg.Connection, places: Mapping[tuple[str, int], Sequence[Content]], topics: str
+    ) -> None:
+        """All in one round trip: others wait for these heads."""
+        rows = [(*place, nth, *content) for place, contents in places.items() for nth, content in enumerate(contents)]
+        written = await driver.fetchval(
+            f"""WITH given AS (
+                    SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                         $8::timestamptz[], $9::text[], $10::bytea[])
+                        AS g(topic, partition, nth, key, type, id, source, time, traceparent, value)),
+                n AS (SELECT topic, partition, count(*) AS count FROM given GROUP BY topic, partition),
+                {self._taken},
+                written AS (
+                    INSERT INTO {self.schema}.log
+                        (topic, partition, "offset", key, type, id, source, time, traceparent, value)
+                    SELECT g.topic, g.partition, t.first + g.nth, key, type, id, source, time, traceparent, value
+                    FROM given g JOIN taken t USING (topic, partition) RETURNING 1)
+                SELECT count(*), pg_notify('{CHANNEL}', $11) FROM written""",
+            *map(list, zip(*rows, strict=True)),
+            topics,
+        )
+        if written != len(rows):
+            self._refuse(set(places))
+
+    @property
+    def _taken(self) -> str:
+        """Moves the heads of `n` (topic, partition, count): they are locked in one order by everybody, or two publishers
+        could wait for each other."""
+        return f"""
+            locked AS MATERIALIZED (
+                SELECT h.topic, h.partition FROM {self.schema}.heads h JOIN n USING (topic, partition)
+                ORDER BY h.topic, h.partition FOR UPDATE OF h),
+            taken AS (
+                UPDATE {self.schema}.heads h SET next = h.next + n.count FROM n JOIN locked USING (topic, partition)
+                WHERE h.topic = n.topic AND h.partition = n.partition
+                RETURNING h.topic, h.partition, h.next - n.count AS first)"""
+
+    def _refuse(self, missing: set[tuple[str, int]]) -> NoReturn:
+        raise LookupError(f"no such topic or partition in {self.schema}.heads, one of {sorted(missing)}")
 
     async def read(
         self, driver: asyncpg.Connection, positions: Mapping[tuple[str, int], int], limit: int

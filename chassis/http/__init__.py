@@ -1,6 +1,7 @@
 """HTTP as every service speaks it."""
 
 from chassis.http.app import new_app, openapi_of, routes_of, service_app
+from chassis.http.gather import Gathered, gathered
 from chassis.http.idempotency import Once, router
 from chassis.http.identity import Tokens, identified, mint, permission_of, permits
 from chassis.http.objects import may_see, object_scope, require_sight
@@ -10,6 +11,7 @@ from chassis.http.uploads import Upload, Uploaded, takes
 from chassis.http.work import Reading, Work
 
 __all__ = [
+    "Gathered",
     "IfMatch",
     "Listing",
     "Match",
@@ -22,6 +24,7 @@ __all__ = [
     "Uploaded",
     "Work",
     "etag",
+    "gathered",
     "identified",
     "may_see",
     "mint",

@@ -1,5 +1,6 @@
 """Decisions and confirmations: one read, one immutable row, one event [Q4]."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,25 +68,36 @@ def require_proofs(channel: str, proofs: Proofs, policy: Policy) -> None:
         )
 
 
+async def read_situations(uow: UnitOfWork, pairs: Sequence[tuple[str, str]]) -> list[tuple[Situation, Policy] | None]:
+    """What decisions about (client, product) pairs rest on at this moment; None where there is no such client."""
+    clients, products = [client for client, _ in pairs], [product for _, product in pairs]
+    found: list[tuple[Situation, Policy] | None] = [None] * len(pairs)
+    for row in await uow.sql.fetch(SITUATION, business_date(uow.now), clients, products):
+        policy, nth = policy_on(row["day"]), row["nth"] - 1
+        found[nth] = situation_of(row, policy, uow.now, products[nth]), policy
+    return found
+
+
 async def read_situation(uow: UnitOfWork, client: str, product: str) -> tuple[Situation, Policy]:
-    """What a decision about them rests on at this moment.
+    """What a decision about one client and one product rests on at this moment.
 
     Raises: UnknownClient.
     """
-    row = await uow.sql.fetchrow(SITUATION, business_date(uow.now), client, product)
-    if row is None:
+    [found] = await read_situations(uow, [(client, product)])
+    if found is None:
         raise UnknownClient
-    policy = policy_on(row["day"])
-    return situation_of(row, policy, uow.now, product), policy
+    return found
 
 
-async def make_decision(uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy) -> dict[str, Any]:
+async def make_decision(
+    uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy, asked_by: str
+) -> dict[str, Any]:
     """Decide, keep the decision for ever, tell the world. Returns the row."""
     verdict = decide(situation.holder, situation.target, ask.side, ask.initiator, situation.confirmed)
-    row = _row(uow, ask, situation, policy, verdict)
+    row = _row(uow, ask, situation, policy, verdict) | {"actor": asked_by}
     if Reason.RISE_UNDER_REVIEW in verdict.reasons:
         await _open_review(uow, situation)
-    await _keep(uow, "decisions", ask.client, row)
+    uow.seal("decisions", ask.client, row)
     uow.emit(
         DecisionMade(
             client_id=ask.client,
@@ -113,7 +125,6 @@ def _row(uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy, verdic
         "channel": ask.channel,
         "decided_at": uow.now,
         "decided_on": situation.day,
-        "actor": uow.actor.subject,
         "outcome": verdict.outcome.value,
         "facts": facts_of(situation, policy),
         "reasons": [*verdict.reasons],
@@ -172,20 +183,6 @@ async def _open_review(uow: UnitOfWork, situation: Situation) -> None:
     )
 
 
-async def _keep(uow: UnitOfWork, table: str, client: str, row: dict[str, Any]) -> None:
-    """Insert an immutable row under the next number of its partition, in one round trip to the database."""
-    partition, places = uow.partition_of(client), range(3, len(row) + 3)
-    insert = f"""
-        WITH taken AS (UPDATE sealed_heads SET next = next + 1 WHERE name = $1 AND partition = $2
-                       RETURNING next - 1 AS number)
-        INSERT INTO {table} (partition, number, {", ".join(row)})
-        SELECT $2, number, {", ".join(f"${n}" for n in places)} FROM taken RETURNING number"""
-    if await uow.sql.fetchval(insert, table, partition, *row.values()) is None:
-        # The first row of the partition: its head is made by taking no numbers.
-        await uow.numbers(table, {partition: 0})
-        await uow.sql.fetchval(insert, table, partition, *row.values())
-
-
 async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: str, proofs: Proofs) -> dict[str, Any]:
     """Complete a CONFIRM: the client read the warning and insists [Q4]. Returns the confirmation.
 
@@ -234,7 +231,7 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
         "actor": uow.actor.subject,
         "policy": policy.version,
     }
-    await _keep(uow, "confirmations", decision["client_id"], row)
+    uow.seal("confirmations", decision["client_id"], row)
     uow.emit(
         DecisionConfirmed(
             client_id=decision["client_id"],

@@ -78,7 +78,7 @@ async def match(sql: asyncpg.Connection, client: str, product: str, day: date) -
 
     Raises: UnknownClient.
     """
-    row = await sql.fetchrow(SITUATION_AS_OF, day, client, product)
+    row = await sql.fetchrow(SITUATION_AS_OF, day, [client], [product])
     if row is None:
         raise UnknownClient
     policy = policy_on(day)

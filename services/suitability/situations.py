@@ -73,18 +73,19 @@ def product_columns(day: str) -> str:
 
 _SITUATION = f"""
     WITH today AS ({{today}})
-    SELECT t.day, {holder_columns("t.day")}, {product_columns("t.day")},
+    SELECT q.nth, t.day, {holder_columns("t.day")}, {product_columns("t.day")},
            k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held
-    FROM today t CROSS JOIN clients c
+    FROM today t CROSS JOIN unnest($2::text[], $3::text[]) WITH ORDINALITY AS q(client_id, product, nth)
+    JOIN clients c ON c.client_id = q.client_id
     LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
-    LEFT JOIN products p ON p.code = $3
+    LEFT JOIN products p ON p.code = q.product
     LEFT JOIN LATERAL (
         SELECT decision_id, needed, held FROM confirmations k
-        WHERE k.client_id = c.client_id AND k.product = $3 AND k.confirmed_on <= t.day AND k.valid_until >= t.day
-        ORDER BY k.confirmed_at DESC LIMIT 1) k ON true
-    WHERE c.client_id = $2"""
+        WHERE k.client_id = c.client_id AND k.product = q.product AND k.confirmed_on <= t.day AND k.valid_until >= t.day
+        ORDER BY k.confirmed_at DESC LIMIT 1) k ON true"""
 SITUATION = _SITUATION.format(today=TODAY)
-"""Arguments: today's date by the clock, client, product. No row: no such client."""
+"""Arguments: today's date by the clock, clients, products, pair by pair. A pair (`nth`, from 1) without a row: no such
+client."""
 SITUATION_AS_OF = _SITUATION.format(today="SELECT $1::date AS day")
 """The same on any day, as known now."""
 

@@ -1,6 +1,8 @@
 """Decisions over HTTP: one, its confirmation, its evidence, its why; and the screening of many."""
 
 import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,9 +11,11 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.errors import Forbidden, NotFound, Text
-from chassis.http import Reading, Work, object_scope, permits, require_sight, router
+from chassis.database import Database
+from chassis.errors import Forbidden, NotFound, Refusal, Text
+from chassis.http import Gathered, Reading, Work, gathered, object_scope, permits, require_sight, router
 from chassis.secrets import signing_key
+from chassis.uow import UnitOfWork
 from services.suitability import decisions, evidence, explain, screening
 from services.suitability.api.shapes import (
     CONTROL,
@@ -24,9 +28,12 @@ from services.suitability.api.shapes import (
     answer,
     see_client,
 )
+from services.suitability.errors import UnknownClient
 from services.suitability.levels import SCHEMES
+from services.suitability.policy import Policy
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import Outcome, Reason
+from services.suitability.situations import Situation
 
 routes = router("/v1/suitability", "suitability")
 Asker = Annotated[Actor, permits("suitability.decisions:make", *EVERYBODY)]
@@ -115,17 +122,48 @@ class Screening(BaseModel):
     unknown_clients: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, by whom, in which trace."""
+
+    ask: decisions.Ask
+    actor: Actor
+    traceparent: str | None
+
+
+async def decide_all(database: Database, questions: Sequence[Question]) -> list[dict[str, Any] | Refusal]:
+    """Decide questions that came at the same time, in one transaction: of each the decision's row or its refusal."""
+    answers: list[dict[str, Any] | Refusal] = []
+    async with database.unit_of_work() as uow:
+        found = await decisions.read_situations(uow, [(q.ask.client, q.ask.product) for q in questions])
+        for question, situation in zip(questions, found, strict=True):
+            uow.traceparent = question.traceparent
+            try:
+                answers.append(await _decide(uow, question, situation))
+            except Refusal as refusal:
+                answers.append(refusal)
+    return answers
+
+
+async def _decide(uow: UnitOfWork, question: Question, found: tuple[Situation, Policy] | None) -> dict[str, Any]:
+    if found is None:
+        raise UnknownClient
+    (situation, policy), ask = found, question.ask
+    require_sight(question.actor, ask.client, situation.branch_id)
+    decisions.demanded_by(ask.channel, policy)
+    return await decisions.make_decision(uow, ask, situation, policy, question.actor.subject)
+
+
 @routes.post("/decisions", status_code=201, response_model=Decision)
-async def decide(actor: Asker, uow: Work, body: DecisionBody) -> Response:
+async def decide(
+    actor: Asker, desk: Annotated[Gathered[Question, dict[str, Any]], gathered(decide_all)], request: Request,
+    body: DecisionBody,
+) -> Response:  # fmt: skip
     """Decide and keep the decision with everything it rests on."""
     if actor.role is Role.CLIENT and body.initiator != "client":
         raise Forbidden(Text("a client starts their own purchases only", "客户只能发起本人的购买"))
     ask = decisions.Ask(body.client, body.product, body.side, body.initiator, body.channel)
-    situation, policy = await decisions.read_situation(uow, body.client, body.product)
-    require_sight(actor, body.client, situation.branch_id)
-    decisions.demanded_by(body.channel, policy)
-    row = await decisions.make_decision(uow, ask, situation, policy)
-    return answer(_shown(row), 201)
+    return answer(_shown(await desk.ask(Question(ask, actor, request.headers.get("traceparent")))), 201)
 
 
 @routes.get("/decisions/{decision_id}", response_model=Decision)
