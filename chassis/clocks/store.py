@@ -192,6 +192,49 @@ async def acknowledge(uow: UnitOfWork, answered: Sequence[tuple[str, str, str]],
     return len(rows)
 
 
+async def change_ladder(uow: UnitOfWork, object: str, clock: str, ladder: Ladder, at: datetime) -> list[str]:
+    """Put a clock on another ladder from an instant on; the names of its steps that were to be taken before.
+
+    Steps that fired stay with their answers; a step of the same name does not fire again. Steps whose share of the
+    clock is over by then count as fired at `at`, and the caller tells whom they tell; nothing after 100 % is skipped.
+
+    Raises: ClockNotStarted.
+    """
+    found = await _load(uow.sql, [(object, clock)], lock=True)
+    if not found:
+        raise ClockNotStarted
+    kept, calendar = found[0], await current(uow.sql)
+    climbed = kept.ladder.steps[: len(kept.fired)]
+    names = {step.name for step in climbed}
+    steps = (*climbed, *(step for step in ladder.steps if step.name not in names))
+    kept = replace(kept, ladder=replace(ladder, steps=steps))
+    reading = kept.read(calendar)
+    overtaken: list[str] = []
+    while (following := next_step(kept.ladder, reading, calendar, kept.fired)) is not None:
+        step, due = following
+        if due > at or reading.due is None or due >= reading.due:
+            break
+        await uow.sql.execute(
+            "INSERT INTO clock_steps (object, clock, number, step, fired_at) VALUES ($1, $2, $3, $4, $5)",
+            object,
+            clock,
+            len(kept.fired),
+            step.name,
+            at,
+        )
+        overtaken.append(step.name)
+        kept = replace(kept, fired=(*kept.fired, Fired(at)))
+    await uow.sql.execute(
+        "UPDATE clocks SET steps = $3, acknowledge_seconds = $4 WHERE object = $1 AND clock = $2",
+        object,
+        clock,
+        [_step_row(step) for step in steps],
+        int(ladder.acknowledge_within.total_seconds()),
+    )
+    await _plan(uow, [kept], calendar)
+    return overtaken
+
+
 def stepped(handler: DeadlineHandler) -> DeadlineHandler:
     """The handler of a clock's steps: each is noted as fired and the next one armed, then `handler` acts."""
 

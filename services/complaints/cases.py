@@ -7,8 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis import staff
+from chassis import calendars, staff
 from chassis.actor import Actor, Role
+from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.clocks import Pause, Promise, Resume, Stop, store
 from chassis.clocks.store import New
@@ -195,6 +196,11 @@ async def limits_of(uow: UnitOfWork, at: datetime) -> Any:
     """The limits in force at an instant."""
     await LIMITS.refresh(uow.sql)
     return LIMITS.on(business_date(at)).body
+
+
+async def calendar_of(uow: UnitOfWork) -> Calendar:
+    """The calendar in force."""
+    return await calendars.current(uow.sql)
 
 
 async def stop_report(uow: UnitOfWork, object_: str, at: datetime) -> None:

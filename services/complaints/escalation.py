@@ -8,13 +8,17 @@ from chassis import staff
 from chassis.clock import business_date
 from chassis.clocks import Resume, store
 from chassis.deadlines import Due
+from chassis.staff import OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseEscalated
 from services.complaints import clocks, history
 from services.complaints.dispatching import breach
-from services.complaints.policy import LADDERS
+from services.complaints.policy import LADDERS, Addressee
 from services.complaints.reporting import Notice, notify, told
 from services.complaints.rules import INVESTIGATING, THIRD_PARTY, ladder_name
+
+UNNAMED = (Addressee("hq", OPERATIONS_CENTRE),)
+"""Who is told of a step that the ladder of today no longer names: nothing is swallowed [C9]."""
 
 
 async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
@@ -30,7 +34,7 @@ async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
         # The ladder of the day the clock started would be fairer to nobody: who is told is who is told today.
         ladders = LADDERS.on(business_date(one.due)).body
         name = ladder_name(case["source"], case["severity"])
-        people = told(case, ladders.told[name].get(one.step, ()), roster, one.at)
+        people = told(case, ladders.told[name].get(one.step) or UNNAMED, roster, one.at)
         notices += [
             Notice(
                 case_id, generation, one.kind, one.step, p.staff_id, p.seat, list(p.path), p.for_conflict, one.at

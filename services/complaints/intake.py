@@ -24,7 +24,7 @@ from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
 from contracts.complaints import CaseOpened
-from services.complaints import clocks, dispatching, history
+from services.complaints import clocks, dispatching, history, severity
 from services.complaints.policy import LIMITS, Limits
 from services.complaints.rules import ACCEPTED, RECEIVED, Claimed, dispatch_due, due_day, result_limit, severity_of
 from services.complaints.words import Words, taken_in
@@ -133,6 +133,7 @@ async def _open(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
         known = await timeline(uow.sql)
         horizon = uow.now if known is Timeline.REAL else None
         await dispatching.dispatch_imports(uow, imports, await staff.roster(uow.sql), horizon)
+    await severity.raise_matter(uow, opened)
     return opened
 
 

@@ -15,9 +15,9 @@ from chassis.http import Once, Reading, Work, permits, router
 from chassis.personal import mask_text
 from contracts.base import Quantity
 from contracts.complaints import RedressApproved, SuggestionAdopted
-from services.complaints import cases, clocks, relations
+from services.complaints import cases, relations, severity
 from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Day, Label, Name, Noted, Words
-from services.complaints.rules import REGULATORS
+from services.complaints.rules import OVER
 from services.complaints.seats import staff_ids
 
 routes = router("/v1/complaints", "complaints")
@@ -25,7 +25,6 @@ Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 Complainant = Annotated[Actor, permits("complaints.cases:withdraw", Role.CLIENT, *STAFF)]
 Approver = Annotated[Actor, permits("complaints.redress:approve", Role.BRANCH_MANAGER, *CENTRE)]
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE)]
-Compliance = Annotated[Actor, permits("complaints.severity:lower", Role.COMPLIANCE)]
 Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]
 Told = Annotated[Actor, permits("complaints.escalations:read", *STAFF, Role.OPERATIONS)]
 
@@ -140,7 +139,9 @@ async def add_demand(_: Complainant, uow: Work, case_id: UUID, body: Demand) -> 
         "INSERT INTO demands (demand_id, case_id, what, amount, made_at) VALUES ($1, $2, $3, $4, $5)",
         demand_id, case_id, mask_text(body.what), body.amount, at,
     )  # fmt: skip
-    await cases.change(uow, case, "demanded", at, detail={"demand": str(demand_id)})
+    case = await cases.change(uow, case, "demanded", at, detail={"demand": str(demand_id)})
+    if body.amount is not None and case["state"] not in OVER:
+        await severity.consider(uow, case, at, "demand", claim=body.amount)
     return Made(id=str(demand_id))
 
 
@@ -321,19 +322,6 @@ async def approve_deviation(_: Approver, uow: Work, case_id: UUID, deviation_id:
     )
     await cases.change(uow, case, "deviation approved", at, detail={"deviation": deviation_id})
     return Made(id=str(deviation_id))
-
-
-@routes.post("/cases/{case_id}/downgrade")
-async def downgrade(_: Compliance, uow: Work, case_id: UUID, body: Noted) -> Made:
-    """Lower a major case to an ordinary one: compliance signs it off; a regulator's case stays major [C7]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    cases.require_open(case)
-    if case["severity"] != "major" or case["source"] in REGULATORS:
-        raise cases.IllegalMove(state=case["state"])
-    object_ = clocks.object_of(case_id, case["generation"])
-    await cases.stop_report(uow, object_, at)
-    await cases.change(uow, case, "downgraded", at, detail={"reason": body.reason}, severity="ordinary")
-    return Made(id=str(case_id))
 
 
 class Notice(BaseModel):
