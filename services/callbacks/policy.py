@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.policy import Policies, PolicyInvalid
+from contracts.classification import TAGS, TIERS
 
 FILE = Path(__file__).with_name("policy.toml")
 UNITS = ("months", "trading_days", "working_days", "days", "quarter_end", "valid_until", "working_minutes")
@@ -117,6 +118,26 @@ class Moment:
     en: str
     mandatory: bool
     working_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailingColumn:
+    """A column (栏目) clients may get by e-mail or SMS, and who gets it: by class, group and product [B15, A28].
+
+    `on_request`: only to those who subscribed. `product`: each mailing names the product's risk level, and only clients
+    assessed for it get it.
+    """
+
+    code: str
+    zh: str
+    en: str
+    channels: tuple[str, ...]
+    tier_from: str = "NORMAL"
+    groups: tuple[str, ...] = ()
+    not_groups: tuple[str, ...] = ()
+    on_request: bool = True
+    product: bool = False
+    marketing: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +251,22 @@ def parse_cadence(body: dict[str, Any]) -> Mapping[str, int]:
     return {tier: int(days) for tier, days in body.get("days", {}).items()}
 
 
+def parse_mailings(body: dict[str, Any]) -> Mapping[str, MailingColumn]:
+    """The columns by code; an unknown tier, group or channel is refused."""
+    found: dict[str, MailingColumn] = {}
+    for given in body.get("rows", []):
+        row = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        column: MailingColumn = _made(MailingColumn, row)
+        if column.code in found:
+            raise PolicyInvalid(f"two rows for the column {column.code}")
+        if not column.channels or not set(column.channels) <= {"email", "sms"}:
+            raise PolicyInvalid(f"{column.code}: channels are email and sms")
+        if column.tier_from not in TIERS or not {*column.groups, *column.not_groups} <= set(TAGS):
+            raise PolicyInvalid(f"{column.code}: an unknown tier or group")
+        found[column.code] = column
+    return found
+
+
 def parse_messages(body: dict[str, Any]) -> Messages:
     """Days of the messages to new clients."""
     messages: Messages = _made(Messages, body)
@@ -273,9 +310,10 @@ COVERAGE: Policies[Coverage] = Policies("coverage", FILE, parse_coverage)
 QUALITY: Policies[Quality] = Policies("quality", FILE, parse_quality)
 MOMENTS: Policies[Mapping[str, Moment]] = Policies("moments", FILE, parse_moments)
 CADENCE: Policies[Mapping[str, int]] = Policies("cadence", FILE, parse_cadence)
+MAILINGS: Policies[Mapping[str, MailingColumn]] = Policies("mailings", FILE, parse_mailings)
 MESSAGES: Policies[Messages] = Policies("messages", FILE, parse_messages)
 ALL: tuple[Policies[Any], ...] = (
-    TRIGGERS, OUTCOMES, CALLING, NOTICES, COVERAGE, QUALITY, MOMENTS, CADENCE, MESSAGES
+    TRIGGERS, OUTCOMES, CALLING, NOTICES, COVERAGE, QUALITY, MOMENTS, CADENCE, MAILINGS, MESSAGES
 )  # fmt: skip
 
 

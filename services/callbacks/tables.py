@@ -380,6 +380,56 @@ alarms = Table(
     Index(None, "raised_at"),
 )
 
+# Mailings [B15] and what clients show of their interest [B18]
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("column_code", Text, primary_key=True, comment="a column (栏目) of the mailings policy"),
+    Column("channel", Text, nullable=False),
+    Column("since", Date, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+)
+
+# Clicks, subscriptions and their ends: feedback on the service, counted; never a two-way contact.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("feedback_id", UUID, primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("column_code", Text, nullable=False),
+    Column("kind", Text, nullable=False, comment="click, subscribed, unsubscribed"),
+    Column("at", Instant, nullable=False),
+    Column("on_day", Date, nullable=False),
+    Column("message_id", UUID),
+    Column("recorded_by", Text, nullable=False),
+    Index(None, "on_day"),
+    Index(None, "client_id", "at"),
+)
+
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("mailing_id", UUID, primary_key=True),
+    Column("column_code", Text, nullable=False),
+    Column("branch_id", Text, comment="of one branch's clients; of everybody's when empty"),
+    Column("product_level", Text, comment="the risk level of the product it is about"),
+    Column("words", JSONB, nullable=False, comment="title and text by language"),
+    Column("send_from", Instant, nullable=False),
+    Column("send_until", Instant, nullable=False),
+    Column("state", Text, nullable=False, comment="draft, released, withdrawn"),
+    Column("ordered_by", Text, nullable=False),
+    Column("ordered_at", Instant, nullable=False),
+    Column("released_by", Text),
+    Column("released_at", Instant),
+    Column("planned", Integer, comment="how many messages"),
+    Column("left_out", JSONB, comment="how many clients, by reason"),
+    Column("policy", Text, nullable=False),
+    Index(None, "ordered_at"),
+)
+
 publications = Table(
     "publications",
     metadata,

@@ -2,8 +2,22 @@
 
 from fastapi import APIRouter
 
-from services.callbacks.api import coverage, evidence, findings, messages, policies, quality, replies, statistics, tasks
+from services.callbacks.api import (
+    coverage,
+    evidence,
+    findings,
+    interest,
+    mailings,
+    messages,
+    policies,
+    quality,
+    replies,
+    statistics,
+    tasks,
+)
 
 routes = APIRouter()
-for part in (tasks, replies, evidence, findings, quality, coverage, messages, statistics, policies):
+for part in (
+    tasks, replies, evidence, findings, quality, coverage, messages, mailings, interest, statistics, policies,
+):  # fmt: skip
     routes.include_router(part.routes)

@@ -123,6 +123,38 @@ async def plan(
     return key
 
 
+async def plan_many(
+    uow: UnitOfWork,
+    kind: str,
+    rows: Sequence[tuple[Mapping[str, Any], str, Mapping[str, Any]]],
+    period: str,
+    due: datetime,
+    limit: datetime,
+) -> int:
+    """Plan one message for each of (client, channel, inputs); once a client and period. How many are new."""
+    words = templates()
+    new = await uow.sql.fetch(
+        """INSERT INTO messages (message_id, client_id, branch_id, kind, channel, language, marketing, inputs,
+                                 planned_at, due_at, limit_at, state)
+           SELECT message_id, client_id, branch_id, $1, channel, language, marketing, inputs, $9, $10, $11, 'planned'
+           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::jsonb[])
+                AS n(message_id, client_id, branch_id, channel, language, marketing, inputs)
+           ON CONFLICT DO NOTHING RETURNING 1""",
+        kind,
+        [message_id(kind, client["client_id"], period) for client, _, _ in rows],
+        [client["client_id"] for client, _, _ in rows],
+        [client["branch_id"] for client, _, _ in rows],
+        [channel for _, channel, _ in rows],
+        [client["language"] for client, _, _ in rows],
+        [words[kind, client["language"]].marketing for client, _, _ in rows],
+        [dict(inputs) for _, _, inputs in rows],
+        uow.now,
+        after_quiet(due, policy.CALLING.shipped[-1].body),
+        limit,
+    )
+    return len(new)
+
+
 async def drop(uow: UnitOfWork, clients: Sequence[str], reason: str) -> None:
     """Skip what was planned for these clients and not sent yet."""
     await uow.sql.execute(

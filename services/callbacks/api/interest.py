@@ -1,0 +1,103 @@
+"""Subscriptions and clicks over HTTP: the client's own word, or what staff and the app report [B15, B18]."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from chassis.actor import Actor, Role
+from chassis.errors import NotFound
+from chassis.http import Reading, Work, may_see, permits, router
+from chassis.uow import UnitOfWork
+from services.callbacks import interest
+from services.callbacks.api.who import SERVING, Leader, Reader, require_client
+from services.callbacks.moment import now_of
+
+routes = router("/v1/callbacks", "callbacks interest")
+Interested = Annotated[Actor, permits("callbacks:interest", *SERVING, Role.CLIENT, Role.OPERATIONS, Role.SYSTEM)]
+
+
+class Way(BaseModel):
+    """By which way a column is wanted."""
+
+    channel: Literal["email", "sms"]
+
+
+class Click(BaseModel):
+    """A click on a column; `message_id` when it came from a message."""
+
+    column: str = Field(max_length=64)
+    message_id: UUID | None = None
+
+
+@routes.get("/clients/{client_id}/subscriptions")
+async def list_subscriptions(actor: Interested, sql: Reading, client_id: str) -> list[dict[str, Any]]:
+    """The columns a client asked for."""
+    await _require(sql, actor, client_id)
+    rows = await sql.fetch(
+        """SELECT column_code AS column, channel, since, recorded_by FROM subscriptions WHERE client_id = $1
+           ORDER BY column_code""",
+        client_id,
+    )
+    return [dict(row) for row in rows]
+
+
+@routes.put("/clients/{client_id}/subscriptions/{column}")
+async def subscribe(actor: Interested, uow: Work, client_id: str, column: str, given: Way) -> list[dict[str, Any]]:
+    """Subscribe to a column; the answer is the whole list."""
+    await _require(uow.sql, actor, client_id)
+    await interest.subscribe(uow, client_id, column, given.channel, await now_of(uow.sql, uow.now))
+    return await _listed(uow, client_id)
+
+
+@routes.delete("/clients/{client_id}/subscriptions/{column}")
+async def unsubscribe(actor: Interested, uow: Work, client_id: str, column: str) -> list[dict[str, Any]]:
+    """End a subscription; what is planned of it does not go out."""
+    await _require(uow.sql, actor, client_id)
+    await interest.unsubscribe(uow, client_id, column, await now_of(uow.sql, uow.now))
+    return await _listed(uow, client_id)
+
+
+@routes.post("/clients/{client_id}/clicks", status_code=204)
+async def note_click(actor: Interested, uow: Work, client_id: str, given: Click) -> None:
+    """A column was opened: feedback on the service, no contact."""
+    await _require(uow.sql, actor, client_id)
+    await interest.click(uow, client_id, given.column, given.message_id, await now_of(uow.sql, uow.now))
+
+
+@routes.get("/clients/{client_id}/feedback")
+async def list_feedback(actor: Reader, sql: Reading, client_id: str) -> list[dict[str, Any]]:
+    """A client's clicks and subscriptions, newest first, up to 200."""
+    await require_client(sql, actor, client_id)
+    rows = await sql.fetch(
+        """SELECT column_code AS column, kind, at, message_id FROM feedback WHERE client_id = $1
+           ORDER BY at DESC, feedback_id LIMIT 200""",
+        client_id,
+    )
+    return [dict(row) for row in rows]
+
+
+@routes.get("/statistics/feedback")
+async def read_feedback(
+    actor: Leader, sql: Reading, start: Annotated[date, Query(alias="from")], end: Annotated[date, Query(alias="to")]
+) -> list[dict[str, Any]]:
+    """Clicks and subscriptions by column and branch."""
+    return await interest.numbers(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")
+
+
+async def _require(sql: Any, actor: Actor, client_id: str) -> None:
+    if actor.role is not Role.CLIENT:
+        await require_client(sql, actor, client_id)
+    elif not may_see(actor, client_id, None):
+        raise NotFound
+
+
+async def _listed(uow: UnitOfWork, client_id: str) -> list[dict[str, Any]]:
+    rows = await uow.sql.fetch(
+        """SELECT column_code AS column, channel, since, recorded_by FROM subscriptions WHERE client_id = $1
+           ORDER BY column_code""",
+        client_id,
+    )
+    return [dict(row) for row in rows]
