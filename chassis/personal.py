@@ -127,21 +127,55 @@ def shown_to(actor: Actor, field: str, value: str | None) -> str | None:
 _ID_NUMBER = re.compile(
     r"(?<![0-9A-Za-z])[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?![0-9A-Za-z])"
 )
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _MOBILE = re.compile(r"(?<!\d)(?:(?:\+|00)86[\s-]?)?1[3-9]\d(?:[\s-]?\d{4}){2}(?!\d)")
 _LANDLINE = re.compile(r"(?<!\d)0\d{2,3}[\s-]?\d{7,8}(?!\d)")
 _CARD = re.compile(r"(?<!\d)(?:\d[ -]?){15,18}\d(?!\d)")
 _NAME = re.compile(
     r"(我叫|我是客户|姓名(?:是|为)?\s*[::]?|名字(?:是|叫)\s*[::]?|本人姓名\s*[::]?)\s*([\u4e00-\u9fff·]{2,4}?)(?=[,,。.;;、!!\s\d的()]|$|电话|手机|身份证)"
 )
+_ACCOUNT = re.compile(r"((?:账号|账户|帐号|帐户|卡号|客户号|股东号)(?:码|是|为)?\s*[::]?\s*)[A-Za-z]?\d{6,}")
+_COUNT = "[0-9一二三四五六七八九十百甲乙丙]"
+_ADDRESS = re.compile(
+    r"(?:(?:(?![省市州盟区县旗镇乡])[\u4e00-\u9fff]){1,7}[省市州盟区县旗镇乡]){0,5}+"
+    rf"[\u4e00-\u9fff]{{1,8}}(?:路|街|大道|巷|弄|胡同|小区|花园|新村|村|苑){_COUNT}{{1,6}}(?:号楼|号院|号|弄|栋|幢|座|单元)"
+    rf"(?:(?:[0-9A-Za-z\-]|{_COUNT}){{1,6}}(?:号楼|号院|号|弄|栋|幢|座|单元|层|楼|室|户))*"
+)
+# What leads up to an address is no part of it.
+_BEFORE_ADDRESS = (
+    "住在",
+    "家住",
+    "住址",
+    "住所",
+    "地址",
+    "位于",
+    "搬到",
+    "寄到",
+    "寄往",
+    "送到",
+    "是",
+    "为",
+    "在",
+    "到",
+    "往",
+)
+
+
+def _without_address(found: re.Match[str]) -> str:
+    words = found[0]
+    begins = max((words.rfind(lead) + len(lead) for lead in _BEFORE_ADDRESS if lead in words), default=0)
+    return words[:begins] + "[地址]"
 
 
 def mask_text(text: str) -> str:
-    """Free text with identity numbers, cards, phones, e-mails and introduced names (我叫…, 姓名…) cut out."""
+    """Free text with identity numbers, cards, accounts, phones, e-mails, addresses (…路…号) and introduced names (我叫…,
+    姓名…) cut out."""
     plain = unicodedata.normalize("NFKC", text)
     plain = _ID_NUMBER.sub("[证件号]", plain)
     plain = _EMAIL.sub("[邮箱]", plain)
     plain = _MOBILE.sub("[电话]", plain)
     plain = _LANDLINE.sub("[电话]", plain)
     plain = _CARD.sub("[账号]", plain)
+    plain = _ACCOUNT.sub(r"\1[账号]", plain)
+    plain = _ADDRESS.sub(_without_address, plain)
     return _NAME.sub(r"\1[姓名]", plain)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from chassis.calendar import Calendar
+from chassis.calendar import Calendar, CalendarEnds
 from chassis.clocks.errors import LimitInvalid
 from chassis.clocks.limits import Amount, Until, limit_from
 from chassis.clocks.reading import Reading, State
@@ -58,17 +58,24 @@ def planned(ladder: Ladder, reading: Reading, calendar: Calendar) -> tuple[datet
 def next_step(
     ladder: Ladder, reading: Reading, calendar: Calendar, fired: Sequence[Fired] = ()
 ) -> tuple[Step, datetime] | None:
-    """The step after those that fired, and when; None when the ladder is done or the clock paused or stopped."""
-    offsets = planned(ladder, reading, calendar)
-    if len(fired) >= len(offsets):
+    """The step after those that fired, and when; None when the ladder is done or the clock paused or stopped.
+
+    Raises: CalendarEnds, when it is this step that lies beyond the calendar.
+    """
+    due = reading.due
+    if reading.state == State.STOPPED or due is None or len(fired) >= len(ladder.steps):
         return None
-    step, at = ladder.steps[len(fired)], offsets[len(fired)]
-    if fired and reading.due is not None:
+    step = ladder.steps[len(fired)]
+    if fired:
         answer_by = calendar.add_working_time(fired[-1].at, ladder.acknowledge_within)
         answered = fired[-1].acknowledged
         if answered is None or answered > answer_by:
-            at = min(at, max(answer_by, reading.due))
-    return step, at
+            called = max(answer_by, due)
+            try:
+                return step, min(_offset(step, reading, due, calendar), called)
+            except CalendarEnds:  # later than anything the calendar knows
+                return step, called
+    return step, _offset(step, reading, due, calendar)
 
 
 def _offset(step: Step, reading: Reading, due: datetime, calendar: Calendar) -> datetime:

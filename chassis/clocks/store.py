@@ -22,7 +22,7 @@ import asyncpg
 import msgspec
 
 from chassis.audit import CLOCK_ENTRIES as ENTRIES
-from chassis.calendar import Calendar
+from chassis.calendar import Calendar, CalendarEnds
 from chassis.calendars import current, named
 from chassis.clocks.entries import Entry, Start, detail_of, entry_from, kind_of
 from chassis.clocks.errors import ClockNotStarted, StartedTwice
@@ -301,10 +301,7 @@ async def replan_all(uow: UnitOfWork, calendar: Calendar) -> int:
 async def _plan(uow: UnitOfWork, clocks: Sequence[Kept], calendar: Calendar) -> dict[ClockId, Reading]:
     """Read the clocks, store what they say, and leave exactly the next step of each armed."""
     found = {(one.object, one.clock): one.read(calendar) for one in clocks}
-    pending = {
-        (one.object, one.clock): next_step(one.ladder, found[one.object, one.clock], calendar, one.fired)
-        for one in clocks
-    }
+    pending = {(one.object, one.clock): _next(one, found[one.object, one.clock], calendar) for one in clocks}
     steps = [pending[one.object, one.clock] for one in clocks]
     await uow.sql.execute(
         """UPDATE clocks c SET state = n.state, due = n.due, calendar = $5
@@ -332,6 +329,14 @@ async def _plan(uow: UnitOfWork, clocks: Sequence[Kept], calendar: Calendar) -> 
         ],
     )
     return found
+
+
+def _next(one: Kept, reading: Reading, calendar: Calendar) -> tuple[Step, datetime] | None:
+    try:
+        return next_step(one.ladder, reading, calendar, one.fired)
+    except CalendarEnds:
+        # The step before it must not fail for this one's sake: the calendar's next version plans every clock anew.
+        return None
 
 
 async def _load(sql: asyncpg.Connection, names: Sequence[ClockId], *, lock: bool = False) -> list[Kept]:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -23,9 +24,9 @@ BRANCHES = ("B1", "B2")
 TEMPLATES: dict[tuple[int, bool], str] = {}
 
 
-@pytest.fixture
-async def bare(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[Desk]:
-    """A simulated home in which nobody holds a seat yet; at the end of every test its seals hold."""
+@asynccontextmanager
+async def home(settings: Settings, postgres: Cluster, bus: str, timeline: Timeline) -> AsyncIterator[Desk]:
+    """A home in which nobody holds a seat yet; at the end of every test its seals hold."""
     which = (id(postgres), settings.on_kafka)
     if which not in TEMPLATES:
         TEMPLATES[which] = f"complaints_{'kafka' if settings.on_kafka else 'log'}"
@@ -44,12 +45,28 @@ async def bare(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator
         await admin.close()
     async with running(World(settings, bus, SERVICES)) as world:
         async with world.database("gateway").unit_of_work() as uow:
-            announce(uow, Timeline.SIMULATED, FROM)
+            announce(uow, timeline, FROM)
         await world.settle()
         yield Desk(world)
         await world.seal()
         assert await world.findings() == []
     await postgres.drop(name)
+
+
+@pytest.fixture
+async def bare(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[Desk]:
+    """A simulated home in which nobody holds a seat yet."""
+    async with home(settings, postgres, bus, Timeline.SIMULATED) as made:
+        yield made
+
+
+@pytest.fixture
+async def real(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[Desk]:
+    """A home of the real time, with the same people as `desk`."""
+    async with home(settings, postgres, bus, Timeline.REAL) as made:
+        await made.world.publish(*roster(BRANCHES), at=FROM)
+        await made.world.settle()
+        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Response
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from chassis import staff
 from chassis.actor import Actor, Role
@@ -13,6 +13,7 @@ from chassis.clocks.store import acknowledge
 from chassis.deadlines import Deadline, arm, cancel
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import IfMatch, Work, etag, permits, router
+from chassis.personal import mask_text
 from chassis.staff import GENERAL_MANAGER
 from contracts.complaints import CaseAccepted, CaseClosed, CaseFeedback, EscalationAcknowledged
 from services.complaints import cases, clocks, dispatching, history, relations, satisfaction
@@ -88,7 +89,7 @@ class PromiseGiven(Act):
     """The time by which the complainant was promised a result [C6]."""
 
     due: Instant
-    reason: str = ""
+    reason: Annotated[str, AfterValidator(mask_text)] = ""
 
 
 class Rejection(Noted):

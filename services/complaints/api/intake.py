@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from uuid_utils import uuid7
 
 from chassis import staff
@@ -14,10 +14,11 @@ from chassis.actor import Actor, Role
 from chassis.clocks import store
 from chassis.errors import FieldError, Invalid
 from chassis.http import Listing, Once, Page, Reading, Work, etag, object_scope, permits, router
+from chassis.personal import mask_text
 from chassis.staff import HQ, OPERATIONS_CENTRE
 from contracts.broker import ComplaintReceived
 from services.complaints import cases, clocks, relations
-from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Instant, Label, Name, Words, shown
+from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Instant, Label, Name, Spoken, shown
 from services.complaints.intake import Report, open_cases
 from services.complaints.rules import REGULATORS
 from services.complaints.words import wanted
@@ -41,8 +42,8 @@ class NewCase(Body):
     kind: Literal["complaint", "suggestion", "enquiry"] = "complaint"
     source: Literal["client", "regulator", "exchange", "petition_office"] = "client"
     channel: Channel
-    category: Annotated[str, Field(max_length=200)] = ""
-    words: Words
+    category: Annotated[str, Field(max_length=200), AfterValidator(mask_text)] = ""
+    words: Spoken
     product: Label | None = None
     employee: Name | None = None
     script: Name | None = None
@@ -52,7 +53,9 @@ class NewCase(Body):
     public_risk: bool = Field(False, description="media or stability risk")
     regulator_ref: Name | None = None
     reply_due_on: Day | None = None
-    demands: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)
+    demands: Annotated[list[Annotated[Label, AfterValidator(mask_text)]], Field(max_length=20)] = Field(
+        default_factory=list
+    )
     contact_channel: Name | None = None
     priority: bool = False
     received_at: Instant | None = None

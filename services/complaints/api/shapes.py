@@ -5,14 +5,17 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from chassis.actor import Role
+from chassis.personal import mask_text
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_PRINTABLE)]
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
-Words = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]+$")]
+Spoken = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]+$")]
+Words = Annotated[Spoken, AfterValidator(mask_text)]
+"""Free text, masked before anything sees it; `Spoken` is what intake keeps encrypted beside the masked form [C29]."""
 Day = Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2100, 1, 1))]
 Instant = Annotated[AwareDatetime, Field(ge=datetime.fromisoformat("1990-01-01T00:00:00+00:00"))]
 PathName = Annotated[str, Path(min_length=1, max_length=64, pattern=_PRINTABLE)]
