@@ -14,8 +14,20 @@ from contracts.broker import (
 )
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, TaskExpired
+from contracts.classification import CoreChanged, TierChanged
 from contracts.complaints import EVENTS, DayCompleted
-from services.complaints import api, closing, dispatching, escalation, groups, handlers, leavers, satisfaction, tables
+from services.complaints import (
+    api,
+    closing,
+    dispatching,
+    escalation,
+    groups,
+    handlers,
+    leavers,
+    satisfaction,
+    standings,
+    tables,
+)
 
 service = Service(
     name="complaints",
@@ -25,6 +37,8 @@ service = Service(
     listens={
         StaffChanged: leavers.keep_people,
         BranchChanged: dispatching.keep_places,
+        TierChanged: standings.keep_tiers,
+        CoreChanged: standings.keep_core,
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ComplaintReceived: handlers.receive,

@@ -16,7 +16,7 @@ from chassis.clocks.store import New
 from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Text
 from chassis.http import Match, may_see
 from chassis.uow import UnitOfWork
-from services.complaints import clocks, history
+from services.complaints import clocks, history, prompts
 from services.complaints.policy import LIMITS
 from services.complaints.rules import FOLLOWING, FOLLOWING_GROUP, OVER
 from services.complaints.seats import refuse_conflict
@@ -125,6 +125,8 @@ async def change(
         columns["state"] = to
     names = sorted(columns)
     sets = "".join(f", {name} = ${n}" for n, name in enumerate(names, 2))
+    if "state" in columns:
+        await prompts.owe(uow, case["case_id"], at)
     row = await uow.sql.fetchrow(
         f"UPDATE cases SET revision = revision + 1{sets} WHERE case_id = $1 RETURNING *",
         case["case_id"],

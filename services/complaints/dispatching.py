@@ -15,7 +15,7 @@ from chassis.staff import Roster, keep_branches, keep_staff
 from chassis.uow import UnitOfWork
 from contracts.broker import BranchChanged, StaffChanged
 from contracts.complaints import CaseBreached, CaseDispatched
-from services.complaints import history
+from services.complaints import history, prompts
 from services.complaints.rules import DISPATCHED, dispatch_due, dispatch_met
 from services.complaints.seats import Group, group_of
 
@@ -91,8 +91,8 @@ async def send(uow: UnitOfWork, orders: Sequence[Order], roster: Roster, *, phon
 async def _write(uow: UnitOfWork, sent: Sequence[tuple[Order, Group]], phone: bool) -> None:
     met = [dispatch_met(one.at, one.received_at) for one, _ in sent]
     await uow.sql.execute(
-        """UPDATE cases c SET state = $4, dispatched_at = w.at, dispatch_met = w.met, dispatch_wanted_at = NULL,
-                  revision = revision + 1
+        f"""UPDATE cases c SET state = $4, dispatched_at = w.at, dispatch_met = w.met, dispatch_wanted_at = NULL,
+                  to_tell_since = {prompts.SINCE.format(at="w.at")}, revision = revision + 1
            FROM unnest($1::uuid[], $2::timestamptz[], $3::bool[]) AS w(case_id, at, met)
            WHERE c.case_id = w.case_id""",
         [one.case_id for one, _ in sent],

@@ -11,7 +11,7 @@ from chassis.deadlines import Due
 from chassis.staff import OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseEscalated
-from services.complaints import clocks, history
+from services.complaints import clocks, history, prompts
 from services.complaints.dispatching import breach
 from services.complaints.policy import LADDERS, Addressee
 from services.complaints.reporting import Notice, notify, told
@@ -79,11 +79,13 @@ async def miss_report(due: Sequence[Due], uow: UnitOfWork) -> None:
 async def end_wait(due: Sequence[Due], uow: UnitOfWork) -> None:
     """A third party has had its five working days: the case goes on and its clock with it [C23]."""
     rows = await uow.sql.fetch(
-        """UPDATE cases SET state = $2, revision = revision + 1 WHERE case_id = ANY($1::uuid[]) AND state = $3
-           RETURNING case_id, generation""",
+        f"""UPDATE cases c SET state = $2, revision = revision + 1, to_tell_since = {prompts.SINCE.format(at="w.at")}
+            FROM unnest($1::uuid[], $4::timestamptz[]) AS w(case_id, at)
+            WHERE c.case_id = w.case_id AND c.state = $3 RETURNING c.case_id, c.generation""",
         [UUID(one.object.removeprefix("case/")) for one in due],
         INVESTIGATING,
         THIRD_PARTY,
+        [one.due for one in due],
     )
     ended = {UUID(one.object.removeprefix("case/")): one.due for one in due}
     detail = {"reason": "waited long enough"}

@@ -36,6 +36,8 @@ class Limits:
     grumbles: int
     grumble_days: int
     on_call: tuple["Addressee", ...]
+    tell: Limit
+    core_satisfaction_percent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Ladders:
 
 def _limits(body: dict[str, Any]) -> Limits:
     kinds = {
-        name: limit_from(body[name]) for name in ("ordinary", "major", "regulator", "report", "third_party", "survey")
+        name: limit_from(body[name])
+        for name in ("ordinary", "major", "regulator", "report", "third_party", "survey", "tell")
     }
     rest = {name: value for name, value in body.items() if name not in kinds}
     try:

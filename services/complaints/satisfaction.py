@@ -16,7 +16,7 @@ from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCompleted, TaskExhausted, TaskExpired
 from contracts.complaints import CaseClosed, CaseReopened, SatisfactionRecorded
-from services.complaints import clocks, history
+from services.complaints import clocks, history, prompts
 from services.complaints.dispatching import breach
 from services.complaints.policy import LADDERS, LIMITS
 from services.complaints.rules import CALLING, CLOSED, REOPENED, due_day, reopens, result_limit
@@ -152,7 +152,8 @@ async def close_unanswered(due: Sequence[Due], uow: UnitOfWork) -> None:
 async def close(uow: UnitOfWork, case: Any, at: datetime, outcome: str) -> None:
     """Close a case that is locked."""
     await uow.sql.execute(
-        """UPDATE cases SET state = $2, outcome = $3, closed_at = $4, revision = revision + 1 WHERE case_id = $1""",
+        f"""UPDATE cases c SET state = $2, outcome = $3, closed_at = $4, revision = revision + 1,
+                  to_tell_since = {prompts.SINCE.format(at="$4")} WHERE case_id = $1""",
         case["case_id"],
         CLOSED,
         outcome,
@@ -193,14 +194,16 @@ async def reopen(uow: UnitOfWork, case: Any, at: datetime, *, reason: str) -> No
         calendar,
     )
     await uow.sql.execute(
-        """UPDATE cases SET state = $2, generation = $3, level = $4, owner = $5, offered_to = NULL, outcome = NULL,
-                  closed_at = NULL, due_on = $6, revision = revision + 1 WHERE case_id = $1""",
+        f"""UPDATE cases c SET state = $2, generation = $3, level = $4, owner = $5, offered_to = NULL, outcome = NULL,
+                  closed_at = NULL, due_on = $6, revision = revision + 1,
+                  to_tell_since = {prompts.SINCE.format(at="$7::timestamptz")} WHERE case_id = $1""",
         case["case_id"],
         REOPENED,
         generation,
         level,
         owner,
         due_day(limit, at, calendar),
+        at,
     )
     detail = {"reason": reason, "level": level, "owner": owner}
     await history.add(uow, [history.Step(case["case_id"], "reopened", REOPENED, at, generation, detail)])

@@ -104,6 +104,7 @@ cases = Table(
     Index("ix_cases_key_state", "key", postgresql_where=text("state = 'satisfaction_call'")),
     Index("ix_cases_waiting", "branch_id", postgresql_where=text("dispatch_wanted_at IS NOT NULL")),
     Index("ix_cases_owner", "owner", postgresql_where=text("closed_at IS NULL")),
+    Index("ix_cases_queue", "branch_id", "received_at", postgresql_where=text("state IN ('received', 'reopened')")),
     Index("ix_cases_to_tell", "owner", "to_tell_since", postgresql_where=text("to_tell_since IS NOT NULL")),
     Index("ix_cases_regulator_ref", "regulator_ref", postgresql_where=text("regulator_ref IS NOT NULL")),
 )

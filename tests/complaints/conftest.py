@@ -12,7 +12,7 @@ from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.database import connect, role_of
 from chassis.settings import Settings
 from chassis.timeline import Timeline, announce
-from contracts import callbacks
+from contracts import callbacks, classification
 from gateway.app import service as gateway
 from services.complaints.app import service as complaints
 from tests.complaints.desk import Desk
@@ -40,7 +40,7 @@ async def home(settings: Settings, postgres: Cluster, bus: str, timeline: Timeli
     admin = await connect(settings.database_url or "")
     try:
         await admin.execute(f"SET ROLE {role_of(schema)}")
-        await Log(schema).create_topics(admin, (callbacks.TOPIC,), settings.partitions)
+        await Log(schema).create_topics(admin, (callbacks.TOPIC, classification.TOPIC), settings.partitions)
     finally:
         await admin.close()
     async with running(World(settings, bus, SERVICES)) as world:

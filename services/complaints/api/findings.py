@@ -15,7 +15,7 @@ from chassis.http import Once, Reading, Work, permits, router
 from chassis.personal import mask_text
 from contracts.base import Quantity
 from contracts.complaints import RedressApproved, SuggestionAdopted
-from services.complaints import cases, relations, severity
+from services.complaints import cases, prompts, relations, severity
 from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Day, Label, Name, Noted, Words
 from services.complaints.rules import OVER
 from services.complaints.seats import staff_ids
@@ -289,6 +289,7 @@ async def add_contact(_: Handler, uow: Work, case_id: UUID, body: Contact) -> Ma
         case_id, at, uow.actor.subject, body.channel, mask_text(body.about), body.recording,
     )  # fmt: skip
     await cases.change(uow, case, "complainant contacted", at, detail={"channel": body.channel})
+    await prompts.note_contact(uow, case_id, at)
     return Made(id=str(number))
 
 

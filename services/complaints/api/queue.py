@@ -1,0 +1,106 @@
+"""What waits for somebody: cases to take in hand, gold clients first [C18], and complainants to be told [C25]."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from chassis import staff
+from chassis.actor import Actor
+from chassis.calendars import current
+from chassis.clock import business_date
+from chassis.http import Reading, object_scope, permits, router
+from services.complaints.api.shapes import STAFF
+from services.complaints.policy import LIMITS
+from services.complaints.seats import staff_ids
+from services.complaints.standings import PRIORITY_TIERS, standing
+
+routes = router("/v1/complaints", "complaints")
+Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
+
+
+class Waiting(BaseModel):
+    """A case nobody has taken in hand. `priority` says why it comes first; nothing else about it differs."""
+
+    case_id: UUID
+    revision: int
+    state: Literal["received", "reopened"]
+    kind: str
+    severity: str
+    branch_id: str
+    client_id: str | None
+    owner: str
+    received_at: datetime
+    due: datetime | None
+    priority: Literal["vip_line", "tier"] | None
+    tier: str | None
+
+
+@routes.get("/queue")
+async def read_queue(actor: Handler, sql: Reading) -> list[Waiting]:
+    """The first 200 cases to be taken in hand: gold-and-above clients and the VIP line first, then who is due first.
+
+    Only the order differs: clocks, ladders and what counts as proof are everybody's [C18].
+    """
+    scope, arguments = object_scope(actor, 4)
+    today = business_date(await sql.fetchval("SELECT clock_timestamp()"))
+    rows = await sql.fetch(
+        f"""SELECT q.*, CASE WHEN q.by_line THEN 'vip_line' WHEN q.tier = ANY($1::text[]) THEN 'tier' END AS priority
+            FROM (SELECT c.case_id, c.revision, c.state, c.kind, c.severity, c.branch_id, c.client_id, c.owner,
+                         c.received_at, c.priority AS by_line, k.due, {standing("tier", "c.client_id", "$2::date")} AS tier
+                  FROM cases c LEFT JOIN clocks k
+                       ON k.object = 'case/' || c.case_id || '/' || c.generation AND k.clock = 'result'
+                  WHERE c.state IN ('received', 'reopened') AND c.kind <> 'cluster' AND NOT c.restricted AND NOT c.imported
+                    AND NOT (c.concerned && $3::text[]) AND {scope.replace("branch_id", "c.branch_id")}) q
+            ORDER BY q.by_line OR coalesce(q.tier = ANY($1::text[]), false) DESC, q.due NULLS LAST, q.received_at, q.case_id
+            LIMIT 200""",
+        list(PRIORITY_TIERS),
+        today,
+        sorted(staff_ids(await staff.roster(sql), actor, await sql.fetchval("SELECT clock_timestamp()"))),
+        *arguments,
+    )
+    return [Waiting.model_validate(dict(row)) for row in rows]
+
+
+class Prompt(BaseModel):
+    """Somebody who complained and is to be told of what changed since an instant, by the channel they chose."""
+
+    case_id: UUID
+    client_id: str | None
+    owner: str
+    state: str
+    outcome: str | None
+    since: datetime
+    due: datetime
+    overdue: bool
+    channel: str
+
+
+@routes.get("/prompts")
+async def read_prompts(
+    actor: Handler,
+    sql: Reading,
+    everybody: Annotated[bool, Query(description="of all owners the caller may see, not the caller's own")] = False,
+) -> list[Prompt]:
+    """Which complainants are to be contacted (及时与投诉人联系), oldest first; logging the contact answers it [C25]."""
+    now: datetime = await sql.fetchval("SELECT clock_timestamp()")
+    mine = sorted(staff_ids(await staff.roster(sql), actor, now))
+    scope, arguments = object_scope(actor, 3)
+    rows = await sql.fetch(
+        f"""SELECT case_id, client_id, owner, state, outcome, to_tell_since AS since,
+                   coalesce(contact_channel, channel) AS channel
+            FROM cases WHERE to_tell_since IS NOT NULL AND ($1 OR owner = ANY($2::text[])) AND NOT restricted AND {scope}
+            ORDER BY to_tell_since, case_id LIMIT 200""",
+        everybody,
+        mine,
+        *arguments,
+    )
+    await LIMITS.refresh(sql)
+    calendar = await current(sql)
+    found = []
+    for row in rows:
+        due = LIMITS.on(business_date(row["since"])).body.tell.first_due(row["since"], calendar)
+        found.append(Prompt.model_validate(dict(row) | {"due": due, "overdue": due <= now}))
+    return found
