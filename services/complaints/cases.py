@@ -34,6 +34,12 @@ class NotYours(Forbidden):
     title = Text("The case belongs to somebody else", "该案件由他人负责")
 
 
+class Erased(Conflict):
+    """The case was erased when its retention was over: only that there was one is left [C21]."""
+
+    title = Text("The case was erased", "案件内容已销毁")
+
+
 class EvidenceMissing(Invalid):
     """The order closes only with facts found, the responsible person, the action and the customer's reaction [C10]."""
 
@@ -61,11 +67,13 @@ async def seen(sql: asyncpg.Connection, actor: Actor, case_id: UUID) -> asyncpg.
 async def locked(uow: UnitOfWork, case_id: UUID, match: Match | None = None) -> asyncpg.Record:
     """The case, locked for a change by the caller.
 
-    Raises: NotFound, PreconditionFailed, ConflictOfInterest.
+    Raises: NotFound, Erased, PreconditionFailed, ConflictOfInterest.
     """
     case = await uow.sql.fetchrow("SELECT * FROM cases WHERE case_id = $1 FOR UPDATE", case_id)
     if case is None or not visible(uow.actor, case):
         raise NotFound
+    if case["erased_at"]:
+        raise Erased(erased_at=case["erased_at"].isoformat())
     if match is not None:
         match.check(case["revision"])
     if uow.actor.role is not Role.CLIENT:

@@ -1,0 +1,261 @@
+"""Keeping and erasing a case: for as long as the policy of its last day says, and never under legal hold [C21].
+
+Nothing here is one person's: whoever asks for an erasure, or for a hold to be lifted, cannot decide it. What an erasure
+leaves is that there was a case: its dates, kind, source, severity, states and figures, so that no report changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from uuid_utils import uuid7
+
+from chassis.clock import business_date, months_after
+from chassis.errors import Conflict, Forbidden, NotFound, Text
+from chassis.uow import UnitOfWork
+from services.complaints import cases
+from services.complaints.policy import LIMITS
+from services.complaints.rules import OVER
+
+
+class UnderLegalHold(Conflict):
+    """A legal hold is in force: nothing of the case may be erased; `holds` says which and why."""
+
+    title = Text("Under legal hold", "处于法律保全状态")
+
+
+class RetentionRunning(Conflict):
+    """The case has to be kept until `kept_until`, by `policy`."""
+
+    title = Text("It must still be kept", "保存期限未届满")
+
+
+class NotOver(Conflict):
+    """The case is not over: its retention has not begun."""
+
+    title = Text("The case is not over", "案件尚未办结")
+
+
+class AskedAlready(Conflict):
+    """That was asked before and waits for a second person."""
+
+    title = Text("Waits for a second person already", "已待复核")
+
+
+class Decided(Conflict):
+    """That was decided before."""
+
+    title = Text("Decided already", "已处理")
+
+
+class SecondPerson(Forbidden):
+    """Whoever asked cannot decide."""
+
+    title = Text("A second person has to decide", "须由另一人复核")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How long a case is kept and by which rule; `holds` are those in force."""
+
+    ended_on: date | None
+    kept_until: date | None
+    policy: str | None
+    years: int | None
+    holds: Sequence[Any]
+
+    def require_erasable(self, today: date) -> None:
+        """Refuse while anything keeps the case.
+
+        Raises: NotOver, UnderLegalHold, RetentionRunning.
+        """
+        if self.kept_until is None:
+            raise NotOver
+        if self.holds:
+            raise UnderLegalHold(holds=[_why(hold) for hold in self.holds])
+        if today <= self.kept_until:
+            raise RetentionRunning(kept_until=self.kept_until.isoformat(), policy=self.policy)
+
+
+def _why(hold: Any) -> dict[str, str]:
+    return {
+        "hold_id": str(hold["hold_id"]),
+        "reason": hold["reason"],
+        "placed_by": hold["placed_by"],
+        "placed_at": hold["placed_at"].isoformat(),
+    }
+
+
+async def standing(sql: asyncpg.Connection, case: Any) -> Standing:
+    """What keeps a case."""
+    holds = await sql.fetch(
+        "SELECT * FROM holds WHERE case_id = $1 AND released_at IS NULL ORDER BY placed_at", case["case_id"]
+    )
+    if case["closed_at"] is None or case["state"] not in OVER:
+        return Standing(None, None, None, None, holds)
+    ended_on = business_date(case["closed_at"])
+    await LIMITS.refresh(sql)
+    version = LIMITS.on(ended_on)
+    years = version.body.retention_years
+    return Standing(ended_on, months_after(ended_on, 12 * years), version.name, years, holds)
+
+
+async def place(uow: UnitOfWork, case: Any, reason: str) -> UUID:
+    """Place a legal hold: one person is enough to keep something."""
+    hold_id = UUID(bytes=uuid7().bytes)
+    await uow.sql.execute(
+        "INSERT INTO holds (hold_id, case_id, reason, placed_by, placed_at) VALUES ($1, $2, $3, $4, $5)",
+        hold_id,
+        case["case_id"],
+        reason,
+        uow.actor.subject,
+        uow.now,
+    )
+    await cases.change(uow, case, "hold placed", uow.now, detail={"hold": str(hold_id), "reason": reason})
+    return hold_id
+
+
+async def ask_release(uow: UnitOfWork, case: Any, hold_id: UUID, reason: str) -> None:
+    """Ask for a hold to be lifted.
+
+    Raises: NotFound, Decided, AskedAlready.
+    """
+    hold = await _hold(uow, case, hold_id)
+    if hold["release_asked_by"] is not None:
+        raise AskedAlready(asked_by=hold["release_asked_by"])
+    await uow.sql.execute(
+        "UPDATE holds SET release_asked_by = $2, release_asked_at = $3, release_reason = $4 WHERE hold_id = $1",
+        hold_id,
+        uow.actor.subject,
+        uow.now,
+        reason,
+    )
+    await cases.change(uow, case, "hold release asked for", uow.now, detail={"hold": str(hold_id), "reason": reason})
+
+
+async def decide_release(uow: UnitOfWork, case: Any, hold_id: UUID, *, release: bool) -> None:
+    """Lift a hold, or leave it, on another person's asking.
+
+    Raises: NotFound (nobody asked), Decided, SecondPerson.
+    """
+    hold = await _hold(uow, case, hold_id)
+    if hold["release_asked_by"] is None:
+        raise NotFound
+    if hold["release_asked_by"] == uow.actor.subject:
+        raise SecondPerson
+    if release:
+        await uow.sql.execute(
+            "UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1",
+            hold_id,
+            uow.actor.subject,
+            uow.now,
+        )
+    else:
+        await uow.sql.execute(
+            """UPDATE holds SET release_asked_by = NULL, release_asked_at = NULL, release_reason = NULL
+               WHERE hold_id = $1""",
+            hold_id,
+        )
+    what = "hold released" if release else "hold kept"
+    await cases.change(uow, case, what, uow.now, detail={"hold": str(hold_id), "asked_by": hold["release_asked_by"]})
+
+
+async def _hold(uow: UnitOfWork, case: Any, hold_id: UUID) -> asyncpg.Record:
+    hold = await uow.sql.fetchrow(
+        "SELECT * FROM holds WHERE hold_id = $1 AND case_id = $2 FOR UPDATE", hold_id, case["case_id"]
+    )
+    if hold is None:
+        raise NotFound
+    if hold["released_at"] is not None:
+        raise Decided
+    return hold
+
+
+async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
+    """Ask for a case to be erased.
+
+    Raises: NotOver, UnderLegalHold, RetentionRunning, AskedAlready.
+    """
+    (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
+    erasure_id = await uow.sql.fetchval(
+        """INSERT INTO erasures (erasure_id, case_id, reason, asked_by, asked_at) VALUES ($1, $2, $3, $4, $5)
+           ON CONFLICT (case_id) WHERE state = 'asked' DO NOTHING RETURNING erasure_id""",
+        UUID(bytes=uuid7().bytes),
+        case["case_id"],
+        reason,
+        uow.actor.subject,
+        uow.now,
+    )
+    if erasure_id is None:
+        raise AskedAlready
+    await cases.change(uow, case, "erasure asked for", uow.now, detail={"erasure": str(erasure_id)})
+    return UUID(str(erasure_id))
+
+
+async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase: bool) -> None:
+    """Erase a case, or refuse to, on another person's asking; what keeps it now counts, not what did when it was asked.
+
+    Raises: NotFound, Decided, SecondPerson, NotOver, UnderLegalHold, RetentionRunning.
+    """
+    asked = await uow.sql.fetchrow(
+        "SELECT * FROM erasures WHERE erasure_id = $1 AND case_id = $2 FOR UPDATE", erasure_id, case["case_id"]
+    )
+    if asked is None:
+        raise NotFound
+    if asked["state"] != "asked":
+        raise Decided(state=asked["state"])
+    if asked["asked_by"] == uow.actor.subject:
+        raise SecondPerson
+    if erase:
+        (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
+        await _erase(uow, case)
+    await uow.sql.execute(
+        "UPDATE erasures SET state = $2, decided_by = $3, decided_at = $4 WHERE erasure_id = $1",
+        erasure_id,
+        "erased" if erase else "refused",
+        uow.actor.subject,
+        uow.now,
+    )
+    what = "erased" if erase else "erasure refused"
+    detail = {"erasure": str(erasure_id), "asked_by": asked["asked_by"]}
+    columns: dict[str, Any] = {"erased_at": uow.now} if erase else {}
+    key = f"case:{case['case_id']}" if erase else case["key"]
+    await cases.change(uow, {**dict(case), "key": key}, what, uow.now, detail=detail, **columns)
+
+
+_EMPTIED = (
+    """UPDATE cases SET words = '', original = NULL, client_id = NULL, key = 'case:' || case_id, attributes = '{}',
+              employee = NULL, script = NULL, concerned = '{}', contact_channel = NULL, category = '' WHERE case_id = $1""",
+    "DELETE FROM case_words WHERE case_id = $1",
+    "DELETE FROM demands WHERE case_id = $1",
+    "DELETE FROM suggestions WHERE case_id = $1",
+    "DELETE FROM contacts WHERE case_id = $1",
+    "UPDATE redress SET reason = '' WHERE case_id = $1",
+    "UPDATE deviations SET reason = '' WHERE case_id = $1",
+    """UPDATE tickets SET solutions = '[]', facts = NULL, responsible = NULL, action = NULL, reaction = NULL,
+              phone_recording = NULL WHERE case_id = $1""",
+    """UPDATE accountability SET summary = NULL, root_cause = NULL, plan = NULL, circular = NULL, against = '{}'
+       WHERE case_id = $1""",
+    "UPDATE case_moves SET detail = '{}' WHERE case_id = $1",
+    "UPDATE reception_visits SET visitor = NULL, matter = '', outcome = NULL WHERE case_id = $1",
+    """DELETE FROM conflicts k USING cases c WHERE c.case_id = $1 AND c.external_ref IS NOT NULL
+         AND k.identity = c.system || '/' || c.external_ref""",
+)
+
+
+async def _erase(uow: UnitOfWork, case: Any) -> None:
+    for statement in _EMPTIED:
+        await uow.sql.execute(statement, case["case_id"])
+    gone = await uow.sql.fetch(
+        """WITH mine AS (DELETE FROM case_attachments WHERE case_id = $1 RETURNING sha256)
+           DELETE FROM attachments a USING mine WHERE a.sha256 = mine.sha256
+             AND NOT EXISTS (SELECT FROM case_attachments o WHERE o.sha256 = a.sha256 AND o.case_id <> $1)
+           RETURNING a.sha256""",
+        case["case_id"],
+    )
+    await uow.sql.execute(
+        "DELETE FROM attachment_parts WHERE sha256 = ANY($1::text[])", [row["sha256"] for row in gone]
+    )
