@@ -186,7 +186,7 @@ class _Entry:
         check_move(state, after)
         steps.append(self._step(state, after, outcome.code, {"attempt": attempt_id, **detail}))
         await self._move(after, columns)
-        await record(self.uow, steps)
+        record(self.uow, steps)
         await self._tell(attempt_id, after, columns)
         if found := scripts.findings_in(script, result.answers):
             await findings.raise_for(self.uow, task, attempt_id, found, result.concerned, self.now)
@@ -376,7 +376,7 @@ async def answer_survey(
     scripts.check_answers(script, answers, complete=True)
     attempt_id = uuid7()
     await entry._keep(attempt_id)
-    await record(uow, [entry._step(task["state"], "completed", outcome.code, {"attempt": attempt_id})])
+    record(uow, [entry._step(task["state"], "completed", outcome.code, {"attempt": attempt_id})])
     await entry._move("completed", {"ended_on": business_date(at)})
     await entry._tell(attempt_id, "completed", {})
     if found := scripts.findings_in(script, answers):

@@ -85,7 +85,7 @@ async def return_abandoned(uow: UnitOfWork, now: datetime) -> int:
         Step(r["task_id"], r["client_id"], day, r["before"], "planned", "lease", {"holder": r["had"]}, r["policy"])
         for r in rows
     ]
-    await record(uow, steps)
+    record(uow, steps)
     return len(rows)
 
 
@@ -210,7 +210,7 @@ async def release(uow: UnitOfWork, agent: Agent, task_id: UUID, reason: str, now
         {"why": reason},
         row["policy"],
     )
-    await record(uow, [step])
+    record(uow, [step])
 
 
 async def held(uow: UnitOfWork, agent: Agent, task_id: UUID) -> asyncpg.Record:
@@ -286,7 +286,7 @@ async def _give(
     )
     new = [row for row in rows if row["holder"] != agent.staff_id]
     day = business_date(now)
-    await record(
+    record(
         uow,
         [
             Step(

@@ -30,5 +30,11 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
     clients = sorted({row["client_id"] for row in rows})
     first: date = await uow.sql.fetchval("SELECT first FROM closed_days")
     await tasks.compare(uow, clients, await owed_by_facts(uow.sql, first, through, clients), through)
+    closed = await uow.sql.fetch(
+        "SELECT client_id, closed_on FROM clients WHERE client_id = ANY($1::text[]) AND closed_on <= $2",
+        clients,
+        through,
+    )
+    await tasks.cancel_closed(uow, {row["client_id"]: row["closed_on"] for row in closed}, waits=True)
     await tasks.expire(uow, through)
     return True

@@ -30,7 +30,7 @@ async def follow_surveys(due: Sequence[Due], uow: UnitOfWork) -> None:
                 row["policy"],
                 one.at,
             )
-            await record(uow, [step])
+            record(uow, [step])
 
 
 async def expire_tasks(due: Sequence[Due], uow: UnitOfWork) -> None:

@@ -64,7 +64,7 @@ async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None
         clients,
         [first[client] for client in clients],
     )
-    await tasks.cancel_closed(uow, first)
+    await stretches.mark_late(uow, await tasks.cancel_closed(uow, first, waits=False))
     await planning.drop(uow, clients, "account_closed")
 
 

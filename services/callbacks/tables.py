@@ -194,28 +194,6 @@ steps = Table(
     Column("policy", Text),
     Index(None, "task_id", "number"),
 )
-# Numbering locks the heads of partitions; done in the midst of a transaction, it would be the one lock that everybody
-# takes at another place among their locks of tasks and clients. A trigger of the database moves these rows when the
-# transaction ends (migration 0003).
-told_steps = Table(
-    "told_steps",
-    metadata,
-    Column("transaction", BigInteger, primary_key=True, server_default=text("pg_current_xact_id()::text::bigint")),
-    Column("place", BigInteger, Identity(always=True), primary_key=True),
-    Column("is_last", Boolean, nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("task_id", UUID, nullable=False),
-    Column("client_id", Text, nullable=False),
-    Column("on_day", Date, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("from_state", Text),
-    Column("to_state", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("detail", JSONB, nullable=False),
-    Column("policy", Text),
-    comment="steps of a transaction not ended yet: it numbers them as its last act",
-)
 SEALED = SealedTable("steps", tuple(column.name for column in steps.columns))
 
 # Attempts and proof

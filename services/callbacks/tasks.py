@@ -14,7 +14,7 @@ from chassis.clock import business_date, start_of
 from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCancelled, TaskCreated, TaskExpired
-from services.callbacks import scripts, tables
+from services.callbacks import scripts
 from services.callbacks.owed import DERIVED, Owed
 from services.callbacks.policy import TRIGGERS, Trigger
 from services.callbacks.rules import OPEN, due_at, due_on, task_id
@@ -22,7 +22,6 @@ from services.callbacks.rules import OPEN, due_at, due_on, task_id
 WITHDRAWN = "facts_corrected"
 CLOSED = "account_closed"
 LIMIT = "limit"
-TOLD = [column.name for column in tables.told_steps.columns if column.name not in ("transaction", "place")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +39,22 @@ class Step:
     at: datetime | None = None
 
 
-async def record(uow: UnitOfWork, steps: Sequence[Step]) -> None:
-    """Keep steps: numbered and sealed as the last act of the transaction (see `tables.told_steps`)."""
-    if not steps:
-        return
-    rows = [
-        (
-            place == len(steps),
-            uow.partition_of(step.client_id),
-            step.task_id,
-            step.client_id,
-            step.on_day,
-            step.at or uow.now,
-            step.before,
-            step.after,
-            uow.actor.subject,
-            step.reason,
-            step.detail,
-            step.policy,
-        )
-        for place, step in enumerate(steps, 1)
-    ]
-    await uow.sql.copy_records_to_table("told_steps", records=rows, columns=TOLD)
+def record(uow: UnitOfWork, steps: Sequence[Step]) -> None:
+    """Keep steps: numbered and sealed at the very end of the unit of work, after every lock of a task or a client."""
+    for step in steps:
+        row = {
+            "task_id": step.task_id,
+            "client_id": step.client_id,
+            "on_day": step.on_day,
+            "at": step.at or uow.now,
+            "from_state": step.before,
+            "to_state": step.after,
+            "actor": uow.actor.subject,
+            "reason": step.reason,
+            "detail": step.detail,
+            "policy": step.policy,
+        }
+        uow.seal("steps", step.client_id, row)
 
 
 async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None = None) -> list[UUID]:
@@ -119,7 +112,7 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
         rows,
     )
     fresh = [(row["task_id"], *made[row["task_id"]]) for row in new]
-    await record(
+    record(
         uow,
         [
             Step(key, one.client_id, one.found_on, None, "planned", "created", one.cause, policy, at=uow.happened_at)
@@ -196,7 +189,7 @@ async def _expire(uow: UnitOfWork, which: str, argument: object) -> int:
             RETURNING t.task_id, t.client_id, t.rule, t.subject, t.due_on, t.due_at, t.policy, o.state AS before""",
         argument,
     )
-    await record(
+    record(
         uow,
         [
             Step(r["task_id"], r["client_id"], r["due_on"], r["before"], "expired", "due", {}, r["policy"], r["due_at"])
@@ -231,7 +224,7 @@ async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Owed],
            WHERE task_id = ANY($1::uuid[])""",
         [r["task_id"] for r in back],
     )
-    await record(
+    record(
         uow,
         [Step(r["task_id"], r["client_id"], through, r["state"], "planned", WITHDRAWN, {}, r["policy"]) for r in back],
     )
@@ -247,16 +240,24 @@ async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Owed],
         )
 
 
-async def cancel_closed(uow: UnitOfWork, closed: dict[str, date]) -> None:
-    """Nothing is owed to a client whose account is closed [B19]; what came before stays as it was."""
+async def cancel_closed(uow: UnitOfWork, closed: dict[str, date], *, waits: bool) -> list[str]:
+    """Nothing is owed to a client whose account is closed [B19]; what came before stays as it was.
+
+    The closer waits for tasks that others have locked. The consumer does not: it holds those of the clients before, so
+    that the two would wait in a circle; it gets the clients with such tasks back, to be looked at again.
+    """
+    which = f"""client_id = ANY($1::text[]) AND state IN ({_LISTED}) AND NOT restricted
+        AND rule NOT IN ('satisfaction', 'manager_left')"""
+    clients = sorted(closed)
     rows = await uow.sql.fetch(
-        f"""SELECT task_id, client_id, rule, state, policy FROM tasks
-            WHERE client_id = ANY($1::text[]) AND state IN ({_LISTED}) AND NOT restricted
-              AND rule NOT IN ('satisfaction', 'manager_left') ORDER BY task_id FOR UPDATE""",
-        sorted(closed),
+        f"""SELECT task_id, client_id, rule, state, policy FROM tasks WHERE {which}
+            ORDER BY task_id FOR UPDATE {"" if waits else "SKIP LOCKED"}""",
+        clients,
     )
     for client_id, day in sorted(closed.items()):
         await _end(uow, [row for row in rows if row["client_id"] == client_id], CLOSED, day)
+    left = await uow.sql.fetch(f"SELECT DISTINCT client_id FROM tasks WHERE {which}", clients)
+    return [row["client_id"] for row in left]
 
 
 async def _end(uow: UnitOfWork, rows: Sequence[asyncpg.Record], reason: str, on_day: date) -> None:
@@ -269,7 +270,7 @@ async def _end(uow: UnitOfWork, rows: Sequence[asyncpg.Record], reason: str, on_
         reason,
         on_day,
     )
-    await record(
+    record(
         uow,
         [Step(r["task_id"], r["client_id"], on_day, r["state"], "cancelled", reason, {}, r["policy"]) for r in rows],
     )

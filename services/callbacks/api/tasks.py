@@ -372,7 +372,7 @@ async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, g
     step = Step(
         task_id, task["client_id"], day, task["state"], "cancelled", "staff", {"why": given.reason}, task["policy"]
     )
-    await record(uow, [step])
+    record(uow, [step])
     uow.audit("task_cancelled", f"task/{task_id}", key=task["client_id"], reason=given.reason)
     return shown(await _row(uow.sql, task_id))
 
