@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from chassis.calendar import shipped
 from chassis.clocks import Ladder, Limit, Step, limit_from
+from chassis.clocks.shares import WHOLE
 from chassis.policy import Policies, PolicyInvalid
+from chassis.staff import COMPLAINT_GROUP, DEPARTMENTS
 
 FILE = Path(__file__).with_name("policy.toml")
-PLACES = ("branch", "hq", "case")
+SEATS = {"case": ("owner",), "branch": COMPLAINT_GROUP, "hq": DEPARTMENTS}
+LADDER_NAMES = ("ordinary", "major", "regulator")
+FLOOR_YEARS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,42 +66,73 @@ class Ladders:
         return Ladder.from_rows(self.rows[name])
 
 
+_KINDS = ("ordinary", "major", "regulator", "report", "third_party", "survey", "tell")
+_COUNTS = frozenset(name for name, kind in Limits.__annotations__.items() if kind in {int, "int"})
+
+
 def _limits(body: dict[str, Any]) -> Limits:
-    kinds = {
-        name: limit_from(body[name])
-        for name in ("ordinary", "major", "regulator", "report", "third_party", "survey", "tell")
-    }
-    rest = {name: value for name, value in body.items() if name not in kinds}
     try:
-        rest["major_claim"] = Decimal(rest["major_claim"])
-        rest["violations"] = frozenset(rest["violations"])
+        kinds = {name: limit_from(body[name]) for name in _KINDS}
+        rest = {name: value for name, value in body.items() if name not in kinds}
+        for name in _COUNTS & rest.keys():
+            if type(rest[name]) is not int or not 0 < rest[name] < 10_000:
+                raise PolicyInvalid(f"limits: {name} is a whole number of 1 or more, not {rest[name]!r}")
+        rest["major_claim"] = Decimal(str(rest["major_claim"]))
+        rest["violations"] = frozenset(str(one) for one in rest["violations"])
         rest["on_call"] = tuple(_addressee(words) for words in rest["on_call"])
         limits = Limits(**kinds, **rest)  # type: ignore[arg-type]
-    except (TypeError, KeyError, ArithmeticError) as error:
-        raise PolicyInvalid(f"limits: {error}") from None
-    if limits.retention_years < 3:
-        raise PolicyInvalid("records of complaints are kept for 3 years at least [C21]")
+    except (TypeError, KeyError, AttributeError, ArithmeticError) as error:
+        raise PolicyInvalid(f"limits: {type(error).__name__} {error}") from None
+    if not limits.major_claim.is_finite() or limits.major_claim <= 0:
+        raise PolicyInvalid("limits: major_claim is an amount of money")
+    if limits.retention_years < FLOOR_YEARS:
+        raise PolicyInvalid(f"records of complaints are kept for {FLOOR_YEARS} years at least [C21]")
     return limits
 
 
 def _ladders(body: dict[str, Any]) -> Ladders:
     rows: dict[str, list[dict[str, Any]]] = {}
     told: dict[str, dict[str, tuple[Addressee, ...]]] = {}
-    for name in ("ordinary", "major", "regulator"):
+    if unknown := sorted(set(body) - set(LADDER_NAMES)):
+        raise PolicyInvalid(f"no cases have a ladder {unknown[0]!r}")
+    for name in LADDER_NAMES:
         if not body.get(name):
             raise PolicyInvalid(f"no ladder for {name} cases")
-        rows[name] = [{key: value for key, value in row.items() if key != "to"} for row in body[name]]
-        told[name] = {row["name"]: tuple(_addressee(words) for words in row["to"]) for row in body[name]}
-        steps: tuple[Step, ...] = Ladder.from_rows(rows[name]).steps
-        if "due" not in {step.name for step in steps}:
-            raise PolicyInvalid(f"the ladder for {name} cases has no step `due`")
+        try:
+            rows[name] = [{key: value for key, value in row.items() if key != "to"} for row in body[name]]
+            told[name] = {row["name"]: tuple(_addressee(words) for words in row["to"]) for row in body[name]}
+            steps: tuple[Step, ...] = Ladder.from_rows(rows[name]).steps
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise PolicyInvalid(f"the ladder for {name} cases: {type(error).__name__} {error}") from None
+        _check_ladder(name, steps, told[name])
     return Ladders(rows, told)
+
+
+def _check_ladder(name: str, steps: Sequence[Step], told: Mapping[str, Sequence[Addressee]]) -> None:
+    """Every step tells somebody, none twice, none before the one it follows, and one of them is the due [C22]."""
+    if len(told) != len(steps):
+        raise PolicyInvalid(f"the ladder for {name} cases has a step twice")
+    if silent := [step for step, to in told.items() if not to]:
+        raise PolicyInvalid(f"the step {silent[0]!r} for {name} cases tells nobody")
+    if not any(step.name == "due" and step.share == WHOLE for step in steps):
+        raise PolicyInvalid(f"the ladder for {name} cases has no step `due` at 100 %")
+    places = [_place(step) for step in steps]
+    for before, step, earlier, later in zip(steps, steps[1:], places, places[1:], strict=False):
+        if later < earlier:
+            raise PolicyInvalid(
+                f"the step {step.name!r} for {name} cases comes before {before.name!r}, which it follows"
+            )
+
+
+def _place(step: Step) -> tuple[int, timedelta]:
+    """Where on the ladder a step stands: its share, or after 100 % the working time later."""
+    return (WHOLE, step.after.length(shipped())) if step.after is not None else (step.share, timedelta(0))
 
 
 def _addressee(words: str) -> Addressee:
     place, _, seat = words.partition("/")
-    if place not in PLACES or not seat:
-        raise PolicyInvalid(f"{words!r}: a step tells case/owner, branch/SEAT or hq/SEAT")
+    if seat not in SEATS.get(place, ()):
+        raise PolicyInvalid(f"{words!r}: a step tells case/owner, or a seat of branch/ or hq/ that there is")
     return Addressee(place, seat)
 
 
