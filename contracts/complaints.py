@@ -292,6 +292,57 @@ class ClusterAlarmed(Event, frozen=True, kw_only=True, gc=False):
         return self.alarmed_on
 
 
+class PackEvent(Event, frozen=True, kw_only=True, gc=False):
+    """A word about the pack of a month, quarter or year [C15, C21]. `to_sign` has to sign it off by `sign_off_due`."""
+
+    topic: ClassVar[str] = TOPIC
+
+    period: Name
+    sign_off_due: date
+    to_sign: list[str]
+
+    @property
+    def key(self) -> str:
+        return f"pack:{self.period}"
+
+    @property
+    def identity(self) -> str:
+        return self.period
+
+
+class PackMade(PackEvent, frozen=True, kw_only=True, gc=False):
+    """The pack of a period was made from its frozen cut-off [C15]."""
+
+    type: ClassVar[str] = "complaints.pack.made"
+
+    cut_off: datetime
+    manifest_sha256: str
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.cut_off
+
+
+class PackSignOffReminded(PackEvent, frozen=True, kw_only=True, gc=False):
+    """The last day to sign a pack off has come, and nobody has [C15]."""
+
+    type: ClassVar[str] = "complaints.pack.sign_off_reminded"
+
+    @property
+    def happened_at(self) -> date:
+        return self.sign_off_due
+
+
+class PackSignOffMissed(PackEvent, frozen=True, kw_only=True, gc=False):
+    """A pack was not signed off by its day: a breach [C15]."""
+
+    type: ClassVar[str] = "complaints.pack.sign_off_missed"
+
+    @property
+    def happened_at(self) -> date:
+        return self.sign_off_due
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Complaints has closed the business date: everything due by its end has fired, its clusters are known."""
 
@@ -318,5 +369,8 @@ EVENTS: list[type[Event]] = [
     SuggestionAdopted,
     RedressApproved,
     ClusterAlarmed,
+    PackMade,
+    PackSignOffReminded,
+    PackSignOffMissed,
     DayCompleted,
 ]

@@ -28,6 +28,7 @@ from services.complaints import (
     standings,
     tables,
 )
+from services.complaints.packs import making
 
 service = Service(
     name="complaints",
@@ -62,5 +63,6 @@ service = Service(
         "result": stepped(escalation.climb),
         "report": stepped(escalation.miss_report),
         groups.ACTION: groups.miss_actions,
+        making.SIGN_OFF: making.watch,
     },
 )

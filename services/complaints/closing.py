@@ -1,14 +1,16 @@
-"""The day's close: its clusters. Everything that was due by its end has fired before."""
+"""The day's close: its clusters, and the packs of the periods that end with it. Everything that was due by its end has fired before."""
 
 from datetime import date
 
 from chassis.uow import UnitOfWork
 from services.complaints import radar
+from services.complaints.packs import making
 
 
 async def close_day(day: date, uow: UnitOfWork) -> None:
     """Close a business date."""
     await radar.look(uow, day)
+    await making.make_due(uow, day)
 
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:

@@ -2,8 +2,24 @@
 
 from fastapi import APIRouter
 
-from services.complaints.api import alarms, duties, files, findings, flow, intake, kpi, policies, queue, retention, severity
+from services.complaints.api import (
+    alarms,
+    channels,
+    duties,
+    files,
+    findings,
+    flow,
+    grumbles,
+    intake,
+    kpi,
+    packs,
+    policies,
+    queue,
+    retention,
+    severity,
+)
 
 routes = APIRouter()
-for part in (intake, flow, findings, files, severity, queue, kpi, alarms, duties, retention, policies):
+parts = [channels, intake, flow, findings, files, severity, queue, grumbles]
+for part in (*parts, kpi, alarms, duties, packs, retention, policies):
     routes.include_router(part.routes)

@@ -8,6 +8,7 @@ from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from chassis.actor import Role
+from chassis.errors import Conflict, Text
 from chassis.personal import mask_text
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -24,6 +25,12 @@ BRANCH = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER)
 CENTRE = (Role.HQ, Role.COMPLIANCE)
 STAFF = (*BRANCH, *CENTRE)
 READERS = (*STAFF, Role.OPERATIONS, Role.SYSTEM)
+
+
+class NotOver(Conflict):
+    """The period is not over, or its last day is not closed: its figures are not final."""
+
+    title = Text("The period is not closed", "该期间尚未关闭")
 
 
 class Body(BaseModel):

@@ -38,9 +38,14 @@ class Period:
         """The instant up to which things count."""
         return end_of(self.last)
 
+    @property
+    def is_year(self) -> bool:
+        """Whether it is a whole year."""
+        return (self.first.month, self.last.month) == (1, 12)
+
     def sign_off_due(self, calendar: Calendar, working_days: int) -> date:
-        """A month's pack is signed off by the 3rd working day, a year's report by 30 April [C15, C21]."""
-        if self.first.month != self.last.month:
+        """A month's or quarter's pack is signed off by the 3rd working day, a year's report by 30 April [C15, C21]."""
+        if self.is_year:
             return date(self.last.year + 1, 4, 30)
         return calendar.add_days(self.last, working_days)
 
@@ -67,9 +72,13 @@ def period_of(name: str) -> Period:
     try:
         if len(name) == 4:
             return Period(name, date(int(name), 1, 1), date(int(name), 12, 31))
+        if name[4:6] == "-Q":
+            last_month = {"1": 3, "2": 6, "3": 9, "4": 12}.get(name[6:], 0)
+            last = date(int(name[:4]), last_month, 1)
+            return Period(name, last.replace(month=last_month - 2), month_end(last))
         first = date.fromisoformat(f"{name}-01")
     except ValueError:
-        raise Invalid(errors=(FieldError("/period", "is neither YYYY-MM nor YYYY"),)) from None
+        raise Invalid(errors=(FieldError("/period", "is none of YYYY-MM, YYYY-Qn and YYYY"),)) from None
     return Period(name, first, month_end(first))
 
 
@@ -115,6 +124,8 @@ async def read_figures(sql: asyncpg.Connection, period: Period, branches: list[s
 
 
 def _summary(branch: str, rows: list[dict[str, Any]], period: Period) -> dict[str, Any]:
+    # A suggestion or an enquiry is no complaint: a branch with nothing else still owes a nil report.
+    rows = [row for row in rows if row["kind"] == "complaint"]
     fresh = [row for row in rows if row["received_at"] >= start_of(period.first)]
     return {
         "branch_id": branch,

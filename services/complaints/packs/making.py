@@ -1,0 +1,146 @@
+"""Packs are made by the close of a period's last day, once, and watched until they are signed off [C15, C21].
+
+The sales and trading headquarters (销售交易总部) signs them off: a month's by 17:30 of the 3rd working day, a year's by
+30 April. It is reminded on the morning of that day; a pack not signed off by its end is late, and stays known as late.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import asyncpg
+
+from chassis import staff
+from chassis.calendar import Calendar, CalendarEnds
+from chassis.calendars import current
+from chassis.clock import at as clock_at
+from chassis.clock import business_date, end_of, month_end
+from chassis.deadlines import Deadline, Due, arm, cancel
+from chassis.secrets import signing_key
+from chassis.staff import HQ, SALES_TRADING
+from chassis.timeline import Timeline, timeline
+from chassis.uow import UnitOfWork
+from contracts.complaints import PackMade, PackSignOffMissed, PackSignOffReminded
+from services.complaints.packs.bundle import bundle
+from services.complaints.packs.figures import Period, period_of, read_figures
+from services.complaints.policy import LIMITS
+
+SIGN_OFF = "sign_off"
+REMINDER, MISSED = "reminder", "missed"
+MORNING_HOUR = 9
+SHOWN = (
+    "pack_id, period, cut_off, made_at, made_by, manifest_sha256, sign_off_due, to_sign, reminded_at, missed_at, "
+    "signed_off_by, signed_off_at"
+)
+
+
+async def branches(sql: asyncpg.Connection) -> list[str]:
+    """Every branch there is, those without a complaint included."""
+    return sorted(set((await staff.roster(sql)).places) - {HQ})
+
+
+async def make_due(uow: UnitOfWork, day: date) -> None:
+    """The packs whose period ends with a day that closes: the month's, and in December the year's."""
+    if day != month_end(day) or not await _reports(uow):
+        return
+    names = [f"{day:%Y-%m}"] + ([f"{day:%Y}"] if day.month == 12 else [])
+    for name in names:
+        await make(uow, period_of(name))
+
+
+async def _reports(uow: UnitOfWork) -> bool:
+    """Whether anything here is ours to report: a replay of published complaints holds imports only."""
+    if await timeline(uow.sql) is Timeline.REAL:
+        return True
+    return bool(await uow.sql.fetchval("SELECT EXISTS (SELECT FROM cases WHERE NOT imported AND kind <> 'cluster')"))
+
+
+async def make(uow: UnitOfWork, period: Period) -> Any:
+    """Make a period's pack from its frozen cut-off; None when there is one already, which nothing overwrites."""
+    await LIMITS.refresh(uow.sql)
+    days = LIMITS.on(period.last).body.sign_off_working_days
+    due_on, due = _due(period, await current(uow.sql), days)
+    roster = await staff.roster(uow.sql)
+    signer = roster.holder(HQ, SALES_TRADING, uow.happened_at)
+    figures = await read_figures(uow.sql, period, await branches(uow.sql))
+    content, digest = bundle(figures, signing_key(uow.database.settings, "seal"))
+    row = await uow.sql.fetchrow(
+        f"""INSERT INTO packs (pack_id, period, cut_off, made_at, made_by, manifest_sha256, bundle, sign_off_due, to_sign)
+            VALUES ($1, $1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING {SHOWN}""",
+        period.name,
+        period.cut_off,
+        uow.now,
+        uow.actor.subject,
+        digest,
+        content,
+        due_on,
+        [signer.staff_id if signer else f"seat:{HQ}/{SALES_TRADING}"],
+    )
+    if row is None:
+        return None
+    key = f"pack:{period.name}"
+    reminder = clock_at(due_on, MORNING_HOUR)
+    await arm(
+        uow,
+        [
+            Deadline(SIGN_OFF, f"pack/{period.name}", key, reminder, step=REMINDER),
+            Deadline(SIGN_OFF, f"pack/{period.name}", key, due, step=MISSED),
+        ],
+    )
+    uow.audit("make pack", f"pack/{period.name}", key=key, manifest_sha256=digest)
+    uow.emit(
+        PackMade(
+            period=period.name, cut_off=period.cut_off, manifest_sha256=digest, sign_off_due=due_on,
+            to_sign=row["to_sign"],
+        )
+    )  # fmt: skip
+    return row
+
+
+def _due(period: Period, calendar: Calendar, working_days: int) -> tuple[date, datetime]:
+    try:
+        day = period.sign_off_due(calendar, working_days)
+        return day, end_of(day) if period.is_year else calendar.end_of_working_day(day)
+    except CalendarEnds:
+        # No pack fails because next year's holidays are not published yet: Monday to Friday until they are.
+        day, left = period.last, working_days
+        while left:
+            day = date.fromordinal(day.toordinal() + 1)
+            left -= day.weekday() < 5
+        return day, end_of(day)
+
+
+async def watch(due: Sequence[Due], uow: UnitOfWork) -> None:
+    """The morning of a pack's last day, and its end: who has to sign is reminded, then the pack is late."""
+    for one in due:
+        column = "reminded_at" if one.step == REMINDER else "missed_at"
+        row = await uow.sql.fetchrow(
+            f"""UPDATE packs SET {column} = $2 WHERE pack_id = $1 AND signed_off_at IS NULL
+                RETURNING period, sign_off_due, to_sign""",
+            one.object.removeprefix("pack/"),
+            one.due,
+        )
+        if row is None:
+            continue
+        kind = PackSignOffReminded if one.step == REMINDER else PackSignOffMissed
+        uow.emit(kind(period=row["period"], sign_off_due=row["sign_off_due"], to_sign=row["to_sign"]), at=one.at)
+
+
+async def sign(uow: UnitOfWork, pack_id: str) -> Any:
+    """Sign a locked pack off; once more changes nothing."""
+    await cancel(uow, [(SIGN_OFF, f"pack/{pack_id}")])
+    row = await uow.sql.fetchrow(
+        f"""UPDATE packs SET signed_off_by = coalesce(signed_off_by, $2), signed_off_at = coalesce(signed_off_at, $3)
+            WHERE pack_id = $1 RETURNING {SHOWN}""",
+        pack_id,
+        uow.actor.subject,
+        uow.now,
+    )
+    uow.audit("sign off pack", f"pack/{pack_id}", key=f"pack:{pack_id}", late=is_late(row))
+    return row
+
+
+def is_late(row: Any) -> bool:
+    """Whether a pack was not signed off by its day: known from the watch, or from the day it was signed."""
+    signed = row["signed_off_at"]
+    return row["missed_at"] is not None or (signed is not None and business_date(signed) > row["sign_off_due"])
