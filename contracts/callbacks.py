@@ -155,9 +155,10 @@ class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
 
 
 class AlarmRaised(Event, frozen=True, kw_only=True, gc=False):
-    """Something was not done in its time: the same-day target of an enquiry [B14], a mandatory moment [A21].
+    """Something was not done in its time: the same-day target of an enquiry [B14], a mandatory moment [A21],
+    a new client without a manager on day 10 [B12].
 
-    `subject` is what it is about: `task/ID` or `moment/ID`.
+    `subject` is what it is about: `task/ID`, `moment/ID` or `message/ID`.
     """
 
     type: ClassVar[str] = "callbacks.alarm.raised"

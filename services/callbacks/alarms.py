@@ -1,6 +1,7 @@
 """Alarms: what should have been done by now and was not, told once, to those who lead.
 
-The same-day target of an e-mail enquiry [B14] and mandatory moments [A21] have one. Optional moments never do.
+The same-day target of an e-mail enquiry [B14], mandatory moments [A21] and new clients without a manager [B12] have one.
+Optional moments never do.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from services.callbacks.rules import CALLBACKS, OPEN
 
 TARGET = "enquiry_target"
 MOMENT = "moment_overdue"
+NO_MANAGER = "no_manager"
 
 
 async def miss_targets(due: Sequence[Due], uow: UnitOfWork) -> None:
@@ -36,6 +38,17 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
         [_id(one) for one in due],
     )
     await _raise(uow, due, {row["moment_id"]: row for row in rows})
+
+
+async def miss_managers(due: Sequence[Due], uow: UnitOfWork) -> None:
+    """New clients whose first message still waits for a manager to name, by day 10 [B12]."""
+    rows = await uow.sql.fetch(
+        """SELECT m.message_id, m.client_id, c.branch_id FROM messages m JOIN clients c USING (client_id)
+           WHERE m.message_id = ANY($1::uuid[]) AND m.state = 'planned' AND c.manager_id IS NULL
+             AND c.closed_on IS NULL""",
+        [_id(one) for one in due],
+    )
+    await _raise(uow, due, {row["message_id"]: row for row in rows})
 
 
 def _id(one: Due) -> UUID:

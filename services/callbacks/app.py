@@ -62,6 +62,7 @@ service = Service(
         attempts.SURVEY: deadlines.follow_surveys,
         alarms.TARGET: alarms.miss_targets,
         alarms.MOMENT: alarms.miss_moments,
+        alarms.NO_MANAGER: alarms.miss_managers,
     },
     loops={"messages": sending.send_by_itself},
 )

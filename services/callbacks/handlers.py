@@ -47,9 +47,10 @@ async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
 
 
 async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
-    """Changed profiles; a task waiting for its branch gets it."""
+    """Changed profiles; a task waiting for its branch gets it, a new client who can be written to at last the messages."""
     since = await contacts.keep(uow, events, uow.records(ClientUpdated))
     await tasks.place(uow, sorted(since))
+    await planning.welcome(uow, events)
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:

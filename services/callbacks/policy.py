@@ -147,6 +147,7 @@ class Messages:
     welcome: Mapping[str, int]
     follow_up: Mapping[str, int]
     hotline: str
+    packages: Mapping[str, Mapping[str, str]]
     attempts: int
     retry_minutes: int
 
@@ -268,8 +269,13 @@ def parse_mailings(body: dict[str, Any]) -> Mapping[str, MailingColumn]:
 
 
 def parse_messages(body: dict[str, Any]) -> Messages:
-    """Days of the messages to new clients."""
+    """Days of the messages to new clients; a package without a name in both languages is refused."""
     messages: Messages = _made(Messages, body)
+    if not messages.hotline.strip():
+        raise PolicyInvalid("hotline: a message names it, so it must not be empty")
+    for tier in TIERS:
+        if not all(messages.packages.get(tier, {}).get(language) for language in ("zh-CN", "en")):
+            raise PolicyInvalid(f"packages: {tier} needs its name in zh-CN and en")
     return messages
 
 

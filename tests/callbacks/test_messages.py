@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from chassis.clock import at, business_date, utc_now
+from chassis.clock import at, business_date, end_of, months_after, utc_now
 from contracts import broker
+from contracts.classification import TierChanged, TierStretch
 from services.callbacks.messages.file import FilePort
 from services.callbacks.messages.port import MessageSettings, Port, Result, ports
 from services.callbacks.messages.sending import NothingGoesOut, send_due
@@ -246,3 +247,83 @@ async def test_a_limit_that_passed_is_a_miss_and_a_replayed_home_sends_nothing(d
     with pytest.raises(NothingGoesOut):
         await dispatch(desk, at(OPENED + timedelta(days=80), 10), taker)
     assert taker.sent == []
+
+
+async def planned(desk: Desk, client: str) -> list[tuple[str, datetime, datetime]]:
+    rows = await desk.world.rows(
+        "callbacks", "SELECT kind, due_at, limit_at FROM messages WHERE client_id = $1 ORDER BY due_at", client
+    )
+    return [(row["kind"], row["due_at"], row["limit_at"]) for row in rows]
+
+
+async def test_the_words_of_the_two_messages_and_their_days(desk: Desk) -> None:
+    boss = broker.StaffChanged(staff_id="mia", branch_id="B1", name="米娅")
+    house = broker.BranchChanged(branch_id="B1", name="人民路营业部", phone="021-5555")
+    await desk.world.publish(boss, house, at=at(OPENED, 9))
+    await desk.open("c-1", OPENED, phone="13800000000", name="王小明", manager_id="mia")
+    gold = TierChanged(
+        client_id="c-1",
+        branch_id="B1",
+        revision=1,
+        changed_from=OPENED + timedelta(days=40),
+        previous="NORMAL",
+        stretches=[TierStretch(since=OPENED + timedelta(days=40), tier="GOLD")],
+        reason="upgrade",
+    )
+    await desk.world.publish(gold)
+    await desk.world.settle()
+    # #1 from day 1, at most day 14; #2 on day 75, within three months [B12].
+    assert await planned(desk, "c-1") == [
+        ("welcome", at(OPENED + timedelta(days=1), 8, 30), at(OPENED + timedelta(days=15), 0)),
+        ("follow_up", at(OPENED + timedelta(days=75), 8, 30), end_of(months_after(OPENED, 3))),
+    ]
+    taker = Taker()
+    await dispatch(desk, at(OPENED + timedelta(days=1), 12), taker)
+    await dispatch(desk, at(OPENED + timedelta(days=75), 12), taker)
+    assert [body for _, _, body in taker.sent] == [
+        "尊敬的王小明：感谢您选择人民路营业部。您的客户经理米娅，联系电话021-5555。客户服务热线400-000-0000。",
+        "尊敬的王小明：感谢您使用我们为您提供的金卡专属套餐服务。使用中有任何意见与建议，都可以与客户经理米娅联系，"
+        "或致电客服中心400-000-0000。",
+    ]
+
+
+async def test_no_manager_by_day_10_is_an_alarm_once_and_the_limit_stays_day_14(desk: Desk) -> None:
+    opened = business_date(utc_now())
+    for client, manager in {"c-1": None, "c-2": "mia"}.items():
+        await desk.open(client, opened, phone="13800000000", manager_id=manager)
+    database, tenth = desk.world.database("callbacks"), at(opened + timedelta(days=10), 0)
+    async with database.reading() as sql:
+        armed = await sql.fetch("SELECT key, due FROM deadlines WHERE kind = 'no_manager' ORDER BY key")
+    assert [tuple(row) for row in armed] == [("c-1", tenth), ("c-2", tenth)]
+    firing = desk.world.platform.workers["callbacks"].closer.scheduler.firing
+    async with database.unit_of_work() as uow:
+        assert await firing.due_by(uow, tenth, tenth, 100) == 2
+    [alarm] = await desk.told("callbacks.alarm.raised")
+    assert (alarm["client_id"], alarm["kind"], alarm["branch_id"]) == ("c-1", "no_manager", "B1")
+    [shown] = await desk.ask(LEADER, "GET", "/alarms", status=200)
+    assert shown["subject"] == alarm["subject"]
+    taker = Taker()
+    await dispatch(desk, at(opened + timedelta(days=12), 10), taker)
+    assert await state(desk) == ("planned", "no_manager_alarm")
+    await desk.world.publish(broker.ClientUpdated(client_id="c-1", manager_id="mia"))
+    await desk.world.settle()
+    assert (await dispatch(desk, at(opened + timedelta(days=13), 10), taker))["sent"] == 1
+
+
+async def test_contact_data_that_come_later_still_bring_the_messages(desk: Desk) -> None:
+    await desk.open("c-1", OPENED, manager_id="mia")
+    assert await planned(desk, "c-1") == []
+    await desk.world.publish(broker.ClientUpdated(client_id="c-1", email="wang@example.com"))
+    await desk.world.settle()
+    assert [kind for kind, _, _ in await planned(desk, "c-1")] == ["welcome", "follow_up"]
+    # Somebody without a name or a manager is written to without a hole in the words.
+    await desk.ask(LEADER, "PATCH", "/clients/c-1/preferences", {"language": "en"}, 200)
+    async with desk.world.database("callbacks").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE messages SET language = 'en'")
+        await uow.sql.execute("UPDATE clients SET manager_id = NULL")
+    taker = Taker()
+    await dispatch(desk, at(OPENED + timedelta(days=76), 12), taker)
+    assert [body for _, _, body in taker.sent] == [
+        "Dear client, thank you for using our Basic service package. With any wish or suggestion please turn to B1 "
+        "or call 400-000-0000."
+    ]

@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from chassis.clock import end_of, months_after, start_of
+from chassis.deadlines import Deadline, arm
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.broker import Profile
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from services.callbacks import policy
+from services.callbacks.alarms import NO_MANAGER
 from services.callbacks.calling import after_quiet
 from services.callbacks.messages.templates import templates
 from services.callbacks.rules import CALLBACKS
@@ -47,6 +49,10 @@ async def welcome(uow: UnitOfWork, events: Sequence[Profile]) -> None:
             end_of(opened + timedelta(days=terms.welcome["limit_days"])),
             end_of(months_after(opened, terms.follow_up["limit_months"])),
         )
+        if limits[0] > uow.now:
+            asked = start_of(opened + timedelta(days=terms.welcome["alarm_day"]))
+            key = message_id("welcome", row["client_id"], opened.isoformat())
+            await arm(uow, [Deadline(NO_MANAGER, f"message/{key}", row["client_id"], asked)])
         for kind, due, limit in (("welcome", first, limits[0]), ("follow_up", second, limits[1])):
             if limit > uow.now:
                 await plan(uow, kind, dict(row), channel, opened.isoformat(), due, limit, {})

@@ -18,6 +18,7 @@ from chassis.errors import Conflict, NotFound, Text
 from chassis.staff import roster
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
+from contracts.classification import TIERS
 from services.callbacks import contacts, policy
 from services.callbacks.calling import after_quiet
 from services.callbacks.messages.port import Handed, MessageSettings, Port, Result, ports
@@ -25,6 +26,7 @@ from services.callbacks.messages.templates import Words, templates
 
 LEASE = timedelta(minutes=5)
 AT_ONCE = 50
+NOBODY = {"zh-CN": "客户", "en": "client"}
 SENDER = "careline sends messages"
 STATES = ("delivered", "undeliverable")
 
@@ -141,16 +143,27 @@ _ADDRESS = {"sms": "phone", "email": "email"}
 async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[str, Words]:
     secret = contacts.cipher(uow.database.settings)
     client, field = row["client_id"], _ADDRESS[row["channel"]]
+    terms = policy.MESSAGES.on(business_date(now)).body
     people = await roster(uow.sql)
     manager = people.person(row["manager_id"], now) if row["manager_id"] else None
     branch = people.branch(row["branch_now"], now) if row["branch_now"] else None
+    branch_name = (branch.name if branch else "") or row["branch_now"] or ""
+    manager_name = (manager.name if manager else "") or row["manager_id"] or ""
+    rank = await uow.sql.fetchval(
+        "SELECT rank FROM tier_stretches WHERE client_id = $1 AND since <= $2 ORDER BY since DESC LIMIT 1",
+        client,
+        business_date(now),
+    )
+    title = {"zh-CN": "客户经理", "en": "your manager "}[row["language"]]
     fields = {
-        "name": secret.decrypt("name", client, row["name"]) if row["name"] else "",
-        "branch": (branch.name if branch else "") or row["branch_now"] or "",
-        "manager": (manager.name if manager else "") or row["manager_id"] or "",
-        "manager_phone": branch.phone if branch else "",
-        "hotline": policy.MESSAGES.on(business_date(now)).body.hotline,
-        "package": "",
+        "name": secret.decrypt("name", client, row["name"]) if row["name"] else NOBODY[row["language"]],
+        "branch": branch_name,
+        "manager": manager_name,
+        # Managers are reached through their branch's phone; where none is published, through the hotline.
+        "manager_phone": (branch.phone if branch else "") or terms.hotline,
+        "contact": title + manager_name if manager_name else branch_name,
+        "hotline": terms.hotline,
+        "package": terms.packages[TIERS[rank or 0]][row["language"]],
         **{name: str(value) for name, value in row["inputs"].items()},
     }
     words = templates()[row["kind"], row["language"]].fill(fields)
