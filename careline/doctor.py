@@ -138,6 +138,7 @@ async def _service(service: Service, database: Database, settings: Settings) -> 
         yield good(f"{name}: {behind.records} records behind, closed through {behind.closed_through or 'no day yet'}, "
                    f"{'at work' if works else 'not running'}")  # fmt: skip
     async with database.reading() as sql:
+        checked = {what: await look(sql) for what, look in service.checks.items()}
         letters, open_conflicts = await dead_letters.count(sql), await conflicts.count(sql)
     if letters:
         fix = f"`careline dead-letters list --service {name}`, mend the cause, `careline dead-letters redrive --all`"
@@ -145,6 +146,9 @@ async def _service(service: Service, database: Database, settings: Settings) -> 
     if open_conflicts:
         fix = f"`careline conflicts list --service {name}`, then accept or reject each"
         yield Finding(True, f"{name}: {open_conflicts} facts came again with other content", fix)
+    for what, check in checked.items():
+        bad, said = check["status"] == "fail", check.get("output", "as it should be")
+        yield Finding(bad, f"{name}: {what}: {said}", check.get("fix", "") if check["status"] != "pass" else "")
 
 
 async def _calendar(database: Database) -> Finding:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 
-from careline.front import apps_of, front, one_time_link
+from careline.front import advised, apps_of, front, one_time_link
 from careline.platform import Platform
 from careline.server import serve
 from careline.services import SERVICES, named
@@ -47,5 +47,5 @@ async def run_work(settings: Settings, names: Sequence[str], listening: socket.s
             return
         checks = {f"{name}-database": database_check(platform.databases[name]) for name in names}
         checks |= {f"{name}-worker": worker_check(platform.workers[name]) for name in names}
-        app = new_app("work", "Careline work", [], checks)
+        app = new_app("work", "Careline work", [], checks, advised=advised(platform))
         await serve(app, listening, lambda: say(f"{started} {address_of(listening)}"))

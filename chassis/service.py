@@ -13,6 +13,8 @@ from contracts.base import DayClosed, Event, Registry
 from contracts.broker import BrokerDayClosed
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from chassis.database import Database
     from chassis.deadlines.firing import DeadlineHandler
     from chassis.uow import UnitOfWork
@@ -21,6 +23,8 @@ Handler = Callable[[Sequence[Any], "UnitOfWork"], Awaitable[None]]
 CloseDay = Callable[[date, "UnitOfWork"], Awaitable[None]]
 CatchUp = Callable[[date, "UnitOfWork"], Awaitable[bool]]
 Loop = Callable[["Database"], Awaitable[bool]]
+HealthCheck = Callable[["asyncpg.Connection"], Awaitable[dict[str, Any]]]
+"""Looks at what a service knows: `status` (pass, warn, fail), and with it `output` and, for doctor, `fix`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Service:
     `completes` is the one sent afterwards. `accepts` applies the offered content of a conflict that an operator accepts.
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
+    `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -58,6 +63,7 @@ class Service:
     accepts: Mapping[type[Event], Handler] = field(default_factory=dict)
     deadlines: "Mapping[str, DeadlineHandler]" = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
+    checks: Mapping[str, HealthCheck] = field(default_factory=dict)
 
     @property
     def hears(self) -> Mapping[type[Event], Handler]:

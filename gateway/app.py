@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from chassis.database import Database
 from chassis.http import new_app, service_app
-from chassis.http.probes import database_check, worker_check
+from chassis.http.probes import Check, database_check, worker_check
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
@@ -52,9 +52,11 @@ def gateway_app(
     apps: Mapping[str, ASGIApp],
     worker: "Worker | None" = None,
     own: GatewaySettings | None = None,
+    advised: dict[str, Check] | None = None,
 ) -> FastAPI:
     """The app in front of everything. `apps` are the services in this process by name; the others are reached at
-    `settings.service_urls`. `database` is the gateway's own, `worker` its loops when they run here."""
+    `settings.service_urls`. `database` is the gateway's own, `worker` its loops when they run here, `advised`
+    the services' own checks."""
     own = own or GatewaySettings()
     tokens = GatewayTokens(settings)
     identities = Identities(tokens)
@@ -75,6 +77,7 @@ def gateway_app(
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,
+        advised=advised,
         large=[(re.compile(rf"/v1/(?:{'|'.join(map(re.escape, sorted(transports)))})/.*"), own.upload_bytes)],
         middleware=[
             Middleware(

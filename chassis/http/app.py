@@ -17,7 +17,7 @@ from chassis.http.edge import Edge
 from chassis.http.idempotency import AnsweredBefore, Route, answer_again, once
 from chassis.http.identity import INTERNAL, Tokens
 from chassis.http.operators import operators_routes
-from chassis.http.probes import Check, calendar_check, database_check, probes, worker_check
+from chassis.http.probes import Check, calendar_check, database_check, probes, service_checks, worker_check
 from chassis.http.traffic import Traffic
 from chassis.http.uploads import Large, large_of
 from chassis.service import Service
@@ -40,12 +40,13 @@ def new_app(
     body_bytes: int = BODY_BYTES,
     seconds: float = SECONDS,
     large: Large | None = None,
+    advised: dict[str, Check] | None = None,
     middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """An app with our errors, limits, metrics and probes. Its own docs pages are off: the gateway has them offline.
 
-    `large` are paths not of this app's own that take larger bodies. `middleware` lies inside the edge, the first
-    outermost; pure ASGI only.
+    `large` are paths not of this app's own that take larger bodies, `advised` are checks that stop no request.
+    `middleware` lies inside the edge, the first outermost; pure ASGI only.
     """
     traffic, larger = Traffic(), list(large or ())
     app = FastAPI(
@@ -68,7 +69,7 @@ def new_app(
         ],
     )
     app.state.traffic = traffic
-    app.include_router(probes(checks))
+    app.include_router(probes(checks, advised))
     app.add_api_route("/openapi.json", lambda: JSONResponse(openapi_of(app)), include_in_schema=False)
     for router in routers:
         app.include_router(router, responses=problems.RESPONSES)
@@ -90,7 +91,7 @@ def service_app(service: Service, database: Database, settings: Settings, worker
     if worker is not None:
         checks["worker"] = worker_check(worker)
     routers = [router for router in (service.routes, operators_routes(service.name)) if router is not None]
-    app = new_app(service.name, f"Careline {service.name}", routers, checks)
+    app = new_app(service.name, f"Careline {service.name}", routers, checks, advised=service_checks(service, database))
     app.state.service = service
     app.state.database = database
     app.state.settings = settings

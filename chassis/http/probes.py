@@ -12,14 +12,16 @@ from chassis import calendars
 from chassis.database import Database
 
 if TYPE_CHECKING:
+    from chassis.service import Service
     from chassis.worker import Worker
 
 CHECK_SECONDS = 2.0
 Check = Callable[[], Awaitable[dict[str, Any]]]
 
 
-def probes(checks: dict[str, Check]) -> APIRouter:
-    """The three routes; `checks` are what readiness depends on, by name."""
+def probes(checks: dict[str, Check], advised: dict[str, Check] | None = None) -> APIRouter:
+    """The three routes; `checks` are what readiness depends on, by name; `advised` are shown and stop no request."""
+    shown = checks | (advised or {})
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/livez")
@@ -28,10 +30,11 @@ def probes(checks: dict[str, Check]) -> APIRouter:
 
     @routes.get("/readyz")
     async def readyz() -> JSONResponse:
-        names = list(checks)
-        found = await asyncio.gather(*(_checked(checks[name]) for name in names))
-        ready = all(check["status"] != "fail" for check in found)  # a warning is shown, and served
-        body = {"status": "pass" if ready else "fail", "checks": dict(zip(names, found, strict=True))}
+        names = list(shown)
+        found = dict(zip(names, await asyncio.gather(*(_checked(shown[name]) for name in names)), strict=True))
+        failing = [name for name in names if found[name]["status"] == "fail"]
+        ready = not checks.keys() & failing  # a warning is shown, and served
+        body = {"status": ("warn" if failing else "pass") if ready else "fail", "checks": found}
         return JSONResponse(body, 200 if ready else 503, media_type="application/health+json")
 
     @routes.get("/metrics")
@@ -68,6 +71,19 @@ def calendar_check(service: str, database: Database) -> Check:
             return await calendars.check(service, sql)
 
     return check
+
+
+def service_checks(service: "Service", database: Database) -> dict[str, Check]:
+    """What the service itself looks at, by name."""
+
+    def of(look: Callable[[Any], Awaitable[dict[str, Any]]]) -> Check:
+        async def check() -> dict[str, Any]:
+            async with database.reading() as sql:
+                return await look(sql)
+
+        return check
+
+    return {f"{service.name}-{name}": of(look) for name, look in service.checks.items()}
 
 
 def worker_check(worker: "Worker") -> Check:

@@ -18,6 +18,7 @@ from contracts.classification import CoreChanged, TierChanged
 from contracts.complaints import EVENTS, DayCompleted
 from services.complaints import (
     api,
+    channels,
     closing,
     dispatching,
     escalation,
@@ -65,4 +66,5 @@ service = Service(
         groups.ACTION: groups.miss_actions,
         making.SIGN_OFF: making.watch,
     },
+    checks={"channels": channels.check},
 )

@@ -1,11 +1,12 @@
 """Commands on a platform: what they do, what they print, how they end."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from chassis.clock import at
+from chassis.clock import at, utc_now
+from chassis.timeline import Timeline, announce
 from contracts import broker
 from contracts.base import Quantity, encode
 from tests.cli.conftest import Careline
@@ -59,6 +60,12 @@ async def test_lag_verify_and_doctor_find_nothing_wrong_and_then_something(world
     assert (await on_world("verify")).out.endswith("verified\n")
     healthy = await on_world("doctor")
     assert healthy.code == 0, healthy.out
+    async with world.database("gateway").unit_of_work() as uow:
+        announce(uow, Timeline.REAL, utc_now())
+    await world.publish(broker.BranchChanged(branch_id="B1"), at=utc_now() - timedelta(minutes=1))
+    await world.settle()
+    lacking = await on_world("doctor")
+    assert (lacking.code, "complaints: channels: no complaint phone or mailbox: B1" in lacking.out) == (1, True)
     await world.publish(broker.ClientUpdated(client_id="c-1", branch_id="B1"))
     stuck = await on_world("doctor")
     assert (stuck.code, "nobody works on them" in stuck.out, "careline up" in stuck.out) == (1, True, True)

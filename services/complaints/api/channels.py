@@ -8,6 +8,7 @@ from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.http import Reading, permits, router
 from services.complaints.api.shapes import READERS
+from services.complaints.channels import channels
 
 routes = router("/v1/complaints/channels", "complaints")
 Anybody = Annotated[Actor, permits("complaints.channels:read", Role.CLIENT, *READERS)]
@@ -23,28 +24,8 @@ class PublishedChannel(BaseModel):
     missing: list[str]
 
 
-MEDIA = ("website", "branch_premises", "customer_agreements", "promotional_material")
-
-
 @routes.get("")
 async def read_channels(_: Anybody, sql: Reading) -> list[PublishedChannel]:
     """The complaint phone and mailbox of every branch, and in which of the four media they are published [C2]."""
     now = await sql.fetchval("SELECT clock_timestamp()")
-    found = await staff.roster(sql)
-    shown = []
-    for branch_id in sorted(found.places):
-        place = found.branch(branch_id, now)
-        if place is None or place.closed_on is not None:
-            continue
-        missing = [name for name in ("phone", "mailbox") if not getattr(place, name)]
-        missing += [medium for medium in MEDIA if medium not in place.published_at_places]
-        shown.append(
-            PublishedChannel(
-                branch_id=branch_id,
-                phone=place.phone,
-                mailbox=place.mailbox,
-                published_at=list(place.published_at_places),
-                missing=missing,
-            )
-        )
-    return shown
+    return [PublishedChannel.model_validate(one._asdict()) for one in channels(await staff.roster(sql), now)]
