@@ -26,7 +26,7 @@ class Command:
         if cache := os.environ.get("CARELINE_CACHE"):
             given["CARELINE_CACHE"] = cache
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "careline", *words, cwd=PROJECT, env=given | environment, start_new_session=True,
+            sys.executable, "-m", "careline", *words, cwd=PROJECT, env=given | {"PYTHONFAULTHANDLER": "1"} | environment, start_new_session=True,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         return cls(process)
@@ -42,8 +42,12 @@ class Command:
 
     async def ended(self) -> tuple[int, str, str]:
         """Its exit code and what it said, once it has ended."""
-        async with asyncio.timeout(LONGEST_SECONDS):
-            out, err = await self.process.communicate()
+        saying = asyncio.ensure_future(self.process.communicate())
+        done, _ = await asyncio.wait([saying], timeout=LONGEST_SECONDS)
+        if not done:
+            self.process.send_signal(signal.SIGABRT)  # Python's own fault handler writes where it stands
+        out, err = await saying
+        assert done, f"it had not ended after {LONGEST_SECONDS} s: {err.decode()}"
         assert self.process.returncode is not None
         return self.process.returncode, out.decode(), err.decode()
 
