@@ -18,7 +18,7 @@ import asyncpg
 
 from chassis.calendar import DayKind, shipped
 from services.classification.group_policies import GroupPolicy, group_policies
-from services.classification.months import whole_tables
+from services.classification.months import by_key, whole_tables
 
 GROUPS = group_policies()
 ONE_DAY = timedelta(days=1)
@@ -81,11 +81,13 @@ def figures_sql(policy: GroupPolicy, *, one_pass: bool) -> str:
                        ORDER BY client_id, as_of DESC) v ON v.client_id = k.client_id
             LEFT JOIN (SELECT DISTINCT ON (client_id) client_id, total FROM valuations
                        WHERE as_of <= $1::date - {at_risk} ORDER BY client_id, as_of DESC) b ON b.client_id = k.client_id"""
-    core = f"LEFT JOIN month_cores m ON m.month_end = {LAST_MONTH_CLOSED} AND m.client_id = k.client_id"
+    last_core = f"m.month_end = {LAST_MONTH_CLOSED}"
+    clients, core = (
+        "JOIN clients c USING (client_id)",
+        f"LEFT JOIN month_cores m ON {last_core} AND m.client_id = k.client_id",
+    )
     if not one_pass:
-        # LIMIT keeps the planner from joining a month it believes empty row by row.
-        core = f"""LEFT JOIN LATERAL (SELECT client_id FROM month_cores m WHERE m.month_end = {LAST_MONTH_CLOSED}
-                                      AND m.client_id = k.client_id LIMIT 1) m ON true"""
+        clients, core = by_key("clients", "c"), f"LEFT {by_key('month_cores', 'm', last_core)}"
         sources = f"""
             LEFT JOIN LATERAL (SELECT day FROM trade_days t WHERE t.client_id = k.client_id AND t.day <= k.day
                                AND amount > 0 ORDER BY t.day DESC LIMIT 1) t ON true
@@ -100,7 +102,7 @@ def figures_sql(policy: GroupPolicy, *, one_pass: bool) -> str:
             SELECT k.day, k.client_id, c.partition, c.branch_id, c.opened_on, c.closed_on,
                    CASE WHEN c.closing_requested_on <= k.day THEN c.closing_requested_on END AS leaving_since,
                    t.day AS traded_on, o.day AS occurred_on, v.total, b.total AS before, m.client_id IS NOT NULL AS core
-            FROM concerned k JOIN clients c ON c.client_id = k.client_id {sources}
+            FROM concerned k {clients} {sources}
             {core}
             WHERE c.opened_on <= k.day) AS figures"""
 
@@ -110,11 +112,13 @@ COLUMNS = "partition, branch_id, opened_on, {held}, tags, leaving_since, traded_
 
 def evaluation_sql(policy: GroupPolicy, concerned: str) -> str:
     """The statement of a close, $1: moves the standings and tells whose tags changed, from what to what."""
+    standings = by_key("group_standings", "s")
+    if concerned == EVERYBODY:
+        standings = "JOIN group_standings s USING (client_id)"
     return f"""
         WITH given AS (SELECT $1::date, $2::text[]), concerned AS ({concerned}),
         figures AS ({figures_sql(policy, one_pass=concerned == EVERYBODY)}),
-        changed AS (SELECT f.*, s.tags AS held FROM figures f JOIN group_standings s ON s.client_id = f.client_id
-                    WHERE f.tags IS DISTINCT FROM s.tags),
+        changed AS (SELECT k.*, s.tags AS held FROM figures k {standings} WHERE k.tags IS DISTINCT FROM s.tags),
         kept AS (UPDATE group_standings s SET tags = n.tags FROM changed n WHERE s.client_id = n.client_id)
         SELECT day, client_id, {COLUMNS.format(held="held")} FROM changed ORDER BY client_id"""
 

@@ -62,6 +62,12 @@ async def whole_tables(sql: asyncpg.Connection, everybody: bool) -> AsyncIterato
         await sql.execute("SET LOCAL enable_nestloop = on")
 
 
+def by_key(table: str, alias: str, more: str = "true") -> str:
+    """For a statement over few clients: a join of the one row of `k.client_id`. LIMIT keeps the planner from reading the
+    whole table, whatever it makes of statistics that lag behind."""
+    return f"JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {alias}.client_id = k.client_id AND {more} LIMIT 1) {alias} ON true"
+
+
 async def _make_up_missing_months(sql: asyncpg.Connection, last: date, clients: list[str] | None) -> None:
     """Sum the eleven months before for clients with facts in them but no row (a home that begins, an early fact)."""
     missing = await sql.fetch(
@@ -93,7 +99,7 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:
     """
     evaluated = bool(policies)
     return f"""
-        WITH base AS (
+        WITH base AS MATERIALIZED (
             SELECT c.client_id, c.partition, c.branch_id,
                    c.opened_on <= $2 AND (c.closed_on IS NULL OR c.closed_on > $2) AS evaluated,
                    p.day_sum_to, p.known_days_to, p.traded_to, p.orders_to, p.code AS previous,
@@ -135,7 +141,7 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:
                    orders_before + s.orders - coalesce(q.orders_to, 0) AS quarter_orders
             FROM summed s LEFT JOIN months y ON y.month_end = $5 AND y.client_id = s.client_id
             LEFT JOIN months q ON q.month_end = $4 AND q.client_id = s.client_id),
-        rated AS (
+        rated AS MATERIALIZED (
             SELECT *, CASE WHEN known_days = 0 THEN 0.00
                            ELSE sign(day_sum) * div(abs(day_sum) * 200 + known_days, 2 * known_days) * 0.01 END AS assets,
                    CASE WHEN year_days = 0 OR year_sum <= 0 THEN 0.0000
@@ -146,7 +152,7 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:
             INSERT INTO months AS m (month_end, client_id, day_sum, known_days, last_total, traded, orders, day_sum_to,
                                      known_days_to, traded_to, orders_to{EVALUATION if evaluated else ""})
             SELECT $2, client_id, day_sum, known_days, last_total, traded, orders, day_sum_to, known_days_to, traded_to,
-                   orders_to{_EVALUATED if evaluated else ""} FROM classed
+                   orders_to{_EVALUATED if evaluated else ""} FROM classed ORDER BY client_id
             ON CONFLICT (month_end, client_id) DO UPDATE SET
                 ({SUMS}{EVALUATION if evaluated else ""}) = ({_excluded(evaluated)}))
         SELECT client_id, partition, branch_id, $2::date + 1, code, previous, provisional, assets, turnover, policy

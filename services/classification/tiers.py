@@ -11,7 +11,7 @@ from decimal import Decimal
 import asyncpg
 
 from chassis.clock import is_month_end, year_before
-from services.classification.months import month_before, whole_tables
+from services.classification.months import by_key, month_before, whole_tables
 from services.classification.policies import TierPolicy, tier_policies
 from services.classification.rules import Standing, next_check
 
@@ -62,10 +62,16 @@ NAMED = "SELECT unnest($5::text[]) AS client_id"
 def evaluation_sql(policy: TierPolicy, concerned: str) -> str:
     """The statement for one day: $1 the day, $2 the same date a year before, $3 that of the day before it, $4 the
     last closed month's end, $5 named clients."""
-    by_client = "d.client_id = c.client_id AND d.day > $2 AND d.day <= $1"
-    paid = f"JOIN LATERAL (SELECT sum(commission) AS commission FROM trade_days d WHERE {by_client}) p ON true"
+    sources = f"""
+            {by_key("clients", "c")} {by_key("standings", "s")}
+            LEFT {by_key("months", "m", "m.month_end = $4")}
+            LEFT JOIN LATERAL (SELECT sum(commission) AS commission FROM trade_days d
+                               WHERE d.client_id = k.client_id AND d.day > $2 AND d.day <= $1) p ON true"""
     if concerned == EVERYBODY:
-        paid = "JOIN paid p ON p.client_id = c.client_id"
+        sources = """
+            JOIN clients c USING (client_id) JOIN standings s USING (client_id)
+            LEFT JOIN months m ON m.month_end = $4 AND m.client_id = k.client_id
+            LEFT JOIN paid p ON p.client_id = k.client_id"""
     grace_ends = f"grace_from + {policy.grace_days}"
     checks = ", ".join(f"({grace_ends} - {left + 1})" for left in (*policy.notice_days, 0))
     return f"""
@@ -76,9 +82,7 @@ def evaluation_sql(policy: TierPolicy, concerned: str) -> str:
         figures AS (
             SELECT c.client_id, c.partition, c.branch_id, s.retained, s.grace_from, s.next_check,
                    coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission
-            FROM concerned JOIN clients c USING (client_id) JOIN standings s USING (client_id)
-            LEFT JOIN months m ON m.month_end = $4 AND m.client_id = c.client_id
-            LEFT {paid}
+            FROM concerned k {sources}
             WHERE c.opened_on <= $1 AND (c.closed_on IS NULL OR c.closed_on > $1)),
         entitled AS (SELECT *, {policy.sql()} AS entitled FROM figures),
         stepped AS (

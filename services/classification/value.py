@@ -110,7 +110,7 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
             INSERT INTO month_values
                 (month_end, client_id, branch_id, value, value_type, commission, purchases, assets, lifecycle)
             SELECT $1, client_id, branch_id, CASE WHEN NOT gone THEN value END, CASE WHEN NOT gone THEN value_type END,
-                   commission, purchases, assets, lifecycle FROM found)
+                   commission, purchases, assets, lifecycle FROM found ORDER BY client_id)
         SELECT f.client_id, f.partition, f.branch_id, $1::date + 1, coalesce(o.lifecycle, 'ESTABLISHED'), f.lifecycle,
                f.total, f.traded_on, f.assets_now, f.assets_before, f.commission_now, f.commission_before
         FROM found f LEFT JOIN month_values o ON o.month_end = $3 AND o.client_id = f.client_id
