@@ -81,6 +81,8 @@ async def link_members(uow: UnitOfWork, first: date, last: date, alarms: Sequenc
 
     Of two alarms about the same a late case belongs to the earlier. A link that was ended by hand stays ended.
     """
+    if not alarms:
+        return
     await uow.sql.execute(
         """WITH belonging AS (
                SELECT DISTINCT ON (c.case_id, d.dimension) c.case_id, a.alarm_id, a.group_case_id

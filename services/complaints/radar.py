@@ -35,6 +35,8 @@ async def look(uow: UnitOfWork, day: date) -> None:
     limits = LIMITS.on(day).body
     await groups.link_members(uow, day, day, await _going_on(uow, day, limits))
     fresh = await _raise(uow, day, limits)
+    if not fresh:
+        return
     await groups.open_groups(uow, fresh, day)
     first = day - timedelta(days=limits.cluster_days - 1)
     await groups.link_members(uow, first, day, [alarm["alarm_id"] for alarm in fresh])

@@ -49,10 +49,12 @@ async def make_due(uow: UnitOfWork, day: date) -> None:
 
 
 async def _reports(uow: UnitOfWork) -> bool:
-    """Whether anything here is ours to report: a replay of published complaints holds imports only."""
+    """Whether anything here is ours to report: what a simulated home imported was complained about elsewhere."""
     if await timeline(uow.sql) is Timeline.REAL:
         return True
-    return bool(await uow.sql.fetchval("SELECT EXISTS (SELECT FROM cases WHERE NOT imported AND kind <> 'cluster')"))
+    return bool(
+        await uow.sql.fetchval("SELECT EXISTS (SELECT FROM cases) AND NOT EXISTS (SELECT FROM cases WHERE imported)")
+    )
 
 
 async def make(uow: UnitOfWork, period: Period) -> Any:
