@@ -40,22 +40,31 @@ class TooManyBadRecords(Exception):
     """So many dead letters in a row that something is wrong with the reader, not with the records."""
 
 
+Moves = Mapping[tuple[str, int], tuple[int, int]]
+"""From and to which offset the position of each topic and partition moves."""
+
+
 @dataclass(slots=True)
 class Batch:
-    """Records read from given positions, in order inside each topic and partition."""
+    """Records read from given positions, in order inside each topic and partition, and how far these move.
+
+    A position may move past records that were not read because nobody here hears their types.
+    """
 
     records: Sequence[Record]
+    moves: Moves
     buried: dict[tuple[str, int, int], Exception] = field(default_factory=dict)
 
-    def moves(self) -> dict[tuple[str, int], tuple[int, int]]:
-        """From and to which offset each position moves."""
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "Batch":
+        """All records from some positions on: these move to behind the last one."""
         first: dict[tuple[str, int], int] = {}
         last: dict[tuple[str, int], int] = {}
-        for record in self.records:
+        for record in records:
             place = (record.topic, record.partition)
             first.setdefault(place, record.offset)
             last[place] = record.offset + 1
-        return {place: (first[place], last[place]) for place in first}
+        return cls(records, {place: (first[place], last[place]) for place in first})
 
     def shares(self, count: int) -> list["Batch"]:
         """The same records as up to `count` batches of similar size; what lies in one partition number stays together."""
@@ -67,12 +76,19 @@ class Batch:
         shares: list[list[Record]] = [[] for _ in range(count)]
         for record in self.records:
             shares[share_of[record.partition]].append(record)
-        return [Batch(records) for records in shares if records]
+        return [Batch.of(records) for records in shares if records]
 
     def halves(self) -> tuple["Batch", "Batch"]:
-        """The same records as two smaller batches."""
+        """The same records as two smaller batches, the second from where the first one ends."""
         middle = len(self.records) // 2
-        return Batch(self.records[:middle]), Batch(self.records[middle:])
+        first, second = self.records[:middle], self.records[middle:]
+        begins: dict[tuple[str, int], int] = {}
+        for record in second:
+            begins.setdefault((record.topic, record.partition), record.offset)
+        return (
+            Batch(first, {place: (start, begins.get(place, end)) for place, (start, end) in self.moves.items()}),
+            Batch(second, {place: (begin, self.moves[place][1]) for place, begin in begins.items()}),
+        )
 
 
 @dataclass(slots=True)
@@ -124,6 +140,7 @@ class Consumer:
         self.registry = service.registry
         self.handlers = service.hears
         self.firing = Firing(service.name, service.deadlines, bad_records_limit)
+        self.types = sorted(self.registry.readers)
         self.watermarks = {kind.type for kind in service.waits_for}
         self.bad_records_limit = bad_records_limit
         self.bad_in_a_row = 0
@@ -176,7 +193,7 @@ class Consumer:
 
     async def handle(self, batch: Batch, uow: UnitOfWork) -> None:
         """Everything a batch does, inside one unit of work."""
-        reading = Reading(passed=await self._move(batch.moves(), uow))
+        reading = Reading(passed=await self._move(batch.moves, uow))
         await self._decode(batch, reading)
         await self._bury(reading.bad, uow)
         if reading.watermarks:
@@ -210,9 +227,7 @@ class Consumer:
             if kind in heard:
                 await handler(heard[kind].events, uow)
 
-    async def _move(
-        self, moves: Mapping[tuple[str, int], tuple[int, int]], uow: UnitOfWork
-    ) -> dict[tuple[str, int], date | None]:
+    async def _move(self, moves: Moves, uow: UnitOfWork) -> dict[tuple[str, int], date | None]:
         moved = await uow.sql.fetch(
             """UPDATE consumer_offsets o SET next = m.following
                FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS m(topic, partition, expected, following)
@@ -309,15 +324,15 @@ class Consumer:
 
 
 async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int) -> int:
-    """Claim partitions with something to read, and apply one batch of theirs. Returns how many records it was."""
+    """Claim partitions with something to read, and apply one batch of theirs. Returns how far positions moved in all."""
     database = consumer.database
     batch: Batch | None = None
     try:
         async with database.unit_of_work() as uow:
-            positions = await _claim(uow, database.log.schema, partitions_at_once)
-            if not positions:
+            moves = await _claim(uow, database.log.schema, partitions_at_once, limit)
+            if not moves:
                 return 0
-            batch = Batch(await database.log.read(uow.sql, positions, limit))
+            batch = Batch(await database.log.read_types(uow.sql, moves, consumer.types), moves)
             await consumer.handle(batch, uow)
     except (*OUTAGES, *FAULTS_OF_OURS, LostPartition, TooManyBadRecords):
         raise
@@ -325,22 +340,24 @@ async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int)
         if batch is None or not batch.records:
             raise
         await consumer.apply_in_parts(batch, error)
-    return len(batch.records)
+    return sum(end - start for start, end in batch.moves.values())
 
 
-async def _claim(uow: UnitOfWork, schema: str, partitions_at_once: int) -> dict[tuple[str, int], int]:
+async def _claim(uow: UnitOfWork, schema: str, partitions_at_once: int, limit: int) -> Moves:
+    """Stretches of up to `limit` offsets in all."""
     rows = await uow.sql.fetch(
         f"""WITH claimed AS (
                 SELECT partition FROM consumer_partitions p
                 WHERE EXISTS (SELECT FROM consumer_offsets o JOIN {schema}.heads h USING (topic, partition)
                               WHERE o.partition = p.partition AND h.next > o.next)
                 LIMIT $1 FOR UPDATE SKIP LOCKED)
-            SELECT o.topic, o.partition, o.next FROM claimed
+            SELECT o.topic, o.partition, o.next, h.next FROM claimed
             JOIN consumer_offsets o USING (partition) JOIN {schema}.heads h USING (topic, partition)
             WHERE h.next > o.next ORDER BY o.topic, o.partition""",
         partitions_at_once,
     )
-    return {(topic, partition): following for topic, partition, following in rows}
+    share = max(1, limit // max(1, len(rows)))
+    return {(topic, partition): (start, min(end, start + share)) for topic, partition, start, end in rows}
 
 
 def is_outage(error: BaseException) -> bool:

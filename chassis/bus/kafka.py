@@ -185,12 +185,12 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         except NoOffsetForPartitionError:
             # The client looked for a position of its own before it was told ours, as it may right after an assignment.
             await self._seek(kafka.assignment())
-            return Batch([])
+            return Batch.of([])
         records: list[Record] = []
         for place, messages in fetched.items():
             topic = self.address.name(place.topic)
             records += [_record(topic, message) for message in messages]
-        return Batch(records)
+        return Batch.of(records)
 
     async def _forget_ahead(self) -> None:
         """What was fetched ahead of a batch that was not applied is fetched again."""
@@ -207,7 +207,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         self.hint_due = now + 1.0
         try:
             await self.kafka.commit(
-                {TopicPartition(self.address.topic(t), p): end for (t, p), (_, end) in batch.moves().items()}
+                {TopicPartition(self.address.topic(t), p): end for (t, p), (_, end) in batch.moves.items()}
             )
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
             log.info("offset hint not taken", service=self.consumer.service.name, error=repr(error))

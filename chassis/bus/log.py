@@ -118,6 +118,26 @@ class Log:
         )
         return [Record(*row) for row in rows]
 
+    async def read_types(
+        self, driver: asyncpg.Connection, stretches: Mapping[tuple[str, int], tuple[int, int]], types: Sequence[str]
+    ) -> list[Record]:
+        """The records of some types in stretches of offsets (from, up to and without), in order in each partition."""
+        rows = await driver.fetch(
+            f"""SELECT l.topic, l.partition, l."offset", l.key, l.type, l.id, l.source, l.time, l.traceparent, l.value
+                FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS p(topic, partition, first, following),
+                LATERAL (SELECT * FROM {self.schema}.log l
+                         WHERE l.topic = p.topic AND l.partition = p.partition
+                           AND l."offset" >= p.first AND l."offset" < p.following
+                         ORDER BY l."offset") l
+                WHERE l.type = ANY($5::text[])""",
+            [topic for topic, _ in stretches],
+            [partition for _, partition in stretches],
+            [first for first, _ in stretches.values()],
+            [following for _, following in stretches.values()],
+            types,
+        )
+        return [Record(*row) for row in rows]
+
     async def ends(self, driver: asyncpg.Connection, topics: Sequence[str]) -> dict[tuple[str, int], int]:
         """The next offset of every partition of some topics."""
         rows = await driver.fetch(

@@ -15,9 +15,27 @@ PLACES = st.lists(st.tuples(st.sampled_from(["trades", "accounts"]), st.integers
 def test_shares_hold_every_record_once_in_order_and_no_partition_twice(places: list[tuple[str, int]], n: int) -> None:
     when = datetime(2026, 1, 1, tzinfo=UTC)
     records = [Record(t, p, at, "c", "x", str(at), "s", when, None, b"") for at, (t, p) in enumerate(places)]
-    shares = Batch(records).shares(n)
+    shares = Batch.of(records).shares(n)
     assert len(shares) <= n
     assert sorted(r.offset for share in shares for r in share.records) == list(range(len(records)))
     assert all(list(share.records) == sorted(share.records, key=lambda r: r.offset) for share in shares)
     partitions = [p for share in shares for p in {r.partition for r in share.records}]
     assert len(partitions) == len(set(partitions))
+
+
+@given(PLACES, st.integers(0, 3))
+def test_halves_follow_each_other_to_the_same_end(places: list[tuple[str, int]], unheard: int) -> None:
+    """`unheard`: how many records beyond the last heard one a position passes."""
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    records = [Record(t, p, at, "c", "x", str(at), "s", when, None, b"") for at, (t, p) in enumerate(places)]
+    whole = Batch(records, {(t, p): (0, len(places) + unheard) for t, p in places})
+    position = {place: start for place, (start, _) in whole.moves.items()}
+    for half in whole.halves():
+        for record in half.records:
+            start, end = half.moves[record.topic, record.partition]
+            assert start <= record.offset < end
+        for place, (start, end) in half.moves.items():
+            assert start == position[place]
+            position[place] = end
+    assert position == {place: end for place, (_, end) in whole.moves.items()}
+    assert [*whole.halves()[0].records, *whole.halves()[1].records] == records

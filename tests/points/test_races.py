@@ -34,7 +34,7 @@ async def work_off(world: World, topic: str, size: int) -> None:
             if not records:
                 return
             try:
-                await consumer.apply(Batch(records))
+                await consumer.apply(Batch.of(records))
             except Exception as error:
                 if not is_outage(error) and not isinstance(error, LostPartition):
                     raise
@@ -78,8 +78,8 @@ async def test_a_tier_change_waits_for_awards_being_written(ledger: World) -> No
         trades = await database.log.read(sql, {p: n for p, n in positions.items() if p[0] == TRADES}, 100)
         tiers = await database.log.read(sql, {p: n for p, n in positions.items() if p[0] == TOPIC}, 100)
     async with database.unit_of_work() as uow:
-        await consumer.handle(Batch(trades), uow)
-        change = asyncio.create_task(consumer.apply(Batch(tiers)))
+        await consumer.handle(Batch.of(trades), uow)
+        change = asyncio.create_task(consumer.apply(Batch.of(tiers)))
         while not await uow.sql.fetchval(  # noqa: ASYNC110 - the database tells nobody who waits for it
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
         ):
