@@ -20,6 +20,7 @@ from services.complaints import (
     api,
     channels,
     closing,
+    corrections,
     dispatching,
     escalation,
     groups,
@@ -66,5 +67,6 @@ service = Service(
         groups.ACTION: groups.miss_actions,
         making.SIGN_OFF: making.watch,
     },
+    accepts={ComplaintReceived: corrections.accept},
     checks={"channels": channels.check},
 )

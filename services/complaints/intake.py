@@ -4,6 +4,7 @@ Set-based: a batch of cases is opened with a handful of statements. Whoever brin
 told so and changes nothing; another content under a known number is a conflict for an operator.
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +21,11 @@ from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.clocks import Limit
 from chassis.errors import Conflict, Text
+from chassis.telemetry import CONFLICTS
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
+from contracts.broker import ComplaintReceived
 from contracts.complaints import CaseOpened
 from services.complaints import clocks, dispatching, history, severity
 from services.complaints.policy import LIMITS, Limits
@@ -120,13 +123,18 @@ async def open_cases(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]
 
 async def _open(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
     await LIMITS.refresh(uow.sql)
-    new = await _unknown(uow, reports)
-    if not new:
-        return []
+    new, differing = await _unknown(uow, reports)
+    opened = await _open_new(uow, new) if new else []
+    for one in differing:  # of a case that may be as new as its contradiction
+        await _conflict(uow, one)
+    return opened
+
+
+async def _open_new(uow: UnitOfWork, new: Sequence[Report]) -> list[Opened]:
     calendar = await calendars.current(uow.sql)
     opened = await _decided(uow, new, calendar)
     await _write(uow, opened)
-    await _note_days(uow, {one.report.received_at for one in opened if one.report.kind == "complaint"})
+    await note_days(uow, {one.report.received_at for one in opened if one.report.kind == "complaint"})
     await clocks.start(uow, [one for one in opened if _is_timed(one)], calendar)
     imports = [one.report for one in opened if one.report.imported]
     if imports:
@@ -147,8 +155,8 @@ def _is_timed(one: Opened) -> bool:
     return not one.report.imported and one.report.kind in WITH_RESULT_CLOCK
 
 
-async def _unknown(uow: UnitOfWork, reports: Sequence[Report]) -> list[Report]:
-    """The reports of cases nobody has heard of; of two in one batch the first."""
+async def _unknown(uow: UnitOfWork, reports: Sequence[Report]) -> tuple[list[Report], list[Report]]:
+    """The reports of cases nobody has heard of, of two in one batch the first; and those that contradict a known one."""
     known: dict[UUID, bytes | None] = {
         row["case_id"]: row["fingerprint"]
         for row in await uow.sql.fetch(
@@ -156,31 +164,40 @@ async def _unknown(uow: UnitOfWork, reports: Sequence[Report]) -> list[Report]:
         )
     }
     new: list[Report] = []
+    differing: list[Report] = []
     for one in reports:
         if one.case_id not in known:
             known[one.case_id] = one.fingerprint
             new.append(one)
         elif known[one.case_id] != one.fingerprint:
-            await _conflict(uow, one)
-    return new
+            differing.append(one)
+    return new, differing
 
 
 async def _conflict(uow: UnitOfWork, report: Report) -> None:
-    """The first stays; the other content waits for an operator, once."""
-    identity = f"{report.system}/{report.external_ref}"
+    """The first stays; the other content waits for an operator, once. Its words are masked as a case's are [C29]."""
+    identity, fingerprint = f"{report.system}/{report.external_ref}", report.fingerprint.hex()
     offered = msgspec.to_builtins(report, enc_hook=encode_custom)
-    offered["words"] = ""  # what a complainant said is kept nowhere unmasked
-    await uow.sql.execute(
+    words = taken_in(uow.database.settings, report.case_id, report.words)
+    original = base64.b64encode(words.original).decode() if words.original else None
+    offered |= {"words": words.masked, "original": original, "fingerprint": fingerprint}
+    kept = await uow.sql.fetchval(
         """INSERT INTO conflicts (at, type, client_id, identity, known, offered)
-           SELECT $1, 'broker.complaint.received', $2, $3, to_jsonb(c) - 'original' - 'fingerprint', $4::jsonb
+           SELECT $1, $7, $2, $3, to_jsonb(c) - 'original' - 'fingerprint', $4::jsonb
            FROM cases c WHERE case_id = $5
-             AND NOT EXISTS (SELECT FROM conflicts k WHERE k.identity = $3 AND k.offered = $4::jsonb)""",
+             AND NOT EXISTS (SELECT FROM conflicts k WHERE k.identity = $3 AND k.offered->>'fingerprint' = $6
+                               AND (k.decision IS NULL OR k.decision = 'rejected'))
+           RETURNING id""",
         uow.now,
         report.key,
         identity,
         offered,
         report.case_id,
+        fingerprint,
+        "callbacks.finding.raised" if report.kind == "conduct" else ComplaintReceived.type,
     )
+    if kept:
+        CONFLICTS.labels(uow.database.service).inc()
 
 
 async def _decided(uow: UnitOfWork, reports: Sequence[Report], calendar: Calendar) -> list[Opened]:
@@ -270,7 +287,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-async def _note_days(uow: UnitOfWork, instants: set[datetime]) -> None:
+async def note_days(uow: UnitOfWork, instants: set[datetime]) -> None:
     """Cases of closed days come late: their clusters are looked at again."""
     await uow.sql.execute(
         """INSERT INTO radar_due SELECT d FROM unnest($1::date[]) d
