@@ -261,6 +261,31 @@ class RedressApproved(CaseEvent, frozen=True, kw_only=True, gc=False):
         return self.approved_at
 
 
+class ChurnSignalled(Event, frozen=True, kw_only=True, gc=False):
+    """A client may leave: two grumbles (抱怨) in 30 days, or one of a platinum client or above [A33]. Care is owed.
+
+    `reason`: `repeated` or `tier`; `signal_id` is the pre-complaint that made it one.
+    """
+
+    type: ClassVar[str] = "complaints.churn.signalled"
+    topic: ClassVar[str] = TOPIC
+
+    signal_id: UUID
+    client_id: Name
+    branch_id: Name | None = None
+    reason: Literal["repeated", "tier"]
+    mood: Name
+    signalled_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return str(self.signal_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.signalled_at
+
+
 class ClusterAlarmed(Event, frozen=True, kw_only=True, gc=False):
     """Complaints cluster (矛盾排查): at least as many as the policy says about one branch, product, employee or script.
 
@@ -368,6 +393,7 @@ EVENTS: list[type[Event]] = [
     CaseReopened,
     SuggestionAdopted,
     RedressApproved,
+    ChurnSignalled,
     ClusterAlarmed,
     PackMade,
     PackSignOffReminded,

@@ -21,7 +21,7 @@ from contracts.broker import (
 from contracts.callbacks import EVENTS, DayCompleted
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
-from contracts.complaints import CaseFeedback
+from contracts.complaints import CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import alarms, api, attempts, closing, deadlines, handlers, leavers, tables, tasks
@@ -53,6 +53,7 @@ service = Service(
     },
     publishes=EVENTS,
     waits_for=[BrokerDayClosed, ClassificationDayCompleted, SuitabilityDayCompleted],
+        ChurnSignalled: handlers.care_for_grumblers,
     closes=closing.close_day,
     catches_up=closing.catch_up,
     completes=DayCompleted,

@@ -19,6 +19,7 @@ WHY = {
     "booking": Text("an opening was booked", "预约开户"),
     "enquiry": Text("an enquiry came by e-mail", "邮件咨询"),
     "retention": Text("closing the account was asked for", "申请销户"),
+    "grumble": Text("the client has grumbled and may leave", "客户有抱怨，可能流失"),
     "contact_data": Text("the number or address is wrong", "联系方式有误"),
     "sample": Text("drawn for the year's coverage", "年度覆盖率抽样"),
 }

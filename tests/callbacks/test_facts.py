@@ -2,13 +2,14 @@
 
 import random
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 
 from chassis.clock import at
 from contracts import broker
 from contracts.classification import LifecycleChanged, LifecycleStretch, TierChanged, TierStretch
-from contracts.complaints import CaseFeedback
+from contracts.complaints import CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted
 from services.callbacks.exports import callbacks
 from tests.callbacks.desk import COMPLIANCE, FIRST, LEADER, Desk, agent, ten
@@ -57,6 +58,9 @@ async def test_each_rule_of_the_table_makes_its_task_once(desk: Desk) -> None:
         broker.OpeningBooked(booking_id="b-1", branch_id="B1", owner="mia", name="王小明", at=at(MONDAY, 16)),
         broker.EnquiryReceived(enquiry_id="e-1", client_id="c-1", at=at(MONDAY, 18)),
         broker.ClosingRequested(client_id="c-1", requested_on=MONDAY),
+        ChurnSignalled(
+            signal_id=UUID(int=1), client_id="c-1", reason="repeated", mood="angry", signalled_at=ten(MONDAY)
+        ),
         tier(1, MONDAY, "NORMAL", (MONDAY, "GOLD")),
         assessment("s-1", date(2020, 8, 1), date(2022, 8, 3)),
     ]
@@ -67,6 +71,7 @@ async def test_each_rule_of_the_table_makes_its_task_once(desk: Desk) -> None:
     assert sorted(await exported(desk)) == [
         ("booking:b-1", "booking", "2022-07-04", "2022-07-05", "planned"),
         ("c-1", "enquiry", "2022-07-05", "2022-07-07", "planned"),
+        ("c-1", "grumble", "2022-07-04", "2022-07-06", "planned"),
         ("c-1", "permission", "2022-07-04", "2022-07-06", "planned"),
         ("c-1", "retention", "2022-07-04", "2022-07-06", "planned"),
         ("c-1", "satisfaction", "2022-07-04", "2022-07-05", "planned"),
