@@ -169,6 +169,10 @@ class AlarmRaised(Event, frozen=True, kw_only=True, gc=False):
     branch_id: Name | None = None
     kind: Name
     subject: Name
+    step: Name | None = None
+    """The step of the ladder of a mandatory moment."""
+    told_to: list[Name] = msgspec.field(default_factory=list)
+    """Whom that step is for, as the roster stood then."""
     due_at: datetime
     raised_at: datetime
 

@@ -13,6 +13,7 @@ from contracts.broker import (
     ClientUpdated,
     ClosingRequested,
     EnquiryReceived,
+    FundsMoved,
     OpeningBooked,
     PermissionRequested,
     StaffChanged,
@@ -21,10 +22,10 @@ from contracts.broker import (
 from contracts.callbacks import EVENTS, DayCompleted
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
-from contracts.complaints import CaseFeedback, ChurnSignalled
+from contracts.complaints import CaseClosed, CaseFeedback
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
-from services.callbacks import alarms, api, attempts, closing, deadlines, handlers, leavers, tables, tasks
+from services.callbacks import alarms, api, attempts, closing, deadlines, handlers, leavers, moments, tables, tasks
 from services.callbacks.messages import sending
 
 service = Service(
@@ -49,11 +50,12 @@ service = Service(
         CallMissed: handlers.return_missed_calls,
         OpeningBooked: handlers.follow_bookings,
         EnquiryReceived: handlers.answer_enquiries,
+        FundsMoved: moments.follow_flows,
+        CaseClosed: moments.after_complaints,
         ClosingRequested: handlers.retain_leaving_clients,
     },
     publishes=EVENTS,
     waits_for=[BrokerDayClosed, ClassificationDayCompleted, SuitabilityDayCompleted],
-        ChurnSignalled: handlers.care_for_grumblers,
     closes=closing.close_day,
     catches_up=closing.catch_up,
     completes=DayCompleted,

@@ -3,8 +3,8 @@
 from datetime import date
 
 from chassis.uow import UnitOfWork
-from services.callbacks import policy, tasks
-from services.callbacks.owed import owed_by_facts
+from services.callbacks import moments, policy, tasks
+from services.callbacks.owed import ONE_DAY, owed_by_facts
 
 CLIENTS_AT_ONCE = 2_000
 
@@ -15,6 +15,7 @@ async def close_day(day: date, uow: UnitOfWork) -> None:
     await tasks.make(uow, await owed_by_facts(uow.sql, day, day))
     await tasks.expire(uow, day)
     await tasks.place(uow)
+    await moments.birthdays(uow, day + ONE_DAY)
 
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:

@@ -21,7 +21,7 @@ from contracts.broker import (
     SurveillanceAlerted,
 )
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
-from contracts.complaints import CaseFeedback, ChurnSignalled
+from contracts.complaints import CaseFeedback
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from services.callbacks import alarms, contacts, moments, notices, policy, stretches, tasks
 from services.callbacks.messages import planning
@@ -75,8 +75,9 @@ async def note_groups(events: Sequence[GroupChanged], uow: UnitOfWork) -> None:
 
 
 async def note_tiers(events: Sequence[TierChanged], uow: UnitOfWork) -> None:
-    """Tiers as stretches of days; a rise is greeted."""
+    """Tiers as stretches of days; a rise is greeted, any change is a moment."""
     await stretches.keep_tiers(events, uow)
+    await moments.change_tiers(uow, events)
 
 
 async def note_lifecycles(events: Sequence[LifecycleChanged], uow: UnitOfWork) -> None:
@@ -226,31 +227,8 @@ async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -
 async def remind_of_assessments(events: Sequence[AssessmentExpiring], uow: UnitOfWork) -> None:
     """A message 30, 7 and 1 days before an assessment ends, next to the task [B21]."""
     await planning.remind(uow, events)
+    await moments.near_the_end(uow, events)
 
-
-
-async def care_for_grumblers(events: Sequence[ChurnSignalled], uow: UnitOfWork) -> None:
-    """A care call for who grumbled twice in 30 days, or once from platinum on: once for each signal [A33]."""
-    await _one_each(
-        uow,
-        ChurnSignalled,
-        [
-            (
-                e.signalled_at,
-                Owed(
-                    client_id=e.client_id,
-                    rule="grumble",
-                    period=str(e.signal_id),
-                    created_on=business_date(e.signalled_at),
-                    found_on=business_date(e.signalled_at),
-                    branch_id=e.branch_id,
-                    cause={"signal": str(e.signal_id), "reason": e.reason, "mood": e.mood},
-                    subject=str(e.signal_id),
-                ),
-            )
-            for e in events
-        ],
-    )
 
 async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOfWork) -> None:
     """One retention contact a request; the request itself is never held up by it [A20]."""

@@ -1,7 +1,13 @@
-"""Moments of truth (MOT) and standard actions: mandatory ones have a clock, optional ones are only shown [A18, A21]."""
+"""Moments of truth (MOT, 关键时刻) and standard actions: mandatory ones have a clock and a ladder, optional ones are only
+shown [A18, A21].
 
-from collections.abc import Sequence
-from datetime import date
+What the platform hears of by itself makes its moment: stages, tiers, large flows, assessments that end, complaints that
+are closed, birthdays. What only people or other systems know (a margin warning, a shock of the market) is reported.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
@@ -9,14 +15,21 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from chassis import calendars
-from chassis.clock import end_of
+from chassis.calendar import Calendar, CalendarEnds
+from chassis.clock import business_date, end_of, start_of
 from chassis.deadlines import Deadline, arm, cancel
-from chassis.errors import Conflict, NotFound, Text
+from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
-from contracts.classification import LifecycleChanged
+from contracts.broker import FundsMoved
+from contracts.classification import TIERS, LifecycleChanged, TierChanged
+from contracts.complaints import CaseClosed
+from contracts.suitability import AssessmentExpiring
 from services.callbacks import alarms, policy
 from services.callbacks.rules import CALLBACKS
+
+SHOULD_BE_DONE_FROM = TIERS.index("PLATINUM")
+"""Every optional moment of clients from this tier on should be done [A21]: shown, never counted against anybody."""
 
 
 class AlreadyDone(Conflict):
@@ -25,48 +38,209 @@ class AlreadyDone(Conflict):
     title = Text("This action was done before", "该动作已完成")
 
 
-async def enter_stages(uow: UnitOfWork, changes: Sequence[LifecycleChanged]) -> None:
-    """An action for each entry into a stage after the baseline; told again, it is the same action."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something that happened in a client's life. `period` makes it one of its kind; the clock starts `at`."""
+
+    client_id: str
+    code: str
+    period: str
+    at: datetime
+    cause: dict[str, Any] = field(default_factory=dict)
+    branch_id: str | None = None
+
+
+def due_of(moment: policy.Moment, at: datetime, calendar: Calendar) -> datetime:
+    """When a moment's time is over: working days end with their day, urgent ones run round the clock (7×24)."""
+    if moment.minutes:
+        return at + timedelta(minutes=moment.minutes)
+    return end_of(_working_days_after(business_date(at), moment.working_days, calendar))
+
+
+def step_at(step: policy.LadderStep, due: datetime, urgent: bool, calendar: Calendar) -> datetime:
+    """When a step of the ladder is told, if the moment is still open then."""
+    if urgent:
+        return due + timedelta(minutes=step.urgent_minutes)
+    return end_of(_working_days_after(business_date(due - timedelta(microseconds=1)), step.working_days, calendar))
+
+
+def _working_days_after(day: date, count: int, calendar: Calendar) -> date:
+    """So many working days later; past the end of the calendar, before next year's holidays are known, by weeks of five."""
+    try:
+        return calendar.add_days(day, count)
+    except CalendarEnds:
+        return day + timedelta(days=-(-count * 7 // 5))
+
+
+async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
+    """Keep what was seen, once each, and start the clocks of what is mandatory. How many are new."""
     await policy.MOMENTS.refresh(uow.sql)
+    await policy.LADDER.refresh(uow.sql)
     catalogue = cache(lambda day: policy.MOMENTS.on(day).body)
     calendar = await calendars.current(uow.sql)
-    due = cache(lambda day, days: calendar.add_days(day, days))
+    due = cache(lambda moment, at: due_of(moment, at, calendar))
     rows: dict[UUID, tuple[Any, ...]] = {}
+    for one in seen:
+        day = business_date(one.at)
+        moment = catalogue(day).get(one.code)
+        if moment is None:
+            continue
+        key = uuid5(CALLBACKS, f"moment/{one.code}/{one.client_id}/{one.period}")
+        last = due(moment, one.at)
+        due_on = business_date(last - timedelta(microseconds=1))
+        rows[key] = (key, one.client_id, one.branch_id, one.code, day, moment.mandatory, due_on, last, one.cause)
+    if not rows:
+        return 0
+    new = await uow.sql.fetch(
+        """INSERT INTO moments (moment_id, client_id, branch_id, code, on_day, mandatory, due_on, due_at, cause)
+           SELECT n.moment_id, n.client_id, coalesce(n.branch_id, c.branch_id), n.code, n.on_day, n.mandatory, n.due_on,
+                  n.due_at, n.cause
+           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::date[], $6::bool[], $7::date[],
+                       $8::timestamptz[], $9::jsonb[])
+                AS n(moment_id, client_id, branch_id, code, on_day, mandatory, due_on, due_at, cause)
+           LEFT JOIN clients c USING (client_id) WHERE c.closed_on IS NULL OR c.closed_on > n.on_day
+           ORDER BY n.moment_id ON CONFLICT DO NOTHING RETURNING moment_id, client_id, code, on_day, mandatory, due_at""",
+        *(list(column) for column in zip(*rows.values(), strict=True)),
+    )
+    await arm(uow, [_armed(row, 0, calendar) for row in new if row["mandatory"]])
+    return len(new)
+
+
+def _armed(row: asyncpg.Record, place: int, calendar: Calendar) -> Deadline:
+    step = policy.LADDER.on(row["on_day"]).body[place]
+    moment = policy.MOMENTS.on(row["on_day"]).body.get(row["code"])
+    urgent = moment is not None and moment.minutes > 0
+    at = step_at(step, row["due_at"], urgent, calendar)
+    return Deadline(alarms.MOMENT, f"moment/{row['moment_id']}", row["client_id"], at, step=step.name)
+
+
+async def climb(uow: UnitOfWork, told: Sequence[tuple[asyncpg.Record, str]]) -> None:
+    """After a step of the ladder was told, the next one waits, for as long as nobody does anything [A21]."""
+    calendar = await calendars.current(uow.sql)
+    following = []
+    for row, name in told:
+        names = [step.name for step in policy.LADDER.on(row["on_day"]).body]
+        place = names.index(name) + 1 if name in names else 1
+        if place < len(names):
+            following.append(_armed(row, place, calendar))
+    await arm(uow, following)
+
+
+async def enter_stages(uow: UnitOfWork, changes: Sequence[LifecycleChanged]) -> None:
+    """An action for each entry into a stage after the baseline; told again, it is the same action [A18]."""
+    seen = []
     for change in changes:
         if change.baseline:
             continue
         before = change.previous
         for stretch in change.stretches:
-            moment = catalogue(stretch.since).get(stretch.lifecycle)
-            if moment and stretch.lifecycle != before:
-                key = uuid5(CALLBACKS, f"moment/{stretch.lifecycle}/{change.client_id}/{stretch.since}")
-                last = due(stretch.since, moment.working_days)
-                rows[key] = (
-                    key,
-                    change.client_id,
-                    change.branch_id,
-                    moment.code,
-                    stretch.since,
-                    moment.mandatory,
-                    last,
+            if stretch.lifecycle != before:
+                seen.append(
+                    Seen(
+                        change.client_id,
+                        stretch.lifecycle,
+                        stretch.since.isoformat(),
+                        start_of(stretch.since),
+                        {"stage": stretch.lifecycle, "before": before},
+                        change.branch_id,
+                    )
                 )
             before = stretch.lifecycle
-    if not rows:
-        return
-    new = await uow.sql.fetch(
-        """INSERT INTO moments (moment_id, client_id, branch_id, code, on_day, mandatory, due_on)
-           SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::date[], $6::bool[], $7::date[])
-           ON CONFLICT DO NOTHING RETURNING moment_id, client_id, mandatory, due_on""",
-        *(list(column) for column in zip(*rows.values(), strict=True)),
+    await keep(uow, seen)
+
+
+async def change_tiers(uow: UnitOfWork, changes: Sequence[TierChanged]) -> None:
+    """A tier that changes, up or down."""
+    seen = []
+    for change in changes:
+        before = change.previous
+        for stretch in change.stretches:
+            if stretch.tier != before and change.reason != "opened":
+                cause = {"tier": stretch.tier, "before": before}
+                period, at = stretch.since.isoformat(), start_of(stretch.since)
+                seen.append(Seen(change.client_id, "tier_changed", period, at, cause, change.branch_id))
+            before = stretch.tier
+    await keep(uow, seen)
+
+
+async def follow_flows(events: Sequence[FundsMoved], uow: UnitOfWork) -> None:
+    """Money in or out that is large for any client."""
+    await policy.FLOWS.refresh(uow.sql)
+    codes = {"in": "large_inflow", "out": "large_outflow"}
+    large = [e for e in events if e.amount >= policy.FLOWS.on(business_date(e.moved_at)).body.large]
+    await keep(
+        uow,
+        [Seen(e.client_id, codes[e.direction], e.transfer_id, e.moved_at, {"transfer": e.transfer_id}) for e in large],
     )
-    await arm(
+
+
+async def near_the_end(uow: UnitOfWork, events: Sequence[AssessmentExpiring]) -> None:
+    """An assessment of risk whose two years end soon: the first word of it."""
+    seen = []
+    for e in events:
+        cause = {"assessment": e.assessment_id, "valid_until": e.valid_until}
+        at = start_of(e.valid_until - timedelta(days=e.days_left))
+        seen.append(Seen(e.client_id, "assessment_ends", e.assessment_id, at, cause, e.branch_id))
+    await keep(uow, seen)
+
+
+async def after_complaints(events: Sequence[CaseClosed], uow: UnitOfWork) -> None:
+    """A complaint that was closed; never one that names people it must stay hidden from [B5]."""
+    open_ones = {
+        row["subject"]
+        for row in await uow.sql.fetch(
+            """SELECT subject FROM tasks WHERE rule = 'satisfaction' AND subject = ANY($1::text[])
+               GROUP BY subject HAVING bool_and(concerned = '{}')""",
+            [e.case_id for e in events],
+        )
+    }
+    await keep(
         uow,
         [
-            Deadline(alarms.MOMENT, f"moment/{row['moment_id']}", row["client_id"], end_of(row["due_on"]))
-            for row in new
-            if row["mandatory"]
+            Seen(
+                e.client_id,
+                "complaint_closed",
+                f"{e.case_id}/{e.generation}",
+                e.closed_at,
+                {"case": e.case_id},
+                e.branch_id,
+            )
+            for e in events
+            if e.client_id is not None and e.case_id in open_ones
         ],
     )
+
+
+async def birthdays(uow: UnitOfWork, day: date) -> None:
+    """Birthdays of the day after a close; of 29 February on the 28th where the year has none."""
+    days = [(day.month, day.day)]
+    if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1:
+        days.append((2, 29))
+    rows = await uow.sql.fetch(
+        """SELECT client_id FROM clients WHERE birth_date IS NOT NULL AND opened_on <= $1
+             AND (extract(month FROM birth_date), extract(day FROM birth_date)) IN
+                 (SELECT * FROM unnest($2::int[], $3::int[])) ORDER BY client_id""",
+        day,
+        [month for month, _ in days],
+        [number for _, number in days],
+    )
+    await keep(uow, [Seen(row["client_id"], "birthday", str(day.year), start_of(day)) for row in rows])
+
+
+async def report(uow: UnitOfWork, code: str, clients: Sequence[str], at: datetime, reference: str) -> int:
+    """What people or other systems know of clients; the same reference again is the same moment. How many are new.
+
+    Raises: Invalid for a code that the catalogue does not let be reported.
+    """
+    await policy.MOMENTS.refresh(uow.sql)
+    catalogue = policy.MOMENTS.on(business_date(at)).body
+    if code not in catalogue or catalogue[code].seen != "reported":
+        known = sorted(one.code for one in catalogue.values() if one.seen == "reported")
+        raise Invalid(errors=(FieldError("body#/code", f"one of {', '.join(known)}"),))
+    cause = {"reference": reference, "by": uow.actor.subject}
+    new = await keep(uow, [Seen(client, code, reference, at, cause) for client in sorted(set(clients))])
+    uow.audit("moments_reported", f"moment/{code}", reference=reference, clients=len(clients), new=new)
+    return new
 
 
 async def react(uow: UnitOfWork, moment_id: UUID, reaction: str, on_day: date) -> asyncpg.Record:
@@ -74,6 +248,7 @@ async def react(uow: UnitOfWork, moment_id: UUID, reaction: str, on_day: date) -
 
     Raises: NotFound, AlreadyDone.
     """
+    await cancel(uow, [(alarms.MOMENT, f"moment/{moment_id}")])
     row = await uow.sql.fetchrow(
         """UPDATE moments SET done_on = $2, done_by = $3, reaction = $4
            WHERE moment_id = $1 AND done_on IS NULL RETURNING *""",
@@ -86,6 +261,27 @@ async def react(uow: UnitOfWork, moment_id: UUID, reaction: str, on_day: date) -
         if await uow.sql.fetchval("SELECT EXISTS (SELECT FROM moments WHERE moment_id = $1)", moment_id):
             raise AlreadyDone
         raise NotFound
-    await cancel(uow, [(alarms.MOMENT, f"moment/{moment_id}")])
     uow.audit("moment_done", f"moment/{moment_id}", key=row["client_id"], code=row["code"])
     return row
+
+
+# $1 the moment's tier decides nothing but a hint: optional ones of platinum and above should be done [A21].
+SHOWN = f"""
+    SELECT m.*, NOT m.mandatory AND coalesce((SELECT rank FROM tier_stretches t WHERE t.client_id = m.client_id
+        AND t.since <= m.on_day ORDER BY t.since DESC LIMIT 1), 0) >= {SHOULD_BE_DONE_FROM} AS should_be_done
+    FROM moments m"""
+
+
+async def numbers(sql: asyncpg.Connection, first: date, last: date, branch_id: str | None) -> list[dict[str, Any]]:
+    """Of each code in a span of days: how many there were and how many were done; in time only of mandatory ones, as
+    optional ones have no target [A21]."""
+    rows = await sql.fetch(
+        """SELECT code, mandatory, count(*) AS seen, count(done_on) AS done,
+                  CASE WHEN mandatory THEN count(*) FILTER (WHERE done_on <= due_on) END AS in_time
+           FROM moments WHERE on_day BETWEEN $1 AND $2 AND ($3::text IS NULL OR branch_id = $3)
+           GROUP BY 1, 2 ORDER BY 1, 2""",
+        first,
+        last,
+        branch_id,
+    )
+    return [dict(row) for row in rows]

@@ -111,13 +111,36 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment of truth or standard action: mandatory with a clock, or optional and only shown [A18, A21]."""
+    """A moment of truth or standard action: mandatory with a clock, or optional and only shown [A18, A21].
+
+    Its time is in working days, or in minutes round the clock. `seen`: heard of by the platform itself, or reported.
+    """
 
     code: str
     zh: str
     en: str
     mandatory: bool
+    working_days: int = 0
+    minutes: int = 0
+    seen: str = "heard"
+
+
+@dataclass(frozen=True, slots=True)
+class LadderStep:
+    """Who is told of a mandatory moment that nobody did: a seat of the branch or of HQ, so long after its time."""
+
+    name: str
+    seat: str
+    unit: str
     working_days: int
+    urgent_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """From which amount on money in or out is a moment of truth."""
+
+    large: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +266,36 @@ def parse_quality(body: dict[str, Any]) -> Quality:
 
 
 def parse_moments(body: dict[str, Any]) -> Mapping[str, Moment]:
-    """The catalogue of moments by code."""
-    return {row["code"]: _made(Moment, row) for row in body.get("rows", [])}
+    """The catalogue of moments by code; each has one time, in working days or in minutes."""
+    found: dict[str, Moment] = {}
+    for row in body.get("rows", []):
+        moment: Moment = _made(Moment, row)
+        if moment.code in found:
+            raise PolicyInvalid(f"two rows for the moment {moment.code}")
+        if (moment.working_days > 0) == (moment.minutes > 0) or moment.seen not in ("heard", "reported"):
+            raise PolicyInvalid(f"{moment.code}: working_days or minutes, and seen is heard or reported")
+        found[moment.code] = moment
+    return found
+
+
+def parse_ladder(body: dict[str, Any]) -> tuple[LadderStep, ...]:
+    """The ladder of mandatory moments; each step is later than the one before."""
+    steps: tuple[LadderStep, ...] = tuple(_made(LadderStep, row) for row in body.get("rows", []))
+    if not steps or len({step.name for step in steps}) != len(steps):
+        raise PolicyInvalid("the ladder needs steps, each with a name of its own")
+    if any(step.unit not in ("branch", "HQ") for step in steps):
+        raise PolicyInvalid("a step's unit is branch or HQ")
+    if any(a.working_days >= b.working_days or a.urgent_minutes >= b.urgent_minutes for a, b in pairwise(steps)):
+        raise PolicyInvalid("each step of the ladder is later than the one before")
+    return steps
+
+
+def parse_flows(body: dict[str, Any]) -> Flows:
+    """The amount from which a flow is large."""
+    large = _decimal(body, "large")
+    if large <= 0:
+        raise PolicyInvalid("large must be more than nothing")
+    return Flows(large)
 
 
 def parse_cadence(body: dict[str, Any]) -> Mapping[str, int]:
@@ -315,11 +366,13 @@ NOTICES: Policies[Notices] = Policies("notices", FILE, parse_notices)
 COVERAGE: Policies[Coverage] = Policies("coverage", FILE, parse_coverage)
 QUALITY: Policies[Quality] = Policies("quality", FILE, parse_quality)
 MOMENTS: Policies[Mapping[str, Moment]] = Policies("moments", FILE, parse_moments)
+LADDER: Policies[tuple[LadderStep, ...]] = Policies("moment_ladder", FILE, parse_ladder)
+FLOWS: Policies[Flows] = Policies("flows", FILE, parse_flows)
 CADENCE: Policies[Mapping[str, int]] = Policies("cadence", FILE, parse_cadence)
 MAILINGS: Policies[Mapping[str, MailingColumn]] = Policies("mailings", FILE, parse_mailings)
 MESSAGES: Policies[Messages] = Policies("messages", FILE, parse_messages)
 ALL: tuple[Policies[Any], ...] = (
-    TRIGGERS, OUTCOMES, CALLING, NOTICES, COVERAGE, QUALITY, MOMENTS, CADENCE, MAILINGS, MESSAGES
+    TRIGGERS, OUTCOMES, CALLING, NOTICES, COVERAGE, QUALITY, MOMENTS, LADDER, FLOWS, CADENCE, MAILINGS, MESSAGES
 )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ clients = Table(
     Column("last_valid_contact", Instant, comment="two-way; resets the timer of A7a"),
     Index(None, "opened_on"),
     Index(None, "manager_id", postgresql_where=text("manager_id IS NOT NULL")),
+    Index("ix_birth_date", "birth_date", postgresql_where=text("birth_date IS NOT NULL")),
 )
 
 # One row for each day something that coverage or avoidance asks for changed: as-of answers need what was, not what is.
@@ -338,6 +339,8 @@ moments = Table(
     Column("on_day", Date, nullable=False),
     Column("mandatory", Boolean, nullable=False),
     Column("due_on", Date, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("cause", JSONB, nullable=False, server_default="{}"),
     Column("done_on", Date),
     Column("done_by", Text),
     Column("reaction", Text),
@@ -355,6 +358,8 @@ alarms = Table(
     Column("subject", Text, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("raised_at", Instant, nullable=False),
+    Column("step", Text, nullable=False, server_default="", comment="of the ladder [A21]"),
+    Column("told_to", ARRAY(Text), nullable=False, server_default="{}"),
     Index(None, "raised_at"),
 )
 

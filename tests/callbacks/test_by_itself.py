@@ -211,8 +211,10 @@ async def test_a_mandatory_moment_overdue_raises_an_alarm_and_an_optional_one_ne
     [moment] = await desk.ask(LEADER, "GET", "/clients/c-2/moments", status=200)
     await desk.ask(agent("anna"), "POST", f"/moments/{moment['moment_id']}/reaction", {"reaction": "fees"}, 200)
     await desk.close_through(FIRST + timedelta(days=1), MONDAY + timedelta(days=20))
-    [alarm] = await desk.told("callbacks.alarm.raised")
-    assert (alarm["client_id"], alarm["kind"]) == ("c-1", "moment_overdue")
+    told = await desk.told("callbacks.alarm.raised")
+    assert [(alarm["client_id"], alarm["kind"], alarm["step"]) for alarm in told] == [
+        ("c-1", "moment_overdue", step) for step in ("manager", "general_manager", "headquarters")
+    ]
 
 
 async def test_a_new_calendar_leaves_open_tasks_their_dates_and_rules_those_made_from_then_on(desk: Desk) -> None:

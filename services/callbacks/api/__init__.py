@@ -9,6 +9,7 @@ from services.callbacks.api import (
     interest,
     mailings,
     messages,
+    moments,
     policies,
     quality,
     replies,
@@ -18,6 +19,6 @@ from services.callbacks.api import (
 
 routes = APIRouter()
 for part in (
-    tasks, replies, evidence, findings, quality, coverage, messages, mailings, interest, statistics, policies,
+    tasks, replies, evidence, findings, quality, coverage, messages, moments, mailings, interest, statistics, policies,
 ):  # fmt: skip
     routes.include_router(part.routes)

@@ -1,6 +1,6 @@
-"""Messages, moments, wishes and publications over HTTP."""
+"""Messages, alarms, wishes and publications over HTTP."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from chassis.clock import business_date
 from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
-from services.callbacks import alarms, moments
-from services.callbacks.api.who import LEADING, SERVING, Leader, Operator, Reader, Server, require_client
+from services.callbacks import alarms
+from services.callbacks.api.who import LEADING, SERVING, Leader, Operator, Reader, require_client
 from services.callbacks.messages import sending
 from services.callbacks.messages.port import MessageSettings, ports
 from services.callbacks.moment import now_of
@@ -59,34 +59,16 @@ class Preferences(BaseModel):
     language: Literal["zh-CN", "en"] | None = None
 
 
-class Reaction(BaseModel):
-    """How the client reacted to a standard action or a moment of truth."""
-
-    reaction: str = Field(min_length=2, max_length=1000)
-
-
-class Moment(BaseModel):
-    """An action for a client: mandatory with a date, or optional without any consequence."""
-
-    moment_id: UUID
-    client_id: str
-    code: str
-    on_day: date
-    mandatory: bool
-    due_on: date
-    done_on: date | None
-    done_by: str | None
-    reaction: str | None
-
-
 class Alarm(BaseModel):
-    """Something that was not done in its time [A21, B14]."""
+    """Something that was not done in its time [A21, B12, B14]; `told_to`: whom a step of the ladder is for."""
 
     alarm_id: UUID
     client_id: str
     branch_id: str | None
     kind: str
     subject: str
+    step: str
+    told_to: list[str]
     due_at: datetime
     raised_at: datetime
 
@@ -169,26 +151,6 @@ async def set_preferences(actor: WithClient, uow: Work, client_id: str, given: P
         raise NotFound
     uow.audit("preferences_set", f"client/{client_id}", key=client_id, **given.model_dump(exclude_none=True))
     return Preferences.model_validate(dict(row))
-
-
-@routes.get("/clients/{client_id}/moments")
-async def list_moments(actor: Reader, sql: Reading, client_id: str) -> list[Moment]:
-    """Standard actions and moments of truth of a client, newest first, up to 200."""
-    await require_client(sql, actor, client_id)
-    scope, arguments = object_scope(actor, 2)
-    rows = await sql.fetch(
-        f"SELECT * FROM moments WHERE client_id = $1 AND {scope} ORDER BY on_day DESC, moment_id LIMIT 200",
-        client_id,
-        *arguments,
-    )
-    return [Moment.model_validate(dict(row)) for row in rows]
-
-
-@routes.post("/moments/{moment_id}/reaction")
-async def react(actor: Server, uow: Work, moment_id: UUID, given: Reaction) -> Moment:
-    """The action was done; this is how the client reacted."""
-    day = business_date(await now_of(uow.sql, uow.now))
-    return Moment.model_validate(dict(await moments.react(uow, moment_id, given.reaction, day)))
 
 
 @routes.put("/branches/{branch_id}/publications")

@@ -1,0 +1,141 @@
+"""Moments of truth over HTTP: the catalogue, what is open, what people or other systems report, numbers [A21]."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import AwareDatetime, BaseModel, Field
+
+from chassis.actor import Actor, Role
+from chassis.clock import business_date
+from chassis.errors import FieldError, Invalid, NotFound
+from chassis.http import Once, Reading, Work, object_scope, permits, router
+from services.callbacks import moments, policy
+from services.callbacks.api.who import SERVING, Leader, Reader, Server, require_client
+from services.callbacks.moment import now_of
+
+routes = router("/v1/callbacks", "callbacks moments")
+Reporter = Annotated[Actor, permits("callbacks:moments", *SERVING, Role.OPERATIONS, Role.SYSTEM)]
+
+
+class Reaction(BaseModel):
+    """How the client reacted to a standard action or a moment of truth."""
+
+    reaction: str = Field(min_length=2, max_length=1000)
+
+
+class Moment(BaseModel):
+    """An action for a client: mandatory with a date, or optional without any consequence.
+
+    `should_be_done`: an optional one of a client from platinum on.
+    """
+
+    moment_id: UUID
+    client_id: str
+    branch_id: str | None
+    code: str
+    on_day: date
+    mandatory: bool
+    should_be_done: bool = False
+    due_on: date
+    due_at: datetime
+    cause: dict[str, Any]
+    done_on: date | None
+    done_by: str | None
+    reaction: str | None
+
+
+class Report(BaseModel):
+    """What happened to clients and when; the same reference again is the same moment."""
+
+    code: str = Field(max_length=64)
+    client_ids: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(min_length=1, max_length=5000)
+    at: AwareDatetime
+    reference: str = Field(min_length=1, max_length=100)
+
+
+@routes.get("/clients/{client_id}/moments")
+async def list_moments(actor: Reader, sql: Reading, client_id: str) -> list[Moment]:
+    """Standard actions and moments of truth of a client, newest first, up to 200."""
+    await require_client(sql, actor, client_id)
+    scope, arguments = object_scope(actor, 2)
+    rows = await sql.fetch(
+        f"SELECT * FROM ({moments.SHOWN} WHERE m.client_id = $1) m WHERE {scope} ORDER BY on_day DESC, moment_id LIMIT 200",
+        client_id,
+        *arguments,
+    )
+    return [Moment.model_validate(dict(row)) for row in rows]
+
+
+@routes.get("/moments")
+async def list_open(
+    actor: Reader,
+    sql: Reading,
+    mandatory: Annotated[bool | None, Query(description="only mandatory, or only optional ones")] = None,
+) -> list[Moment]:
+    """What is open: mandatory ones first, by the end of their time; up to 200."""
+    scope, arguments = object_scope(actor, 2)
+    rows = await sql.fetch(
+        f"""SELECT * FROM ({moments.SHOWN} WHERE m.done_on IS NULL AND ($1::bool IS NULL OR m.mandatory = $1)) m
+            WHERE {scope} ORDER BY mandatory DESC, due_at, moment_id LIMIT 200""",
+        mandatory,
+        *arguments,
+    )
+    return [Moment.model_validate(dict(row)) for row in rows]
+
+
+@routes.get("/moments/catalogue")
+async def read_catalogue(actor: Reader, sql: Reading, on: date) -> dict[str, Any]:
+    """The moments of a date: which are mandatory and by when, and the ladder of those not done in time."""
+    await policy.MOMENTS.refresh(sql)
+    await policy.LADDER.refresh(sql)
+    version = policy.MOMENTS.on(on)
+    return {
+        "policy": version.name,
+        "moments": [
+            {
+                "code": one.code,
+                "words": {"zh-CN": one.zh, "en": one.en},
+                "mandatory": one.mandatory,
+                "working_days": one.working_days or None,
+                "minutes": one.minutes or None,
+                "seen": one.seen,
+            }
+            for one in version.body.values()
+        ],
+        "ladder": [
+            {"step": step.name, "seat": step.seat, "unit": step.unit, "working_days": step.working_days}
+            for step in policy.LADDER.on(on).body
+        ],
+    }
+
+
+@routes.post("/moments", status_code=201)
+async def report(actor: Reporter, uow: Work, once: Once, given: Report) -> dict[str, int]:
+    """Report a moment of clients: a margin warning, a shock of the market, a family event. How many are new."""
+    if given.at > await now_of(uow.sql, uow.now):
+        raise Invalid(errors=(FieldError("body#/at", "lies ahead"),))
+    scope, arguments = object_scope(actor, 2)
+    wanted = sorted(set(given.client_ids))
+    known = await uow.sql.fetchval(
+        f"SELECT count(*) FROM clients WHERE client_id = ANY($1::text[]) AND {scope}", wanted, *arguments
+    )
+    if known != len(wanted):
+        raise NotFound
+    return {"new": await moments.report(uow, given.code, wanted, given.at, given.reference)}
+
+
+@routes.post("/moments/{moment_id}/reaction")
+async def react(actor: Server, uow: Work, moment_id: UUID, given: Reaction) -> Moment:
+    """The action was done; this is how the client reacted."""
+    day = business_date(await now_of(uow.sql, uow.now))
+    return Moment.model_validate(dict(await moments.react(uow, moment_id, given.reaction, day)))
+
+
+@routes.get("/statistics/moments")
+async def read_numbers(
+    actor: Leader, sql: Reading, start: Annotated[date, Query(alias="from")], end: Annotated[date, Query(alias="to")]
+) -> list[dict[str, Any]]:
+    """Moments by code: seen, done; in time only where they are mandatory."""
+    return await moments.numbers(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")

@@ -1,0 +1,10 @@
+"""Moments of truth: their instant and cause; steps of the ladder in alarms; birthdays."""
+
+from chassis.migrate import run_sql
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
