@@ -22,7 +22,7 @@ from contracts.broker import (
 from contracts.callbacks import EVENTS, DayCompleted
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
-from contracts.complaints import CaseClosed, CaseFeedback
+from contracts.complaints import CaseClosed, CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import alarms, api, attempts, closing, deadlines, handlers, leavers, moments, tables, tasks
@@ -53,6 +53,7 @@ service = Service(
         FundsMoved: moments.follow_flows,
         CaseClosed: moments.after_complaints,
         ClosingRequested: handlers.retain_leaving_clients,
+        ChurnSignalled: handlers.care_for_grumblers,
     },
     publishes=EVENTS,
     waits_for=[BrokerDayClosed, ClassificationDayCompleted, SuitabilityDayCompleted],

@@ -21,7 +21,7 @@ from contracts.broker import (
     SurveillanceAlerted,
 )
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
-from contracts.complaints import CaseFeedback
+from contracts.complaints import CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from services.callbacks import alarms, contacts, moments, notices, policy, stretches, tasks
 from services.callbacks.messages import planning
@@ -228,6 +228,30 @@ async def remind_of_assessments(events: Sequence[AssessmentExpiring], uow: UnitO
     """A message 30, 7 and 1 days before an assessment ends, next to the task [B21]."""
     await planning.remind(uow, events)
     await moments.near_the_end(uow, events)
+
+
+async def care_for_grumblers(events: Sequence[ChurnSignalled], uow: UnitOfWork) -> None:
+    """A care call for who grumbled twice in 30 days, or once from platinum on: once for each signal [A33]."""
+    await _one_each(
+        uow,
+        ChurnSignalled,
+        [
+            (
+                e.signalled_at,
+                Owed(
+                    client_id=e.client_id,
+                    rule="grumble",
+                    period=str(e.signal_id),
+                    created_on=business_date(e.signalled_at),
+                    found_on=business_date(e.signalled_at),
+                    branch_id=e.branch_id,
+                    cause={"signal": str(e.signal_id), "reason": e.reason, "mood": e.mood},
+                    subject=str(e.signal_id),
+                ),
+            )
+            for e in events
+        ],
+    )
 
 
 async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOfWork) -> None:
