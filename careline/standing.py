@@ -71,8 +71,13 @@ class Heads:
 
         address = KafkaAddress.parse(self.settings.bus_url or "")
         if self._kafka is None:
-            self._kafka = AIOKafkaConsumer(bootstrap_servers=address.servers, request_timeout_ms=10_000)
-            await self._kafka.start()
+            kafka = AIOKafkaConsumer(bootstrap_servers=address.servers, request_timeout_ms=10_000)
+            try:
+                await kafka.start()
+            except BaseException:  # cancelled too: one that has not started can neither be asked nor left behind
+                await kafka.stop()
+                raise
+            self._kafka = kafka
         places = [TopicPartition(address.topic(t), p) for t in topics for p in range(self.settings.partitions)]
         ends = await self._kafka.end_offsets(places)
         return {(address.name(place.topic), place.partition): end for place, end in ends.items()}

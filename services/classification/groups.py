@@ -17,7 +17,7 @@ from decimal import Decimal
 import asyncpg
 
 from chassis.calendar import DayKind, shipped
-from services.classification.group_policies import GroupPolicy, group_policies
+from services.classification.group_policies import BIT, GroupPolicy, group_policies
 from services.classification.months import by_key, whole_tables
 
 GROUPS = group_policies()
@@ -49,7 +49,10 @@ class Found:
 
 
 def concerned_sql(policy: GroupPolicy) -> str:
-    """Whose tags can differ after the close of $1 from those after the close before; $2 adds whose core changed."""
+    """Whose tags can differ after the close of $1 from those after the close before; $2 adds whose core changed.
+
+    A valuation matters to those AT_RISK and to those who had enough before to be.
+    """
     p = policy
     return f"""
         SELECT client_id, $1::date AS day FROM (
@@ -58,7 +61,10 @@ def concerned_sql(policy: GroupPolicy) -> str:
             UNION SELECT client_id FROM clients WHERE closed_on = $1
             UNION SELECT client_id FROM clients WHERE closing_requested_on = $1
             UNION SELECT client_id FROM occurrences WHERE day = $1 OR day = $1::date - {p.abnormal_in_force_days}
-            UNION SELECT client_id FROM valuations WHERE as_of = $1 OR as_of = $1::date - {p.at_risk_days}
+            UNION SELECT k.client_id FROM valuations k {by_key("group_standings", "s")}
+                  WHERE k.as_of IN ($1, $1::date - {p.at_risk_days}) AND (s.tags & {BIT["AT_RISK"]} > 0 OR {p.at_risk_from} <= (
+                      SELECT total FROM valuations b WHERE b.client_id = k.client_id AND b.as_of <= $1::date - {p.at_risk_days}
+                      ORDER BY b.as_of DESC LIMIT 1))
             UNION SELECT unnest($2::text[])) AS k"""
 
 
