@@ -11,7 +11,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, may_see, permits, router
 from chassis.uow import UnitOfWork
-from services.callbacks import interest
+from services.callbacks import interest, satisfaction
 from services.callbacks.api.who import SERVING, Leader, Reader, require_client
 from services.callbacks.moment import now_of
 
@@ -85,6 +85,27 @@ async def read_feedback(
 ) -> list[dict[str, Any]]:
     """Clicks and subscriptions by column and branch."""
     return await interest.numbers(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")
+
+
+@routes.get("/statistics/satisfaction")
+async def read_satisfaction(
+    actor: Leader,
+    sql: Reading,
+    start: Annotated[date, Query(alias="from")],
+    end: Annotated[date, Query(alias="to")],
+    core_only: bool = False,
+) -> list[dict[str, Any]]:
+    """Scores of satisfaction given in valid contacts, by branch, topic and question."""
+    branch = None if actor.sees_all_branches else actor.branch_id or "-"
+    return await satisfaction.numbers(sql, start, end, branch, core_only)
+
+
+@routes.get("/statistics/needs")
+async def read_needs(
+    actor: Leader, sql: Reading, start: Annotated[date, Query(alias="from")], end: Annotated[date, Query(alias="to")]
+) -> list[dict[str, Any]]:
+    """Changed needs that came up in care calls, newest first, up to 200."""
+    return await satisfaction.needs(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")
 
 
 async def _require(sql: Any, actor: Actor, client_id: str) -> None:
