@@ -219,6 +219,7 @@ async def test_a_pause_keeps_the_rest_and_a_late_recorded_answer_breaches_at_onc
     assert await desk.told(complaints.CaseBreached) == []
     clocks = {one["clock"]: one for one in await desk.get(CENTRE, f"/cases/{case['case_id']}/clocks")}
     assert (clocks["result"]["state"], clocks["result"]["remaining_seconds"]) == ("paused", 1800)
+    assert (clocks["result"]["paused_because"], clocks["phone"]["state"]) == ("等客户材料", "stopped")
     await desk.act(CENTRE, case, "reply", march(27, 9))
     await desk.close(28)
     (told,) = await desk.told(complaints.CaseBreached, case)
@@ -232,6 +233,8 @@ async def test_a_third_party_may_take_five_working_days(desk: Desk) -> None:
     await desk.act(OFFICER, case, "waiting", march(3), waits_for="third_party", reason="等交易所")
     await desk.close(9)
     assert (await desk.case(case))["state"] == "awaiting_third_party"
+    clocks = {one["clock"]: one for one in await desk.get(CENTRE, f"/cases/{case['case_id']}/clocks")}
+    assert (clocks["third_party"]["due"], clocks["result"]["paused_because"]) == ("2009-03-10T09:30:00Z", "等交易所")
     await desk.close(10)
     assert (await desk.case(case))["state"] == "investigating"
     (clock,) = await desk.world.rows("complaints", "SELECT state FROM clocks WHERE clock = 'result'")
@@ -251,3 +254,16 @@ async def test_a_finding_opens_a_restricted_case_hidden_from_who_it_concerns(des
     (case,) = (await desk.get(COMPLIANCE, "/cases"))["items"]
     assert (case["kind"], case["restricted"], case["owner"]) == ("conduct", True, "HQ-compliance")
     await desk.get(CENTRE, f"/cases/{case['case_id']}", 404)
+
+
+async def test_a_running_clock_says_what_remains_in_its_own_measure(desk: Desk) -> None:
+    """C22: an order not sent, a result not given: both count down, one in natural and one in working time."""
+    answer = await desk.call(CENTRE, "POST", "/cases", {"channel": "hotline", "branch_id": "B1", "words": "刚刚发生"})
+    clocks = {one["clock"]: one for one in await desk.get(CENTRE, f"/cases/{answer.json()['case_id']}/clocks")}
+    assert (clocks["dispatch"]["measure"], clocks["result"]["measure"]) == ("natural", "working")
+    assert 0 < clocks["dispatch"]["remaining_seconds"] <= 24 * 3600
+    assert 0 < clocks["result"]["remaining_seconds"] <= 27_000
+    await desk.act(CENTRE, answer.json(), "withdrawal", reason="撤诉")
+    clocks = {one["clock"]: one for one in await desk.get(CENTRE, f"/cases/{answer.json()['case_id']}/clocks")}
+    assert {one["state"] for one in clocks.values()} == {"stopped"}
+    assert {one["remaining_seconds"] for one in clocks.values()} == {None}

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.complaints.api import (
     alarms,
     channels,
+    clocks,
     duties,
     files,
     findings,
@@ -20,6 +21,6 @@ from services.complaints.api import (
 )
 
 routes = APIRouter()
-parts = [channels, intake, flow, findings, files, severity, queue, grumbles]
+parts = [channels, intake, clocks, flow, findings, files, severity, queue, grumbles]
 for part in (*parts, kpi, alarms, duties, packs, retention, policies):
     routes.include_router(part.routes)

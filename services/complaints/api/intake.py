@@ -11,17 +11,16 @@ from uuid_utils import uuid7
 
 from chassis import staff
 from chassis.actor import Actor, Role
-from chassis.clocks import store
 from chassis.errors import FieldError, Invalid
-from chassis.http import Listing, Once, Page, Reading, Work, etag, object_scope, permits, router
+from chassis.http import Listing, Once, Page, Reading, Work, etag, permits, router
 from chassis.personal import mask_text
 from chassis.staff import HQ, OPERATIONS_CENTRE
 from contracts.broker import ComplaintReceived
-from services.complaints import cases, clocks, relations
+from services.complaints import cases, relations
 from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Instant, Label, Name, Spoken, shown
 from services.complaints.intake import Report, open_cases
 from services.complaints.rules import REGULATORS
-from services.complaints.words import wanted
+from services.complaints.search import Search
 
 routes = router("/v1/complaints", "complaints")
 Reporter = Annotated[Actor, permits("complaints.cases:open", Role.CLIENT, Role.SYSTEM, *STAFF)]
@@ -130,42 +129,10 @@ async def list_cases(
     client: str | None = None,
 ) -> Listing[Case]:
     """Cases the caller may see, newest first; `q` finds words of two Chinese characters in what was said."""
-    scope, arguments = object_scope(actor, 9)
-    if actor.role is Role.COMPLIANCE:
-        scope += f" AND NOT (restricted AND ${9 + len(arguments)} = ANY(concerned))"
-        arguments = [*arguments, actor.subject]
-    else:
-        scope += " AND NOT restricted"
-    grams, runs = wanted(q) if q else ([], [])
-    after = page.after or (None, None)
-    rows = await sql.fetch(
-        f"""{_FOUND if q else _ALL}
-            WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR owner = $2)
-              AND ($3::text IS NULL OR client_id = $3)
-              AND ($4::timestamptz IS NULL OR (c.received_at, c.case_id) < ($4, $5::uuid))
-              AND NOT EXISTS (SELECT FROM unnest($7::text[]) r WHERE strpos(lower(c.words), r) = 0)
-              AND {scope}
-            ORDER BY {"f" if q else "c"}.received_at DESC, {"f" if q else "c"}.case_id DESC LIMIT $8""",
-        state,
-        owner,
-        client,
-        datetime.fromisoformat(after[0]) if after[0] else None,
-        UUID(after[1]) if after[1] else None,
-        grams,
-        runs,
-        page.limit + 1,
-        *arguments,
-    )
+    search = Search(actor, q=q, state=state, owner=owner, client=client, after=page.after)
+    rows = await search.page(sql, page.limit + 1)
     found = page.result([shown(row) for row in rows], lambda one: (one.received_at.isoformat(), str(one.case_id)))
     return Listing[Case].model_validate(found)
-
-
-# What holds the words is sorted first and looked at only until the page is full: a word may be in every other case.
-_FOUND = """WITH found AS MATERIALIZED (
-                SELECT case_id, received_at FROM case_words WHERE grams @> $6
-                ORDER BY received_at DESC, case_id DESC)
-            SELECT c.* FROM found f CROSS JOIN LATERAL (SELECT * FROM cases s WHERE s.case_id = f.case_id OFFSET 0) c"""
-_ALL = "SELECT c.* FROM cases c CROSS JOIN (SELECT $6::text[]) q"
 
 
 @routes.get("/cases/{case_id}")
@@ -195,67 +162,3 @@ async def read_history(actor: Reader, sql: Reading, case_id: UUID) -> list[Moved
     await cases.seen(sql, actor, case_id)
     rows = await sql.fetch("SELECT * FROM case_moves WHERE case_id = $1 ORDER BY number", case_id)
     return [Moved.model_validate(dict(row)) for row in rows]
-
-
-class ClockShown(BaseModel):
-    """One clock of a case: when it is due, what remains while it is paused, and why [C22]."""
-
-    clock: str
-    generation: int
-    state: str
-    started: datetime
-    due: datetime | None
-    remaining_seconds: int | None
-    breached: list[datetime]
-    why: list[dict[str, str]]
-
-
-@routes.get("/cases/{case_id}/clocks")
-async def read_clocks(
-    actor: Reader,
-    sql: Reading,
-    case_id: UUID,
-    as_of: Annotated[Instant | None, Query(description="as known at an instant")] = None,
-) -> list[ClockShown]:
-    """Every clock of the case, of all its generations, with its sums step by step."""
-    case = await cases.seen(sql, actor, case_id)
-    now: datetime = as_of or await sql.fetchval("SELECT clock_timestamp()")
-    found: list[ClockShown] = []
-    if case["dispatch_due"]:
-        found.append(_dispatch(case, now))
-    objects = [clocks.object_of(case_id, number) for number in range(1, case["generation"] + 1)]
-    for (object_, clock), reading in sorted((await store.readings(sql, objects, as_of)).items()):
-        lines = await store.explained(sql, object_, clock, as_of)
-        found.append(
-            ClockShown(
-                clock=clock,
-                generation=clocks.case_of(object_)[1],
-                state=reading.state,
-                started=reading.started,
-                due=reading.due,
-                remaining_seconds=int(reading.remaining.total_seconds()) if reading.remaining is not None else None,
-                breached=list(reading.breaches(now)),
-                why=[{"en": line.sentence.en, "zh": line.sentence.zh} for line in lines],
-            )
-        )
-    return found
-
-
-def _dispatch(case: Any, now: datetime) -> ClockShown:
-    sent, due = case["dispatched_at"], case["dispatch_due"]
-    missed = (sent or now) >= due
-    return ClockShown(
-        clock="dispatch",
-        generation=1,
-        state="stopped" if sent else "running",
-        started=case["received_at"],
-        due=due,
-        remaining_seconds=None,
-        breached=[due] if missed else [],
-        why=[
-            {
-                "en": "The order reaches the branch on the natural day of receipt [C4]; nothing pauses this clock.",
-                "zh": "督办单须于受理当日（自然日）送达营业部〔C4〕，此时限不可暂停。",
-            }
-        ],
-    )
