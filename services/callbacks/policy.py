@@ -164,6 +164,17 @@ class MailingColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """What to say to each reason to leave, over how many years reasons are counted, and how often drills are held, with
+    which roles [A20]."""
+
+    drill_every_days: int
+    drill_roles: tuple[str, ...]
+    reasons_of_years: int
+    plays: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Messages:
     """Days and limits of the two messages to new clients [B12], and of sending."""
 
@@ -319,6 +330,21 @@ def parse_mailings(body: dict[str, Any]) -> Mapping[str, MailingColumn]:
     return found
 
 
+def parse_retention(body: dict[str, Any]) -> Retention:
+    """Plays and drills; a play without words in both languages is refused, and so is one that hinders an exit."""
+    plays = {reason: dict(words) for reason, words in body.get("plays", {}).items()}
+    for reason, words in plays.items():
+        if not (words.get("zh-CN") and words.get("en")):
+            raise PolicyInvalid(f"{reason}: words in zh-CN and en")
+        if said := [word for word in body.get("never_say", []) if word.lower() in " ".join(words.values()).lower()]:
+            raise PolicyInvalid(f"{reason} says what it must never say: {', '.join(said)}")
+    if not plays:
+        raise PolicyInvalid("no plays")
+    return Retention(
+        _whole(body, "drill_every_days"), tuple(body.get("drill_roles", [])), _whole(body, "reasons_of_years"), plays
+    )
+
+
 def parse_messages(body: dict[str, Any]) -> Messages:
     """Days of the messages to new clients; a package without a name in both languages is refused."""
     messages: Messages = _made(Messages, body)
@@ -370,9 +396,10 @@ LADDER: Policies[tuple[LadderStep, ...]] = Policies("moment_ladder", FILE, parse
 FLOWS: Policies[Flows] = Policies("flows", FILE, parse_flows)
 CADENCE: Policies[Mapping[str, int]] = Policies("cadence", FILE, parse_cadence)
 MAILINGS: Policies[Mapping[str, MailingColumn]] = Policies("mailings", FILE, parse_mailings)
+RETENTION: Policies[Retention] = Policies("retention", FILE, parse_retention)
 MESSAGES: Policies[Messages] = Policies("messages", FILE, parse_messages)
 ALL: tuple[Policies[Any], ...] = (
-    TRIGGERS, OUTCOMES, CALLING, NOTICES, COVERAGE, QUALITY, MOMENTS, LADDER, FLOWS, CADENCE, MAILINGS, MESSAGES
+    TRIGGERS, OUTCOMES, CALLING, NOTICES, COVERAGE, QUALITY, MOMENTS, LADDER, FLOWS, CADENCE, MAILINGS, RETENTION, MESSAGES
 )  # fmt: skip
 
 

@@ -363,6 +363,22 @@ alarms = Table(
     Index(None, "raised_at"),
 )
 
+drills = Table(
+    "drills",
+    metadata,
+    Column("drill_id", UUID, primary_key=True),
+    Column("branch_id", Text, nullable=False),
+    Column("held_on", Date, nullable=False),
+    Column("scenario", Text, nullable=False, comment="the reason to leave that was rehearsed [A20]"),
+    Column("participants", JSONB, nullable=False, comment="the role each person played"),
+    Column("evidence_id", Text, nullable=False),
+    Column("lessons", Text, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("policy", Text, nullable=False),
+    Index(None, "branch_id", "held_on"),
+)
+
 # Mailings [B15] and what clients show of their interest [B18]
 
 subscriptions = Table(

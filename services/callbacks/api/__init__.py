@@ -13,12 +13,13 @@ from services.callbacks.api import (
     policies,
     quality,
     replies,
+    retention,
     statistics,
     tasks,
 )
 
 routes = APIRouter()
 for part in (
-    tasks, replies, evidence, findings, quality, coverage, messages, moments, mailings, interest, statistics, policies,
+    tasks, replies, evidence, findings, quality, coverage, messages, moments, mailings, interest, retention, statistics, policies,
 ):  # fmt: skip
     routes.include_router(part.routes)

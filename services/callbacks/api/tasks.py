@@ -10,11 +10,11 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from chassis import staff
 from chassis.actor import Actor, Role
-from chassis.clock import business_date
+from chassis.clock import business_date, utc_now
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
 from chassis.uow import UnitOfWork
-from services.callbacks import attempts, claims, contacts, people, policy, scripts
+from services.callbacks import attempts, claims, contacts, people, policy, retention, scripts
 from services.callbacks import evidence as evidences
 from services.callbacks.api.who import Leader, Reader, Server, require_client, sight, staff_id_of
 from services.callbacks.attempts import Call, Result
@@ -248,8 +248,10 @@ async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, A
     task = await _seen(sql, actor, task_id)
     await scripts.refresh(sql)
     script = scripts.frozen(task["script"])
+    on = business_date(await now_of(sql, utc_now()))
     return {
         "version": task["script"],
+        "plays": await retention.plays(sql, on) if task["topic"] == retention.TOPIC else [],
         "words": {"zh-CN": script.zh, "en": script.en},
         "never_say": list(script.never_say),
         "questions": [

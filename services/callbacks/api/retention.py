@@ -1,0 +1,108 @@
+"""Retention over HTTP: reasons, what to say to them, drills and the branches that owe one [A20]."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+from uuid_utils.compat import uuid7
+
+from chassis import staff
+from chassis.actor import Actor
+from chassis.clock import business_date, end_of
+from chassis.errors import NotFound
+from chassis.http import Once, Reading, Work, router
+from services.callbacks import evidence, retention
+from services.callbacks.api.who import Leader, Reader
+from services.callbacks.moment import now_of
+
+routes = router("/v1/callbacks/retention", "callbacks retention")
+
+
+class Drill(BaseModel):
+    """A drill to record: `participants` by staff id with the role each played; `reference` of its record or photos."""
+
+    branch_id: str = Field(min_length=1, max_length=64)
+    held_on: date
+    scenario: str = Field(max_length=64, description="the reason that was rehearsed")
+    participants: dict[str, Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=200)
+    reference: str = Field(min_length=3, max_length=200)
+    lessons: str = Field(min_length=5, max_length=4000)
+
+
+class Held(BaseModel):
+    """A drill that was held."""
+
+    drill_id: UUID
+    branch_id: str
+    held_on: date
+    scenario: str
+    participants: dict[str, str]
+    evidence_id: str
+    lessons: str
+    recorded_by: str
+    recorded_at: datetime
+
+
+@routes.get("/reasons")
+async def read_reasons(
+    actor: Leader, sql: Reading, start: Annotated[date, Query(alias="from")], end: Annotated[date, Query(alias="to")]
+) -> list[dict[str, Any]]:
+    """Why clients asked to leave and what came of it, the most frequent reason first."""
+    return await retention.reasons(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")
+
+
+@routes.get("/plays")
+async def read_plays(actor: Reader, sql: Reading, on: date) -> list[dict[str, Any]]:
+    """What may be said to each reason; those heard most in recent years first."""
+    return await retention.plays(sql, on)
+
+
+@routes.post("/drills", status_code=201)
+async def hold_drill(actor: Leader, uow: Work, once: Once, given: Drill) -> Held:
+    """Record a drill of a branch."""
+    if not actor.sees_all_branches and actor.branch_id != given.branch_id:
+        raise NotFound
+    drill_id = uuid7()
+    evidence_id = await evidence.refer(uow, f"branch:{given.branch_id}", "visit", given.reference)
+    today = business_date(await now_of(uow.sql, uow.now))
+    await retention.hold_drill(
+        uow,
+        drill_id,
+        given.branch_id,
+        given.held_on,
+        today,
+        given.scenario,
+        given.participants,
+        evidence_id,
+        given.lessons,
+    )
+    row = await uow.sql.fetchrow("SELECT * FROM drills WHERE drill_id = $1", drill_id)
+    assert row is not None
+    return Held.model_validate(dict(row))
+
+
+@routes.get("/drills")
+async def list_drills(actor: Leader, sql: Reading) -> list[Held]:
+    """Drills of the own branch, or all; newest first, up to 200."""
+    rows = await retention.drills(sql, None if actor.sees_all_branches else actor.branch_id or "-")
+    return [Held.model_validate(dict(row)) for row in rows]
+
+
+@routes.get("/drills/owed")
+async def list_owed(actor: Leader, sql: Reading, on: date) -> list[dict[str, Any]]:
+    """Branches that held no drill in their time."""
+    return await retention.without_drill(sql, await _branches(sql, actor, on), on)
+
+
+async def _branches(sql: Any, actor: Actor, on: date) -> list[str]:
+    if not actor.sees_all_branches:
+        return [actor.branch_id] if actor.branch_id else []
+    roster = await staff.roster(sql)
+    at = end_of(on)
+    return sorted(
+        one
+        for one in roster.places
+        if (found := roster.branch(one, at)) and not (found.closed_on and found.closed_on <= on)
+    )

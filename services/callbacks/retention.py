@@ -1,0 +1,141 @@
+"""Retention (挽留): why clients leave, what to say to it, and regular drills [A20]. Nothing here can hold up an exit.
+
+The reasons of recent years decide the order in which a script shows what may be said. Everybody from the counter to the
+general manager takes part in drills; a branch without one in its time is named.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from chassis.clock import months_after
+from chassis.errors import FieldError, Invalid, Text
+from chassis.personal import mask_text
+from chassis.uow import UnitOfWork
+from services.callbacks import policy
+from services.callbacks.evidence import EvidenceMissing
+from services.callbacks.statistics import rate
+
+TOPIC = "retention"
+
+
+async def reasons(sql: asyncpg.Connection, first: date, last: date, branch_id: str | None) -> list[dict[str, Any]]:
+    """Why clients left or stayed in a span of days: each reason with its outcomes, the most frequent first."""
+    rows = await sql.fetch(
+        """SELECT answers->>'reason' AS reason, count(*) AS clients,
+                  count(*) FILTER (WHERE answers->>'outcome' = 'stays') AS stays,
+                  count(*) FILTER (WHERE answers->>'outcome' = 'leaves') AS leaves,
+                  count(*) FILTER (WHERE answers->>'outcome' = 'undecided') AS undecided
+           FROM attempts WHERE topic = $4 AND valid AND answers ? 'reason' AND on_day BETWEEN $1 AND $2
+             AND ($3::text IS NULL OR branch_id = $3)
+           GROUP BY 1 ORDER BY 2 DESC, 1""",
+        first,
+        last,
+        branch_id,
+        TOPIC,
+    )
+    return [{**dict(row), "stays_rate": rate(row["stays"], row["clients"])} for row in rows]
+
+
+async def plays(sql: asyncpg.Connection, on: date) -> list[dict[str, Any]]:
+    """What to say to each reason, those heard most in recent years first: shown beside the script of a retention call."""
+    await policy.RETENTION.refresh(sql)
+    terms = policy.RETENTION.on(on).body
+    heard = {row["reason"]: row for row in await reasons(sql, months_after(on, -12 * terms.reasons_of_years), on, None)}
+    found = [
+        {
+            "reason": reason,
+            "words": dict(words),
+            "heard": heard[reason]["clients"] if reason in heard else 0,
+            "stayed": heard[reason]["stays"] if reason in heard else 0,
+        }
+        for reason, words in terms.plays.items()
+    ]
+    return sorted(found, key=lambda play: (-play["heard"], play["reason"]))
+
+
+async def hold_drill(
+    uow: UnitOfWork,
+    drill_id: UUID,
+    branch_id: str,
+    held_on: date,
+    today: date,
+    scenario: str,
+    participants: Mapping[str, str],
+    evidence_id: str,
+    lessons: str,
+) -> None:
+    """Record a drill: who took part in which role, on which scenario, with its proof and what was learnt.
+
+    Raises: Invalid for a date ahead, an unknown reason, or roles that were absent; EvidenceMissing.
+    """
+    await policy.RETENTION.refresh(uow.sql)
+    version = policy.RETENTION.on(held_on)
+    terms, errors = version.body, []
+    if held_on > today:
+        errors.append(FieldError("body#/held_on", "lies ahead"))
+    if scenario not in terms.plays:
+        errors.append(FieldError("body#/scenario", f"one of {', '.join(terms.plays)}"))
+    if missing := [role for role in terms.drill_roles if role not in participants.values()]:
+        errors.append(FieldError("body#/participants", f"nobody took part as {', '.join(missing)}"))
+    if errors:
+        raise Invalid(errors=tuple(errors))
+    known = await uow.sql.fetchval(
+        "SELECT EXISTS (SELECT FROM evidence WHERE evidence_id = $1 AND client_id = $2)",
+        evidence_id,
+        f"branch:{branch_id}",
+    )
+    if not known:
+        raise EvidenceMissing(Text("no such evidence of this branch", "该营业部名下无此凭证"))
+    await uow.sql.execute(
+        """INSERT INTO drills (drill_id, branch_id, held_on, scenario, participants, evidence_id, lessons, recorded_by,
+                               recorded_at, policy) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+        drill_id,
+        branch_id,
+        held_on,
+        scenario,
+        dict(participants),
+        evidence_id,
+        mask_text(lessons),
+        uow.actor.subject,
+        uow.now,
+        version.name,
+    )
+    uow.audit(
+        "drill_held",
+        f"branch/{branch_id}",
+        policy=version.name,
+        drill=str(drill_id),
+        on=held_on,
+        scenario=scenario,
+        evidence=evidence_id,
+    )
+
+
+async def drills(sql: asyncpg.Connection, branch_id: str | None) -> list[asyncpg.Record]:
+    """Drills, newest first, up to 200."""
+    return list(
+        await sql.fetch(
+            """SELECT * FROM drills WHERE $1::text IS NULL OR branch_id = $1
+               ORDER BY held_on DESC, drill_id LIMIT 200""",
+            branch_id,
+        )
+    )
+
+
+async def without_drill(sql: asyncpg.Connection, branches: Sequence[str], on: date) -> list[dict[str, Any]]:
+    """Of these branches, those whose last drill is too long ago, or that never held one; the longest wait first."""
+    await policy.RETENTION.refresh(sql)
+    days = policy.RETENTION.on(on).body.drill_every_days
+    rows = await sql.fetch(
+        """SELECT b.branch_id, max(d.held_on) AS last_held_on FROM unnest($1::text[]) AS b(branch_id)
+           LEFT JOIN drills d ON d.branch_id = b.branch_id AND d.held_on <= $2
+           GROUP BY 1 HAVING max(d.held_on) IS NULL OR max(d.held_on) < $3 ORDER BY 2 NULLS FIRST, 1""",
+        list(branches),
+        on,
+        on - timedelta(days=days),
+    )
+    return [dict(row) for row in rows]
