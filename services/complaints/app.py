@@ -17,6 +17,7 @@ from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, Tas
 from contracts.classification import CoreChanged, TierChanged
 from contracts.complaints import EVENTS, DayCompleted
 from services.complaints import (
+    accountability,
     api,
     channels,
     closing,
@@ -65,6 +66,7 @@ service = Service(
         "result": stepped(escalation.climb),
         "report": stepped(escalation.miss_report),
         groups.ACTION: groups.miss_actions,
+        accountability.PLAN: accountability.miss_plans,
         making.SIGN_OFF: making.watch,
     },
     accepts={ComplaintReceived: corrections.accept},

@@ -3,10 +3,13 @@
 from fastapi import APIRouter
 
 from services.complaints.api import (
+    accountability,
     alarms,
+    approvals,
     channels,
     clocks,
     duties,
+    escalations,
     files,
     findings,
     flow,
@@ -21,6 +24,6 @@ from services.complaints.api import (
 )
 
 routes = APIRouter()
-parts = [channels, intake, clocks, flow, findings, files, severity, queue, grumbles]
-for part in (*parts, kpi, alarms, duties, packs, retention, policies):
+parts = [channels, intake, clocks, flow, findings, approvals, accountability, escalations]
+for part in (*parts, files, severity, queue, grumbles, kpi, alarms, duties, packs, retention, policies):
     routes.include_router(part.routes)

@@ -1,6 +1,5 @@
-"""What belongs to a case: demands, suggestions, redress, accountability, links, deviations, contacts, notices."""
+"""What belongs to a case: demands, suggestions, links, contacts; and everything that does, at a glance."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,25 +7,20 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 from uuid_utils import uuid7
 
-from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.errors import Conflict, Forbidden, NotFound, Text
-from chassis.http import Once, Reading, Work, permits, router
+from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
-from contracts.base import Quantity
-from contracts.complaints import RedressApproved, SuggestionAdopted
+from contracts.complaints import SuggestionAdopted
 from services.complaints import cases, prompts, relations, severity
-from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Day, Label, Name, Noted, Words
+from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Label, Name, Noted, Words
 from services.complaints.rules import OVER
-from services.complaints.seats import staff_ids
 
 routes = router("/v1/complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 Complainant = Annotated[Actor, permits("complaints.cases:withdraw", Role.CLIENT, *STAFF)]
-Approver = Annotated[Actor, permits("complaints.redress:approve", Role.BRANCH_MANAGER, *CENTRE)]
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE)]
 Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]
-Told = Annotated[Actor, permits("complaints.escalations:read", *STAFF, Role.OPERATIONS)]
 
 
 class TwoPersons(Forbidden):
@@ -52,25 +46,6 @@ class Demand(Act):
 
     what: Label
     amount: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
-
-
-class Redress(Act):
-    """Money to make good; a second person approves it [C10]."""
-
-    amount: Annotated[Decimal, Field(gt=0, lt=10**15)]
-    reason: Words
-
-
-class Outcome(Act):
-    """What an accountability case comes to [C14]."""
-
-    summary: Words
-    root_cause: Words
-    plan: Words
-    plan_owner: Name
-    due_on: Day
-    circular: Words
-    measure: Label
 
 
 class Link(Body):
@@ -190,72 +165,6 @@ async def adopt(_: Centre, uow: Work, case_id: UUID, suggestion_id: UUID, body: 
     return Made(id=str(suggestion_id))
 
 
-@routes.post("/cases/{case_id}/redress", status_code=201)
-async def propose_redress(_: Handler, uow: Work, _once: Once, case_id: UUID, body: Redress) -> Made:
-    """Propose redress; nothing is owed until another person approves."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    redress_id = _id()
-    await uow.sql.execute(
-        "INSERT INTO redress (redress_id, case_id, amount, reason, made_by, made_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        redress_id, case_id, body.amount, body.reason, uow.actor.subject, at,
-    )  # fmt: skip
-    await cases.change(uow, case, "redress proposed", at, detail={"redress": str(redress_id), "amount": body.amount})
-    return Made(id=str(redress_id))
-
-
-@routes.post("/cases/{case_id}/redress/{redress_id}/approval")
-async def approve_redress(_: Approver, uow: Work, _once: Once, case_id: UUID, redress_id: UUID, body: Act) -> Made:
-    """Approve redress that somebody else proposed."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    row = await uow.sql.fetchrow(
-        "SELECT * FROM redress WHERE redress_id = $1 AND case_id = $2 FOR UPDATE", redress_id, case_id
-    )
-    if row is None:
-        raise NotFound
-    if row["state"] != "proposed":
-        raise DecidedAlready(state=row["state"])
-    if row["made_by"] == uow.actor.subject:
-        raise TwoPersons
-    await uow.sql.execute(
-        "UPDATE redress SET state = 'approved', checked_by = $2, checked_at = $3 WHERE redress_id = $1",
-        redress_id, uow.actor.subject, at,
-    )  # fmt: skip
-    await cases.change(uow, case, "redress approved", at, detail={"redress": str(redress_id)})
-    uow.emit(
-        RedressApproved(
-            **cases.naming(case), redress_id=redress_id, amount=Quantity(row["amount"]),
-            currency=uow.database.settings.currency, approved_at=at,
-        ),
-        at=at,
-    )  # fmt: skip
-    return Made(id=str(redress_id))
-
-
-@routes.post("/cases/{case_id}/accountability/{accountability_id}/outcome")
-async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: Outcome) -> Made:
-    """Conclude accountability (责任追究): summary, root cause, plan with owner and date, circular, measure [C14]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    mine = staff_ids(await staff.roster(uow.sql), uow.actor, at)
-    row = await uow.sql.fetchrow(
-        "SELECT against, done_at FROM accountability WHERE accountability_id = $1 AND case_id = $2 FOR UPDATE",
-        accountability_id, case_id,
-    )  # fmt: skip
-    if row is None:
-        raise NotFound
-    if row["done_at"]:
-        raise DecidedAlready
-    if mine & set(row["against"]):
-        raise TwoPersons
-    await uow.sql.execute(
-        """UPDATE accountability SET summary = $2, root_cause = $3, plan = $4, plan_owner = $5, due_on = $6,
-                  circular = $7, measure = $8, done_at = $9, done_by = $10 WHERE accountability_id = $1""",
-        accountability_id, body.summary, body.root_cause, body.plan, body.plan_owner, body.due_on, body.circular,
-        body.measure, at, uow.actor.subject,
-    )  # fmt: skip
-    await cases.change(uow, case, "held to account", at, detail={"accountability": str(accountability_id)})
-    return Made(id=str(accountability_id))
-
-
 @routes.post("/cases/{case_id}/links", status_code=201)
 async def add_link(actor: Handler, uow: Work, case_id: UUID, body: Link) -> Made:
     """Link a case to another; group members keep their own case [C17]."""
@@ -291,59 +200,3 @@ async def add_contact(_: Handler, uow: Work, case_id: UUID, body: Contact) -> Ma
     await cases.change(uow, case, "complainant contacted", at, detail={"channel": body.channel})
     await prompts.note_contact(uow, case_id, at)
     return Made(id=str(number))
-
-
-@routes.post("/cases/{case_id}/deviations", status_code=201)
-async def ask_deviation(_: Handler, uow: Work, case_id: UUID, body: Noted) -> Made:
-    """Ask to deviate in a special case (特殊情况特殊处理), with the reason [C19]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    number = await uow.sql.fetchval(
-        "INSERT INTO deviations (case_id, what, reason, asked_by, asked_at) VALUES ($1, $2, $3, $4, $5) RETURNING id",
-        case_id, case["state"], body.reason, uow.actor.subject, at,
-    )  # fmt: skip
-    await cases.change(uow, case, "deviation asked for", at, detail={"deviation": number})
-    return Made(id=str(number))
-
-
-@routes.post("/cases/{case_id}/deviations/{deviation_id}/approval")
-async def approve_deviation(_: Approver, uow: Work, case_id: UUID, deviation_id: int, body: Act) -> Made:
-    """Approve somebody else's deviation [C19]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    row = await uow.sql.fetchrow(
-        "SELECT * FROM deviations WHERE id = $1 AND case_id = $2 FOR UPDATE", deviation_id, case_id
-    )
-    if row is None:
-        raise NotFound
-    if row["approved_by"]:
-        raise DecidedAlready
-    if row["asked_by"] == uow.actor.subject:
-        raise TwoPersons
-    await uow.sql.execute(
-        "UPDATE deviations SET approved_by = $2, approved_at = $3 WHERE id = $1", deviation_id, uow.actor.subject, at
-    )
-    await cases.change(uow, case, "deviation approved", at, detail={"deviation": deviation_id})
-    return Made(id=str(deviation_id))
-
-
-class Notice(BaseModel):
-    """Something one was told and has not answered yet."""
-
-    case_id: UUID
-    clock: str
-    step: str
-    to: str
-    seat: str
-    path: list[str]
-    for_conflict: bool
-    at: datetime
-
-
-@routes.get("/escalations")
-async def read_escalations(actor: Told, sql: Reading) -> list[Notice]:
-    """What the caller was told and has to acknowledge, oldest first."""
-    mine = staff_ids(await staff.roster(sql), actor, await sql.fetchval("SELECT clock_timestamp()"))
-    rows = await sql.fetch(
-        """SELECT * FROM notices WHERE "to" = ANY($1::text[]) AND acknowledged_at IS NULL ORDER BY at, id LIMIT 200""",
-        sorted(mine),
-    )
-    return [Notice.model_validate(dict(row)) for row in rows]

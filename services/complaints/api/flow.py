@@ -4,22 +4,20 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Response
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator
 
 from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.calendars import current
-from chassis.clocks.store import acknowledge
 from chassis.deadlines import Deadline, arm, cancel
-from chassis.errors import FieldError, Invalid, NotFound
+from chassis.errors import FieldError, Invalid
 from chassis.http import IfMatch, Work, etag, permits, router
 from chassis.personal import mask_text
 from chassis.staff import GENERAL_MANAGER
-from contracts.complaints import CaseAccepted, CaseClosed, CaseFeedback, EscalationAcknowledged
-from services.complaints import cases, clocks, dispatching, history, relations, satisfaction
+from contracts.complaints import CaseAccepted, CaseClosed, CaseFeedback
+from services.complaints import cases, dispatching, relations, satisfaction
 from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Instant, Label, Name, Noted, Words, shown
 from services.complaints.dispatching import Order
-from services.complaints.reporting import THREE_DEPARTMENTS
 from services.complaints.rules import (
     ACCEPTED,
     CALLING,
@@ -40,7 +38,6 @@ Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE)]
 Branch = Annotated[Actor, permits("complaints.tickets:answer", *BRANCH)]
 Complainant = Annotated[Actor, permits("complaints.cases:withdraw", Role.CLIENT, *STAFF)]
-Answerable = Annotated[Actor, permits("complaints.escalations:acknowledge", *STAFF, Role.OPERATIONS)]
 
 
 def answered(row: Any, response: Response) -> Case:
@@ -96,12 +93,6 @@ class Rejection(Noted):
     """Why the case is not taken on, and how the complainant can go further: 12386, mediation [C23]."""
 
     further: Words
-
-
-class Acknowledged(BaseModel):
-    """How many notices of the step were answered now."""
-
-    acknowledged: int
 
 
 @routes.post("/acceptance")
@@ -285,48 +276,3 @@ async def reopen(_: Complainant, uow: Work, case_id: UUID, body: Noted, response
     cases.require_state(case, "reopened")
     await satisfaction.reopen(uow, case, at, reason=body.reason)
     return answered(await cases.seen(uow.sql, uow.actor, case_id), response)
-
-
-@routes.post("/escalations/{clock}/{step}/acknowledgement")
-async def acknowledge_step(_: Answerable, uow: Work, case_id: UUID, clock: str, step: str, body: Act) -> Acknowledged:
-    """Answer a notice: only who was told can, and nobody can refuse it. The last of three departments stops the
-    report clock of a major case [C7, C22]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    mine = staff_ids(await staff.roster(uow.sql), uow.actor, at)
-    rows = await uow.sql.fetch(
-        """UPDATE notices SET acknowledged_at = $6, acknowledged_by = $7
-           WHERE case_id = $1 AND generation = $2 AND clock = $3 AND step = $4 AND "to" = ANY($5::text[])
-             AND acknowledged_at IS NULL RETURNING seat""",
-        case_id,
-        case["generation"],
-        clock,
-        step,
-        sorted(mine),
-        at,
-        uow.actor.subject,
-    )
-    if not rows:
-        raise NotFound
-    object_ = clocks.object_of(case_id, case["generation"])
-    if clock == clocks.REPORT:
-        done = await uow.sql.fetchval(
-            """SELECT count(DISTINCT seat) FROM notices
-               WHERE case_id = $1 AND generation = $2 AND clock = $3 AND acknowledged_at IS NOT NULL""",
-            case_id,
-            case["generation"],
-            clock,
-        )
-        if done == len(THREE_DEPARTMENTS):
-            await cases.stop_report(uow, object_, at)
-    else:
-        await acknowledge(uow, [(object_, clock, step)], at)
-    detail = {"clock": clock, "step": step}
-    await history.add(
-        uow, [history.Step(case_id, f"acknowledged: {step}", case["state"], at, case["generation"], detail)]
-    )
-    uow.audit("acknowledge", f"case/{case_id}", key=case["key"], at=at, **detail)
-    uow.emit(
-        EscalationAcknowledged(**cases.naming(case), clock=clock, step=step, by=uow.actor.subject, acknowledged_at=at),
-        at=at,
-    )
-    return Acknowledged(acknowledged=len(rows))

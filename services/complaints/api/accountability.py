@@ -1,0 +1,121 @@
+"""Accountability (责任追究): concluded with a plan that has an owner and a date, carried out or overdue [C14]."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from chassis import staff
+from chassis.actor import Actor
+from chassis.errors import Conflict, NotFound, Text
+from chassis.http import Reading, Work, permits, router
+from services.complaints import accountability, cases
+from services.complaints.api.findings import DecidedAlready, Made, TwoPersons
+from services.complaints.api.shapes import CENTRE, Act, Day, Label, Name, Words
+from services.complaints.seats import staff_ids
+
+routes = router("/v1/complaints", "complaints")
+Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE)]
+
+
+class NotConcluded(Conflict):
+    """No plan has been made yet: there is nothing to carry out [C14]."""
+
+    title = Text("Accountability is not concluded yet", "责任追究尚未办结")
+
+
+class Outcome(Act):
+    """What an accountability case comes to [C14]."""
+
+    summary: Words
+    root_cause: Words
+    plan: Words
+    plan_owner: Name
+    due_on: Day
+    circular: Words
+    measure: Label
+
+
+@routes.post("/cases/{case_id}/accountability/{accountability_id}/outcome")
+async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: Outcome) -> Made:
+    """Conclude accountability (责任追究): summary, root cause, plan with owner and date, circular, measure [C14]."""
+    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
+    mine = staff_ids(await staff.roster(uow.sql), uow.actor, at)
+    row = await uow.sql.fetchrow(
+        "SELECT against, done_at FROM accountability WHERE accountability_id = $1 AND case_id = $2 FOR UPDATE",
+        accountability_id, case_id,
+    )  # fmt: skip
+    if row is None:
+        raise NotFound
+    if row["done_at"]:
+        raise DecidedAlready
+    if mine & set(row["against"]):
+        raise TwoPersons
+    await uow.sql.execute(
+        """UPDATE accountability SET summary = $2, root_cause = $3, plan = $4, plan_owner = $5, due_on = $6,
+                  circular = $7, measure = $8, done_at = $9, done_by = $10 WHERE accountability_id = $1""",
+        accountability_id, body.summary, body.root_cause, body.plan, body.plan_owner, body.due_on, body.circular,
+        body.measure, at, uow.actor.subject,
+    )  # fmt: skip
+    await accountability.watch_plan(uow, accountability_id, case, body.due_on)
+    await cases.change(uow, case, "held to account", at, detail={"accountability": str(accountability_id)})
+    return Made(id=str(accountability_id))
+
+
+class CarriedOut(Act):
+    """How the plan was carried out."""
+
+    evidence: Words
+
+
+@routes.post("/cases/{case_id}/accountability/{accountability_id}/completion")
+async def carry_out(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: CarriedOut) -> Made:
+    """The improvement plan was carried out; its date is no longer watched."""
+    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
+    row = await uow.sql.fetchrow(
+        "SELECT done_at, carried_out_at FROM accountability WHERE accountability_id = $1 AND case_id = $2 FOR UPDATE",
+        accountability_id, case_id,
+    )  # fmt: skip
+    if row is None:
+        raise NotFound
+    if row["done_at"] is None:
+        raise NotConcluded
+    if row["carried_out_at"] is not None:
+        raise DecidedAlready
+    await accountability.carry_out(uow, accountability_id, at)
+    detail = {"accountability": str(accountability_id), "evidence": body.evidence}
+    await cases.change(uow, case, "plan carried out", at, detail=detail)
+    return Made(id=str(accountability_id))
+
+
+class Account(BaseModel):
+    """An accountability case as it stands: to be concluded, then its plan to be carried out by `due_on`."""
+
+    accountability_id: UUID
+    case_id: UUID
+    branch_id: str
+    cause: str
+    against: list[str]
+    opened_at: datetime
+    concluded: bool
+    plan_owner: str | None
+    due_on: date | None
+    overdue: bool
+    carried_out: bool
+
+
+@routes.get("/accountability")
+async def read_open(
+    actor: Centre, sql: Reading, everything: Annotated[bool, Query(description="those carried out as well")] = False
+) -> list[Account]:
+    """The first 200 accountability cases that are not carried out, oldest first."""
+    rows = await sql.fetch(
+        """SELECT a.*, c.branch_id, c.client_id, c.restricted, c.concerned, a.done_at IS NOT NULL AS concluded,
+                  a.overdue_at IS NOT NULL AS overdue, a.carried_out_at IS NOT NULL AS carried_out
+           FROM accountability a JOIN cases c USING (case_id) WHERE $1 OR a.carried_out_at IS NULL
+           ORDER BY a.opened_at, a.accountability_id LIMIT 200""",
+        everything,
+    )
+    return [Account.model_validate(dict(row)) for row in rows if cases.visible(actor, row)]

@@ -1,0 +1,97 @@
+"""What somebody was told and has to acknowledge: nobody can refuse it [C7, C22]."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from chassis import staff
+from chassis.actor import Actor, Role
+from chassis.clocks.store import acknowledge
+from chassis.errors import NotFound
+from chassis.http import Reading, Work, permits, router
+from contracts.complaints import EscalationAcknowledged
+from services.complaints import cases, clocks, history
+from services.complaints.api.shapes import STAFF, Act
+from services.complaints.reporting import THREE_DEPARTMENTS
+from services.complaints.seats import staff_ids
+
+routes = router("/v1/complaints", "complaints")
+Told = Annotated[Actor, permits("complaints.escalations:read", *STAFF, Role.OPERATIONS)]
+Answerable = Annotated[Actor, permits("complaints.escalations:acknowledge", *STAFF, Role.OPERATIONS)]
+
+
+class Acknowledged(BaseModel):
+    """How many notices of the step were answered now."""
+
+    acknowledged: int
+
+
+@routes.post("/cases/{case_id}/escalations/{clock}/{step}/acknowledgement")
+async def acknowledge_step(_: Answerable, uow: Work, case_id: UUID, clock: str, step: str, body: Act) -> Acknowledged:
+    """Answer a notice: only who was told can, and nobody can refuse it. The last of three departments stops the
+    report clock of a major case [C7, C22]."""
+    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
+    mine = staff_ids(await staff.roster(uow.sql), uow.actor, at)
+    rows = await uow.sql.fetch(
+        """UPDATE notices SET acknowledged_at = $6, acknowledged_by = $7
+           WHERE case_id = $1 AND generation = $2 AND clock = $3 AND step = $4 AND "to" = ANY($5::text[])
+             AND acknowledged_at IS NULL RETURNING seat""",
+        case_id,
+        case["generation"],
+        clock,
+        step,
+        sorted(mine),
+        at,
+        uow.actor.subject,
+    )
+    if not rows:
+        raise NotFound
+    object_ = clocks.object_of(case_id, case["generation"])
+    if clock == clocks.REPORT:
+        done = await uow.sql.fetchval(
+            """SELECT count(DISTINCT seat) FROM notices
+               WHERE case_id = $1 AND generation = $2 AND clock = $3 AND acknowledged_at IS NOT NULL""",
+            case_id,
+            case["generation"],
+            clock,
+        )
+        if done == len(THREE_DEPARTMENTS):
+            await cases.stop_report(uow, object_, at)
+    else:
+        await acknowledge(uow, [(object_, clock, step)], at)
+    detail = {"clock": clock, "step": step}
+    await history.add(
+        uow, [history.Step(case_id, f"acknowledged: {step}", case["state"], at, case["generation"], detail)]
+    )
+    uow.audit("acknowledge", f"case/{case_id}", key=case["key"], at=at, **detail)
+    uow.emit(
+        EscalationAcknowledged(**cases.naming(case), clock=clock, step=step, by=uow.actor.subject, acknowledged_at=at),
+        at=at,
+    )
+    return Acknowledged(acknowledged=len(rows))
+
+
+class Notice(BaseModel):
+    """Something one was told and has not answered yet."""
+
+    case_id: UUID
+    clock: str
+    step: str
+    to: str
+    seat: str
+    path: list[str]
+    for_conflict: bool
+    at: datetime
+
+
+@routes.get("/escalations")
+async def read_escalations(actor: Told, sql: Reading) -> list[Notice]:
+    """What the caller was told and has to acknowledge, oldest first."""
+    mine = staff_ids(await staff.roster(sql), actor, await sql.fetchval("SELECT clock_timestamp()"))
+    rows = await sql.fetch(
+        """SELECT * FROM notices WHERE "to" = ANY($1::text[]) AND acknowledged_at IS NULL ORDER BY at, id LIMIT 200""",
+        sorted(mine),
+    )
+    return [Notice.model_validate(dict(row)) for row in rows]
