@@ -16,7 +16,7 @@ from careline.schema import make_schemas
 from chassis.database import Database
 from chassis.servers.postgres import PrivatePostgres
 from chassis.settings import Settings
-from services.callbacks import coverage
+from services.callbacks import proof
 from services.callbacks.app import service
 
 YEAR_END = date(2021, 12, 31)
@@ -48,7 +48,7 @@ async def measure(url: str, clients: int, folder: Path) -> dict[str, object]:
         async with database.reading() as sql:
             await sql.execute("ANALYZE")
             started = perf_counter()
-            manifest = await coverage.write_proof(sql, YEAR_END, folder / "proof")
+            manifest = await proof.write_proof(sql, YEAR_END, folder / "proof")
             seconds = perf_counter() - started
     finally:
         await database.close()

@@ -31,7 +31,8 @@ def coverage(
 
     async def ask(platform: "Platform") -> tuple[list[dict[str, Any]], str | None]:
         from services.callbacks import policy
-        from services.callbacks.coverage import by_branch, write_proof
+        from services.callbacks.coverage import by_branch
+        from services.callbacks.proof import write_proof
 
         async with platform.databases["callbacks"].reading() as sql:
             await policy.COVERAGE.refresh(sql)

@@ -5,15 +5,11 @@ of then. Accounts opened in the year count in neither number. Covered is who was
 date asked for, with evidence, and not turned down by quality review since.
 """
 
-import asyncio
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
-from hashlib import file_digest
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -98,18 +94,20 @@ def forecast(covered: int, target: int, as_of: date, calendar: Calendar) -> Fore
     return Forecast(expected, per_day, left, expected >= target)
 
 
-def _terms(as_of: date) -> tuple[policy.Coverage, str]:
+def terms_of(as_of: date) -> tuple[policy.Coverage, str]:
+    """The rule in force on a day, and the version's name."""
     version = policy.COVERAGE.on(as_of)
     return version.body, version.name
 
 
-def _arguments(as_of: date) -> tuple[Any, ...]:
-    return date(as_of.year, 1, 1), as_of, list(_terms(as_of)[0].dormant_statuses)
+def ledger_arguments(as_of: date) -> tuple[Any, ...]:
+    """What `LEDGER` asks for."""
+    return date(as_of.year, 1, 1), as_of, list(terms_of(as_of)[0].dormant_statuses)
 
 
 async def by_branch(sql: asyncpg.Connection, as_of: date) -> list[BranchCoverage]:
     """Every branch's coverage of the year of a date, the firm's first."""
-    share = _terms(as_of)[0].share
+    share = terms_of(as_of)[0].share
     rows = await sql.fetch(
         f"""SELECT CASE WHEN grouping(branch_id) = 1 THEN '' ELSE branch_id END AS branch,
                    count(*) FILTER (WHERE standing = 'counts') AS counted,
@@ -118,7 +116,7 @@ async def by_branch(sql: asyncpg.Connection, as_of: date) -> list[BranchCoverage
                    count(*) FILTER (WHERE standing = 'closed_before') AS closed_before,
                    count(*) FILTER (WHERE standing = 'dormant_or_suspended') AS dormant_or_suspended
             FROM ({LEDGER}) l GROUP BY GROUPING SETS ((), (branch_id)) ORDER BY grouping(branch_id) DESC, branch_id""",
-        *_arguments(as_of),
+        *ledger_arguments(as_of),
     )
     return [
         BranchCoverage(
@@ -153,54 +151,10 @@ async def client_line(sql: asyncpg.Connection, client_id: str, as_of: date) -> d
 
     Raises: NotFound.
     """
-    row = await sql.fetchrow(f"SELECT * FROM ({LEDGER}) l WHERE client_id = $4", *_arguments(as_of), client_id)
+    row = await sql.fetchrow(f"SELECT * FROM ({LEDGER}) l WHERE client_id = $4", *ledger_arguments(as_of), client_id)
     if row is None:
         raise NotFound
     return dict(row)
-
-
-async def write_proof(sql: asyncpg.Connection, as_of: date, folder: Path) -> dict[str, Any]:
-    """The proof of a year as files: the ledger as CSV, its numbers and the SHA-256 of both as JSON.
-
-    Whoever has the ledger can count it again; whoever has the manifest can tell that it is the same ledger.
-    """
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    ledger = folder / f"coverage-{as_of}.csv"
-    async with sql.transaction(isolation="repeatable_read", readonly=True):
-        with ledger.open("wb") as file:
-            await sql.copy_from_query(
-                f'SELECT {", ".join(COLUMNS)} FROM ({LEDGER}) l ORDER BY client_id COLLATE "C"',
-                *_arguments(as_of),
-                output=file,
-                format="csv",
-                header=True,
-            )
-        branches = await by_branch(sql, as_of)
-    manifest = {
-        "as_of": as_of.isoformat(),
-        "policy": _terms(as_of)[1],
-        "ledger": ledger.name,
-        "sha256": await asyncio.to_thread(_digest_of, ledger),
-        "branches": [
-            {
-                "branch_id": b.branch_id,
-                "counted": b.counted,
-                "covered": b.covered,
-                "needed": b.needed,
-                "percent": str(b.percent),
-                **b.left_out,
-            }
-            for b in branches
-        ],
-    }
-    text = json.dumps(manifest, ensure_ascii=False, indent=1)
-    await asyncio.to_thread((folder / f"coverage-{as_of}.json").write_text, text, "utf-8")
-    return manifest
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 async def strata(sql: asyncpg.Connection, as_of: date) -> dict[str, Stratum]:
@@ -214,7 +168,7 @@ async def strata(sql: asyncpg.Connection, as_of: date) -> dict[str, Stratum]:
             LEFT JOIN (SELECT DISTINCT client_id FROM tag_stretches WHERE tag = 'CORE' AND since <= $2
                          AND (until IS NULL OR until > $2)) core USING (client_id)
             WHERE standing = 'counts' GROUP BY 1""",
-        *_arguments(as_of),
+        *ledger_arguments(as_of),
     )
     return {row["stratum"]: Stratum(row["counted"], row["covered"], row["left"] or []) for row in rows}
 
@@ -224,7 +178,7 @@ async def make_draw(uow: UnitOfWork, as_of: date, seed: str | None) -> dict[str,
 
     Raises: Invalid when nobody is missing.
     """
-    terms, name = _terms(as_of)
+    terms, name = terms_of(as_of)
     found = await strata(uow.sql, as_of)
     used = seed or secrets.token_hex(16)
     chosen = draw.drawn(used, found, terms.share, terms.reserve)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -14,6 +15,7 @@ from openpyxl import load_workbook
 from chassis.clock import at
 from chassis.errors import Unavailable
 from contracts import broker
+from services.callbacks import proof
 from services.callbacks.evidence import EvidenceSettings, Folder, store_of
 from services.callbacks.evidence_s3 import S3, signed_headers
 from tests.callbacks.desk import COMPLIANCE, FIRST, LEADER, TRAINED, Desk, agent, ten
@@ -255,19 +257,50 @@ async def test_lists_page_filter_and_keep_to_the_branch(desk: Desk) -> None:
     assert explained["sentence"]["zh-CN"] == "应于 2022-08-04 前回访：账户于 2022-07-04 开立。"
 
 
-async def test_the_proof_is_a_ledger_that_can_be_counted_again_and_the_draw_repeats(desk: Desk, tmp_path: Path) -> None:
-    from services.callbacks import coverage
-
+async def test_the_proof_is_ledgers_that_can_be_counted_again_and_the_draw_repeats(desk: Desk, tmp_path: Path) -> None:
     await desk.close(FIRST)
     for number in range(12):
-        await desk.open(f"c-{number:02}", date(2021, 5, 2))
+        await desk.open(f"c-{number:02}", date(2021, 5, 2), "B1" if number < 9 else "B/2")
+    await desk.open("n-1", MONDAY)
+    await desk.open("n-2", MONDAY)
     await desk.close_through(FIRST + timedelta(days=1), MONDAY)
     drawn = await desk.ask(LEADER, "POST", "/coverage/draws", {"as_of": str(MONDAY)}, 201)
     assert len(drawn["seed"]) == 32
     again = await desk.ask(LEADER, "GET", f"/coverage/draws/{drawn['draw_id']}/repeat", status=200)
-    assert (again["same_population"], again["same_members"], again["members"]) == (True, True, 3)
+    assert (again["same_population"], again["same_members"], again["members"]) == (True, True, 4)
+    [task] = await desk.tasks("client_id = 'n-1'")
+    await desk.ask(ANNA, "POST", f"/tasks/{task['task_id']}/claim", status=200)
+    await desk.call(ANNA, task, "completed", ten(MONDAY), TRAINED)
     async with desk.world.sql("callbacks") as sql:
-        manifest = await coverage.write_proof(sql, MONDAY, tmp_path)
+        for _ in range(2):  # written again, it is the same
+            manifest = await proof.write_proof(sql, MONDAY, tmp_path)
     ledger = (tmp_path / manifest["ledger"]).read_bytes()
     assert sha256(ledger).hexdigest() == manifest["sha256"]
     assert sum(b",counts," in line for line in ledger.splitlines()) == manifest["branches"][0]["counted"] == 12
+    # A ledger for each branch as well; together they are the firm's.
+    names = [file["name"] for file in manifest["files"]]
+    assert names == [
+        f"coverage-{MONDAY}.csv", f"new-clients-{MONDAY}.csv", f"coverage-{MONDAY}/B%2F2.csv", f"coverage-{MONDAY}/B1.csv",
+        f"new-clients-{MONDAY}/B1.csv",
+    ]  # fmt: skip
+    parts = [(tmp_path / name).read_bytes().splitlines() for name in names[2:4]]
+    assert sorted(line for part in parts for line in part[1:]) == sorted(ledger.splitlines()[1:])
+    assert {tuple(part[:1]) for part in parts} == {tuple(ledger.splitlines()[:1])}
+    assert manifest["new_clients"] == [{"branch_id": branch, "open": 1, "trained": 1} for branch in ("", "B1")]
+    trained, still_open = (tmp_path / names[-1]).read_text("utf-8").splitlines()[1:]
+    assert trained.startswith(f"n-1,B1,trained,{MONDAY},2022-08-04,{MONDAY},")
+    assert still_open == f"n-2,B1,open,{MONDAY},2022-08-04,,,"
+    # The sums are what anybody's sha256sum reads; the manifest is among them.
+    sums = dict(
+        reversed(line.split("  ")) for line in (tmp_path / f"coverage-{MONDAY}.sha256").read_text().splitlines()
+    )
+    assert set(sums) == {*names, f"coverage-{MONDAY}.json"}
+    assert all(sha256((tmp_path / name).read_bytes()).hexdigest() == digest for name, digest in sums.items())
+    # Over HTTP a branch gets its own, byte for byte.
+    for rule, name in (("coverage", names[3]), ("new-clients", names[4])):
+        path = f"/v1/callbacks/coverage/ledger?as_of={MONDAY}&branch_id=B1&rule={rule}"
+        async with desk.http(LEADER) as http:
+            answer = await http.get(path)
+        assert answer.content == (tmp_path / name).read_bytes()
+        assert answer.headers["repr-digest"] == f"sha-256=:{b64encode(sha256(answer.content).digest()).decode()}:"
+    await desk.ask(LEADER, "GET", f"/coverage/ledger?as_of={MONDAY}&branch_id=B/2", status=404)

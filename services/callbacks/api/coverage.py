@@ -1,15 +1,20 @@
 """Coverage over HTTP: numbers at any date, one client's line, the draw and its proof."""
 
+from base64 import b64encode
 from datetime import date
-from typing import Any
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Query
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from chassis import calendars
+from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
-from services.callbacks import coverage, policy
+from services.callbacks import coverage, policy, proof
 from services.callbacks.api.who import Leader, Reader
 
 routes = router("/v1/callbacks/coverage", "callbacks coverage")
@@ -91,6 +96,27 @@ async def read_new_clients(actor: Reader, sql: Reading, opened_from: date, opene
 async def read_client(actor: Leader, sql: Reading, client_id: str, as_of: date = Query()) -> dict[str, Any]:
     """Whether one client counts, and why; covered when, with which evidence."""
     return await coverage.client_line(sql, client_id, as_of)
+
+
+@routes.get("/ledger")
+async def read_ledger(
+    actor: Leader,
+    sql: Reading,
+    as_of: date,
+    branch_id: Annotated[str, Query(max_length=64)],
+    rule: Literal["coverage", "new-clients"] = "coverage",
+) -> Response:
+    """One branch's ledger as CSV with its SHA-256: the same bytes as the branch's file of the written proof."""
+    if not actor.sees_all_branches and actor.branch_id != branch_id:
+        raise NotFound
+    await policy.COVERAGE.refresh(sql)
+    content = await proof.branch_ledger(sql, as_of, branch_id, rule)
+    name = f"{rule}-{as_of}-{quote(branch_id, safe='')}.csv"
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"',
+        "repr-digest": f"sha-256=:{b64encode(sha256(content).digest()).decode()}:",
+    }
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @routes.post("/draws", status_code=201)
