@@ -25,7 +25,7 @@ from contracts.broker import ComplaintReceived
 from services.complaints import cases, clocks, dispatching, intake, severity
 from services.complaints.policy import LIMITS
 from services.complaints.rules import OVER, dispatch_due, dispatch_met, due_day, result_limit
-from services.complaints.words import grams_of
+from services.complaints.words import codes_of, grams_of
 
 _TYPED = Registry([ComplaintReceived])
 _TAKEN_OVER = (
@@ -106,7 +106,7 @@ async def _put_right(uow: UnitOfWork, case: Any, offered: Mapping[str, Any]) -> 
     await uow.sql.execute(
         "UPDATE case_words SET grams = $2, received_at = $3 WHERE case_id = $1",
         case["case_id"],
-        grams_of(text),
+        codes_of(grams_of(text)),
         case["received_at"],
     )
     await intake.note_days(uow, {case["received_at"]})

@@ -114,9 +114,8 @@ words = Table(
     metadata,
     Column("case_id", UUID(as_uuid=True), primary_key=True),
     Column("received_at", Instant, nullable=False, comment="as the case's: results are cut newest first"),
-    Column("grams", ARRAY(Text), nullable=False),
+    Column("grams", ARRAY(Integer), nullable=False),
     Index("ix_case_words_grams", "grams", postgresql_using="gin"),
-    Index("ix_case_words_newest", "received_at", "case_id"),
     comment="pairs of Chinese characters and whole Latin words of the masked text: two-character words are found whole",
 )
 

@@ -1,10 +1,13 @@
 """The words of a complaint: masked at intake, the original encrypted, the masked text cut into what search looks up.
 
 Chinese is written without blanks, so that every pair of neighbouring characters is indexed: a word of two characters
-is one entry of the index. Latin words and numbers are indexed whole.
+is one entry of the index. Latin words and numbers are indexed whole. An entry is a number of four bytes, because what
+is found has to be read from the disk: a pair's two characters, or the beginning of a word's hash.
 """
 
+import hashlib
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -21,7 +24,7 @@ class Words(NamedTuple):
 
     masked: str
     original: bytes | None
-    grams: list[str]
+    grams: list[int]
 
 
 def cipher(settings: Settings) -> FieldCipher:
@@ -45,14 +48,28 @@ def grams_of(text: str) -> list[str]:
     return sorted(found)
 
 
+def codes_of(grams: Iterable[str]) -> list[int]:
+    """The numbers of index entries. A pair's is its own; a word's may, hardly ever, be another one's too."""
+    return sorted(
+        {
+            int.from_bytes(gram.encode("utf-16-be") if len(gram) == 2 and gram[0] >= "㐀" else _hash(gram), signed=True)
+            for gram in grams
+        }
+    )
+
+
+def _hash(word: str) -> bytes:
+    return hashlib.md5(word.encode(), usedforsecurity=False).digest()[:4]
+
+
 def taken_in(settings: Settings, case_id: UUID, text: str, *more: str | None) -> Words:
     """What is kept of the complainant's words; `more` (category, product) is only made findable [C29]."""
     masked = mask_text(text) if text else ""
     original = cipher(settings).encrypt("words", str(case_id), text) if masked != text else None
-    return Words(masked, original, grams_of(" ".join((masked, *(one for one in more if one)))))
+    return Words(masked, original, codes_of(grams_of(" ".join((masked, *(one for one in more if one))))))
 
 
-def wanted(query: str) -> tuple[list[str], list[str]]:
+def wanted(query: str) -> tuple[list[int], list[str]]:
     """Index entries a text must have to match a query, and the runs it must contain as they stand.
 
     Raises: Invalid for a query without a word of two characters.
@@ -60,4 +77,4 @@ def wanted(query: str) -> tuple[list[str], list[str]]:
     runs = [run for run in _RUNS.findall(query.lower()) if len(run) > 1]
     if not runs:
         raise Invalid(errors=(FieldError("query#/q", "needs a word of at least two characters"),))
-    return grams_of(" ".join(runs)), [run for run in runs if run[0] >= "㐀" and len(run) > 2]
+    return codes_of(grams_of(" ".join(runs))), [run for run in runs if run[0] < "㐀" or len(run) > 2]

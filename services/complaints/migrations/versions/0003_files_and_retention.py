@@ -1,4 +1,4 @@
-"""Attachments in parts, legal holds and erasures, words newest first."""
+"""Attachments in parts, legal holds and erasures."""
 
 from chassis.migrate import run_sql
 

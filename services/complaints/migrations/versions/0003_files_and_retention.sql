@@ -49,5 +49,3 @@ CREATE UNIQUE INDEX uq_erasures_open ON erasures (case_id) WHERE state = 'asked'
 
 ALTER TABLE cases ADD COLUMN erased_at TIMESTAMP WITH TIME ZONE;
 COMMENT ON COLUMN cases.erased_at IS 'what was said and who said it is gone; that there was a case stays [C21]';
-
-CREATE INDEX ix_case_words_newest ON case_words (received_at, case_id);
