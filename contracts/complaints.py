@@ -262,9 +262,9 @@ class RedressApproved(CaseEvent, frozen=True, kw_only=True, gc=False):
 
 
 class ChurnSignalled(Event, frozen=True, kw_only=True, gc=False):
-    """A client may leave: two grumbles (抱怨) in 30 days, or one of a platinum client or above [A33]. Care is owed.
+    """A client may leave: two grumbles (抱怨) in 30 days, one from platinum on, a complaint that ends badly [A33].
 
-    `reason`: `repeated` or `tier`; `signal_id` is the pre-complaint that made it one.
+    `reason`: `repeated`, `tier` or `complaint`; `signal_id` is the pre-complaint that made it one. Care is owed.
     """
 
     type: ClassVar[str] = "complaints.churn.signalled"
@@ -273,7 +273,7 @@ class ChurnSignalled(Event, frozen=True, kw_only=True, gc=False):
     signal_id: UUID
     client_id: Name
     branch_id: Name | None = None
-    reason: Literal["repeated", "tier"]
+    reason: Literal["repeated", "tier", "complaint"]
     mood: Name
     signalled_at: datetime
 

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from uuid import UUID, uuid5
 
 from chassis import staff
-from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE
+from chassis.clock import business_date
+from chassis.staff import COMPLIANCE, HQ
 from chassis.uow import UnitOfWork
 from contracts.broker import ClientOpened, ClientUpdated, ComplaintReceived, Profile
 from contracts.callbacks import FindingRaised
 from services.complaints import relations
 from services.complaints.intake import Report, open_cases
+from services.complaints.policy import LIMITS
 from services.complaints.rules import REGULATORS
+from services.complaints.seats import department_for
 
 _FINDINGS = UUID("9f5c3d1e-26a8-5f0b-8c1d-7d3fb1f2a6c0")
 
@@ -49,6 +52,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
     rows = await uow.sql.fetch("SELECT client_id, branch_id FROM clients WHERE client_id = ANY($1::text[])", clients)
     branches = {row["client_id"]: row["branch_id"] for row in rows}
     people = await staff.roster(uow.sql)
+    await LIMITS.refresh(uow.sql)
     opened = await open_cases(
         uow,
         [
@@ -63,7 +67,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
                 channel=e.channel,
                 flow=e.flow,
                 severity=_given(e),
-                owner=e.owner or _centre(people, e),
+                owner=e.owner or _department(people, e),
                 category=e.category,
                 words=e.words,
                 product=e.product,
@@ -83,17 +87,17 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
     await relations.find_refused_before(uow, [one.report for one in opened])
 
 
+def _department(people: staff.Roster, event: ComplaintReceived) -> str:
+    limits = LIMITS.on(business_date(event.received_at)).body
+    named = (event.employee,) if event.employee else ()
+    return department_for(people, limits, event.category, event.received_at, named)
+
+
 def _given(event: ComplaintReceived) -> str | None:
     """An import keeps the severity it comes with; without one its source decides, never a cluster [C7]."""
     if event.severity or not event.imported:
         return event.severity
     return "major" if event.source in REGULATORS else "ordinary"
-
-
-def _centre(people: staff.Roster, event: ComplaintReceived) -> str:
-    """Without a named owner the centre owns a case: nobody's it may never be [C8]."""
-    found = people.holder(HQ, OPERATIONS_CENTRE, event.received_at)
-    return found.staff_id if found else f"seat:{HQ}/{OPERATIONS_CENTRE}"
 
 
 async def open_conduct_cases(events: Sequence[FindingRaised], uow: UnitOfWork) -> None:

@@ -33,6 +33,7 @@ from services.complaints.rules import ACCEPTED, RECEIVED, Claimed, dispatch_due,
 from services.complaints.words import Words, taken_in
 
 WITH_RESULT_CLOCK = ("complaint", "conduct")
+WITH_COMPLAINANT = ("complaint", "suggestion", "enquiry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ async def _open(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
 async def _open_new(uow: UnitOfWork, new: Sequence[Report]) -> list[Opened]:
     calendar = await calendars.current(uow.sql)
     opened = await _decided(uow, new, calendar)
-    await _write(uow, opened)
+    await _write(uow, opened, calendar)
     await note_days(uow, {one.report.received_at for one in opened if one.report.kind == "complaint"})
     await clocks.start(uow, [one for one in opened if _is_timed(one)], calendar)
     imports = [one.report for one in opened if one.report.imported]
@@ -239,7 +240,13 @@ async def _severity(uow: UnitOfWork, report: Report, limits: Limits) -> tuple[st
     return severity_of(Claimed(report.source, report.allegations, report.claim, same, report.public_risk), limits)
 
 
-async def _write(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
+def _to_call_back(one: Opened, calendar: Calendar) -> datetime | None:
+    """Who complains out of hours is called on the next working day [C8]."""
+    owed = not one.report.imported and one.report.kind in WITH_COMPLAINANT
+    return one.report.received_at if owed and not calendar.is_reception(one.report.received_at) else None
+
+
+async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -> None:
     rows: list[tuple[Any, ...]] = []
     steps: list[history.Step] = []
     events: list[CaseOpened] = []
@@ -255,6 +262,7 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
                 r.product, r.employee, r.script, r.claim, list(r.allegations), r.complainants, r.regulator_ref,
                 r.reply_due_on, sorted({*r.concerned, *([r.employee] if r.employee else [])}), r.restricted,
                 r.imported, dict(r.attributes), r.contact_channel, r.priority, uow.actor.subject, r.fingerprint,
+                _to_call_back(one, calendar),
             )
         )  # fmt: skip
         detail = {"severity": one.severity, "reason": one.reason} if one.reason else {}
@@ -283,7 +291,7 @@ _COLUMNS = (
     "dispatch_due", "due_on", "words", "original",
     "product", "employee", "script", "claim", "allegations", "complainants", "regulator_ref",
     "reply_due_on", "concerned", "restricted",
-    "imported", "attributes", "contact_channel", "priority", "opened_by", "fingerprint",
+    "imported", "attributes", "contact_channel", "priority", "opened_by", "fingerprint", "to_tell_since",
 )  # fmt: skip
 
 
@@ -294,3 +302,13 @@ async def note_days(uow: UnitOfWork, instants: set[datetime]) -> None:
            WHERE d <= (SELECT through FROM closed_days) ON CONFLICT DO NOTHING""",
         sorted({business_date(at) for at in instants}),
     )
+
+
+async def registered_late(uow: UnitOfWork, report: Report) -> None:
+    """A branch registers what it was told on the same day [C3]; in a simulated home nobody knows when it did."""
+    due = dispatch_due(report.received_at)
+    if report.flow != "on_site" or uow.now < due or await timeline(uow.sql) is not Timeline.REAL:
+        return
+    case = await uow.sql.fetchrow("SELECT * FROM cases WHERE case_id = $1 FOR UPDATE", report.case_id)
+    await history.add(uow, [history.Step(report.case_id, "registration breached", RECEIVED, due)])
+    uow.emit(dispatching.breach(case, "registration", due), at=due)

@@ -44,6 +44,7 @@ class Limits:
     on_call: tuple["Addressee", ...]
     tell: Limit
     core_satisfaction_percent: int
+    departments: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def _limits(body: dict[str, Any]) -> Limits:
                 raise PolicyInvalid(f"limits: {name} is a whole number of 1 or more, not {rest[name]!r}")
         rest["major_claim"] = Decimal(str(rest["major_claim"]))
         rest["violations"] = frozenset(str(one) for one in rest["violations"])
+        if unknown := sorted(set(rest["departments"].values()) - set(DEPARTMENTS)):
+            raise PolicyInvalid(f"limits: there is no department {unknown[0]!r}")
         rest["on_call"] = tuple(_addressee(words) for words in rest["on_call"])
         limits = Limits(**kinds, **rest)  # type: ignore[arg-type]
     except (TypeError, KeyError, AttributeError, ArithmeticError) as error:

@@ -6,7 +6,7 @@ The branch cannot record it: no route of this service takes scores. A bad answer
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from chassis import calendars, staff
 from chassis.clock import business_date, end_of
@@ -15,13 +15,14 @@ from chassis.deadlines import Deadline, Due, arm, cancel
 from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCompleted, TaskExhausted, TaskExpired
-from contracts.complaints import CaseClosed, CaseReopened, SatisfactionRecorded
+from contracts.complaints import CaseClosed, CaseReopened, ChurnSignalled, SatisfactionRecorded
 from services.complaints import clocks, history, prompts
 from services.complaints.dispatching import breach
 from services.complaints.policy import LADDERS, LIMITS
 from services.complaints.rules import CALLING, CLOSED, REOPENED, due_day, reopens, result_limit
 
 RULE = "satisfaction"
+_SIGNALS = UUID("7d9b6a52-0c2f-5f3e-8a35-0b6f2a1f4c19")
 REFUSALS = ("refused", "do_not_call", "deceased")
 HIGHEST_LEVEL = 2
 
@@ -174,6 +175,19 @@ async def close(uow: UnitOfWork, case: Any, at: datetime, outcome: str) -> None:
         ),
         at=at,
     )
+    if outcome != "satisfied" and case["generation"] > 1 and case["client_id"]:
+        # It was opened again because of a bad answer, and ends without a good one: the client may leave [A33].
+        uow.emit(
+            ChurnSignalled(
+                signal_id=uuid5(_SIGNALS, f"{case['case_id']}/{case['generation']}"),
+                client_id=case["client_id"],
+                branch_id=case["branch_id"],
+                reason="complaint",
+                mood="dissatisfied",
+                signalled_at=at,
+            ),
+            at=at,
+        )
 
 
 async def reopen(uow: UnitOfWork, case: Any, at: datetime, *, reason: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from chassis.actor import Actor, Role
 from chassis.errors import Conflict, Forbidden, Text
 from chassis.staff import COMPLAINT_GROUP, HQ, OPERATIONS_CENTRE, Holder, Roster
+from services.complaints.policy import Limits
 
 
 class EmptySeat(Conflict):
@@ -45,6 +46,14 @@ def group_of(roster: Roster, branch: str, at: datetime, avoid: Collection[str] =
     seats = (OPERATIONS_CENTRE,) if branch == HQ else COMPLAINT_GROUP
     found = [(seat, roster.holder(branch, seat, at, avoid=avoid)) for seat in seats]
     return Group([one for _, one in found if one], [seat for seat, one in found if one is None])
+
+
+def department_for(roster: Roster, limits: Limits, category: str, at: datetime, avoid: Collection[str] = ()) -> str:
+    """Who owns a case that nobody was asked first: the department its category belongs to (对口承办), named by its seat
+    while nobody holds that; nobody's it may never be [C8, C9]."""
+    seat = limits.departments.get(category, OPERATIONS_CENTRE)
+    found = roster.holder(HQ, seat, at, avoid=avoid)
+    return found.staff_id if found else f"seat:{HQ}/{seat}"
 
 
 def staff_ids(roster: Roster, actor: Actor, at: datetime) -> set[str]:

@@ -11,6 +11,7 @@ from chassis import staff
 from chassis.actor import Actor
 from chassis.calendars import current
 from chassis.clock import business_date
+from chassis.clocks import WorkingDays
 from chassis.http import Reading, object_scope, permits, router
 from services.complaints.api.shapes import STAFF
 from services.complaints.policy import LIMITS
@@ -19,6 +20,9 @@ from services.complaints.standings import PRIORITY_TIERS, standing
 
 routes = router("/v1/complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
+
+
+NEXT_WORKING_DAY = WorkingDays(0)
 
 
 class Waiting(BaseModel):
@@ -89,7 +93,7 @@ async def read_prompts(
     mine = sorted(staff_ids(await staff.roster(sql), actor, now))
     scope, arguments = object_scope(actor, 3)
     rows = await sql.fetch(
-        f"""SELECT case_id, client_id, owner, state, outcome, to_tell_since AS since,
+        f"""SELECT case_id, client_id, owner, state, outcome, to_tell_since AS since, received_at,
                    coalesce(contact_channel, channel) AS channel
             FROM cases WHERE to_tell_since IS NOT NULL AND ($1 OR owner = ANY($2::text[])) AND NOT restricted AND {scope}
             ORDER BY to_tell_since, case_id LIMIT 200""",
@@ -101,6 +105,10 @@ async def read_prompts(
     calendar = await current(sql)
     found = []
     for row in rows:
-        due = LIMITS.on(business_date(row["since"])).body.tell.first_due(row["since"], calendar)
+        # Who complained out of hours is called on the next working day [C8].
+        limit = (
+            NEXT_WORKING_DAY if row["since"] == row["received_at"] else LIMITS.on(business_date(row["since"])).body.tell
+        )
+        due = limit.first_due(row["since"], calendar)
         found.append(Prompt.model_validate(dict(row) | {"due": due, "overdue": due <= now}))
     return found
