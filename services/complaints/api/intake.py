@@ -12,7 +12,7 @@ from uuid_utils import uuid7
 from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid
-from chassis.http import Listing, Once, Page, Reading, Work, etag, object_scope, permits, router
+from chassis.http import Listing, Once, Page, Reading, Work, etag, permits, router
 from chassis.personal import mask_text
 from chassis.staff import HQ
 from contracts.broker import ComplaintReceived
@@ -20,8 +20,8 @@ from services.complaints import cases, relations
 from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Instant, Label, Name, Spoken, shown
 from services.complaints.intake import Report, open_cases, registered_late
 from services.complaints.rules import REGULATORS
+from services.complaints.search import Search
 from services.complaints.seats import department_for
-from services.complaints.words import wanted
 
 routes = router("/v1/complaints", "complaints")
 Reporter = Annotated[Actor, permits("complaints.cases:open", Role.CLIENT, Role.SYSTEM, *STAFF)]
@@ -131,42 +131,10 @@ async def list_cases(
     client: str | None = None,
 ) -> Listing[Case]:
     """Cases the caller may see, newest first; `q` finds words of two Chinese characters in what was said."""
-    scope, arguments = object_scope(actor, 9)
-    if actor.role is Role.COMPLIANCE:
-        scope += f" AND NOT (restricted AND ${9 + len(arguments)} = ANY(concerned))"
-        arguments = [*arguments, actor.subject]
-    else:
-        scope += " AND NOT restricted"
-    grams, runs = wanted(q) if q else ([], [])
-    after = page.after or (None, None)
-    rows = await sql.fetch(
-        f"""{_FOUND if q else _ALL}
-            WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR owner = $2)
-              AND ($3::text IS NULL OR client_id = $3)
-              AND ($4::timestamptz IS NULL OR (c.received_at, c.case_id) < ($4, $5::uuid))
-              AND NOT EXISTS (SELECT FROM unnest($7::text[]) r WHERE strpos(lower(c.words), r) = 0)
-              AND {scope}
-            ORDER BY {"f" if q else "c"}.received_at DESC, {"f" if q else "c"}.case_id DESC LIMIT $8""",
-        state,
-        owner,
-        client,
-        datetime.fromisoformat(after[0]) if after[0] else None,
-        UUID(after[1]) if after[1] else None,
-        grams,
-        runs,
-        page.limit + 1,
-        *arguments,
-    )
+    search = Search(actor, q=q, state=state, owner=owner, client=client, after=page.after)
+    rows = await search.page(sql, page.limit + 1)
     found = page.result([shown(row) for row in rows], lambda one: (one.received_at.isoformat(), str(one.case_id)))
     return Listing[Case].model_validate(found)
-
-
-# What holds the words is sorted first and looked at only until the page is full: a word may be in every other case.
-_FOUND = """WITH found AS MATERIALIZED (
-                SELECT case_id, received_at FROM case_words WHERE grams @> $6
-                ORDER BY received_at DESC, case_id DESC)
-            SELECT c.* FROM found f CROSS JOIN LATERAL (SELECT * FROM cases s WHERE s.case_id = f.case_id OFFSET 0) c"""
-_ALL = "SELECT c.* FROM cases c CROSS JOIN (SELECT $6::text[]) q"
 
 
 @routes.get("/cases/{case_id}")
