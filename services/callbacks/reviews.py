@@ -1,6 +1,6 @@
 """Quality review (质检) by someone else: sampled by risk, banned phrases listed, reviewer never the caller [A17, B10]."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -71,32 +71,48 @@ async def consider(
         )
 
 
-async def waiting(sql: asyncpg.Connection, reviewer: str, limit: int) -> list[asyncpg.Record]:
-    """Contacts waiting for review, flagged ones first; never one's own."""
+async def waiting(
+    sql: asyncpg.Connection, reviewer: str, sight: str, arguments: Sequence[object], limit: int
+) -> list[asyncpg.Record]:
+    """Contacts waiting for review, flagged ones first; never one's own, none of tasks out of sight.
+
+    `reviewer` is the person, not the sign-in name; `sight` a condition on tasks t whose arguments begin with $3.
+    """
     return list(
         await sql.fetch(
-            """SELECT r.*, a.client_id, a.at, a.outcome, a.evidence_id, a.script, a.answers FROM reviews r
-               JOIN attempts a USING (attempt_id)
-               WHERE r.reviewer IS NULL AND r.agent <> $1
+            f"""SELECT r.*, a.client_id, a.at, a.outcome, a.evidence_id, a.script, a.answers FROM reviews r
+               JOIN attempts a USING (attempt_id) JOIN tasks t USING (task_id)
+               WHERE r.reviewer IS NULL AND r.agent <> $1 AND {sight}
                ORDER BY jsonb_array_length(r.phrases) > 0 DESC, r.sampled_at, r.attempt_id LIMIT $2""",
             reviewer,
             limit,
+            *arguments,
         )
     )
 
 
 async def judge(
-    uow: UnitOfWork, reviewer: str, attempt_id: UUID, score: int, accepted: bool, notes: str, at: datetime
+    uow: UnitOfWork,
+    reviewer: str,
+    sight: str,
+    arguments: Sequence[object],
+    attempt_id: UUID,
+    score: int,
+    accepted: bool,
+    notes: str,
+    at: datetime,
 ) -> dict[str, Any]:
-    """A reviewer's word on a contact: 0 to 100, and whether it counts.
+    """A reviewer's word on a contact: 0 to 100, and whether it counts. `reviewer` and `sight` as in `waiting`.
 
     One not accepted is no valid contact any more: it leaves coverage.
     Raises: NotFound, ReviewedBefore, Excluded for the caller or whoever avoidance keeps out.
     """
     row = await uow.sql.fetchrow(
-        """SELECT r.*, a.client_id, t.rule, t.created_on, t.concerned FROM reviews r JOIN attempts a USING (attempt_id)
-           JOIN tasks t USING (task_id) WHERE attempt_id = $1 FOR UPDATE OF r""",
+        f"""SELECT r.*, a.client_id, t.rule, t.created_on, t.concerned FROM reviews r JOIN attempts a USING (attempt_id)
+           JOIN tasks t USING (task_id) WHERE attempt_id = $1 AND $2::int IS NOT NULL AND {sight} FOR UPDATE OF r""",
         attempt_id,
+        0,
+        *arguments,
     )
     if row is None:
         raise NotFound

@@ -55,13 +55,22 @@ def weighted(parts: Mapping[str, Decimal | None], weights: Mapping[str, Decimal]
 
 
 async def numbers(
-    sql: asyncpg.Connection, by: By, first: date, last: date, as_of: date, branch_id: str | None = None
+    sql: asyncpg.Connection,
+    by: By,
+    first: date,
+    last: date,
+    as_of: date,
+    branch_id: str | None = None,
+    *,
+    restricted: bool = True,
 ) -> list[dict[str, Any]]:
-    """The numbers of contacts made from `first` to `last`, as known at the end of `as_of`."""
+    """The numbers of contacts made from `first` to `last`, as known at the end of `as_of`; see `task_counts`."""
     weights = policy.QUALITY.on(as_of).body.weights
-    scope = "($4::text IS NULL OR a.branch_id = $4)"
+    scope = "($4::text IS NULL OR a.branch_id = $4) AND ($5::bool OR NOT t.restricted)"
     until: datetime = end_of(as_of)
-    rows = await sql.fetch(_NUMBERS.format(by=f"a.{by}", scope=scope), first, min(last, as_of), until, branch_id)
+    rows = await sql.fetch(
+        _NUMBERS.format(by=f"a.{by}", scope=scope), first, min(last, as_of), until, branch_id, restricted
+    )
     found = []
     for row in rows:
         valid, on_time = rate(row["valid"], row["attempts"]), rate(row["on_time"], row["valid"])
@@ -85,16 +94,30 @@ async def numbers(
     return found
 
 
-async def task_counts(sql: asyncpg.Connection, as_of: date | None = None) -> list[asyncpg.Record]:
-    """How many tasks of each rule stand in each state now: what a replay's summary prints."""
+async def task_counts(
+    sql: asyncpg.Connection, as_of: date | None = None, branch_id: str | None = None, *, restricted: bool = True
+) -> list[asyncpg.Record]:
+    """How many tasks of each rule stand in each state now: what a replay's summary prints.
+
+    Of one branch or of all; without `restricted` nothing that is compliance's alone, not even its number [B6].
+    """
+    of = "($1::text IS NULL OR t.branch_id = $1) AND ($2::bool OR NOT t.restricted)"
     if as_of is None:
-        return list(await sql.fetch("SELECT rule, state, count(*) FROM tasks GROUP BY 1, 2 ORDER BY 1, 2"))
+        return list(
+            await sql.fetch(
+                f"SELECT rule, state, count(*) FROM tasks t WHERE {of} GROUP BY 1, 2 ORDER BY 1, 2",
+                branch_id,
+                restricted,
+            )
+        )
     return list(
         await sql.fetch(
-            """SELECT t.rule, s.to_state AS state, count(*) FROM tasks t CROSS JOIN LATERAL (
-                   SELECT to_state FROM steps s WHERE s.task_id = t.task_id AND s.on_day <= $1
+            f"""SELECT t.rule, s.to_state AS state, count(*) FROM tasks t CROSS JOIN LATERAL (
+                   SELECT to_state FROM steps s WHERE s.task_id = t.task_id AND s.on_day <= $3
                    ORDER BY s.number DESC LIMIT 1) s
-               WHERE t.found_on <= $1 GROUP BY 1, 2 ORDER BY 1, 2""",
+               WHERE t.found_on <= $3 AND {of} GROUP BY 1, 2 ORDER BY 1, 2""",
+            branch_id,
+            restricted,
             as_of,
         )
     )
@@ -143,7 +166,7 @@ def workbook(sheets: Mapping[str, Sequence[Mapping[str, Any]]], heading: str) ->
     return file.getvalue()
 
 
-async def cadence_report(sql: asyncpg.Connection, as_of: date) -> list[dict[str, Any]]:
+async def cadence_report(sql: asyncpg.Connection, as_of: date, branch_id: str | None = None) -> list[dict[str, Any]]:
     """Of each manager, how many clients of each tier were not contacted as often as the tier asks [A7a].
 
     It measures managers and makes no task; any valid two-way contact starts the timer anew, an SMS does not.
@@ -153,18 +176,22 @@ async def cadence_report(sql: asyncpg.Connection, as_of: date) -> list[dict[str,
     days = policy.CADENCE.on(as_of).body
     rows = await sql.fetch(
         """SELECT c.manager_id, tier.name AS tier, count(*) AS clients,
-                  count(*) FILTER (WHERE c.last_valid_contact IS NULL
-                                   OR c.last_valid_contact < $1::timestamptz - make_interval(days => tier.days)) AS overdue
+                  count(*) FILTER (WHERE a.last IS NULL
+                                   OR a.last < $1::timestamptz - make_interval(days => tier.days)) AS overdue
            FROM clients c
+           LEFT JOIN LATERAL (SELECT max(at) AS last FROM attempts
+                              WHERE client_id = c.client_id AND valid AND at < $1) a ON true
            LEFT JOIN LATERAL (SELECT rank FROM tier_stretches s WHERE s.client_id = c.client_id AND s.since <= $2
                               ORDER BY since DESC LIMIT 1) t ON true
            JOIN unnest($3::text[], $4::int[]) WITH ORDINALITY AS tier(name, days, place)
              ON tier.place = coalesce(t.rank, 0) + 1
            WHERE c.manager_id IS NOT NULL AND c.opened_on <= $2 AND (c.closed_on IS NULL OR c.closed_on > $2)
+             AND ($5::text IS NULL OR c.branch_id = $5)
            GROUP BY 1, 2, tier.place ORDER BY 1, tier.place""",
         end_of(as_of),
         as_of,
         list(TIERS),
         [days[tier] for tier in TIERS],
+        branch_id,
     )
     return [dict(row) for row in rows]

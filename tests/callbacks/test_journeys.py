@@ -197,7 +197,9 @@ async def test_the_ten_percent_draw_can_be_repeated_and_its_calls_fill_the_ledge
     ]  # fmt: skip
     assert before[1]["left_out"] == {"opened_this_year": 1, "closed_before": 1, "dormant_or_suspended": 1}
 
-    draw = await desk.ask(LEADER, "POST", "/coverage/draws", {"as_of": str(MONDAY), "seed": "lottery 2022-07-04"}, 201)
+    draw = await desk.ask(
+        COMPLIANCE, "POST", "/coverage/draws", {"as_of": str(MONDAY), "seed": "lottery 2022-07-04"}, 201
+    )
     assert draw["strata"]["B1/other"] == {"counted": 30, "covered": 0, "candidates": 30, "drawn": 5}
     drawn = await desk.tasks("rule = 'sample'")
     assert len(drawn) == 5
@@ -208,6 +210,8 @@ async def test_the_ten_percent_draw_can_be_repeated_and_its_calls_fill_the_ledge
         await desk.call(centre, task, "completed", ten(MONDAY), CONDUCT)
     after = await desk.ask(LEADER, "GET", f"/coverage?as_of={MONDAY}", status=200)
     assert (after[1]["covered"], after[1]["percent"], after[1]["reached"]) == (3, "10.00", True)
+    await desk.ask(LEADER, "POST", "/coverage/draws", {"as_of": str(MONDAY)}, 403)  # headquarters draw, no branch
+    await desk.ask(agent("eve", "B2", Role.BRANCH_MANAGER), "GET", f"/coverage/clients/d-1?as_of={MONDAY}", status=404)
     line = await desk.ask(LEADER, "GET", f"/coverage/clients/{drawn[0]['client_id']}?as_of={MONDAY}", status=200)
     assert line["standing"] == "counts"
     assert line["evidence_id"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
+from chassis.actor import Actor, Role
 from chassis.clock import at
 from chassis.errors import Unavailable
 from contracts import broker
@@ -82,12 +83,22 @@ async def test_somebody_else_reviews_and_a_contact_turned_down_leaves_coverage(d
     [waiting] = await desk.ask(LEADER, "GET", "/reviews", status=200)
     assert waiting["phrases"] == ["有完没完"]
     assert waiting["risk"][:2] == ["flagged", "first_calls_of_the_agent"]
-    from chassis.actor import Actor, Role
-
     for excluded in ("anna", "mia"):  # the caller; the client's manager, where avoidance applies [B10]
         leader = Actor(excluded, Role.BRANCH_MANAGER, branch_id="B1", purpose="test")
         body = {"score": 90, "accepted": True}
         await desk.ask(leader, "POST", f"/reviews/{attempt['attempt_id']}", body, 403)
+    # The person counts, not the name they sign in with; other branches see and judge nothing of it.
+    for name in ("anna", "mia"):
+        person = broker.StaffChanged(staff_id=name, user=f"{name}.sign-in", branch_id="B1")
+        await desk.world.publish(person, at=ten(FIRST))
+    await desk.world.settle()
+    for name in ("anna.sign-in", "mia.sign-in"):
+        leader = Actor(name, Role.BRANCH_MANAGER, branch_id="B1", purpose="test")
+        await desk.ask(leader, "POST", f"/reviews/{attempt['attempt_id']}", body, 403)
+    assert await desk.ask(agent("anna.sign-in", role=Role.BRANCH_MANAGER), "GET", "/reviews", status=200) == []
+    stranger = Actor("eve", Role.BRANCH_MANAGER, branch_id="B2", purpose="test")
+    assert await desk.ask(stranger, "GET", "/reviews", status=200) == []
+    await desk.ask(stranger, "POST", f"/reviews/{attempt['attempt_id']}", body, 404)
     word = {"score": 20, "accepted": False, "notes": "rude"}
     await desk.ask(LEADER, "POST", f"/reviews/{attempt['attempt_id']}", word, 200)
     await desk.ask(COMPLIANCE, "POST", f"/reviews/{attempt['attempt_id']}", word, 409)
@@ -117,6 +128,15 @@ async def test_statistics_weigh_quality_repeat_for_any_date_and_open_in_excel(de
     assert [cell.value for cell in book["agent"][3]][:2] == ["anna", 1]
     counts = await desk.ask(LEADER, "GET", "/statistics/tasks", status=200)
     assert counts == [{"rule": "new", "state": "completed", "count": 1}]
+    # Not even the number of what is compliance's alone tells anybody else of it [B6]; nor do other branches' numbers.
+    alert = broker.SurveillanceAlerted(client_id="c-1", alert_id="a-1", kind="laundering", at=ten(MONDAY))
+    await desk.world.publish(alert)
+    await desk.world.settle()
+    assert await desk.ask(LEADER, "GET", "/statistics/tasks", status=200) == counts
+    for as_of in ("", f"?as_of={MONDAY}"):
+        officers = await desk.ask(COMPLIANCE, "GET", f"/statistics/tasks{as_of}", status=200)
+        assert {one["rule"] for one in officers} == {"new", "suspected_laundering"}
+    assert await desk.ask(agent("eve", "B2", Role.BRANCH_MANAGER), "GET", "/statistics/tasks", status=200) == []
     missing = await desk.ask(LEADER, "GET", "/statistics/without-contact-data", status=200)
     assert missing == {"clients": 1, "messages": 0}
 
@@ -129,6 +149,10 @@ async def test_managers_are_measured_by_tier_and_no_task_follows(desk: Desk) -> 
     found = await desk.ask(LEADER, "GET", f"/statistics/cadence?as_of={MONDAY}", status=200)
     assert found == [{"manager_id": "mia", "tier": "NORMAL", "clients": 2, "overdue": 1}]
     assert len(await desk.tasks()) == before
+    # As of a date before the call nobody had been contacted yet; another branch's leader sees none of it.
+    earlier = await desk.ask(LEADER, "GET", f"/statistics/cadence?as_of={MONDAY - timedelta(days=1)}", status=200)
+    assert earlier == [{"manager_id": "mia", "tier": "NORMAL", "clients": 1, "overdue": 1}]
+    assert await desk.ask(agent("eve", "B2", Role.BRANCH_MANAGER), "GET", f"/statistics/cadence?as_of={MONDAY}") == []
 
 
 async def test_stale_publications_of_branches_are_flagged(desk: Desk) -> None:
@@ -198,8 +222,6 @@ async def test_the_s3_store_signs_stores_and_tells_an_outage(
 
 
 async def test_a_script_published_by_two_persons_is_frozen_on_new_tasks_only(desk: Desk) -> None:
-    from chassis.actor import Actor, Role
-
     body = {"code": "greeting", "zh": "您好,恭喜。", "en": "Good day.", "questions": []}
     draft = {"effective_on": "2099-01-01", "body": body, "reason": "shorter words"}
     author, checker = Actor("hq-1", Role.HQ, purpose="t"), Actor("hq-2", Role.HQ, purpose="t")
@@ -264,9 +286,9 @@ async def test_the_proof_is_ledgers_that_can_be_counted_again_and_the_draw_repea
     await desk.open("n-1", MONDAY)
     await desk.open("n-2", MONDAY)
     await desk.close_through(FIRST + timedelta(days=1), MONDAY)
-    drawn = await desk.ask(LEADER, "POST", "/coverage/draws", {"as_of": str(MONDAY)}, 201)
+    drawn = await desk.ask(COMPLIANCE, "POST", "/coverage/draws", {"as_of": str(MONDAY)}, 201)
     assert len(drawn["seed"]) == 32
-    again = await desk.ask(LEADER, "GET", f"/coverage/draws/{drawn['draw_id']}/repeat", status=200)
+    again = await desk.ask(COMPLIANCE, "GET", f"/coverage/draws/{drawn['draw_id']}/repeat", status=200)
     assert (again["same_population"], again["same_members"], again["members"]) == (True, True, 4)
     [task] = await desk.tasks("client_id = 'n-1'")
     await desk.ask(ANNA, "POST", f"/tasks/{task['task_id']}/claim", status=200)

@@ -15,7 +15,7 @@ from chassis import calendars
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import coverage, policy, proof
-from services.callbacks.api.who import Leader, Reader
+from services.callbacks.api.who import Chief, Leader, Reader, require_client
 
 routes = router("/v1/callbacks/coverage", "callbacks coverage")
 
@@ -95,6 +95,7 @@ async def read_new_clients(actor: Reader, sql: Reading, opened_from: date, opene
 @routes.get("/clients/{client_id}")
 async def read_client(actor: Leader, sql: Reading, client_id: str, as_of: date = Query()) -> dict[str, Any]:
     """Whether one client counts, and why; covered when, with which evidence."""
+    await require_client(sql, actor, client_id)
     return await coverage.client_line(sql, client_id, as_of)
 
 
@@ -120,12 +121,12 @@ async def read_ledger(
 
 
 @routes.post("/draws", status_code=201)
-async def make_draw(actor: Leader, uow: Work, once: Once, order: DrawOrder) -> dict[str, Any]:
+async def make_draw(actor: Chief, uow: Work, once: Once, order: DrawOrder) -> dict[str, Any]:
     """Draw what is missing of the year's share, by stratum, with a recorded seed."""
     return await coverage.make_draw(uow, order.as_of, order.seed)
 
 
 @routes.get("/draws/{draw_id}/repeat")
-async def repeat_draw(actor: Leader, sql: Reading, draw_id: UUID) -> dict[str, Any]:
+async def repeat_draw(actor: Chief, sql: Reading, draw_id: UUID) -> dict[str, Any]:
     """Draw again from the recorded seed and tell whether the same clients come out."""
     return await coverage.repeat_draw(sql, draw_id)

@@ -8,6 +8,7 @@ from fastapi import Query
 from fastapi.responses import Response
 from pydantic import BaseModel
 
+from chassis.actor import Actor, Role
 from chassis.http import Reading, router
 from services.callbacks import policy, statistics
 from services.callbacks.api.who import Leader
@@ -50,8 +51,8 @@ async def read_statistics(
 ) -> list[Row]:
     """Numbers of contacts made in a span of days, as known at a date (the span's end unless given)."""
     await policy.QUALITY.refresh(sql)
-    branch = None if actor.sees_all_branches else actor.branch_id or "-"
-    rows = await statistics.numbers(sql, by, start, end, as_of or end, branch)
+    branch, officer = _sight(actor)
+    rows = await statistics.numbers(sql, by, start, end, as_of or end, branch, restricted=officer)
     return [Row.model_validate(row) for row in rows]
 
 
@@ -64,10 +65,12 @@ async def read_workbook(
     as_of: date | None = None,
 ) -> Response:
     """The same as an xlsx file: a sheet by agent, branch, topic and script."""
-    branch, known = None if actor.sees_all_branches else actor.branch_id or "-", as_of or end
+    (branch, officer), known = _sight(actor), as_of or end
     sheets: dict[str, list[dict[str, Any]]] = {}
     for by in ("agent", "branch_id", "topic", "script"):
-        sheets[by.removesuffix("_id")] = await statistics.numbers(sql, by, start, end, known, branch)
+        sheets[by.removesuffix("_id")] = await statistics.numbers(
+            sql, by, start, end, known, branch, restricted=officer
+        )
     content = statistics.workbook(sheets, f"{start} - {end} / {known}")
     return Response(content, media_type=XLSX, headers={"content-disposition": 'attachment; filename="callbacks.xlsx"'})
 
@@ -75,7 +78,9 @@ async def read_workbook(
 @routes.get("/tasks")
 async def count_tasks(actor: Leader, sql: Reading, as_of: date | None = None) -> list[TaskCount]:
     """Tasks by rule and state, now or at the close of a day."""
-    return [TaskCount.model_validate(dict(row)) for row in await statistics.task_counts(sql, as_of)]
+    branch, officer = _sight(actor)
+    rows = await statistics.task_counts(sql, as_of, branch, restricted=officer)
+    return [TaskCount.model_validate(dict(row)) for row in rows]
 
 
 @routes.get("/without-contact-data")
@@ -90,4 +95,9 @@ async def count_without_contact_data(actor: Leader, sql: Reading) -> dict[str, i
 @routes.get("/cadence")
 async def read_cadence(actor: Leader, sql: Reading, as_of: date) -> list[dict[str, Any]]:
     """Of each manager, clients contacted less often than their tier asks: it measures managers, never makes tasks."""
-    return await statistics.cadence_report(sql, as_of)
+    return await statistics.cadence_report(sql, as_of, _sight(actor)[0])
+
+
+def _sight(actor: Actor) -> tuple[str | None, bool]:
+    """The branch a caller sees (None: all), and whether they see what is compliance's alone."""
+    return None if actor.sees_all_branches else actor.branch_id or "-", actor.role is Role.COMPLIANCE

@@ -16,6 +16,7 @@ LEADING = (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)
 Server = Annotated[Actor, permits("callbacks:work", *SERVING)]
 Reader = Annotated[Actor, permits("callbacks:read", *SERVING, Role.OPERATIONS, Role.SYSTEM)]
 Leader = Annotated[Actor, permits("callbacks:lead", *LEADING)]
+Chief = Annotated[Actor, permits("callbacks:draw", Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)]
 Officer = Annotated[Actor, permits("callbacks:compliance", Role.COMPLIANCE)]
 Operator = Annotated[Actor, permits("callbacks:operate", Role.OPERATIONS, Role.SYSTEM)]
 
