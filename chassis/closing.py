@@ -14,7 +14,7 @@ from chassis.service import Service
 from chassis.telemetry import CLOSED_THROUGH
 from chassis.uow import UnitOfWork
 
-TOGETHER_SECONDS = 0.1
+TOGETHER_SECONDS = 0.5
 """How long a transaction may go on closing the days of a backlog: what it writes is seen only at its end."""
 
 
