@@ -52,3 +52,21 @@ async def test_two_who_hear_the_same_client_at_once_see_each_other(desk: Desk) -
     second = Actor("B1-marketing", Role.AGENT, branch_id="B1")
     found = await asyncio.gather(grumble(desk, 3), grumble(desk, 3, actor=second))
     assert sorted(map(str, found)) == ["None", "churn"]
+
+
+async def test_a_clients_complaints_at_a_glance(desk: Desk) -> None:
+    """Cases and grumbles for staff of the branch, cases alone for the client; who reads it says why."""
+    case = await desk.open()
+    await desk.open(at=march(27), words="又一件")
+    await desk.act(CENTRE, case, "withdrawal", march(26, 11), reason="撤诉")
+    await grumble(desk, 20)
+    seen = await desk.get(OFFICER, "/clients/c-li")
+    assert (seen["open"], seen["closed"], seen["grumbles"], seen["churn_signals"]) == (1, 1, 1, 0)
+    assert [one["state"] for one in seen["cases"]] == ["received", "withdrawn"]
+    own = await desk.get(LI, "/clients/c-li")
+    assert (len(own["cases"]), own["grumbles"]) == (2, None)
+    await desk.get(ELSEWHERE, "/clients/c-li", 404)
+    await desk.get(CENTRE, "/clients/nobody", 404)
+    await desk.get(Actor("HQ-CS-3", Role.HQ), "/clients/c-li", 400)
+    reads = await desk.world.rows("complaints", "SELECT actor FROM audit WHERE action = 'read' ORDER BY actor")
+    assert {row["actor"] for row in reads} == {"B1-officer", "B2-officer", "HQ-CS-1"}

@@ -7,6 +7,7 @@ from services.complaints.api import (
     alarms,
     approvals,
     channels,
+    clients,
     clocks,
     duties,
     escalations,
@@ -24,6 +25,6 @@ from services.complaints.api import (
 )
 
 routes = APIRouter()
-parts = [channels, intake, clocks, flow, findings, approvals, accountability, escalations]
+parts = [channels, clients, intake, clocks, flow, findings, approvals, accountability, escalations]
 for part in (*parts, files, severity, queue, grumbles, kpi, alarms, duties, packs, retention, policies):
     routes.include_router(part.routes)
