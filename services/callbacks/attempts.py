@@ -89,6 +89,9 @@ async def enter(uow: UnitOfWork, agent: Agent, call: Call, now: datetime) -> UUI
             Text(f"next: {following:%F %H:%M} UTC", f"下一时段：{following:%F %H:%M} UTC"), next=following
         )
     await check_evidence(uow.sql, call, outcomes)
+    await contacts.change(
+        uow, call.client_id, call.profile or {}, call.at, call.evidence_id or call.failed_recording_approved_by
+    )
     call_id = uuid7()
     for result in call.results:
         task = held[result.task_id]
@@ -118,13 +121,16 @@ def _check_call(
             errors.append(FieldError(f"body#/results/{place}/wish_at", "say when the client wants to be called"))
         elif outcome.covers and call.profile is None:
             errors.append(FieldError("body#/profile", "say which fields changed, or {} for none"))
+    errors += [FieldError(f"body#/profile/{name}", "is none") for name in contacts.wrong_changes(call.profile or {})]
     if errors:
         raise Invalid(errors=tuple(errors))
 
 
 async def check_evidence(sql: asyncpg.Connection, call: Call, outcomes: Mapping[str, Outcome]) -> None:
-    """Whoever was reached was recorded, or a supervisor, not the caller, approved of the failed recording [B8]."""
-    if not any(outcomes[result.outcome].reached for result in call.results):
+    """Whoever was reached was recorded, or a supervisor, not the caller, approved of the failed recording [B8]; a change of
+    contact data is proven like that as well [B13]."""
+    changed = set(contacts.CHANGEABLE) & set(call.profile or {})
+    if not changed and not any(outcomes[result.outcome].reached for result in call.results):
         return
     if call.evidence_id is None:
         if call.channel in RECORDED and call.failed_recording_approved_by:
@@ -271,10 +277,10 @@ class _Entry:
             outcome.reached,
             outcome.valid,
             outcome.covers and trigger.covers,
-            dict(self.result.answers),
+            scripts.masked(scripts.frozen(task["script"]), self.result.answers),
             call.evidence_id,
             call.failed_recording_approved_by,
-            dict(call.profile) if call.profile is not None else None,
+            contacts.without_values(call.profile) if call.profile is not None else None,
             mask_text(call.notes) if call.notes else None,
         )
 
@@ -382,6 +388,7 @@ async def answer_survey(
     if found := scripts.findings_in(script, answers):
         await findings.raise_for(uow, task, attempt_id, found, (), at)
     await entry._mark_client()
+    await contacts.change(uow, task["client_id"], call.profile or {}, at, evidence_id)
 
 
 async def stop_waiting(uow: UnitOfWork, task_id: UUID) -> None:

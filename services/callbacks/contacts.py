@@ -1,14 +1,15 @@
 """What is kept of a client: profile facts merged field by field, contact data encrypted, standings day by day."""
 
-from collections.abc import Sequence
-from datetime import UTC, date
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import asyncpg
 
 from chassis.bus.record import Record
 from chassis.clock import business_date
-from chassis.personal import FieldCipher
+from chassis.personal import FieldCipher, mask_text
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 from contracts.broker import ClientOpened, Profile
@@ -147,3 +148,49 @@ async def keep_caller_data(uow: UnitOfWork, callers: dict[str, tuple[str | None,
 async def hold(uow: UnitOfWork, client_id: str) -> None:
     """Lock a client before any of their tasks: whoever enters a call marks the client last, a closing account first."""
     await uow.sql.execute("SELECT FROM clients WHERE client_id = $1 FOR NO KEY UPDATE", client_id)
+
+
+CHANGEABLE = {
+    "phone": re.compile(r"[0-9+() -]{5,40}"),
+    "email": re.compile(r"[^@\s]{1,100}@[^@\s]{1,99}"),
+    "address": re.compile(r".{2,400}"),
+}
+"""Contact data a client may change in a contact; anything else of `profile` is only written down with it."""
+
+
+def wrong_changes(changes: Mapping[str, str]) -> list[str]:
+    """The names of contact data that cannot be what they are said to be."""
+    return [name for name, form in CHANGEABLE.items() if name in changes and not form.fullmatch(changes[name])]
+
+
+def without_values(changes: Mapping[str, str]) -> dict[str, str]:
+    """What an attempt keeps of a client's changes: of contact data that they changed, of the rest masked words."""
+    return {name: "changed" if name in CHANGEABLE else mask_text(value) for name, value in changes.items()}
+
+
+async def change(
+    uow: UnitOfWork, client_id: str, changes: Mapping[str, str], at: datetime, evidence_id: str | None
+) -> None:
+    """Take over contact data a client changed in a contact, with its evidence [B11, B13].
+
+    As with the broker's own word, the latest in force is the one with the highest (time, id).
+    """
+    given = {name: changes[name] for name in CHANGEABLE if name in changes}
+    row = given and await uow.sql.fetchrow("SELECT stamps FROM clients WHERE client_id = $1 FOR UPDATE", client_id)
+    if not row:
+        return
+    secret, stamps = cipher(uow.database.settings), dict(row["stamps"])
+    stamp = [at.astimezone(UTC).isoformat(), f"contact/{evidence_id}"]
+    newer = {name: value for name, value in given.items() if name not in stamps or stamps[name] < stamp}
+    if not newer:
+        return
+    sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(newer, 3))
+    await uow.sql.execute(
+        f"UPDATE clients SET stamps = $2, {sets} WHERE client_id = $1",
+        client_id,
+        stamps | dict.fromkeys(newer, stamp),
+        *(secret.encrypt(name, client_id, value) for name, value in newer.items()),
+    )
+    uow.audit(
+        "profile_updated", f"client/{client_id}", key=client_id, fields=sorted(newer), evidence=evidence_id, at=at
+    )

@@ -96,6 +96,8 @@ async def _answer_letter(uow: UnitOfWork, agent: Agent, task_id: UUID, reply: Re
         )
     if reply.profile is None:
         raise Invalid(errors=(FieldError("body#/profile", "say which fields changed, or {} for none"),))
+    if wrong := contacts.wrong_changes(reply.profile):
+        raise Invalid(errors=tuple(FieldError(f"body#/profile/{name}", "is none") for name in wrong))
     await claims.check_avoidance(uow.sql, agent, task)
     call = Call(
         task["client_id"], reply.at, "letter", [Result(task_id, "letter_answered", reply.answers)], reply.evidence_id

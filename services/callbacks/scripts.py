@@ -14,6 +14,7 @@ from typing import Any, Literal
 import asyncpg
 
 from chassis.errors import FieldError, Invalid, Text
+from chassis.personal import mask_text
 from chassis.policy import Policies, PolicyInvalid, Version
 
 FILE = Path(__file__).with_name("scripts.toml")
@@ -181,6 +182,12 @@ def findings_in(script: Script, answers: Mapping[str, str]) -> list[Question]:
 def scores_in(script: Script, answers: Mapping[str, str]) -> dict[str, int]:
     """Answers given as scores, by question."""
     return {q.code: int(answers[q.code]) for q in script.questions if q.kind == "score" and q.code in answers}
+
+
+def masked(script: Script, answers: Mapping[str, str]) -> dict[str, str]:
+    """Answers as they are kept: names, numbers and addresses are cut out of what was said in the client's own words."""
+    own = {question.code for question in script.questions if question.kind == "text"}
+    return {code: mask_text(said) if code in own else said for code, said in answers.items()}
 
 
 def banned_in(text: str, script: Script | None = None, phrases: Sequence[str] = BANNED) -> list[str]:

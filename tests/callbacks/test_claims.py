@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from chassis.clock import at
 from contracts import broker
+from services.callbacks.contacts import cipher
 from tests.callbacks.desk import AWAKE, FIRST, LEADER, TRAINED, Desk, agent, ten
 
 MONDAY = date(2022, 7, 4)
@@ -228,3 +229,36 @@ async def test_do_not_call_wrong_numbers_and_refusals(desk: Desk) -> None:
     # Refusing is contact but no coverage [B20].
     assert await desk.world.value("callbacks", "SELECT count(*) FROM attempts WHERE covers") == 0
     assert await desk.world.value("callbacks", "SELECT count(*) FROM attempts WHERE valid") == 2
+
+
+async def test_contact_data_changed_in_a_call_are_taken_over_with_its_evidence(desk: Desk) -> None:
+    await desk.close(FIRST)
+    await desk.open("c-1", MONDAY, phone="13800000000")
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY)
+    [task] = (await desk.next(ANNA))["tasks"]
+    answers = {**TRAINED, "remarks": "请打我爱人电话13911112222"}
+    wrong = await desk.call(
+        ANNA, task, "completed", at(MONDAY, 16), answers, 422, profile={"phone": "later", "email": "x"}
+    )
+    assert {error["pointer"] for error in wrong["errors"]} == {"/profile/phone", "/profile/email"}
+    unproven = {"profile": {"phone": "13900000000"}}
+    await desk.call(ANNA, task, "no_answer", at(MONDAY, 16), {}, 409, evidence=False, **unproven)  # [B13]
+    changed = {"phone": "13900000000", "occupation": "退休，电话13911112222"}
+    await desk.call(ANNA, task, "completed", at(MONDAY, 16), answers, 201, profile=changed)
+
+    async def phone() -> str:
+        stored = await desk.world.value("callbacks", "SELECT phone FROM clients WHERE client_id = 'c-1'")
+        return cipher(desk.world.settings).decrypt("phone", "c-1", stored)
+
+    assert await phone() == "13900000000"
+    # What is kept with the attempt shows no number, neither of the profile nor in the client's own words.
+    [attempt] = await desk.world.rows("callbacks", "SELECT profile, answers FROM attempts")
+    assert attempt["profile"] == {"phone": "changed", "occupation": "退休,电话[电话]"}
+    assert "13911112222" not in str(attempt)
+    [audited] = await desk.world.rows("callbacks", "SELECT inputs FROM audit WHERE action = 'profile_updated'")
+    assert (audited["inputs"]["fields"], len(audited["inputs"]["evidence"])) == (["phone"], 64)
+    # The broker's older word does not undo it, a newer one does.
+    for when, number in ((at(MONDAY, 15), "13800000000"), (at(MONDAY, 17), "13700000000")):
+        await desk.world.publish(broker.ClientUpdated(client_id="c-1", phone=number), at=when)
+        await desk.world.settle()
+        assert await phone() == ("13900000000" if number == "13800000000" else number)

@@ -216,7 +216,9 @@ async def test_a_client_who_objects_is_seen_when_a_service_is_due_and_by_complia
     await desk.close_through(FIRST + timedelta(days=1), MONDAY)
     await desk.ask(LEADER, "PATCH", "/clients/c-1/preferences", {"objects_to_viewing": True}, 200)
     anna = agent("anna")
-    await desk.ask(anna, "GET", "/clients/c-1/tasks", status=403)
+    views = ("tasks", "messages", "moments", "feedback", "subscriptions", f"evidence/{'0' * 64}")
+    for view in views:
+        await desk.ask(anna, "GET", f"/clients/c-1/{view}", status=403)
     await desk.next(anna)
     assert len((await desk.ask(anna, "GET", "/clients/c-1/tasks", status=200))["items"]) == 1
     await desk.ask(COMPLIANCE, "GET", "/clients/c-1/tasks", status=200)

@@ -122,7 +122,9 @@ async def test_a_letter_that_came_back_completes_the_task_with_its_scan(desk: De
     await desk.ask(anna, "POST", path, {**given, "evidence_id": scan, "profile": None}, 422)
     missing = await desk.ask(anna, "POST", path, {**given, "evidence_id": scan, "answers": {}}, 422)
     assert "/answers/reason" in {error["pointer"] for error in missing["errors"]}
-    done = await desk.ask(anna, "POST", path, {**given, "evidence_id": scan, "profile": {"phone": "changed"}}, 201)
+    done = await desk.ask(
+        anna, "POST", path, {**given, "evidence_id": scan, "profile": {"phone": "139 0000 0000"}}, 201
+    )
     assert (done["task"]["state"], done["task"]["outcome"], done["on_the_day"]) == (
         "completed",
         "letter_answered",

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import Once, Work, router
 from services.callbacks import evidence
-from services.callbacks.api.who import Leader, Reader, Server, require_client
+from services.callbacks.api.who import Leader, Reader, Server, require_client, require_view
 
 routes = router("/v1/callbacks/clients/{client_id}/evidence", "callbacks evidence")
 Kind = Literal["recording", "letter", "survey", "visit", "screenshot", "e_mail"]
@@ -61,7 +61,7 @@ async def approve_failed_recording(actor: Leader, uow: Work, once: Once, client_
 @routes.get("/{evidence_id}")
 async def download(actor: Reader, uow: Work, client_id: str, evidence_id: str) -> Response:
     """The content, checked against its hash before it is given out."""
-    await require_client(uow.sql, actor, client_id)
+    await require_view(uow.sql, actor, client_id)
     store = evidence.store_of(uow.database.settings)
     content, media_type = await evidence.content_of(uow.sql, store, evidence_id, client_id)
     return Response(

@@ -12,7 +12,7 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, may_see, permits, router
 from chassis.uow import UnitOfWork
 from services.callbacks import interest, satisfaction
-from services.callbacks.api.who import SERVING, Leader, Reader, require_client
+from services.callbacks.api.who import SERVING, Leader, Reader, require_client, require_view
 from services.callbacks.moment import now_of
 
 routes = router("/v1/callbacks", "callbacks interest")
@@ -36,6 +36,8 @@ class Click(BaseModel):
 async def list_subscriptions(actor: Interested, sql: Reading, client_id: str) -> list[dict[str, Any]]:
     """The columns a client asked for."""
     await _require(sql, actor, client_id)
+    if actor.role is not Role.CLIENT:
+        await require_view(sql, actor, client_id)
     rows = await sql.fetch(
         """SELECT column_code AS column, channel, since, recorded_by FROM subscriptions WHERE client_id = $1
            ORDER BY column_code""",
@@ -70,7 +72,7 @@ async def note_click(actor: Interested, uow: Work, client_id: str, given: Click)
 @routes.get("/clients/{client_id}/feedback")
 async def list_feedback(actor: Reader, sql: Reading, client_id: str) -> list[dict[str, Any]]:
     """A client's clicks and subscriptions, newest first, up to 200."""
-    await require_client(sql, actor, client_id)
+    await require_view(sql, actor, client_id)
     rows = await sql.fetch(
         """SELECT column_code AS column, kind, at, message_id FROM feedback WHERE client_id = $1
            ORDER BY at DESC, feedback_id LIMIT 200""",

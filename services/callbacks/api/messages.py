@@ -13,7 +13,7 @@ from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
 from services.callbacks import alarms
-from services.callbacks.api.who import LEADING, SERVING, Leader, Operator, Reader, require_client
+from services.callbacks.api.who import LEADING, SERVING, Leader, Operator, Reader, require_view
 from services.callbacks.messages import sending
 from services.callbacks.messages.port import MessageSettings, ports
 from services.callbacks.moment import now_of
@@ -84,7 +84,7 @@ class Publication(BaseModel):
 @routes.get("/clients/{client_id}/messages")
 async def list_messages(actor: Reader, sql: Reading, client_id: str) -> list[Message]:
     """Every message to a client, newest first, up to 200."""
-    await require_client(sql, actor, client_id)
+    await require_view(sql, actor, client_id)
     scope, arguments = object_scope(actor, 2)
     rows = await sql.fetch(
         f"SELECT * FROM messages WHERE client_id = $1 AND {scope} ORDER BY due_at DESC, message_id LIMIT 200",

@@ -12,7 +12,7 @@ from chassis.clock import business_date
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
 from services.callbacks import moments, policy
-from services.callbacks.api.who import SERVING, Leader, Reader, Server, require_client
+from services.callbacks.api.who import SERVING, Leader, Reader, Server, require_view
 from services.callbacks.moment import now_of
 
 routes = router("/v1/callbacks", "callbacks moments")
@@ -58,7 +58,7 @@ class Report(BaseModel):
 @routes.get("/clients/{client_id}/moments")
 async def list_moments(actor: Reader, sql: Reading, client_id: str) -> list[Moment]:
     """Standard actions and moments of truth of a client, newest first, up to 200."""
-    await require_client(sql, actor, client_id)
+    await require_view(sql, actor, client_id)
     scope, arguments = object_scope(actor, 2)
     rows = await sql.fetch(
         f"SELECT * FROM ({moments.SHOWN} WHERE m.client_id = $1) m WHERE {scope} ORDER BY on_day DESC, moment_id LIMIT 200",

@@ -7,7 +7,7 @@ import asyncpg
 from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.clock import utc_now
-from chassis.errors import NotFound
+from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import may_see, permits
 
 SERVING = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
@@ -52,3 +52,22 @@ async def require_client(sql: asyncpg.Connection, actor: Actor, client_id: str) 
         f"SELECT EXISTS (SELECT FROM tasks t WHERE t.client_id = $1 AND {condition})", client_id, *arguments
     ):
         raise NotFound
+
+
+async def require_view(sql: asyncpg.Connection, actor: Actor, client_id: str) -> None:
+    """As `require_client`, for looking at a client without a task at hand. A client who objects to that is seen only by
+    compliance, or by whoever has a service of theirs in hand [A16].
+
+    Raises: NotFound, Forbidden.
+    """
+    await require_client(sql, actor, client_id)
+    if actor.role in (Role.COMPLIANCE, Role.SYSTEM):
+        return
+    barred = await sql.fetchval(
+        """SELECT objects_to_viewing AND NOT EXISTS (
+               SELECT FROM tasks WHERE client_id = $1 AND holder = $2) FROM clients WHERE client_id = $1""",
+        client_id,
+        await staff_id_of(sql, actor),
+    )
+    if barred:
+        raise Forbidden(Text("the client objects to views without a service due", "客户反对无服务事由的查阅"))
