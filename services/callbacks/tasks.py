@@ -22,6 +22,8 @@ from services.callbacks.rules import OPEN, due_at, due_on, task_id
 WITHDRAWN = "facts_corrected"
 CLOSED = "account_closed"
 LIMIT = "limit"
+LONGEST_TRIES_DAYS = 30
+"""Calls, the e-survey and the letter of a satisfaction task that was begun in time end by then [C11, B20]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,12 @@ async def place(uow: UnitOfWork, clients: Sequence[str] | None = None) -> None:
 
 
 async def expire(uow: UnitOfWork, through: date) -> int:
-    """Expire what was due by the end of a day and is not done: a breach, kept as one [B19]. How many it was."""
-    return await _expire(uow, "due_on <= $1", through)
+    """Expire what was due by the end of a day and is not done: a breach, kept as one [B19]. How many it was.
+
+    The day after a complaint's feedback is the limit of the first call: tries and the survey after it go on [C11].
+    """
+    begun = f"(rule = 'satisfaction' AND attempts > 0 AND due_on > $1::date - {LONGEST_TRIES_DAYS})"
+    return await _expire(uow, f"due_on <= $1 AND NOT {begun}", through)
 
 
 async def expire_at(uow: UnitOfWork, ids: Sequence[UUID]) -> int:

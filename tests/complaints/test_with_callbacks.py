@@ -1,10 +1,14 @@
 """Complaints and callbacks in one platform: what one tells, the other does, and back again [A33, C11]."""
 
+from datetime import timedelta
+
 import pytest
 
 from careline.replay.roster import FROM, roster
 from chassis.actor import Actor, Role
+from chassis.clock import business_date
 from chassis.timeline import Timeline, announce
+from contracts import complaints
 from tests.callbacks.desk import IDENTITY
 from tests.callbacks.desk import Desk as CallDesk
 from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, FEEDBACK, OFFICER, Desk, march
@@ -56,3 +60,42 @@ async def test_a_complaint_is_asked_about_and_reopened_by_its_answer(world: Worl
     [care] = await calls.tasks("rule = 'grumble'")
     assert (care["queue"], care["branch_id"], care["due_on"].isoformat()) == ("branch", "B1", "2009-03-31")
     assert (await desk.get(CENTRE, "/queue")) == []
+
+
+async def test_nobody_reached_means_a_survey_about_this_case_and_no_breach_of_the_first_call(world: World) -> None:
+    """C11: the limit is for the first call; tries on different days follow, then the survey, whose time closes the case."""
+    async with world.database("gateway").unit_of_work() as uow:
+        announce(uow, Timeline.SIMULATED, FROM)
+    await world.publish(*roster(["B1"]), at=FROM)
+    await world.settle()
+    desk, calls = Desk(world), CallDesk(world)
+    await world.close(march(25).date())
+    case = await desk.open()
+    await desk.ordered(case)
+    await desk.act(OFFICER, case, "feedback", march(26, 16), **FEEDBACK)
+    await world.settle()
+    day, when = march(26).date(), march(26, 17)
+    await world.close(day)
+    for _ in range(4):
+        [task] = await calls.tasks()
+        await calls.ask(CALLER, "POST", f"/tasks/{task['task_id']}/claim", status=200)
+        await calls.call(CALLER, task, "no_answer", when, evidence=False)
+        [task] = await calls.tasks()
+        if task["state"] == "exhausted":
+            break
+        when = task["not_before"]
+        while day < business_date(when):
+            day += timedelta(days=1)
+            await world.close(day)
+    assert (task["state"], task["channel"]) == ("exhausted", "e_survey")
+    assert len({row["on_day"] for row in await world.rows("callbacks", "SELECT on_day FROM attempts")}) >= 3
+    await world.settle()
+    assert (await desk.case(case))["state"] == "satisfaction_call"
+    while (await desk.case(case))["state"] == "satisfaction_call":
+        day += timedelta(days=1)
+        assert day < business_date(when) + timedelta(days=20)
+        await world.close(day)
+    row = await desk.case(case)
+    assert row["outcome"] == "no_answer"
+    breached = await desk.told(complaints.CaseBreached, case)
+    assert [one for one in breached if "satisfaction_call" in one] == []
