@@ -101,7 +101,8 @@ async def _put_right(uow: UnitOfWork, case: Any, offered: Mapping[str, Any]) -> 
         original = base64.b64decode(offered["original"]) if offered["original"] else None
         fresh |= {"words": report.words, "original": original}
     fresh["fingerprint"] = bytes.fromhex(offered["fingerprint"])
-    case = await cases.change(uow, case, "corrected", uow.now, detail={"fields": differing}, **fresh)
+    detail = {"fields": differing} | ({"severity": fresh["severity"]} if "severity" in fresh else {})
+    case = await cases.change(uow, case, "corrected", uow.now, detail=detail, **fresh)
     text = " ".join(filter(None, (case["words"], case["category"], case["product"], *case["attributes"].values())))
     await uow.sql.execute(
         "UPDATE case_words SET grams = $2, received_at = $3 WHERE case_id = $1",

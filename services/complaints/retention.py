@@ -239,7 +239,8 @@ _EMPTIED = (
               phone_recording = NULL WHERE case_id = $1""",
     """UPDATE accountability SET summary = NULL, root_cause = NULL, plan = NULL, circular = NULL, against = '{}'
        WHERE case_id = $1""",
-    "UPDATE case_moves SET detail = '{}' WHERE case_id = $1",
+    """UPDATE case_moves SET detail = (SELECT coalesce(jsonb_object_agg(k, v), '{}') FROM jsonb_each(detail) d(k, v)
+                                       WHERE k IN ('severity', 'upheld', 'outcome', 'level')) WHERE case_id = $1""",
     "UPDATE reception_visits SET visitor = NULL, matter = '', outcome = NULL WHERE case_id = $1",
     """DELETE FROM conflicts k USING cases c WHERE c.case_id = $1 AND c.external_ref IS NOT NULL
          AND k.identity = c.system || '/' || c.external_ref""",

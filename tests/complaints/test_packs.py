@@ -1,16 +1,23 @@
 """Packs make themselves at the end of a month and a year, and are watched until they are signed off [C15, C16, C21]."""
 
+import zipfile
 from datetime import date
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from chassis.actor import Actor, Role
+from chassis.clock import at as clock_at
+from chassis.secrets import signing_key
 from contracts import callbacks, complaints
 from contracts.broker import BrokerDayClosed
 from services.complaints.packs import making
-from services.complaints.packs.figures import period_of
+from services.complaints.packs.bundle import bundle, check
+from services.complaints.packs.figures import period_of, read_figures
 from services.complaints.packs.making import is_late
-from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, OFFICER, Desk, march
+from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, FEEDBACK, OFFICER, Desk, march
 from tests.complaints.test_imports import received
+from tests.faults.running import Command
 
 SALES = Actor("HQ-sales", Role.HQ, purpose="complaints")
 
@@ -109,3 +116,62 @@ async def test_nil_reports_come_after_their_month_and_count_complaints_only(desk
     assert (shown["day"], [one["outcome"] for one in shown["visits"]]) == ("2009-03-20", ["已当面答复"])
     other = Actor("B2-officer", Role.AGENT, branch_id="B2")
     assert (await desk.call(other, "GET", "/branches/B1/reception-days")).status_code == 404
+
+
+async def test_the_same_cut_off_gives_the_same_bytes_whatever_happens_afterwards(desk: Desk) -> None:
+    """C15: spreadsheet, print page, orders, manifest, signature; reopened, upheld, lowered, recorded late."""
+    case, other = await desk.open(at=march(26)), await desk.open(at=march(27), claim="600000", client_id="c-2")
+    await desk.ordered(case)
+    await desk.act(OFFICER, case, "feedback", march(30, 16), **(FEEDBACK | {"upheld": False}))
+    await desk.act(CENTRE, other, "acceptance", march(27, 11))
+    await desk.act(OFFICER, other, "waiting", march(30, 9), waits_for="customer", reason="等材料")
+    await desk.close(31)
+    (pack,) = await desk.world.rows("complaints", "SELECT * FROM packs WHERE pack_id = '2009-03'")
+
+    april = clock_at(date(2009, 4, 2), 10)
+    await desk.answer(case, april, {"time": 1}, False)
+    await desk.act(OFFICER, case, "investigation", april)
+    await desk.act(OFFICER, case, "feedback", april, **FEEDBACK)
+    await desk.act(COMPLIANCE, other, "downgrade", april, reason="金额有误")
+    await desk.act(CENTRE, other, "reply", march(31, 9))  # of March, and recorded only now
+    await desk.act(CENTRE, other, "contacts", april, 201, channel="phone", about="回电", recording="rec/9")
+    async with desk.world.database("complaints").unit_of_work() as uow:
+        names = await making.branches(uow.sql)
+        then = await read_figures(uow.sql, period_of("2009-03"), names, pack["made_at"])
+        now = await read_figures(uow.sql, period_of("2009-03"), names)
+    key = signing_key(desk.world.settings, "seal")
+    again, digest = bundle(then, key)
+    assert digest == pack["manifest_sha256"]
+    assert again == bytes(pack["bundle"])
+    assert bundle(then, key) == (again, digest)
+    first, second = zipfile.ZipFile(BytesIO(bytes(pack["bundle"]))), zipfile.ZipFile(BytesIO(again))
+    assert {"manifest.json", "manifest.sig", "report.xlsx", "report.html", "orders.json"} <= set(first.namelist())
+    assert all(first.read(name) == second.read(name) for name in first.namelist())
+    of = {str(row["case_id"]): row for row in then.orders}
+    assert (of[case["case_id"]]["state"], of[case["case_id"]]["upheld"]) == ("satisfaction_call", False)
+    assert (of[other["case_id"]]["severity"], of[other["case_id"]]["due_on"]) == ("major", None)
+    # What was recorded late is seen by whoever asks now, and by no pack made before.
+    late = {str(row["case_id"]): row for row in now.orders}[other["case_id"]]
+    assert (late["state"], late["due_on"]) == ("investigating", date(2009, 4, 2))
+
+
+async def test_one_command_finds_any_changed_byte(desk: Desk, tmp_path: Path) -> None:
+    """C15: with the file alone; in files, names, hashes, signature, and in the bytes between them."""
+    case = await desk.open()
+    await desk.ordered(case)
+    await desk.close(31)
+    content = bytes(await desk.world.value("complaints", "SELECT bundle FROM packs"))
+    assert check(content).problems == ()
+    for place in (*range(0, len(content), 211), len(content) - 1):
+        altered = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        assert check(altered).problems, place
+    for longer in (content + b"\0", b"\0" + content, content[:-1]):
+        assert check(longer).problems
+    file = tmp_path / "2009-03.zip"
+    for bytes_, code in ((content, 0), (content[:-40] + b"x" + content[-39:], 1), (content.replace(b"B1", b"B9"), 1)):
+        file.write_bytes(bytes_)
+        running = await Command.start("verify-pack", str(file))
+        ended, out, err = await running.ended()
+        assert ended == code, (out, err)
+        assert ("complete and unaltered" in out) is (code == 0)
+        assert "Traceback" not in err

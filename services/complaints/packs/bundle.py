@@ -6,7 +6,9 @@ platform's seal key, whose public half stands in the manifest. Recordings and at
 
 import base64
 import hashlib
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -22,6 +24,11 @@ from services.complaints.packs.sheets import page, workbook
 
 FORMAT = "careline.complaints.pack/1"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, struct.error, msgspec.MsgspecError, EOFError, OSError, RuntimeError, KeyError,
+    ValueError, TypeError, AttributeError,
+)  # fmt: skip
+"""What reading an altered archive may raise: a changed byte may claim to be encrypted, or packed in some other way."""
 _THEN = (1980, 1, 1, 0, 0, 0)
 
 
@@ -53,11 +60,17 @@ def bundle(figures: Figures, key: Ed25519PrivateKey) -> tuple[bytes, str]:
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
         }
     )
+    content = _packed({MANIFEST: manifest, SIGNATURE: key.sign(manifest)}, files)
+    return content, hashlib.sha256(manifest).hexdigest()
+
+
+def _packed(signed: dict[str, bytes], files: dict[str, bytes]) -> bytes:
+    """The archive as it is written, always: stored, because how bytes are compressed is each library's own way."""
     out = BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in ((MANIFEST, manifest), (SIGNATURE, key.sign(manifest)), *sorted(files.items())):
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in (*signed.items(), *sorted(files.items())):
             archive.writestr(zipfile.ZipInfo(name, _THEN), content)
-    return out.getvalue(), hashlib.sha256(manifest).hexdigest()
+    return out.getvalue()
 
 
 def _json(value: Any) -> bytes:
@@ -72,7 +85,9 @@ def check(content: bytes, trusted: Ed25519PublicKey | None = None) -> Checked:
         manifest = msgspec.json.decode(manifest_bytes)
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(manifest["public_key"]))
         wanted: dict[str, str] = manifest["files"]
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        names = set(archive.namelist()) - {MANIFEST, SIGNATURE}
+        missing, unknown = sorted(wanted.keys() - names), sorted(names - wanted.keys())
+    except UNREADABLE as error:
         return Checked("?", 0, "?", (f"not a pack: {error}",))
     problems = []
     try:
@@ -81,17 +96,20 @@ def check(content: bytes, trusted: Ed25519PublicKey | None = None) -> Checked:
         problems.append("the signature does not fit the manifest")
     if trusted is not None and trusted.public_bytes_raw() != public.public_bytes_raw():
         problems.append("signed with another key than this home's")
-    names = set(archive.namelist()) - {MANIFEST, SIGNATURE}
-    problems += [f"{name}: missing" for name in sorted(set(wanted) - names)]
-    problems += [f"{name}: not in the manifest" for name in sorted(names - set(wanted))]
-    for name in sorted(names & set(wanted)):
+    problems += [f"{name}: missing" for name in missing]
+    problems += [f"{name}: not in the manifest" for name in unknown]
+    found: dict[str, bytes] = {}
+    for name in sorted(names & wanted.keys()):
         try:
-            digest = hashlib.sha256(archive.read(name)).hexdigest()
-        except (zipfile.BadZipFile, OSError) as error:
+            found[name] = archive.read(name)
+            digest = hashlib.sha256(found[name]).hexdigest()
+        except UNREADABLE as error:
             problems.append(f"{name}: unreadable ({error})")
             continue
         if digest != wanted[name]:
             problems.append(f"{name}: altered")
         if name.startswith("content/") and name != f"content/{digest}":
             problems.append(f"{name}: its content has another hash")
+    if not problems and _packed({MANIFEST: manifest_bytes, SIGNATURE: signature}, found) != content:
+        problems.append("its files are unaltered, the bytes around them are not")
     return Checked(str(manifest.get("period")), len(wanted), key_id(public), tuple(problems))

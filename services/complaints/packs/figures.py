@@ -1,26 +1,44 @@
 """What a pack says: read once, as things stood at the cut-off, so that sheets, pages and archive cannot disagree."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
 from chassis.calendar import Calendar
-from chassis.clock import end_of, month_end, start_of
+from chassis.calendars import current
+from chassis.clock import business_date, end_of, month_end, start_of
+from chassis.clocks import Stop, store
 from chassis.errors import FieldError, Invalid
+from services.complaints import clocks
 from services.complaints.attachments import content_of
 
+# Of what may change later, what had happened by the cut-off ($2) and was known when the pack was made ($3): made once
+# more from the same two instants, a pack is the same, whatever became of its cases since.
 _STANDING = """
-    SELECT c.case_id, c.external_ref, c.branch_id, c.kind, c.source, c.channel, c.severity, c.category, c.product,
-           c.received_at, c.dispatch_met, c.due_on, last.state, last.at AS since, c.upheld,
-           (SELECT count(*) FROM case_moves m WHERE m.case_id = c.case_id AND m.at < $2
-               AND (m.what LIKE '%breached' OR m.what = 'escalated: due')) AS breaches
-    FROM cases c
-    CROSS JOIN LATERAL (SELECT state, at FROM case_moves m WHERE m.case_id = c.case_id AND m.at < $2
-                        ORDER BY number DESC LIMIT 1) last
-    WHERE c.received_at < $2 AND NOT c.restricted AND c.kind <> 'cluster'
-      AND (c.received_at >= $1 OR last.at >= $1 OR last.state NOT IN ('closed', 'withdrawn', 'rejected'))
+    WITH steps AS MATERIALIZED (
+        SELECT m.* FROM case_moves m JOIN cases c USING (case_id)
+        WHERE c.received_at < $2 AND NOT c.restricted AND c.kind <> 'cluster' AND m.at < $2 AND m.recorded_at <= $3),
+    standing AS (
+        SELECT case_id, max(number) AS number,
+               count(*) FILTER (WHERE what LIKE '%breached' OR what = 'escalated: due') AS breaches,
+               min(at) FILTER (WHERE what = 'dispatched') AS dispatched_at,
+               bool_or(what = 'dispatch breached') AS dispatch_missed,
+               (array_agg(detail->>'upheld' ORDER BY number DESC) FILTER (WHERE what = 'fed back'))[1] AS upheld,
+               (array_agg(CASE what WHEN 'became major' THEN 'major' WHEN 'downgraded' THEN 'ordinary'
+                                    ELSE detail->>'severity' END ORDER BY number DESC)
+                FILTER (WHERE what IN ('received', 'became major', 'downgraded', 'corrected')
+                          AND (what IN ('became major', 'downgraded') OR detail ? 'severity')))[1] AS severity
+        FROM steps GROUP BY case_id)
+    SELECT c.case_id, c.external_ref, c.branch_id, c.kind, c.source, c.channel,
+           coalesce(s.severity, 'ordinary') AS severity, c.category, c.product, c.received_at,
+           CASE WHEN c.dispatch_due IS NULL THEN NULL WHEN s.dispatched_at IS NOT NULL THEN s.dispatched_at < c.dispatch_due
+                WHEN s.dispatch_missed THEN false END AS dispatch_met,
+           c.due_on, last.state, last.at AS since, s.upheld::boolean AS upheld, s.breaches, last.generation
+    FROM cases c JOIN standing s USING (case_id)
+    JOIN steps last ON last.case_id = s.case_id AND last.number = s.number
+    WHERE c.received_at >= $1 OR last.at >= $1 OR last.state NOT IN ('closed', 'withdrawn', 'rejected')
     ORDER BY c.branch_id, c.received_at, c.case_id"""
 DONE = ("closed", "withdrawn", "rejected")
 
@@ -82,18 +100,29 @@ def period_of(name: str) -> Period:
     return Period(name, first, month_end(first))
 
 
-async def read_figures(sql: asyncpg.Connection, period: Period, branches: list[str]) -> Figures:
-    """The figures of a period; `branches` are all there are, those without a complaint included."""
-    rows = [dict(row) for row in await sql.fetch(_STANDING, start_of(period.first), period.cut_off)]
+async def read_figures(
+    sql: asyncpg.Connection, period: Period, branches: list[str], known_at: datetime | None = None
+) -> Figures:
+    """The figures of a period; `branches` are all there are, those without a complaint included. `known_at`: only what
+    was recorded by then counts, without it everything that is known now."""
+    known_at = known_at or await sql.fetchval("SELECT clock_timestamp()")
+    rows = [dict(row) for row in await sql.fetch(_STANDING, start_of(period.first), period.cut_off, known_at)]
+    await _put_dues(sql, rows, period.cut_off, known_at)
     named = sorted({*branches, *(row["branch_id"] for row in rows)})
     summary = [_summary(branch, [row for row in rows if row["branch_id"] == branch], period) for branch in named]
     nil = {
-        row["branch_id"] for row in await sql.fetch("SELECT branch_id FROM nil_reports WHERE month = $1", period.first)
+        row["branch_id"]
+        for row in await sql.fetch(
+            "SELECT branch_id FROM nil_reports WHERE month = $1 AND filed_at <= $2", period.first, known_at
+        )
     }
     held = {
         row["branch_id"]
         for row in await sql.fetch(
-            "SELECT branch_id FROM reception_days WHERE day BETWEEN $1 AND $2", period.first, period.last
+            "SELECT branch_id FROM reception_days WHERE day BETWEEN $1 AND $2 AND published_at <= $3",
+            period.first,
+            period.last,
+            known_at,
         )
     }
     silent = {one["branch_id"] for one in summary if not one["received"]}
@@ -121,6 +150,21 @@ async def read_figures(sql: asyncpg.Connection, period: Period, branches: list[s
         [dict(row) for row in recordings],
         {row["sha256"]: await content_of(sql, row["sha256"]) for row in attachments},
     )
+
+
+async def _put_dues(sql: asyncpg.Connection, rows: list[dict[str, Any]], cut_off: datetime, known_at: datetime) -> None:
+    """The day each result clock was due by the cut-off, as known then; none while it was paused."""
+    objects = {clocks.object_of(row["case_id"], row.pop("generation")): row for row in rows}
+    calendar = await current(sql, known_at)
+    for (object_, clock), kept in (await store.load(sql, objects)).items():
+        entries = [
+            one
+            for one in kept.entries
+            if one.effective < cut_off and one.recorded <= known_at and not isinstance(one, Stop)
+        ]
+        if clock == clocks.RESULT and entries:
+            due = replace(kept, entries=entries).read(calendar).due
+            objects[object_]["due_on"] = business_date(due - timedelta.resolution) if due else None
 
 
 def _summary(branch: str, rows: list[dict[str, Any]], period: Period) -> dict[str, Any]:

@@ -64,7 +64,7 @@ async def make(uow: UnitOfWork, period: Period) -> Any:
     due_on, due = _due(period, await current(uow.sql), days)
     roster = await staff.roster(uow.sql)
     signer = roster.holder(HQ, SALES_TRADING, uow.happened_at)
-    figures = await read_figures(uow.sql, period, await branches(uow.sql))
+    figures = await read_figures(uow.sql, period, await branches(uow.sql), uow.now)
     content, digest = bundle(figures, signing_key(uow.database.settings, "seal"))
     row = await uow.sql.fetchrow(
         f"""INSERT INTO packs (pack_id, period, cut_off, made_at, made_by, manifest_sha256, bundle, sign_off_due, to_sign)
