@@ -1,7 +1,6 @@
 """Coverage over HTTP: numbers at any date, one client's line, the draw and its proof."""
 
 from base64 import b64encode
-from datetime import date
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from chassis import calendars
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import coverage, policy, proof
-from services.callbacks.api.who import Chief, Leader, Reader, require_client
+from services.callbacks.api.who import Chief, Day, Leader, Reader, require_client
 
 routes = router("/v1/callbacks/coverage", "callbacks coverage")
 
@@ -49,12 +48,12 @@ class NewClients(BaseModel):
 class DrawOrder(BaseModel):
     """Draw as of a date; a seed of one's own (from a public lottery, say) or one made here."""
 
-    as_of: date
+    as_of: Day
     seed: str | None = Field(None, min_length=8, max_length=200)
 
 
 @routes.get("")
-async def read_coverage(actor: Reader, sql: Reading, as_of: date) -> list[Numbers]:
+async def read_coverage(actor: Reader, sql: Reading, as_of: Day) -> list[Numbers]:
     """The 10 % rule at a date: the firm first, then every branch the caller may see."""
     await policy.COVERAGE.refresh(sql)
     calendar = await calendars.current(sql)
@@ -82,7 +81,7 @@ async def read_coverage(actor: Reader, sql: Reading, as_of: date) -> list[Number
 
 
 @routes.get("/new-clients")
-async def read_new_clients(actor: Reader, sql: Reading, opened_from: date, opened_to: date) -> list[NewClients]:
+async def read_new_clients(actor: Reader, sql: Reading, opened_from: Day, opened_to: Day) -> list[NewClients]:
     """The one-month rule for clients opened in a span of days, by branch."""
     rows = await coverage.new_clients(sql, opened_from, opened_to)
     return [
@@ -93,7 +92,7 @@ async def read_new_clients(actor: Reader, sql: Reading, opened_from: date, opene
 
 
 @routes.get("/clients/{client_id}")
-async def read_client(actor: Leader, sql: Reading, client_id: str, as_of: date = Query()) -> dict[str, Any]:
+async def read_client(actor: Leader, sql: Reading, client_id: str, as_of: Day = Query()) -> dict[str, Any]:
     """Whether one client counts, and why; covered when, with which evidence."""
     await require_client(sql, actor, client_id)
     return await coverage.client_line(sql, client_id, as_of)
@@ -103,7 +102,7 @@ async def read_client(actor: Leader, sql: Reading, client_id: str, as_of: date =
 async def read_ledger(
     actor: Leader,
     sql: Reading,
-    as_of: date,
+    as_of: Day,
     branch_id: Annotated[str, Query(max_length=64)],
     rule: Literal["coverage", "new-clients"] = "coverage",
 ) -> Response:

@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from uuid_utils.compat import uuid7
 
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import findings
-from services.callbacks.api.who import Officer, Server, staff_id_of
+from services.callbacks.api.who import Instant, Officer, Server, staff_id_of
 from services.callbacks.moment import now_of
 
 routes = router("/v1/callbacks/findings", "callbacks findings")
@@ -46,7 +46,7 @@ class Raised(BaseModel):
 
 
 @routes.get("")
-async def list_findings(actor: Officer, sql: Reading, before: AwareDatetime | None = None) -> list[Finding]:
+async def list_findings(actor: Officer, sql: Reading, before: Instant | None = None) -> list[Finding]:
     """Findings, newest first, up to 200, without those that concern the caller."""
     rows = await findings.listed(sql, await staff_id_of(sql, actor), before, 200)
     return [Finding.model_validate(dict(row)) for row in rows]

@@ -1,6 +1,5 @@
 """Subscriptions and clicks over HTTP: the client's own word, or what staff and the app report [B15, B18]."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, may_see, permits, router
 from chassis.uow import UnitOfWork
 from services.callbacks import interest, satisfaction
-from services.callbacks.api.who import SERVING, Leader, Reader, require_client, require_view
+from services.callbacks.api.who import SERVING, Day, Leader, Reader, require_client, require_view
 from services.callbacks.moment import now_of
 
 routes = router("/v1/callbacks", "callbacks interest")
@@ -83,7 +82,7 @@ async def list_feedback(actor: Reader, sql: Reading, client_id: str) -> list[dic
 
 @routes.get("/statistics/feedback")
 async def read_feedback(
-    actor: Leader, sql: Reading, start: Annotated[date, Query(alias="from")], end: Annotated[date, Query(alias="to")]
+    actor: Leader, sql: Reading, start: Annotated[Day, Query(alias="from")], end: Annotated[Day, Query(alias="to")]
 ) -> list[dict[str, Any]]:
     """Clicks and subscriptions by column and branch."""
     return await interest.numbers(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")
@@ -93,8 +92,8 @@ async def read_feedback(
 async def read_satisfaction(
     actor: Leader,
     sql: Reading,
-    start: Annotated[date, Query(alias="from")],
-    end: Annotated[date, Query(alias="to")],
+    start: Annotated[Day, Query(alias="from")],
+    end: Annotated[Day, Query(alias="to")],
     core_only: bool = False,
 ) -> list[dict[str, Any]]:
     """Scores of satisfaction given in valid contacts, by branch, topic and question."""
@@ -104,7 +103,7 @@ async def read_satisfaction(
 
 @routes.get("/statistics/needs")
 async def read_needs(
-    actor: Leader, sql: Reading, start: Annotated[date, Query(alias="from")], end: Annotated[date, Query(alias="to")]
+    actor: Leader, sql: Reading, start: Annotated[Day, Query(alias="from")], end: Annotated[Day, Query(alias="to")]
 ) -> list[dict[str, Any]]:
     """Changed needs that came up in care calls, newest first, up to 200."""
     return await satisfaction.needs(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")

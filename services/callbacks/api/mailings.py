@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from uuid_utils.compat import uuid7
 
 from chassis.clock import business_date, utc_now
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import mailings, policy
-from services.callbacks.api.who import Leader, Reader, require_client
+from services.callbacks.api.who import Instant, Leader, Reader, require_client
 
 routes = router("/v1/callbacks/mailings", "callbacks mailings")
 
@@ -31,8 +31,8 @@ class Order(BaseModel):
     product_level: str | None = Field(None, max_length=64)
     zh: Words = Field(alias="zh-CN")
     en: Words
-    send_from: AwareDatetime
-    send_until: AwareDatetime
+    send_from: Instant
+    send_until: Instant
 
 
 class Mailing(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.clock import business_date
@@ -13,7 +13,7 @@ from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
 from services.callbacks import alarms
-from services.callbacks.api.who import LEADING, SERVING, Leader, Operator, Reader, require_view
+from services.callbacks.api.who import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
 from services.callbacks.messages import sending
 from services.callbacks.messages.port import MessageSettings, ports
 from services.callbacks.moment import now_of
@@ -125,7 +125,7 @@ async def list_alarms(actor: Leader, sql: Reading) -> list[Message]:
 
 @routes.get("/alarms")
 async def list_missed(
-    actor: Leader, sql: Reading, before: Annotated[AwareDatetime | None, Query(description="older than this")] = None
+    actor: Leader, sql: Reading, before: Annotated[Instant | None, Query(description="older than this")] = None
 ) -> list[Alarm]:
     """Enquiries not answered on their day, mandatory moments not done in time; newest first, up to 200."""
     branch = None if actor.sees_all_branches else actor.branch_id or "-"

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.clock import business_date
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
 from services.callbacks import moments, policy
-from services.callbacks.api.who import SERVING, Leader, Reader, Server, require_view
+from services.callbacks.api.who import SERVING, Day, Instant, Leader, Reader, Server, require_view
 from services.callbacks.moment import now_of
 
 routes = router("/v1/callbacks", "callbacks moments")
@@ -51,7 +51,7 @@ class Report(BaseModel):
 
     code: str = Field(max_length=64)
     client_ids: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(min_length=1, max_length=5000)
-    at: AwareDatetime
+    at: Instant
     reference: str = Field(min_length=1, max_length=100)
 
 
@@ -86,7 +86,7 @@ async def list_open(
 
 
 @routes.get("/moments/catalogue")
-async def read_catalogue(actor: Reader, sql: Reading, on: date) -> dict[str, Any]:
+async def read_catalogue(actor: Reader, sql: Reading, on: Day) -> dict[str, Any]:
     """The moments of a date: which are mandatory and by when, and the ladder of those not done in time."""
     await policy.MOMENTS.refresh(sql)
     await policy.LADDER.refresh(sql)
@@ -135,7 +135,7 @@ async def react(actor: Server, uow: Work, moment_id: UUID, given: Reaction) -> M
 
 @routes.get("/statistics/moments")
 async def read_numbers(
-    actor: Leader, sql: Reading, start: Annotated[date, Query(alias="from")], end: Annotated[date, Query(alias="to")]
+    actor: Leader, sql: Reading, start: Annotated[Day, Query(alias="from")], end: Annotated[Day, Query(alias="to")]
 ) -> list[dict[str, Any]]:
     """Moments by code: seen, done; in time only where they are mandatory."""
     return await moments.numbers(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")

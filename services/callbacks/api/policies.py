@@ -1,6 +1,5 @@
 """Dated policy and scripts over HTTP: proposed by one person, published by another."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -9,6 +8,7 @@ from chassis import policy as versions
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, permits, router
+from services.callbacks.api.who import Day
 from services.callbacks.policy import ALL
 from services.callbacks.scripts import SCRIPTS
 
@@ -23,7 +23,7 @@ POLICIES: dict[str, versions.Policies[Any]] = {
 class Draft(BaseModel):
     """A version to propose."""
 
-    effective_on: date
+    effective_on: Day
     body: dict[str, Any]
     reason: str = Field(min_length=5, max_length=1000)
 

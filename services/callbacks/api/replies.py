@@ -3,13 +3,13 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from chassis.errors import FieldError, Invalid
 from chassis.http import Once, Work, router
 from services.callbacks import claims, evidence, replies
 from services.callbacks.api.tasks import Task, at_work, shown
-from services.callbacks.api.who import Server
+from services.callbacks.api.who import Instant, Server
 from services.callbacks.replies import Reply
 
 routes = router("/v1/callbacks", "callbacks replies")
@@ -18,7 +18,7 @@ routes = router("/v1/callbacks", "callbacks replies")
 class Written(BaseModel):
     """A reply: its own words, or the evidence that holds them (a scan, a mail already stored)."""
 
-    at: AwareDatetime
+    at: Instant
     channel: Literal["e_mail", "letter"]
     text: str | None = Field(None, min_length=5, max_length=20_000, description="kept as evidence under its SHA-256")
     evidence_id: str | None = Field(None, max_length=64)

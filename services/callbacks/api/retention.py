@@ -1,6 +1,6 @@
 """Retention over HTTP: reasons, what to say to them, drills and the branches that owe one [A20]."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from chassis.clock import business_date, end_of
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import evidence, retention
-from services.callbacks.api.who import Leader, Reader
+from services.callbacks.api.who import Day, Leader, Reader
 from services.callbacks.moment import now_of
 
 routes = router("/v1/callbacks/retention", "callbacks retention")
@@ -24,7 +24,7 @@ class Drill(BaseModel):
     """A drill to record: `participants` by staff id with the role each played; `reference` of its record or photos."""
 
     branch_id: str = Field(min_length=1, max_length=64)
-    held_on: date
+    held_on: Day
     scenario: str = Field(max_length=64, description="the reason that was rehearsed")
     participants: dict[str, Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=200)
     reference: str = Field(min_length=3, max_length=200)
@@ -36,7 +36,7 @@ class Held(BaseModel):
 
     drill_id: UUID
     branch_id: str
-    held_on: date
+    held_on: Day
     scenario: str
     participants: dict[str, str]
     evidence_id: str
@@ -47,14 +47,14 @@ class Held(BaseModel):
 
 @routes.get("/reasons")
 async def read_reasons(
-    actor: Leader, sql: Reading, start: Annotated[date, Query(alias="from")], end: Annotated[date, Query(alias="to")]
+    actor: Leader, sql: Reading, start: Annotated[Day, Query(alias="from")], end: Annotated[Day, Query(alias="to")]
 ) -> list[dict[str, Any]]:
     """Why clients asked to leave and what came of it, the most frequent reason first."""
     return await retention.reasons(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")
 
 
 @routes.get("/plays")
-async def read_plays(actor: Reader, sql: Reading, on: date) -> list[dict[str, Any]]:
+async def read_plays(actor: Reader, sql: Reading, on: Day) -> list[dict[str, Any]]:
     """What may be said to each reason; those heard most in recent years first."""
     return await retention.plays(sql, on)
 
@@ -91,12 +91,12 @@ async def list_drills(actor: Leader, sql: Reading) -> list[Held]:
 
 
 @routes.get("/drills/owed")
-async def list_owed(actor: Leader, sql: Reading, on: date) -> list[dict[str, Any]]:
+async def list_owed(actor: Leader, sql: Reading, on: Day) -> list[dict[str, Any]]:
     """Branches that held no drill in their time."""
     return await retention.without_drill(sql, await _branches(sql, actor, on), on)
 
 
-async def _branches(sql: Any, actor: Actor, on: date) -> list[str]:
+async def _branches(sql: Any, actor: Actor, on: Day) -> list[str]:
     if not actor.sees_all_branches:
         return [actor.branch_id] if actor.branch_id else []
     roster = await staff.roster(sql)

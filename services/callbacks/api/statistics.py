@@ -1,6 +1,5 @@
 """Statistics over HTTP: as numbers and as a workbook."""
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.http import Reading, router
 from services.callbacks import policy, statistics
-from services.callbacks.api.who import Leader
+from services.callbacks.api.who import Day, Leader
 
 routes = router("/v1/callbacks/statistics", "callbacks statistics")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -45,9 +44,9 @@ async def read_statistics(
     actor: Leader,
     sql: Reading,
     by: statistics.By,
-    start: Annotated[date, Query(alias="from")],
-    end: Annotated[date, Query(alias="to")],
-    as_of: date | None = None,
+    start: Annotated[Day, Query(alias="from")],
+    end: Annotated[Day, Query(alias="to")],
+    as_of: Day | None = None,
 ) -> list[Row]:
     """Numbers of contacts made in a span of days, as known at a date (the span's end unless given)."""
     await policy.QUALITY.refresh(sql)
@@ -60,9 +59,9 @@ async def read_statistics(
 async def read_workbook(
     actor: Leader,
     sql: Reading,
-    start: Annotated[date, Query(alias="from")],
-    end: Annotated[date, Query(alias="to")],
-    as_of: date | None = None,
+    start: Annotated[Day, Query(alias="from")],
+    end: Annotated[Day, Query(alias="to")],
+    as_of: Day | None = None,
 ) -> Response:
     """The same as an xlsx file: a sheet by agent, branch, topic and script."""
     (branch, officer), known = _sight(actor), as_of or end
@@ -76,7 +75,7 @@ async def read_workbook(
 
 
 @routes.get("/tasks")
-async def count_tasks(actor: Leader, sql: Reading, as_of: date | None = None) -> list[TaskCount]:
+async def count_tasks(actor: Leader, sql: Reading, as_of: Day | None = None) -> list[TaskCount]:
     """Tasks by rule and state, now or at the close of a day."""
     branch, officer = _sight(actor)
     rows = await statistics.task_counts(sql, as_of, branch, restricted=officer)
@@ -93,7 +92,7 @@ async def count_without_contact_data(actor: Leader, sql: Reading) -> dict[str, i
 
 
 @routes.get("/cadence")
-async def read_cadence(actor: Leader, sql: Reading, as_of: date) -> list[dict[str, Any]]:
+async def read_cadence(actor: Leader, sql: Reading, as_of: Day) -> list[dict[str, Any]]:
     """Of each manager, clients contacted less often than their tier asks: it measures managers, never makes tasks."""
     return await statistics.cadence_report(sql, as_of, _sight(actor)[0])
 

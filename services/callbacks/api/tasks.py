@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from chassis import staff
 from chassis.actor import Actor, Role
@@ -16,7 +16,7 @@ from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, r
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, policy, retention, scripts
 from services.callbacks import evidence as evidences
-from services.callbacks.api.who import Leader, Reader, Server, require_view, sight, staff_id_of
+from services.callbacks.api.who import Day, Instant, Leader, Reader, Server, require_view, sight, staff_id_of
 from services.callbacks.attempts import Call, Result
 from services.callbacks.moment import now_of
 from services.callbacks.rules import MOVES, check_move, exclusions
@@ -128,14 +128,14 @@ class TaskResult(BaseModel):
     outcome: str = Field(max_length=40)
     answers: dict[str, Annotated[str, Field(max_length=2000)]] = {}
     concerned: list[Annotated[str, Field(max_length=64)]] = Field([], description="whom the answers are about")
-    wish_at: AwareDatetime | None = Field(None, description="when the client wants to be called, to the minute")
+    wish_at: Instant | None = Field(None, description="when the client wants to be called, to the minute")
 
 
 class CallReport(BaseModel):
     """One contact, or the try of one, with a result for each task it served."""
 
     client_id: str = Field(min_length=1, max_length=64)
-    at: AwareDatetime
+    at: Instant
     channel: str = "phone"
     results: list[TaskResult] = Field(min_length=1, max_length=20)
     evidence_id: str | None = Field(None, max_length=64)
@@ -190,8 +190,8 @@ async def list_tasks(
     state: str | None = None,
     rule: str | None = None,
     topic: str | None = None,
-    due_by: Annotated[date | None, Query(description="due on this date or earlier")] = None,
-    alarmed_on: Annotated[date | None, Query(description="past the alarm day by then and not done")] = None,
+    due_by: Annotated[Day | None, Query(description="due on this date or earlier")] = None,
+    alarmed_on: Annotated[Day | None, Query(description="past the alarm day by then and not done")] = None,
 ) -> Listing[Task]:
     """Tasks the caller may see, by due date."""
     staff_id = await staff_id_of(sql, actor)
@@ -271,7 +271,7 @@ async def explain_task(
     actor: Reader,
     sql: Reading,
     task_id: UUID,
-    as_of: Annotated[date | None, Query(description="what had happened by the end of this date")] = None,
+    as_of: Annotated[Day | None, Query(description="what had happened by the end of this date")] = None,
 ) -> Explanation:
     """Why the task is owed, and every step since."""
     task = await _seen(sql, actor, task_id)

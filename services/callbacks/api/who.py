@@ -1,8 +1,10 @@
 """Who may do what here: the roles of each kind of route, and what a caller sees of the tasks."""
 
+from datetime import date, datetime
 from typing import Annotated
 
 import asyncpg
+from pydantic import AwareDatetime, Field
 
 from chassis import staff
 from chassis.actor import Actor, Role
@@ -10,6 +12,14 @@ from chassis.clock import utc_now
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import may_see, permits
 
+Day = Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2100, 1, 1))]
+Instant = Annotated[
+    AwareDatetime,
+    Field(
+        ge=datetime.fromisoformat("1990-01-01T00:00:00+00:00"), lt=datetime.fromisoformat("2100-01-01T00:00:00+00:00")
+    ),
+]
+"""Dates and times no broker's record lies outside of."""
 SERVING = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
 LEADING = (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)
 
