@@ -1,8 +1,8 @@
 """Finding cases, newest first: by state, owner, client, and by words of two characters, which may be in every case.
 
-What a word costs depends on how often it occurs. Rare ones are read from the index of words and sorted. Of frequent
-ones the newest cases are looked at in turn, because a page is full long before the index would have been read; only
-when those cases do not fill it (the word was frequent long ago, or a filter leaves few) is the index read after all.
+A page of a frequent word is full after a few of the newest cases, long before the index of words would have been read
+and sorted: those are looked at first. When they do not fill it (the word is rare, was frequent long ago, or a filter
+leaves few) the index is read after all, which for a rare word is quick.
 """
 
 import re
@@ -18,12 +18,10 @@ from chassis.errors import FieldError, Invalid
 from chassis.http import object_scope
 from services.complaints.words import wanted
 
-RARE = 1_500
-"""A word in fewer cases than this is read from the index."""
 LOOKED_AT, CHECKED = 4_000, 600
-"""How many of the newest cases a frequent word is looked for in, and how many of them that pass the filters."""
+"""How many of the newest cases are looked at, and in how many of them, that pass the filters, the words are looked for."""
 FIRST_CUT = 1_000
-"""How many of the newest cases of a frequent word are taken from the index before all of them are."""
+"""How many of the newest cases of a word are taken from the index before all of them are."""
 
 _PLACEHOLDER = re.compile(r"\$(\d+)")
 _TEXT = "lower(concat_ws(' ', words, category, product, attributes::text))"
@@ -71,6 +69,7 @@ class Search:
         # What an index of cases leads to, and what each case is then asked.
         self.within = [scope]
         self.filters = [self._restricted(actor)]
+        self.scoped = not actor.sees_all_branches
         self.narrow = client is not None or actor.role is Role.CLIENT
         if client is not None:
             self.within.append(f"client_id = {self.bound(client)}")
@@ -103,12 +102,9 @@ class Search:
             return await self._ask(
                 sql, f"{self._cases(None)} c WHERE {self.has_words} ORDER BY {_NEWEST} LIMIT {limit}"
             )
-        if await self._is_rare(sql):
-            return await self._from_index(sql, None, limit)
-        found = await self._ask(
-            sql, f"{self._cases(LOOKED_AT)} c WHERE {self.has_words} ORDER BY {_NEWEST} LIMIT {limit}"
-        )
-        if len(found) == limit or await self._were_all(sql):
+        newest = f"{self._cases(LOOKED_AT)} c WHERE {self.has_words} ORDER BY {_NEWEST} LIMIT {limit}"
+        found = await self._ask(sql, newest)
+        if len(found) == limit or (self.scoped and await self._were_all(sql)):
             return found
         found = await self._from_index(sql, FIRST_CUT, limit)
         return found if len(found) == limit else await self._from_index(sql, None, limit)
@@ -123,13 +119,6 @@ class Search:
 
     def _newest(self, count: int) -> str:
         return f"SELECT * FROM cases WHERE {' AND '.join(self.within)} ORDER BY {_NEWEST} LIMIT {count}"
-
-    async def _is_rare(self, sql: asyncpg.Connection) -> bool:
-        (row,) = await self._ask(
-            sql,
-            f"SELECT count(*) FROM (SELECT FROM case_words WHERE grams @> {self.grams}::int[] LIMIT {RARE}) w",
-        )
-        return bool(row["count"] < RARE)
 
     async def _were_all(self, sql: asyncpg.Connection) -> bool:
         """Whether the newest cases that were looked at are all there are."""
