@@ -31,6 +31,15 @@ async def test_a_case_nobody_was_asked_first_belongs_to_the_department_of_its_ca
     assert asked["owner"] == "HQ-CS-1"  # first asked, first responsible
 
 
+async def test_a_transfer_names_the_regulator_it_comes_from(desk: Desk) -> None:
+    """C1: exactly one source and one channel, and they fit."""
+    body = {"channel": "regulator_transfer", "words": "转办", "client_id": "c-li"}
+    refused = await desk.call(CENTRE, "POST", "/cases", body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/source")
+    taken = await desk.call(CENTRE, "POST", "/cases", body | {"source": "petition_office", "regulator_ref": "信访-1"})
+    assert (taken.status_code, taken.json()["severity"]) == (201, "major")
+
+
 async def test_a_branch_registers_on_the_day_it_was_told(real: Desk) -> None:
     """C3 (c): registered two days later is a breach of its own; the same day is none."""
     late = await real.open(OFFICER, at=utc_now() - timedelta(days=2), channel="branch_phone", branch_id=None)

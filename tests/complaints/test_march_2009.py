@@ -40,6 +40,8 @@ async def test_the_case_of_march_2009(desk: Desk) -> None:
     # [营业部核实及处理结果] The branch verifies, criticises, apologises at her home, and reports back.
     await desk.act(OFFICER, case, "investigation", march(28, 9))
     await desk.act(CENTRE, case, "ticket/solutions", march(28, 11), words="通报批评、上门道歉")
+    (ticket,) = await desk.world.rows("complaints", "SELECT solutions FROM tickets")
+    assert [one["words"] for one in ticket["solutions"]] == ["通报批评、上门道歉"]
     refused = await desk.act(OFFICER, case, "feedback", march(30), 422, **{**FEEDBACK, "reaction": " "})
     assert refused["errors"][0]["pointer"] == "/reaction"
     await desk.act(OFFICER, case, "feedback", march(30, 16), **FEEDBACK)

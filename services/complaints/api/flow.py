@@ -169,6 +169,12 @@ async def note_phone(_: Centre, uow: Work, case_id: UUID, body: PhoneNotice, res
 async def talk_through(_: Handler, uow: Work, case_id: UUID, body: Solution, response: Response) -> Case:
     """Note a solution that centre and branch talked through (沟通投诉解决的方案) [C10]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
+    await uow.sql.execute(
+        """UPDATE tickets SET solutions = solutions || $3::jsonb WHERE case_id = $1 AND generation = $2""",
+        case_id,
+        case["generation"],
+        [{"at": at.isoformat(), "by": uow.actor.subject, "words": body.words}],
+    )
     row = await cases.change(uow, case, "solution discussed", at, detail={"words": body.words})
     return answered(row, response)
 

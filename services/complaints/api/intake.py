@@ -86,6 +86,8 @@ async def open_case(actor: Reporter, uow: Work, _: Once, body: NewCase, response
 async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report:
     if body.source in REGULATORS and not body.regulator_ref:
         raise Invalid(errors=(FieldError("/regulator_ref", "a regulator's case carries its reference [C1]"),))
+    if body.channel == "regulator_transfer" and body.source not in REGULATORS:
+        raise Invalid(errors=(FieldError("/source", "a transfer names the regulator it comes from [C1]"),))
     if actor.role is Role.CLIENT and body.client_id not in {None, actor.client_id}:
         raise Invalid(errors=(FieldError("/client_id", "clients report for themselves"),))
     client = actor.client_id if actor.role is Role.CLIENT else body.client_id
