@@ -98,7 +98,7 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
     calling = policy.CALLING.on(business_date(now)).body
     await return_abandoned(uow, now)
     await _check_capacity(uow, agent, calling.open_tasks_per_agent)
-    passed_over: dict[UUID, list[str]] = {}
+    passed_over: dict[UUID, list[Text]] = {}
     for task_id in await _candidates(uow.sql, agent, now):
         row = await _lock_if_free(uow.sql, task_id)
         if row is None:  # somebody was faster
@@ -131,7 +131,7 @@ async def _lock_if_free(sql: asyncpg.Connection, task_id: UUID) -> asyncpg.Recor
     )
 
 
-def _listed(passed_over: dict[UUID, list[str]]) -> list[dict[str, Any]]:
+def _listed(passed_over: dict[UUID, list[Text]]) -> list[dict[str, Any]]:
     return [{"task_id": task_id, "reasons": reasons} for task_id, reasons in passed_over.items()]
 
 
@@ -184,7 +184,8 @@ async def check_avoidance(sql: asyncpg.Connection, agent: Agent, row: asyncpg.Re
     ties = (await contacts.ties_of(sql, [row["client_id"]], {row["client_id"]: row["concerned"]}))[row["client_id"]]
     if reasons := exclusions(agent.staff_id, ties, avoidance=trigger.avoidance):
         raise Excluded(
-            Text("; ".join(r.en for r in reasons), "；".join(r.zh for r in reasons)), reasons=[r.en for r in reasons]
+            Text("; ".join(r.en for r in reasons), "；".join(r.zh for r in reasons)),
+            reasons=[{"en": r.en, "zh-CN": r.zh} for r in reasons],
         )
 
 
@@ -238,11 +239,11 @@ async def _check_capacity(uow: UnitOfWork, agent: Agent, most: int) -> None:
 
 async def _reasons_against(
     sql: asyncpg.Connection, agent: Agent, row: asyncpg.Record, now: datetime, calling: policy.Calling
-) -> list[str]:
+) -> list[Text]:
     trigger, _ = policy.rule_on(row["rule"], row["created_on"])
     client = row["client_id"]
     ties = (await contacts.ties_of(sql, [client], {client: row["concerned"]}))[client]
-    reasons = [reason.en for reason in exclusions(agent.staff_id, ties, avoidance=trigger.avoidance)]
+    reasons = list(exclusions(agent.staff_id, ties, avoidance=trigger.avoidance))
     # Compliance and complaint calls have to be made; the cap spares clients the others.
     if not trigger.avoidance and not row["wish"]:
         contacted = await sql.fetch(
@@ -251,7 +252,13 @@ async def _reasons_against(
             now - timedelta(days=calling.cap_days),
         )
         if until := capped_until([r["at"] for r in contacted], now, calling):
-            reasons.append(f"the client had {calling.cap_count} contacts in {calling.cap_days} days: until {until:%F}")
+            count, days = calling.cap_count, calling.cap_days
+            reasons.append(
+                Text(
+                    f"the client had {count} contacts in {days} days: until {until:%F}",
+                    f"该客户 {days} 天内已联系 {count} 次，{until:%F} 前不再打扰",
+                )
+            )
     return reasons
 
 

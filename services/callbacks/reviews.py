@@ -74,7 +74,8 @@ async def consider(
 async def waiting(
     sql: asyncpg.Connection, reviewer: str, sight: str, arguments: Sequence[object], limit: int
 ) -> list[asyncpg.Record]:
-    """Contacts waiting for review, flagged ones first; never one's own, none of tasks out of sight.
+    """Contacts waiting for review, flagged ones first; never one's own, none of tasks out of sight, none whose
+    answers led to a finding that concerns the reader [B5].
 
     `reviewer` is the person, not the sign-in name; `sight` a condition on tasks t whose arguments begin with $3.
     """
@@ -83,6 +84,7 @@ async def waiting(
             f"""SELECT r.*, a.client_id, a.at, a.outcome, a.evidence_id, a.script, a.answers FROM reviews r
                JOIN attempts a USING (attempt_id) JOIN tasks t USING (task_id)
                WHERE r.reviewer IS NULL AND r.agent <> $1 AND {sight}
+                 AND NOT EXISTS (SELECT FROM findings f WHERE f.attempt_id = a.attempt_id AND $1 = ANY(f.concerned))
                ORDER BY jsonb_array_length(r.phrases) > 0 DESC, r.sampled_at, r.attempt_id LIMIT $2""",
             reviewer,
             limit,

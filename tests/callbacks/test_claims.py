@@ -204,7 +204,7 @@ async def test_nobody_is_given_more_than_they_can_hold_and_capped_clients_are_le
         await uow.sql.execute("UPDATE tasks SET wish = false WHERE client_id = $1", last["client_id"])
     nothing = await desk.next(BEN)
     assert nothing["tasks"] == []
-    assert "3 contacts in 7 days" in nothing["passed_over"][0]["reasons"][0]
+    assert "3 contacts in 7 days" in nothing["passed_over"][0]["reasons"][0]["en"]
 
 
 async def test_do_not_call_wrong_numbers_and_refusals(desk: Desk) -> None:

@@ -69,7 +69,7 @@ class PassedOver(BaseModel):
     """A task that came earlier in the order but is not for this caller."""
 
     task_id: UUID
-    reasons: list[str]
+    reasons: list[Reason]
 
 
 class Next(BaseModel):
@@ -335,7 +335,10 @@ async def take_next(actor: Server, uow: Work, once: Once) -> Next:
     return Next(
         tasks=[shown(task) for task in taken.tasks],
         why=[said(reason) for reason in taken.why],
-        passed_over=[PassedOver.model_validate(one) for one in taken.passed_over],
+        passed_over=[
+            PassedOver(task_id=one["task_id"], reasons=[said(reason) for reason in one["reasons"]])
+            for one in taken.passed_over
+        ],
     )
 
 
