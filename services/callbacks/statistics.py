@@ -123,6 +123,23 @@ async def task_counts(
     )
 
 
+async def bookings(sql: asyncpg.Connection, first: date, last: date, branch_id: str | None) -> list[dict[str, Any]]:
+    """Openings booked on each day by branch [B16]: how many, first contacts in time, breached, still open, by nobody named."""
+    rows = await sql.fetch(
+        """SELECT created_on AS day, coalesce(branch_id, '') AS branch_id, count(*) AS booked,
+                  count(*) FILTER (WHERE state = 'completed') AS followed,
+                  count(*) FILTER (WHERE state = 'expired') AS breached,
+                  count(*) FILTER (WHERE state NOT IN ('completed', 'expired', 'cancelled')) AS open,
+                  count(*) FILTER (WHERE owner IS NULL) AS without_owner
+           FROM tasks WHERE rule = 'booking' AND created_on BETWEEN $1 AND $2
+             AND ($3::text IS NULL OR branch_id = $3) GROUP BY 1, 2 ORDER BY 1, 2""",
+        first,
+        last,
+        branch_id,
+    )
+    return [dict(row) for row in rows]
+
+
 async def without_contact_data(sql: asyncpg.Connection) -> int:
     """Open accounts that have tasks but can be sent no message, for want of a phone or an e-mail address."""
     count: int = await sql.fetchval(

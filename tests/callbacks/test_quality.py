@@ -155,6 +155,45 @@ async def test_managers_are_measured_by_tier_and_no_task_follows(desk: Desk) -> 
     assert await desk.ask(agent("eve", "B2", Role.BRANCH_MANAGER), "GET", f"/statistics/cadence?as_of={MONDAY}") == []
 
 
+async def test_booked_openings_are_counted_daily(desk: Desk) -> None:
+    await desk.close(FIRST)
+    booked = [
+        broker.OpeningBooked(booking_id=name, branch_id="B1", owner=owner, name="王小明", phone="138", at=ten(day))
+        for name, owner, day in (
+            ("b-1", "anna", MONDAY),
+            ("b-2", None, MONDAY),
+            ("b-3", "anna", MONDAY + timedelta(days=1)),
+        )
+    ]
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY - timedelta(days=1))
+    await desk.world.publish(*booked[:2])
+    await desk.world.settle()
+    [task] = await desk.tasks("subject = 'b-1'")
+    await desk.ask(ANNA, "POST", f"/tasks/{task['task_id']}/claim", status=200)
+    async with desk.world.database(
+        "callbacks"
+    ).unit_of_work() as uow:  # a desk that has not closed Monday cannot call on it
+        await uow.sql.execute("UPDATE closed_days SET through = $1", MONDAY)
+    await desk.call(ANNA, task, "completed", at(MONDAY, 11), {"appointment": "branch"})
+    async with desk.world.database("callbacks").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE closed_days SET through = $1", MONDAY - timedelta(days=1))
+    await desk.close(MONDAY)
+    await desk.world.publish(booked[2])
+    await desk.world.settle()
+    path = f"/statistics/bookings?from={MONDAY}&to={MONDAY + timedelta(days=1)}"
+    assert await desk.ask(LEADER, "GET", path, status=200) == [
+        {
+            "day": "2022-07-04", "branch_id": "B1", "booked": 2, "followed": 1, "breached": 1, "open": 0,
+            "without_owner": 1,
+        },
+        {
+            "day": "2022-07-05", "branch_id": "B1", "booked": 1, "followed": 0, "breached": 0, "open": 1,
+            "without_owner": 0,
+        },
+    ]  # fmt: skip
+    assert await desk.ask(agent("eve", "B2", Role.BRANCH_MANAGER), "GET", path, status=200) == []
+
+
 async def test_stale_publications_of_branches_are_flagged(desk: Desk) -> None:
     await desk.close(FIRST)
     body = {"what": "complaint phone", "value": "010-1", "responsible": "B1-director"}

@@ -82,6 +82,17 @@ async def count_tasks(actor: Leader, sql: Reading, as_of: Day | None = None) -> 
     return [TaskCount.model_validate(dict(row)) for row in rows]
 
 
+@routes.get("/bookings")
+async def count_bookings(
+    actor: Leader,
+    sql: Reading,
+    start: Annotated[Day, Query(alias="from")],
+    end: Annotated[Day, Query(alias="to")],
+) -> list[dict[str, Any]]:
+    """Booked openings, counted daily: how many, and how many had their first contact in time."""
+    return await statistics.bookings(sql, start, end, _sight(actor)[0])
+
+
 @routes.get("/without-contact-data")
 async def count_without_contact_data(actor: Leader, sql: Reading) -> dict[str, int]:
     """Open accounts that have tasks but can be sent no message, and messages skipped for that."""
