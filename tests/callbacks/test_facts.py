@@ -135,6 +135,16 @@ async def test_an_assessment_followed_by_another_gets_no_reminder(desk: Desk) ->
     assert await exported(desk) == []  # the newer one is dated that very day: it is the latest then
 
 
+async def test_an_assessment_is_reminded_of_whether_or_not_its_client_is_open_yet(desk: Desk) -> None:
+    await desk.close(FIRST)
+    await desk.world.publish(assessment("s-1", date(2020, 8, 1), date(2022, 8, 3)))
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY)
+    assert await exported(desk) == [("c-1", "suitability_expiring", "2022-07-04", "2022-08-03", "planned")]
+    # Its task gets the branch when the account opens.
+    await desk.open("c-1", MONDAY + timedelta(days=1))
+    assert [row["branch_id"] for row in await desk.tasks("rule = 'suitability_expiring'")] == ["B1"]
+
+
 @pytest.mark.parametrize("order", range(4))
 async def test_late_and_corrected_facts_leave_the_same_tasks_in_any_order(desk: Desk, order: int) -> None:
     # The last word of classification: dormant from 6 July, no tier above NORMAL; two facts of it had told otherwise.
