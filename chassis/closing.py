@@ -47,32 +47,30 @@ class Closer:
             day: date = through + timedelta(days=1) if through else passed["first"]
             if day > passed["last"]:
                 return False
-            # Deadlines first, in transactions of their own: the close finds everything done that was due by its end.
-            if self.service.deadlines:
-                if await self.scheduler.fire_by(uow, end_of(day)):
-                    return True
-                if await self.scheduler.any_by(uow, end_of(day)):
-                    return False
-            last = await self._close_from(day, passed["last"], uow)
-        CLOSED_THROUGH.labels(self.service.name).set(end_of(last).timestamp())
-        return True
+            last, worked = await self._close_from(day, passed["last"], uow)
+        if last:
+            CLOSED_THROUGH.labels(self.service.name).set(end_of(last).timestamp())
+        return worked
 
-    async def _close_from(self, day: date, end: date, uow: UnitOfWork) -> date:
-        """Close a day, and in a backlog the days after it while that takes no longer than a moment; the last one.
+    async def _close_from(self, day: date, end: date, uow: UnitOfWork) -> tuple[date | None, bool]:
+        """Close a day, and in a backlog the days after it while that takes no longer than a moment.
 
-        A day before which deadlines are due is left to the next step.
+        The last day closed, if any, and whether anything was done at all.
         """
-        began = monotonic()
-        while True:
+        began, last, fired = monotonic(), None, 0
+        while day <= end and (last is None or monotonic() - began < TOGETHER_SECONDS):
+            # Deadlines first: the close finds everything done that was due by its end.
+            while self.service.deadlines and (count := await self.scheduler.fire_by(uow, end_of(day))):
+                fired += count
+                if monotonic() - began > TOGETHER_SECONDS:  # kept, before the rest
+                    return last, True
+            if self.service.deadlines and await self.scheduler.any_by(uow, end_of(day)):
+                break  # somebody else is firing it
             uow.happened_at = min(uow.now, end_of(day))
             if self.service.closes:
                 await self.service.closes(day, uow)
             if self.service.completes:
                 uow.emit(self.service.completes(business_date=day))
             await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $1", day)
-            following = day + timedelta(days=1)
-            if following > end or monotonic() - began > TOGETHER_SECONDS:
-                return day
-            if self.service.deadlines and await self.scheduler.any_by(uow, end_of(following)):
-                return day
-            day = following
+            last, day = day, day + timedelta(days=1)
+        return last, bool(last or fired)

@@ -69,10 +69,14 @@ class Firing:
         keys, before = list(times), list(times.values())
         while True:
             rows = await uow.sql.fetch(
-                f"""SELECT d.* FROM deadlines d
-                    JOIN unnest($1::text[], $2::timestamptz[]) AS f(key, at) ON f.key = d.key AND d.due < f.at
-                    WHERE {_EARLIEST} AND ($3::timestamptz IS NULL OR d.due <= $3)
-                    ORDER BY d.object, d.kind, d.step FOR UPDATE OF d""",
+                f"""WITH candidates AS MATERIALIZED (
+                        SELECT d.generation, d.object, d.failed_at
+                        FROM unnest($1::text[], $2::timestamptz[]) AS f(key, at)
+                        JOIN LATERAL (SELECT * FROM deadlines d WHERE d.key = f.key AND d.due < f.at
+                                      AND ($3::timestamptz IS NULL OR d.due <= $3) OFFSET 0) d ON true)
+                    SELECT d.* FROM deadlines d
+                    WHERE d.generation = ANY (SELECT d.generation FROM candidates d WHERE {_EARLIEST})
+                    ORDER BY d.object, d.kind, d.step FOR UPDATE""",
                 keys,
                 before,
                 latest,

@@ -11,6 +11,10 @@ CLIENTS_AT_ONCE = 2_000
 
 async def close_day(day: date, uow: UnitOfWork) -> None:
     """Close a business date: make what it owes, dated the day it takes effect, and expire what was due by its end."""
+    if not await uow.sql.fetchval(
+        "SELECT EXISTS (SELECT FROM clients) OR EXISTS (SELECT FROM tasks) OR EXISTS (SELECT FROM assessments)"
+    ):
+        return
     await policy.TRIGGERS.refresh(uow.sql)
     await tasks.make(uow, await owed_by_facts(uow.sql, day, day))
     await tasks.expire(uow, day)

@@ -15,6 +15,8 @@ async def close_day(day: date, uow: UnitOfWork) -> None:
 
     All take effect the day after.
     """
+    if not await uow.sql.fetchval("SELECT EXISTS (SELECT FROM clients)"):
+        return
     if is_month_end(day):
         policies = await months.policies_on(uow.sql, day)
         async with months.whole_tables(uow.sql, True):
