@@ -237,9 +237,9 @@ async def report(uow: UnitOfWork, code: str, clients: Sequence[str], at: datetim
     if code not in catalogue or catalogue[code].seen != "reported":
         known = sorted(one.code for one in catalogue.values() if one.seen == "reported")
         raise Invalid(errors=(FieldError("body#/code", f"one of {', '.join(known)}"),))
-    cause = {"reference": reference, "by": uow.actor.subject}
+    cause = {"reference": mask_text(reference), "by": uow.actor.subject}
     new = await keep(uow, [Seen(client, code, reference, at, cause) for client in sorted(set(clients))])
-    uow.audit("moments_reported", f"moment/{code}", reference=reference, clients=len(clients), new=new)
+    uow.audit("moments_reported", f"moment/{code}", reference=mask_text(reference), clients=len(clients), new=new)
     return new
 
 
