@@ -17,10 +17,10 @@ def verify_pack(
     from services.complaints.packs.bundle import check
 
     try:
-        content = file.read_bytes()
+        with file.open("rb") as source:
+            checked = check(source, signing_key(Settings(), "seal").public_key() if here else None)
     except OSError as error:
         raise WrongArgument(f"{file}: {error.strerror}") from None
-    checked = check(content, signing_key(Settings(), "seal").public_key() if here else None)
     for problem in checked.problems:
         typer.echo(f"{file}: {problem}", err=True)
     if checked.problems:

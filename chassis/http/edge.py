@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 from chassis.errors import Refusal, Text, TooLarge, UpstreamTimeout
 from chassis.http.problems import Unexpected, answer, of_unexpected
 from chassis.http.traffic import REQUESTS, Traffic
-from chassis.http.uploads import Large, largest, seconds_for
+from chassis.http.uploads import IN_MEMORY_BYTES, Large, largest, seconds_for
 
 log = structlog.get_logger()
 SLOW_SECONDS = 1.0
@@ -49,6 +49,7 @@ class Edge:
         started = perf_counter()
         try:
             async with asyncio.timeout(seconds_for(request.expected, self.seconds)) as limit:
+                request.limit, request.seconds = limit, self.seconds
                 if not request.refusal:
                     await self.app(scope, request.receive, request.send)
             if request.refusal and not request.status:
@@ -85,13 +86,17 @@ class Edge:
 class _Request:
     """One request on its way through the edge."""
 
-    __slots__ = ("_receive", "_send", "body_bytes", "body_left", "expected", "id", "refusal", "status")
+    __slots__ = (
+        "_receive", "_send", "body_bytes", "body_left", "expected", "id", "limit", "refusal", "seconds", "status",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body_bytes: int, large: Large) -> None:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         self.id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
         self.status = 0
+        self.limit: asyncio.Timeout | None = None
+        self.seconds = 0.0
         self.refusal: Refusal | None = None
         self._receive = receive
         self._send = send
@@ -127,5 +132,10 @@ class _Request:
         """The answer's next part, with the request's id on it."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["x-request-id"] = self.id
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self.id
+            length = headers.get("content-length", "")
+            if self.limit is not None and length.isdigit() and int(length) > IN_MEMORY_BYTES:
+                now = asyncio.get_running_loop().time()
+                self.limit.reschedule(now + seconds_for(int(length), self.seconds))  # a slow line is no fault
         await self._send(message)

@@ -82,10 +82,17 @@ async def keep(uow: UnitOfWork, case_id: UUID, upload: Upload, kind: str, name: 
     return bool(added)
 
 
-async def content_of(sql: asyncpg.Connection, sha256: str) -> bytes:
-    """A file's bytes, all of them."""
-    found: bytes = await sql.fetchval(
-        "SELECT string_agg(content, '' ORDER BY number) FROM attachment_parts WHERE sha256 = $1", sha256
+async def parts_of(sql: asyncpg.Connection, sha256: str) -> AsyncIterator[bytes]:
+    """A file's bytes, a part at a time, by one connection."""
+    number = 0
+    while part := await _part(sql, sha256, number):
+        yield part
+        number += 1
+
+
+async def _part(sql: asyncpg.Connection, sha256: str, number: int) -> bytes | None:
+    found: bytes | None = await sql.fetchval(
+        "SELECT content FROM attachment_parts WHERE sha256 = $1 AND number = $2", sha256, number
     )
     return found
 
@@ -95,9 +102,7 @@ async def streamed(database: Database, sha256: str) -> AsyncIterator[bytes]:
     number = 0
     while True:
         async with database.reading() as sql:
-            part: bytes | None = await sql.fetchval(
-                "SELECT content FROM attachment_parts WHERE sha256 = $1 AND number = $2", sha256, number
-            )
+            part = await _part(sql, sha256, number)
         if part is None:
             return
         yield part

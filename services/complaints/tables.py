@@ -402,13 +402,21 @@ packs = Table(
     Column("made_at", Instant, nullable=False),
     Column("made_by", Text, nullable=False),
     Column("manifest_sha256", Text, nullable=False),
-    Column("bundle", LargeBinary, nullable=False),
     Column("sign_off_due", Date, nullable=False, comment="the 3rd working day [C15]"),
     Column("to_sign", ARRAY(Text), nullable=False, server_default="{}", comment="who was asked to sign it off"),
     Column("reminded_at", Instant),
     Column("missed_at", Instant, comment="not signed off by its day [C15]"),
     Column("signed_off_by", Text),
     Column("signed_off_at", Instant),
+)
+
+pack_parts = Table(
+    "pack_parts",
+    metadata,
+    Column("pack_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    comment="the bytes of archives, a part at a time",
 )
 
 holds = Table(

@@ -2,6 +2,7 @@
 
 import zipfile
 from datetime import date
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from chassis.clock import at as clock_at
 from chassis.secrets import signing_key
 from contracts import callbacks, complaints
 from contracts.broker import BrokerDayClosed
+from services.complaints.attachments import parts_of
 from services.complaints.packs import making
-from services.complaints.packs.bundle import bundle, check
+from services.complaints.packs.bundle import check, write_bundle
 from services.complaints.packs.figures import period_of, read_figures
 from services.complaints.packs.making import is_late
 from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, FEEDBACK, OFFICER, Desk, march
+from tests.complaints.test_files import attach, sent
 from tests.complaints.test_imports import received
 from tests.faults.running import Command
 
@@ -25,6 +28,13 @@ SALES = Actor("HQ-sales", Role.HQ, purpose="complaints")
 async def close(desk: Desk, day: date) -> None:
     await desk.world.publish(BrokerDayClosed(business_date=day), callbacks.DayCompleted(business_date=day))
     await desk.world.settle()
+
+
+async def archive(desk: Desk, period: str = "2009-03") -> bytes:
+    async with desk.world.client("complaints", COMPLIANCE) as http:
+        answer = await http.get(f"/v1/complaints/packs/{period}/archive")
+    assert answer.status_code == 200
+    return answer.content
 
 
 async def packs(desk: Desk) -> dict[str, Any]:
@@ -140,11 +150,13 @@ async def test_the_same_cut_off_gives_the_same_bytes_whatever_happens_afterwards
         then = await read_figures(uow.sql, period_of("2009-03"), names, pack["made_at"])
         now = await read_figures(uow.sql, period_of("2009-03"), names)
     key = signing_key(desk.world.settings, "seal")
-    again, digest = bundle(then, key)
+    kept, again, once_more = await archive(desk), BytesIO(), BytesIO()
+    async with desk.world.sql("complaints") as sql:
+        digest = await write_bundle(then, key, again, partial(parts_of, sql))
+        assert await write_bundle(then, key, once_more, partial(parts_of, sql)) == digest
     assert digest == pack["manifest_sha256"]
-    assert again == bytes(pack["bundle"])
-    assert bundle(then, key) == (again, digest)
-    first, second = zipfile.ZipFile(BytesIO(bytes(pack["bundle"]))), zipfile.ZipFile(BytesIO(again))
+    assert again.getvalue() == once_more.getvalue() == kept
+    first, second = zipfile.ZipFile(BytesIO(kept)), zipfile.ZipFile(again)
     assert {"manifest.json", "manifest.sig", "report.xlsx", "report.html", "orders.json"} <= set(first.namelist())
     assert all(first.read(name) == second.read(name) for name in first.namelist())
     of = {str(row["case_id"]): row for row in then.orders}
@@ -159,14 +171,19 @@ async def test_one_command_finds_any_changed_byte(desk: Desk, tmp_path: Path) ->
     """C15: with the file alone; in files, names, hashes, signature, and in the bytes between them."""
     case = await desk.open()
     await desk.ordered(case)
+    attached = (await attach(desk, case, sent(b"ID3", 2_500_000), "audio/mpeg")).json()["id"]
+    async with desk.world.database("complaints").unit_of_work() as uow:  # as if it had been attached that day
+        await uow.sql.execute("UPDATE case_attachments SET at = $1", march(26, 12))
     await desk.close(31)
-    content = bytes(await desk.world.value("complaints", "SELECT bundle FROM packs"))
-    assert check(content).problems == ()
-    for place in (*range(0, len(content), 211), len(content) - 1):
+    content = await archive(desk)
+    assert check(BytesIO(content)).problems == ()
+    assert len(zipfile.ZipFile(BytesIO(content)).read(f"content/{attached}")) == 2_500_000
+    ends = (*range(0, 1_500, 13), *range(len(content) - 12_000, len(content), 211), len(content) // 2, len(content) - 1)
+    for place in ends:
         altered = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-        assert check(altered).problems, place
+        assert check(BytesIO(altered)).problems, place
     for longer in (content + b"\0", b"\0" + content, content[:-1]):
-        assert check(longer).problems
+        assert check(BytesIO(longer)).problems
     file = tmp_path / "2009-03.zip"
     for bytes_, code in ((content, 0), (content[:-40] + b"x" + content[-39:], 1), (content.replace(b"B1", b"B9"), 1)):
         file.write_bytes(bytes_)

@@ -3,7 +3,8 @@
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from chassis import staff
@@ -76,12 +77,13 @@ async def make_pack(_: Archivist, uow: Work, period: str) -> Pack:
 
 
 @routes.get("/{period}/archive")
-async def read_archive(_: Archivist, sql: Reading, period: str) -> Response:
+async def read_archive(_: Archivist, sql: Reading, request: Request, period: str) -> StreamingResponse:
     """The archive as a file; `careline verify-pack` checks it."""
-    content = await sql.fetchval("SELECT bundle FROM packs WHERE pack_id = $1", period)
-    if content is None:
+    size = await sql.fetchval("SELECT sum(octet_length(content)) FROM pack_parts WHERE pack_id = $1", period)
+    if size is None:
         raise NotFound
-    return Response(content, media_type="application/zip")
+    content = making.archive(request.app.state.database, period)
+    return StreamingResponse(content, media_type="application/zip", headers={"content-length": str(size)})
 
 
 @routes.post("/{period}/sign-off")

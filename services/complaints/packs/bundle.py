@@ -7,11 +7,12 @@ platform's seal key, whose public half stands in the manifest. Recordings and at
 import base64
 import hashlib
 import struct
+import tempfile
 import zipfile
 import zlib
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -23,7 +24,9 @@ from services.complaints.packs.figures import Figures
 from services.complaints.packs.sheets import page, workbook
 
 FORMAT = "careline.complaints.pack/1"
-MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+MANIFEST, SIGNATURE, CONTENT = "manifest.json", "manifest.sig", "content/"
+PART_BYTES = 1 << 20
+Contents = Callable[[str], AsyncIterator[bytes]]
 UNREADABLE = (
     zipfile.BadZipFile, zlib.error, struct.error, msgspec.MsgspecError, EOFError, OSError, RuntimeError, KeyError,
     ValueError, TypeError, AttributeError,
@@ -42,45 +45,77 @@ class Checked:
     problems: tuple[str, ...]
 
 
-def bundle(figures: Figures, key: Ed25519PrivateKey) -> tuple[bytes, str]:
-    """The archive's bytes and its manifest's SHA-256: the same figures and key make the same bytes."""
+async def write_bundle(figures: Figures, key: Ed25519PrivateKey, out: IO[bytes], contents: Contents) -> str:
+    """Write the archive; its manifest's SHA-256. The same figures and key make the same bytes.
+
+    `contents` gives the bytes of an attachment, a part at a time: they may be many, and large.
+    """
     files = {
         "report.xlsx": workbook(figures),
         "report.html": page(figures),
         "orders.json": _json(figures.orders),
         "recordings.json": _json(figures.recordings),
-        **{f"content/{digest}": content for digest, content in figures.attachments.items()},
     }
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     manifest = _json(
         {
             "format": FORMAT,
             "period": figures.period.name,
             "cut_off": figures.period.cut_off.isoformat(),
             "public_key": base64.b64encode(key.public_key().public_bytes_raw()).decode(),
-            "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+            "files": dict(sorted((hashes | {f"{CONTENT}{one}": one for one in figures.attachments}).items())),
         }
     )
-    content = _packed({MANIFEST: manifest, SIGNATURE: key.sign(manifest)}, files)
-    return content, hashlib.sha256(manifest).hexdigest()
-
-
-def _packed(signed: dict[str, bytes], files: dict[str, bytes]) -> bytes:
-    """The archive as it is written, always: stored, because how bytes are compressed is each library's own way."""
-    out = BytesIO()
+    files |= {MANIFEST: manifest, SIGNATURE: key.sign(manifest)}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in (*signed.items(), *sorted(files.items())):
-            archive.writestr(zipfile.ZipInfo(name, _THEN), content)
-    return out.getvalue()
+        for name in _in_order({*files, *(f"{CONTENT}{one}" for one in figures.attachments)}):
+            with archive.open(zipfile.ZipInfo(name, _THEN), "w") as entry:
+                if name in files:
+                    entry.write(files[name])
+                else:
+                    async for part in contents(name.removeprefix(CONTENT)):
+                        entry.write(part)
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def _in_order(names: Collection[str]) -> list[str]:
+    """Files in the order they are written: what the others are checked by comes first."""
+    return sorted(names, key=lambda name: (name != MANIFEST, name != SIGNATURE, name))
+
+
+def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    with archive.open(name) as entry:
+        while part := entry.read(PART_BYTES):
+            yield part
+
+
+def _is_as_written(archive: zipfile.ZipFile, source: IO[bytes]) -> bool:
+    """Whether nothing but the files is in the archive: written once more it is the same, byte for byte.
+
+    Stored, because how bytes are compressed is each library's own way.
+    """
+    with tempfile.TemporaryFile() as again:
+        with zipfile.ZipFile(again, "w", zipfile.ZIP_STORED) as other:
+            for name in _in_order(archive.namelist()):
+                with other.open(zipfile.ZipInfo(name, _THEN), "w") as entry:
+                    for part in _parts(archive, name):
+                        entry.write(part)
+        again.seek(0)
+        source.seek(0)
+        while part := again.read(PART_BYTES):
+            if source.read(len(part)) != part:
+                return False
+        return not source.read(1)
 
 
 def _json(value: Any) -> bytes:
     return msgspec.json.encode(value, enc_hook=encode_custom, order="deterministic")
 
 
-def check(content: bytes, trusted: Ed25519PublicKey | None = None) -> Checked:
+def check(source: IO[bytes], trusted: Ed25519PublicKey | None = None) -> Checked:
     """Check an archive; with `trusted`, also that this home's key signed it."""
     try:
-        archive = zipfile.ZipFile(BytesIO(content))
+        archive = zipfile.ZipFile(source)
         manifest_bytes, signature = archive.read(MANIFEST), archive.read(SIGNATURE)
         manifest = msgspec.json.decode(manifest_bytes)
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(manifest["public_key"]))
@@ -98,18 +133,18 @@ def check(content: bytes, trusted: Ed25519PublicKey | None = None) -> Checked:
         problems.append("signed with another key than this home's")
     problems += [f"{name}: missing" for name in missing]
     problems += [f"{name}: not in the manifest" for name in unknown]
-    found: dict[str, bytes] = {}
     for name in sorted(names & wanted.keys()):
+        digest = hashlib.sha256()
         try:
-            found[name] = archive.read(name)
-            digest = hashlib.sha256(found[name]).hexdigest()
+            for part in _parts(archive, name):
+                digest.update(part)
         except UNREADABLE as error:
             problems.append(f"{name}: unreadable ({error})")
             continue
-        if digest != wanted[name]:
+        if digest.hexdigest() != wanted[name]:
             problems.append(f"{name}: altered")
-        if name.startswith("content/") and name != f"content/{digest}":
+        if name.startswith(CONTENT) and name != f"{CONTENT}{digest.hexdigest()}":
             problems.append(f"{name}: its content has another hash")
-    if not problems and _packed({MANIFEST: manifest_bytes, SIGNATURE: signature}, found) != content:
+    if not problems and not _is_as_written(archive, source):
         problems.append("its files are unaltered, the bytes around them are not")
     return Checked(str(manifest.get("period")), len(wanted), key_id(public), tuple(problems))

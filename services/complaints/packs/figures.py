@@ -12,7 +12,6 @@ from chassis.clock import business_date, end_of, month_end, start_of
 from chassis.clocks import Stop, store
 from chassis.errors import FieldError, Invalid
 from services.complaints import clocks
-from services.complaints.attachments import content_of
 
 # Of what may change later, what had happened by the cut-off ($2) and was known when the pack was made ($3): made once
 # more from the same two instants, a pack is the same, whatever became of its cases since.
@@ -79,7 +78,7 @@ class Figures:
     missing_nil_reports: list[str]
     missing_reception_days: list[str]
     recordings: list[dict[str, Any]]
-    attachments: dict[str, bytes]
+    attachments: list[str]
 
 
 def period_of(name: str) -> Period:
@@ -148,7 +147,7 @@ async def read_figures(
         sorted(silent & set(branches) - nil),
         sorted(set(branches) - held),
         [dict(row) for row in recordings],
-        {row["sha256"]: await content_of(sql, row["sha256"]) for row in attachments},
+        [row["sha256"] for row in attachments],
     )
 
 

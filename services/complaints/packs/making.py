@@ -4,9 +4,11 @@ The sales and trading headquarters (销售交易总部) signs them off: a month'
 30 April. It is reminded on the morning of that day; a pack not signed off by its end is late, and stays known as late.
 """
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
-from typing import Any
+from functools import partial
+from typing import IO, Any
 
 import asyncpg
 
@@ -15,13 +17,15 @@ from chassis.calendar import Calendar, CalendarEnds
 from chassis.calendars import current
 from chassis.clock import at as clock_at
 from chassis.clock import business_date, end_of, month_end
+from chassis.database import Database
 from chassis.deadlines import Deadline, Due, arm, cancel
 from chassis.secrets import signing_key
-from chassis.staff import HQ, SALES_TRADING
+from chassis.staff import HQ, SALES_TRADING, Holder
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.complaints import PackMade, PackSignOffMissed, PackSignOffReminded
-from services.complaints.packs.bundle import bundle
+from services.complaints.attachments import parts_of
+from services.complaints.packs.bundle import PART_BYTES, write_bundle
 from services.complaints.packs.figures import Period, period_of, read_figures
 from services.complaints.policy import LIMITS
 
@@ -37,6 +41,20 @@ SHOWN = (
 async def branches(sql: asyncpg.Connection) -> list[str]:
     """Every branch there is, those without a complaint included."""
     return sorted(set((await staff.roster(sql)).places) - {HQ})
+
+
+async def archive(database: Database, pack_id: str) -> AsyncIterator[bytes]:
+    """An archive's bytes, a part at a time."""
+    number = 0
+    while True:
+        async with database.reading() as sql:
+            part: bytes | None = await sql.fetchval(
+                "SELECT content FROM pack_parts WHERE pack_id = $1 AND number = $2", pack_id, number
+            )
+        if part is None:
+            return
+        yield part
+        number += 1
 
 
 async def make_due(uow: UnitOfWork, day: date) -> None:
@@ -65,21 +83,33 @@ async def make(uow: UnitOfWork, period: Period) -> Any:
     roster = await staff.roster(uow.sql)
     signer = roster.holder(HQ, SALES_TRADING, uow.happened_at)
     figures = await read_figures(uow.sql, period, await branches(uow.sql), uow.now)
-    content, digest = bundle(figures, signing_key(uow.database.settings, "seal"))
+    with tempfile.TemporaryFile() as file:
+        key = signing_key(uow.database.settings, "seal")
+        digest = await write_bundle(figures, key, file, partial(parts_of, uow.sql))
+        file.seek(0)
+        return await _keep(uow, period, digest, file, due_on, due, signer)
+
+
+async def _keep(
+    uow: UnitOfWork, period: Period, digest: str, file: IO[bytes], due_on: date, due: datetime, signer: Holder | None
+) -> Any:
     row = await uow.sql.fetchrow(
-        f"""INSERT INTO packs (pack_id, period, cut_off, made_at, made_by, manifest_sha256, bundle, sign_off_due, to_sign)
-            VALUES ($1, $1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING {SHOWN}""",
+        f"""INSERT INTO packs (pack_id, period, cut_off, made_at, made_by, manifest_sha256, sign_off_due, to_sign)
+            VALUES ($1, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING {SHOWN}""",
         period.name,
         period.cut_off,
         uow.now,
         uow.actor.subject,
         digest,
-        content,
         due_on,
         [signer.staff_id if signer else f"seat:{HQ}/{SALES_TRADING}"],
     )
     if row is None:
         return None
+    for number, part in enumerate(iter(partial(file.read, PART_BYTES), b"")):
+        await uow.sql.execute(
+            "INSERT INTO pack_parts (pack_id, number, content) VALUES ($1, $2, $3)", period.name, number, part
+        )
     key = f"pack:{period.name}"
     reminder = clock_at(due_on, MORNING_HOUR)
     await arm(
