@@ -111,7 +111,9 @@ async def test_a_dead_server_that_nobody_took_from_the_process_table(
     parent = spawn(HOLD, tmp_path)
     pid = int(parent.stdout.readline())  # type: ignore[union-attr]
     parent.send_signal(signal.SIGSTOP)
-    os.waitpid(parent.pid, os.WUNTRACED)  # until it has stopped: else it may still take the dead server
+    await asyncio.to_thread(
+        os.waitpid, parent.pid, os.WUNTRACED
+    )  # until it has stopped: else it may still take the dead server
     server = private(tmp_path)
     kill(server)
     os.kill(pid, 0)  # the number is still taken
