@@ -96,9 +96,12 @@ class OverHttp:
             )
         return self._session
 
-    def _timeout(self, headers: Headers) -> "aiohttp.ClientTimeout":
+    def _timeout(self, headers: Headers, has_body: bool) -> "aiohttp.ClientTimeout":
+        """Time for the whole of a body to go there, or for each part of an answer to come: the edge limits the rest."""
         import aiohttp
 
+        if not has_body:
+            return aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=self.seconds)
         length = next((value for name, value in headers if name == b"content-length"), b"")
         seconds = seconds_for(int(length) if length.isdigit() else 0, self.seconds)
         return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
@@ -118,7 +121,7 @@ class OverHttp:
                 headers=passed,
                 data=_body(receive) if has_body else None,
                 allow_redirects=False,
-                timeout=self._timeout(headers),
+                timeout=self._timeout(headers, has_body),
             ) as answer:
                 await _pass_on(answer, send)
         except TimeoutError:
