@@ -15,7 +15,7 @@ PARTS = {
     "points": ("points", ""),
     "points_entries": ("points", "/entries?limit=10"),
     "suitability": ("suitability", ""),
-    "callbacks": ("callbacks", ""),
+    "callbacks": ("callbacks", "/tasks?limit=20"),
     "complaints": ("complaints", ""),
 }
 

@@ -54,8 +54,14 @@ async def require_client(sql: asyncpg.Connection, actor: Actor, client_id: str) 
 
     Raises: NotFound, in the words used when there is no such client.
     """
-    branch = await sql.fetchval("SELECT branch_id FROM clients WHERE client_id = $1", client_id)
-    if may_see(actor, client_id, branch):
+    known = await sql.fetchrow(
+        """SELECT (SELECT branch_id FROM clients WHERE client_id = $1) AS branch_id
+           WHERE EXISTS (SELECT FROM clients WHERE client_id = $1) OR EXISTS (SELECT FROM tasks WHERE client_id = $1)""",
+        client_id,
+    )
+    if known is None:
+        raise NotFound
+    if may_see(actor, client_id, known["branch_id"]):
         return
     condition, arguments = sight(actor, await staff_id_of(sql, actor), 2)
     if not await sql.fetchval(
