@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,9 +24,13 @@ from chassis.telemetry import UNIT_STATE
 from chassis.wake import Wake
 from contracts.broker import TOPICS
 
+if TYPE_CHECKING:
+    from chassis.bus.kafka import KafkaSource
+
 log = structlog.get_logger()
 LONGEST_WAIT_SECONDS = 5.0
 LAG_EVERY_SECONDS = 15.0
+SILENT_MEASURES = 3
 OWN_LOOPS_EVERY_SECONDS = 5.0
 FEW_RECORDS = 200
 GATHER_SECONDS = 0.005
@@ -58,6 +63,9 @@ class Worker:
         self.sealer = Sealer(service, database, settings)
         self.partitions_at_once = settings.partitions if sole else 1
         self.states: dict[str, LoopState] = {}
+        self.source: KafkaSource | None = None
+        self.measured: dict[tuple[str, int], int] = {}
+        self.silent_for = 0  # measures in a row with something to read and no position moved
 
     @property
     def healthy(self) -> bool:
@@ -88,10 +96,15 @@ class Worker:
                 loops.create_task(self._relay())
 
     async def _measure(self) -> bool:
-        """Set the lag gauges."""
+        """Set the lag gauges; see whether a Kafka client has fallen silent."""
         from chassis.operations.lag import lag
 
-        await lag(self.service, self.database, self.settings)
+        found = await lag(self.service, self.database, self.settings)
+        positions = await self.consumer.positions()
+        self.silent_for = self.silent_for + 1 if found.records and positions == self.measured else 0
+        self.measured = positions
+        if self.source and self.silent_for >= SILENT_MEASURES:
+            self.source.stuck, self.silent_for = True, 0
         return False
 
     async def _consume(self) -> None:
@@ -106,6 +119,7 @@ class Worker:
 
         address = KafkaAddress.parse(self.settings.bus_url or "")
         source = KafkaSource(self.consumer, address, self.settings.batch_records, self.settings.batch_seconds)
+        self.source = source
         try:
             await self._loop("consume", source.step, waits_itself=True, reset=source.stop)
         finally:

@@ -34,6 +34,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_buses: on the log in PostgreSQL, and again on real Kafka")
+    config.addinivalue_line("markers", "only_kafka: on real Kafka alone")
     config.addinivalue_line("markers", "own_kafka: starts a real Kafka of its own")
     config.addinivalue_line("markers", "every_postgres: on each PostgreSQL of this machine")
     # Settings of the person who runs the tests are none of the tests' business.
@@ -44,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "bus" in metafunc.fixturenames:
         buses = ["log", "kafka"] if _marked(metafunc, "both_buses") else ["log"]
+        if _marked(metafunc, "only_kafka"):
+            buses = ["kafka"]
         metafunc.parametrize("bus", buses, indirect=True)
     if "postgres" in metafunc.fixturenames:
         kinds = list(POSTGRES) if _marked(metafunc, "every_postgres") else ["wheel"]

@@ -30,6 +30,8 @@ log = structlog.get_logger()
 PLATFORM_PREFIX = "careline"
 AT_ONCE = 2
 WORTH_SHARING = 1000
+STOP_SECONDS = 20.0
+SHIP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,19 @@ def _headers(record: Record) -> list[tuple[str, bytes]]:
     return headers
 
 
+class Stuck(Exception):
+    """The client reads nothing though there is something: after trouble it may have lost its group without a word."""
+
+
+async def _stopped(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Stop a client; one that does not end while its broker is in trouble is left to itself."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await client.stop()
+    except TimeoutError:
+        log.warning("a Kafka client does not stop", client=type(client).__name__)
+
+
 class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
     """Reads one service's topics: the group gives partitions, our database says from where."""
 
@@ -107,6 +122,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         self.batch_milliseconds = int(batch_seconds * 1000)
         self.kafka: AIOKafkaConsumer | None = None
         self.hint_due = 0.0
+        self.stuck = False  # set from outside when there is something to read and nothing moves
         self._ahead: asyncio.Task[Batch] | None = None
 
     async def start(self) -> None:
@@ -128,7 +144,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._forget_ahead()
         if self.kafka is not None:
             kafka, self.kafka = self.kafka, None
-            await kafka.stop()
+            await _stopped(kafka)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Nothing to do: a batch in flight is fenced by the compare-and-set on its positions."""
@@ -147,8 +163,11 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
     async def step(self) -> int:
         """Apply one batch, fetching the next one meanwhile; how many records it was.
 
-        Raises: an outage; the positions are then those of the database again.
+        Raises: an outage, the positions are then those of the database again; Stuck.
         """
+        if self.stuck:
+            self.stuck = False
+            raise Stuck("there are records, and none came: joining the group anew")
         if self.kafka is None:
             await self.start()
         kafka: Any = self.kafka
@@ -166,6 +185,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             except (IllegalStateError, OSError):  # a rebalance is under way, or the database is away: start afresh
                 await self.stop()
             raise
+        self.stuck = False
         await self._hint(batch)
         return len(batch.records)
 
@@ -276,7 +296,7 @@ class Relay:
         """Disconnect; what was not acknowledged is sent again by whoever comes next."""
         if self.producer is not None:
             producer, self.producer = self.producer, None
-            await producer.stop()
+            await _stopped(producer)
 
     async def step(self) -> int:
         """Ship what lies beyond the cursor; how many records it was. One relay a service works at a time."""
@@ -293,8 +313,9 @@ class Relay:
                 return 0
             records = await self.database.log.read(uow.sql, {(t, p): n for t, p, n in cursors}, self.batch_records)
             try:
-                await self._ship(records)
-            except KafkaError:
+                async with asyncio.timeout(SHIP_SECONDS):
+                    await self._ship(records)
+            except (KafkaError, TimeoutError):
                 # After trouble the idempotent producer may be stuck on its sequence numbers: a new one starts clean.
                 await self.stop()
                 raise
