@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 import asyncpg
 import structlog
@@ -48,10 +49,10 @@ class Wake:
         """Until the counter has passed `seen`, or some seconds are over (a notice can be lost with a connection)."""
         if self.count != seen:
             return
-        try:
-            await asyncio.wait_for(self._risen.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the rise.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._risen.wait()
 
     async def listen(self, url: str) -> None:
         """Rise with every notice from a database, for ever; a lost connection is made again."""
