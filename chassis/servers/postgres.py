@@ -40,7 +40,6 @@ SETTINGS: dict[str, str] = {
     "checkpoint_timeout": "15min",
     "log_checkpoints": "off",
     "jit": "off",
-    "autovacuum_naptime": "10s",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "cluster_name": DATABASE,
