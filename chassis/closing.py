@@ -57,14 +57,14 @@ class Closer:
 
         The last day closed, if any, and whether anything was done at all.
         """
-        began, last, fired = monotonic(), None, 0
+        began, last, fired, done = monotonic(), None, 0, None
         while day <= end and (last is None or monotonic() - began < TOGETHER_SECONDS):
             # Deadlines first: the close finds everything done that was due by its end.
-            while self.service.deadlines and (count := await self.scheduler.fire_by(uow, end_of(day))):
+            while self.service.deadlines and (count := await self.scheduler.fire_by(uow, end_of(day), done)):
                 fired += count
                 if monotonic() - began > TOGETHER_SECONDS:  # kept, before the rest
                     return last, True
-            if self.service.deadlines and await self.scheduler.any_by(uow, end_of(day)):
+            if self.service.deadlines and await self.scheduler.any_by(uow, end_of(day), done):
                 break  # somebody else is firing it
             uow.happened_at = min(uow.now, end_of(day))
             if self.service.closes:
@@ -72,5 +72,7 @@ class Closer:
             if self.service.completes:
                 uow.emit(self.service.completes(business_date=day))
             await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $1", day)
+            # Nothing due by the day's end is left, but for what this unit of work has armed since.
+            done = min(end_of(day), (uow.armed_from or end_of(day)) - timedelta(microseconds=1))
             last, day = day, day + timedelta(days=1)
         return last, bool(last or fired)

@@ -42,6 +42,8 @@ class UnitOfWork:
         self.actor = actor
         self.happened_at = now
         self.traceparent: str | None = None
+        self.armed_from: datetime | None = None
+        """The earliest of the deadlines armed here."""
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
         self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}

@@ -58,6 +58,8 @@ async def arm(uow: UnitOfWork, deadlines: Iterable[Deadline]) -> None:
         [_json.encode(one.payload).decode() for one in rows],
         uow.now,
     )
+    earliest = min(one.due for one in rows)
+    uow.armed_from = min(earliest, uow.armed_from or earliest)
     # A scheduler may sleep until a later deadline than these.
     await uow.sql.execute(f"SELECT pg_notify('{CHANNEL}', $1)", f"deadlines:{uow.database.service}")
 

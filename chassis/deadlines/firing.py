@@ -42,21 +42,25 @@ class Firing:
         self.handlers = handlers
         self.failures_limit = failures_limit
 
-    async def due_by(self, uow: "UnitOfWork", by: datetime, at: datetime | None, limit: int) -> int:
+    async def due_by(
+        self, uow: "UnitOfWork", by: datetime, at: datetime | None, limit: int, after: datetime | None = None
+    ) -> int:
         """Look at up to `limit` deadlines due by an instant that nobody else is firing, and fire the earliest of each
         object. How many it was; 0 also when all of them wait for others of their object.
 
-        `at`: when they count as fired; None: when each was due.
+        `at`: when they count as fired; None: when each was due. `after`: nothing due by then is left to look at.
         """
         # Candidates first: were the order per object part of their search, the planner, which cannot know how few it
         # leaves out, would look at every deadline that is due for each batch.
         rows = await uow.sql.fetch(
             f"""WITH candidates AS MATERIALIZED (
-                    SELECT * FROM deadlines WHERE failed_at IS NULL AND due <= $1
+                    SELECT * FROM deadlines
+                    WHERE failed_at IS NULL AND due <= $1 AND due > coalesce($3::timestamptz, '-infinity')
                     ORDER BY due, generation LIMIT $2 FOR UPDATE SKIP LOCKED)
                 SELECT d.* FROM candidates d WHERE {_EARLIEST} ORDER BY d.due, d.generation""",
             by,
             limit,
+            after,
         )
         await self._fire(uow, [_due(row, at) for row in rows])
         return len(rows)

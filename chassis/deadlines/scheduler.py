@@ -52,21 +52,25 @@ class Scheduler:
         self.waits_seconds = min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, seconds))
         return seconds <= 0
 
-    async def fire_by(self, uow: UnitOfWork, end: datetime) -> int:
+    async def fire_by(self, uow: UnitOfWork, end: datetime, after: datetime | None = None) -> int:
         """Fire one batch of what a day's close has to find done, if its due has come; how many were claimed.
 
-        In a simulated home each counts from when it was due, in a real one from now.
+        In a simulated home each counts from when it was due, in a real one from now. `after` spares the search what was
+        done by then: entries of the index that are gone, but not cleared away yet, cost as much as others.
         """
         known = await self._timeline(uow)
         by = end if known is Timeline.SIMULATED else min(end, uow.now)
-        return await self.firing.due_by(uow, by, uow.now if known is Timeline.REAL else None, BATCH)
+        return await self.firing.due_by(uow, by, uow.now if known is Timeline.REAL else None, BATCH, after)
 
-    async def any_by(self, uow: UnitOfWork, end: datetime) -> bool:
-        """Whether anything due by then is still armed, because somebody else is firing it."""
+    async def any_by(self, uow: UnitOfWork, end: datetime, after: datetime | None = None) -> bool:
+        """Whether anything due by then (and after `after`) is still armed, because somebody else is firing it."""
         known = await self._timeline(uow)
         by = end if known is Timeline.SIMULATED else min(end, uow.now)
         # The first of the index, not EXISTS: that reads the table where the planner takes it that many are due.
-        first: datetime | None = await uow.sql.fetchval("SELECT min(due) FROM deadlines WHERE failed_at IS NULL")
+        first: datetime | None = await uow.sql.fetchval(
+            "SELECT min(due) FROM deadlines WHERE failed_at IS NULL AND due > coalesce($1::timestamptz, '-infinity')",
+            after,
+        )
         return first is not None and first <= by
 
     async def _timeline(self, uow: UnitOfWork) -> Timeline | None:

@@ -25,6 +25,8 @@ _ENDING = f"""
 
 async def close_day(day: date, uow: UnitOfWork) -> None:
     """Everything the end of a business date means here."""
+    if not await uow.sql.fetchval("SELECT EXISTS (SELECT FROM clients) OR EXISTS (SELECT FROM due)"):
+        return
     first_close = await uow.sql.fetchval("SELECT through IS NULL FROM closed_days")
     while await _judge_due(day, uow, watch=not first_close) >= DUE_AT_ONCE:
         pass
