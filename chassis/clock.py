@@ -1,6 +1,7 @@
 """One clock: instants are UTC, business dates are days in Asia/Shanghai."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -11,6 +12,7 @@ def business_date(instant: datetime) -> date:
     return instant.astimezone(SHANGHAI).date()
 
 
+@lru_cache(maxsize=20_000)  # some decades of days
 def start_of(day: date) -> datetime:
     """The first instant of a business date, in UTC."""
     return datetime.combine(day, time(), SHANGHAI).astimezone(UTC)

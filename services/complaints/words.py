@@ -8,6 +8,7 @@ is found has to be read from the disk: a pair's two characters, or the beginning
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -50,16 +51,14 @@ def grams_of(text: str) -> list[str]:
 
 def codes_of(grams: Iterable[str]) -> list[int]:
     """The numbers of index entries. A pair's is its own; a word's may, hardly ever, be another one's too."""
-    return sorted(
-        {
-            int.from_bytes(gram.encode("utf-16-be") if len(gram) == 2 and gram[0] >= "㐀" else _hash(gram), signed=True)
-            for gram in grams
-        }
-    )
+    return sorted({_code(gram) for gram in grams})
 
 
-def _hash(word: str) -> bytes:
-    return hashlib.md5(word.encode(), usedforsecurity=False).digest()[:4]
+@lru_cache(maxsize=100_000)  # the same words come again and again
+def _code(gram: str) -> int:
+    pair = len(gram) == 2 and gram[0] >= "㐀"
+    code = gram.encode("utf-16-be") if pair else hashlib.md5(gram.encode(), usedforsecurity=False).digest()[:4]
+    return int.from_bytes(code, signed=True)
 
 
 def taken_in(settings: Settings, case_id: UUID, text: str, *more: str | None) -> Words:
