@@ -81,4 +81,4 @@ def _replay_complaints(folder: Path, dry_run: bool, until: str | None) -> None:
     with database_there(keep_running=True) as settings:
         with Progress(data.through(last)) as progress:
             run(go(settings, data, last, progress))
-        with_platform(lambda platform: print_complaints(platform, data))
+        with_platform(lambda platform: print_complaints(platform, data, progress))

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from careline.platform import Platform
 from careline.replay.files import CsvFile, Days, UnreadableData
+from careline.replay.progress import Progress
 from careline.replay.source import CLOSED, KINDS, RECEIVED, DataSet, Fact
+from careline.replay.summary import print_speed
 from careline.session import say
 from chassis.clock import at, month_end
 from chassis.staff import HQ
@@ -123,7 +125,7 @@ def _closes(first: date, last: date) -> Iterator[Fact]:
         yield Fact(day, rank, 0, "", day.isoformat(), f'{{"business_date":"{day}"}}'.encode())
 
 
-async def print_complaints(platform: Platform, data: Complaints) -> None:
+async def print_complaints(platform: Platform, data: Complaints, progress: Progress) -> None:
     """Dispatch met and missed, crossed with the published `timely` flag, from what the service holds now."""
     async with platform.databases["complaints"].reading() as sql:
         rows = await sql.fetch(
@@ -146,3 +148,4 @@ async def print_complaints(platform: Platform, data: Complaints) -> None:
     for row in odd:
         say(f"kept: {row['flag'].strip()} {row['count']:,}")
     say(f"{counts.total():,} cases, {alarms:,} alarms of the radar, read from {data.folder}")
+    print_speed(progress)

@@ -26,6 +26,15 @@ def print_counts(data: DataSet, until: date) -> None:
     say(f"{'facts in all':22} {goal:>9,}")
 
 
+def print_speed(progress: Progress) -> None:
+    """How long it took, from the first look at the home on."""
+    seconds, said = monotonic() - progress.started, progress.published
+    if said:
+        say(f"{said:,} facts published and caught up in {seconds:.1f} s: {said / seconds:,.0f}/s")
+    else:
+        say("nothing was left to publish: everything had been said before")
+
+
 async def print_summary(platform: Platform, data: DataSet, until: date, progress: Progress) -> None:
     """The table and the totals, from what the services hold now."""
     say(f"replayed {data.folder} until {until}")
@@ -44,13 +53,7 @@ async def print_summary(platform: Platform, data: DataSet, until: date, progress
     await print_callbacks(platform, until)
     points, debt = await _points(platform)
     say(f"totals  {clients:,} clients, {points:,.2f} points held, {debt:,.2f} points owed")
-    seconds = monotonic() - progress.started
-    if progress.published:
-        say(
-            f"{progress.published:,} facts published and caught up in {seconds:.1f} s: {progress.published / seconds:,.0f}/s"
-        )
-    else:
-        say("nothing was left to publish: everything had been said before")
+    print_speed(progress)
 
 
 async def print_callbacks(platform: Platform, until: date) -> None:
