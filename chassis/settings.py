@@ -23,8 +23,8 @@ class Settings(BaseSettings):
     batch_seconds: float = Field(0.05, gt=0, le=5)
     bad_records_limit: int = Field(100, ge=1, description="dead letters in a row that stop a consumer")
     close_after_midnight_minutes: int = Field(30, ge=0, le=720)
-    pool_size: int = Field(8, ge=1)
-    pool_overflow: int = Field(12, ge=0)
+    pool_size: int = Field(4, ge=1)
+    pool_overflow: int = Field(16, ge=0)
     log_level: str = "INFO"
     gateway_url: str | None = Field(None, description="where other processes reach the gateway")
     service_urls: dict[str, str] = Field(default_factory=dict, description="JSON: service name to base URL")

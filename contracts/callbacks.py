@@ -74,7 +74,8 @@ class TaskAttempted(TaskEvent, frozen=True, kw_only=True, gc=False):
 class TaskCompleted(TaskEvent, frozen=True, kw_only=True, gc=False):
     """The task is done with evidence [B8]; `subject` names what it was about (a complaint case, say).
 
-    `scores` are the answers given as 1 to 5 (time, feedback, result, of a satisfaction call [C11]).
+    `scores` are the answers given as 1 to 5 (time, feedback, result, of a satisfaction call [C11]); `opinions` what the
+    client suggested (意见及建议), personal data masked [C12].
     """
 
     type: ClassVar[str] = "callbacks.task.completed"
@@ -83,6 +84,7 @@ class TaskCompleted(TaskEvent, frozen=True, kw_only=True, gc=False):
     subject: Name | None = None
     scores: dict[str, int] = msgspec.field(default_factory=dict)
     accepted: bool | None = None
+    opinions: str | None = None
     completed_at: datetime
 
     @property

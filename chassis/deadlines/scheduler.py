@@ -9,7 +9,7 @@ from chassis.telemetry import DEADLINES_OVERDUE_SECONDS
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 
-BATCH = 1000
+BATCH = 500
 LONGEST_WAIT_SECONDS = 30.0
 SHORTEST_WAIT_SECONDS = 0.001
 HELD_WAIT_SECONDS = 0.5

@@ -321,6 +321,7 @@ class _Entry:
                     subject=task["subject"],
                     scores=scripts.scores_in(scripts.frozen(task["script"]), answers),
                     accepted=accepted,
+                    opinions=mask_text(answers.get("opinions", "")) or None,
                     completed_at=call.at,
                 )
             )

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +9,7 @@ from typing import Protocol
 import asyncpg
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chassis.errors import Conflict, NotFound, Text, TooLarge
+from chassis.errors import Conflict, NotFound, Text
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 
@@ -93,19 +92,6 @@ def store_of(settings: Settings, given: EvidenceSettings | None = None) -> BlobS
 
         return S3(chosen.s3_url, chosen.s3_region, chosen.s3_access_key, chosen.s3_secret_key)
     return Folder(chosen.folder or settings.home / "evidence")
-
-
-async def read_limited(parts: AsyncIterator[bytes]) -> bytes:
-    """An upload's bytes.
-
-    Raises: TooLarge.
-    """
-    found = bytearray()
-    async for part in parts:
-        found += part
-        if len(found) > LARGEST_BYTES:
-            raise TooLarge(Text(f"at most {LARGEST_BYTES} bytes", f"至多 {LARGEST_BYTES} 字节"))
-    return bytes(found)
 
 
 async def keep(uow: UnitOfWork, store: BlobStore, client_id: str, kind: str, content: bytes, media_type: str) -> str:

@@ -32,6 +32,7 @@ async def note_answers(events: Sequence[TaskCompleted], uow: UnitOfWork) -> None
     for event in events:
         if event.rule != RULE or event.subject is None:
             continue
+        await _pass_back(uow, event)
         case = await uow.sql.fetchrow(
             "SELECT * FROM cases WHERE case_id = $1 AND state = $2 FOR UPDATE", UUID(event.subject), CALLING
         )
@@ -63,6 +64,19 @@ async def note_answers(events: Sequence[TaskCompleted], uow: UnitOfWork) -> None
             await reopen(uow, case, at, reason="dissatisfied")
         else:
             await close(uow, case, at, "satisfied")
+
+
+async def _pass_back(uow: UnitOfWork, event: TaskCompleted) -> None:
+    """What the complainant suggested in the call is a record of its own, whatever becomes of the case [C12]."""
+    if event.opinions:
+        await uow.sql.execute(
+            """INSERT INTO suggestions (suggestion_id, case_id, words, recorded_at, recorded_by)
+               SELECT $1, case_id, $3, $4, 'callbacks' FROM cases WHERE case_id = $2 ON CONFLICT DO NOTHING""",
+            uuid5(_SIGNALS, f"suggestion/{event.task_id}"),
+            UUID(event.subject),
+            event.opinions,
+            event.completed_at,
+        )
 
 
 async def _unanswered(uow: UnitOfWork, case: Any, at: datetime, outcome: str) -> None:

@@ -17,7 +17,7 @@ from chassis.clock import at
 from chassis.errors import Unavailable
 from contracts import broker
 from services.callbacks import proof
-from services.callbacks.evidence import EvidenceSettings, Folder, store_of
+from services.callbacks.evidence import LARGEST_BYTES, EvidenceSettings, Folder, store_of
 from services.callbacks.evidence_s3 import S3, signed_headers
 from tests.callbacks.desk import COMPLIANCE, FIRST, LEADER, TRAINED, Desk, agent, ten
 
@@ -39,7 +39,10 @@ async def trained(desk: Desk, outcome: str = "completed", **others: object) -> d
 async def test_evidence_is_kept_by_its_content_and_an_altered_blob_is_refused(desk: Desk) -> None:
     await desk.open("c-1", MONDAY)
     await desk.world.settle()
-    content = b"RIFF recording"
+    async with desk.http(ANNA) as http:
+        large = await http.put("/v1/callbacks/clients/c-1/evidence", content=bytes(LARGEST_BYTES + 1))
+    assert (large.status_code, large.json()["limit_bytes"]) == (413, LARGEST_BYTES)
+    content = b"RIFF recording" + bytes(5_000_000)
     for _ in range(2):
         async with desk.http(ANNA) as http:
             kept = await http.put("/v1/callbacks/clients/c-1/evidence", content=content)

@@ -47,9 +47,13 @@ async def test_a_complaint_is_asked_about_and_reopened_by_its_answer(world: Worl
     await world.settle()
     [again] = await calls.tasks("state = 'planned'")
     await calls.ask(CALLER, "POST", f"/tasks/{again['task_id']}/claim", status=200)
-    await calls.call(CALLER, again, "completed", march(30, 10), RATED | {"result": "4"})
+    said = {"result": "4", "opinions": "网点应延长营业时间，电话 13912345678"}
+    await calls.call(CALLER, again, "completed", march(30, 10), RATED | said)
     await world.settle()
     assert (await desk.case(case))["outcome"] == "satisfied"
+    [suggestion] = (await desk.get(CENTRE, f"/cases/{case['case_id']}/details"))["suggestions"]  # C12: passed back
+    assert "营业时间" in suggestion["words"]
+    assert "13912345678" not in suggestion["words"]
     answered = [what for what in await desk.what(case) if what == "satisfaction recorded"]
     assert len(answered) == 2
 

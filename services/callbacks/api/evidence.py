@@ -6,7 +6,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from chassis.http import Once, Work, router
+from chassis.http import Once, Uploaded, Work, router, takes
 from services.callbacks import evidence
 from services.callbacks.api.who import Leader, Reader, Server, require_client, require_view
 
@@ -33,11 +33,13 @@ class Approval(BaseModel):
     reason: str = Field(min_length=5, max_length=400)
 
 
-@routes.put("", status_code=201)
-async def upload(actor: Server, uow: Work, request: Request, client_id: str, kind: Kind = "recording") -> Kept:
-    """Upload content; the same content again is the same evidence."""
+@routes.put("", status_code=201, openapi_extra=takes(evidence.LARGEST_BYTES))
+async def upload(
+    actor: Server, given: Uploaded, uow: Work, request: Request, client_id: str, kind: Kind = "recording"
+) -> Kept:
+    """Upload content, 50 MB at most; the same content again is the same evidence."""
     await require_client(uow.sql, actor, client_id)
-    content = await evidence.read_limited(request.stream())
+    content = b"".join(given.parts())
     media_type = request.headers.get("content-type", "application/octet-stream")[:100]
     store = evidence.store_of(uow.database.settings)
     return Kept(evidence_id=await evidence.keep(uow, store, client_id, kind, content, media_type))
