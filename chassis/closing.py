@@ -72,7 +72,8 @@ class Closer:
             if self.service.completes:
                 uow.emit(self.service.completes(business_date=day))
             await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $1", day)
-            # Nothing due by the day's end is left, but for what this unit of work has armed since.
+            # Nothing due by the day's end is left, but for what this unit of work has armed since. (What another one arms
+            # meanwhile for an earlier time is found by the next step, which looks from the beginning.)
             done = min(end_of(day), (uow.armed_from or end_of(day)) - timedelta(microseconds=1))
             last, day = day, day + timedelta(days=1)
         return last, bool(last or fired)
