@@ -1,13 +1,14 @@
 """Closed days: a business date is closed here once every partition of every topic waited for has passed it.
 
-One closer at a time per service (a row lock), day by day in order, never in the transaction of a batch of facts. The
-first close ever closes that date only: history begins there [T7].
+One closer at a time per service (a row lock), in order, never in the transaction of a batch of facts. The first close
+ever closes that date only: history begins there [T7]. The days of a backlog are closed by the month, where no deadline
+can come between them.
 """
 
 from datetime import date, timedelta
 from time import monotonic
 
-from chassis.clock import end_of
+from chassis.clock import end_of, month_end
 from chassis.database import Database
 from chassis.deadlines.scheduler import Scheduler
 from chassis.service import Service
@@ -47,14 +48,15 @@ class Closer:
             day: date = through + timedelta(days=1) if through else passed["first"]
             if day > passed["last"]:
                 return False
-            last, worked = await self._close_from(day, passed["last"], uow)
+            last, worked = await self._close_from(day, passed["last"], uow, begins=through is None)
         if last:
             CLOSED_THROUGH.labels(self.service.name).set(end_of(last).timestamp())
         return worked
 
-    async def _close_from(self, day: date, end: date, uow: UnitOfWork) -> tuple[date | None, bool]:
+    async def _close_from(self, day: date, end: date, uow: UnitOfWork, *, begins: bool) -> tuple[date | None, bool]:
         """Close a day, and in a backlog the days after it while that takes no longer than a moment.
 
+        `begins`: it is the first one ever. A service without deadlines closes the days of a month together.
         The last day closed, if any, and whether anything was done at all.
         """
         began, last, fired, done = monotonic(), None, 0, None
@@ -66,14 +68,22 @@ class Closer:
                     return last, True
             if self.service.deadlines and await self.scheduler.any_by(uow, end_of(day), done):
                 break  # somebody else is firing it
-            uow.happened_at = min(uow.now, end_of(day))
+            days = [day] if begins or self.service.deadlines else _month_from(day, end)
+            uow.happened_at = min(uow.now, end_of(days[-1]))
             if self.service.closes:
-                await self.service.closes(day, uow)
+                await self.service.closes(days, uow)
             if self.service.completes:
-                uow.emit(self.service.completes(business_date=day))
-            await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $1", day)
+                for one in days:
+                    uow.emit(self.service.completes(business_date=one), at=min(uow.now, end_of(one)))
+            await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $2", days[0], days[-1])
+            begins, last, day = False, days[-1], days[-1] + timedelta(days=1)
             # Nothing due by the day's end is left, but for what this unit of work has armed since. (What another one arms
             # meanwhile for an earlier time is found by the next step, which looks from the beginning.)
-            done = min(end_of(day), (uow.armed_from or end_of(day)) - timedelta(microseconds=1))
-            last, day = day, day + timedelta(days=1)
+            done = min(end_of(last), (uow.armed_from or end_of(last)) - timedelta(microseconds=1))
         return last, bool(last or fired)
+
+
+def _month_from(day: date, end: date) -> list[date]:
+    """The days from one until another, or until its month ends."""
+    last = min(end, month_end(day))
+    return [day + timedelta(days=n) for n in range((last - day).days + 1)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chassis.uow import UnitOfWork
 
 Handler = Callable[[Sequence[Any], "UnitOfWork"], Awaitable[None]]
-CloseDay = Callable[[date, "UnitOfWork"], Awaitable[None]]
+CloseDays = Callable[[Sequence[date], "UnitOfWork"], Awaitable[None]]
 CatchUp = Callable[[date, "UnitOfWork"], Awaitable[bool]]
 Loop = Callable[["Database"], Awaitable[bool]]
 HealthCheck = Callable[["asyncpg.Connection"], Awaitable[dict[str, Any]]]
@@ -39,9 +39,11 @@ class SealedTable:
 class Service:
     """Routes (HTTP in), events heard and sent, what a closed day does, tables kept.
 
-    `closes` runs once a closed day, in order; `catches_up` is given the last closed day and does what late facts
-    left to do (True: there may be more). `waits_for` names the watermarks a day needs before it can close here;
-    `completes` is the one sent afterwards. `accepts` applies the offered content of a conflict that an operator accepts.
+    `closes` is given the days to close, in order: one, or in a backlog those of a month up to its end (with deadlines,
+    which come between days, always one). What it emits happened at the end of the last of them, or when `at` says.
+    `catches_up` is given the last closed day and does what late facts left to do (True: there may be more).
+    `waits_for` names the watermarks a day needs before it can close here; `completes` is the one sent afterwards.
+    `accepts` applies the offered content of a conflict that an operator accepts.
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
@@ -55,7 +57,7 @@ class Service:
     listens: Mapping[type[Event], Handler] = field(default_factory=dict)
     publishes: Sequence[type[Event]] = ()
     waits_for: Sequence[type[DayClosed]] = (BrokerDayClosed,)
-    closes: CloseDay | None = None
+    closes: CloseDays | None = None
     catches_up: CatchUp | None = None
     completes: type[DayClosed] | None = None
     sealed: Sequence[SealedTable] = ()

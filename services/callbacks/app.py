@@ -57,7 +57,7 @@ service = Service(
     },
     publishes=EVENTS,
     waits_for=[BrokerDayClosed, ClassificationDayCompleted, SuitabilityDayCompleted],
-    closes=closing.close_day,
+    closes=closing.close_days,
     catches_up=closing.catch_up,
     completes=DayCompleted,
     sealed=[tables.SEALED],

@@ -1,5 +1,6 @@
 """What a closed day does here, and what late facts left to do. Both run under the closer's lock."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from chassis.uow import UnitOfWork
@@ -9,7 +10,13 @@ from services.callbacks.owed import ONE_DAY, owed_by_facts
 CLIENTS_AT_ONCE = 2_000
 
 
-async def close_day(day: date, uow: UnitOfWork) -> None:
+async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
+    """Close business dates, one after another."""
+    for day in days:
+        await _close_day(day, uow)
+
+
+async def _close_day(day: date, uow: UnitOfWork) -> None:
     """Close a business date: make what it owes, dated the day it takes effect, and expire what was due by its end."""
     if not await uow.sql.fetchval(
         "SELECT EXISTS (SELECT FROM clients) OR EXISTS (SELECT FROM tasks) OR EXISTS (SELECT FROM assessments)"

@@ -54,7 +54,7 @@ service = Service(
         AssessmentCompleted: supplementary.keep_risk_levels,
     },
     publishes=contract.EVENTS,
-    closes=closing.close_day,
+    closes=closing.close_days,
     catches_up=closing.catch_up,
     completes=contract.DayCompleted,
     tables=supplementary_tables.metadata,  # one metadata; every file of tables adds to it

@@ -1,8 +1,9 @@
 """What a closed day does here, and what late facts left to do. Both run under the closer's lock."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
-from chassis.clock import is_month_end, month_end
+from chassis.clock import end_of, is_month_end, month_end
 from chassis.uow import UnitOfWork
 from services.classification import group_closing, history, months, tiers
 
@@ -10,7 +11,14 @@ CLIENTS_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
 
 
-async def close_day(day: date, uow: UnitOfWork) -> None:
+async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
+    """Close business dates, one after another."""
+    for day in days:
+        uow.happened_at = min(uow.now, end_of(day))
+        await _close_day(day, uow)
+
+
+async def _close_day(day: date, uow: UnitOfWork) -> None:
     """Close a business date: at a month end the classes [K2], then the tiers [T7], then value and groups [V1, K7].
 
     All take effect the day after.

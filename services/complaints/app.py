@@ -53,7 +53,7 @@ service = Service(
     },
     publishes=EVENTS,
     waits_for=[BrokerDayClosed, CallbacksDayCompleted],
-    closes=closing.close_day,
+    closes=closing.close_days,
     catches_up=closing.catch_up,
     completes=DayCompleted,
     deadlines={

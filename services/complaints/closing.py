@@ -1,5 +1,6 @@
 """The day's close: its clusters, and the packs of the periods that end with it. Everything that was due by its end has fired before."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from chassis.uow import UnitOfWork
@@ -7,7 +8,13 @@ from services.complaints import radar
 from services.complaints.packs import making
 
 
-async def close_day(day: date, uow: UnitOfWork) -> None:
+async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
+    """Close business dates, one after another."""
+    for day in days:
+        await _close_day(day, uow)
+
+
+async def _close_day(day: date, uow: UnitOfWork) -> None:
     """Close a business date."""
     await radar.look(uow, day)
     await making.make_due(uow, day)

@@ -31,7 +31,7 @@ service = Service(
     },
     accepts={TradeSettled: trades.accept},
     publishes=contract.EVENTS,
-    closes=deadlines.close_day,
+    closes=deadlines.close_days,
     catches_up=deadlines.catch_up,
     completes=contract.DayCompleted,
     tables=tables.metadata,

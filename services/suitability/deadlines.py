@@ -1,7 +1,9 @@
 """Time in: what a closed business date does. Expiries, reminders, buys judged, drift, patterns of gaming [Q5]."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
+from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.suitability import AssessmentExpired, AssessmentExpiring
 from services.suitability import drift, gaming, judging, products
@@ -23,7 +25,14 @@ _ENDING = f"""
     ORDER BY a.client_id"""
 
 
-async def close_day(day: date, uow: UnitOfWork) -> None:
+async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
+    """Close business dates, one after another."""
+    for day in days:
+        uow.happened_at = min(uow.now, end_of(day))
+        await _close_day(day, uow)
+
+
+async def _close_day(day: date, uow: UnitOfWork) -> None:
     """Everything the end of a business date means here."""
     if not await uow.sql.fetchval("SELECT EXISTS (SELECT FROM clients) OR EXISTS (SELECT FROM due)"):
         return

@@ -79,8 +79,9 @@ async def stop_next(due: Sequence[Due], uow: UnitOfWork) -> None:
     await cancel(uow, [("ring", one.object) for one in due])
 
 
-async def close(day: date, uow: UnitOfWork) -> None:
-    await uow.sql.execute("INSERT INTO fired (kind, object) VALUES ('close', $1)", day.isoformat())
+async def close(days: Sequence[date], uow: UnitOfWork) -> None:
+    for day in days:
+        await uow.sql.execute("INSERT INTO fired (kind, object) VALUES ('close', $1)", day.isoformat())
 
 
 TIMED = Service(
