@@ -7,7 +7,7 @@ worked off [go-beyond 6, Art. 21].
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import asyncpg
 
@@ -21,75 +21,62 @@ Cause = Literal["level_lowered", "assessment_expired", "class_raised"]
 
 # What is held is what was bought less what was sold; less than a millionth of a unit is rounding dust.
 _EXPOSED = f"""
-    WITH exposed AS (
-        SELECT client_id, symbol AS product, 'holding' AS what FROM trades WHERE {{trades}}
-        GROUP BY client_id, symbol HAVING sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END) > 0.000001
+    WITH looked AS (SELECT * FROM unnest($1::text[], $2::date[]) AS l(subject, day)),
+    exposed AS (
+        SELECT t.client_id, l.day, t.symbol AS product, 'holding' AS what
+        FROM looked l JOIN trades t ON {{trades}} = l.subject
+        GROUP BY 1, 2, 3 HAVING sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END) > 0.000001
         UNION
-        SELECT client_id, product, 'holding' FROM purchases WHERE {{purchases}}
-        GROUP BY client_id, product HAVING sum(amount) > 0
+        SELECT t.client_id, l.day, t.product, 'holding' FROM looked l JOIN purchases t ON {{products}} = l.subject
+        GROUP BY 1, 2, 3 HAVING sum(amount) > 0
         UNION
-        SELECT client_id, product, 'confirmation' FROM confirmations
-        WHERE {{purchases}} AND confirmed_on <= $2 AND valid_until >= $2)
-    SELECT e.client_id, e.what, e.product, c.branch_id, f.scheme AS held_scheme, f.level AS held_level,
-           f.rank AS held_rank, {professional("e.client_id", "$2")} AS professional, {product_columns("$2")}
+        SELECT t.client_id, l.day, t.product, 'confirmation' FROM looked l JOIN confirmations t
+        ON {{products}} = l.subject AND t.confirmed_on <= l.day AND t.valid_until >= l.day)
+    SELECT e.client_id, e.day, e.what, e.product, c.branch_id, f.scheme AS held_scheme, f.level AS held_level,
+           f.rank AS held_rank, {professional("e.client_id", "e.day")} AS professional, {product_columns("e.day")}
     FROM exposed e
     LEFT JOIN clients c ON c.client_id = e.client_id
     LEFT JOIN products p ON p.code = e.product
-    LEFT JOIN LATERAL ({in_force("e.client_id", "$2")}) f ON true
-    WHERE c.closed_on IS NULL OR c.closed_on > $2
-    ORDER BY e.client_id, e.product, e.what"""
-_OF_CLIENTS = _EXPOSED.format(trades="client_id = ANY($1::text[])", purchases="client_id = ANY($1::text[])")
-_OF_PRODUCT = _EXPOSED.format(trades="symbol = ANY($1::text[])", purchases="product = ANY($1::text[])")
+    LEFT JOIN LATERAL ({in_force("e.client_id", "e.day")}) f ON true
+    WHERE c.closed_on IS NULL OR c.closed_on > e.day
+    ORDER BY e.day, e.client_id, e.product, e.what"""
+_OF_CLIENTS = _EXPOSED.format(trades="t.client_id", products="t.client_id")
+_OF_PRODUCTS = _EXPOSED.format(trades="t.symbol", products="t.product")
 
 
-async def look_at_clients(uow: UnitOfWork, clients: Sequence[str], cause: Cause, day: date) -> int:
-    """List what the level these clients have on `day` does not cover. Returns how many are new."""
-    if not clients:
-        return 0
-    return await _note(uow, await uow.sql.fetch(_OF_CLIENTS, list(clients), day), cause, day)
+async def look_at_clients(uow: UnitOfWork, looked: Sequence[tuple[str, date]], cause: Cause) -> list[MatchDrifted]:
+    """List what the level clients have on a day each does not cover. Returns what is new, to be told."""
+    return await _note(uow, _OF_CLIENTS, looked, cause)
 
 
-async def look_at_product(uow: UnitOfWork, product: str, day: date) -> int:
-    """Match everyone who holds or subscribes a product again, after its class rose. Returns how many are new."""
-    return await _note(uow, await uow.sql.fetch(_OF_PRODUCT, [product], day), "class_raised", day)
+async def look_at_products(uow: UnitOfWork, looked: Sequence[tuple[str, date]]) -> list[MatchDrifted]:
+    """Match everyone who holds or subscribes products again, each as of the day its class rose.
+
+    Returns what is new, to be told.
+    """
+    return await _note(uow, _OF_PRODUCTS, looked, "class_raised")
 
 
-async def _note(uow: UnitOfWork, exposed: Sequence[asyncpg.Record], cause: Cause, day: date) -> int:
-    policy = policy_on(day)
-    found = [row for row in exposed if not _covered(row, policy)]
+async def _note(uow: UnitOfWork, exposed: str, looked: Sequence[tuple[str, date]], cause: Cause) -> list[MatchDrifted]:
+    if not looked:
+        return []
+    found = [row for row in await uow.sql.fetch(exposed, *zip(*looked, strict=True)) if not _covered(row)]
     if not found:
-        return 0
-    scheme = policy.own_scheme
-    values = []
-    for row in found:
-        needed, held = target_of(row, policy, []).needed, held_rank(row, policy)
-        values.append(
-            (
-                derived_id("drift", cause, row["client_id"], row["product"], row["what"], day),
-                row["client_id"],
-                row["branch_id"],
-                row["product"],
-                row["what"],
-                scheme.level(needed).code if needed else None,
-                scheme.level(held).code if held else None,
-            )
-        )
-    columns = list(zip(*values, strict=True))
-    # What is on the list and not worked off yet is not listed again for the same cause.
+        return []
+    # What is on the list of a day is not listed again.
     new = await uow.sql.fetch(
         """INSERT INTO drifts (drift_id, cause, client_id, branch_id, product, what, needed, held, found_on)
-           SELECT n.id, $8, n.client, n.branch, n.product, n.what, n.needed, n.held, $9
-           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-                AS n(id, client, branch, product, what, needed, held)
-           ON CONFLICT DO NOTHING RETURNING client_id, branch_id, product, what, needed, held""",
-        *map(list, columns),
+           SELECT n.id, $9, n.client, n.branch, n.product, n.what, n.needed, n.held, n.day
+           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[])
+                AS n(id, client, branch, product, what, needed, held, day)
+           ON CONFLICT DO NOTHING RETURNING client_id, branch_id, product, what, needed, held, found_on""",
+        *zip(*(_row(row, cause) for row in found), strict=True),
         cause,
-        day,
     )
-    by_client: defaultdict[str, list[asyncpg.Record]] = defaultdict(list)
+    drifted: defaultdict[tuple[date, str], list[asyncpg.Record]] = defaultdict(list)
     for row in new:
-        by_client[row["client_id"]].append(row)
-    uow.emit_all(
+        drifted[row["found_on"], row["client_id"]].append(row)
+    return [
         MatchDrifted(
             client_id=client,
             branch_id=rows[0]["branch_id"],
@@ -98,34 +85,48 @@ async def _note(uow: UnitOfWork, exposed: Sequence[asyncpg.Record], cause: Cause
             held=rows[0]["held"],
             products=[DriftedProduct(product=r["product"], needed=r["needed"], what=r["what"]) for r in rows],
         )
-        for client, rows in by_client.items()
+        for (day, client), rows in drifted.items()
+    ]
+
+
+def _row(row: asyncpg.Record, cause: Cause) -> tuple[Any, ...]:
+    policy = policy_on(row["day"])
+    scheme, needed, held = policy.own_scheme, target_of(row, policy, []).needed, held_rank(row, policy)
+    return (
+        derived_id("drift", cause, row["client_id"], row["product"], row["what"], row["day"]),
+        row["client_id"],
+        row["branch_id"],
+        row["product"],
+        row["what"],
+        scheme.level(needed).code if needed else None,
+        scheme.level(held).code if held else None,
+        row["day"],
     )
-    return len(new)
 
 
-def _covered(row: asyncpg.Record, policy: Policy) -> bool:
+def _covered(row: asyncpg.Record) -> bool:
     if row["professional"] or row["code"] is None:
         return bool(row["professional"])
+    policy = policy_on(row["day"])
     needed, held = target_of(row, policy, []).needed, held_rank(row, policy)
     return needed is not None and held is not None and needed <= held
 
 
-async def lowered(uow: UnitOfWork, clients: Sequence[str], day: date) -> list[str]:
-    """Those of these clients whose level on the day after is lower than on the day itself, in the firm's scheme."""
-    policy = policy_on(day)
+async def lowered(uow: UnitOfWork, changed: Sequence[tuple[str, date]]) -> list[tuple[str, date]]:
+    """Those of these (client, day) whose level on the day is lower than on the day before, in the firm's scheme."""
+    if not changed:
+        return []
     rows = await uow.sql.fetch(
-        f"""SELECT c.client_id, b.scheme AS scheme_before, b.rank AS rank_before,
+        f"""SELECT c.client_id, c.day, b.scheme AS scheme_before, b.rank AS rank_before,
                    f.scheme AS held_scheme, f.rank AS held_rank
-            FROM unnest($1::text[]) AS c(client_id)
-            JOIN LATERAL ({in_force("c.client_id", "$2::date")}) b ON true
-            JOIN LATERAL ({in_force("c.client_id", "$3::date")}) f ON true""",
-        list(clients),
-        day,
-        day + timedelta(days=1),
+            FROM unnest($1::text[], $2::date[]) AS c(client_id, day)
+            JOIN LATERAL ({in_force("c.client_id", "c.day - 1")}) b ON true
+            JOIN LATERAL ({in_force("c.client_id", "c.day")}) f ON true""",
+        *zip(*changed, strict=True),
     )
-    return [
-        row["client_id"]
-        for row in rows
-        if (held_rank(row, policy) or 0)
-        < (held_rank({"held_rank": row["rank_before"], "held_scheme": row["scheme_before"]}, policy) or 0)
-    ]
+    return [(row["client_id"], row["day"]) for row in rows if _is_lower(row, policy_on(row["day"] - timedelta(days=1)))]
+
+
+def _is_lower(row: asyncpg.Record, policy: Policy) -> bool:
+    before = {"held_rank": row["rank_before"], "held_scheme": row["scheme_before"]}
+    return (held_rank(row, policy) or 0) < (held_rank(before, policy) or 0)

@@ -4,6 +4,7 @@ Looked at when a day closes on which something was submitted or bought. Each fin
 matter for a person; none changes a level by itself.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -33,25 +34,35 @@ class Finding:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-async def look(uow: UnitOfWork, day: date) -> int:
-    """Look for every pattern in the window that ends on `day`. Returns how many findings are new."""
-    rules = policy_on(day).gaming
-    start = day - timedelta(days=rules.window_days - 1)
-    found = [*await _rises_before_purchases(uow, day)]
-    if await uow.sql.fetchval("SELECT EXISTS (SELECT FROM submissions WHERE submitted_on = $1)", day):
-        sheets = await uow.sql.fetch(
-            """SELECT s.*, t.body, t.state FROM submissions s
-               JOIN templates t ON t.code = s.template AND t.version = s.version
-               WHERE submitted_on BETWEEN $1 AND $2 AND client_id IN
-                     (SELECT client_id FROM submissions WHERE submitted_on = $2)
-               ORDER BY client_id, submitted_at""",
-            start,
-            day,
-        )
-        found += _by_client(sheets, rules)
-        found += await _devices(uow, start, day, rules)
-        found += await _branches(uow, start, day, rules)
-    return await _keep(uow, found, day, start)
+async def look(uow: UnitOfWork, days: Sequence[date]) -> list[GamingSuspected]:
+    """Look for every pattern in the windows that end on these days. Returns the findings that are new, to be told."""
+    rises = await _rises_before_purchases(uow, days)
+    handed_in = await uow.sql.fetch(
+        "SELECT DISTINCT submitted_on FROM submissions WHERE submitted_on BETWEEN $1 AND $2", days[0], days[-1]
+    )
+    new: list[GamingSuspected] = []
+    for day in sorted({day for (day,) in handed_in} | rises.keys()):
+        rules = policy_on(day).gaming
+        start = day - timedelta(days=rules.window_days - 1)
+        found = [*rises[day], *await _in_submissions(uow, start, day, rules)]
+        new += await _keep(uow, found, day, start)
+    return new
+
+
+async def _in_submissions(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[Finding]:
+    sheets = await uow.sql.fetch(
+        """SELECT s.*, t.body, t.state FROM submissions s
+           JOIN templates t ON t.code = s.template AND t.version = s.version
+           WHERE submitted_on BETWEEN $1 AND $2 AND client_id IN
+                 (SELECT client_id FROM submissions WHERE submitted_on = $2)
+           ORDER BY client_id, submitted_at""",
+        start,
+        day,
+    )
+    if not sheets:
+        return []
+    devices, branches = await _devices(uow, start, day, rules), await _branches(uow, start, day, rules)
+    return [*_by_client(sheets, rules), *devices, *branches]
 
 
 def _by_client(sheets: Sequence[asyncpg.Record], rules: Gaming) -> Iterable[Finding]:
@@ -84,25 +95,29 @@ def riskier(template: Template, before: dict[str, list[str]], after: dict[str, l
     ]
 
 
-async def _rises_before_purchases(uow: UnitOfWork, day: date) -> list[Finding]:
-    policy = policy_on(day)
+async def _rises_before_purchases(uow: UnitOfWork, days: Sequence[date]) -> defaultdict[date, list[Finding]]:
+    """By the day of the purchase."""
     rows = await uow.sql.fetch(
-        """SELECT t.client_id, t.branch_id, t.trade_id, t.symbol, t.kind, t.issuer_class, a.rank_before, a.level,
+        """SELECT t.client_id, t.branch_id, t.trade_id, t.trade_date, t.symbol, t.kind, t.issuer_class,
+                  a.rank_before, a.level,
                   (SELECT ROW(k.scheme, k.level)::text FROM product_classes k WHERE k.code = t.symbol
-                   AND k.effective_on <= $1 ORDER BY k.effective_on DESC LIMIT 1) AS set_class
-           FROM assessments a JOIN trades t ON t.client_id = a.client_id AND t.side = 'buy' AND t.trade_date = $1
-           WHERE a.source = 'questionnaire' AND a.valid_from BETWEEN $1::date - 2 AND $1 AND a.rank_before IS NOT NULL
-             AND t.settled_at >= a.assessed_at AND t.settled_at < a.assessed_at + make_interval(hours => $2)
+                   AND k.effective_on <= t.trade_date ORDER BY k.effective_on DESC LIMIT 1) AS set_class
+           FROM unnest($1::date[], $2::int[]) AS d(day, hours)
+           JOIN assessments a ON a.source = 'questionnaire' AND a.valid_from BETWEEN d.day - 2 AND d.day
+                AND a.rank_before IS NOT NULL
+           JOIN trades t ON t.client_id = a.client_id AND t.side = 'buy' AND t.trade_date = d.day
+           WHERE t.settled_at >= a.assessed_at AND t.settled_at < a.assessed_at + make_interval(hours => d.hours)
            ORDER BY t.client_id, t.trade_id""",
-        day,
-        policy.purchase_rise_hours,
+        days,
+        [policy_on(day).purchase_rise_hours for day in days],
     )
-    found = []
+    found = defaultdict(list)
     for row in rows:
+        policy = policy_on(row["trade_date"])
         needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
         if needed is not None and needed > row["rank_before"]:
             detail = {"trade_id": row["trade_id"], "symbol": row["symbol"], "level": row["level"]}
-            found.append(
+            found[row["trade_date"]].append(
                 Finding(
                     "rise_before_purchase", f"client/{row['client_id']}", row["client_id"], row["branch_id"], detail
                 )
@@ -150,7 +165,7 @@ async def _branches(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> l
     ]
 
 
-async def _keep(uow: UnitOfWork, found: Sequence[Finding], day: date, start: date) -> int:
+async def _keep(uow: UnitOfWork, found: Sequence[Finding], day: date, start: date) -> list[GamingSuspected]:
     new = []
     for finding in found:
         kept = await uow.sql.fetchval(
@@ -166,6 +181,5 @@ async def _keep(uow: UnitOfWork, found: Sequence[Finding], day: date, start: dat
             start,
         )
         if kept:
-            new.append(finding)
-    uow.emit_all(GamingSuspected(subject=f.subject, pattern=f.pattern, found_on=day) for f in new)
-    return len(new)
+            new.append(GamingSuspected(subject=finding.subject, pattern=finding.pattern, found_on=day))
+    return new

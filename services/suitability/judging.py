@@ -41,13 +41,13 @@ _KEEP = """
     RETURNING client_id, branch_id, trade_id, trade_date, symbol, reason, confirmation"""
 
 
-async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> int:
+async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> list[MismatchFound]:
     """Judge these clients' buys, each from a day on through `through`; what was found before is put right.
 
-    Returns how many mismatches are new or changed.
+    Returns the mismatches that are new or changed, to be told.
     """
     if not since:
-        return 0
+        return []
     clients, days = list(since), list(since.values())
     rows = [found for row in await uow.sql.fetch(_BUYS, clients, days, through, min(days)) if (found := _judged(row))]
     await uow.sql.execute(
@@ -62,11 +62,9 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> in
         [row[1] for row in rows],
     )
     if not rows:
-        return 0
+        return []
     columns: Sequence[Any] = [list(column) for column in zip(*rows, strict=True)]
-    changed = await uow.sql.fetch(_KEEP, *columns, uow.now)
-    uow.emit_all(MismatchFound(**dict(row)) for row in changed)
-    return len(changed)
+    return [MismatchFound(**dict(row)) for row in await uow.sql.fetch(_KEEP, *columns, uow.now)]
 
 
 def _judged(row: asyncpg.Record) -> tuple[Any, ...] | None:

@@ -14,6 +14,7 @@ import asyncpg
 from chassis.errors import FieldError, Invalid
 from chassis.uow import UnitOfWork
 from contracts.broker import TradeSettled
+from contracts.suitability import MatchDrifted
 from services.suitability import drift
 from services.suitability.errors import UnknownProduct
 from services.suitability.levels import SCHEMES
@@ -149,14 +150,22 @@ async def _needed(uow: UnitOfWork, code: str, day: date) -> int | None:
 async def _after_change(uow: UnitOfWork, code: str, day: date, before: int | None) -> dict[str, Any]:
     after = await _needed(uow, code, day)
     raised = before is not None and (after is None or after > before)
-    affected = await drift.look_at_product(uow, code, day) if raised else 0
+    drifted = await drift.look_at_products(uow, [(code, day)]) if raised else []
+    uow.emit_all(drifted)
+    affected = sum(len(one.products) for one in drifted)
     return {**await find(uow.sql, code, day), "newly_affected": affected}
 
 
-async def take_effect(uow: UnitOfWork, day: date) -> None:
-    """Classes that take effect the day after a close: match their holders again."""
-    codes = await uow.sql.fetch(
-        "SELECT code FROM product_classes WHERE effective_on = $1::date + 1 AND at < $2 ORDER BY code", day, uow.now
+async def take_effect(uow: UnitOfWork, days: Sequence[date]) -> list[MatchDrifted]:
+    """Classes that take effect the day after one of these closes: match their holders again.
+
+    Returns what is new, to be told.
+    """
+    classed = await uow.sql.fetch(
+        """SELECT code, effective_on FROM product_classes
+           WHERE effective_on BETWEEN $1::date + 1 AND $2::date + 1 AND at < $3 ORDER BY effective_on, code""",
+        days[0],
+        days[-1],
+        uow.now,
     )
-    for row in codes:
-        await drift.look_at_product(uow, row["code"], date.fromordinal(day.toordinal() + 1))
+    return await drift.look_at_products(uow, [(code, effective_on) for code, effective_on in classed])

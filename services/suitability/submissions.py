@@ -130,7 +130,8 @@ async def take_effect(uow: UnitOfWork, assessment: Assessment, policy: Policy) -
     await due.note(uow, [(assessment.client_id, assessment.valid_from)], levels=False)
     rank = rank_in(assessment.scheme, SCHEMES[assessment.scheme].rank(assessment.level), policy.scheme)
     if assessment.rank_before is not None and rank < assessment.rank_before:
-        await drift.look_at_clients(uow, [assessment.client_id], "level_lowered", assessment.valid_from)
+        looked = [(assessment.client_id, assessment.valid_from)]
+        uow.emit_all(await drift.look_at_clients(uow, looked, "level_lowered"))
 
 
 def _checked(template: Template, client: asyncpg.Record, answers: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
