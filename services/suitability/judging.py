@@ -49,7 +49,8 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
     if not since:
         return []
     clients, days = list(since), list(since.values())
-    rows = [found for row in await uow.sql.fetch(_BUYS, clients, days, through, min(days)) if (found := _judged(row))]
+    buys = await uow.sql.fetch(_BUYS, clients, days, through, min(days))
+    rows = sorted(found for row in buys if (found := _judged(row)))
     await uow.sql.execute(
         """DELETE FROM mismatches m USING unnest($1::text[], $2::date[]) AS d(client_id, since)
            WHERE m.client_id = d.client_id AND m.trade_date BETWEEN d.since AND $3

@@ -1,6 +1,7 @@
 """Facts and closed days: imports, reminders, expiry, settled buys judged, late facts, exports [Q5, Q6, K6]."""
 
 import random
+from collections import defaultdict
 from datetime import date, datetime
 
 from chassis.operations.conflicts import decide
@@ -8,6 +9,7 @@ from contracts import broker
 from contracts.base import Event, Quantity
 from services.suitability import exports
 from services.suitability.app import service
+from services.suitability.deadlines import close_days
 from tests.suitability.conftest import COMPLIANCE, DAY, Desk, assessed, bought, client, opened
 from tests.world import OPERATOR, World
 
@@ -185,3 +187,49 @@ async def test_a_level_lowered_or_ended_lists_what_it_no_longer_covers(world: Wo
     await world.publish(assessed("c-1", "MEDIUM", FIRST + DAY * 2))
     await world.close(date(2023, 1, 5))
     assert sorted(e["cause"] for e in await events(world, "match.drifted")) == ["assessment_expired", "level_lowered"]  # type: ignore[type-var]
+
+
+async def test_days_closed_at_once_tell_what_they_tell_one_after_another(world: World, desk: Desk) -> None:
+    """Each at its own day's end, the events of a client in the same order [Q5]."""
+    last = FIRST + DAY * 28
+    await world.close(FIRST - DAY)
+    await world.publish(
+        *story(),
+        assessed("c-4", "HIGH", FIRST - DAY * 364),  # reminded, ended, and raised again
+        bought("c-4", "t-11", FIRST - DAY * 9, "F", "fund:equity"),
+        assessed("c-4", "MEDIUM", FIRST + DAY * 20),
+        assessed("c-5", "HIGH", FIRST - DAY * 340),  # lowered, and lowered again
+        bought("c-5", "t-12", FIRST + DAY * 3, "F", "fund:equity"),
+        assessed("c-5", "LOW", FIRST + DAY * 10),
+        assessed("c-5", "VERY_LOW", FIRST + DAY * 12),
+        bought("c-5", "t-13", FIRST + DAY * 12, "F", "fund:equity"),
+    )
+    await world.publish(broker.ClientClosed(client_id="c-3", closed_on=FIRST + DAY * 5))
+    await world.settle()
+    days = [FIRST + DAY * n for n in range((last - FIRST).days + 1)]
+    one_by_one = await told_by(world, [[day] for day in days])
+    assert {kind for told in one_by_one.values() for _, kind, _ in told} == {
+        "suitability.assessment.expired",
+        "suitability.assessment.expiring",
+        "suitability.match.drifted",
+        "suitability.mismatch.found",
+    }
+    assert await told_by(world, [days]) == one_by_one
+
+
+async def told_by(world: World, spans: list[list[date]]) -> dict[str, list[tuple[datetime, str, bytes]]]:
+    """What closing some spans of days would tell, client by client."""
+    told: defaultdict[str, list[tuple[datetime, str, bytes]]] = defaultdict(list)
+    try:
+        async with world.database("suitability").unit_of_work() as uow:
+            for days in spans:
+                await close_days(days, uow)
+            for key, kind, _, _, at, _, value in uow.told_since(uow.mark()._replace(told={})):
+                told[key].append((at, kind, value))
+            raise OnlyLooking
+    except OnlyLooking:
+        return told
+
+
+class OnlyLooking(Exception):
+    """Takes a unit of work back."""
