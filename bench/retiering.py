@@ -119,7 +119,7 @@ async def _by_hand(uow: UnitOfWork) -> float:
 async def _ours(uow: UnitOfWork) -> tuple[tuple[float, float], int]:
     """Seconds until everybody was evaluated, and until it was recorded as well; how many were found changed."""
     began = time.perf_counter()
-    found = await tiers.evaluate(uow.sql, DAY, None)
+    found = await tiers.evaluate(uow.sql, [DAY])
     evaluated = time.perf_counter() - began
     await history.record_tiers(uow, found)
     await uow.finish()

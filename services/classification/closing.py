@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import groupby
+from operator import attrgetter
 
 from chassis.clock import end_of, is_month_end, month_end
 from chassis.uow import UnitOfWork
@@ -12,27 +14,29 @@ ONE_DAY = timedelta(days=1)
 
 
 async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
-    """Close business dates, one after another."""
-    for day in days:
-        uow.happened_at = min(uow.now, end_of(day))
-        await _close_day(day, uow)
+    """Close business dates: at a month end the classes [K2], then the tiers [T7], then value and groups [V1, K7].
 
-
-async def _close_day(day: date, uow: UnitOfWork) -> None:
-    """Close a business date: at a month end the classes [K2], then the tiers [T7], then value and groups [V1, K7].
-
-    All take effect the day after.
+    All take effect the day after. A month's end comes by itself, after the days before it.
     """
     if not await uow.sql.fetchval("SELECT EXISTS (SELECT FROM clients)"):
         return
-    if is_month_end(day):
-        policies = await months.policies_on(uow.sql, day)
-        async with months.whole_tables(uow.sql, True):
-            changes = await months.close_month(uow.sql, day, policies, None)
-        await history.record_classes(uow, changes)
+    ordinary = [day for day in days if not is_month_end(day)]
+    for together in filter(None, (ordinary, days[len(ordinary) :])):
+        await _close(together, uow)
+
+
+async def _close(days: Sequence[date], uow: UnitOfWork) -> None:
+    uow.happened_at = min(uow.now, end_of(days[-1]))
+    if is_month_end(days[-1]):
+        policies = await months.policies_on(uow.sql, days[-1])
+        await history.record_classes(uow, await months.close_month(uow.sql, days[-1], policies, None))
     begins = await uow.sql.fetchval("SELECT first IS NULL FROM closed_days")
-    await history.record_tiers(uow, await tiers.evaluate(uow.sql, day, None, history_begins=begins))
-    await group_closing.close_day(day, uow)
+    found = await tiers.evaluate(uow.sql, days, history_begins=begins)
+    for day, some in groupby(found, attrgetter("day")):
+        uow.happened_at = min(uow.now, end_of(day))
+        await history.record_tiers(uow, list(some))
+    uow.happened_at = min(uow.now, end_of(days[-1]))
+    await group_closing.close_days(days, uow)
 
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:
@@ -76,16 +80,5 @@ async def _months_again(uow: UnitOfWork, since: dict[str, date], first_closed: d
 
 async def _tiers_again(uow: UnitOfWork, since: dict[str, date], through: date) -> None:
     await tiers.stand_at(uow.sql, since)
-    planned = await tiers.days_to_evaluate(uow.sql, since, through)
-    found: list[tiers.Evaluation] = []
-    day = min(since.values())
-    while day <= through:
-        checks = await tiers.checks_due(uow.sql, sorted(since), through)
-        upcoming = [d for d in (*planned, *checks) if d >= day]
-        if not upcoming:
-            break
-        day = min(upcoming)
-        concerned = {c for c in (*planned.get(day, ()), *checks.get(day, ())) if since[c] <= day}
-        found += await tiers.evaluate(uow.sql, day, sorted(concerned))
-        day += ONE_DAY
-    await history.record_tiers(uow, found, since)
+    days = await tiers.days_to_evaluate(uow.sql, since, through)
+    await history.record_tiers(uow, await tiers.evaluate_named(uow.sql, days, through), since)

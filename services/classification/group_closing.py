@@ -1,5 +1,6 @@
 """What a close does about groups, value, core and lifecycle, and what late facts left to do about them."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from chassis.clock import is_month_end, month_end
@@ -11,21 +12,23 @@ from services.classification.value import LifecycleFound
 ONE_DAY = timedelta(days=1)
 
 
-async def close_day(day: date, uow: UnitOfWork) -> None:
-    """At a month end V, core and lifecycle, then the groups [K7]; classes and tiers of the day are decided already."""
-    first_closed: date = await uow.sql.fetchval("SELECT first FROM closed_days") or day
+async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
+    """At a month end V, core and lifecycle, then the groups [K7]; classes and tiers of the days are decided already."""
+    known: date | None = await uow.sql.fetchval("SELECT first FROM closed_days")
+    first_closed = known or days[0]
     core_changed: list[str] = []
-    if is_month_end(day):
-        lifecycles = await value.close_month(uow.sql, day, None)
-        await value.rank_branches(uow.sql, day, None)
-        cores = await value.core_changes(uow.sql, [day])
-        is_baseline = day == month_end(first_closed)
-        await value_history.record_lifecycles(uow, lifecycles, baseline=is_baseline)
+    if is_month_end(days[-1]):
+        [last] = days
+        lifecycles = await value.close_month(uow.sql, last, None)
+        await value.rank_branches(uow.sql, last, None)
+        cores = await value.core_changes(uow.sql, [last])
+        await value_history.record_lifecycles(uow, lifecycles, baseline=last == month_end(first_closed))
         await value_history.record_cores(uow, cores)
         core_changed = [found.client_id for found in cores]
-    found = await groups.evaluate(uow.sql, day, is_first=day == first_closed, core_changed=core_changed)
-    opened = [f for f in found if f.opened_on == day]
-    await value_history.record_openings(uow, [(f.client_id, f.partition, f.branch_id, day) for f in opened])
+    found = await groups.evaluate(uow.sql, days, begins=known is None, core_changed=core_changed)
+    await value_history.record_openings(
+        uow, [(f.client_id, f.partition, f.branch_id, f.day) for f in found if f.opened_on == f.day]
+    )
     await group_history.record_groups(uow, found, first_closed)
 
 
@@ -85,4 +88,4 @@ async def _open_late(uow: UnitOfWork, clients: list[str], first_closed: date) ->
         clients,
         first_closed,
     )
-    await value_history.record_openings(uow, [tuple(row) for row in opened])
+    await value_history.record_openings(uow, [tuple(row) for row in opened], late=True)

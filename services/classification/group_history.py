@@ -4,11 +4,13 @@ A late fact rewrites: decisions that no longer hold are superseded from the firs
 made anew, and one event tells everything from there on.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any, NamedTuple
 
+from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.classification import TAGS, GroupChanged, TagCode, TagStretch
 from services.classification.group_policies import BIT
@@ -28,36 +30,29 @@ class Stretch(NamedTuple):
 
 
 async def record_groups(uow: UnitOfWork, found: Sequence[Found], first_closed: date) -> None:
-    """Keep and tell what an ordinary close changed; the standings have moved already."""
+    """Keep and tell what ordinary closes changed, in order of their days; the standings have moved already."""
     if not found:
         return
     await keep_decisions(uow, found)
-    open_since = await _move_stretches(uow, found)
+    told = await _move_stretches(uow, found, first_closed)
     revisions = await next_revisions(uow, [f.client_id for f in found])
-    uow.emit_all(_changed(f, revisions[f.client_id], open_since[f.client_id], first_closed) for f in found)
-
-
-def _changed(found: Found, revision: int, open_since: dict[str, date], first_closed: date) -> GroupChanged:
-    held, now, day = found.before or 0, found.tags or 0, found.effective_on
-    stretches = [
-        TagStretch(
-            tag=tag,
-            since=open_since[tag] if held & BIT[tag] else day,
-            until=None if now & BIT[tag] else day,
-            baseline=is_baseline(tag, open_since[tag] if held & BIT[tag] else day, first_closed),
+    for day, some in groupby(zip(found, told, strict=True), lambda pair: pair[0].day):
+        uow.emit_all(
+            (
+                GroupChanged(
+                    client_id=f.client_id,
+                    branch_id=f.branch_id,
+                    revision=next(revisions[f.client_id]),
+                    changed_from=f.effective_on,
+                    primary=primary_of(f.tags),
+                    previous=primary_of(f.before),
+                    tags=stretches,
+                    baseline=day == first_closed,
+                )
+                for f, stretches in some
+            ),
+            at=min(uow.now, end_of(day)),
         )
-        for tag in tags_of(held | now)
-    ]
-    return GroupChanged(
-        client_id=found.client_id,
-        branch_id=found.branch_id,
-        revision=revision,
-        changed_from=day,
-        primary=primary_of(found.tags),
-        previous=primary_of(found.before),
-        tags=stretches,
-        baseline=found.day == first_closed,
-    )
 
 
 def is_baseline(tag: TagCode, since: date, first_closed: date) -> bool:
@@ -65,19 +60,39 @@ def is_baseline(tag: TagCode, since: date, first_closed: date) -> bool:
     return tag != "CORE" and since == first_closed + ONE_DAY
 
 
-async def _move_stretches(uow: UnitOfWork, found: Sequence[Found]) -> dict[str, dict[str, date]]:
-    """End and begin stretches; returns since when each tag held before has lasted, by client."""
+async def _move_stretches(uow: UnitOfWork, found: Sequence[Found], first_closed: date) -> list[list[TagStretch]]:
+    """End and begin stretches; returns for each what there is to tell: the tags held until then, and from then on."""
     open_since: defaultdict[str, dict[str, date]] = defaultdict(dict)
-    held = [f.client_id for f in found if f.before]
     for client_id, tag, since in await uow.sql.fetch(
-        "SELECT client_id, tag, since FROM tag_stretches WHERE client_id = ANY($1::text[]) AND until IS NULL", held
+        "SELECT client_id, tag, since FROM tag_stretches WHERE client_id = ANY($1::text[]) AND until IS NULL",
+        list({f.client_id for f in found if f.before}),
     ):
         open_since[client_id][tag] = since
-    ended = [
-        (f.client_id, tag, open_since[f.client_id][tag], f.effective_on)
-        for f in found
-        for tag in tags_of((f.before or 0) & ~(f.tags or 0))
-    ]
+    ended: list[tuple[str, str, date, date]] = []
+    begun: dict[tuple[str, str, date], date | None] = {}
+    told: list[list[TagStretch]] = []
+    for f in found:
+        held, now, day, since = f.before or 0, f.tags or 0, f.effective_on, open_since[f.client_id]
+        for tag in tags_of(now & ~held):
+            since[tag] = day
+            begun[f.client_id, tag, day] = None
+        told.append(
+            [
+                TagStretch(
+                    tag=tag,
+                    since=since[tag],
+                    until=None if now & BIT[tag] else day,
+                    baseline=is_baseline(tag, since[tag], first_closed),
+                )
+                for tag in tags_of(held | now)
+            ]
+        )
+        for tag in tags_of(held & ~now):
+            stretch = (f.client_id, tag, since.pop(tag))
+            if stretch in begun:
+                begun[stretch] = day
+            else:
+                ended.append((*stretch, day))
     if ended:
         await uow.sql.execute(
             """UPDATE tag_stretches s SET until = n.until
@@ -85,11 +100,10 @@ async def _move_stretches(uow: UnitOfWork, found: Sequence[Found]) -> dict[str, 
                WHERE s.client_id = n.client_id AND s.tag = n.tag AND s.since = n.since""",
             *(list(column) for column in zip(*ended, strict=True)),
         )
-    begun = [
-        (f.client_id, tag, f.effective_on, None) for f in found for tag in tags_of((f.tags or 0) & ~(f.before or 0))
-    ]
-    await uow.sql.copy_records_to_table("tag_stretches", records=begun)
-    return open_since
+    await uow.sql.copy_records_to_table(
+        "tag_stretches", records=[(*stretch, until) for stretch, until in begun.items()]
+    )
+    return told
 
 
 async def keep_decisions(uow: UnitOfWork, found: Sequence[Found]) -> None:
@@ -106,14 +120,17 @@ async def keep_decisions(uow: UnitOfWork, found: Sequence[Found]) -> None:
     )  # fmt: skip
 
 
-async def next_revisions(uow: UnitOfWork, clients: Iterable[str]) -> dict[str, int]:
-    """The next revision of what is told of each client's groups, core and lifecycle."""
+async def next_revisions(uow: UnitOfWork, clients: Iterable[str]) -> dict[str, Iterator[int]]:
+    """The next revisions of what is told of clients' groups, core and lifecycle: as many as each is named."""
+    counts = Counter(clients)
     rows = await uow.sql.fetch(
-        """UPDATE group_standings SET revision = revision + 1 WHERE client_id = ANY($1::text[])
-           RETURNING client_id, revision""",
-        sorted(set(clients)),
+        """UPDATE group_standings s SET revision = s.revision + n.count
+           FROM unnest($1::text[], $2::int[]) AS n(client_id, count) WHERE s.client_id = n.client_id
+           RETURNING s.client_id, s.revision""",
+        sorted(counts),
+        [counts[client_id] for client_id in sorted(counts)],
     )
-    return {client_id: revision for client_id, revision in rows}  # noqa: C416 - rows are records, not pairs
+    return {client_id: iter(range(last - counts[client_id] + 1, last + 1)) for client_id, last in rows}
 
 
 async def rewrite_groups(uow: UnitOfWork, found: Sequence[Found], since: dict[str, date], first_closed: date) -> None:

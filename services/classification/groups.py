@@ -17,8 +17,9 @@ from decimal import Decimal
 import asyncpg
 
 from chassis.calendar import DayKind, shipped
-from services.classification.group_policies import BIT, GroupPolicy, group_policies
-from services.classification.months import by_key, whole_tables
+from chassis.policy import Version
+from services.classification.group_policies import GroupPolicy, group_policies
+from services.classification.statements import LAST_MONTH_CLOSED, by_key, by_version, whole_tables
 
 GROUPS = group_policies()
 ONE_DAY = timedelta(days=1)
@@ -49,27 +50,34 @@ class Found:
 
 
 def concerned_sql(policy: GroupPolicy) -> str:
-    """Whose tags can differ after the close of $1 from those after the close before; $2 adds whose core changed.
+    """Whose tags can differ after a close from $1 to $2 from those after the one before, as (client_id, day); $3 adds
+    whose core flag the last of them changed.
 
-    A valuation matters to those AT_RISK and to those who had enough before to be.
+    A valuation matters, on its day and when it has become the one before, to those who had enough to fall from: by the
+    one before, or until then.
     """
     p = policy
+
+    def days(table: str, column: str, later: int = 0) -> str:
+        return f"""SELECT client_id, {column} + {later} AS day FROM {table}
+                   WHERE {column} BETWEEN $1::date - {later} AND $2::date - {later}"""
+
+    enough = " OR ".join(
+        f"""{p.at_risk_from} <= (SELECT total FROM valuations b WHERE b.client_id = k.client_id
+                                 AND b.as_of <= k.day - {ago} ORDER BY b.as_of DESC LIMIT 1)"""
+        for ago in (p.at_risk_days, p.at_risk_days + 1)
+    )
     return f"""
-        SELECT client_id, $1::date AS day FROM (
-            SELECT client_id FROM trade_days WHERE day = $1 OR day = $1::date - {p.dormant_days}
-            UNION SELECT client_id FROM clients WHERE opened_on = $1 OR opened_on = $1::date - {p.new_days + 1}
-            UNION SELECT client_id FROM clients WHERE closed_on = $1
-            UNION SELECT client_id FROM clients WHERE closing_requested_on = $1
-            UNION SELECT client_id FROM occurrences WHERE day = $1 OR day = $1::date - {p.abnormal_in_force_days}
-            UNION SELECT k.client_id FROM valuations k {by_key("group_standings", "s")}
-                  WHERE k.as_of IN ($1, $1::date - {p.at_risk_days}) AND (s.tags & {BIT["AT_RISK"]} > 0 OR {p.at_risk_from} <= (
-                      SELECT total FROM valuations b WHERE b.client_id = k.client_id AND b.as_of <= $1::date - {p.at_risk_days}
-                      ORDER BY b.as_of DESC LIMIT 1))
-            UNION SELECT unnest($2::text[])) AS k"""
+        {days("trade_days", "day")} UNION {days("trade_days", "day", p.dormant_days)}
+        UNION {days("clients", "opened_on")} UNION {days("clients", "opened_on", p.new_days + 1)}
+        UNION {days("clients", "closed_on")} UNION {days("clients", "closing_requested_on")}
+        UNION {days("occurrences", "day")} UNION {days("occurrences", "day", p.abnormal_in_force_days)}
+        UNION SELECT client_id, day FROM (
+            {days("valuations", "as_of")} UNION {days("valuations", "as_of", p.at_risk_days)}) k WHERE {enough}
+        UNION SELECT unnest($3::text[]), $2"""
 
 
 EVERYBODY = "SELECT client_id, $1::date AS day FROM clients"
-LAST_MONTH_CLOSED = "(date_trunc('month', k.day + 1) - interval '1 day')::date"
 
 
 def figures_sql(policy: GroupPolicy, *, one_pass: bool) -> str:
@@ -117,53 +125,63 @@ COLUMNS = "partition, branch_id, opened_on, {held}, tags, leaving_since, traded_
 
 
 def evaluation_sql(policy: GroupPolicy, concerned: str) -> str:
-    """The statement of a close, $1: moves the standings and tells whose tags changed, from what to what."""
-    standings = by_key("group_standings", "s")
-    if concerned == EVERYBODY:
-        standings = "JOIN group_standings s USING (client_id)"
+    """The statement of closes: moves the standings and tells on which day whose tags changed, from what to what."""
+    everybody = concerned == EVERYBODY
+    standings = "JOIN group_standings s USING (client_id)" if everybody else by_key("group_standings", "s")
+    held = "s.tags" if everybody else "lag(k.tags, 1, s.tags) OVER (PARTITION BY k.client_id ORDER BY k.day)"
     return f"""
-        WITH given AS (SELECT $1::date, $2::text[]), concerned AS ({concerned}),
-        figures AS ({figures_sql(policy, one_pass=concerned == EVERYBODY)}),
-        changed AS (SELECT k.*, s.tags AS held FROM figures k {standings} WHERE k.tags IS DISTINCT FROM s.tags),
-        kept AS (UPDATE group_standings s SET tags = n.tags FROM changed n WHERE s.client_id = n.client_id)
-        SELECT day, client_id, {COLUMNS.format(held="held")} FROM changed ORDER BY client_id"""
+        WITH concerned AS ({concerned}),
+        figures AS ({figures_sql(policy, one_pass=everybody)}),
+        compared AS (SELECT k.*, {held} AS held FROM figures k {standings}),
+        changed AS (SELECT * FROM compared WHERE tags IS DISTINCT FROM held),
+        kept AS (UPDATE group_standings s SET tags = n.tags
+                 FROM (SELECT DISTINCT ON (client_id) client_id, tags FROM changed ORDER BY client_id, day DESC) n
+                 WHERE s.client_id = n.client_id)
+        SELECT day, client_id, {COLUMNS.format(held="held")} FROM changed ORDER BY day, client_id"""
 
 
 async def evaluate(
-    sql: asyncpg.Connection, day: date, *, is_first: bool = False, core_changed: Sequence[str] = ()
+    sql: asyncpg.Connection, days: Sequence[date], *, begins: bool = False, core_changed: Sequence[str] = ()
 ) -> list[Found]:
-    """Evaluate a day's close for all whose tags it can change, and move their standings.
+    """Evaluate the closes of consecutive days for all whose tags they can change, and move their standings.
 
-    `is_first`: the first close a home ever sees; `core_changed` names the clients whose core flag this close (of a
-    month's end) changed.
+    `begins`: the first close a home ever sees; `core_changed` names the clients whose core flag the last of these
+    closes (of a month's end) changed. Ordered by day and client.
     """
     await GROUPS.refresh(sql)
-    version = GROUPS.on(day)
-    in_force = timedelta(days=version.body.abnormal_in_force_days)
-    await find_occurrences(sql, day - in_force if is_first else day, day, None)
-    everybody = is_first or version.name != GROUPS.on(day - ONE_DAY).name
-    whom = EVERYBODY if everybody else concerned_sql(version.body)
-    async with whole_tables(sql, everybody):
-        rows = await sql.fetch(evaluation_sql(version.body, whom), day, list(core_changed))
-    return [Found(version.name, *row) for row in rows]
+    in_force = timedelta(days=GROUPS.on(days[0]).body.abnormal_in_force_days)
+    await find_occurrences(sql, days[0] - in_force if begins else days[0], days[-1], None)
+    found: list[Found] = []
+    for first, last, version in versions_between(days[0], days[-1]):
+        if begins or version != GROUPS.on(first - ONE_DAY):
+            async with whole_tables(sql, True):
+                rows = await sql.fetch(evaluation_sql(version.body, EVERYBODY), first)
+            found += [Found(version.name, *row) for row in rows]
+            first += ONE_DAY
+        if first <= last:
+            rows = await sql.fetch(
+                evaluation_sql(version.body, concerned_sql(version.body)),
+                first,
+                last,
+                list(core_changed) if last == days[-1] else [],
+            )
+            found += [Found(version.name, *row) for row in rows]
+    return found
 
 
 async def evaluate_named(sql: asyncpg.Connection, days: Sequence[tuple[str, date]]) -> list[Found]:
     """What the same statement finds of named clients on named days, by client and day; their standings stay."""
     await GROUPS.refresh(sql)
-    by_version: dict[str, list[tuple[str, date]]] = {}
-    for client_id, day in days:
-        by_version.setdefault(GROUPS.on(day).name, []).append((client_id, day))
     found = []
-    for name, some in by_version.items():
+    for version, clients, on in by_version(GROUPS, days):
         rows = await sql.fetch(
             f"""WITH concerned AS (SELECT * FROM unnest($1::text[], $2::date[]) AS k(client_id, day)),
-                     figures AS ({figures_sql(GROUPS.on(some[0][1]).body, one_pass=False)})
+                     figures AS ({figures_sql(version.body, one_pass=False)})
                 SELECT day, client_id, {COLUMNS.format(held="NULL")} FROM figures""",
-            [client for client, _ in some],
-            [day for _, day in some],
+            clients,
+            on,
         )
-        found += [Found(name, *row) for row in rows]
+        found += [Found(version.name, *row) for row in rows]
     return sorted(found, key=lambda f: (f.client_id, f.day))
 
 
@@ -173,9 +191,9 @@ async def find_occurrences(sql: asyncpg.Connection, first: date, last: date, cli
         await sql.execute(
             "DELETE FROM occurrences WHERE day BETWEEN $1 AND $2 AND client_id = ANY($3::text[])", first, last, clients
         )
-    for start, end, policy in versions_between(first, last):
-        await _find_busy_days(sql, start, end, clients, policy)
-        await _find_moved_funds(sql, start, end, clients, policy)
+    for start, end, version in versions_between(first, last):
+        await _find_busy_days(sql, start, end, clients, version.body)
+        await _find_moved_funds(sql, start, end, clients, version.body)
 
 
 async def _find_busy_days(
@@ -242,7 +260,8 @@ def window_start(day: date, trading_days: int) -> date:
 async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], through: date) -> list[tuple[str, date]]:
     """For named clients their own day and every closed day after it on which their tags can change."""
     rows: set[tuple[str, date]] = set()
-    for first, last, policy in versions_between(min(since.values()), through):
+    for first, last, version in versions_between(min(since.values()), through):
+        policy = version.body
         found = await sql.fetch(
             f"""WITH named AS (SELECT * FROM unnest($1::text[], $2::date[]) AS n(client_id, since)),
                      days AS (
@@ -268,9 +287,9 @@ async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], thro
     return sorted(rows)
 
 
-def versions_between(first: date, last: date) -> list[tuple[date, date, GroupPolicy]]:
+def versions_between(first: date, last: date) -> list[tuple[date, date, Version[GroupPolicy]]]:
     """The policies in force from `first` to `last`, each with its first and last day; everybody is due on the first."""
     known = [version.effective_on for version in (*GROUPS.shipped, *GROUPS.published)]
     starts = sorted({first, *(day for day in known if first < day <= last)})
     ends = [start - ONE_DAY for start in starts[1:]] + [last]
-    return [(start, end, GROUPS.on(start).body) for start, end in zip(starts, ends, strict=True)]
+    return [(start, end, GROUPS.on(start)) for start, end in zip(starts, ends, strict=True)]

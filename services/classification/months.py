@@ -4,8 +4,7 @@ Sums run on from month to month, so a window of twelve months is a difference of
 valuations; all clients, or some whose facts came late, are done by the same statements.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,6 +13,7 @@ import asyncpg
 
 from chassis.clock import month_end, months_after
 from services.classification.policies import ClassPolicy, class_policies
+from services.classification.statements import whole_tables
 
 WINDOW_MONTHS = 12
 
@@ -50,22 +50,6 @@ async def close_month(
     async with whole_tables(sql, clients is None):
         rows = await sql.fetch(_month_sql(policies), *_days(last), clients)
     return [ClassChange(*row) for row in rows]
-
-
-@asynccontextmanager
-async def whole_tables(sql: asyncpg.Connection, everybody: bool) -> AsyncIterator[None]:
-    """For a statement over all clients: hash joins, whatever statistics that lag behind a burst make of a new month."""
-    if everybody:
-        await sql.execute("SET LOCAL enable_nestloop = off")
-    yield
-    if everybody:
-        await sql.execute("SET LOCAL enable_nestloop = on")
-
-
-def by_key(table: str, alias: str, more: str = "true") -> str:
-    """For a statement over few clients: a join of the one row of `k.client_id`. LIMIT keeps the planner from reading the
-    whole table, whatever it makes of statistics that lag behind."""
-    return f"JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {alias}.client_id = k.client_id AND {more} LIMIT 1) {alias} ON true"
 
 
 async def _make_up_missing_months(sql: asyncpg.Connection, last: date, clients: list[str] | None) -> None:

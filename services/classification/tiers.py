@@ -1,19 +1,23 @@
-"""Tiers: one statement evaluates a day for whoever can have changed, the rest keeps the history straight.
+"""Tiers: statements find who is entitled to something else than they have, the rule decides, standings are moved at once.
 
-The statement is made from the policy and does what `rules.close` does for one client; a test holds them equal.
+What a client is entitled to [T3] is a matter of SQL made from the policy; what follows from it, with graces and notices
+[T4, T7], is `rules.close`. A test holds the statements to the rules.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import asyncpg
 
-from chassis.clock import is_month_end, year_before
-from services.classification.months import by_key, month_before, whole_tables
+from chassis.clock import is_month_end
 from services.classification.policies import TierPolicy, tier_policies
-from services.classification.rules import Standing, next_check
+from services.classification.rules import Standing, close, next_check
+from services.classification.statements import LAST_MONTH_CLOSED, by_key, by_version, whole_tables
 
 TIERS = tier_policies()
 ONE_DAY = timedelta(days=1)
@@ -49,89 +53,123 @@ class Evaluation:
         return "grace_started" if self.after.grace_from else "grace_ended"
 
 
-# Whoever can have changed by the close of $1: at a month end everybody; else who traded, whose trade of a year ago
-# leaves the window, whose grace gives notice or ends, who opened an account. Late facts name their clients.
-EVERYBODY = "SELECT client_id FROM clients"
-CONCERNED = """SELECT client_id FROM trade_days WHERE day = $1
-               UNION SELECT client_id FROM trade_days WHERE day > $3 AND day <= $2
-               UNION SELECT client_id FROM standings WHERE next_check = $1
-               UNION SELECT client_id FROM clients WHERE opened_on = $1"""
-NAMED = "SELECT unnest($5::text[]) AS client_id"
+# The close at which a trade of `day` has left the 12 months.
+LEAVING = """CASE WHEN to_char(day, 'MMDD') = '0229' THEN (day + interval '1 year 1 day')::date
+                  ELSE (day + interval '1 year')::date END"""
+
+# Whom a close can concern, as (client_id, day) or, on the one day $1, everybody: at a month end, under a new policy, and
+# when history begins. Between $1 and $2: who trades, whose trade of a year ago leaves the window, whose grace gives notice
+# or ends, who opens an account. Late facts name their clients and days.
+EVERYBODY = "SELECT client_id, $1::date AS day FROM clients"
+CONCERNED = f"""SELECT client_id, day FROM trade_days WHERE day BETWEEN $1 AND $2
+                UNION SELECT client_id, leaving FROM trade_days, LATERAL (SELECT {LEAVING} AS leaving) l
+                      WHERE day BETWEEN $1::date - 366 AND $2::date - 365 AND leaving BETWEEN $1 AND $2
+                UNION SELECT client_id, next_check FROM standings WHERE next_check BETWEEN $1 AND $2
+                UNION SELECT client_id, opened_on FROM clients WHERE opened_on BETWEEN $1 AND $2"""
+NAMED = "SELECT * FROM unnest($1::text[], $2::date[]) AS k(client_id, day)"
 
 
-def evaluation_sql(policy: TierPolicy, concerned: str) -> str:
-    """The statement for one day: $1 the day, $2 the same date a year before, $3 that of the day before it, $4 the
-    last closed month's end, $5 named clients."""
+def figures_sql(policy: TierPolicy, concerned: str) -> str:
+    """The statement that finds what clients are entitled to at closes, where that is not what they have.
+
+    All days of a client come when one of them differs, or when a grace runs. For everybody each table is read once.
+    """
     sources = f"""
             {by_key("clients", "c")} {by_key("standings", "s")}
-            LEFT {by_key("months", "m", "m.month_end = $4")}
-            LEFT JOIN LATERAL (SELECT sum(commission) AS commission FROM trade_days d
-                               WHERE d.client_id = k.client_id AND d.day > $2 AND d.day <= $1) p ON true"""
+            LEFT {by_key("months", "m", f"m.month_end = {LAST_MONTH_CLOSED}")}
+            LEFT JOIN LATERAL (SELECT sum(commission) AS commission FROM trade_days d WHERE d.client_id = k.client_id
+                               AND d.day > (k.day - interval '1 year')::date AND d.day <= k.day) p ON true"""
+    differs = "bool_or(entitled <> retained) OVER (PARTITION BY client_id)"
     if concerned == EVERYBODY:
-        sources = """
+        differs = "entitled <> retained"
+        sources = f"""
             JOIN clients c USING (client_id) JOIN standings s USING (client_id)
-            LEFT JOIN months m ON m.month_end = $4 AND m.client_id = k.client_id
-            LEFT JOIN paid p ON p.client_id = k.client_id"""
-    grace_ends = f"grace_from + {policy.grace_days}"
-    checks = ", ".join(f"({grace_ends} - {left + 1})" for left in (*policy.notice_days, 0))
+            LEFT JOIN months m ON m.month_end = {LAST_MONTH_CLOSED.replace("k.day", "$1::date")} AND m.client_id = k.client_id
+            LEFT JOIN (SELECT client_id, sum(commission) AS commission FROM trade_days
+                       WHERE day > ($1::date - interval '1 year')::date AND day <= $1 GROUP BY client_id) p
+                ON p.client_id = k.client_id"""
     return f"""
-        WITH given AS (SELECT $3::date, $5::text[]), concerned AS ({concerned}),
-        paid AS (
-            SELECT client_id, sum(commission) AS commission FROM trade_days
-            WHERE day > $2 AND day <= $1 GROUP BY client_id),
+        WITH concerned AS ({concerned}),
         figures AS (
-            SELECT c.client_id, c.partition, c.branch_id, s.retained, s.grace_from, s.next_check,
+            SELECT k.day, k.client_id, c.partition, c.branch_id, c.closed_on, s.retained, s.grace_from, s.next_check,
                    coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission
             FROM concerned k {sources}
-            WHERE c.opened_on <= $1 AND (c.closed_on IS NULL OR c.closed_on > $1)),
+            WHERE c.opened_on <= k.day AND (c.closed_on IS NULL OR c.closed_on > k.day)),
         entitled AS (SELECT *, {policy.sql()} AS entitled FROM figures),
-        stepped AS (
-            SELECT *, CASE WHEN entitled > retained THEN entitled
-                           WHEN entitled < retained AND $1 >= {grace_ends} - 1 THEN retained - 1
-                           ELSE retained END AS tier
-            FROM entitled),
-        decided AS (
-            SELECT *, CASE WHEN entitled >= tier THEN NULL
-                           WHEN grace_from IS NULL OR tier < retained THEN $1::date + 1
-                           ELSE grace_from END AS grace
-            FROM stepped),
-        changed AS (
-            SELECT * FROM decided
-            WHERE tier <> retained OR grace IS DISTINCT FROM grace_from OR next_check = $1),
-        kept AS (
-            UPDATE standings s SET retained = n.tier, grace_from = n.grace, next_check = (
-                SELECT min(day) FROM (SELECT n.grace AS grace_from) g, unnest(ARRAY[{checks}]) AS day WHERE day > $1)
-            FROM changed n WHERE s.client_id = n.client_id)
-        SELECT client_id, partition, branch_id, retained, grace_from, tier, grace, entitled, assets, commission
-        FROM changed ORDER BY client_id"""
+        compared AS (SELECT *, {differs} AS differs FROM entitled)
+        SELECT day, client_id, partition, branch_id, closed_on, retained, grace_from, next_check, assets, commission, entitled
+        FROM compared WHERE differs OR grace_from IS NOT NULL ORDER BY client_id, day"""
 
 
-async def evaluate(
-    sql: asyncpg.Connection, day: date, clients: list[str] | None, *, history_begins: bool = False
-) -> list[Evaluation]:
-    """Evaluate a day's close for all it concerns, or for named clients, and move their standings."""
+async def evaluate(sql: asyncpg.Connection, days: Sequence[date], *, history_begins: bool = False) -> list[Evaluation]:
+    """Evaluate the closes of consecutive days, a month's end only as the last, and move the standings they change."""
     await TIERS.refresh(sql)
-    version = TIERS.on(day)
-    everybody = history_begins or is_month_end(day) or version != TIERS.on(day - ONE_DAY)
-    whom = NAMED if clients is not None else EVERYBODY if everybody else CONCERNED
-    async with whole_tables(sql, whom is EVERYBODY):
-        rows = await sql.fetch(
-            evaluation_sql(version.body, whom),
-            day,
-            year_before(day),
-            year_before(day - ONE_DAY),
-            last_month_closed(day),
-            clients,
-        )
-    return [
-        Evaluation(day, c, p, b, Standing(r0, g0), Standing(r1, g1), e, a, m, version.name)
-        for c, p, b, r0, g0, r1, g1, e, a, m in rows
-    ]
+    found: list[Evaluation] = []
+
+    def concerns_everybody(day: date) -> bool:
+        return history_begins or is_month_end(day) or TIERS.on(day) != TIERS.on(day - ONE_DAY)
+
+    for everybody, together in groupby(days, concerns_everybody):
+        some = list(together)
+        for run in [[day] for day in some] if everybody else [some]:
+            async with whole_tables(sql, everybody):
+                rows = await sql.fetch(
+                    figures_sql(TIERS.on(run[0]).body, EVERYBODY if everybody else CONCERNED),
+                    *(run if everybody else (run[0], run[-1])),
+                )
+            found += await _decide(sql, rows, run[-1])
+    return sorted(found, key=lambda e: (e.day, e.client_id))
 
 
-def last_month_closed(day: date) -> date:
-    """The last month end up to and including the day that the close of `day` knows [T7]."""
-    return day if is_month_end(day) else month_before(day)
+async def evaluate_named(sql: asyncpg.Connection, days: Sequence[tuple[str, date]], through: date) -> list[Evaluation]:
+    """Evaluate named clients at named closes, up to another, and move their standings."""
+    await TIERS.refresh(sql)
+    rows: list[Any] = []
+    for version, clients, on in by_version(TIERS, days):
+        rows += await sql.fetch(figures_sql(version.body, NAMED), clients, on)
+    return await _decide(sql, sorted(rows, key=itemgetter("client_id", "day")), through)
+
+
+async def _decide(sql: asyncpg.Connection, rows: Sequence[Any], last: date) -> list[Evaluation]:
+    """Take clients through their closes until `last` by the rule, and keep where that leaves them."""
+    found: list[Evaluation] = []
+    for _, own in groupby(rows, itemgetter("client_id")):
+        found += _closes_of(list(own), last)
+    final = {evaluation.client_id: evaluation for evaluation in found}.values()
+    await _keep_standings(
+        sql, [(e.client_id, e.after, next_check(e.after, e.day, TIERS.on(e.day).body)) for e in final]
+    )
+    return found
+
+
+def _closes_of(rows: Sequence[Any], last: date) -> Iterator[Evaluation]:
+    """One client's closes that change its standing or give it notice. From one row to the next it is entitled to the same."""
+    standing, check = Standing(rows[0]["retained"], rows[0]["grace_from"]), rows[0]["next_check"]
+    untils = [row["day"] for row in rows[1:]] + [min(last + ONE_DAY, rows[0]["closed_on"] or date.max)]
+    for row, until in zip(rows, untils, strict=True):
+        day = row["day"]
+        while day and day < until:
+            version = TIERS.on(day)
+            after = close(standing, row["entitled"], day, version.body)
+            if after != standing or day == check:
+                yield Evaluation(
+                    day, row["client_id"], row["partition"], row["branch_id"], standing, after, row["entitled"],
+                    row["assets"], row["commission"], version.name,
+                )  # fmt: skip
+                standing, check = after, next_check(after, day, version.body)
+            day = check
+
+
+async def _keep_standings(sql: asyncpg.Connection, standings: Sequence[tuple[str, Standing, date | None]]) -> None:
+    await sql.execute(
+        """UPDATE standings s SET retained = n.retained, grace_from = n.grace_from, next_check = n.next_check
+           FROM unnest($1::text[], $2::smallint[], $3::date[], $4::date[])
+               AS n(client_id, retained, grace_from, next_check) WHERE s.client_id = n.client_id""",
+        [client for client, _, _ in standings],
+        [standing.retained for _, standing, _ in standings],
+        [standing.grace_from for _, standing, _ in standings],
+        [check for _, _, check in standings],
+    )
 
 
 async def stand_at(sql: asyncpg.Connection, since: dict[str, date]) -> None:
@@ -149,51 +187,26 @@ async def stand_at(sql: asyncpg.Connection, since: dict[str, date]) -> None:
         list(since.values()),
     )
     standings = [(c, Standing(retained or 0, grace_from)) for c, retained, grace_from in rows]
-    checks = [
-        next_check(standing, since[client] - ONE_DAY, TIERS.on(since[client]).body) for client, standing in standings
-    ]
-    await sql.execute(
-        """UPDATE standings s SET retained = n.retained, grace_from = n.grace_from, next_check = n.next_check
-           FROM unnest($1::text[], $2::smallint[], $3::date[], $4::date[])
-               AS n(client_id, retained, grace_from, next_check) WHERE s.client_id = n.client_id""",
-        [client for client, _ in standings],
-        [standing.retained for _, standing in standings],
-        [standing.grace_from for _, standing in standings],
-        checks,
+    await _keep_standings(
+        sql, [(c, s, next_check(s, since[c] - ONE_DAY, TIERS.on(since[c]).body)) for c, s in standings]
     )
 
 
-async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], through: date) -> dict[date, list[str]]:
-    """For named clients every closed day from theirs on at which their facts can change something."""
+async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], through: date) -> list[tuple[str, date]]:
+    """For named clients every closed day from theirs on at which they may be entitled to something else."""
     rows = await sql.fetch(
-        """WITH named AS (SELECT * FROM unnest($1::text[], $2::date[]) AS n(client_id, since))
-           SELECT client_id, since FROM named
-           UNION SELECT client_id, opened_on FROM named JOIN clients USING (client_id) WHERE opened_on BETWEEN since AND $3
-           UNION SELECT client_id, d.day FROM named JOIN trade_days d USING (client_id) WHERE d.day BETWEEN since AND $3
-           UNION SELECT client_id, leaving FROM named JOIN trade_days d USING (client_id),
-               LATERAL (SELECT CASE WHEN to_char(d.day, 'MMDD') = '0229' THEN (d.day + interval '1 year 1 day')::date
-                                    ELSE (d.day + interval '1 year')::date END AS leaving) l
-               WHERE leaving BETWEEN since AND $3
-           UNION SELECT client_id, m.month_end FROM named JOIN months m USING (client_id)
-               WHERE m.month_end BETWEEN since AND $3""",
+        f"""WITH named AS (SELECT * FROM unnest($1::text[], $2::date[]) AS n(client_id, since)),
+                 days AS (
+               SELECT client_id, since AS day FROM named
+               UNION SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[])
+               UNION SELECT client_id, day FROM trade_days WHERE client_id = ANY($1::text[])
+               UNION SELECT client_id, {LEAVING} FROM trade_days WHERE client_id = ANY($1::text[])
+               UNION SELECT client_id, month_end FROM months WHERE client_id = ANY($1::text[])
+               UNION SELECT client_id, day FROM named, unnest($4::date[]) AS day)
+            SELECT client_id, day FROM days JOIN named USING (client_id) WHERE day BETWEEN since AND $3""",
         list(since),
         list(since.values()),
         through,
+        [version.effective_on for version in (*TIERS.shipped, *TIERS.published)],
     )
-    days: dict[date, list[str]] = {}
-    for client_id, day in rows:
-        days.setdefault(day, []).append(client_id)
-    return days
-
-
-async def checks_due(sql: asyncpg.Connection, clients: Sequence[str], through: date) -> dict[date, list[str]]:
-    """The next notice or end of a grace of named clients, when it lies in the closed days."""
-    rows = await sql.fetch(
-        "SELECT client_id, next_check FROM standings WHERE client_id = ANY($1::text[]) AND next_check <= $2",
-        list(clients),
-        through,
-    )
-    days: dict[date, list[str]] = {}
-    for client_id, day in rows:
-        days.setdefault(day, []).append(client_id)
-    return days
+    return [tuple(row) for row in rows]

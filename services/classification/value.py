@@ -15,7 +15,8 @@ import asyncpg
 
 from chassis.clock import year_before
 from services.classification.group_policies import LifecyclePolicy, ValuePolicy, lifecycle_policies, value_policies
-from services.classification.months import month_before, whole_tables
+from services.classification.months import month_before
+from services.classification.statements import whole_tables
 
 VALUE = value_policies()
 LIFECYCLE = lifecycle_policies()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.classification import CoreChanged, CoreStretch, LifecycleChanged, LifecycleCode, LifecycleStretch
 from services.classification.group_history import next_revisions
@@ -20,17 +21,19 @@ async def record_lifecycles(uow: UnitOfWork, found: Sequence[LifecycleFound], *,
     """Keep and tell lifecycles that a close changed."""
     await _keep(uow, LifecycleFound, found)
     revisions = await next_revisions(uow, [f.client_id for f in found])
-    uow.emit_all(
-        LifecycleChanged(
-            client_id=f.client_id,
-            branch_id=f.branch_id,
-            revision=revisions[f.client_id],
-            changed_from=f.effective_on,
-            previous=f.previous,  # type: ignore[arg-type]
-            stretches=[LifecycleStretch(since=f.effective_on, lifecycle=f.lifecycle)],  # type: ignore[arg-type]
-            baseline=baseline,
-        )
-        for f in found
+    for f in found:
+        uow.emit(_changed(f, next(revisions[f.client_id]), baseline=baseline))
+
+
+def _changed(found: LifecycleFound, revision: int, *, baseline: bool) -> LifecycleChanged:
+    return LifecycleChanged(
+        client_id=found.client_id,
+        branch_id=found.branch_id,
+        revision=revision,
+        changed_from=found.effective_on,
+        previous=found.previous,  # type: ignore[arg-type]
+        stretches=[LifecycleStretch(since=found.effective_on, lifecycle=found.lifecycle)],  # type: ignore[arg-type]
+        baseline=baseline,
     )
 
 
@@ -42,7 +45,7 @@ async def record_cores(uow: UnitOfWork, found: Sequence[CoreFound]) -> None:
         CoreChanged(
             client_id=f.client_id,
             branch_id=f.branch_id,
-            revision=revisions[f.client_id],
+            revision=next(revisions[f.client_id]),
             changed_from=f.effective_on,
             stretches=[CoreStretch(since=f.effective_on, core=f.core)],
         )
@@ -74,10 +77,17 @@ async def _keep(uow: UnitOfWork, kind: type[Decision], found: Sequence[Any]) -> 
     await uow.sql.copy_records_to_table(TABLES[kind][0], records=rows)
 
 
-async def record_openings(uow: UnitOfWork, opened: Sequence[tuple[str, int, str, date]]) -> None:
-    """An account is ESTABLISHED from its opening on [V5]: (client, partition, branch, opening date) of new accounts."""
+async def record_openings(uow: UnitOfWork, opened: Sequence[tuple[str, int, str, date]], *, late: bool = False) -> None:
+    """An account is ESTABLISHED from its opening on [V5]: (client, partition, branch, opening date) of new accounts.
+
+    Told as of the day's end, or as of now when it was heard `late`.
+    """
     found = [LifecycleFound("", c, p, b, day, None, "ESTABLISHED", *[None] * 6) for c, p, b, day in opened]
-    await record_lifecycles(uow, found, baseline=False)
+    await _keep(uow, LifecycleFound, found)
+    revisions = await next_revisions(uow, [f.client_id for f in found])
+    for f in found:
+        at = uow.now if late else min(uow.now, end_of(f.effective_on))
+        uow.emit(_changed(f, next(revisions[f.client_id]), baseline=False), at=at)
 
 
 async def rewrite_lifecycles(uow: UnitOfWork, found: Sequence[LifecycleFound], since: dict[str, date]) -> None:
@@ -93,14 +103,14 @@ async def rewrite_lifecycles(uow: UnitOfWork, found: Sequence[LifecycleFound], s
     )
     told = await _rewrite(uow, LifecycleFound, rows, found)
     before = await _said_before(uow, "lifecycle_decisions", "lifecycle", {c: day for c, (day, _) in told.items()})
-    revisions, branches = await next_revisions(uow, told), await _branches(uow, told)
+    revisions, branches = await next_revisions(uow, list(told)), await _branches(uow, told)
     for client_id, (day, stretches) in sorted(told.items()):
         previous: LifecycleCode = before.get(client_id) or "ESTABLISHED"
         uow.emit(
             LifecycleChanged(
                 client_id=client_id,
                 branch_id=branches[client_id],
-                revision=revisions[client_id],
+                revision=next(revisions[client_id]),
                 changed_from=day,
                 previous=previous,
                 stretches=[LifecycleStretch(since=d, lifecycle=said) for d, said in _from(day, stretches, previous)],
@@ -120,13 +130,13 @@ async def rewrite_cores(uow: UnitOfWork, found: Sequence[CoreFound], first: date
     )
     told = await _rewrite(uow, CoreFound, rows, found)
     before = await _said_before(uow, "core_decisions", "core", {c: day for c, (day, _) in told.items()})
-    revisions, branches = await next_revisions(uow, told), await _branches(uow, told)
+    revisions, branches = await next_revisions(uow, list(told)), await _branches(uow, told)
     for client_id, (day, stretches) in sorted(told.items()):
         uow.emit(
             CoreChanged(
                 client_id=client_id,
                 branch_id=branches[client_id],
-                revision=revisions[client_id],
+                revision=next(revisions[client_id]),
                 changed_from=day,
                 stretches=[
                     CoreStretch(since=d, core=said) for d, said in _from(day, stretches, bool(before.get(client_id)))

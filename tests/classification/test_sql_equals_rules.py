@@ -73,7 +73,7 @@ async def test_a_closed_day_decides_as_the_rule_does(
     async with fresh_world() as world:
         await prepare(world, found)
         async with world.database("classification").unit_of_work() as uow:
-            evaluated = {e.client_id: e for e in await tiers.evaluate(uow.sql, DAY, None)}
+            evaluated = {e.client_id: e for e in await tiers.evaluate(uow.sql, [DAY])}
             kept = {
                 row["client_id"]: (Standing(row["retained"], row["grace_from"]), row["next_check"])
                 for row in await uow.sql.fetch("SELECT * FROM standings")
