@@ -77,7 +77,8 @@ async def groups(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[t
                          ORDER BY client_id, effective_on DESC)
                 SELECT c.client_id, g.tags, v.lifecycle, round(v.value, 2), v.value_type, m.client_id IS NOT NULL
                 FROM clients c LEFT JOIN decided g ON g.client_id = c.client_id
-                LEFT JOIN month_values v ON v.month_end = (SELECT month_end FROM known) AND v.client_id = c.client_id
+                LEFT JOIN LATERAL (SELECT * FROM month_values v WHERE v.client_id = c.client_id
+                                   AND v.month_end <= (SELECT month_end FROM known) ORDER BY v.month_end DESC LIMIT 1) v ON true
                 LEFT JOIN month_cores m ON m.month_end = (SELECT month_end FROM known) AND m.client_id = c.client_id
                 WHERE c.opened_on < (SELECT today FROM known) ORDER BY c.client_id COLLATE "C" """,
             as_of,

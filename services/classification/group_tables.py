@@ -79,8 +79,8 @@ tag_stretches = Table(
 month_values = Table(
     "month_values",
     metadata,
-    Column("month_end", Date, primary_key=True),
     Column("client_id", Text, primary_key=True),
+    Column("month_end", Date, primary_key=True, index=True),
     Column("branch_id", Text, nullable=False),
     Column("value", Numeric, comment="V; empty for a closed account [V1]"),
     Column("value_type", Text),
@@ -88,7 +88,7 @@ month_values = Table(
     Column("purchases", Numeric, nullable=False, comment="12 months"),
     Column("assets", Numeric, nullable=False, comment="mean of the month"),
     Column("lifecycle", Text, nullable=False),
-    comment="what each month close found, as known now",
+    comment="what month closes found, as known now; a row stands until the next one",
 )
 
 month_cores = Table(

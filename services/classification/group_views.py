@@ -16,7 +16,7 @@ ONE_DAY = timedelta(days=1)
 class GroupsInForce:
     """The last decisions in force on a day, and the stretches of the tags up to what is known.
 
-    `value` is the row of the last month close, as known now: figures are not kept twice, decisions are.
+    `value` is the row that stands since the last month close, as known now: figures are not kept twice, decisions are.
     """
 
     today: date
@@ -36,9 +36,11 @@ async def groups_on(sql: asyncpg.Connection, client_id: str, today: date, known_
         core=_last(await decisions(sql, "core_decisions", client_id, known_at), today),
         lifecycle=_last(await decisions(sql, "lifecycle_decisions", client_id, known_at), today),
         value=await sql.fetchrow(
-            """SELECT v.*, m.rank, m.ranked, m.reasons FROM month_values v
-               LEFT JOIN month_cores m ON m.month_end = v.month_end AND m.client_id = v.client_id
-               WHERE v.client_id = $1 AND v.month_end = (date_trunc('month', $2::date) - interval '1 day')::date""",
+            """SELECT v.*, m.rank, m.ranked, m.reasons
+               FROM (SELECT (date_trunc('month', $2::date) - interval '1 day')::date AS month_end) closed
+               JOIN month_values v ON v.client_id = $1 AND v.month_end <= closed.month_end
+               LEFT JOIN month_cores m ON m.month_end = closed.month_end AND m.client_id = $1
+               ORDER BY v.month_end DESC LIMIT 1""",
             client_id,
             today,
         ),

@@ -275,7 +275,8 @@ async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], thro
                 UNION SELECT client_id, day FROM clients,
                     unnest(ARRAY[opened_on, opened_on + {policy.new_days + 1}, closed_on, closing_requested_on]) AS day
                     WHERE client_id = ANY($1::text[])
-                UNION SELECT client_id, month_end FROM month_values WHERE client_id = ANY($1::text[]))
+                UNION SELECT client_id, (month + interval '1 month')::date - 1
+                    FROM named, generate_series(date_trunc('month', $3::date), $4, interval '1 month') AS month)
                 SELECT client_id, day FROM days JOIN named USING (client_id)
                 WHERE day BETWEEN greatest(since, $3) AND $4""",
             list(since),

@@ -1,7 +1,8 @@
 """Month ends: what each client's daily totals sum up to [K2a], and the class that follows [K1, K2].
 
 Sums run on from month to month, so a window of twelve months is a difference of two rows whatever the number of
-valuations; all clients, or some whose facts came late, are done by the same statements.
+valuations; all clients, or some whose facts came late, are done by the same statements. A client of whom nothing is known
+keeps the row of its first month, until a fact or another policy changes it: a row stands until the next one.
 """
 
 from collections.abc import Sequence
@@ -46,28 +47,40 @@ async def close_month(
 
     `policies` are (scope, name, body): the firm's first, then branches' overrides.
     """
-    await _make_up_missing_months(sql, last, clients)
+    begins = await is_first(sql, last)
+    await _make_up_missing_months(sql, last, clients, begins=begins)
+    anew = begins or policies != await policies_on(sql, month_before(last))
     async with whole_tables(sql, clients is None):
-        rows = await sql.fetch(_month_sql(policies), *_days(last), clients)
+        rows = await sql.fetch(_month_sql(policies, "true" if anew else HAS_NEWS), *_days(last), clients)
     return [ClassChange(*row) for row in rows]
 
 
-async def _make_up_missing_months(sql: asyncpg.Connection, last: date, clients: list[str] | None) -> None:
-    """Sum the eleven months before for clients with facts in them but no row (a home that begins, an early fact)."""
+async def is_first(sql: asyncpg.Connection, last: date) -> bool:
+    """Whether a month's end is the first that is closed here: a month closed in part counts."""
+    first: date | None = await sql.fetchval("SELECT first FROM closed_days")
+    return first is None or last <= month_end(first)
+
+
+async def _make_up_missing_months(
+    sql: asyncpg.Connection, last: date, clients: list[str] | None, *, begins: bool
+) -> None:
+    """Sum the eleven months before for clients with facts in them but no row: a home that begins, a fact from before the
+    account was opened."""
     missing = await sql.fetch(
         """SELECT client_id FROM clients c
-           WHERE ($3::text[] IS NULL OR client_id = ANY($3)) AND opened_on <= $1
+           WHERE (($3::text[] IS NULL AND ($4 OR opened_on > $2)) OR client_id = ANY($3)) AND opened_on <= $1
              AND NOT EXISTS (SELECT FROM months m WHERE m.month_end = $2 AND m.client_id = c.client_id)
              AND (EXISTS (SELECT FROM valuations v WHERE v.client_id = c.client_id AND v.as_of <= $2)
                   OR EXISTS (SELECT FROM trade_days d WHERE d.client_id = c.client_id AND d.day <= $2))""",
         last,
         month_before(last),
         clients,
+        begins,
     )
     if missing:
         ids = [client_id for (client_id,) in missing]
         for months in range(WINDOW_MONTHS - 1, 0, -1):
-            await sql.execute(_month_sql(()), *_days(month_before(last, months)), ids)
+            await sql.execute(_month_sql((), "true"), *_days(month_before(last, months)), ids)
 
 
 def _days(last: date) -> tuple[date, ...]:
@@ -75,24 +88,20 @@ def _days(last: date) -> tuple[date, ...]:
     return last.replace(day=1), last, *(month_before(last, months) for months in (1, 3, WINDOW_MONTHS))
 
 
-def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:
+# Clients of whom something is known, and those opened or closed in the month.
+HAS_NEWS = """p.known_days_to > 0 OR p.orders_to > 0 OR v.client_id IS NOT NULL OR t.client_id IS NOT NULL
+              OR c.opened_on > $3 OR (c.closed_on > $3 AND c.closed_on <= $2)"""
+
+
+def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str) -> str:
     """The statement for one month: sums, and, given policies, means, turnover and class [K1, K2, K2a].
 
     A day without a valuation carries the last one before it; days before the first one are unknown. Divisions are
-    exact: `div` on whole multiples, half up. $6 names clients; empty, it is all who were opened by then.
+    exact: `div` on whole multiples, half up. $6 names clients; empty, it is all who were opened by then; of either, those of `whom`.
     """
     evaluated = bool(policies)
     return f"""
-        WITH base AS MATERIALIZED (
-            SELECT c.client_id, c.partition, c.branch_id,
-                   c.opened_on <= $2 AND (c.closed_on IS NULL OR c.closed_on > $2) AS evaluated,
-                   p.day_sum_to, p.known_days_to, p.traded_to, p.orders_to, p.code AS previous,
-                   CASE WHEN p.client_id IS NOT NULL THEN p.last_total
-                        ELSE (SELECT total FROM valuations v WHERE v.client_id = c.client_id AND v.as_of < $1
-                              ORDER BY v.as_of DESC LIMIT 1) END AS carried
-            FROM clients c LEFT JOIN months p ON p.month_end = $3 AND p.client_id = c.client_id
-            WHERE ($6::text[] IS NULL AND c.opened_on <= $2) OR c.client_id = ANY($6)),
-        steps AS (
+        WITH steps AS (
             SELECT client_id, as_of, total,
                    lead(as_of, 1, $2::date + 1) OVER of_client - as_of AS days,
                    row_number() OVER (PARTITION BY client_id ORDER BY as_of DESC) AS nth_last
@@ -106,16 +115,28 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:
             SELECT client_id, sum(amount) AS amount, sum(trades) AS orders
             FROM trade_days WHERE day BETWEEN $1 AND $2 AND ($6::text[] IS NULL OR client_id = ANY($6))
             GROUP BY client_id),
+        base AS MATERIALIZED (
+            SELECT c.client_id, c.partition, c.branch_id,
+                   c.opened_on <= $2 AND (c.closed_on IS NULL OR c.closed_on > $2) AS evaluated,
+                   CASE WHEN p.client_id IS NOT NULL THEN p.code
+                        ELSE (SELECT code FROM months b WHERE b.client_id = c.client_id AND b.month_end < $3
+                              ORDER BY b.month_end DESC LIMIT 1) END AS previous,
+                   CASE WHEN p.client_id IS NOT NULL THEN p.last_total
+                        ELSE (SELECT total FROM valuations b WHERE b.client_id = c.client_id AND b.as_of < $1
+                              ORDER BY b.as_of DESC LIMIT 1) END AS carried,
+                   p.day_sum_to, p.known_days_to, p.traded_to, p.orders_to,
+                   v.day_sum, v.days, v.since, v.last_total, t.amount, t.orders
+            FROM clients c LEFT JOIN months p ON p.month_end = $3 AND p.client_id = c.client_id
+            LEFT JOIN valued v ON v.client_id = c.client_id LEFT JOIN traded t ON t.client_id = c.client_id
+            WHERE (c.client_id = ANY($6) OR ($6::text[] IS NULL AND c.opened_on <= $2)) AND ({whom})),
         summed AS (
-            SELECT b.client_id, b.partition, b.branch_id, b.evaluated, b.previous,
-                   coalesce(v.day_sum, 0)
-                     + coalesce(b.carried * (coalesce(v.since, $2::date + 1) - $1::date), 0) AS day_sum,
-                   CASE WHEN b.carried IS NOT NULL THEN $2::date - $1::date + 1 ELSE coalesce(v.days, 0) END AS known_days,
-                   coalesce(v.last_total, b.carried) AS last_total,
-                   coalesce(t.amount, 0) AS traded, coalesce(t.orders, 0) AS orders,
-                   coalesce(b.day_sum_to, 0) AS sum_before, coalesce(b.known_days_to, 0) AS days_before,
-                   coalesce(b.traded_to, 0) AS traded_before, coalesce(b.orders_to, 0) AS orders_before
-            FROM base b LEFT JOIN valued v USING (client_id) LEFT JOIN traded t USING (client_id)),
+            SELECT client_id, partition, branch_id, evaluated, previous,
+                   coalesce(day_sum, 0) + coalesce(carried * (coalesce(since, $2::date + 1) - $1::date), 0) AS day_sum,
+                   CASE WHEN carried IS NOT NULL THEN $2::date - $1::date + 1 ELSE coalesce(days, 0) END AS known_days,
+                   coalesce(last_total, carried) AS last_total, coalesce(amount, 0) AS traded, coalesce(orders, 0) AS orders,
+                   coalesce(day_sum_to, 0) AS sum_before, coalesce(known_days_to, 0) AS days_before,
+                   coalesce(traded_to, 0) AS traded_before, coalesce(orders_to, 0) AS orders_before
+            FROM base),
         running AS (
             SELECT s.*, sum_before + s.day_sum AS day_sum_to, days_before + s.known_days AS known_days_to,
                    traded_before + s.traded AS traded_to, orders_before + s.orders AS orders_to,

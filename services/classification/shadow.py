@@ -45,9 +45,10 @@ async def _classes(sql: asyncpg.Connection, policy: ClassPolicy, branch: str | N
     shadow = Shadow()
     for client_id, before, after in await sql.fetch(
         f"""SELECT client_id, code, {policy.sql()}
-            FROM (SELECT m.client_id, m.code, m.mean AS assets, m.turnover FROM months m JOIN clients c USING (client_id)
-                  WHERE m.month_end = (SELECT max(month_end) FROM months WHERE code IS NOT NULL)
-                    AND m.code IS NOT NULL AND ($1::text IS NULL OR c.branch_id = $1)) last ORDER BY client_id""",
+            FROM (SELECT c.client_id, m.code, m.mean AS assets, m.turnover
+                  FROM clients c, LATERAL (SELECT * FROM months m WHERE m.client_id = c.client_id
+                                           ORDER BY m.month_end DESC LIMIT 1) m
+                  WHERE m.code IS NOT NULL AND ($1::text IS NULL OR c.branch_id = $1)) last ORDER BY client_id""",
         branch,
     ):
         shadow.count(client_id, before, after)

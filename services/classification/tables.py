@@ -118,6 +118,7 @@ months = Table(
     Column("trader", Boolean),
     Column("policy", Text),
     Index(None, "client_id", "month_end"),
+    comment="what month closes summed and found, as known now; a row stands until the next one",
 )
 
 class_decisions = Table(

@@ -92,7 +92,7 @@ def figures_sql(policy: TierPolicy, concerned: str) -> str:
         WITH concerned AS ({concerned}),
         figures AS (
             SELECT k.day, k.client_id, c.partition, c.branch_id, c.closed_on, s.retained, s.grace_from, s.next_check,
-                   coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission
+                   coalesce(m.mean, 0.00) AS assets, coalesce(p.commission, 0) AS commission
             FROM concerned k {sources}
             WHERE c.opened_on <= k.day AND (c.closed_on IS NULL OR c.closed_on > k.day)),
         entitled AS (SELECT *, {policy.sql()} AS entitled FROM figures),

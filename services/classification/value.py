@@ -15,7 +15,8 @@ import asyncpg
 
 from chassis.clock import year_before
 from services.classification.group_policies import LifecyclePolicy, ValuePolicy, lifecycle_policies, value_policies
-from services.classification.months import month_before
+from services.classification.months import is_first, month_before, policies_on
+from services.classification.rules import class_of
 from services.classification.statements import whole_tables
 
 VALUE = value_policies()
@@ -58,9 +59,19 @@ class CoreFound:
     value: Decimal | None
 
 
-def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
+def has_news(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
+    """Clients for whom a month close can find something else than the one before: something is known of
+    them, they were or may be core, or their account was opened, grew up, or was closed in the month."""
+    return f"""m.client_id IS NOT NULL OR b.client_id IS NOT NULL OR c.opened_on > $3 OR (c.closed_on > $3 AND c.closed_on <= $1)
+        OR ($1::date - c.opened_on > {lifecycle.established_days} AND $3::date - c.opened_on <= {lifecycle.established_days})
+        OR c.client_id IN (SELECT client_id FROM month_cores WHERE month_end = $3
+                           UNION SELECT client_id FROM tiers WHERE {core_tier_sql(value)})"""
+
+
+def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
     """The statement for one month close: $1 its day, $2 a year before, $3 to $5 the month ends one, three and six
-    months before, $6 named clients (all when empty). Divisions are exact: `div` on whole multiples, half up."""
+    months before, $6 named clients (all when empty); of either, those of `whom`. Divisions are exact: `div` on whole
+    multiples, half up."""
     commission, purchases, assets = value.parts_sql()
     denominator = value.denominator
     # Months before the first close were summed, not evaluated: their means are made here.
@@ -94,7 +105,7 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
             LEFT JOIN LATERAL (SELECT day FROM trade_days d WHERE d.client_id = c.client_id AND d.day <= $1
                                AND d.amount > 0 AND m.last_total < {lifecycle.lost_below}
                                ORDER BY day DESC LIMIT 1) t ON true
-            WHERE c.opened_on <= $1 AND ($6::text[] IS NULL OR c.client_id = ANY($6))),
+            WHERE c.opened_on <= $1 AND ($6::text[] IS NULL OR c.client_id = ANY($6)) AND ({whom})),
         weighed AS (
             SELECT *, {commission} AS commission_part, {purchases} AS purchases_part, {assets} AS assets_part FROM figures),
         valued AS (
@@ -112,10 +123,14 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
                 (month_end, client_id, branch_id, value, value_type, commission, purchases, assets, lifecycle)
             SELECT $1, client_id, branch_id, CASE WHEN NOT gone THEN value END, CASE WHEN NOT gone THEN value_type END,
                    commission, purchases, assets, lifecycle FROM found ORDER BY client_id)
-        SELECT f.client_id, f.partition, f.branch_id, $1::date + 1, coalesce(o.lifecycle, 'ESTABLISHED'), f.lifecycle,
-               f.total, f.traded_on, f.assets_now, f.assets_before, f.commission_now, f.commission_before
-        FROM found f LEFT JOIN month_values o ON o.month_end = $3 AND o.client_id = f.client_id
-        WHERE f.lifecycle <> coalesce(o.lifecycle, 'ESTABLISHED') ORDER BY f.client_id"""
+        SELECT client_id, partition, branch_id, $1::date + 1, previous, lifecycle, total, traded_on, assets_now,
+               assets_before, commission_now, commission_before
+        FROM (SELECT f.*, coalesce(CASE WHEN o.client_id IS NOT NULL THEN o.lifecycle
+                                   ELSE (SELECT lifecycle FROM month_values b WHERE b.client_id = f.client_id
+                                         AND b.month_end < $3 ORDER BY b.month_end DESC LIMIT 1) END,
+                                   'ESTABLISHED') AS previous
+              FROM found f LEFT JOIN month_values o ON o.month_end = $3 AND o.client_id = f.client_id) compared
+        WHERE lifecycle <> previous ORDER BY client_id"""
 
 
 async def close_month(sql: asyncpg.Connection, last: date, clients: list[str] | None) -> list[LifecycleFound]:
@@ -126,17 +141,30 @@ async def close_month(sql: asyncpg.Connection, last: date, clients: list[str] | 
     await VALUE.refresh(sql)
     await LIFECYCLE.refresh(sql)
     value, lifecycle = VALUE.on(last), LIFECYCLE.on(last)
+    policies = await policies_on(sql, last)
+    before = month_before(last)
+    anew = (
+        (value, lifecycle) != (VALUE.on(before), LIFECYCLE.on(before))
+        or any(class_of(Decimal(0), None, body) in value.body.core_classes for _, _, body in policies)
+        or await is_first(sql, last)
+    )
+    whom = "true" if anew else has_news(value.body, lifecycle.body)
     async with whole_tables(sql, clients is None or len(clients) > FEW):
         rows = await sql.fetch(
-            value_sql(value.body, lifecycle.body),
+            value_sql(value.body, lifecycle.body, whom),
             last,
             year_before(last),
-            month_before(last),
+            before,
             month_before(last, 3),
             month_before(last, 6),
             clients,
         )
     return [LifecycleFound(lifecycle.name, *row) for row in rows]
+
+
+def core_tier_sql(policy: ValuePolicy) -> str:
+    """Whether a row of `tiers` makes its client core at the month close $1."""
+    return f"tier >= {policy.core_tier} AND since <= $1::date + 1 AND (until IS NULL OR until > $1::date + 1)"
 
 
 def core_sql(policy: ValuePolicy) -> str:
@@ -150,8 +178,7 @@ def core_sql(policy: ValuePolicy) -> str:
         reasons AS (
             SELECT client_id, 1 AS place, 'rank' AS reason FROM ranked WHERE rank <= ceil(ranked * {policy.core_share})
             UNION ALL SELECT client_id, 2, 'class' FROM months WHERE month_end = $1 AND code IN ({classes})
-            UNION ALL SELECT client_id, 3, 'tier' FROM tiers WHERE tier >= {policy.core_tier} AND since <= $1::date + 1
-                AND (until IS NULL OR until > $1::date + 1))
+            UNION ALL SELECT client_id, 3, 'tier' FROM tiers WHERE {core_tier_sql(policy)})
         INSERT INTO month_cores (month_end, client_id, branch_id, reasons, rank, ranked)
         SELECT $1, v.client_id, v.branch_id, string_agg(c.reason, ',' ORDER BY c.place), min(r.rank), min(r.ranked)
         FROM reasons c JOIN month_values v ON v.month_end = $1 AND v.client_id = c.client_id

@@ -149,7 +149,8 @@ async def page_of_clients(
             SELECT * FROM (
                 SELECT c.client_id, c.branch_id, c.opened_on, m.code, m.provisional, t.tier, t.since
                 FROM clients c CROSS JOIN day
-                LEFT JOIN months m ON m.month_end = day.month_end AND m.client_id = c.client_id
+                LEFT JOIN LATERAL (SELECT code, provisional FROM months m WHERE m.client_id = c.client_id
+                                   AND m.month_end <= day.month_end ORDER BY m.month_end DESC LIMIT 1) m ON true
                 JOIN tiers t ON t.client_id = c.client_id AND (t.until IS NULL OR t.until > coalesce(day.today, c.opened_on))
                      AND (t.since <= coalesce(day.today, c.opened_on) OR t.since = c.opened_on)) listed
             WHERE {" AND ".join(wanted)} ORDER BY client_id LIMIT $1""",

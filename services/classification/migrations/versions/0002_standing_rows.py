@@ -1,0 +1,10 @@
+"""A client's row of a month stands until the next one: they are looked up by client."""
+
+from chassis.migrate import run_sql
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
