@@ -158,25 +158,31 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str) -> s
                                      known_days_to, traded_to, orders_to{EVALUATION if evaluated else ""})
             SELECT $2, client_id, day_sum, known_days, last_total, traded, orders, day_sum_to, known_days_to, traded_to,
                    orders_to{_EVALUATED if evaluated else ""} FROM classed ORDER BY client_id
-            ON CONFLICT (month_end, client_id) DO UPDATE SET
-                ({SUMS}{EVALUATION if evaluated else ""}) = ({_excluded(evaluated)}))
+            {"" if evaluated else _MADE_UP_AGAIN})
         SELECT client_id, partition, branch_id, $2::date + 1, code, previous, provisional, assets, turnover, policy
         FROM ({"SELECT * FROM classed WHERE evaluated" if evaluated else _NOBODY}) c
         WHERE code IS DISTINCT FROM previous ORDER BY client_id"""
 
 
-SUMS = "day_sum, known_days, last_total, traded, orders, day_sum_to, known_days_to, traded_to, orders_to"
 EVALUATION = ", mean, turnover, code, provisional, trader, policy"
 _EVALUATED = "".join(
     f", CASE WHEN evaluated THEN {column} END"
     for column in ("assets", "turnover", "code", "provisional", "trader", "policy")
 )
+_SUMS = (
+    "day_sum",
+    "known_days",
+    "last_total",
+    "traded",
+    "orders",
+    "day_sum_to",
+    "known_days_to",
+    "traded_to",
+    "orders_to",
+)
+_MADE_UP_AGAIN = f"""ON CONFLICT (client_id, month_end) DO UPDATE SET
+                ({", ".join(_SUMS)}) = ({", ".join(f"excluded.{column}" for column in _SUMS)})"""
 _NOBODY = "SELECT *, NULL::boolean AS provisional, NULL::text AS policy FROM classed WHERE false"
-
-
-def _excluded(evaluated: bool) -> str:
-    columns = f"{SUMS}{EVALUATION if evaluated else ''}"
-    return ", ".join(f"excluded.{column.strip()}" for column in columns.split(","))
 
 
 def _classed(policies: Sequence[tuple[str, str, ClassPolicy]]) -> str:

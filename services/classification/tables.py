@@ -100,8 +100,8 @@ late = Table(
 months = Table(
     "months",
     metadata,
-    Column("month_end", Date, primary_key=True),
     Column("client_id", Text, primary_key=True),
+    Column("month_end", Date, primary_key=True, index=True),
     Column("day_sum", Numeric, nullable=False, comment="known daily totals of the month, summed [K2a]"),
     Column("known_days", SmallInteger, nullable=False),
     Column("last_total", Numeric, comment="carried into the next month"),
@@ -117,7 +117,6 @@ months = Table(
     Column("provisional", Boolean),
     Column("trader", Boolean),
     Column("policy", Text),
-    Index(None, "client_id", "month_end"),
     comment="what month closes summed and found, as known now; a row stands until the next one",
 )
 
