@@ -86,12 +86,9 @@ class Heads:
 async def standing_of(service: Service, database: Database, ends: Mapping[Place, int]) -> Standing:
     """One service's one against the heads given."""
     async with database.reading() as sql:
-        offsets = await sql.fetch("SELECT topic, partition, next FROM consumer_offsets")
-        closed = await sql.fetchval("SELECT through FROM closed_days")
-        passed = await sql.fetchval(
-            """SELECT CASE WHEN count(*) = count(passed) THEN min(passed) END
-               FROM consumer_offsets WHERE topic = ANY($1::text[])""",
-            sorted(service.watermark_topics),
+        offsets = await sql.fetch(
+            """SELECT o.topic, o.partition, o.next, o.passed, c.through
+               FROM consumer_offsets o LEFT JOIN closed_days c ON true"""
         )
         unshipped = 0
         if database.log.schema == service.name:  # an outbox of its own, which a relay ships
@@ -99,18 +96,36 @@ async def standing_of(service: Service, database: Database, ends: Mapping[Place,
                 f"""SELECT coalesce(sum(h.next - c.next), 0)::bigint FROM {database.log.schema}.heads h
                     JOIN {database.log.schema}.relay_cursors c USING (topic, partition)"""
             )
-    applied = {(topic, partition): following for topic, partition, following in offsets}
+    applied = {(topic, partition): following for topic, partition, following, *_ in offsets}
+    heard, waited_for = set(service.topics), service.watermark_topics
     records: dict[str, int] = {}
     for (topic, partition), end in ends.items():
-        if topic in service.topics:
+        if topic in heard:
             records[topic] = records.get(topic, 0) + end - applied.get((topic, partition), 0)
+    closed = offsets[0]["through"] if offsets else None
+    passed = _earliest([row["passed"] for row in offsets if row["topic"] in waited_for])
     return Standing(service.name, records, unshipped, closed, passed)
+
+
+def _earliest(days: Sequence[date | None]) -> date | None:
+    known = [day for day in days if day]
+    return min(known) if known and len(known) == len(days) else None
 
 
 async def standings(services: Sequence[Service], heads: Heads) -> list[Standing]:
     """Every service's one."""
     ends = await heads.of(sorted({topic for service in services for topic in service.topics}))
     return [await standing_of(service, heads.databases[service.name], ends) for service in services]
+
+
+async def first_behind(services: Sequence[Service], heads: Heads) -> Standing | None:
+    """One that has not caught up, None when all have; the others are not asked, as asking costs their time."""
+    ends = await heads.of(sorted({topic for service in services for topic in service.topics}))
+    for service in services:
+        standing = await standing_of(service, heads.databases[service.name], ends)
+        if not standing.caught_up:
+            return standing
+    return None
 
 
 async def late_work(service: Service, database: Database) -> bool:

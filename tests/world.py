@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from careline.platform import Platform
 from careline.services import SERVICES
-from careline.standing import Heads, standings
+from careline.standing import Heads, first_behind
 from chassis.actor import Actor, Role
 from chassis.bus.record import Outgoing, partition_of
 from chassis.clock import at as clock_at
@@ -190,7 +190,7 @@ class World:
         return worked
 
     async def _caught_up(self) -> bool:
-        return all(one.caught_up for one in await standings(self.platform.services, self._heads))
+        return await first_behind(self.platform.services, self._heads) is None
 
 
 @asynccontextmanager

@@ -9,11 +9,11 @@ from careline.presence import until_nobody_works
 from careline.replay.progress import Progress
 from careline.replay.publish import publish
 from careline.replay.source import DataSet
-from careline.standing import Heads, late_work, standings
+from careline.standing import Heads, first_behind, late_work, standings
 from chassis.errors import Conflict, Text
 from chassis.settings import Settings
 
-LOOK_AGAIN_SECONDS = 0.25
+LOOK_AGAIN_SECONDS = 0.1
 
 
 class WorkStopped(Conflict):
@@ -33,14 +33,15 @@ async def replay(settings: Settings, data: DataSet, until: date, progress: Progr
         for service in platform.services:
             platform.supervise(_work_if_nobody_does(platform, service.name))
         gateway, at_once = platform.databases["gateway"], settings.batch_records
-        async with Heads(settings, platform.databases) as heads:
-            showing = asyncio.create_task(_show(platform, heads, progress))
+        async with Heads(settings, platform.databases) as heads, Heads(settings, platform.databases) as shown:
+            showing = asyncio.create_task(_show(platform, shown, progress))
             try:
                 await patiently(lambda: publish(gateway, data, goal, progress.said, at_once=at_once), progress.trouble)
+                await patiently(lambda: _catch_up(platform, heads, progress), progress.trouble)
             finally:
                 showing.cancel()
                 await asyncio.gather(showing, return_exceptions=True)
-            await patiently(lambda: _catch_up(platform, heads, progress), progress.trouble)
+            await patiently(lambda: _look(platform, heads, progress), progress.trouble)
 
 
 async def _work_if_nobody_does(platform: Platform, service: str) -> None:
@@ -50,14 +51,18 @@ async def _work_if_nobody_does(platform: Platform, service: str) -> None:
 
 
 async def _show(platform: Platform, heads: Heads, progress: Progress) -> None:
-    """Show how far the services are, from time to time, while facts are being said."""
+    """Show how far the services are, from time to time: looking at all of them costs their time."""
     while True:
         await patiently(lambda: _look(platform, heads, progress), progress.trouble)
         await asyncio.sleep(1)
 
 
 async def _look(platform: Platform, heads: Heads, progress: Progress) -> None:
-    progress.applied(await standings(platform.services, heads))
+    try:
+        progress.applied(await standings(platform.services, heads))
+    except Exception:
+        await heads.close()  # its connection may be what is broken
+        raise
 
 
 async def _catch_up(platform: Platform, heads: Heads, progress: Progress) -> None:
@@ -65,12 +70,10 @@ async def _catch_up(platform: Platform, heads: Heads, progress: Progress) -> Non
     quiet = 0
     try:
         while quiet < 2:
-            found = await standings(platform.services, heads)
-            progress.applied(found)
-            if not all(one.caught_up for one in found):
+            if await first_behind(platform.services, heads):
                 quiet = 0
                 _tell_of_failures(platform, progress)
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)  # looking costs the services' time: not at every event
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             worked = [await late_work(service, platform.databases[service.name]) for service in platform.services]
             quiet = 0 if any(worked) else quiet + 1
