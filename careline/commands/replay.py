@@ -9,7 +9,14 @@ import typer
 from careline.commands.arguments import read_date
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from careline.platform import Platform
+    from careline.replay.progress import Progress
     from careline.replay.source import DataSet
+    from chassis.settings import Settings
+
+    Tell = Callable[[Platform, DataSet, date, Progress], Awaitable[None]]
 
 
 def replay(
@@ -27,11 +34,12 @@ def replay(
     """Publish real data as events in business-date order, and return when every service has caught up."""
     from careline.logs import log_at
     from careline.refusals import WrongArgument
-    from careline.replay.source import FIRST_CLOSE, LAST_CLOSE, read
+    from careline.replay.source import FIRST_CLOSE, LAST_CLOSE, Reading
     from chassis.settings import Settings
 
     if (folder is None) == (complaints is None):
         raise WrongArgument("name one folder: DIR for the bank's data, or --complaints DIR")
+    log_at("ERROR", libraries="CRITICAL")
     if complaints is not None:
         _replay_complaints(complaints, dry_run, until)
         return
@@ -39,38 +47,42 @@ def replay(
     last: date = LAST_CLOSE if until is None else read_date(until)
     if not FIRST_CLOSE <= last <= LAST_CLOSE:
         raise WrongArgument(f"--until must be from {FIRST_CLOSE} to {LAST_CLOSE}, not {last}")
-    log_at("ERROR", libraries="CRITICAL")
-    data = read(folder, customers, Settings().currency)
+    reading = Reading(folder, customers, Settings().currency)
     if dry_run:
         from careline.replay.summary import print_counts
 
-        print_counts(data, last)
+        print_counts(reading.data_set(), last)
         return
-    _replay(data, last)
+    _replay(reading.data_set, last, _tell_of_bank)
 
 
-def _replay(data: "DataSet", last: date) -> None:
-    from careline.replay.progress import Progress
-    from careline.replay.run import replay as go
-    from careline.replay.summary import print_summary
-    from careline.session import database_there, run, with_platform
+def _replay(read: "Callable[[], DataSet]", last: date, tell: "Tell") -> None:
+    from careline.session import database_there, run
+
+    async def go(settings: "Settings") -> None:
+        from careline.replay.progress import Progress
+        from careline.replay.run import replayed  # the whole platform: loaded while the server starts
+
+        with Progress() as progress:
+            async with replayed(settings, read, last, progress) as (platform, data):
+                progress.stop()
+                await tell(platform, data, last, progress)
 
     with database_there(keep_running=True) as settings:
-        with Progress(data.through(last)) as progress:
-            run(go(settings, data, last, progress))
-        with_platform(lambda platform: print_summary(platform, data, last, progress))
+        run(go(settings))
+
+
+async def _tell_of_bank(platform: "Platform", data: "DataSet", last: date, progress: "Progress") -> None:
+    from careline.replay.summary import print_summary
+
+    await print_summary(platform, data, last, progress)
 
 
 def _replay_complaints(folder: Path, dry_run: bool, until: str | None) -> None:
-    from careline.logs import log_at
     from careline.refusals import WrongArgument
     from careline.replay.complaints import print_complaints, read_complaints
-    from careline.replay.progress import Progress
-    from careline.replay.run import replay as go
     from careline.replay.summary import print_counts
-    from careline.session import database_there, run, with_platform
 
-    log_at("ERROR", libraries="CRITICAL")
     data = read_complaints(folder)
     last = data.last_close if until is None else read_date(until)
     if not data.facts[0].day <= last <= data.last_close:
@@ -78,7 +90,4 @@ def _replay_complaints(folder: Path, dry_run: bool, until: str | None) -> None:
     if dry_run:
         print_counts(data, last)
         return
-    with database_there(keep_running=True) as settings:
-        with Progress(data.through(last)) as progress:
-            run(go(settings, data, last, progress))
-        with_platform(lambda platform: print_complaints(platform, data, progress))
+    _replay(lambda: data, last, lambda platform, _data, _last, progress: print_complaints(platform, data, progress))

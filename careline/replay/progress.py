@@ -10,10 +10,10 @@ from careline.standing import Standing
 
 
 class Progress:
-    """`with Progress(total) as progress:` a bar on a terminal, a line now and then elsewhere."""
+    """`with Progress() as progress:` a bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, total: int) -> None:
-        self.total = total
+    def __init__(self) -> None:
+        self.total = 0
         self.started = monotonic()
         self.published = 0
         self._before: int | None = None
@@ -32,7 +32,7 @@ class Progress:
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal,
         )  # fmt: skip
-        self._said = self._bar.add_task("published", total=self.total, note="")
+        self._said = self._bar.add_task("published", total=None, note="")
         self._closed = self._bar.add_task("not yet applied", total=None, note="")
         self._bar.start()
         return self
@@ -40,6 +40,15 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def begin(self, total: int) -> None:
+        """The home is there, and so are the data: so many facts."""
+        self.total, self.started = total, monotonic()
+        self._bar.update(self._said, total=total)
+
+    def stop(self) -> None:
+        """No bar from now on: something is to be printed."""
         self._bar.stop()
 
     def said(self, position: int) -> None:

@@ -1,6 +1,8 @@
 """One replay: say what has not been said, work where nobody works, return when every service has caught up."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import date
 
 from careline.patience import patiently
@@ -22,14 +24,21 @@ class WorkStopped(Conflict):
     title = Text("A consumer has stopped", "消费者已停止")
 
 
-async def replay(settings: Settings, data: DataSet, until: date, progress: Progress) -> None:
-    """Replay a data set until a day, included, and catch up.
+@asynccontextmanager
+async def replayed(
+    settings: Settings, read: Callable[[], DataSet], until: date, progress: Progress
+) -> AsyncIterator[tuple[Platform, DataSet]]:
+    """Replay a data set until a day, included, and catch up; then the platform is there to be asked.
 
-    A running platform's workers do the work; what nobody works for, or no longer, is done here. Safe to be killed at
-    any moment and to be run again. Raises: what the home refuses.
+    The data are read, in a thread, while the schemas are made. A running platform's workers do the work; what nobody
+    works for, or no longer, is done here. Safe to be killed at any moment and to be run again. Raises: what cannot be
+    read, what the home refuses.
     """
-    goal = data.through(until)
+    reading = asyncio.get_running_loop().run_in_executor(None, read)
     async with Platform(settings, working=()) as platform:
+        data = await reading
+        goal = data.through(until)
+        progress.begin(goal)
         for service in platform.services:
             platform.supervise(_work_if_nobody_does(platform, service.name))
         gateway, at_once = platform.databases["gateway"], settings.batch_records
@@ -42,6 +51,7 @@ async def replay(settings: Settings, data: DataSet, until: date, progress: Progr
                 showing.cancel()
                 await asyncio.gather(showing, return_exceptions=True)
             await patiently(lambda: _look(platform, heads, progress), progress.trouble)
+        yield platform, data
 
 
 async def _work_if_nobody_does(platform: Platform, service: str) -> None:

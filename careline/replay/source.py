@@ -120,15 +120,18 @@ def read(folder: Path, customers: int | None, currency: str) -> DataSet:
 
     `customers`: only the first so many client ids, ascending. Raises: UnreadableData.
     """
-    if not folder.is_dir():
-        raise UnreadableData(f"{folder}: there is no such folder")
-    return _Reading(folder, customers, currency).data_set()
+    return Reading(folder, customers, currency).data_set()
 
 
-class _Reading:
-    """The work of reading one folder."""
+class Reading:
+    """The work of reading one folder. Whether its files are there is known at once.
+
+    Raises: UnreadableData.
+    """
 
     def __init__(self, folder: Path, customers: int | None, currency: str) -> None:
+        if not folder.is_dir():
+            raise UnreadableData(f"{folder}: there is no such folder")
         self.folder = folder
         self.limit = customers
         self.currency = currency
@@ -142,6 +145,7 @@ class _Reading:
         self.quoted_clients: dict[str, str] = {}
 
     def data_set(self) -> DataSet:
+        """Read all of it. Raises: UnreadableData."""
         self._customers()
         trades = self._trades()
         values = self._valuations()

@@ -9,7 +9,7 @@ import pytest
 from careline.platform import Platform
 from careline.replay.home import AnotherDataSet, RealHome
 from careline.replay.progress import Progress
-from careline.replay.run import replay
+from careline.replay.run import replayed
 from careline.replay.source import read
 from tests.replay.outcome import BANK, LAST, Quiet, assert_outcome, heads
 from tests.world import World
@@ -18,7 +18,8 @@ QUIET = cast(Progress, Quiet())
 
 
 async def run(world: World, until: date = LAST, customers: int | None = None, folder: Path = BANK) -> None:
-    await replay(world.settings, read(folder, customers, "CNY"), until, QUIET)
+    async with replayed(world.settings, lambda: read(folder, customers, "CNY"), until, QUIET):
+        pass
 
 
 @pytest.mark.both_buses
