@@ -17,6 +17,7 @@ from chassis.uow import UnitOfWork
 
 TOGETHER_SECONDS = 0.5
 """How long a transaction may go on closing the days of a backlog: what it writes is seen only at its end."""
+MOMENT = timedelta(microseconds=1)
 
 
 class Closer:
@@ -59,15 +60,18 @@ class Closer:
         `begins`: it is the first one ever. A service without deadlines closes the days of a month together.
         The last day closed, if any, and whether anything was done at all.
         """
-        began, last, fired, done = monotonic(), None, 0, None
+        began, last, fired = monotonic(), None, 0
+        due = await self.scheduler.next_due(uow) if self.service.deadlines else None
         while day <= end and (last is None or monotonic() - began < TOGETHER_SECONDS):
             # Deadlines first: the close finds everything done that was due by its end.
-            while self.service.deadlines and (count := await self.scheduler.fire_by(uow, end_of(day), done)):
+            while due and due <= await self.scheduler.reached(uow, end_of(day)):
+                count = await self.scheduler.fire_by(uow, end_of(day), due - MOMENT)
+                if not count:  # somebody else is firing it
+                    return last, bool(last or fired)
                 fired += count
                 if monotonic() - began > TOGETHER_SECONDS:  # kept, before the rest
                     return last, True
-            if self.service.deadlines and await self.scheduler.any_by(uow, end_of(day), done):
-                break  # somebody else is firing it
+                due = await self.scheduler.next_due(uow, min([due, *uow.armed.values()]) - MOMENT)
             days = [day] if begins or self.service.deadlines else _month_from(day, end)
             uow.happened_at = min(uow.now, end_of(days[-1]))
             if self.service.closes:
@@ -77,9 +81,9 @@ class Closer:
                     uow.emit(self.service.completes(business_date=one), at=min(uow.now, end_of(one)))
             await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $2", days[0], days[-1])
             begins, last, day = False, days[-1], days[-1] + timedelta(days=1)
-            # Nothing due by the day's end is left, but for what this unit of work has armed since. (What another one arms
-            # meanwhile for an earlier time is found by the next step, which looks from the beginning.)
-            done = min(end_of(last), (uow.armed_from or end_of(last)) - timedelta(microseconds=1))
+            # The next one is that known before, or one the close has armed. (What others arm meanwhile for an earlier time
+            # is found by the next step, which looks from the beginning.)
+            due = min([*uow.armed.values(), *([due] if due else [])], default=None)
         return last, bool(last or fired)
 
 

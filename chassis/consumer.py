@@ -5,6 +5,7 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 """
 
 import asyncio
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,15 +116,17 @@ class Reading:
 
 def rounds(heard: Mapping[type[Event], Heard]) -> Iterator[tuple[dict[str, datetime], dict[type[Event], Heard]]]:
     """A batch in rounds: in each at most one instant of a key, the earlier before the later; with that instant."""
-    instants: defaultdict[str, set[datetime]] = defaultdict(set)
+    instants: defaultdict[str, list[datetime]] = defaultdict(list)  # sorted; nearly always one, so nothing is hashed
     for one in heard.values():
         for record in one.records:
-            instants[record.key].add(record.time)
-    ranks = {key: {at: rank for rank, at in enumerate(sorted(times))} for key, times in instants.items()}
+            known = instants[record.key]
+            place = bisect_left(known, record.time)
+            if place == len(known) or known[place] != record.time:
+                known.insert(place, record.time)
     parts: defaultdict[int, dict[type[Event], Heard]] = defaultdict(dict)
     for kind, one in heard.items():
         for event, record, passed in zip(one.events, one.records, one.passed_before, strict=True):
-            part = parts[ranks[record.key][record.time]].setdefault(kind, Heard())
+            part = parts[bisect_left(instants[record.key], record.time)].setdefault(kind, Heard())
             part.events.append(event)
             part.records.append(record)
             part.passed_before.append(passed)
@@ -209,13 +212,16 @@ class Consumer:
             return
         await self._hand_over({kind: one for kind, one in heard.items() if kind in PLATFORM}, uow)
         facts = {kind: one for kind, one in heard.items() if kind not in PLATFORM}
-        known = await timeline(uow.sql)
+        known = await uow.once(timeline)
         if known is Timeline.REAL:
             await self._hand_over(facts, uow)
             return
         # Now is the time of the facts: what was due before a fact of the same key comes first.
+        due = await self.firing.next_due(uow, {record.key for one in facts.values() for record in one.records})
         for times, facts_then in rounds(facts):
-            await self.firing.before_facts(uow, times, None if known else uow.now)
+            passed = {key: at for key, at in times.items() if min(due.get(key, at), uow.armed.get(key, at)) < at}
+            if passed:
+                await self.firing.before_facts(uow, passed, None if known else uow.now)
             await self._hand_over(facts_then, uow)
 
     async def _hand_over(self, heard: Mapping[type[Event], Heard], uow: UnitOfWork) -> None:

@@ -44,6 +44,7 @@ class Policies(Generic[Body]):
         ]
         self.published: list[Version[Body]] = []
         self._newest: Any = None
+        self._on: dict[tuple[date, str], Version[Body]] = {}
 
     async def refresh(self, sql: asyncpg.Connection) -> None:
         """Read published versions when there are new ones."""
@@ -68,12 +69,19 @@ class Policies(Generic[Body]):
             for row in rows
         ]
         self._newest = newest
+        self._on.clear()
 
     def on(self, day: date, scope: str = "") -> Version[Body]:
         """The version in force on a day: a branch's override, else the firm's newest that has taken effect.
 
         A day before the first shipped version is served by the first: history has to begin somewhere.
         """
+        found = self._on.get((day, scope))
+        if found is None:
+            found = self._on[day, scope] = self._in_force(day, scope)
+        return found
+
+    def _in_force(self, day: date, scope: str) -> Version[Body]:
         for wanted in dict.fromkeys((scope, "")):
             versions = [v for v in (*self.shipped, *self.published) if v.scope == wanted and v.effective_on <= day]
             if versions:

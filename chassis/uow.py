@@ -1,20 +1,23 @@
 """The unit of work: one transaction, one moment, one actor. Nobody else commits."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from chassis.actor import Actor
+from chassis.bus.log import CHANNEL
 from chassis.bus.record import Content, Outgoing, Record, partition_of
 from contracts.base import DayClosed, Event, encode
 
 if TYPE_CHECKING:
     from chassis.database import Database
+
+T = TypeVar("T")
 
 
 class Mark(NamedTuple):
@@ -42,8 +45,10 @@ class UnitOfWork:
         self.actor = actor
         self.happened_at = now
         self.traceparent: str | None = None
-        self.armed_from: datetime | None = None
-        """The earliest of the deadlines armed here."""
+        self.armed: dict[str, datetime] = {}
+        """Of each key the earliest of the deadlines armed here, since somebody last asked for the next one."""
+        self._wakes: set[str] = set()
+        self._answers: dict[object, object] = {}
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
         self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}
@@ -70,6 +75,13 @@ class UnitOfWork:
     def records(self, kind: type[Event]) -> Sequence[Record]:
         """The records of the batch's events of one class, in the events' order (for id, time and partition)."""
         return self._heard[kind]
+
+    async def once(self, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """What a question answers, asked only the first time in this unit of work: for what others decide (policies,
+        the calendar), so that a batch or a close is of one mind, however many parts it has."""
+        if question not in self._answers:
+            self._answers[question] = await question(self.sql)
+        return cast(T, self._answers[question])
 
     def partition_of(self, key: str) -> int:
         """The partition a client's (or a case's) rows and events lie in."""
@@ -100,6 +112,10 @@ class UnitOfWork:
         """Write records that came with an envelope of their own (the gateway's ingest, a replay)."""
         for o in outgoing:
             self._outgoing[o.topic, o.partition].append((o.key, o.type, o.id, o.source, o.time, o.traceparent, o.value))
+
+    def wake(self, subject: str) -> None:
+        """Wake, after the commit, the loops that wait for this (see `chassis.wake`)."""
+        self._wakes.add(subject)
 
     def audit(
         self, action: str, subject: str, *, key: str | None = None, policy: str | None = None, **inputs: Any
@@ -153,12 +169,14 @@ class UnitOfWork:
         return {partition: first for partition, first in rows}  # noqa: C416 - rows are records, not pairs
 
     async def finish(self) -> None:
-        """Write what was left to the end: sealed rows, then the log."""
+        """Write what was left to the end: sealed rows, then the log; and wake who was to be woken."""
         by_table: defaultdict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
         for table, partition, row in self._sealed:
             by_table[table].append((partition, row))
         for table, rows in sorted(by_table.items()):
             await self._write_sealed(table, rows)
+        for subject in sorted(self._wakes):
+            await self.sql.execute(f"SELECT pg_notify('{CHANNEL}', $1)", subject)
         if self._outgoing:
             await self.database.log.append(self.sql, self._outgoing)
 

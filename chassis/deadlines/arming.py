@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from chassis.bus.log import CHANNEL
 from chassis.calendar import InstantWithoutZone
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
@@ -58,10 +57,9 @@ async def arm(uow: UnitOfWork, deadlines: Iterable[Deadline]) -> None:
         [_json.encode(one.payload).decode() for one in rows],
         uow.now,
     )
-    earliest = min(one.due for one in rows)
-    uow.armed_from = min(earliest, uow.armed_from or earliest)
-    # A scheduler may sleep until a later deadline than these.
-    await uow.sql.execute(f"SELECT pg_notify('{CHANNEL}', $1)", f"deadlines:{uow.database.service}")
+    uow.wake(f"deadlines:{uow.database.service}")  # a scheduler may sleep until a later deadline than these
+    for one in rows:
+        uow.armed[one.key] = min(one.due, uow.armed.get(one.key, one.due))
 
 
 async def cancel(uow: UnitOfWork, which: Iterable[Sequence[str]]) -> int:

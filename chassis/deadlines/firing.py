@@ -5,7 +5,7 @@ two schedulers never fire the same one. Of one object only the earliest deadline
 locked elsewhere: order per object holds whoever fires, and a step may cancel the next.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,17 @@ class Firing:
         )
         await self._fire(uow, [_due(row, at) for row in rows])
         return len(rows)
+
+    async def next_due(self, uow: "UnitOfWork", keys: Collection[str]) -> dict[str, datetime]:
+        """When the next deadline of each of these keys is due, of those that have one."""
+        found: dict[str, datetime] = {}
+        for key, due in await uow.sql.fetch(
+            """SELECT f.key, d.due FROM unnest($1::text[]) AS f(key)
+               JOIN LATERAL (SELECT due, failed_at FROM deadlines d WHERE d.key = f.key OFFSET 0) d ON d.failed_at IS NULL""",
+            list(keys),
+        ):
+            found[key] = min(due, found.get(key, due))
+        return found
 
     async def before_facts(self, uow: "UnitOfWork", times: Mapping[str, datetime], latest: datetime | None) -> None:
         """Fire what is due before the facts of some keys, each counting from when it was due; waits for others firing.

@@ -58,20 +58,21 @@ class Scheduler:
         In a simulated home each counts from when it was due, in a real one from now. `after` spares the search what was
         done by then: entries of the index that are gone, but not cleared away yet, cost as much as others.
         """
-        known = await self._timeline(uow)
-        by = end if known is Timeline.SIMULATED else min(end, uow.now)
-        return await self.firing.due_by(uow, by, uow.now if known is Timeline.REAL else None, BATCH, after)
+        at = uow.now if await self._timeline(uow) is Timeline.REAL else None
+        return await self.firing.due_by(uow, await self.reached(uow, end), at, BATCH, after)
 
-    async def any_by(self, uow: UnitOfWork, end: datetime, after: datetime | None = None) -> bool:
-        """Whether anything due by then (and after `after`) is still armed, because somebody else is firing it."""
-        known = await self._timeline(uow)
-        by = end if known is Timeline.SIMULATED else min(end, uow.now)
-        # The first of the index, not EXISTS: that reads the table where the planner takes it that many are due.
-        first: datetime | None = await uow.sql.fetchval(
+    async def reached(self, uow: UnitOfWork, end: datetime) -> datetime:
+        """Up to when deadlines fire before a day's close: its end, but in a home that is not simulated not after now."""
+        return end if await self._timeline(uow) is Timeline.SIMULATED else min(end, uow.now)
+
+    async def next_due(self, uow: UnitOfWork, after: datetime | None = None) -> datetime | None:
+        """When the next deadline (after `after`) is due; `uow.armed` then says what is armed from here on."""
+        uow.armed.clear()
+        found: datetime | None = await uow.sql.fetchval(
             "SELECT min(due) FROM deadlines WHERE failed_at IS NULL AND due > coalesce($1::timestamptz, '-infinity')",
             after,
         )
-        return first is not None and first <= by
+        return found
 
     async def _timeline(self, uow: UnitOfWork) -> Timeline | None:
         """Once decided it stays."""

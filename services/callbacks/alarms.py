@@ -4,11 +4,11 @@ The same-day target of an e-mail enquiry [B14], mandatory moments [A21] and new 
 Optional moments never do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID, uuid5
 
 import asyncpg
+from uuid_utils.compat import uuid5
 
 from chassis import staff
 from chassis.deadlines import Due
@@ -25,29 +25,31 @@ NO_MANAGER = "no_manager"
 async def miss_targets(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Enquiries still open when their day ended; the limit of two working days goes on [B14]."""
     rows = await uow.sql.fetch(
-        "SELECT task_id, client_id, branch_id FROM tasks WHERE task_id = ANY($1::uuid[]) AND state = ANY($2::text[])",
-        [_id(one) for one in due],
+        """SELECT 'task/' || task_id AS object, client_id, branch_id FROM tasks
+           WHERE task_id = ANY($1::uuid[]) AND state = ANY($2::text[])""",
+        _ids(due),
         list(OPEN),
     )
-    await _raise(uow, due, {row["task_id"]: row for row in rows})
+    await _raise(uow, [(one, row, []) for one, row in _paired(due, rows)])
 
 
 async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Mandatory moments whose time ran out without a word on them: the ladder, step by step [A21]."""
     from services.callbacks import moments
 
-    await policy.LADDER.refresh(uow.sql)
-    await policy.MOMENTS.refresh(uow.sql)
-    rows = await uow.sql.fetch(
-        """SELECT m.*, c.manager_id FROM moments m LEFT JOIN clients c USING (client_id)
-           WHERE moment_id = ANY($1::uuid[]) AND mandatory AND done_on IS NULL AND c.closed_on IS NULL""",
-        [_id(one) for one in due],
+    await uow.once(policy.LADDER.refresh)
+    await uow.once(policy.MOMENTS.refresh)
+    rows = await uow.sql.fetch(  # by key, one by one: of all open moments the planner would take the index instead
+        """SELECT 'moment/' || d.moment_id AS object, m.*, c.manager_id FROM unnest($1::uuid[]) AS d(moment_id)
+           JOIN LATERAL (SELECT client_id, branch_id, code, on_day, due_at FROM moments m WHERE m.moment_id = d.moment_id
+                         AND mandatory AND done_on IS NULL OFFSET 0) m ON true
+           LEFT JOIN clients c USING (client_id) WHERE c.closed_on IS NULL""",
+        _ids(due),
     )
-    missed = {row["moment_id"]: row for row in rows}
     people = await staff.roster(uow.sql)
-    told = {_id(one): _told(people, missed[_id(one)], one) for one in due if _id(one) in missed}
-    await _raise(uow, due, missed, told)
-    await moments.climb(uow, [(missed[_id(one)], one.step) for one in due if _id(one) in missed])
+    missed = [(one, row, _told(people, row, one)) for one, row in _paired(due, rows)]
+    await _raise(uow, missed)
+    await moments.climb(uow, [(row, one.step) for one, row, _ in missed])
 
 
 def _told(people: staff.Roster, row: asyncpg.Record, one: Due) -> list[str]:
@@ -62,29 +64,41 @@ def _told(people: staff.Roster, row: asyncpg.Record, one: Due) -> list[str]:
 async def miss_managers(due: Sequence[Due], uow: UnitOfWork) -> None:
     """New clients whose first message still waits for a manager to name, by day 10 [B12]."""
     rows = await uow.sql.fetch(
-        """SELECT m.message_id, m.client_id, c.branch_id FROM messages m JOIN clients c USING (client_id)
+        """SELECT 'message/' || m.message_id AS object, m.client_id, c.branch_id FROM messages m JOIN clients c USING (client_id)
            WHERE m.message_id = ANY($1::uuid[]) AND m.state = 'planned' AND c.manager_id IS NULL
              AND c.closed_on IS NULL""",
-        [_id(one) for one in due],
+        _ids(due),
     )
-    await _raise(uow, due, {row["message_id"]: row for row in rows})
+    await _raise(uow, [(one, row, []) for one, row in _paired(due, rows)])
 
 
-def _id(one: Due) -> UUID:
-    return UUID(one.object.partition("/")[2])
+def _ids(due: Sequence[Due]) -> list[str]:
+    return [one.object.partition("/")[2] for one in due]
 
 
-async def _raise(
-    uow: UnitOfWork,
-    due: Sequence[Due],
-    missed: dict[UUID, asyncpg.Record],
-    told_to: Mapping[UUID, list[str]] | None = None,
-) -> None:
-    told = told_to or {}
+def _paired(due: Sequence[Due], rows: Sequence[asyncpg.Record]) -> list[tuple[Due, asyncpg.Record]]:
+    """Each deadline with the row of its object, of those that have one."""
+    found = {row["object"]: row for row in rows}
+    return [(one, found[one.object]) for one in due if one.object in found]
+
+
+async def _raise(uow: UnitOfWork, missed: Sequence[tuple[Due, asyncpg.Record, list[str]]]) -> None:
+    """One alarm for each deadline with the client it is about and the people told."""
+    if not missed:
+        return
     alarms = [
-        (uuid5(CALLBACKS, f"alarm/{one.kind}/{one.object}/{one.step}"), row["client_id"], row["branch_id"], one)
-        for one in due
-        if (row := missed.get(_id(one)))
+        AlarmRaised(
+            alarm_id=uuid5(CALLBACKS, f"alarm/{one.kind}/{one.object}/{one.step}"),
+            client_id=row["client_id"],
+            branch_id=row["branch_id"],
+            kind=one.kind,
+            subject=one.object,
+            step=one.step or None,
+            told_to=told,
+            due_at=one.due,
+            raised_at=one.at,
+        )
+        for one, row, told in missed
     ]
     new = await uow.sql.fetch(
         """INSERT INTO alarms (alarm_id, client_id, branch_id, kind, subject, due_at, raised_at, step, told_to)
@@ -94,33 +108,20 @@ async def _raise(
                        $8::text[], $9::jsonb[])
                 AS n(alarm_id, client_id, branch_id, kind, subject, due_at, raised_at, step, told_to)
            ON CONFLICT DO NOTHING RETURNING alarm_id""",
-        [key for key, *_ in alarms],
-        [client for _, client, _, _ in alarms],
-        [branch for _, _, branch, _ in alarms],
-        [one.kind for *_, one in alarms],
-        [one.object for *_, one in alarms],
-        [one.due for *_, one in alarms],
-        [one.at for *_, one in alarms],
-        [one.step for *_, one in alarms],
-        [
-            {"to": told.get(_id(one), [])} for *_, one in alarms
-        ],  # an array of lists would be one array of two dimensions
+        [alarm.alarm_id for alarm in alarms],
+        [alarm.client_id for alarm in alarms],
+        [alarm.branch_id for alarm in alarms],
+        [alarm.kind for alarm in alarms],
+        [alarm.subject for alarm in alarms],
+        [alarm.due_at for alarm in alarms],
+        [alarm.raised_at for alarm in alarms],
+        [alarm.step or "" for alarm in alarms],
+        [{"to": alarm.told_to} for alarm in alarms],  # an array of lists would be one array of two dimensions
     )
     fresh = {row["alarm_id"] for row in new}
-    for key, client, branch, one in alarms:
-        if key in fresh:
-            alarm = AlarmRaised(
-                alarm_id=key,
-                client_id=client,
-                branch_id=branch,
-                kind=one.kind,
-                subject=one.object,
-                step=one.step or None,
-                told_to=told.get(_id(one), []),
-                due_at=one.due,
-                raised_at=one.at,
-            )
-            uow.emit(alarm, at=one.at)
+    for alarm in alarms:
+        if alarm.alarm_id in fresh:
+            uow.emit(alarm, at=alarm.raised_at)
 
 
 async def listed(

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
+import asyncpg
+
 from chassis.uow import UnitOfWork
 from services.callbacks import moments, policy, tasks
 from services.callbacks.owed import ONE_DAY, owed_by_facts
@@ -18,15 +20,23 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
 
 async def _close_day(day: date, uow: UnitOfWork) -> None:
     """Close a business date: make what it owes, dated the day it takes effect, and expire what was due by its end."""
-    if not await uow.sql.fetchval(
-        "SELECT EXISTS (SELECT FROM clients) OR EXISTS (SELECT FROM tasks) OR EXISTS (SELECT FROM assessments)"
-    ):
+    if not await uow.once(_anybody):
         return
-    await policy.TRIGGERS.refresh(uow.sql)
-    await tasks.make(uow, await owed_by_facts(uow.sql, day, day))
+    await uow.once(policy.TRIGGERS.refresh)
+    owed = await owed_by_facts(uow.sql, day, day)
+    await tasks.make(uow, owed)
     await tasks.expire(uow, day)
-    await tasks.place(uow)
+    if any(one.branch_id is None for one in owed) or await uow.once(tasks.unplaced):
+        await tasks.place(uow)
     await moments.birthdays(uow, day + ONE_DAY)
+
+
+async def _anybody(sql: asyncpg.Connection) -> bool:
+    """Whether there is anybody or anything to close a day for: a home may have no use for callbacks."""
+    known: bool = await sql.fetchval(
+        "SELECT EXISTS (SELECT FROM clients) OR EXISTS (SELECT FROM tasks) OR EXISTS (SELECT FROM assessments)"
+    )
+    return known
 
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:
@@ -38,7 +48,7 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
     )
     if not rows:
         return False
-    await policy.TRIGGERS.refresh(uow.sql)
+    await uow.once(policy.TRIGGERS.refresh)
     clients = sorted({row["client_id"] for row in rows})
     first: date = await uow.sql.fetchval("SELECT first FROM closed_days")
     await tasks.compare(uow, clients, await owed_by_facts(uow.sql, first, through, clients), through)

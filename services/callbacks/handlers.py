@@ -38,7 +38,7 @@ async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
         return  # the first close finds them
     new = [client for client, day in since.items() if day >= first]
     if new:
-        await policy.TRIGGERS.refresh(uow.sql)
+        await uow.once(policy.TRIGGERS.refresh)
         last = max(max(since[client] for client in new), first)
         owed = await owed_by_facts(uow.sql, first, last, new)
         await tasks.make(uow, [one for one in owed if one.rule == "new"])
@@ -196,7 +196,7 @@ async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> N
 
 async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -> None:
     """An enquiry by e-mail has two clocks: the same day in principle, 2 working days at most [B14]."""
-    calendar = await calendars.current(uow.sql)
+    calendar = await uow.once(calendars.current)
     targets = {e.enquiry_id: calendar.end_of_working_day(calendar.reception_day(e.at)) for e in events}
     made = await _one_each(
         uow,
@@ -281,7 +281,7 @@ async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, 
 
     Returns those that are new, by their ids.
     """
-    await policy.TRIGGERS.refresh(uow.sql)
+    await uow.once(policy.TRIGGERS.refresh)
     uow.happened_at = max(record.time for record in uow.records(kind))
     rows = await uow.sql.fetch(
         "SELECT client_id, branch_id, closed_on FROM clients WHERE client_id = ANY($1::text[])",

@@ -19,7 +19,7 @@ async def keep_staff(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
     leaving = {event.staff_id: event.left_on for event in events if event.left_on is not None}
     if not leaving:
         return
-    await policy.TRIGGERS.refresh(uow.sql)
+    await uow.once(policy.TRIGGERS.refresh)
     uow.happened_at = max(record.time for record in uow.records(StaffChanged))
     rows = await uow.sql.fetch(
         """SELECT DISTINCT c.client_id, c.branch_id, n.staff_id, n.left_on

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import asyncpg
+from uuid_utils.compat import uuid5
 
 from chassis import calendars
 from chassis.calendar import Calendar, CalendarEnds
@@ -27,6 +28,7 @@ from contracts.complaints import CaseClosed
 from contracts.suitability import AssessmentExpiring
 from services.callbacks import alarms, policy
 from services.callbacks.rules import CALLBACKS
+from services.callbacks.tables import BIRTHDAY
 
 SHOULD_BE_DONE_FROM = TIERS.index("PLATINUM")
 """Every optional moment of clients from this tier on should be done [A21]: shown, never counted against anybody."""
@@ -74,21 +76,18 @@ def _working_days_after(day: date, count: int, calendar: Calendar) -> date:
 
 async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
     """Keep what was seen, once each, and start the clocks of what is mandatory. How many are new."""
-    await policy.MOMENTS.refresh(uow.sql)
-    await policy.LADDER.refresh(uow.sql)
-    catalogue = cache(lambda day: policy.MOMENTS.on(day).body)
-    calendar = await calendars.current(uow.sql)
-    due = cache(lambda moment, at: due_of(moment, at, calendar))
+    found = list(seen)
+    if not found:
+        return 0
+    await uow.once(policy.MOMENTS.refresh)
+    await uow.once(policy.LADDER.refresh)
+    calendar = await uow.once(calendars.current)
+    times = cache(lambda code, at: _times(code, at, calendar))  # a batch is full of the same
     rows: dict[UUID, tuple[Any, ...]] = {}
-    for one in seen:
-        day = business_date(one.at)
-        moment = catalogue(day).get(one.code)
-        if moment is None:
-            continue
-        key = uuid5(CALLBACKS, f"moment/{one.code}/{one.client_id}/{one.period}")
-        last = due(moment, one.at)
-        due_on = business_date(last - timedelta(microseconds=1))
-        rows[key] = (key, one.client_id, one.branch_id, one.code, day, moment.mandatory, due_on, last, one.cause)
+    for one in found:
+        if known := times(one.code, one.at):
+            key = uuid5(CALLBACKS, f"moment/{one.code}/{one.client_id}/{one.period}")
+            rows[key] = (key, one.client_id, one.branch_id, one.code, *known, one.cause)
     if not rows:
         return 0
     new = await uow.sql.fetch(
@@ -99,11 +98,22 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
                        $8::timestamptz[], $9::jsonb[])
                 AS n(moment_id, client_id, branch_id, code, on_day, mandatory, due_on, due_at, cause)
            LEFT JOIN clients c USING (client_id) WHERE c.closed_on IS NULL OR c.closed_on > n.on_day
-           ORDER BY n.moment_id ON CONFLICT DO NOTHING RETURNING moment_id, client_id, code, on_day, mandatory, due_at""",
+           ORDER BY n.moment_id ON CONFLICT DO NOTHING
+           RETURNING 'moment/' || moment_id AS object, client_id, code, on_day, mandatory, due_at""",
         *(list(column) for column in zip(*rows.values(), strict=True)),
     )
     await arm(uow, [_armed(row, 0, calendar) for row in new if row["mandatory"]])
     return len(new)
+
+
+def _times(code: str, at: datetime, calendar: Calendar) -> tuple[date, bool, date, datetime] | None:
+    """The day, whether it is mandatory, its last day and when that ends; None for a code that the catalogue lacks."""
+    day = business_date(at)
+    moment = policy.MOMENTS.on(day).body.get(code)
+    if moment is None:
+        return None
+    last = due_of(moment, at, calendar)
+    return day, moment.mandatory, business_date(last - timedelta(microseconds=1)), last
 
 
 def _armed(row: asyncpg.Record, place: int, calendar: Calendar) -> Deadline:
@@ -111,12 +121,12 @@ def _armed(row: asyncpg.Record, place: int, calendar: Calendar) -> Deadline:
     moment = policy.MOMENTS.on(row["on_day"]).body.get(row["code"])
     urgent = moment is not None and moment.minutes > 0
     at = step_at(step, row["due_at"], urgent, calendar)
-    return Deadline(alarms.MOMENT, f"moment/{row['moment_id']}", row["client_id"], at, step=step.name)
+    return Deadline(alarms.MOMENT, row["object"], row["client_id"], at, step=step.name)
 
 
 async def climb(uow: UnitOfWork, told: Sequence[tuple[asyncpg.Record, str]]) -> None:
     """After a step of the ladder was told, the next one waits, for as long as nobody does anything [A21]."""
-    calendar = await calendars.current(uow.sql)
+    calendar = await uow.once(calendars.current)
     following = []
     for row, name in told:
         names = [step.name for step in policy.LADDER.on(row["on_day"]).body]
@@ -165,7 +175,7 @@ async def change_tiers(uow: UnitOfWork, changes: Sequence[TierChanged]) -> None:
 
 async def follow_flows(events: Sequence[FundsMoved], uow: UnitOfWork) -> None:
     """Money in or out that is large for any client."""
-    await policy.FLOWS.refresh(uow.sql)
+    await uow.once(policy.FLOWS.refresh)
     codes = {"in": "large_inflow", "out": "large_outflow"}
     large = [e for e in events if e.amount >= policy.FLOWS.on(business_date(e.moved_at)).body.large]
     await keep(
@@ -213,16 +223,13 @@ async def after_complaints(events: Sequence[CaseClosed], uow: UnitOfWork) -> Non
 
 async def birthdays(uow: UnitOfWork, day: date) -> None:
     """Birthdays of the day after a close; of 29 February on the 28th where the year has none."""
-    days = [(day.month, day.day)]
-    if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1:
-        days.append((2, 29))
+    last = 29 if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1 else day.day
     rows = await uow.sql.fetch(
-        """SELECT client_id FROM clients WHERE birth_date IS NOT NULL AND opened_on <= $1
-             AND (extract(month FROM birth_date), extract(day FROM birth_date)) IN
-                 (SELECT * FROM unnest($2::int[], $3::int[])) ORDER BY client_id""",
+        f"""SELECT client_id FROM clients WHERE birth_date IS NOT NULL AND opened_on <= $1
+              AND {BIRTHDAY} BETWEEN $2 AND $3 ORDER BY client_id""",
         day,
-        [month for month, _ in days],
-        [number for _, number in days],
+        day.month * 100 + day.day,
+        day.month * 100 + last,
     )
     await keep(uow, [Seen(row["client_id"], "birthday", str(day.year), start_of(day)) for row in rows])
 

@@ -15,8 +15,8 @@ LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH")
 
 async def consider(uow: UnitOfWork, requests: Sequence[PermissionRequested]) -> None:
     """Make a notice for each request that is risky for its client, with the reasons found."""
-    await policy.TRIGGERS.refresh(uow.sql)
-    await policy.NOTICES.refresh(uow.sql)
+    await uow.once(policy.TRIGGERS.refresh)
+    await uow.once(policy.NOTICES.refresh)
     uow.happened_at = max(record.time for record in uow.records(PermissionRequested))
     for request in requests:
         day = business_date(request.at)

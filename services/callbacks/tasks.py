@@ -67,14 +67,13 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
     wanted = list(owed)
     if not wanted:
         return []
-    await scripts.refresh(uow.sql)
-    calendar = await calendars.current(uow.sql)
-    triggers = cache(lambda day: TRIGGERS.on(day))
+    await uow.once(scripts.refresh)
+    calendar = await uow.once(calendars.current)
     dues = cache(lambda trigger, day, until: due_on(trigger, day, calendar, until))
     frozen = cache(scripts.version_on)
     made: dict[UUID, tuple[Owed, Trigger, str, date]] = {}
     for one in wanted:
-        version = triggers(one.created_on)
+        version = TRIGGERS.on(one.created_on)
         trigger = version.body[one.rule]
         last = dues(trigger, one.created_on, one.valid_until)
         if trigger.unit == "working_minutes":
@@ -169,6 +168,12 @@ async def place(uow: UnitOfWork, clients: Sequence[str] | None = None) -> None:
             WHERE t.task_id = o.task_id""",
         *([] if clients is None else [list(clients)]),
     )
+
+
+async def unplaced(sql: asyncpg.Connection) -> bool:
+    """Whether any task's branch is not known."""
+    found: bool = await sql.fetchval("SELECT EXISTS (SELECT FROM tasks WHERE branch_id IS NULL)")
+    return found
 
 
 async def expire(uow: UnitOfWork, through: date) -> int:
