@@ -26,8 +26,8 @@ nobody has said which home it is, as in a simulated one, but never before the da
 handler fails is put aside with its error and counted; operators see it and can let it fire again.
 """
 
-from chassis.deadlines.arming import Deadline, arm, cancel
+from chassis.deadlines.arming import Deadline, arm, cancel, fired_along
 from chassis.deadlines.due import Due
 from chassis.deadlines.firing import DeadlineHandler
 
-__all__ = ["Deadline", "DeadlineHandler", "Due", "arm", "cancel"]
+__all__ = ["Deadline", "DeadlineHandler", "Due", "arm", "cancel", "fired_along"]

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from chassis.calendar import InstantWithoutZone
+from chassis.deadlines.due import Due
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
 
@@ -60,6 +61,24 @@ async def arm(uow: UnitOfWork, deadlines: Iterable[Deadline]) -> None:
     uow.wake(f"deadlines:{uow.database.service}")  # a scheduler may sleep until a later deadline than these
     for one in rows:
         uow.armed[one.key] = min(one.due, uow.armed.get(one.key, one.due))
+
+
+async def fired_along(uow: UnitOfWork, due: Sequence[Due]) -> None:
+    """Keep as fired what was never armed, because it was due (`Due.by`) when the step before it fired."""
+    if not due:
+        return
+    await uow.sql.execute(
+        """INSERT INTO fired_deadlines (generation, object, kind, step, due, at, fired_at)
+           SELECT nextval(pg_get_serial_sequence('deadlines', 'generation')), object, kind, step, due, at, $6
+           FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+                AS f(object, kind, step, due, at)""",
+        [one.object for one in due],
+        [one.kind for one in due],
+        [one.step for one in due],
+        [one.due for one in due],
+        [one.at for one in due],
+        uow.now,
+    )
 
 
 async def cancel(uow: UnitOfWork, which: Iterable[Sequence[str]]) -> int:

@@ -11,6 +11,9 @@ class Due:
 
     In a real home `at` is the moment it fires, late as that may be; in a simulated home it is `due`. An effect that
     is true from the deadline on (a breach) counts from `due`, what is done about it (a notice) from `at`.
+
+    `by` is up to when deadlines fire now. What a handler would arm for a time until then, as the next step of the same,
+    it may see to at once, and keep with `fired_along`: in a backlog that spares each step the way through the table.
     """
 
     kind: str
@@ -20,6 +23,7 @@ class Due:
     due: datetime
     at: datetime
     generation: int
+    by: datetime
     payload: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -6,8 +6,8 @@ locked elsewhere: order per object holds whoever fires, and a step may cancel th
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chassis.uow import UnitOfWork
 
 DeadlineHandler = Callable[[Sequence[Due], "UnitOfWork"], Awaitable[None]]
+MOMENT = timedelta(microseconds=1)
 log = structlog.get_logger()
 
 _EARLIEST = """d.failed_at IS NULL AND d.generation = (
@@ -62,7 +63,7 @@ class Firing:
             limit,
             after,
         )
-        await self._fire(uow, [_due(row, at) for row in rows])
+        await self._fire(uow, [_due(row, at, by) for row in rows])
         return len(rows)
 
     async def next_due(self, uow: "UnitOfWork", keys: Collection[str]) -> dict[str, datetime]:
@@ -98,14 +99,15 @@ class Firing:
             )
             if not rows:
                 return
-            await self._fire(uow, sorted((_due(row, None) for row in rows), key=lambda one: (one.due, one.generation)))
+            due = [_due(row, None, min(times[row["key"]] - MOMENT, latest or times[row["key"]])) for row in rows]
+            await self._fire(uow, sorted(due, key=lambda one: (one.due, one.generation)))
 
     async def one(self, uow: "UnitOfWork", generation: int, at: datetime | None) -> Due | None:
         """Fire one deadline, whatever is due; None when it is not armed any more. Its handler's error is raised."""
         row = await uow.sql.fetchrow("SELECT * FROM deadlines WHERE generation = $1 FOR UPDATE", generation)
         if row is None:
             return None
-        due = _due(row, at)
+        due = _due(row, at, at or row["due"])
         await self._hand_over(uow, [due])
         return due
 
@@ -170,8 +172,6 @@ class Firing:
         DEADLINES_FAILED.labels(self.service, due.kind).inc()
 
 
-def _due(row: asyncpg.Record, at: datetime | None) -> Due:
-    payload: dict[str, Any] = row["payload"]
-    return Due(
-        row["kind"], row["object"], row["key"], row["step"], row["due"], at or row["due"], row["generation"], payload
-    )
+def _due(row: asyncpg.Record, at: datetime | None, by: datetime) -> Due:
+    due, payload = row["due"], row["payload"]
+    return Due(row["kind"], row["object"], row["key"], row["step"], due, at or due, row["generation"], by, payload)

@@ -10,8 +10,8 @@ from datetime import datetime
 import asyncpg
 from uuid_utils.compat import uuid5
 
-from chassis import staff
-from chassis.deadlines import Due
+from chassis import calendars, staff
+from chassis.deadlines import Due, arm, fired_along
 from chassis.uow import UnitOfWork
 from contracts.callbacks import AlarmRaised
 from services.callbacks import policy
@@ -37,6 +37,7 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Mandatory moments whose time ran out without a word on them: the ladder, step by step [A21]."""
     from services.callbacks import moments
 
+    calendar = await uow.once(calendars.current)
     await uow.once(policy.LADDER.refresh)
     await uow.once(policy.MOMENTS.refresh)
     rows = await uow.sql.fetch(  # by key, one by one: of all open moments the planner would take the index instead
@@ -47,9 +48,11 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
         _ids(due),
     )
     people = await staff.roster(uow.sql)
-    missed = [(one, row, _told(people, row, one)) for one, row in _paired(due, rows)]
-    await _raise(uow, missed)
-    await moments.climb(uow, [(row, one.step) for one, row, _ in missed])
+    climbed = [(row, moments.climb(row, one, calendar)) for one, row in _paired(due, rows)]
+    missed = [(step, row, _told(people, row, step)) for row, (steps, _) in climbed for step in steps]
+    await _raise(uow, sorted(missed, key=lambda one: one[0].at))
+    await fired_along(uow, [step for _, (steps, _) in climbed for step in steps[1:]])
+    await arm(uow, [following for _, (_, following) in climbed if following])
 
 
 def _told(people: staff.Roster, row: asyncpg.Record, one: Due) -> list[str]:

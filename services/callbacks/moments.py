@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid5
 from chassis import calendars
 from chassis.calendar import Calendar, CalendarEnds
 from chassis.clock import business_date, end_of, start_of
-from chassis.deadlines import Deadline, arm, cancel
+from chassis.deadlines import Deadline, Due, arm, cancel
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
@@ -124,16 +124,18 @@ def _armed(row: asyncpg.Record, place: int, calendar: Calendar) -> Deadline:
     return Deadline(alarms.MOMENT, row["object"], row["client_id"], at, step=step.name)
 
 
-async def climb(uow: UnitOfWork, told: Sequence[tuple[asyncpg.Record, str]]) -> None:
-    """After a step of the ladder was told, the next one waits, for as long as nobody does anything [A21]."""
-    calendar = await uow.once(calendars.current)
-    following = []
-    for row, name in told:
-        names = [step.name for step in policy.LADDER.on(row["on_day"]).body]
-        place = names.index(name) + 1 if name in names else 1
-        if place < len(names):
-            following.append(_armed(row, place, calendar))
-    await arm(uow, following)
+def climb(row: asyncpg.Record, one: Due, calendar: Calendar) -> tuple[list[Due], Deadline | None]:
+    """The step of the ladder that is due with those after it that are due by now as well, and the one that waits next,
+    for as long as nobody does anything [A21]."""
+    names = [step.name for step in policy.LADDER.on(row["on_day"]).body]
+    steps = [one]
+    for place in range(names.index(one.step) + 1 if one.step in names else 1, len(names)):
+        following = _armed(row, place, calendar)
+        if following.due > one.by:
+            return steps, following
+        at = max(one.at, following.due)
+        steps.append(Due(one.kind, one.object, one.key, following.step, following.due, at, one.generation, one.by))
+    return steps, None
 
 
 async def enter_stages(uow: UnitOfWork, changes: Sequence[LifecycleChanged]) -> None:
