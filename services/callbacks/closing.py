@@ -25,7 +25,7 @@ async def _close_day(day: date, uow: UnitOfWork) -> None:
     await uow.once(policy.TRIGGERS.refresh)
     owed = await owed_by_facts(uow.sql, day, day)
     await tasks.make(uow, owed)
-    await tasks.expire(uow, day)
+    await tasks.expire(uow, day, await uow.once(tasks.first_due))
     if any(one.branch_id is None for one in owed) or await uow.once(tasks.unplaced):
         await tasks.place(uow)
     await moments.birthdays(uow, day + ONE_DAY)
