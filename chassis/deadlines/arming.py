@@ -1,7 +1,6 @@
 """Arming, moving and cancelling deadlines, many at once, inside a unit of work."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +14,7 @@ from contracts.base import encode_custom
 _json = msgspec.json.Encoder(enc_hook=encode_custom)
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(msgspec.Struct, frozen=True, gc=False):
     """What to arm: the handler's `kind`, the `object` it is about (`task/ID`), the client id or `case:ID` as `key`.
 
     `due` is an aware instant; one in the past fires at once. `step` tells several deadlines of one kind and object
@@ -28,7 +26,7 @@ class Deadline:
     key: str
     due: datetime
     step: str = ""
-    payload: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.due.tzinfo is None:

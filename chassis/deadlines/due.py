@@ -1,12 +1,12 @@
 """A deadline that fires, as its handler sees it."""
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Due:
+
+class Due(msgspec.Struct, frozen=True, gc=False):
     """A deadline that fires now. `due` is what was armed; `at` is when it counts as having fired (aware, UTC).
 
     In a real home `at` is the moment it fires, late as that may be; in a simulated home it is `due`. An effect that
@@ -24,7 +24,7 @@ class Due:
     at: datetime
     generation: int
     by: datetime
-    payload: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def late(self) -> timedelta:

@@ -4,8 +4,9 @@ The same-day target of an e-mail enquiry [B14], mandatory moments [A21] and new 
 Optional moments never do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 
 import asyncpg
 from uuid_utils.compat import uuid5
@@ -48,20 +49,22 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
         _ids(due),
     )
     people = await staff.roster(uow.sql)
-    climbed = [(row, moments.climb(row, one, calendar)) for one, row in _paired(due, rows)]
-    missed = [(step, row, _told(people, row, step)) for row, (steps, _) in climbed for step in steps]
+    at = moments.steps_at(calendar)
+    climbed = [(row, moments.climb(row, one, at)) for one, row in _paired(due, rows)]
+    present = cache(people.present)
+    missed = [(step, row, _told(present, row, step)) for row, (steps, _) in climbed for step in steps]
     await _raise(uow, sorted(missed, key=lambda one: one[0].at))
     await fired_along(uow, [step for _, (steps, _) in climbed for step in steps[1:]])
     await arm(uow, [following for _, (_, following) in climbed if following])
 
 
-def _told(people: staff.Roster, row: asyncpg.Record, one: Due) -> list[str]:
+def _told(present: Callable[[str, str, datetime], list[str]], row: asyncpg.Record, one: Due) -> list[str]:
     steps = policy.LADDER.on(row["on_day"]).body
     step = next((step for step in steps if step.name == one.step), steps[0])
     if step.seat == "manager":
         return [row["manager_id"]] if row["manager_id"] else []
     unit = staff.HQ if step.unit == "HQ" else row["branch_id"]
-    return people.present(unit, step.seat, one.at) if unit else []
+    return present(unit, step.seat, one.at) if unit else []
 
 
 async def miss_managers(due: Sequence[Due], uow: UnitOfWork) -> None:
@@ -105,10 +108,9 @@ async def _raise(uow: UnitOfWork, missed: Sequence[tuple[Due, asyncpg.Record, li
     ]
     new = await uow.sql.fetch(
         """INSERT INTO alarms (alarm_id, client_id, branch_id, kind, subject, due_at, raised_at, step, told_to)
-           SELECT alarm_id, client_id, branch_id, kind, subject, due_at, raised_at, step,
-                  array(SELECT jsonb_array_elements_text(told_to->'to'))
+           SELECT alarm_id, client_id, branch_id, kind, subject, due_at, raised_at, step, string_to_array(told_to, E'\\n')
            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-                       $8::text[], $9::jsonb[])
+                       $8::text[], $9::text[])
                 AS n(alarm_id, client_id, branch_id, kind, subject, due_at, raised_at, step, told_to)
            ON CONFLICT DO NOTHING RETURNING alarm_id""",
         [alarm.alarm_id for alarm in alarms],
@@ -119,7 +121,7 @@ async def _raise(uow: UnitOfWork, missed: Sequence[tuple[Due, asyncpg.Record, li
         [alarm.due_at for alarm in alarms],
         [alarm.raised_at for alarm in alarms],
         [alarm.step or "" for alarm in alarms],
-        [{"to": alarm.told_to} for alarm in alarms],  # an array of lists would be one array of two dimensions
+        ["\n".join(alarm.told_to) for alarm in alarms],  # an array of lists would be one array of two dimensions
     )
     fresh = {row["alarm_id"] for row in new}
     for alarm in alarms:

@@ -1,9 +1,10 @@
 """Events in: facts are kept; what one event alone asks for becomes a task at once, the rest is found by the closes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from chassis import calendars
 from chassis.clock import business_date, end_of

@@ -5,14 +5,15 @@ What the platform hears of by itself makes its moment: stages, tiers, large flow
 are closed, birthdays. What only people or other systems know (a margin warning, a shock of the market) is reported.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
+from msgspec.structs import replace
 from uuid_utils.compat import uuid5
 
 from chassis import calendars
@@ -40,15 +41,14 @@ class AlreadyDone(Conflict):
     title = Text("This action was done before", "该动作已完成")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """Something that happened in a client's life. `period` makes it one of its kind; the clock starts `at`."""
 
     client_id: str
     code: str
     period: str
     at: datetime
-    cause: dict[str, Any] = field(default_factory=dict)
+    cause: dict[str, Any] = msgspec.field(default_factory=dict)
     branch_id: str | None = None
 
 
@@ -102,7 +102,8 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
            RETURNING 'moment/' || moment_id AS object, client_id, code, on_day, mandatory, due_at""",
         *(list(column) for column in zip(*rows.values(), strict=True)),
     )
-    await arm(uow, [_armed(row, 0, calendar) for row in new if row["mandatory"]])
+    at = steps_at(calendar)
+    await arm(uow, [_armed(row, 0, at) for row in new if row["mandatory"]])
     return len(new)
 
 
@@ -116,25 +117,37 @@ def _times(code: str, at: datetime, calendar: Calendar) -> tuple[date, bool, dat
     return day, moment.mandatory, business_date(last - timedelta(microseconds=1)), last
 
 
-def _armed(row: asyncpg.Record, place: int, calendar: Calendar) -> Deadline:
-    step = policy.LADDER.on(row["on_day"]).body[place]
-    moment = policy.MOMENTS.on(row["on_day"]).body.get(row["code"])
-    urgent = moment is not None and moment.minutes > 0
-    at = step_at(step, row["due_at"], urgent, calendar)
-    return Deadline(alarms.MOMENT, row["object"], row["client_id"], at, step=step.name)
+StepAt = Callable[[date, str, datetime, int], tuple[datetime, str]]
 
 
-def climb(row: asyncpg.Record, one: Due, calendar: Calendar) -> tuple[list[Due], Deadline | None]:
+def steps_at(calendar: Calendar) -> StepAt:
+    """When the ladder's step at a place comes, and its name, for a moment's day, code and due: a batch is full of the
+    same."""
+
+    @cache
+    def found(day: date, code: str, due: datetime, place: int) -> tuple[datetime, str]:
+        step = policy.LADDER.on(day).body[place]
+        moment = policy.MOMENTS.on(day).body.get(code)
+        return step_at(step, due, moment is not None and moment.minutes > 0, calendar), step.name
+
+    return found
+
+
+def _armed(row: asyncpg.Record, place: int, at: StepAt) -> Deadline:
+    due, step = at(row["on_day"], row["code"], row["due_at"], place)
+    return Deadline(alarms.MOMENT, row["object"], row["client_id"], due, step=step)
+
+
+def climb(row: asyncpg.Record, one: Due, at: StepAt) -> tuple[list[Due], Deadline | None]:
     """The step of the ladder that is due with those after it that are due by now as well, and the one that waits next,
     for as long as nobody does anything [A21]."""
     names = [step.name for step in policy.LADDER.on(row["on_day"]).body]
     steps = [one]
     for place in range(names.index(one.step) + 1 if one.step in names else 1, len(names)):
-        following = _armed(row, place, calendar)
+        following = _armed(row, place, at)
         if following.due > one.by:
             return steps, following
-        at = max(one.at, following.due)
-        steps.append(Due(one.kind, one.object, one.key, following.step, following.due, at, one.generation, one.by))
+        steps.append(replace(one, step=following.step, due=following.due, at=max(one.at, following.due)))
     return steps, None
 
 

@@ -4,11 +4,11 @@ A close of D asks for what D alone adds; a client whose facts changed late is as
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from services.callbacks.policy import TRIGGERS
 from services.callbacks.rules import quarter_of
@@ -48,8 +48,7 @@ _EXPIRING = """
                       AND later.valid_from <= c.valid_until - {days}) {of}"""
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(msgspec.Struct, frozen=True, gc=False):
     """A task that is owed, before the trigger table says what it looks like."""
 
     client_id: str
@@ -59,7 +58,7 @@ class Owed:
     found_on: date
     valid_until: date | None = None
     branch_id: str | None = None
-    cause: dict[str, Any] = field(default_factory=dict)
+    cause: dict[str, Any] = msgspec.field(default_factory=dict)
     subject: str | None = None
     concerned: tuple[str, ...] = ()
     owner: str | None = None

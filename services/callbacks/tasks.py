@@ -1,13 +1,13 @@
 """Tasks: made once, moved by the table of states, every move a step that never changes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from chassis import calendars
 from chassis.clock import business_date, start_of
@@ -26,8 +26,7 @@ LONGEST_TRIES_DAYS = 30
 """Calls, the e-survey and the letter of a satisfaction task that was begun in time end by then [C11, B20]."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One change of a task's state, as it is kept for good."""
 
     task_id: UUID
@@ -36,7 +35,7 @@ class Step:
     before: str | None
     after: str
     reason: str
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] = msgspec.field(default_factory=dict)
     policy: str | None = None
     at: datetime | None = None
 
