@@ -99,13 +99,14 @@ async def record_tiers(
         )  # fmt: skip
         moved = concerned if since else {e.client_id for e in decided if e.before.retained != e.after.retained}
         await rewrite_effective_tiers(uow, moved, "correction" if since else None)
-    uow.emit_all(notice for e in evaluations if (notice := _notice(e, give_reminders=since is None)))
+    # Rewriting gives no reminders, and no notice again of what was decided before.
+    uow.emit_all(notice for e in (decided if since else evaluations) if (notice := _notice(e)))
 
 
-def _notice(evaluation: Evaluation, *, give_reminders: bool) -> TierDowngradeWarned | None:
+def _notice(evaluation: Evaluation) -> TierDowngradeWarned | None:
     """The notice this close gives, at the start of a grace or on its notice days [T4]."""
     grace_from = evaluation.after.grace_from
-    if grace_from is None or not (evaluation.reason or give_reminders):
+    if grace_from is None:
         return None
     ends = grace_from + timedelta(days=TIERS.on(evaluation.day).body.grace_days)
     return TierDowngradeWarned(

@@ -30,6 +30,7 @@ from contracts.broker import (
 from services.classification import exports, group_policies, group_rules, rules
 from services.classification.groups import window_start
 from services.classification.policies import class_policies
+from tests.classification.conftest import Fresh
 from tests.classification.facts import cancelled, trade
 from tests.world import World
 
@@ -360,6 +361,26 @@ async def test_every_close_says_what_the_rules_say(world: World, seed: int) -> N
     await world.publish(*facts)
     await close_all(world)
     await check(world, facts)
+
+
+async def told_of(fresh_world: Fresh, facts: list[Event], closes: list[date]) -> list[Any]:
+    """Everything classification tells of these facts with these closes."""
+    async with fresh_world() as world:
+        await world.publish(*facts)
+        for close in closes:
+            await world.close(close)
+        return await world.rows(
+            "classification",
+            """SELECT key, type, time, convert_from(value, 'UTF8') AS value FROM bus.log
+               WHERE topic = 'careline.classification' ORDER BY key, type, time, value""",
+        )
+
+
+async def test_a_backlog_tells_what_its_days_tell_one_by_one(fresh_world: Fresh) -> None:
+    """Days closed together by the month: the same events, each at the end of its own day."""
+    facts = facts_of(SEEDS[0])
+    days = [FIRST + n * ONE_DAY for n in range((LAST - FIRST).days + 1)]
+    assert await told_of(fresh_world, facts, [FIRST, LAST]) == await told_of(fresh_world, facts, days)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
