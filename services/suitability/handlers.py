@@ -51,13 +51,13 @@ async def keep_valuations(events: Sequence[AssetsValued], uow: UnitOfWork) -> No
     clients = sorted(latest)
     await uow.sql.execute(
         """INSERT INTO clients AS c (client_id, assets_as_of, total_assets)
-           SELECT * FROM unnest($1::text[], $2::date[], $3::numeric[])
+           SELECT * FROM unnest($1::text[], $2::date[], $3::text[]::numeric[])
            ON CONFLICT (client_id) DO UPDATE SET assets_as_of = excluded.assets_as_of,
                total_assets = excluded.total_assets
            WHERE c.assets_as_of IS NULL OR c.assets_as_of <= excluded.assets_as_of""",
         clients,
         [latest[client][0] for client in clients],
-        [latest[client][1] for client in clients],
+        [str(latest[client][1]) for client in clients],  # the driver is slow to make a numeric of a decimal
     )
 
 
