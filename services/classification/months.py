@@ -66,16 +66,16 @@ async def _make_up_missing_months(
 ) -> None:
     """Sum the eleven months before for clients with facts in them but no row: a home that begins, a fact from before the
     account was opened."""
+    whom = "true" if begins else "opened_on > $2" if clients is None else "client_id = ANY($3)"
     missing = await sql.fetch(
-        """SELECT client_id FROM clients c
-           WHERE (($3::text[] IS NULL AND ($4 OR opened_on > $2)) OR client_id = ANY($3)) AND opened_on <= $1
+        f"""SELECT client_id FROM clients c
+           WHERE opened_on <= $1 AND ({whom}) AND ($3::text[] IS NULL OR client_id = ANY($3))
              AND NOT EXISTS (SELECT FROM months m WHERE m.month_end = $2 AND m.client_id = c.client_id)
              AND (EXISTS (SELECT FROM valuations v WHERE v.client_id = c.client_id AND v.as_of <= $2)
                   OR EXISTS (SELECT FROM trade_days d WHERE d.client_id = c.client_id AND d.day <= $2))""",
         last,
         month_before(last),
         clients,
-        begins,
     )
     if missing:
         ids = [client_id for (client_id,) in missing]
