@@ -19,7 +19,7 @@ import asyncpg
 from chassis.calendar import DayKind, shipped
 from chassis.policy import Version
 from services.classification.group_policies import GroupPolicy, group_policies
-from services.classification.statements import LAST_MONTH_CLOSED, by_key, by_version, whole_tables
+from services.classification.statements import by_key, by_version, last_month_closed, whole_tables
 
 GROUPS = group_policies()
 ONE_DAY = timedelta(days=1)
@@ -95,7 +95,7 @@ def figures_sql(policy: GroupPolicy, *, one_pass: bool) -> str:
                        ORDER BY client_id, as_of DESC) v ON v.client_id = k.client_id
             LEFT JOIN (SELECT DISTINCT ON (client_id) client_id, total FROM valuations
                        WHERE as_of <= $1::date - {at_risk} ORDER BY client_id, as_of DESC) b ON b.client_id = k.client_id"""
-    last_core = f"m.month_end = {LAST_MONTH_CLOSED}"
+    last_core = f"m.month_end = {last_month_closed()}"
     clients, core = (
         "JOIN clients c USING (client_id)",
         f"LEFT JOIN month_cores m ON {last_core} AND m.client_id = k.client_id",

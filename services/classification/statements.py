@@ -12,8 +12,10 @@ from chassis.policy import Policies, Version
 
 Body = TypeVar("Body")
 
-LAST_MONTH_CLOSED = "(date_trunc('month', k.day + 1) - interval '1 day')::date"
-"""The last month's end that the close of `k.day` knows."""
+
+def last_month_closed(day: str = "k.day") -> str:
+    """The last month's end that the close of a day (an SQL date) knows."""
+    return f"(date_trunc('month', {day} + 1) - interval '1 day')::date"
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ import asyncpg
 from chassis.clock import is_month_end
 from services.classification.policies import TierPolicy, tier_policies
 from services.classification.rules import Standing, close, next_check
-from services.classification.statements import LAST_MONTH_CLOSED, by_key, by_version, whole_tables
+from services.classification.statements import by_key, by_version, last_month_closed, whole_tables
 
 TIERS = tier_policies()
 ONE_DAY = timedelta(days=1)
@@ -76,7 +76,7 @@ def figures_sql(policy: TierPolicy, concerned: str) -> str:
     """
     sources = f"""
             {by_key("clients", "c")} {by_key("standings", "s")}
-            LEFT {by_key("months", "m", f"m.month_end = {LAST_MONTH_CLOSED}")}
+            LEFT {by_key("months", "m", f"m.month_end = {last_month_closed()}")}
             LEFT JOIN LATERAL (SELECT sum(commission) AS commission FROM trade_days d WHERE d.client_id = k.client_id
                                AND d.day > (k.day - interval '1 year')::date AND d.day <= k.day) p ON true"""
     differs = "bool_or(entitled <> retained) OVER (PARTITION BY client_id)"
@@ -84,7 +84,7 @@ def figures_sql(policy: TierPolicy, concerned: str) -> str:
         differs = "entitled <> retained"
         sources = f"""
             JOIN clients c USING (client_id) JOIN standings s USING (client_id)
-            LEFT JOIN months m ON m.month_end = {LAST_MONTH_CLOSED.replace("k.day", "$1::date")} AND m.client_id = k.client_id
+            LEFT JOIN months m ON m.month_end = {last_month_closed("$1::date")} AND m.client_id = k.client_id
             LEFT JOIN (SELECT client_id, sum(commission) AS commission FROM trade_days
                        WHERE day > ($1::date - interval '1 year')::date AND day <= $1 GROUP BY client_id) p
                 ON p.client_id = k.client_id"""
