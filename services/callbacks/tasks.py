@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from chassis import calendars
+from chassis.calendar import Calendar
 from chassis.clock import business_date, start_of
 from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
@@ -68,55 +69,28 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
         return []
     await uow.once(scripts.refresh)
     calendar = await uow.once(calendars.current)
-    dues = cache(lambda trigger, day, until: due_on(trigger, day, calendar, until))
-    frozen = cache(scripts.version_on)
-    made: dict[UUID, tuple[Owed, Trigger, str, date]] = {}
-    for one in wanted:
-        version = TRIGGERS.on(one.created_on)
-        trigger = version.body[one.rule]
-        last = dues(trigger, one.created_on, one.valid_until)
-        if trigger.unit == "working_minutes":
-            last = business_date(due_at(trigger, begun_at or start_of(one.created_on), last, calendar))
-        made[task_id(one.rule, one.client_id, one.period)] = (one, trigger, version.name, last)
-    rows = [
-        {
-            "task_id": key,
-            "client_id": one.client_id,
-            "rule": one.rule,
-            "period": one.period,
-            "topic": trigger.topic,
-            "queue": trigger.queue,
-            "script": frozen(trigger.script, one.created_on).name,
-            "priority": trigger.priority,
-            "branch_id": one.branch_id,
-            "created_on": one.created_on,
-            "found_on": one.found_on,
-            "target_on": _later(one.created_on, trigger.target_days),
-            "alarm_on": _later(one.created_on, trigger.alarm_days),
-            "due_on": last,
-            "due_at": due_at(trigger, begun_at or start_of(one.created_on), last, calendar),
-            "policy": policy,
-            "cause": one.cause,
-            "concerned": one.concerned,
-            "restricted": trigger.restricted,
-            "subject": one.subject,
-            "owner": one.owner if trigger.owner else None,
-            "passes_on_at": _later_at(one.created_on, trigger.pass_on_days) if trigger.owner and one.owner else None,
-        }
-        for key, (one, trigger, policy, last) in sorted(made.items())  # one order of locks, whoever makes them
-    ]
-    columns = ", ".join(rows[0])
+    terms = cache(lambda rule, day, until: _terms(rule, day, until, begun_at, calendar))
+    made = {
+        task_id(one.rule, one.client_id, one.period): (one, terms(one.rule, one.created_on, one.valid_until))
+        for one in wanted
+    }
     new = await uow.sql.fetch(
-        f"""INSERT INTO tasks ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::tasks, $1::jsonb)
+        f"""INSERT INTO tasks ({", ".join((*_SHARED_BY, *_OWN, *_SHARED))}, owner, passes_on_at)
+            SELECT {", ".join((*_SHARED_BY, *(f"n.{name}" for name in _OWN), *(f"t.{name}" for name in _SHARED)))},
+                   n.owner, CASE WHEN n.owner IS NOT NULL THEN t.passes_on_at END
+            FROM jsonb_populate_recordset(NULL::tasks, $1::jsonb) n
+            JOIN jsonb_populate_recordset(NULL::tasks, $2::jsonb) t USING ({", ".join(_SHARED_BY)})
+            ORDER BY n.task_id  -- one order of locks, whoever makes them
             ON CONFLICT DO NOTHING RETURNING task_id""",
-        rows,
+        [_own(key, one, of) for key, (one, of) in made.items()],
+        list({(of.rule, of.created_on, of.due_on): of.columns for _, of in made.values()}.values()),
     )
     fresh = [(row["task_id"], *made[row["task_id"]]) for row in new]
     record(
         uow,
         [
-            Step(key, one.client_id, one.found_on, None, "planned", "created", one.cause, policy, at=uow.happened_at)
-            for key, one, _, policy, _ in fresh
+            Step(key, one.client_id, one.found_on, None, "planned", "created", one.cause, of.policy, at=uow.happened_at)
+            for key, one, of in fresh
         ],
     )
     uow.emit_all(
@@ -124,29 +98,86 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
             task_id=key,
             client_id=one.client_id,
             rule=one.rule,
-            task_topic=trigger.topic,
-            queue=trigger.queue,  # type: ignore[arg-type]  # checked when the policy was read
+            task_topic=of.trigger.topic,
+            queue=of.trigger.queue,  # type: ignore[arg-type]  # checked when the policy was read
             branch_id=one.branch_id,
             created_on=one.created_on,
-            due_on=last,
+            due_on=of.due_on,
         )
-        for key, one, trigger, _, last in fresh
+        for key, one, of in fresh
     )
     limits = [
-        Deadline(LIMIT, f"task/{key}", one.client_id, due_at(trigger, begun_at, last, calendar))
-        for key, one, trigger, _, last in fresh
-        if trigger.unit == "working_minutes" and begun_at is not None
+        Deadline(LIMIT, f"task/{key}", one.client_id, of.due_at)
+        for key, one, of in fresh
+        if of.trigger.unit == "working_minutes" and begun_at is not None
     ]
     await arm(uow, limits)
     return [key for key, *_ in fresh]
 
 
-def _later(day: date, days: int | None) -> date | None:
-    return None if days is None else day + timedelta(days=days)
+class _Terms(msgspec.Struct, frozen=True, gc=False):
+    """What tasks of one rule created on one day share."""
+
+    rule: str
+    trigger: Trigger
+    policy: str
+    created_on: date
+    due_on: date
+    due_at: datetime
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """As they are kept; `passes_on_at` only of tasks with an owner."""
+        trigger, day = self.trigger, self.created_on
+        return {
+            "rule": self.rule,
+            "created_on": day,
+            "due_on": self.due_on,
+            "topic": trigger.topic,
+            "queue": trigger.queue,
+            "script": scripts.version_on(trigger.script, day).name,
+            "priority": trigger.priority,
+            "target_on": None if trigger.target_days is None else day + timedelta(days=trigger.target_days),
+            "alarm_on": None if trigger.alarm_days is None else day + timedelta(days=trigger.alarm_days),
+            "due_at": self.due_at,
+            "policy": self.policy,
+            "restricted": trigger.restricted,
+            "passes_on_at": start_of(day + timedelta(days=trigger.pass_on_days)),
+        }
 
 
-def _later_at(day: date, days: int) -> datetime:
-    return start_of(day + timedelta(days=days))
+def _terms(
+    rule: str, created_on: date, valid_until: date | None, begun_at: datetime | None, calendar: Calendar
+) -> _Terms:
+    version = TRIGGERS.on(created_on)
+    trigger = version.body[rule]
+    last = due_on(trigger, created_on, calendar, valid_until)
+    due = due_at(trigger, begun_at or start_of(created_on), last, calendar)
+    if trigger.unit == "working_minutes":
+        last = business_date(due)
+    return _Terms(rule, trigger, version.name, created_on, last, due)
+
+
+_SHARED_BY = ("rule", "created_on", "due_on")
+_SHARED = ("topic", "queue", "script", "priority", "target_on", "alarm_on", "due_at", "policy", "restricted")
+_OWN = ("task_id", "client_id", "period", "branch_id", "found_on", "cause", "concerned", "subject")
+
+
+def _own(key: UUID, one: Owed, terms: _Terms) -> dict[str, Any]:
+    return {
+        "rule": one.rule,
+        "created_on": one.created_on,
+        "due_on": terms.due_on,
+        "task_id": key,
+        "client_id": one.client_id,
+        "period": one.period,
+        "branch_id": one.branch_id,
+        "found_on": one.found_on,
+        "cause": one.cause,
+        "concerned": one.concerned,
+        "subject": one.subject,
+        "owner": one.owner if terms.trigger.owner else None,
+    }
 
 
 _LISTED = ", ".join(f"'{state}'" for state in OPEN)
