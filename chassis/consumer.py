@@ -5,7 +5,7 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 """
 
 import asyncio
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -120,13 +120,15 @@ def rounds(heard: Mapping[type[Event], Heard]) -> Iterator[tuple[dict[str, datet
     for one in heard.values():
         for record in one.records:
             known = instants[record.key]
-            place = bisect_left(known, record.time)
-            if place == len(known) or known[place] != record.time:
-                known.insert(place, record.time)
+            if record.time not in known:
+                insort(known, record.time)
     parts: defaultdict[int, dict[type[Event], Heard]] = defaultdict(dict)
     for kind, one in heard.items():
         for event, record, passed in zip(one.events, one.records, one.passed_before, strict=True):
-            part = parts[bisect_left(instants[record.key], record.time)].setdefault(kind, Heard())
+            facts = parts[bisect_left(instants[record.key], record.time)]
+            part = facts.get(kind)
+            if part is None:
+                part = facts[kind] = Heard()
             part.events.append(event)
             part.records.append(record)
             part.passed_before.append(passed)

@@ -1,6 +1,6 @@
 """Groups, tiers and assessments as their publishers tell them: histories that can be rewritten, kept as they stand now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 from chassis.uow import UnitOfWork
@@ -45,6 +45,17 @@ async def _fresh_revisions(
     return held
 
 
+async def _drop(uow: UnitOfWork, table: str, since: Mapping[str, date]) -> None:
+    """Drop what begins on a client's day or later."""
+    if since:
+        await uow.sql.execute(
+            f"""DELETE FROM {table} s USING unnest($1::text[], $2::date[]) AS n(client_id, day)
+                WHERE s.client_id = n.client_id AND s.since >= n.day""",
+            list(since),
+            list(since.values()),
+        )
+
+
 async def keep_groups(changes: Sequence[GroupChanged], uow: UnitOfWork) -> None:
     """Take over group stretches: drop what begins on `changed_from` or later, take over those told [K7]."""
     held = await _fresh_revisions(uow, "groups", changes)
@@ -64,12 +75,7 @@ async def keep_groups(changes: Sequence[GroupChanged], uow: UnitOfWork) -> None:
             told[client, stretch.tag, stretch.since] = (stretch.until, stretch.baseline)
         if passed is not None and change.changed_from - ONE_DAY <= passed:
             late.append(client)
-    await uow.sql.execute(
-        """DELETE FROM tag_stretches s USING unnest($1::text[], $2::date[]) AS n(client_id, day)
-           WHERE s.client_id = n.client_id AND s.since >= n.day""",
-        list(since),
-        list(since.values()),
-    )
+    await _drop(uow, "tag_stretches", {client: day for client, day in since.items() if client in held})
     await uow.sql.execute(
         """INSERT INTO tag_stretches (client_id, tag, since, until, baseline)
            SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::date[], $5::bool[])
@@ -104,12 +110,7 @@ async def keep_tiers(changes: Sequence[TierChanged], uow: UnitOfWork) -> None:
             before = rank
         if passed is not None and change.changed_from - ONE_DAY <= passed:
             late.append(client)
-    await uow.sql.execute(
-        """DELETE FROM tier_stretches s USING unnest($1::text[], $2::date[]) AS n(client_id, day)
-           WHERE s.client_id = n.client_id AND s.since >= n.day""",
-        list(since),
-        list(since.values()),
-    )
+    await _drop(uow, "tier_stretches", {client: day for client, day in since.items() if client in held})
     await uow.sql.execute(
         """INSERT INTO tier_stretches (client_id, since, rank, before)
            SELECT * FROM unnest($1::text[], $2::date[], $3::smallint[], $4::smallint[])
