@@ -163,6 +163,31 @@ async def test_the_ladder_tells_one_after_the_other_until_somebody_acts(desk: De
     assert [one["step"] for one in alarms][:2] == ["headquarters", "general_manager"]
 
 
+async def test_in_a_backlog_the_steps_whose_time_has_come_are_told_at_once(desk: Desk) -> None:
+    await live(desk)
+    await desk.close(FIRST)
+    await desk.world.publish(
+        broker.StaffChanged(staff_id="gina", branch_id="B1", seats=(broker.Seat(unit="B1", seat="general_manager"),)),
+        at=ten(FIRST),
+    )
+    await desk.open("c-1", date(2021, 5, 2), manager_id="mia")
+    flow = moved("t-1", "out", "600000")
+    await desk.world.publish(flow, at=flow.moved_at)
+    later = at(MONDAY + timedelta(days=4), 9)  # Friday: two steps are over, headquarters' waits
+    await desk.world.publish(broker.CallMissed(call_id="k-1", client_id="c-1", branch_id="B1", at=later), at=later)
+    await desk.world.settle()
+    dues = [end_of(MONDAY + timedelta(days=days)) for days in (2, 3, 7)]
+    told = await desk.told("callbacks.alarm.raised")
+    assert [(one["step"], one["told_to"]) for one in told] == [("manager", ["mia"]), ("general_manager", ["gina"])]
+    fired = await desk.world.rows("callbacks", "SELECT step, due, at FROM fired_deadlines ORDER BY due")
+    assert [(row["step"], row["due"], row["at"]) for row in fired] == [
+        ("manager", dues[0], dues[0]),
+        ("general_manager", dues[1], dues[1]),
+    ]
+    armed = await desk.world.rows("callbacks", "SELECT step, due FROM deadlines WHERE kind = 'moment_overdue'")
+    assert [(row["step"], row["due"]) for row in armed] == [("headquarters", dues[2])]
+
+
 async def test_what_others_know_is_reported_once_and_only_of_clients_in_sight(desk: Desk) -> None:
     await live(desk, "real")
     for client, branch in {"c-1": "B1", "c-2": "B1", "c-3": "B2"}.items():
