@@ -23,7 +23,8 @@ When they fire. Real home: once the database's clock has passed `due`; `Due.at` 
 replay): now is the time of the facts. A fact at time t first fires the deadlines of its key that were due before t;
 a close of D fires all others due by the end of D, before the close's own work; `Due.at` is `due` itself. As long as
 nobody has said which home it is, as in a simulated one, but never before the database's clock. A step that a handler
-would arm for a time until `Due.by` it may take at once, and keep with `fired_along`. A deadline whose handler fails is put aside with its error and counted; operators see it and can let it fire again.
+would arm for a time until `Due.by` it may take at once, and keep with `fired_along`. A deadline whose handler fails is
+put aside with its error and counted; operators see it and can let it fire again.
 """
 
 from chassis.deadlines.arming import Deadline, arm, cancel, fired_along
