@@ -6,7 +6,7 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 
 import asyncio
 from bisect import bisect_left, insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -57,27 +57,10 @@ class Batch:
     buried: dict[tuple[str, int, int], Exception] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, records: Sequence[Record]) -> "Batch":
-        """All records from some positions on: these move to behind the last one."""
-        first: dict[tuple[str, int], int] = {}
-        last: dict[tuple[str, int], int] = {}
-        for record in records:
-            place = (record.topic, record.partition)
-            first.setdefault(place, record.offset)
-            last[place] = record.offset + 1
-        return cls(records, {place: (first[place], last[place]) for place in first})
-
-    def shares(self, count: int) -> list["Batch"]:
-        """The same records as up to `count` batches of similar size; what lies in one partition number stays together."""
-        sizes = Counter(record.partition for record in self.records)
-        loads, share_of = [0] * count, dict[int, int]()
-        for partition, size in sizes.most_common():
-            share = share_of[partition] = loads.index(min(loads))
-            loads[share] += size
-        shares: list[list[Record]] = [[] for _ in range(count)]
-        for record in self.records:
-            shares[share_of[record.partition]].append(record)
-        return [Batch.of(records) for records in shares if records]
+    def of(cls, *stretches: Sequence[Record]) -> "Batch":
+        """All records from some positions on, a stretch for each topic and partition: these move to behind the last."""
+        moves = {(one[0].topic, one[0].partition): (one[0].offset, one[-1].offset + 1) for one in stretches}
+        return cls([record for one in stretches for record in one], moves)
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """The same records as two smaller batches, the second from where the first one ends."""
@@ -146,7 +129,7 @@ class Consumer:
         self.handlers = service.hears
         self.firing = Firing(service.name, service.deadlines, bad_records_limit)
         self.types = sorted(self.registry.readers)
-        self.watermarks = {kind.type for kind in service.waits_for}
+        self.watermarks = {name for name, kind in self.registry.kinds.items() if issubclass(kind, DayClosed)}
         self.bad_records_limit = bad_records_limit
         self.bad_in_a_row = 0
 
@@ -262,7 +245,7 @@ class Consumer:
     def _decode_slice(
         self, records: Sequence[Record], buried: Mapping[tuple[str, int, int], Exception], reading: Reading
     ) -> int:
-        readers, passed, unknown = self.registry.readers, reading.passed, 0
+        readers, watermarks, passed, unknown = self.registry.readers, self.watermarks, reading.passed, 0
         for record in records:
             topic, partition, offset, _, type_name, _, _, _, _, value = record
             if type_name not in readers:
@@ -278,7 +261,7 @@ class Consumer:
                 reading.bad.append((record, unreadable))
                 continue
             place = (topic, partition)
-            if isinstance(event, DayClosed):
+            if type_name in watermarks:
                 day = event.business_date
                 reading.watermarks[place] = (reading.watermarks.get(place, (day, day))[0], day)
                 passed[place] = max(day, passed.get(place) or day)

@@ -11,8 +11,8 @@ from uuid_utils import uuid7
 
 from chassis.actor import Actor
 from chassis.bus.log import CHANNEL
-from chassis.bus.record import Content, Outgoing, Record, partition_of
-from contracts.base import DayClosed, Event, encode
+from chassis.bus.record import Content, Outgoing, Record, places
+from contracts.base import Event, encode
 
 if TYPE_CHECKING:
     from chassis.database import Database
@@ -44,6 +44,8 @@ class UnitOfWork:
         self.now = now
         self.actor = actor
         self.happened_at = now
+        self.partition_of: Callable[[str], int] = places(database.partitions).__getitem__
+        """The partition a client's (or a case's) rows and events lie in."""
         self.traceparent: str | None = None
         self.armed: dict[str, datetime] = {}
         """Of each key the earliest of the deadlines armed here, since somebody last asked for the next one."""
@@ -83,10 +85,6 @@ class UnitOfWork:
             self._answers[question] = await question(self.sql)
         return cast(T, self._answers[question])
 
-    def partition_of(self, key: str) -> int:
-        """The partition a client's (or a case's) rows and events lie in."""
-        return partition_of(key, self.database.partitions)
-
     def emit(self, *events: Event, at: datetime | None = None) -> None:
         """Tell the world: the events are on the log when, and only when, this unit of work commits.
 
@@ -96,17 +94,14 @@ class UnitOfWork:
 
     def emit_all(self, events: Iterable[Event], *, at: datetime | None = None) -> None:
         """As `emit`. A day closed goes to every partition of its topic, anything else to its key's."""
-        count, outgoing = self.database.partitions, self._outgoing
+        outgoing, partition_of, everywhere = self._outgoing, self.partition_of, range(self.database.partitions)
         source, when, trace = self.database.service, at or self.happened_at, self.traceparent
         for event in events:
             key, identity, topic, kind = event.key, event.identity, event.topic, event.type
             event_id = f"{kind}/{identity}" if identity else str(uuid7())
             content = (key, kind, event_id, source, when, trace, encode(event))
-            if isinstance(event, DayClosed):
-                for partition in range(count):
-                    outgoing[topic, partition].append(content)
-            else:
-                outgoing[topic, partition_of(key, count)].append(content)
+            for partition in everywhere if event.to_everyone else (partition_of(key),):
+                outgoing[topic, partition].append(content)
 
     def publish(self, outgoing: Iterable[Outgoing]) -> None:
         """Write records that came with an envelope of their own (the gateway's ingest, a replay)."""

@@ -5,9 +5,10 @@ version; its fields are the data. The envelope (CloudEvents id, source, time, su
 lives in `contracts.envelope`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -34,6 +35,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     type: ClassVar[str] = ""
     topic: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    to_everyone: ClassVar[bool] = False
+    """Written to every partition of its topic, not only to its key's."""
 
     @property
     def key(self) -> str:
@@ -54,11 +57,19 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 class DayClosed(Event, frozen=True, kw_only=True, gc=False):
     """A watermark: its publisher has said everything it knew about `business_date`. Written to every partition."""
 
+    to_everyone: ClassVar[bool] = True
+
     business_date: date
 
 
 def decode_custom(kind: type, value: Any) -> Any:
     """Read our own field types; refuses anything but a plain decimal string of sane size."""
+    if type(value) is str and len(value) <= FEW_DIGITS:
+        return _few_digits(kind, value)
+    return _read_custom(kind, value)
+
+
+def _read_custom(kind: type, value: Any) -> Any:
     if issubclass(kind, Amount):
         # Nearly every amount is a few digits with at most one point: nothing in it can be out of range.
         if type(value) is str and len(value) <= 16 and value.replace(".", "", 1).isdecimal():
@@ -82,6 +93,11 @@ def decode_custom(kind: type, value: Any) -> Any:
     raise NotImplementedError(f"no reader for {kind}")
 
 
+FEW_DIGITS = 7
+_few_digits = lru_cache(maxsize=32_768)(_read_custom)
+"""Commissions, quantities and prices of a few digits come again and again."""
+
+
 def encode_custom(value: Any) -> Any:
     """Write our own field types."""
     if isinstance(value, Decimal):
@@ -100,9 +116,8 @@ def schema_custom(kind: type) -> dict[str, Any]:
 _encoder = msgspec.json.Encoder(enc_hook=encode_custom)
 
 
-def encode(event: Event) -> bytes:
-    """The event's data as JSON bytes."""
-    return _encoder.encode(event)
+encode: Callable[[Event], bytes] = _encoder.encode
+"""The event's data as JSON bytes."""
 
 
 class Registry:

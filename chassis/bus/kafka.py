@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,8 +28,6 @@ from chassis.telemetry import RELAYED
 
 log = structlog.get_logger()
 PLATFORM_PREFIX = "careline"
-AT_ONCE = 2
-WORTH_SHARING = 1000
 STOP_SECONDS = 20.0
 SHIP_SECONDS = 60.0
 
@@ -123,7 +121,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         self.kafka: AIOKafkaConsumer | None = None
         self.hint_due = 0.0
         self.stuck = False  # set from outside when there is something to read and nothing moves
-        self._ahead: asyncio.Task[Batch] | None = None
+        self._ahead: asyncio.Task[list[Batch]] | None = None
 
     async def start(self) -> None:
         """Join the group."""
@@ -172,12 +170,12 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             await self.start()
         kafka: Any = self.kafka
         ahead, self._ahead = self._ahead or asyncio.create_task(self._fetch(kafka)), None
-        batch = await ahead
-        if not batch.records:
+        batches = await ahead
+        if not batches:
             return 0
         self._ahead = asyncio.create_task(self._fetch(kafka))
         try:
-            await self._apply(batch)
+            await self._apply(batches)
         except BaseException:
             await self._forget_ahead()
             try:
@@ -186,31 +184,40 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self.stop()
             raise
         self.stuck = False
-        await self._hint(batch)
-        return len(batch.records)
+        await self._hint(batches)
+        return sum(len(batch.records) for batch in batches)
 
-    async def _apply(self, batch: Batch) -> None:
-        """A large batch in two transactions at once: while one waits for the database, the other one computes.
+    async def _apply(self, batches: Sequence[Batch]) -> None:
+        """Two transactions at once where there is much to read: while one waits for the database, the other computes.
 
-        Partitions differ between the two, as between two workers. Raises: what either raised; the other may be kept.
+        Raises: what either raised; the other may be kept.
         """
-        shares = batch.shares(AT_ONCE) if len(batch.records) >= WORTH_SHARING else [batch]
-        for failed in await asyncio.gather(*map(self.consumer.apply, shares), return_exceptions=True):
+        for failed in await asyncio.gather(*map(self.consumer.apply, batches), return_exceptions=True):
             if failed is not None:
                 raise failed
 
-    async def _fetch(self, kafka: Any) -> Batch:
+    async def _fetch(self, kafka: Any) -> list[Batch]:
+        """What is there to read; where that is a full batch, a second one of other partitions, as of two workers."""
         try:
             fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
         except NoOffsetForPartitionError:
             # The client looked for a position of its own before it was told ours, as it may right after an assignment.
             await self._seek(kafka.assignment())
-            return Batch.of([])
-        records: list[Record] = []
+            return []
+        batches = [self._batch(fetched)] if fetched else []
+        if batches and len(batches[0].records) == self.batch_records:
+            taken = {place.partition for place in fetched}
+            others = [place for place in kafka.assignment() if place.partition not in taken]
+            if others and (more := await kafka.getmany(*others, timeout_ms=0, max_records=self.batch_records)):
+                batches.append(self._batch(more))
+        return batches
+
+    def _batch(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> Batch:
+        stretches = []
         for place, messages in fetched.items():
             topic = self.address.name(place.topic)
-            records += [_record(topic, message) for message in messages]
-        return Batch.of(records)
+            stretches.append([_record(topic, message) for message in messages])
+        return Batch.of(*stretches)
 
     async def _forget_ahead(self) -> None:
         """What was fetched ahead of a batch that was not applied is fetched again."""
@@ -219,7 +226,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _hint(self, batch: Batch) -> None:
+    async def _hint(self, batches: Sequence[Batch]) -> None:
         """Tell Kafka where we are, for lag tools only."""
         now = asyncio.get_running_loop().time()
         if self.kafka is None or now < self.hint_due:
@@ -227,7 +234,11 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         self.hint_due = now + 1.0
         try:
             await self.kafka.commit(
-                {TopicPartition(self.address.topic(t), p): end for (t, p), (_, end) in batch.moves.items()}
+                {
+                    TopicPartition(self.address.topic(t), p): end
+                    for batch in batches
+                    for (t, p), (_, end) in batch.moves.items()
+                }
             )
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
             log.info("offset hint not taken", service=self.consumer.service.name, error=repr(error))
@@ -235,38 +246,45 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
 
 _ORDER = ("ce_id", "ce_source", "ce_type", "ce_time")
 _new = tuple.__new__
-_text = lru_cache(maxsize=1024)(partial(bytes.decode, encoding="utf-8", errors="replace"))
+_text = lru_cache(maxsize=1024)(bytes.decode)
 """Sources and types: few different ones, many times."""
 
 
 def _record(topic: str, m: Any) -> Record:
-    headers = m.headers
-    trace: bytes | None = None
-    if len(headers) == 7 and (headers[1][0], headers[2][0], headers[3][0], headers[4][0]) == _ORDER:  # as we write them
-        event_id, source, kind, when = headers[1][1], headers[2][1], headers[3][1], headers[4][1]
-    else:
-        named = dict(headers)
-        event_id, source, kind, when = (named.get(name, b"") for name in _ORDER)
-        trace = named.get("traceparent")
     try:
-        time = datetime.fromisoformat(when.decode("utf-8", "replace"))
+        _, (n1, event_id), (n2, source), (n3, kind), (n4, when), _, _ = m.headers
+        if (n1, n2, n3, n4) == _ORDER:  # as we write them
+            return _new(  # a third of a named tuple's own constructor
+                Record,
+                (
+                    topic,
+                    m.partition,
+                    m.offset,
+                    (m.key or b"").decode(),
+                    _text(kind),
+                    event_id.decode(),
+                    _text(source),
+                    datetime.fromisoformat(when.decode()),
+                    None,
+                    m.value or b"",
+                ),
+            )
+    except (ValueError, AttributeError):  # more headers or fewer, not UTF-8, no time, one without a value
+        pass
+    return _unusual_record(topic, m)
+
+
+def _unusual_record(topic: str, m: Any) -> Record:
+    """Whatever the headers are, the record is read: what they lack is empty."""
+    named = {name: value or b"" for name, value in m.headers}
+    event_id, source, kind, when = (named.get(name, b"").decode("utf-8", "replace") for name in _ORDER)
+    try:
+        time = datetime.fromisoformat(when)
     except ValueError:
         time = datetime.fromtimestamp(m.timestamp / 1000, tz=UTC)
-    return _new(  # a third of a named tuple's own constructor
-        Record,
-        (
-            topic,
-            m.partition,
-            m.offset,
-            (m.key or b"").decode("utf-8", "replace"),
-            _text(kind),
-            event_id.decode("utf-8", "replace"),
-            _text(source),
-            time,
-            trace.decode("ascii", "replace") if trace else None,
-            m.value or b"",
-        ),
-    )
+    trace = named["traceparent"].decode("ascii", "replace") if named.get("traceparent") else None
+    key = (m.key or b"").decode("utf-8", "replace")
+    return Record(topic, m.partition, m.offset, key, kind, event_id, source, time, trace, m.value or b"")
 
 
 class Relay:

@@ -6,6 +6,8 @@ commit order: a reader that asks for "from offset n" can miss nothing.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import chain, count, repeat
+from operator import add
 from typing import NoReturn
 
 import asyncpg
@@ -51,11 +53,10 @@ class Log:
         )
         if len(heads) != len(places):
             self._refuse(set(places) - {(t, p) for t, p, _ in heads})
-        rows = [
-            (topic, partition, offset, *content)
+        rows = chain.from_iterable(
+            map(add, zip(repeat(topic), repeat(partition), count(first)), places[topic, partition])
             for topic, partition, first in heads
-            for offset, content in enumerate(places[topic, partition], first)
-        ]
+        )
         await driver.copy_records_to_table("log", schema_name=self.schema, records=rows, columns=COLUMNS)
         await driver.execute(f"SELECT pg_notify('{CHANNEL}', $1)", topics)
 

@@ -27,8 +27,7 @@ async def award_points_for_trades(settled: Sequence[SettledTrade], uow: UnitOfWo
     causes = uow.records(TradeSettled)
     uow.happened_at = max(record.time for record in causes)
     ranks = await tiers.of(uow.sql, {trade.client_id for trade in settled})
-    repeats = len({(trade.client_id, trade.trade_id) for trade in settled}) < len(settled)
-    if repeats or not await ledger.award_at_once(uow, settled, causes, ranks):
+    if not await ledger.award_at_once(uow, settled, causes, ranks):
         await _award_one_by_one(settled, causes, uow)
 
 

@@ -4,7 +4,7 @@ Locks are taken in one order: balances, then the numbers of entries, then (at th
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import count
@@ -20,15 +20,20 @@ from contracts.points import PointsPosted
 from services.points import balances, lots
 from services.points.balances import Balance
 from services.points.lots import Lot
-from services.points.rules import Rate, points_for_commission, posting_date
+from services.points.rules import Rate, posting_date
 from services.points.tables import entries
 from services.points.tiers import Ranks
 from services.points.trades import SettledTrade, Trade
 
+HUNDREDTH = Decimal("0.01")
 NAMESPACE = UUID("5d3c2f0e-5a43-5d5b-9a53-8d2f4a1c7b60")
 ISSUED = "sys:issued:commission"
 REVERSED = "sys:reversed"
 COLUMNS = tuple(column.name for column in entries.columns if column.name != "recorded_at")  # its default says it
+
+Award = tuple[Rate, int, int]
+"""What a trade earns: at which rate, how many points, in which partition they are kept."""
+Row = tuple[Any, ...]
 
 
 def entry_id(client_id: str, trade_id: str, step: int) -> str:
@@ -49,7 +54,7 @@ def debt(client_id: str) -> str:
 def as_amount(points: int) -> Amount:
     """Hundredths as the amount an event carries, with two decimals."""
     # A plain Decimal is written by the encoder itself, an Amount by a call into Python.
-    return cast(Amount, Decimal(points).scaleb(-2))
+    return cast(Amount, points * HUNDREDTH)
 
 
 class SomethingStandsAgainst(Exception):
@@ -64,61 +69,54 @@ async def award_at_once(
     False, with nothing written, when a trade is known already, or a client has debt, a parked cancellation, or other
     tiers by now: the caller then looks at each trade.
     """
-    rates = [ranks.rate(trade.client_id, trade.trade_date) for trade in settled]
-    earned = [
-        points_for_commission(trade.commission, rate.multiplier) for trade, rate in zip(settled, rates, strict=True)
-    ]
+    awards: list[Award] = []
     sums: dict[str, int] = {}
-    for trade, points in zip(settled, earned, strict=True):
-        sums[trade.client_id] = sums.get(trade.client_id, 0) + points
+    counts: dict[int, int] = {}
+    for trade in settled:
+        client = trade.client_id
+        rate = ranks.rate(client, trade.trade_date)
+        points, partition = rate.points[trade.commission], uow.partition_of(client)
+        sums[client] = sums.get(client, 0) + points
+        counts[partition] = counts.get(partition, 0) + 1
+        awards.append((rate, points, partition))
+    before = uow.mark()
     try:
         async with uow.sql.transaction():
             if not await balances.add_where_nothing_stands_against(uow.sql, sums, ranks.revisions):
                 raise SomethingStandsAgainst
-            places = await _places(uow, [trade.client_id for trade in settled])
-            rows = list(map(_accrual, places, settled, causes, rates, earned))
+            rows: list[Row] = []
+            uow.emit_all(_accruals(settled, causes, awards, await uow.numbers("entries", counts), rows))
             await uow.sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
     except (SomethingStandsAgainst, asyncpg.UniqueViolationError):
+        uow.back_to(before)
         return False
-    uow.emit_all(
-        [
-            PointsPosted(
-                entry_id=row[2],
-                client_id=row[3],
-                kind="accrued",
-                points=as_amount(row[9]),
-                posted_on=row[16],
-                trade_id=row[5],
-            )
-            for row in rows
-            if row[9]
-        ]
-    )
     return True
 
 
-def _accrual(place: tuple[int, int], trade: SettledTrade, cause: Record, rate: Rate, points: int) -> tuple[Any, ...]:
-    client_id, trade_id, day = trade.client_id, trade.trade_id, trade.trade_date
-    return (
-        *place,
-        entry_id(client_id, trade_id, 0),
-        client_id,
-        "accrued",
-        trade_id,
-        0,
-        ISSUED,
-        available(client_id),
-        points,
-        rate.expires_on,
-        str(trade.commission),
-        rate.tier,
-        rate.multiplier,
-        day,
-        rate.policy,
-        posting_date(day, cause.time),
-        cause.id,
-        None,
-    )
+def _accruals(
+    settled: Sequence[SettledTrade], causes: Sequence[Record], awards: Sequence[Award], numbers: dict[int, int],
+    rows: list[Row],
+) -> Iterator[PointsPosted]:  # fmt: skip
+    """The rows of these awards, and what is told of each, one trade after the other: what is at hand of a trade is
+    read once, which with thousands of them counts more than the work."""
+    for trade, cause, (rate, points, partition) in zip(settled, causes, awards, strict=True):
+        client, trade_id, day = trade.client_id, trade.trade_id, trade.trade_date
+        number, made = numbers[partition], entry_id(client, trade_id, 0)
+        numbers[partition] = number + 1
+        # Nearly all causes lie on the trade date, and comparing costs a tenth of turning an instant into a date.
+        posted_on = day if cause.time < rate.ends else posting_date(day, cause.time)
+        rows.append(
+            (
+                partition, number, made, client, "accrued", trade_id, 0, ISSUED, available(client), points,
+                rate.expires_on, str(trade.commission), rate.tier, rate.multiplier, day, rate.policy, posted_on,
+                cause.id, None,
+            )
+        )  # fmt: skip
+        if points:
+            yield PointsPosted(
+                entry_id=made, client_id=client, kind="accrued", points=as_amount(points), posted_on=posted_on,
+                trade_id=trade_id,
+            )  # fmt: skip
 
 
 async def _places(uow: UnitOfWork, clients: Sequence[str]) -> list[tuple[int, int]]:
@@ -153,7 +151,7 @@ class Posting:
         """Post what the trade's target on `base` differs from what was posted for it [P1]. An accrual always leaves
         an entry, if of zero points: a repeat must be known."""
         rate = self.ranks.rate(trade.client_id, trade.trade_date)
-        target = points_for_commission(base, rate.multiplier)
+        target = rate.points[base]
         difference = target - trade.posted
         if not difference and kind != "accrued":
             return

@@ -1,18 +1,21 @@
 """Decisions of the points ledger: facts, policy and time in, a decision out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from chassis.clock import business_date, end_of, month_end, months_after
+from chassis.remembered import Remembered
 from contracts.classification import TierChanged, TierCode
 from services.points.policy import policies
 
 # Wide enough for every commission that contracts let in (15 digits before and 40 after the point): nothing is rounded
 # before the one rounding that the rule names.
 EXACT = Context(prec=80, rounding=ROUND_HALF_UP)
+
+COMMISSIONS_REMEMBERED = 50_000
 
 
 class Stretch(NamedTuple):
@@ -24,12 +27,15 @@ class Stretch(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """What trades of one date earn at a tier: `multiplier` in hundredths, the policy's version, their lot's end."""
+    """What trades of one date earn at a tier: `multiplier` in hundredths, the policy's version, their lot's end; when the
+    date itself `ends`; the `points` of commissions."""
 
     tier: TierCode
     multiplier: int
     policy: str
     expires_on: date
+    ends: datetime
+    points: Mapping[Decimal, int]
 
 
 def points_for_commission(commission: Decimal, multiplier: int) -> int:
@@ -37,11 +43,18 @@ def points_for_commission(commission: Decimal, multiplier: int) -> int:
     return int(EXACT.to_integral_value(EXACT.multiply(commission, multiplier)))
 
 
+@cache
+def _points(multiplier: int) -> Mapping[Decimal, int]:
+    """The same commissions come again and again."""
+    return Remembered(lambda commission: points_for_commission(commission, multiplier), COMMISSIONS_REMEMBERED)
+
+
 def rate_on(trade_date: date, tier: TierCode) -> Rate:
     """What the policy in force on a trade date gives a tier; a lot expires at the end of a month [P6]."""
     version = policies.on(trade_date)
     expires_on = month_end(months_after(trade_date, version.body.lot_months))
-    return Rate(tier, version.body.multiplier[tier], version.name, expires_on)
+    multiplier = version.body.multiplier[tier]
+    return Rate(tier, multiplier, version.name, expires_on, end_of(trade_date), _points(multiplier))
 
 
 def tier_on(stretches: Sequence[Stretch], day: date) -> TierCode:
@@ -52,13 +65,9 @@ def tier_on(stretches: Sequence[Stretch], day: date) -> TierCode:
     return "NORMAL"
 
 
-_end_of = lru_cache(maxsize=8192)(end_of)
-
-
 def posting_date(trade_date: date, cause: datetime) -> date:
-    """The date an entry counts from: the business date of what caused it, never before the trade."""
-    # Nearly all causes lie on the trade date, and comparing costs a tenth of turning an instant into a date.
-    return trade_date if cause < _end_of(trade_date) else business_date(cause)
+    """The date an entry counts from: the business date of what caused it, never before the trade date."""
+    return max(trade_date, business_date(cause))
 
 
 def timeline(changes: Sequence[TierChanged]) -> list[Stretch]:

@@ -20,12 +20,12 @@ class Ranks:
     def __init__(self, revisions: Mapping[str, int], stretches: Mapping[str, list[Stretch]]) -> None:
         self.revisions = revisions
         self.stretches = stretches
-        self._rates = cache(rules.rate_on)
+        self.rate_on = cache(rules.rate_on)
 
     def rate(self, client_id: str, day: date) -> Rate:
         """What a trade of that date earns [P1], by the tier in force on it [T5]."""
         known = self.stretches.get(client_id)
-        return self._rates(day, rules.tier_on(known, day) if known else "NORMAL")
+        return self.rate_on(day, rules.tier_on(known, day) if known else "NORMAL")
 
 
 async def of(sql: asyncpg.Connection, clients: Iterable[str]) -> Ranks:

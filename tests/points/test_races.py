@@ -3,6 +3,8 @@
 import asyncio
 import random
 from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
 
 from chassis.bus.record import Record
 from chassis.clock import at
@@ -22,6 +24,11 @@ CLIENTS = 12
 ROUNDS = 6
 
 
+def stretches(records: list[Record]) -> list[list[Record]]:
+    """What was read of several places, one after the other."""
+    return [list(stretch) for _, stretch in groupby(records, attrgetter("topic", "partition"))]
+
+
 async def work_off(world: World, topic: str, size: int) -> None:
     """A worker of its own that has one topic, in small batches; what passes by itself is tried again."""
     database = Database(world.settings, "points")
@@ -34,7 +41,7 @@ async def work_off(world: World, topic: str, size: int) -> None:
             if not records:
                 return
             try:
-                await consumer.apply(Batch.of(records))
+                await consumer.apply(Batch.of(*stretches(records)))
             except Exception as error:
                 if not is_outage(error) and not isinstance(error, LostPartition):
                     raise
@@ -78,8 +85,8 @@ async def test_a_tier_change_waits_for_awards_being_written(ledger: World) -> No
         trades = await database.log.read(sql, {p: n for p, n in positions.items() if p[0] == TRADES}, 100)
         tiers = await database.log.read(sql, {p: n for p, n in positions.items() if p[0] == TOPIC}, 100)
     async with database.unit_of_work() as uow:
-        await consumer.handle(Batch.of(trades), uow)
-        change = asyncio.create_task(consumer.apply(Batch.of(tiers)))
+        await consumer.handle(Batch.of(*stretches(trades)), uow)
+        change = asyncio.create_task(consumer.apply(Batch.of(*stretches(tiers))))
         while not await uow.sql.fetchval(  # noqa: ASYNC110 - the database tells nobody who waits for it
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
         ):
