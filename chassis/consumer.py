@@ -7,7 +7,7 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 import asyncio
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -28,7 +28,7 @@ from contracts.base import DayClosed, Event
 from contracts.platform import EVENTS as PLATFORM
 
 log = structlog.get_logger()
-DECODE_SLICE = 500
+SLICE = 500
 FAULTS_OF_OURS = (asyncpg.SyntaxOrAccessError,)
 """No record is to blame for these: nothing is put aside, the consumer stands still and says why."""
 
@@ -45,22 +45,21 @@ Moves = Mapping[tuple[str, int], tuple[int, int]]
 """From and to which offset the position of each topic and partition moves."""
 
 
+Said = Event | Exception | None
+"""What a record says: an event, or why it cannot be read, or nothing as nobody here hears its type."""
+
+
 @dataclass(slots=True)
 class Batch:
-    """Records read from given positions, in order inside each topic and partition, and how far these move.
+    """Records read from given positions, in order inside each topic and partition, what they say, and how far these
+    positions move.
 
     A position may move past records that were not read because nobody here hears their types.
     """
 
     records: Sequence[Record]
+    said: Sequence[Said]
     moves: Moves
-    buried: dict[tuple[str, int, int], Exception] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, *stretches: Sequence[Record]) -> "Batch":
-        """All records from some positions on, a stretch for each topic and partition: these move to behind the last."""
-        moves = {(one[0].topic, one[0].partition): (one[0].offset, one[-1].offset + 1) for one in stretches}
-        return cls([record for one in stretches for record in one], moves)
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """The same records as two smaller batches, the second from where the first one ends."""
@@ -70,8 +69,14 @@ class Batch:
         for record in second:
             begins.setdefault((record.topic, record.partition), record.offset)
         return (
-            Batch(first, {place: (start, begins.get(place, end)) for place, (start, end) in self.moves.items()}),
-            Batch(second, {place: (begin, self.moves[place][1]) for place, begin in begins.items()}),
+            Batch(
+                first,
+                self.said[:middle],
+                {place: (start, begins.get(place, end)) for place, (start, end) in self.moves.items()},
+            ),
+            Batch(
+                second, self.said[middle:], {place: (begin, self.moves[place][1]) for place, begin in begins.items()}
+            ),
         )
 
 
@@ -175,14 +180,13 @@ class Consumer:
             return
         record = batch.records[0]
         log.warning("dead letter", service=self.service.name, type=record.type, event_id=record.id, error=repr(error))
-        batch.buried[record.topic, record.partition, record.offset] = error
         async with self.database.unit_of_work() as uow:
-            await self.handle(batch, uow)
+            await self.handle(Batch(batch.records, [error], batch.moves), uow)
 
     async def handle(self, batch: Batch, uow: UnitOfWork) -> None:
         """Everything a batch does, inside one unit of work."""
         reading = Reading(passed=await self._move(batch.moves, uow))
-        await self._decode(batch, reading)
+        await self._hear(batch, reading)
         await self._bury(reading.bad, uow)
         if reading.watermarks:
             await self._note_passed(reading.watermarks, uow)
@@ -233,40 +237,45 @@ class Consumer:
             raise LostPartition(sorted(set(moves) - {(t, p) for t, p, _ in moved}))
         return {(topic, partition): passed for topic, partition, passed in moved}
 
-    async def _decode(self, batch: Batch, reading: Reading) -> None:
+    def read(self, records: Iterable[Record]) -> list[Said]:
+        """What records say."""
+        readers, said = self.registry.readers, list[Said]()
+        for record in records:
+            decode = readers.get(record.type)
+            try:
+                said.append(decode(record.value) if decode else None)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as unreadable:
+                said.append(unreadable)
+        return said
+
+    async def _hear(self, batch: Batch, reading: Reading) -> None:
         unknown = 0
-        for first in range(0, len(batch.records), DECODE_SLICE):
+        for first in range(0, len(batch.records), SLICE):
             if first:
                 await asyncio.sleep(0)  # requests in the same process get their turn
-            unknown += self._decode_slice(batch.records[first : first + DECODE_SLICE], batch.buried, reading)
+            unknown += self._hear_slice(
+                batch.records[first : first + SLICE], batch.said[first : first + SLICE], reading
+            )
         if unknown:
             CONSUMED.labels(self.service.name, "unknown").inc(unknown)
 
-    def _decode_slice(
-        self, records: Sequence[Record], buried: Mapping[tuple[str, int, int], Exception], reading: Reading
-    ) -> int:
-        readers, watermarks, passed, unknown = self.registry.readers, self.watermarks, reading.passed, 0
-        for record in records:
-            topic, partition, offset, _, type_name, _, _, _, _, value = record
-            if type_name not in readers:
+    def _hear_slice(self, records: Sequence[Record], said: Sequence[Said], reading: Reading) -> int:
+        kinds, passed, unknown = self.registry.kinds, reading.passed, 0
+        for record, event in zip(records, said, strict=True):
+            if event is None:
                 unknown += 1
                 continue
-            if buried and (error := buried.get((topic, partition, offset))):
-                reading.bad.append((record, error))
+            if isinstance(event, Exception):
+                reading.bad.append((record, event))
                 continue
-            kind, decode = readers[type_name]
-            try:
-                event = decode(value)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as unreadable:
-                reading.bad.append((record, unreadable))
-                continue
-            place = (topic, partition)
-            if type_name in watermarks:
+            place = (record.topic, record.partition)
+            if event.to_everyone:
+                assert isinstance(event, DayClosed)  # asked this way it costs much: for few of the records
                 day = event.business_date
                 reading.watermarks[place] = (reading.watermarks.get(place, (day, day))[0], day)
                 passed[place] = max(day, passed.get(place) or day)
                 continue
-            heard = reading.heard[kind]
+            heard = reading.heard[kinds[record.type]]
             heard.events.append(event)
             heard.records.append(record)
             heard.passed_before.append(passed[place])
@@ -323,7 +332,8 @@ async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int)
             moves = await _claim(uow, database.log.schema, partitions_at_once, limit)
             if not moves:
                 return 0
-            batch = Batch(await database.log.read_types(uow.sql, moves, consumer.types), moves)
+            records = await database.log.read_types(uow.sql, moves, consumer.types)
+            batch = Batch(records, await _read_all(consumer, records), moves)
             await consumer.handle(batch, uow)
     except (*OUTAGES, *FAULTS_OF_OURS, LostPartition, TooManyBadRecords):
         raise
@@ -332,6 +342,15 @@ async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int)
             raise
         await consumer.apply_in_parts(batch, error)
     return sum(end - start for start, end in batch.moves.values())
+
+
+async def _read_all(consumer: Consumer, records: Sequence[Record]) -> list[Said]:
+    said: list[Said] = []
+    for first in range(0, len(records), SLICE):
+        if first:
+            await asyncio.sleep(0)  # requests in the same process get their turn
+        said += consumer.read(records[first : first + SLICE])
+    return said
 
 
 async def _claim(uow: UnitOfWork, schema: str, partitions_at_once: int, limit: int) -> Moves:

@@ -8,7 +8,6 @@ lives in `contracts.envelope`.
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -64,12 +63,6 @@ class DayClosed(Event, frozen=True, kw_only=True, gc=False):
 
 def decode_custom(kind: type, value: Any) -> Any:
     """Read our own field types; refuses anything but a plain decimal string of sane size."""
-    if type(value) is str and len(value) <= FEW_DIGITS:
-        return _few_digits(kind, value)
-    return _read_custom(kind, value)
-
-
-def _read_custom(kind: type, value: Any) -> Any:
     if issubclass(kind, Amount):
         # Nearly every amount is a few digits with at most one point: nothing in it can be out of range.
         if type(value) is str and len(value) <= 16 and value.replace(".", "", 1).isdecimal():
@@ -91,11 +84,6 @@ def _read_custom(kind: type, value: Any) -> Any:
             raise ValueError(f"{value[:40]!r} is negative")
         return amount
     raise NotImplementedError(f"no reader for {kind}")
-
-
-FEW_DIGITS = 7
-_few_digits = lru_cache(maxsize=32_768)(_read_custom)
-"""Commissions, quantities and prices of a few digits come again and again."""
 
 
 def encode_custom(value: Any) -> Any:
@@ -132,7 +120,7 @@ class Registry:
         self._decoders = {
             kind.type: msgspec.json.Decoder(seen_as.get(kind, kind), dec_hook=decode_custom) for kind in kinds
         }
-        self.readers = {kind.type: (kind, self._decoders[kind.type].decode) for kind in kinds}
+        self.readers = {name: decoder.decode for name, decoder in self._decoders.items()}
 
     def knows(self, type_name: str) -> bool:
         """Whether the type is heard here; records of other types are skipped and counted."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,12 +22,13 @@ from aiokafka.errors import (
 )
 
 from chassis.bus.record import Record
-from chassis.consumer import Batch, Consumer
+from chassis.consumer import Batch, Consumer, Said
 from chassis.database import Database
 from chassis.telemetry import RELAYED
 
 log = structlog.get_logger()
 PLATFORM_PREFIX = "careline"
+AT_A_TIME = 250
 STOP_SECONDS = 20.0
 SHIP_SECONDS = 60.0
 
@@ -199,25 +200,45 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _fetch(self, kafka: Any) -> list[Batch]:
         """What is there to read; where that is a full batch, a second one of other partitions, as of two workers."""
         try:
-            fetched = await kafka.getmany(timeout_ms=self.batch_milliseconds, max_records=self.batch_records)
+            batch = await self._read(kafka, (), self.batch_milliseconds)
         except NoOffsetForPartitionError:
             # The client looked for a position of its own before it was told ours, as it may right after an assignment.
             await self._seek(kafka.assignment())
             return []
-        batches = [self._batch(fetched)] if fetched else []
-        if batches and len(batches[0].records) == self.batch_records:
-            taken = {place.partition for place in fetched}
-            others = [place for place in kafka.assignment() if place.partition not in taken]
-            if others and (more := await kafka.getmany(*others, timeout_ms=0, max_records=self.batch_records)):
-                batches.append(self._batch(more))
-        return batches
+        batches = [batch]
+        if len(batch.records) == self.batch_records:
+            taken = {partition for _, partition in batch.moves}
+            if others := [place for place in kafka.assignment() if place.partition not in taken]:
+                batches.append(await self._read(kafka, others, 0))
+        return [one for one in batches if one.records]
 
-    def _batch(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> Batch:
-        stretches = []
-        for place, messages in fetched.items():
-            topic = self.address.name(place.topic)
-            stretches.append([_record(topic, message) for message in messages])
-        return Batch.of(*stretches)
+    async def _read(self, kafka: Any, places: Sequence[TopicPartition], wait_milliseconds: int) -> Batch:
+        """A batch of these places, of all where none is named.
+
+        A few records at a time are read and understood, while they are in the processor's cache: what the client makes
+        of a record is many times larger than what we keep of it.
+        """
+        stretches: defaultdict[TopicPartition, tuple[list[Record], list[Said]]] = defaultdict(lambda: ([], []))
+        missing = self.batch_records
+        while missing:
+            fetched = await kafka.getmany(*places, timeout_ms=wait_milliseconds, max_records=min(AT_A_TIME, missing))
+            if not fetched:
+                break
+            for place, messages in fetched.items():
+                topic, (records, said) = self.address.name(place.topic), stretches[place]
+                new = [_record(topic, message) for message in messages]
+                records += new
+                said += self.consumer.read(new)
+                missing -= len(new)
+            wait_milliseconds = 0
+            await asyncio.sleep(0)  # requests in the same process get their turn
+        read = stretches.values()
+        ends = [(records[0], records[-1]) for records, _ in read]
+        return Batch(
+            [record for records, _ in read for record in records],
+            [one for _, said in read for one in said],
+            {(first.topic, first.partition): (first.offset, last.offset + 1) for first, last in ends},
+        )
 
     async def _forget_ahead(self) -> None:
         """What was fetched ahead of a batch that was not applied is fetched again."""

@@ -16,7 +16,7 @@ def test_halves_follow_each_other_to_the_same_end(places: list[tuple[str, int]],
     """`unheard`: how many records beyond the last heard one a position passes."""
     when = datetime(2026, 1, 1, tzinfo=UTC)
     records = [Record(t, p, at, "c", "x", str(at), "s", when, None, b"") for at, (t, p) in enumerate(places)]
-    whole = Batch(records, {(t, p): (0, len(places) + unheard) for t, p in places})
+    whole = Batch(records, [ValueError(r.id) for r in records], {(t, p): (0, len(places) + unheard) for t, p in places})
     position = {place: start for place, (start, _) in whole.moves.items()}
     for half in whole.halves():
         for record in half.records:
@@ -26,4 +26,6 @@ def test_halves_follow_each_other_to_the_same_end(places: list[tuple[str, int]],
             assert start == position[place]
             position[place] = end
     assert position == {place: end for place, (_, end) in whole.moves.items()}
-    assert [*whole.halves()[0].records, *whole.halves()[1].records] == records
+    first, second = whole.halves()
+    assert [*first.records, *second.records] == records
+    assert [*first.said, *second.said] == list(whole.said)

@@ -3,8 +3,6 @@
 import asyncio
 import random
 from datetime import timedelta
-from itertools import groupby
-from operator import attrgetter
 
 from chassis.bus.record import Record
 from chassis.clock import at
@@ -24,9 +22,13 @@ CLIENTS = 12
 ROUNDS = 6
 
 
-def stretches(records: list[Record]) -> list[list[Record]]:
-    """What was read of several places, one after the other."""
-    return [list(stretch) for _, stretch in groupby(records, attrgetter("topic", "partition"))]
+def batch(consumer: Consumer, records: list[Record]) -> Batch:
+    """What was read of several places from their positions on."""
+    moves: dict[tuple[str, int], tuple[int, int]] = {}
+    for record in records:
+        first, _ = moves.get((record.topic, record.partition), (record.offset, 0))
+        moves[record.topic, record.partition] = (first, record.offset + 1)
+    return Batch(records, consumer.read(records), moves)
 
 
 async def work_off(world: World, topic: str, size: int) -> None:
@@ -41,7 +43,7 @@ async def work_off(world: World, topic: str, size: int) -> None:
             if not records:
                 return
             try:
-                await consumer.apply(Batch.of(*stretches(records)))
+                await consumer.apply(batch(consumer, records))
             except Exception as error:
                 if not is_outage(error) and not isinstance(error, LostPartition):
                     raise
@@ -85,8 +87,8 @@ async def test_a_tier_change_waits_for_awards_being_written(ledger: World) -> No
         trades = await database.log.read(sql, {p: n for p, n in positions.items() if p[0] == TRADES}, 100)
         tiers = await database.log.read(sql, {p: n for p, n in positions.items() if p[0] == TOPIC}, 100)
     async with database.unit_of_work() as uow:
-        await consumer.handle(Batch.of(*stretches(trades)), uow)
-        change = asyncio.create_task(consumer.apply(Batch.of(*stretches(tiers))))
+        await consumer.handle(batch(consumer, trades), uow)
+        change = asyncio.create_task(consumer.apply(batch(consumer, tiers)))
         while not await uow.sql.fetchval(  # noqa: ASYNC110 - the database tells nobody who waits for it
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
         ):
