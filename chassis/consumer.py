@@ -134,7 +134,6 @@ class Consumer:
         self.handlers = service.hears
         self.firing = Firing(service.name, service.deadlines, bad_records_limit)
         self.types = sorted(self.registry.readers)
-        self.watermarks = {name for name, kind in self.registry.kinds.items() if issubclass(kind, DayClosed)}
         self.bad_records_limit = bad_records_limit
         self.bad_in_a_row = 0
 
@@ -245,7 +244,7 @@ class Consumer:
             try:
                 said.append(decode(record.value) if decode else None)
             except (msgspec.MsgspecError, UnicodeDecodeError) as unreadable:
-                said.append(unreadable)
+                said.append(unreadable.with_traceback(None))  # it would keep all of these records
         return said
 
     async def _hear(self, batch: Batch, reading: Reading) -> None:
