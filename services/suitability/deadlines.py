@@ -81,7 +81,8 @@ async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, *, watch
         told[max(found.trade_date, days[0])].append(found)
     if watch:
         lowered = {(client, max(day, days[0])) for client, day in await drift.lowered(uow, sorted(changed))}
-        for drifted in await drift.look_at_clients(uow, sorted(lowered), "level_lowered"):
+        looked = [(client, day, day) for client, day in sorted(lowered)]
+        for drifted in await drift.look_at_clients(uow, looked, "level_lowered"):
             told[drifted.found_on].append(drifted)
     return len(rows)
 
@@ -96,6 +97,6 @@ async def _endings(days: Sequence[date], uow: UnitOfWork, told: Told) -> None:
             told[day].append(AssessmentExpiring(**fields, days_left=days_left))
         else:
             told[day].append(AssessmentExpired(**fields))
-            ended.append((fields["client_id"], day + ONE_DAY))
+            ended.append((fields["client_id"], day + ONE_DAY, day))
     for drifted in await drift.look_at_clients(uow, ended, "assessment_expired"):
         told[drifted.found_on - ONE_DAY].append(drifted)

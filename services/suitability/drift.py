@@ -21,13 +21,14 @@ Cause = Literal["level_lowered", "assessment_expired", "class_raised"]
 
 # What is held is what was bought less what was sold; less than a millionth of a unit is rounding dust.
 _EXPOSED = f"""
-    WITH looked AS (SELECT * FROM unnest($1::text[], $2::date[]) AS l(subject, day)),
+    WITH looked AS (SELECT * FROM unnest($1::text[], $2::date[], $3::date[]) AS l(subject, day, through)),
     exposed AS (
         SELECT t.client_id, l.day, t.symbol AS product, 'holding' AS what
-        FROM looked l JOIN trades t ON {{trades}} = l.subject
+        FROM looked l JOIN trades t ON {{trades}} = l.subject AND t.trade_date <= l.through
         GROUP BY 1, 2, 3 HAVING sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END) > 0.000001
         UNION
-        SELECT t.client_id, l.day, t.product, 'holding' FROM looked l JOIN purchases t ON {{products}} = l.subject
+        SELECT t.client_id, l.day, t.product, 'holding' FROM looked l JOIN purchases t
+        ON {{products}} = l.subject AND t.at < (l.through + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
         GROUP BY 1, 2, 3 HAVING sum(amount) > 0
         UNION
         SELECT t.client_id, l.day, t.product, 'confirmation' FROM looked l JOIN confirmations t
@@ -44,12 +45,17 @@ _OF_CLIENTS = _EXPOSED.format(trades="t.client_id", products="t.client_id")
 _OF_PRODUCTS = _EXPOSED.format(trades="t.symbol", products="t.product")
 
 
-async def look_at_clients(uow: UnitOfWork, looked: Sequence[tuple[str, date]], cause: Cause) -> list[MatchDrifted]:
+Looked = Sequence[tuple[str, date, date]]
+"""Whose matches to look at, the day whose level and class count, and the last day whose trades do: facts of later days
+may be there already."""
+
+
+async def look_at_clients(uow: UnitOfWork, looked: Looked, cause: Cause) -> list[MatchDrifted]:
     """List what the level clients have on a day each does not cover. Returns what is new, to be told."""
     return await _note(uow, _OF_CLIENTS, looked, cause)
 
 
-async def look_at_products(uow: UnitOfWork, looked: Sequence[tuple[str, date]]) -> list[MatchDrifted]:
+async def look_at_products(uow: UnitOfWork, looked: Looked) -> list[MatchDrifted]:
     """Match everyone who holds or subscribes products again, each as of the day its class rose.
 
     Returns what is new, to be told.
@@ -57,7 +63,7 @@ async def look_at_products(uow: UnitOfWork, looked: Sequence[tuple[str, date]]) 
     return await _note(uow, _OF_PRODUCTS, looked, "class_raised")
 
 
-async def _note(uow: UnitOfWork, exposed: str, looked: Sequence[tuple[str, date]], cause: Cause) -> list[MatchDrifted]:
+async def _note(uow: UnitOfWork, exposed: str, looked: Looked, cause: Cause) -> list[MatchDrifted]:
     if not looked:
         return []
     found = [row for row in await uow.sql.fetch(exposed, *zip(*looked, strict=True)) if not _covered(row)]

@@ -6,7 +6,7 @@ staff set for it from a date on; an issuer's class can only raise it [Q3, Q6].
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -150,7 +150,7 @@ async def _needed(uow: UnitOfWork, code: str, day: date) -> int | None:
 async def _after_change(uow: UnitOfWork, code: str, day: date, before: int | None) -> dict[str, Any]:
     after = await _needed(uow, code, day)
     raised = before is not None and (after is None or after > before)
-    drifted = await drift.look_at_products(uow, [(code, day)]) if raised else []
+    drifted = await drift.look_at_products(uow, [(code, day, day)]) if raised else []
     uow.emit_all(drifted)
     affected = sum(len(one.products) for one in drifted)
     return {**await find(uow.sql, code, day), "newly_affected": affected}
@@ -168,4 +168,4 @@ async def take_effect(uow: UnitOfWork, days: Sequence[date]) -> list[MatchDrifte
         days[-1],
         uow.now,
     )
-    return await drift.look_at_products(uow, [(code, effective_on) for code, effective_on in classed])
+    return await drift.look_at_products(uow, [(code, day, day - timedelta(days=1)) for code, day in classed])

@@ -130,7 +130,7 @@ async def take_effect(uow: UnitOfWork, assessment: Assessment, policy: Policy) -
     await due.note(uow, [(assessment.client_id, assessment.valid_from)], levels=False)
     rank = rank_in(assessment.scheme, SCHEMES[assessment.scheme].rank(assessment.level), policy.scheme)
     if assessment.rank_before is not None and rank < assessment.rank_before:
-        looked = [(assessment.client_id, assessment.valid_from)]
+        looked = [(assessment.client_id, assessment.valid_from, assessment.valid_from)]
         uow.emit_all(await drift.look_at_clients(uow, looked, "level_lowered"))
 
 

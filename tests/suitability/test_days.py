@@ -189,6 +189,23 @@ async def test_a_level_lowered_or_ended_lists_what_it_no_longer_covers(world: Wo
     assert sorted(e["cause"] for e in await events(world, "match.drifted")) == ["assessment_expired", "level_lowered"]  # type: ignore[type-var]
 
 
+async def test_what_a_level_lowered_concerns_is_what_was_held_that_day(world: World, desk: Desk) -> None:
+    """Trades of later days that are there already change nothing of it."""
+    await world.close(FIRST)
+    await world.publish(
+        opened("c-1"), assessed("c-1", "HIGH", date(2021, 9, 1)), assessed("c-1", "LOW", FIRST + DAY * 2)
+    )
+    await world.publish(bought("c-1", "t-1", FIRST + DAY, "F", "fund:equity"))
+    await world.publish(bought("c-1", "t-2", FIRST + DAY * 3, "F", "fund:equity", side="sell"))
+    await world.publish(bought("c-1", "t-3", FIRST + DAY * 3, "G", "fund:equity"))
+    await world.settle()
+    await world.close(FIRST + DAY * 4)
+    drifted = await events(world, "match.drifted")
+    assert [(e["cause"], e["found_on"], [p["product"] for p in e["products"]]) for e in drifted] == [  # type: ignore[attr-defined]
+        ("level_lowered", str(FIRST + DAY * 2), ["F"])
+    ]
+
+
 async def test_days_closed_at_once_tell_what_they_tell_one_after_another(world: World, desk: Desk) -> None:
     """Each at its own day's end, the events of a client in the same order [Q5]."""
     last = FIRST + DAY * 28
