@@ -1,13 +1,11 @@
 """What a closed day does here, and what late facts left to do. Both run under the closer's lock."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from itertools import groupby
-from operator import attrgetter
 
 from chassis.clock import end_of, is_month_end, month_end
 from chassis.uow import UnitOfWork
-from services.classification import group_closing, history, months, tiers
+from services.classification import group_closing, groups, history, months, tiers, value
 
 CLIENTS_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
@@ -20,23 +18,39 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
     """
     if not await uow.sql.fetchval("SELECT EXISTS (SELECT FROM clients)"):
         return
+    await _know_policies(uow)
     ordinary = [day for day in days if not is_month_end(day)]
     for together in filter(None, (ordinary, days[len(ordinary) :])):
         await _close(together, uow)
 
 
+async def _know_policies(uow: UnitOfWork) -> None:
+    for policies in (months.CLASSES, tiers.TIERS, groups.GROUPS, value.VALUE, value.LIFECYCLE):
+        await uow.once(policies.refresh)
+
+
 async def _close(days: Sequence[date], uow: UnitOfWork) -> None:
     uow.happened_at = min(uow.now, end_of(days[-1]))
     if is_month_end(days[-1]):
-        policies = await months.policies_on(uow.sql, days[-1])
+        policies = months.policies_on(days[-1])
         await history.record_classes(uow, await months.close_month(uow.sql, days[-1], policies, None))
     begins = await uow.sql.fetchval("SELECT first IS NULL FROM closed_days")
     found = await tiers.evaluate(uow.sql, days, history_begins=begins)
-    for day, some in groupby(found, attrgetter("day")):
-        uow.happened_at = min(uow.now, end_of(day))
-        await history.record_tiers(uow, list(some))
-    uow.happened_at = min(uow.now, end_of(days[-1]))
+    for some in _each_client_once(found):
+        await history.record_tiers(uow, some)
     await group_closing.close_days(days, uow)
+
+
+def _each_client_once(found: Sequence[tiers.Evaluation]) -> Iterator[list[tiers.Evaluation]]:
+    """In order of their days, as many together as are of different clients."""
+    some: dict[str, tiers.Evaluation] = {}
+    for one in found:
+        if one.client_id in some:
+            yield list(some.values())
+            some = {}
+        some[one.client_id] = one
+    if some:
+        yield list(some.values())
 
 
 async def catch_up(through: date, uow: UnitOfWork) -> bool:
@@ -51,6 +65,7 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
     )
     if not rows:
         return False
+    await _know_policies(uow)
     first_closed: date = await uow.sql.fetchval("SELECT first FROM closed_days")
     since = {client_id: day for client_id, day in rows}  # noqa: C416 - rows are records, not pairs
     await _months_again(uow, since, first_closed, through)
@@ -72,7 +87,7 @@ async def _months_again(uow: UnitOfWork, since: dict[str, date], first_closed: d
     while last <= through:
         concerned = [c for c in clients if since[c] <= last]
         if concerned:
-            policies = await months.policies_on(uow.sql, last)
+            policies = months.policies_on(last)
             changes += await months.close_month(uow.sql, last, policies, concerned)
         last = month_end(last + ONE_DAY)
     await history.record_classes(uow, changes, since)

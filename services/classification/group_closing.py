@@ -40,7 +40,6 @@ async def again(uow: UnitOfWork, since: dict[str, date], first_closed: date, thr
     await _open_late(uow, sorted(since), first_closed)
     from_close = {client_id: max(day, first_closed) for client_id, day in since.items()}
     core_since = await _months_again(uow, from_close, through)
-    await groups.GROUPS.refresh(uow.sql)
     ids = sorted(since)
     await groups.find_occurrences(uow.sql, min(since.values()), through, ids)
     concerned = {c: min(from_close.get(c, day), day) for c, day in core_since.items()} | {

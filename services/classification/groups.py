@@ -148,7 +148,6 @@ async def evaluate(
     `begins`: the first close a home ever sees; `core_changed` names the clients whose core flag the last of these
     closes (of a month's end) changed. Ordered by day and client.
     """
-    await GROUPS.refresh(sql)
     in_force = timedelta(days=GROUPS.on(days[0]).body.abnormal_in_force_days)
     await find_occurrences(sql, days[0] - in_force if begins else days[0], days[-1], None)
     found: list[Found] = []
@@ -171,7 +170,6 @@ async def evaluate(
 
 async def evaluate_named(sql: asyncpg.Connection, days: Sequence[tuple[str, date]]) -> list[Found]:
     """What the same statement finds of named clients on named days, by client and day; their standings stay."""
-    await GROUPS.refresh(sql)
     found = []
     for version, clients, on in by_version(GROUPS, days):
         rows = await sql.fetch(

@@ -4,10 +4,12 @@ A reader at time T, as known at time U, takes the decisions recorded by U and no
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.classification import ClassChanged, TierChanged, TierDowngradeWarned, TierStretch
 from services.classification.months import ClassChange
@@ -78,7 +80,11 @@ async def _differing_classes(
 async def record_tiers(
     uow: UnitOfWork, evaluations: Sequence[Evaluation], since: dict[str, date] | None = None
 ) -> None:
-    """Keep changed standings, tell tier changes and give notices. `since`: rewrite from these days on."""
+    """Keep changed standings, tell tier changes and give notices, each at the end of its day, one a client.
+
+    `since`: rewrite from these days on, and tell of it now.
+    """
+    at = {} if since else {e.client_id: min(uow.now, end_of(e.day)) for e in evaluations}
     decided = [e for e in evaluations if e.reason]
     concerned = {e.client_id for e in decided}
     if since:
@@ -98,9 +104,11 @@ async def record_tiers(
             ],
         )  # fmt: skip
         moved = concerned if since else {e.client_id for e in decided if e.before.retained != e.after.retained}
-        await rewrite_effective_tiers(uow, moved, "correction" if since else None)
+        await rewrite_effective_tiers(uow, moved, "correction" if since else None, at)
     # Rewriting gives no reminders, and no notice again of what was decided before.
-    uow.emit_all(notice for e in (decided if since else evaluations) if (notice := _notice(e)))
+    for e in decided if since else evaluations:
+        if notice := _notice(e):
+            uow.emit(notice, at=at.get(e.client_id))
 
 
 def _notice(evaluation: Evaluation) -> TierDowngradeWarned | None:
@@ -161,8 +169,13 @@ def _is_same(row: Any, evaluation: Evaluation) -> bool:
     )
 
 
-async def rewrite_effective_tiers(uow: UnitOfWork, clients: set[str], reason: str | None = None) -> None:
-    """Make the effective tiers of clients anew from their live decisions and grants, and tell what changed [T5]."""
+async def rewrite_effective_tiers(
+    uow: UnitOfWork, clients: set[str], reason: str | None = None, at: Mapping[str, datetime] = MappingProxyType({})
+) -> None:
+    """Make the effective tiers of clients anew from their live decisions and grants, and tell what changed [T5].
+
+    `at`: when that happened to a client, if not with everything else.
+    """
     ids = sorted(clients)
     if not ids:
         return
@@ -195,7 +208,7 @@ async def rewrite_effective_tiers(uow: UnitOfWork, clients: set[str], reason: st
         stretches = effective_stretches(retained[client_id], grants[client_id])
         if change := _rewrite(held[client_id], stretches):
             rewritten[client_id] = change
-            uow.emit(_tier_changed(client_id, branch_id, revision, change, reason))
+            uow.emit(_tier_changed(client_id, branch_id, revision, change, reason), at=at.get(client_id))
     await _replace_stretches(uow, rewritten)
 
 

@@ -49,7 +49,7 @@ async def close_month(
     """
     begins = await is_first(sql, last)
     await _make_up_missing_months(sql, last, clients, begins=begins)
-    anew = begins or policies != await policies_on(sql, month_before(last))
+    anew = begins or policies != policies_on(month_before(last))
     async with whole_tables(sql, clients is None):
         rows = await sql.fetch(_month_sql(policies, "true" if anew else HAS_NEWS), *_days(last), clients)
     return [ClassChange(*row) for row in rows]
@@ -204,9 +204,8 @@ def _literal(text: str) -> str:
     return text.replace("'", "''")
 
 
-async def policies_on(sql: asyncpg.Connection, day: date) -> list[tuple[str, str, ClassPolicy]]:
-    """The firm's class policy on a day, then the branches' overrides."""
-    await CLASSES.refresh(sql)
+def policies_on(day: date) -> list[tuple[str, str, ClassPolicy]]:
+    """The firm's class policy on a day, then the branches' overrides, as known when they were refreshed last."""
     firm = CLASSES.on(day)
     return [("", firm.name, firm.body), *((s, v.name, v.body) for s, v in CLASSES.overrides_on(day).items())]
 

@@ -103,7 +103,6 @@ def figures_sql(policy: TierPolicy, concerned: str) -> str:
 
 async def evaluate(sql: asyncpg.Connection, days: Sequence[date], *, history_begins: bool = False) -> list[Evaluation]:
     """Evaluate the closes of consecutive days, a month's end only as the last, and move the standings they change."""
-    await TIERS.refresh(sql)
     found: list[Evaluation] = []
 
     def concerns_everybody(day: date) -> bool:
@@ -123,7 +122,6 @@ async def evaluate(sql: asyncpg.Connection, days: Sequence[date], *, history_beg
 
 async def evaluate_named(sql: asyncpg.Connection, days: Sequence[tuple[str, date]], through: date) -> list[Evaluation]:
     """Evaluate named clients at named closes, up to another, and move their standings."""
-    await TIERS.refresh(sql)
     rows: list[Any] = []
     for version, clients, on in by_version(TIERS, days):
         rows += await sql.fetch(figures_sql(version.body, NAMED), clients, on)

@@ -80,8 +80,9 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
         WITH paid AS (
             SELECT client_id, sum(commission) FILTER (WHERE day > $2) AS commission,
                    sum(commission) FILTER (WHERE day > $4) AS commission_now,
-                   sum(commission) FILTER (WHERE day > $5 AND day <= $4) AS commission_before
-            FROM trade_days WHERE day > least($2, $5) AND day <= $1 AND ($6::text[] IS NULL OR client_id = ANY($6))
+                   sum(commission) FILTER (WHERE day > $5 AND day <= $4) AS commission_before,
+                   max(day) FILTER (WHERE amount > 0) AS traded_on
+            FROM trade_days WHERE day > least($2, $5, $1::date - {lifecycle.lost_idle_days}) AND day <= $1 AND ($6::text[] IS NULL OR client_id = ANY($6))
             GROUP BY client_id),
         bought AS (
             SELECT client_id, sum(amount) AS purchases FROM purchases
@@ -94,7 +95,7 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
             GROUP BY client_id HAVING count(*) = 6),
         figures AS (
             SELECT c.client_id, c.partition, c.branch_id, c.opened_on, c.closed_on, m.last_total AS total,
-                   t.day AS traded_on, coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission,
+                   p.traded_on, coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission,
                    coalesce(b.purchases, 0) AS purchases, s.assets_now, s.assets_before,
                    coalesce(p.commission_now, 0) AS commission_now,
                    coalesce(p.commission_before, 0) AS commission_before
@@ -102,9 +103,6 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
             LEFT JOIN months m ON m.month_end = $1 AND m.client_id = c.client_id
             LEFT JOIN paid p ON p.client_id = c.client_id LEFT JOIN bought b ON b.client_id = c.client_id
             LEFT JOIN means s ON s.client_id = c.client_id
-            LEFT JOIN LATERAL (SELECT day FROM trade_days d WHERE d.client_id = c.client_id AND d.day <= $1
-                               AND d.amount > 0 AND m.last_total < {lifecycle.lost_below}
-                               ORDER BY day DESC LIMIT 1) t ON true
             WHERE c.opened_on <= $1 AND ($6::text[] IS NULL OR c.client_id = ANY($6)) AND ({whom})),
         weighed AS (
             SELECT *, {commission} AS commission_part, {purchases} AS purchases_part, {assets} AS assets_part FROM figures),
@@ -123,8 +121,11 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
                 (month_end, client_id, branch_id, value, value_type, commission, purchases, assets, lifecycle)
             SELECT $1, client_id, branch_id, CASE WHEN NOT gone THEN value END, CASE WHEN NOT gone THEN value_type END,
                    commission, purchases, assets, lifecycle FROM found ORDER BY client_id)
-        SELECT client_id, partition, branch_id, $1::date + 1, previous, lifecycle, total, traded_on, assets_now,
-               assets_before, commission_now, commission_before
+        SELECT client_id, partition, branch_id, $1::date + 1, previous, lifecycle, total,
+               CASE WHEN total < {lifecycle.lost_below} THEN (
+                   SELECT day FROM trade_days d WHERE d.client_id = compared.client_id AND d.day <= $1 AND d.amount > 0
+                   ORDER BY day DESC LIMIT 1) END,
+               assets_now, assets_before, commission_now, commission_before
         FROM (SELECT f.*, coalesce(CASE WHEN o.client_id IS NOT NULL THEN o.lifecycle
                                    ELSE (SELECT lifecycle FROM month_values b WHERE b.client_id = f.client_id
                                          AND b.month_end < $3 ORDER BY b.month_end DESC LIMIT 1) END,
@@ -138,14 +139,11 @@ async def close_month(sql: asyncpg.Connection, last: date, clients: list[str] | 
 
     Classes [K2] and tiers [T7] of that close come first. Returns whose lifecycle differs from the month's before.
     """
-    await VALUE.refresh(sql)
-    await LIFECYCLE.refresh(sql)
     value, lifecycle = VALUE.on(last), LIFECYCLE.on(last)
-    policies = await policies_on(sql, last)
     before = month_before(last)
     anew = (
         (value, lifecycle) != (VALUE.on(before), LIFECYCLE.on(before))
-        or any(class_of(Decimal(0), None, body) in value.body.core_classes for _, _, body in policies)
+        or any(class_of(Decimal(0), None, body) in value.body.core_classes for _, _, body in policies_on(last))
         or await is_first(sql, last)
     )
     whom = "true" if anew else has_news(value.body, lifecycle.body)

@@ -113,7 +113,7 @@ async def test_a_closed_month_classifies_as_the_rule_does(world: World) -> None:
             [amount for _, _, amount in cases],
             last,
         )
-        await months.close_month(uow.sql, last, await months.policies_on(uow.sql, last), None)
+        await months.close_month(uow.sql, last, months.policies_on(last), None)
         rows: dict[str, Any] = {
             r["client_id"]: r for r in await uow.sql.fetch("SELECT * FROM months WHERE month_end = $1", last)
         }
