@@ -344,10 +344,3 @@ async def keep_valuations(uow: UnitOfWork, valued: Sequence[AssetsValued], recor
         [newest[key][0].time for key in keys],
         [newest[key][0].id for key in keys],
     )
-
-
-def leaves_on(day: date) -> date:
-    """The close at which a trade of `day` has left the 12 months [T7]: 29 February leaves with 28 February's next day."""
-    if (day.month, day.day) == (2, 29):
-        return date(day.year + 1, 3, 1)
-    return day.replace(year=day.year + 1)

@@ -1,21 +1,14 @@
 """Where a key lies: as any Kafka client with the default partitioner says."""
 
-from aiokafka.partitioner import murmur2 as reference
-from hypothesis import given
-from hypothesis import strategies as st
+from aiokafka.partitioner import murmur2
 
-from chassis.bus.record import murmur2, partition_of
+from chassis.bus.record import partition_of
 from chassis.remembered import Remembered
-
-
-@given(st.binary(max_size=40))
-def test_murmur2_is_the_kafka_clients_own(data: bytes) -> None:
-    assert murmur2(data) == reference(data)
 
 
 def test_a_key_lies_where_the_kafka_client_would_put_it() -> None:
     keys = [f"C{number:08d}" for number in range(50)]
-    wanted = [(reference(key.encode()) & 0x7FFFFFFF) % 7 for key in keys]
+    wanted = [(murmur2(key.encode()) & 0x7FFFFFFF) % 7 for key in keys]
     assert [partition_of(key, 7) for key in keys] == wanted == [partition_of(key, 7) for key in keys]
 
 
