@@ -42,7 +42,7 @@ async def looking(settings: Settings) -> AsyncIterator[Platform]:
 
 
 async def test_killed_again_and_again_it_ends_the_same(world: World) -> None:
-    given, said = as_environment(world.settings) | {"CARELINE_BATCH_RECORDS": "50"}, 0
+    given, said = as_environment(world.settings) | {"CARELINE_BATCH_RECORDS": "10"}, 0  # facts for many batches
     for _ in range(2):
         running = await Command.start(*REPLAY, **given)
         said = await until_said(world.settings.database_url or "", said)
