@@ -19,13 +19,24 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A caller: `subject` names them, `client_id` is set for clients, `branch_id` for staff of a branch."""
+    """A caller: `subject` is the name they signed in with, `client_id` is set for clients, `branch_id` for staff of a
+    branch.
+
+    `person` is who that is, under however many names: the roster's staff id, or the client's id. Every comparison of
+    people (ownership, conflict of interest, second person) compares persons. `seats` are the (unit, seat) they act in.
+    """
 
     subject: str
     role: Role
     client_id: str | None = None
     branch_id: str | None = None
     purpose: str | None = None
+    person: str = ""
+    seats: frozenset[tuple[str, str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.person:
+            object.__setattr__(self, "person", self.client_id or self.subject.removeprefix("user:"))
 
     @property
     def sees_all_branches(self) -> bool:

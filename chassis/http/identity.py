@@ -20,6 +20,7 @@ from chassis.settings import Settings
 HEADER = "careline-identity"
 SECONDS = 60
 ALGORITHM = "Ed25519"  # EdDSA by its present name, RFC 9864
+NAMES = ("client_id", "branch_id", "purpose", "person")
 INTERNAL, GATEWAY = "careline-internal", "careline-gateway"
 
 
@@ -38,9 +39,11 @@ class Tokens:
         now = int(time.time())
         claims: dict[str, Any] = {"aud": self.audience, "sub": actor.subject, "role": str(actor.role)}
         claims |= {"iat": now, "exp": now + int(seconds)}
-        for name in ("client_id", "branch_id", "purpose"):
+        for name in NAMES:
             if value := getattr(actor, name):
                 claims[name] = value
+        if actor.seats:
+            claims["seats"] = sorted(actor.seats)
         return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
 
     def check(self, token: str) -> Actor:
@@ -60,8 +63,9 @@ class Tokens:
         claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
         if claims["aud"] != self.audience or not isinstance(claims["exp"], int):
             raise ValueError("another audience, or no end")
-        names = ("client_id", "branch_id", "purpose")
-        return Actor(claims["sub"], Role(claims["role"]), **{n: claims.get(n) for n in names}), claims["exp"]
+        names = {name: claims[name] for name in NAMES if name in claims}
+        seats = frozenset((unit, seat) for unit, seat in claims.get("seats", ()))
+        return Actor(claims["sub"], Role(claims["role"]), seats=seats, **names), claims["exp"]
 
 
 def mint(actor: Actor, settings: Settings) -> str:
