@@ -21,6 +21,7 @@ from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.clocks import Limit
 from chassis.errors import Conflict, Text
+from chassis.personal import mask_text
 from chassis.telemetry import CONFLICTS
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
@@ -70,6 +71,13 @@ class Report:
     priority: bool = False
     received_at: datetime
     dispatched_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Whatever else people write into is masked, whoever brings it; the words are kept in both forms [C29]."""
+        object.__setattr__(self, "category", mask_text(self.category))
+        object.__setattr__(self, "product", self.product and mask_text(self.product))
+        masked = {mask_text(name): mask_text(value) for name, value in self.attributes.items()}
+        object.__setattr__(self, "attributes", masked)
 
     @property
     def key(self) -> str:

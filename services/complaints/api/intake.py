@@ -42,7 +42,7 @@ class NewCase(Body):
     kind: Literal["complaint", "suggestion", "enquiry"] = "complaint"
     source: Literal["client", "regulator", "exchange", "petition_office"] = "client"
     channel: Channel
-    category: Annotated[str, Field(max_length=200), AfterValidator(mask_text)] = ""
+    category: Annotated[str, Field(max_length=200)] = ""
     words: Spoken
     product: Label | None = None
     employee: Name | None = None
