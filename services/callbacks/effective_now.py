@@ -8,7 +8,7 @@ from chassis.clock import end_of
 from chassis.timeline import Timeline, timeline
 
 
-async def now_of(sql: asyncpg.Connection, recorded: datetime) -> datetime:
+async def effective_now(sql: asyncpg.Connection, recorded: datetime) -> datetime:
     """The moment staff act at. A home that nobody has named yet and that has closed days is treated as replayed."""
     if await timeline(sql) is Timeline.REAL:
         return recorded

@@ -10,7 +10,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Tokens, permission_of, routes_of
 from gateway.app import gateway_app
-from gateway.door import COOKIE
+from gateway.auth_middleware import COOKIE
 from gateway.keys import NameTaken, make_key, revoke_key
 from gateway.limits import Buckets
 from gateway.people import LinkUsed, WrongPassword, add_user, check_password, make_sign_in_link, use_link

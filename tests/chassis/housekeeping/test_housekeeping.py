@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from chassis import upkeep
+from chassis import housekeeping
 from chassis.clock import utc_now
 from tests.classification.facts import FIRST, opened
 from tests.world import World
@@ -15,8 +15,8 @@ async def test_a_part_of_the_log_goes_when_all_have_passed_it_and_a_week_is_over
     part = f"{schema}.log_{today:%Y%m%d}"
     in_eight_days = today + timedelta(days=8)
     await world.publish(opened())
-    assert part not in await upkeep.once(settings, services, in_eight_days)  # nobody has read it yet
+    assert part not in await housekeeping.once(settings, services, in_eight_days)  # nobody has read it yet
     await world.close(FIRST)
-    assert part not in await upkeep.once(settings, services, today + timedelta(days=7))
-    assert part in await upkeep.once(settings, services, in_eight_days)
+    assert part not in await housekeeping.once(settings, services, today + timedelta(days=7))
+    assert part in await housekeeping.once(settings, services, in_eight_days)
     assert await world.value("classification", "SELECT count(*) FROM clients") == 1

@@ -2,7 +2,7 @@
 
 from chassis.errors import Text
 
-WHY = {
+RULE_TEXTS = {
     "new": Text("the account was opened: training within a month", "新开户：一个月内完成培训回访"),
     "never_traded": Text("open for more than 90 days without any trade", "开户逾 90 天从未交易"),
     "dormant": Text("no trade for 180 days", "180 天无交易"),
@@ -25,6 +25,6 @@ WHY = {
 }
 
 
-def why(rule: str) -> Text:
+def rule_text(rule: str) -> Text:
     """The sentence of a rule; one that only a published table knows is named."""
-    return WHY.get(rule) or Text(f"rule {rule}", f"规则 {rule}")
+    return RULE_TEXTS.get(rule) or Text(f"rule {rule}", f"规则 {rule}")

@@ -11,7 +11,7 @@ import structlog
 from chassis.actor import Actor
 from chassis.errors import Refusal, Unavailable
 from chassis.http.identity import HEADER
-from gateway.door import Identities
+from gateway.auth_middleware import Identities
 from gateway.transport import Headers, Reply, Transport, call
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ class Part:
         return self.status == 200
 
 
-class Services:
+class ServiceClient:
     """Calls of services in a caller's name."""
 
     def __init__(self, transports: Mapping[str, Transport], identities: Identities) -> None:

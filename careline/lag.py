@@ -15,7 +15,7 @@ Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Lag:
     """Of one service: records not applied by topic, records not shipped, and days not closed yet."""
 
     service: str
@@ -83,8 +83,8 @@ class Heads:
         return {(address.name(place.topic), place.partition): end for place, end in ends.items()}
 
 
-async def standing_of(service: Service, database: Database, ends: Mapping[Place, int]) -> Standing:
-    """One service's one against the heads given."""
+async def lag_of(service: Service, database: Database, ends: Mapping[Place, int]) -> Lag:
+    """Lag of one service against the given topic heads."""
     async with database.reading() as sql:
         offsets = await sql.fetch(
             """SELECT o.topic, o.partition, o.next, o.passed, c.through
@@ -104,7 +104,7 @@ async def standing_of(service: Service, database: Database, ends: Mapping[Place,
             records[topic] = records.get(topic, 0) + end - applied.get((topic, partition), 0)
     closed = offsets[0]["through"] if offsets else None
     passed = _earliest([row["passed"] for row in offsets if row["topic"] in waited_for])
-    return Standing(service.name, records, unshipped, closed, passed)
+    return Lag(service.name, records, unshipped, closed, passed)
 
 
 def _earliest(days: Sequence[date | None]) -> date | None:
@@ -112,19 +112,19 @@ def _earliest(days: Sequence[date | None]) -> date | None:
     return min(known) if known and len(known) == len(days) else None
 
 
-async def standings(services: Sequence[Service], heads: Heads) -> list[Standing]:
-    """Every service's one."""
+async def lags_of(services: Sequence[Service], heads: Heads) -> list[Lag]:
+    """Lag of every service."""
     ends = await heads.of(sorted({topic for service in services for topic in service.topics}))
-    return [await standing_of(service, heads.databases[service.name], ends) for service in services]
+    return [await lag_of(service, heads.databases[service.name], ends) for service in services]
 
 
-async def first_behind(services: Sequence[Service], heads: Heads) -> Standing | None:
+async def first_behind(services: Sequence[Service], heads: Heads) -> Lag | None:
     """One that has not caught up, None when all have; the others are not asked, as asking costs their time."""
     ends = await heads.of(sorted({topic for service in services for topic in service.topics}))
     for service in services:
-        standing = await standing_of(service, heads.databases[service.name], ends)
-        if not standing.caught_up:
-            return standing
+        lag = await lag_of(service, heads.databases[service.name], ends)
+        if not lag.caught_up:
+            return lag
     return None
 
 

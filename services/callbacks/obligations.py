@@ -48,7 +48,7 @@ _EXPIRING = """
                       AND later.valid_from <= c.valid_until - {days}) {of}"""
 
 
-class Owed(msgspec.Struct, frozen=True, gc=False):
+class Obligation(msgspec.Struct, frozen=True, gc=False):
     """A task that is owed, before the trigger table says what it looks like."""
 
     client_id: str
@@ -64,9 +64,9 @@ class Owed(msgspec.Struct, frozen=True, gc=False):
     owner: str | None = None
 
 
-async def owed_by_facts(
+async def obligations_by_facts(
     sql: asyncpg.Connection, first: date, through: date, clients: Sequence[str] | None = None
-) -> list[Owed]:
+) -> list[Obligation]:
     """What the closes of `first` to `through` owe: of everybody, or of these clients."""
     days = TRIGGERS.on(through).body["suitability_expiring"].count
     all_quarter = clients is not None or first != through or quarter_of(through + ONE_DAY)[0] == through + ONE_DAY
@@ -81,7 +81,7 @@ async def owed_by_facts(
         *([list(clients)] if clients is not None else []),
     )
     return [
-        Owed(
+        Obligation(
             client_id=row["client_id"],
             rule=row["rule"],
             period=row["period"],

@@ -14,7 +14,7 @@ log = structlog.get_logger()
 LOCK = "hashtext('careline works'), hashtext($1)"
 
 
-async def say_that_we_work(url: str, service: str) -> None:
+async def hold_worker_lock(url: str, service: str) -> None:
     """Hold the service's lock, for ever; a lost connection is made again."""
     while True:
         try:
@@ -37,7 +37,7 @@ async def _hold(url: str, service: str) -> None:
             await connection.close(timeout=2)
 
 
-async def until_nobody_works(url: str, service: str) -> None:
+async def wait_for_worker_lock(url: str, service: str) -> None:
     """Return as soon as no process works for the service: at once, or when the last of them has gone."""
     connection = await connect(url)
     try:
@@ -47,7 +47,7 @@ async def until_nobody_works(url: str, service: str) -> None:
             await connection.close(timeout=2)
 
 
-async def somebody_works(url: str, service: str) -> bool:
+async def is_worker_lock_held(url: str, service: str) -> bool:
     """Whether a process works for the service now."""
     connection = await connect(url)
     try:

@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 AT_MOST = 100
 
 
-class Gathered(Generic[Asked, Answer]):
+class Batched(Generic[Asked, Answer]):
     """Hands questions to `work` together; it gives for each an answer or the refusal of that one."""
 
     def __init__(self, work: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer | Refusal]]]) -> None:
@@ -67,14 +67,14 @@ class Gathered(Generic[Asked, Answer]):
                 future.set_result(answer)
 
 
-def gathered(work: Callable[[Database, Sequence[Any]], Awaitable[Sequence[Any]]]) -> Any:
-    """A route's parameter: `desk: Annotated[Gathered[Q, A], gathered(decide_all)]`, one for the app's life."""
+def batched(work: Callable[[Database, Sequence[Any]], Awaitable[Sequence[Any]]]) -> Any:
+    """A route's parameter: `desk: Annotated[Batched[Q, A], batched(decide_all)]`, one for the app's life."""
 
-    async def of_app(request: Request) -> Gathered[Any, Any]:
-        state, name = request.app.state, f"gathered_{work.__name__}"
+    async def of_app(request: Request) -> Batched[Any, Any]:
+        state, name = request.app.state, f"batched_{work.__name__}"
         if not hasattr(state, name):
-            setattr(state, name, Gathered(partial(work, state.database)))
-        found: Gathered[Any, Any] = getattr(state, name)
+            setattr(state, name, Batched(partial(work, state.database)))
+        found: Batched[Any, Any] = getattr(state, name)
         return found
 
     return Depends(of_app)

@@ -31,7 +31,7 @@ class AnotherReplay(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class ReplayPosition:
     """How far the replay of this home has come: facts published, and the last day among them."""
 
     position: int
@@ -46,25 +46,25 @@ def described(data: DataSet) -> str:
     return f"{data.folder.resolve()} ({f'{data.customers} customers' if data.customers else 'all customers'})"
 
 
-async def read_home(sql: asyncpg.Connection, data: DataSet) -> Home:
+async def read_position(sql: asyncpg.Connection, data: DataSet) -> ReplayPosition:
     """Where the replay of a data set stands; a home without facts stands at the beginning.
 
     Raises: RealHome, AnotherDataSet, with what to do.
     """
     row = await sql.fetchrow("SELECT timeline, data_set, fingerprint, published_through, position FROM home")
     if row is None or row["timeline"] is None:
-        return Home(0, None)
+        return ReplayPosition(0, None)
     if row["timeline"] == "real":
         raise RealHome(f"real facts have come into this home, so nothing can be replayed into it. {ELSEWHERE}")
     if row["fingerprint"] != data.fingerprint:
         raise AnotherDataSet(
             f"this home replays {row['data_set']}, not {described(data)} as it is now. {ELSEWHERE}",
         )
-    return Home(row["position"] or 0, row["published_through"])
+    return ReplayPosition(row["position"] or 0, row["published_through"])
 
 
-async def claim_home(uow: UnitOfWork, data: DataSet) -> Home:
-    """Make a home without facts simulated and of this data set, and tell everybody; any other is as `read_home` says.
+async def claim_timeline(uow: UnitOfWork, data: DataSet) -> ReplayPosition:
+    """Make a home without facts simulated and of this data set, and tell everybody; any other is as `read_position` says.
 
     The fixed roster is said here too: before the first fact, and with the first claim only.
     """
@@ -79,10 +79,10 @@ async def claim_home(uow: UnitOfWork, data: DataSet) -> Home:
     if claimed:
         announce(uow, Timeline.SIMULATED, uow.now)
         uow.publish(messages(roster(data.branches), uow.database.partitions))
-    return await read_home(uow.sql, data)
+    return await read_position(uow.sql, data)
 
 
-async def move_home(uow: UnitOfWork, before: int, after: int, through: date | None) -> None:
+async def move_position(uow: UnitOfWork, before: int, after: int, through: date | None) -> None:
     """Move the position in the transaction of the facts themselves.
 
     Raises: AnotherReplay when somebody else has moved it.

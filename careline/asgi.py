@@ -24,7 +24,7 @@ def apps_of(platform: Platform) -> dict[str, ASGIApp]:
     }
 
 
-def front(platform: Platform) -> FastAPI:
+def platform_app(platform: Platform) -> FastAPI:
     """What this process answers at its address: the gateway, with the services that run here behind it."""
     worker = platform.workers["gateway"] if "gateway" in platform.working else None
     return gateway_app(

@@ -7,7 +7,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Remembered(dict[K, V]):
+class Memo(dict[K, V]):
     """What a function said of arguments it was asked about; all is forgotten when there are too many.
 
     `functools.lru_cache` keeps its arguments in the order of their use: with tens of thousands of them, taking one

@@ -69,7 +69,7 @@ class Identities:
         return token
 
 
-class Door:
+class AuthMiddleware:
     """ASGI: everything from outside comes through here. `inside` is the gateway's own app."""
 
     def __init__(

@@ -13,7 +13,7 @@ from chassis.database import OUTAGES, connect
 log = structlog.get_logger()
 
 
-class Wake:
+class Notifications:
     """A counter that goes up when something was written somewhere. Waiting never misses a rise.
 
     A notice names what it is about (topics; `deadlines:SERVICE`): `of` is a counter for some of that alone, so that
@@ -23,11 +23,11 @@ class Wake:
     def __init__(self) -> None:
         self.count = 0
         self._risen = asyncio.Event()
-        self._parts: list[tuple[frozenset[str], Wake]] = []
+        self._parts: list[tuple[frozenset[str], Notifications]] = []
 
-    def of(self, subjects: Iterable[str]) -> "Wake":
+    def of(self, subjects: Iterable[str]) -> "Notifications":
         """A counter that goes up with notices about one of these, and with those that name nothing."""
-        part = Wake()
+        part = Notifications()
         self._parts.append((frozenset(subjects), part))
         return part
 
