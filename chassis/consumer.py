@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -20,15 +21,19 @@ from chassis import tables
 from chassis.bus.record import Record
 from chassis.database import OUTAGES, Database
 from chassis.deadlines.firing import Firing
+from chassis.personal.free_text import mask_text
+from chassis.personal.keys import SEALED, Keyring, Value
 from chassis.service import Service
 from chassis.telemetry import BATCH_RECORDS, CONSUMED, DEAD_LETTERS
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
-from contracts.base import DayClosed, Event
+from contracts.base import DayClosed, Event, Registry
+from contracts.personal import PersonalEvent, clear_members
 from contracts.platform import EVENTS as PLATFORM
 
 log = structlog.get_logger()
 SLICE = 500
+LETTER = "dead letter"
 FAULTS_OF_OURS = (asyncpg.SyntaxOrAccessError,)
 """No record is to blame for these: nothing is put aside, the consumer stands still and says why."""
 
@@ -136,6 +141,7 @@ class Consumer:
         self.types = sorted(self.registry.readers)
         self.bad_records_limit = bad_records_limit
         self.bad_in_a_row = 0
+        self.personal = {kind for kind in self.registry.kinds.values() if kind.personal}
 
     async def prepare(self) -> None:
         """Make the position rows of every topic and partition read here."""
@@ -187,12 +193,20 @@ class Consumer:
         reading = DecodedBatch(passed=await self._move(batch.moves, uow))
         await self._hear(batch, reading)
         await self._bury(reading.bad, uow)
+        await self._seal_personal(reading.heard)
         if reading.watermarks:
             await self._note_passed(reading.watermarks, uow)
         await self._apply(reading.heard, uow)
         BATCH_RECORDS.labels(self.service.name).observe(len(batch.records))
         for kind, one in reading.heard.items():
             CONSUMED.labels(self.service.name, kind.type).inc(len(one.events))
+
+    async def _seal_personal(self, heard: Mapping[type[Event], Heard]) -> None:
+        """No handler is given personal members in clear, though a system may have written them to a topic of ours."""
+        for kind in self.personal & heard.keys():
+            one = heard[kind]
+            if any(isinstance(event, PersonalEvent) and clear_members(event) for event in one.events):
+                one.events = await self.database.keyring.seal_events(one.events)
 
     async def _apply(self, heard: Mapping[type[Event], Heard], uow: UnitOfWork) -> None:
         if not self.service.deadlines:
@@ -299,6 +313,7 @@ class Consumer:
         self.bad_in_a_row += len(bad)
         if self.bad_in_a_row > self.bad_records_limit:
             raise TooManyBadRecords(f"{self.bad_in_a_row} in a row; the last: {bad[-1][1]!r}")
+        values = await sealed_values(self.database.keyring, self.registry, [record for record, _ in bad])
         await uow.connection.execute(
             insert(tables.dead_letters),
             [
@@ -312,14 +327,44 @@ class Consumer:
                     "event_id": record.id,
                     "event_source": record.source,
                     "event_time": record.time,
-                    "value": record.value,
+                    "value": value,
                     "reason": type(error).__name__,
-                    "error": str(error)[:2000],
+                    "error": mask_text(str(error)[:2000]),
                 }
-                for record, error in bad
+                for (record, error), value in zip(bad, values, strict=True)
             ],
         )
         DEAD_LETTERS.labels(self.service.name).inc(len(bad))
+
+
+def owner_of_letter(key: str | None, topic: str, partition: int, offset: int) -> str:
+    """Under whose key the value of a dead letter lies: its key's, which is mostly the client."""
+    return key or f"letter:{topic}/{partition}/{offset}"
+
+
+async def sealed_values(keyring: Keyring, registry: Registry, records: Sequence[Record]) -> list[bytes]:
+    """The values of records as a table may keep them: of types with personal members as a whole under the key's key."""
+    values = [
+        Value(owner_of_letter(one.key, one.topic, one.partition, one.offset), LETTER, one.value)
+        if registry.kinds[one.type].personal
+        else None
+        for one in records
+    ]
+    sealed = iter(await keyring.seal([value for value in values if value]) if any(values) else ())
+    return [
+        record.value if value is None else (next(sealed) or "").encode()
+        for record, value in zip(records, values, strict=True)
+    ]
+
+
+async def opened_letter(keyring: Keyring, row: Any) -> bytes:
+    """The value of a dead letter as it came; empty when its key was destroyed."""
+    value: bytes = row["value"]
+    if not value.startswith(SEALED.encode()):
+        return value
+    owner = owner_of_letter(row["key"], row["topic"], row["partition"], row["offset"])
+    [found] = await keyring.open_bytes([Value(owner, LETTER, value)])
+    return found or b""
 
 
 async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int) -> int:

@@ -14,7 +14,7 @@ KEY_BYTES = 32
 
 
 def key_bytes(settings: Settings, name: str) -> bytes:
-    """The 32 bytes of `internal`, `field` or `seal`.
+    """The 32 bytes of `internal`, `field`, `master` or `seal`.
 
     Raises: ValueError when the environment's value is not base64 of 32 bytes.
     """

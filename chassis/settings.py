@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     service_urls: dict[str, str] = Field(default_factory=dict, description="JSON: service name to base URL")
     internal_key: SecretStr | None = Field(None, description="base64 Ed25519 seed that signs internal tokens")
     field_key: SecretStr | None = Field(None, description="base64 32-byte key that encrypts personal data")
+    master_key: SecretStr | None = Field(
+        None, description="base64 32-byte key that wraps the keys of clients; of the gateway alone"
+    )
     seal_key: SecretStr | None = Field(None, description="base64 Ed25519 seed that signs the audit chain")
 
     @cached_property

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from contracts.base import Amount, DayClosed, Event, Quantity
+from contracts.personal import FreeText, Personal, PersonalEvent
 
 TRADES = "careline.broker.trades"
 ACCOUNTS = "careline.broker.accounts"
@@ -94,7 +95,7 @@ class TradeCancelled(Event, frozen=True, kw_only=True, gc=False):
     trade_id: Name
     client_id: Name
     cancelled_at: datetime
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    reason: FreeText[Annotated[str, msgspec.Meta(max_length=500)]] = ""
     remaining_commission: Quantity = msgspec.field(default_factory=lambda: Quantity(0))
 
     def __post_init__(self) -> None:
@@ -105,7 +106,7 @@ class TradeCancelled(Event, frozen=True, kw_only=True, gc=False):
         return self.cancelled_at
 
 
-class Profile(Event, frozen=True, kw_only=True, gc=False):
+class Profile(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """What the account system knows of a client: only what a rule needs."""
 
     topic: ClassVar[str] = ACCOUNTS
@@ -120,11 +121,11 @@ class Profile(Event, frozen=True, kw_only=True, gc=False):
     account_status: Name | None = None
     experience_years: Annotated[int, msgspec.Meta(ge=0, le=150)] | None = None
     birth_date: date | None = None
-    name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    email: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    id_number: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    address: Annotated[str, msgspec.Meta(max_length=400)] | None = None
+    name: Personal[Annotated[str, msgspec.Meta(max_length=200)]] | None = None
+    phone: Personal[Annotated[str, msgspec.Meta(max_length=40)]] | None = None
+    email: Personal[Annotated[str, msgspec.Meta(max_length=200)]] | None = None
+    id_number: Personal[Annotated[str, msgspec.Meta(max_length=40)]] | None = None
+    address: Personal[Annotated[str, msgspec.Meta(max_length=400)]] | None = None
     professional: Literal["A", "B", "C"] | None = None
 
 
@@ -322,7 +323,7 @@ class SurveillanceAlerted(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-class CallMissed(Event, frozen=True, kw_only=True, gc=False):
+class CallMissed(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """Nobody answered a call to the hotline or a complaint phone [C24]; `client_id` when the number is known."""
 
     type: ClassVar[str] = "broker.call.missed"
@@ -331,7 +332,7 @@ class CallMissed(Event, frozen=True, kw_only=True, gc=False):
     call_id: Name
     client_id: Name | None = None
     branch_id: Name | None = None
-    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    phone: Personal[Annotated[str, msgspec.Meta(max_length=40)]] | None = None
     line: Name = "hotline"
     at: datetime
 
@@ -351,7 +352,7 @@ class CallMissed(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-class OpeningBooked(Event, frozen=True, kw_only=True, gc=False):
+class OpeningBooked(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """Somebody booked an account opening (预约开户): a named owner follows promptly [B16]."""
 
     type: ClassVar[str] = "broker.opening.booked"
@@ -360,8 +361,8 @@ class OpeningBooked(Event, frozen=True, kw_only=True, gc=False):
     booking_id: Name
     branch_id: Name
     owner: Name | None = None
-    name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    name: Personal[Annotated[str, msgspec.Meta(max_length=200)]] | None = None
+    phone: Personal[Annotated[str, msgspec.Meta(max_length=40)]] | None = None
     at: datetime
 
     def __post_init__(self) -> None:
@@ -380,7 +381,7 @@ class OpeningBooked(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
+class EnquiryReceived(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """An enquiry came by e-mail: replied to the same day in principle, within 2 working days at most [B14]."""
 
     type: ClassVar[str] = "broker.enquiry.received"
@@ -389,7 +390,7 @@ class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
     enquiry_id: Name
     client_id: Name | None = None
     branch_id: Name | None = None
-    subject: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    subject: Personal[Annotated[str, msgspec.Meta(max_length=500)]] = ""
     at: datetime
 
     def __post_init__(self) -> None:
@@ -408,7 +409,7 @@ class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
+class ComplaintReceived(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """A complaint (投诉) came in through another system: a branch's own register, a regulator's transfer, an import [C1].
 
     `system` and `external_ref` name it. Such an import (`imported`) asks for no phone notice, and its severity is as
@@ -442,16 +443,16 @@ class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
     flow: Literal["centre", "branch", "on_site"] = "centre"
     severity: Literal["ordinary", "major"] | None = None
     owner: Name | None = None
-    category: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    words: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
-    product: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    category: FreeText[Annotated[str, msgspec.Meta(max_length=200)]] = ""
+    words: Personal[Annotated[str, msgspec.Meta(max_length=20_000)]] = ""
+    product: FreeText[Annotated[str, msgspec.Meta(max_length=200)]] | None = None
     employee: Name | None = None
     script: Name | None = None
     claim: Quantity | None = None
     regulator_ref: Name | None = None
     reply_due_on: date | None = None
     imported: bool = True
-    attributes: dict[str, str] = msgspec.field(default_factory=dict)
+    attributes: FreeText[dict[str, str]] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         aware(self.received_at, *([self.dispatched_at] if self.dispatched_at else []))
@@ -466,6 +467,11 @@ class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
     @property
     def key(self) -> str:
         return self.client_id or f"case:{self.case_id}"
+
+    @property
+    def key_owner(self) -> str:
+        """The words go with the case: its erasure alone is enough."""
+        return f"case:{self.case_id}"
 
     @property
     def identity(self) -> str:

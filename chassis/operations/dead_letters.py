@@ -1,6 +1,6 @@
 """Dead letters: see them, and give them to their handler again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -9,9 +9,10 @@ import asyncpg
 
 from chassis.actor import Actor
 from chassis.bus.record import Record
-from chassis.consumer import is_outage
+from chassis.consumer import is_outage, opened_letter
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Text
+from chassis.personal.free_text import mask_text
 from chassis.service import Service
 from chassis.uow import UnitOfWork
 from contracts.base import DayClosed
@@ -69,7 +70,7 @@ async def shown(database: Database, letter: int) -> dict[str, Any]:
         row = await sql.fetchrow(f"SELECT {_COLUMNS}, value FROM dead_letters WHERE id = $1", letter)
     if row is None:
         raise NotFound(Text(f"no dead letter {letter}", f"没有编号为 {letter} 的死信"))
-    return dict(row) | {"value": row["value"].decode("utf-8", "replace")}
+    return dict(row) | {"value": (await opened_letter(database.keyring, row)).decode("utf-8", "replace")}
 
 
 async def count(sql: asyncpg.Connection) -> int:
@@ -130,19 +131,22 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
             Text(f"{letter} was redriven by {row['redriven_by']}", f"{letter} 已由 {row['redriven_by']} 重新投递")
         )
     registry = service.registry
-    event, kind = registry.decode(row["type"], row["value"]), registry.kinds[row["type"]]
+    value = await opened_letter(uow.database.keyring, row)
+    event, kind = registry.decode(row["type"], value), registry.kinds[row["type"]]
+    if event.personal:
+        [event] = await uow.database.keyring.seal_events([event])
     if isinstance(event, DayClosed):
         raise NotRedrivable(
             Text("a watermark is not redriven: close the day again", "日终标记不能重新投递，请重新日终")
         )
-    uow.hear({kind: [_record(row)]})
+    uow.hear({kind: [_record({**row, "value": value})]})
     uow.happened_at = row["event_time"] or uow.now
     await service.hears[kind]([event], uow)
     await _mark(uow, letter, uow.now)
     uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
 
 
-def _record(row: asyncpg.Record) -> Record:
+def _record(row: Mapping[str, Any]) -> Record:
     return Record(
         row["topic"], row["partition"], row["offset"], row["key"], row["type"], row["event_id"], row["event_source"],
         row["event_time"], None, row["value"],
@@ -161,7 +165,7 @@ async def _note_failure(database: Database, actor: Actor, letter: int, error: Ex
             "UPDATE dead_letters SET reason = $2, error = $3 WHERE id = $1",
             letter,
             type(error).__name__,
-            str(error)[:2000],
+            mask_text(str(error)[:2000]),
         )
         uow.audit("redrive_failed", f"dead_letter/{letter}", error=type(error).__name__)
 

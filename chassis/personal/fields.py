@@ -1,7 +1,6 @@
-"""Personal data: encrypted per field, found by a blind index, masked by role, cut out of free text."""
+"""Personal fields as they are masked and normalised; the cipher of the platform's own key."""
 
 import hashlib
-import hmac
 import re
 import secrets
 import unicodedata
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chassis.actor import Actor, Role
+from chassis.personal.free_text import mask_text
 from chassis.secrets import key_bytes
 from chassis.settings import Settings
 
@@ -26,7 +26,7 @@ class Undecipherable(Exception):
 
 
 class FieldCipher:
-    """Encrypts and finds personal fields with the platform's field key.
+    """Encrypts with the platform's field key: what is kept for days (stored answers), and columns of older homes.
 
     A value is bound to its place (`field`, `owner`): moved to another row, it cannot be read there.
     """
@@ -34,7 +34,6 @@ class FieldCipher:
     def __init__(self, settings: Settings) -> None:
         key = key_bytes(settings, "field")
         self._cipher = AESGCM(_derived(key, b"careline field encryption"))
-        self._index_key = _derived(key, b"careline blind index")
         self._key_id = hashlib.sha256(b"careline key id" + key).digest()[:4]
 
     def encrypt(self, field: str, owner: str, value: str) -> bytes:
@@ -55,10 +54,6 @@ class FieldCipher:
             return self._cipher.decrypt(nonce, text, _bound(head, field, owner)).decode()
         except InvalidTag:
             raise Undecipherable("altered, or of another field or row") from None
-
-    def blind_index(self, field: str, value: str) -> bytes:
-        """What equal values have in common, for exact search; written forms that mean the same count as equal."""
-        return hmac.digest(self._index_key, f"{field}\n{normalised(value)}".encode(), "sha256")
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:
@@ -111,6 +106,8 @@ _MASKS = {
     "id_number": mask_id_number,
     "email": mask_email,
     "address": mask_address,
+    "visitor": mask_name,
+    "words": mask_text,
 }
 
 
@@ -119,4 +116,9 @@ def shown_to(actor: Actor, field: str, value: str | None) -> str | None:
     and phone, everybody else sees the masked form."""
     if value is None or actor.role in _SEE_ALL or (actor.role in _SEE_CONTACTS and field in {"name", "phone"}):
         return value
-    return _MASKS[field](value)
+    return masked(field, value)
+
+
+def masked(field: str, value: str) -> str:
+    """A value as people see it who need not act on it; of fields without a form of their own, nothing."""
+    return _MASKS[field](value) if field in _MASKS else "***"

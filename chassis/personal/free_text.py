@@ -46,8 +46,19 @@ def _plain(character: str) -> str:
 def mask_text(text: str) -> str:
     """The text with identity documents, cards, accounts, phones, e-mails, chat names, addresses and introduced names
     replaced by their kind in brackets."""
-    if not text:
-        return text
+    return _mask_short(text) if len(text) <= SHORT else _mask(text)
+
+
+SHORT = 64
+"""Categories, products and the like come again and again."""
+
+
+@lru_cache(maxsize=20_000)
+def _mask_short(text: str) -> str:
+    return _mask(text)
+
+
+def _mask(text: str) -> str:
     folded = fold(text)
     plain = folded.text
     found: list[tuple[int, int, str]] = []

@@ -228,7 +228,8 @@ async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase:
 
 _EMPTIED = (
     """UPDATE cases SET words = '', original = NULL, client_id = NULL, key = 'case:' || case_id, attributes = '{}',
-              employee = NULL, script = NULL, concerned = '{}', contact_channel = NULL, category = '' WHERE case_id = $1""",
+              employee = NULL, script = NULL, concerned = '{}', contact_channel = NULL, category = '', contact_name = NULL,
+              contact_phone = NULL WHERE case_id = $1""",
     "DELETE FROM case_words WHERE case_id = $1",
     "DELETE FROM demands WHERE case_id = $1",
     "DELETE FROM suggestions WHERE case_id = $1",

@@ -15,11 +15,12 @@ import asyncpg
 from chassis.clock import business_date
 from chassis.database import Database, connect
 from chassis.errors import Conflict, NotFound, Text
+from chassis.personal.reading import open_columns
 from chassis.staff import roster
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
-from services.callbacks import contacts, policy
+from services.callbacks import policy
 from services.callbacks.calling import after_quiet
 from services.callbacks.messages.port import Handed, MessageSettings, Port, Result, ports
 from services.callbacks.messages.templates import Words, templates
@@ -104,6 +105,7 @@ async def _claim(uow: UnitOfWork, now: datetime, counts: dict[str, int]) -> list
         AT_ONCE,
     )
     found = []
+    await uow.database.keyring.keys({row["client_id"] for row in rows})  # one question for all of them
     for row in rows:
         state, reason, later = _judge(row, now)
         if state in ("missed", "skipped"):
@@ -113,6 +115,10 @@ async def _claim(uow: UnitOfWork, now: datetime, counts: dict[str, int]) -> list
             await _set(uow, row["message_id"], due_at=later, reason=reason)
         else:
             address, words = await _words(uow, row, now)
+            if address is None:  # the client is erased, or about to be
+                counts["skipped"] += 1
+                await _set(uow, row["message_id"], state="skipped", reason="no_contact_data")
+                continue
             await _set(uow, row["message_id"], state="sending", leased_until=now + LEASE, tries=row["tries"] + 1)
             found.append(Ready(row["message_id"], row["client_id"], row["channel"], address, words))
     return found
@@ -140,9 +146,9 @@ def _judge(row: asyncpg.Record, now: datetime) -> tuple[str, str, datetime | Non
 _ADDRESS = {"sms": "phone", "email": "email"}
 
 
-async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[str, Words]:
-    secret = contacts.cipher(uow.database.settings)
+async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[str | None, Words]:
     client, field = row["client_id"], _ADDRESS[row["channel"]]
+    known = await open_columns(uow.database, client, {"name": row["name"], field: row[field]})
     terms = policy.MESSAGES.on(business_date(now)).body
     people = await roster(uow.sql)
     manager = people.person(row["manager_id"], now) if row["manager_id"] else None
@@ -156,7 +162,7 @@ async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[s
     )
     title = {"zh-CN": "客户经理", "en": "your manager "}[row["language"]]
     fields = {
-        "name": secret.decrypt("name", client, row["name"]) if row["name"] else NOBODY[row["language"]],
+        "name": known["name"] or NOBODY[row["language"]],
         "branch": branch_name,
         "manager": manager_name,
         # Managers are reached through their branch's phone; where none is published, through the hotline.
@@ -167,7 +173,7 @@ async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[s
         **{name: str(value) for name, value in row["inputs"].items()},
     }
     words = templates()[row["kind"], row["language"]].fill(fields)
-    return secret.decrypt(field, client, row[field]), words
+    return known[field], words
 
 
 async def _note(uow: UnitOfWork, message: Ready, handed: Handed, now: datetime) -> str:
