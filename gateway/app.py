@@ -19,7 +19,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import api, calendar, staff
+from gateway import api, approvals, calendar, staff
 from gateway.backstage import Services
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
@@ -73,7 +73,7 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
+        [api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,
