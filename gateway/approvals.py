@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.http import Page, permits, router
 from chassis.http.approvals import ApprovalView
-from gateway.backstage import Part, Services
+from gateway.service_client import Part, ServiceClient
 
 routes = router("/v1/approvals", "approvals")
 _PASSED = ("accept-language", "x-request-id", "traceparent")
@@ -29,7 +29,7 @@ async def list_waiting(
     actor: Annotated[Actor, permits("approvals:read", *Role)], request: Request, page: Page
 ) -> Approvals:
     """Everything that waits for the caller to decide, over all services, in the order it was asked."""
-    services: Services = request.app.state.services
+    services: ServiceClient = request.app.state.services
     parts = await waiting(services, actor, page.limit, page.after, request)
     rows: list[dict[str, Any]] = [row for part in parts.values() if part.found for row in part.data["items"]]
     rows.sort(key=lambda row: row["approval_id"])  # their ids are in the order of time
@@ -42,7 +42,7 @@ async def list_waiting(
 
 
 async def waiting(
-    services: Services, actor: Actor, limit: int, after: tuple[Any, ...] | None, request: Request
+    services: ServiceClient, actor: Actor, limit: int, after: tuple[Any, ...] | None, request: Request
 ) -> dict[str, Part]:
     """The first `limit` of each service behind an approval's id."""
     query = urlencode({"limit": limit} | ({"after": after[0]} if after else {}))
