@@ -3,19 +3,17 @@
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from chassis.actor import Actor
-from chassis.bus.log import CHANNEL
+from chassis.bus.log import CHANNEL, Log
 from chassis.bus.record import Content, Outgoing, Record, places
+from chassis.settings import Settings
 from contracts.base import Event, encode
-
-if TYPE_CHECKING:
-    from chassis.database import Database
 
 T = TypeVar("T")
 
@@ -27,6 +25,15 @@ class Mark(NamedTuple):
     sealed: int
 
 
+class ServiceDatabase(Protocol):
+    """What a unit of work knows of the database it is in."""
+
+    service: str
+    partitions: int
+    settings: Settings
+    log: Log
+
+
 class UnitOfWork:
     """What a handler works in. `now` is when things are recorded; `happened_at` is when their cause happened.
 
@@ -36,7 +43,12 @@ class UnitOfWork:
     """
 
     def __init__(
-        self, database: "Database", connection: AsyncConnection, sql: asyncpg.Connection, now: datetime, actor: Actor
+        self,
+        database: ServiceDatabase,
+        connection: AsyncConnection,
+        sql: asyncpg.Connection,
+        now: datetime,
+        actor: Actor,
     ) -> None:
         self.database = database
         self.connection = connection

@@ -15,11 +15,10 @@ from chassis import calendars, staff
 from chassis.deadlines import Due, arm, fired_along
 from chassis.uow import UnitOfWork
 from contracts.callbacks import AlarmRaised
-from services.callbacks import policy
+from services.callbacks import moment_ladder, policy
 from services.callbacks.rules import CALLBACKS, OPEN
 
 TARGET = "enquiry_target"
-MOMENT = "moment_overdue"
 NO_MANAGER = "no_manager"
 
 
@@ -36,8 +35,6 @@ async def miss_targets(due: Sequence[Due], uow: UnitOfWork) -> None:
 
 async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Mandatory moments whose time ran out without a word on them: the ladder, step by step [A21]."""
-    from services.callbacks import moments
-
     calendar = await uow.cached(calendars.current)
     await uow.cached(policy.LADDER.refresh)
     await uow.cached(policy.MOMENTS.refresh)
@@ -49,8 +46,8 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
         _ids(due),
     )
     people = await staff.roster(uow.sql)
-    at = moments.steps_at(calendar)
-    climbed = [(row, moments.climb(row, one, at)) for one, row in _paired(due, rows)]
+    at = moment_ladder.steps_at(calendar)
+    climbed = [(row, moment_ladder.climb(row, one, at)) for one, row in _paired(due, rows)]
     present = cache(people.present)
     missed = [(step, row, _told(present, row, step)) for row, (steps, _) in climbed for step in steps]
     await _raise(uow, sorted(missed, key=lambda one: one[0].at))
