@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
     from chassis.database import Database
     from chassis.deadlines.firing import DeadlineHandler
+    from chassis.policy import PolicyBook
+    from chassis.shadow import Outcome
     from chassis.uow import UnitOfWork
 
 Handler = Callable[[Sequence[Any], "UnitOfWork"], Awaitable[None]]
 CloseDays = Callable[[Sequence[date], "UnitOfWork"], Awaitable[None]]
 CatchUp = Callable[[date, "UnitOfWork"], Awaitable[bool]]
 Loop = Callable[["Database"], Awaitable[bool]]
+Shadow = Callable[["UnitOfWork", date], Awaitable["Outcome"]]
 HealthCheck = Callable[["asyncpg.Connection"], Awaitable[dict[str, Any]]]
 """Looks at what a service knows: `status` (pass, warn, fail), and with it `output` and, for doctor, `fix`."""
 
@@ -47,6 +50,8 @@ class Service:
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
+    `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
+    a day on would do, for a draft of them (see `chassis.shadow`).
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -66,6 +71,8 @@ class Service:
     deadlines: "Mapping[str, DeadlineHandler]" = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
+    policy: "type[PolicyBook] | None" = None
+    shadow: "Shadow | None" = None
 
     @property
     def hears(self) -> Mapping[type[Event], Handler]:

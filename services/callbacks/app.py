@@ -27,6 +27,7 @@ from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import alarms, api, attempts, closing, deadlines, handlers, leavers, moments, tables, tasks
 from services.callbacks.messages import sending
+from services.callbacks.policy import Policies
 
 service = Service(
     name="callbacks",
@@ -68,5 +69,6 @@ service = Service(
         alarms.MOMENT: alarms.miss_moments,
         alarms.NO_MANAGER: alarms.miss_managers,
     },
+    policy=Policies,
     loops={"messages": sending.send_by_itself},
 )

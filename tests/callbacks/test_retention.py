@@ -58,7 +58,7 @@ async def test_reasons_are_counted_and_decide_the_order_of_what_may_be_said(desk
         ("c-1", "planned"), ("c-2", "planned"), ("c-3", "planned"), ("c-4", "cancelled"),
     ]  # fmt: skip
     script = await desk.ask(anna, "GET", f"/tasks/{tasks[0]['task_id']}/script", status=200)
-    assert {play["reason"] for play in script["plays"]} == set(policy.RETENTION.shipped[-1].body.plays)
+    assert {play["reason"] for play in script["plays"]} == set(policy.Policies.retention.shipped[-1].body.plays)
     questions = {question["code"]: question["choices"] for question in script["questions"]}
     assert set(questions["reason"]) == {play["reason"] for play in script["plays"]}, "every reason has its words"
     for task in tasks[:3]:

@@ -15,8 +15,8 @@ from services.callbacks import calling, coverage, draw, policy, rules, scripts
 from services.callbacks.draw import Stratum
 from services.callbacks.rules import Ties
 
-TERMS = policy.CALLING.shipped[0].body
-TRIGGERS = policy.TRIGGERS.shipped[0].body
+TERMS = policy.Policies.calling.shipped[0].body
+TRIGGERS = policy.Policies.triggers.shipped[0].body
 CALENDAR = shipped()
 
 
@@ -154,7 +154,7 @@ def test_notices_are_selective(
 ) -> None:
     from services.callbacks.notices import LEVELS
 
-    terms = policy.NOTICES.shipped[0].body
+    terms = policy.Policies.notices.shipped[0].body
     found = rules.notice_reasons(
         permission, terms, on=date(2022, 7, 4), level=level, levels=LEVELS, birth_date=born, experience_years=years
     )
@@ -197,7 +197,7 @@ def test_scripts_ask_say_and_never_tip_off() -> None:
     assert [q.finding for q in scripts.findings_in(new, {"operated": "yes", "risk": "no"})] == [
         "risk_not_disclosed", "staff_operated_account",
     ]  # fmt: skip
-    for given_policies in scripts.SCRIPTS.values():
+    for given_policies in policy.Policies.scripts.tables.values():
         for version in given_policies.shipped:
             assert version.body.zh
             assert version.body.en

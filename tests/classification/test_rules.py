@@ -9,12 +9,13 @@ import pytest
 
 from chassis.policy import PolicyInvalid
 from services.classification import rules
-from services.classification.policies import class_policies, parse_classes, parse_tiers, tier_policies
+from services.classification.policies import parse_classes, parse_tiers
+from services.classification.policy import Policies
 from services.classification.rules import Grant, Retained, Standing
 
 DAY = date(2024, 6, 3)
-CLASSES = class_policies().on(DAY).body
-TIERS = tier_policies().on(DAY).body
+CLASSES = Policies().classes.on(DAY).body
+TIERS = Policies().tiers.on(DAY).body
 
 K1_VECTORS = [
     ("5000000", "2.99", "A+"), ("5000000", "3", "B+"), ("4999999.99", "0", "A"), ("1000000", "3", "B"),

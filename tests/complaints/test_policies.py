@@ -7,7 +7,7 @@ import pytest
 
 from chassis.clock import business_date
 from chassis.policy import PolicyInvalid
-from services.complaints.policy import LADDERS, LIMITS
+from services.complaints.policy import Policies
 from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, LI, SECOND, Desk, march
 
 
@@ -137,7 +137,7 @@ async def test_what_does_not_hold_together_is_refused_with_the_reason(
 
 
 def test_what_is_shipped_holds_together() -> None:
-    assert LIMITS.shipped
-    assert LADDERS.shipped
+    assert Policies.limits.shipped
+    assert Policies.ladders.shipped
     with pytest.raises(PolicyInvalid):
-        LADDERS.parse({})
+        Policies.ladders.parse({})

@@ -11,9 +11,10 @@ from chassis.actor import Actor, Role
 from chassis.clock import business_date
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
-from services.callbacks import moments, policy
+from chassis.timeline import effective_now
+from services.callbacks import moments
 from services.callbacks.api.who import SERVING, Day, Instant, Leader, Reader, Server, require_view
-from services.callbacks.moment import now_of
+from services.callbacks.policy import Policies
 
 routes = router("/v1/callbacks", "callbacks moments")
 Reporter = Annotated[Actor, permits("callbacks:moments", *SERVING, Role.OPERATIONS, Role.SYSTEM)]
@@ -88,9 +89,8 @@ async def list_open(
 @routes.get("/moments/catalogue")
 async def read_catalogue(actor: Reader, sql: Reading, on: Day) -> dict[str, Any]:
     """The moments of a date: which are mandatory and by when, and the ladder of those not done in time."""
-    await policy.MOMENTS.refresh(sql)
-    await policy.LADDER.refresh(sql)
-    version = policy.MOMENTS.on(on)
+    policies = await Policies.read(sql)
+    version = policies.moments.on(on)
     return {
         "policy": version.name,
         "moments": [
@@ -106,7 +106,7 @@ async def read_catalogue(actor: Reader, sql: Reading, on: Day) -> dict[str, Any]
         ],
         "ladder": [
             {"step": step.name, "seat": step.seat, "unit": step.unit, "working_days": step.working_days}
-            for step in policy.LADDER.on(on).body
+            for step in policies.moment_ladder.on(on).body
         ],
     }
 
@@ -114,7 +114,7 @@ async def read_catalogue(actor: Reader, sql: Reading, on: Day) -> dict[str, Any]
 @routes.post("/moments", status_code=201)
 async def report(actor: Reporter, uow: Work, once: Once, given: Report) -> dict[str, int]:
     """Report a moment of clients: a margin warning, a shock of the market, a family event. How many are new."""
-    if given.at > await now_of(uow.sql, uow.now):
+    if given.at > await effective_now(uow.sql, uow.now):
         raise Invalid(errors=(FieldError("body#/at", "lies ahead"),))
     scope, arguments = object_scope(actor, 2)
     wanted = sorted(set(given.client_ids))
@@ -129,7 +129,7 @@ async def report(actor: Reporter, uow: Work, once: Once, given: Report) -> dict[
 @routes.post("/moments/{moment_id}/reaction")
 async def react(actor: Server, uow: Work, moment_id: UUID, given: Reaction) -> Moment:
     """The action was done; this is how the client reacted."""
-    day = business_date(await now_of(uow.sql, uow.now))
+    day = business_date(await effective_now(uow.sql, uow.now))
     return Moment.model_validate(dict(await moments.react(uow, moment_id, given.reaction, day)))
 
 

@@ -13,9 +13,9 @@ from chassis.actor import Actor
 from chassis.clock import business_date, end_of
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
+from chassis.timeline import effective_now
 from services.callbacks import evidence, retention
 from services.callbacks.api.who import Day, Leader, Reader
-from services.callbacks.moment import now_of
 
 routes = router("/v1/callbacks/retention", "callbacks retention")
 
@@ -66,7 +66,7 @@ async def hold_drill(actor: Leader, uow: Work, once: Once, given: Drill) -> Held
         raise NotFound
     drill_id = uuid7()
     evidence_id = await evidence.refer(uow, f"branch:{given.branch_id}", "visit", given.reference)
-    today = business_date(await now_of(uow.sql, uow.now))
+    today = business_date(await effective_now(uow.sql, uow.now))
     await retention.hold_drill(
         uow,
         drill_id,

@@ -13,12 +13,13 @@ from chassis.actor import Actor, Role
 from chassis.clock import business_date, utc_now
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
+from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
-from services.callbacks import attempts, claims, contacts, people, policy, retention, scripts
+from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
 from services.callbacks.api.who import Day, Instant, Leader, Reader, Server, require_view, sight, staff_id_of
 from services.callbacks.attempts import Call, Result
-from services.callbacks.moment import now_of
+from services.callbacks.policy import Policies
 from services.callbacks.rules import MOVES, check_move, exclusions
 from services.callbacks.tasks import Step, record
 from services.callbacks.why import why
@@ -245,9 +246,8 @@ async def read_task(actor: Reader, sql: Reading, task_id: UUID) -> Task:
 async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, Any]:
     """The script frozen on the task: what to say and ask, in both languages."""
     task = await _seen(sql, actor, task_id)
-    await scripts.refresh(sql)
-    script = scripts.frozen(task["script"])
-    on = business_date(await now_of(sql, utc_now()))
+    script = (await Policies.read(sql)).script(task["script"])
+    on = business_date(await effective_now(sql, utc_now()))
     return {
         "version": task["script"],
         "plays": await retention.plays(sql, on) if task["topic"] == retention.TOPIC else [],
@@ -292,9 +292,9 @@ async def explain_routing(actor: Reader, uow: Work, task_id: UUID) -> Routing:
     """Who works the task's queue, and of each whether they may call, and why not."""
     sql = uow.sql
     task = await _seen(sql, actor, task_id)
-    now = await now_of(sql, uow.now)
+    now = await effective_now(sql, uow.now)
     roster = await staff.roster(sql)
-    trigger, _ = policy.rule_on(task["rule"], task["created_on"])
+    trigger, _ = (await uow.policies(Policies)).rule_on(task["rule"], task["created_on"])
     client = task["client_id"]
     ties = (await contacts.ties_of(sql, [client], {client: task["concerned"]}))[client]
     unit = staff.HQ if task["queue"] in ("centre", "compliance") else task["branch_id"]
@@ -366,7 +366,7 @@ async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, g
     if task["state"] == "expired":
         raise Forbidden(Text("a breach stays a breach", "已违约的任务不可取消"))
     check_move(task["state"], "cancelled")
-    day = business_date(await now_of(uow.sql, uow.now))
+    day = business_date(await effective_now(uow.sql, uow.now))
     await uow.sql.execute(
         """UPDATE tasks SET state = 'cancelled', outcome = 'cancelled_by_staff', ended_on = $2, holder = NULL,
                   held_since = NULL, lease_until = NULL, revision = revision + 1 WHERE task_id = $1""",
@@ -419,7 +419,7 @@ async def answer_survey(actor: Client, uow: Work, once: Once, task_id: UUID, giv
     if task is None:
         raise NotFound
     evidence_id = await evidences.refer(uow, task["client_id"], "survey", f"survey/{task_id}")
-    now = await now_of(uow.sql, uow.now)
+    now = await effective_now(uow.sql, uow.now)
     await attempts.answer_survey(uow, task, given.answers, evidence_id, "survey_answered", now)
     return {"state": "completed"}
 
@@ -444,11 +444,8 @@ def sentence(task: asyncpg.Record) -> Text:
 
 
 async def at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent]:
-    """The moment the caller acts at, and the caller as an agent; with every policy a call needs read."""
-    now = await now_of(uow.sql, uow.now)
-    for policies in (policy.CALLING, policy.OUTCOMES, policy.TRIGGERS, policy.QUALITY):
-        await policies.refresh(uow.sql)
-    await scripts.refresh(uow.sql)
+    """The moment the caller acts at, and the caller as an agent."""
+    now = await effective_now(uow.sql, uow.now)
     return now, await people.agent_of(uow.sql, actor, now)
 
 
