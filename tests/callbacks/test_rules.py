@@ -184,7 +184,7 @@ def test_a_trigger_table_that_does_not_hold_together_is_refused() -> None:
 
 
 def test_scripts_ask_say_and_never_tip_off() -> None:
-    new = scripts.frozen("new/shipped-1")
+    new = policy.Policies().script("new/shipped-1")
     with pytest.raises(scripts.AnswersMissing) as refused:
         scripts.check_answers(new, {"identity": "no", "market": "perhaps", "shoe_size": "43"}, complete=True)
     pointers = {error.pointer for error in refused.value.errors}

@@ -62,11 +62,11 @@ def test_the_table_as_printed_is_refused_with_a_gap_and_an_overlap() -> None:
     ("broken", "said"),
     [
         ({"turnover_threshold": "0"}, "above 0"),
-        ({"turnover_threshold": "NaN"}, "out of range"),
+        ({"turnover_threshold": "NaN"}, "not a number"),
         ({"rows": []}, "gap"),
-        ({"rows": [{"code": "Z"}]}, "none of"),
+        ({"rows": [{"code": "Z"}]}, "/rows/0/code"),
         ({"rows": [{"code": "G", "assets_to": "ten"}]}, "not a number"),
-        ({"rows": [{"code": "G", "turnover": "middling"}]}, "none of"),
+        ({"rows": [{"code": "G", "turnover": "middling"}]}, "/rows/0/turnover"),
     ],
 )
 def test_broken_class_policies_say_why(broken: dict[str, Any], said: str) -> None:
