@@ -95,17 +95,19 @@ class PolicyTable(Generic[Body]):
 
     As an attribute of a book it gives the table's versions. `name` is what it is kept and published under, `prefix`
     begins the names of its versions; both are the attribute's name unless given. `branches`: a branch may have an
-    override of its own.
+    override of its own. `new_year_days`: for how many days of a year a version from 1 January can be published.
     """
 
     def __init__(
         self, file: Path, parse: Callable[[dict[str, Any]], Body], name: str = "", *, key: str = "", prefix: str = "",
         branches: bool = False,
+        new_year_days: int = 0,
     ) -> None:  # fmt: skip
         self.parse = parse
         self.file = file
         self.name, self.key, self.prefix = name, key, prefix
         self.branches = branches
+        self.new_year_days = new_year_days
         self.shipped: Sequence[Version[Body]] = ()
 
     def __set_name__(self, owner: type["PolicyBook"], attribute: str) -> None:

@@ -15,6 +15,7 @@ from contracts.broker import BrokerDayClosed
 if TYPE_CHECKING:
     import asyncpg
 
+    from chassis.approvals import ApprovalKind
     from chassis.database import Database
     from chassis.deadlines.firing import DeadlineHandler
     from chassis.policy import PolicyBook
@@ -52,6 +53,7 @@ class Service:
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
     `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
     a day on would do, for a draft of them (see `chassis.shadow`).
+    `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -73,6 +75,17 @@ class Service:
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
     policy: "type[PolicyBook] | None" = None
     shadow: "Shadow | None" = None
+    approvals: "Sequence[ApprovalKind]" = ()
+
+    def __post_init__(self) -> None:
+        if self.policy is not None:
+            from chassis.publishing import approval_of
+
+            object.__setattr__(self, "approvals", (*self.approvals, approval_of(self.policy)))
+        if self.approvals:
+            from chassis.approvals import DEADLINE, expirer
+
+            object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
 
     @property
     def hears(self) -> Mapping[type[Event], Handler]:

@@ -52,7 +52,7 @@ class UnitOfWork:
         self.traceparent: str | None = None
         self.armed: dict[str, datetime] = {}
         """Of each key the earliest of the deadlines armed here, since somebody last asked for the next one."""
-        self._wakes: set[str] = set()
+        self._notified: set[str] = set()
         self._answers: dict[object, object] = {}
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
         self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
@@ -81,7 +81,7 @@ class UnitOfWork:
         """The records of the batch's events of one class, in the events' order (for id, time and partition)."""
         return self._heard[kind]
 
-    async def once(self, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    async def cached(self, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """What a question answers, asked only the first time in this unit of work: for what others decide (policies,
         the calendar), so that a batch or a close is of one mind, however many parts it has."""
         if question not in self._answers:
@@ -90,7 +90,7 @@ class UnitOfWork:
 
     async def policies(self, book: type[Book]) -> Book:
         """The service's policies as published by now, read once in this unit of work."""
-        return await self.once(book.read)
+        return await self.cached(book.read)
 
     def emit(self, *events: Event, at: datetime | None = None) -> None:
         """Tell the world: the events are on the log when, and only when, this unit of work commits.
@@ -115,9 +115,9 @@ class UnitOfWork:
         for o in outgoing:
             self._outgoing[o.topic, o.partition].append((o.key, o.type, o.id, o.source, o.time, o.traceparent, o.value))
 
-    def wake(self, subject: str) -> None:
-        """Wake, after the commit, the loops that wait for this (see `chassis.wake`)."""
-        self._wakes.add(subject)
+    def notify(self, subject: str) -> None:
+        """Notify, after the commit, the loops that wait for this (see `chassis.notifications`)."""
+        self._notified.add(subject)
 
     def audit(
         self, action: str, subject: str, *, key: str | None = None, policy: str | None = None, **inputs: Any
@@ -134,10 +134,10 @@ class UnitOfWork:
         self._sealed.append((table, self.partition_of(key), row))
 
     def mark(self) -> Mark:
-        """How much was told so far, for `back_to` and `told_since`."""
+        """How much was told so far, for `rollback_to` and `told_since`."""
         return Mark({place: len(contents) for place, contents in self._outgoing.items()}, len(self._sealed))
 
-    def back_to(self, mark: Mark) -> None:
+    def rollback_to(self, mark: Mark) -> None:
         """Take back what was told since a mark, as the rollback to a savepoint takes back what was written."""
         for place, contents in list(self._outgoing.items()):
             del contents[mark.told.get(place, 0) :]
@@ -148,16 +148,16 @@ class UnitOfWork:
     @asynccontextmanager
     async def undone(self) -> AsyncIterator[None]:
         """Work that leaves nothing behind: a savepoint rolled back, nothing told, nothing remembered."""
-        mark, before = self.mark(), (self._answers, self.happened_at, self.armed, self._wakes)
-        self._answers, self.armed, self._wakes = {}, dict(self.armed), set(self._wakes)
+        mark, before = self.mark(), (self._answers, self.happened_at, self.armed, self._notified)
+        self._answers, self.armed, self._notified = {}, dict(self.armed), set(self._notified)
         savepoint = self.sql.transaction()
         await savepoint.start()
         try:
             yield
         finally:
             await savepoint.rollback()
-            self.back_to(mark)
-            self._answers, self.happened_at, self.armed, self._wakes = before
+            self.rollback_to(mark)
+            self._answers, self.happened_at, self.armed, self._notified = before
 
     def told_since(self, mark: Mark) -> list[Content]:
         """The messages since a mark: what a dry run shows."""
@@ -191,7 +191,7 @@ class UnitOfWork:
             by_table[table].append((partition, row))
         for table, rows in sorted(by_table.items()):
             await self._write_sealed(table, rows)
-        for subject in sorted(self._wakes):
+        for subject in sorted(self._notified):
             await self.sql.execute(f"SELECT pg_notify('{CHANNEL}', $1)", subject)
         if self._outgoing:
             await self.database.log.append(self.sql, self._outgoing)

@@ -119,7 +119,9 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
         table = table_of(name)
         if actor.role is Role.BRANCH_MANAGER and (not table.branches or draft.branch != actor.branch_id):
             raise Forbidden("a branch manager proposes overrides for the own branch, of tables that have any")
-        version = await publishing.propose(uow, table, draft.branch or "", draft.effective_on, draft.body, draft.reason)
+        version = await publishing.propose(
+            uow, book, name, draft.branch or "", draft.effective_on, draft.body, draft.reason
+        )
         return PolicyState(name=name, branch=draft.branch, version=version, state="draft")
 
     @routes.get("/{name}/{version}/difference")
@@ -136,13 +138,13 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
     @routes.post("/{name}/{version}/publication")
     async def publish_version(_: Decider, uow: Work, name: str, version: int, branch: Branch = "") -> PolicyState:
         """Publish another person's draft: it counts for what begins on its day or later, in every process."""
-        await publishing.decide(uow, table_of(name), branch, version, publish=True)
+        await publishing.decide(uow, book, table_of(name).name, branch, version, publish=True)
         return PolicyState(name=name, branch=branch or None, version=version, state="published")
 
     @routes.post("/{name}/{version}/rejection")
     async def reject_version(_: Decider, uow: Work, name: str, version: int, branch: Branch = "") -> PolicyState:
         """Reject another person's draft."""
-        await publishing.decide(uow, table_of(name), branch, version, publish=False)
+        await publishing.decide(uow, book, table_of(name).name, branch, version, publish=False)
         return PolicyState(name=name, branch=branch or None, version=version, state="rejected")
 
     @routes.post("/{name}/{version}/withdrawal")

@@ -38,7 +38,7 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Mandatory moments whose time ran out without a word on them: the ladder, step by step [A21]."""
     from services.callbacks import moments
 
-    calendar = await uow.once(calendars.current)
+    calendar = await uow.cached(calendars.current)
     policies = await uow.policies(Policies)
     rows = await uow.sql.fetch(  # by key, one by one: of all open moments the planner would take the index instead
         """SELECT 'moment/' || d.moment_id AS object, m.*, c.manager_id FROM unnest($1::uuid[]) AS d(moment_id)

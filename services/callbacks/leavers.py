@@ -7,7 +7,7 @@ from chassis.clock import start_of
 from chassis.uow import UnitOfWork
 from contracts.broker import StaffChanged
 from services.callbacks import tasks
-from services.callbacks.owed import Owed
+from services.callbacks.obligations import Obligation
 
 
 async def keep_staff(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
@@ -32,7 +32,7 @@ async def keep_staff(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
         list(leaving.values()),
     )
     owed = [
-        Owed(
+        Obligation(
             client_id=row["client_id"],
             rule="manager_left",
             period=row["staff_id"],

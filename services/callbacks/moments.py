@@ -81,7 +81,7 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
     if not found:
         return 0
     policies = await uow.policies(Policies)
-    calendar = await uow.once(calendars.current)
+    calendar = await uow.cached(calendars.current)
     times = cache(lambda code, at: _times(policies, code, at, calendar))  # a batch is full of the same
     rows: dict[UUID, tuple[Any, ...]] = {}
     for one in found:

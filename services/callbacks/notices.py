@@ -6,7 +6,7 @@ from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.broker import PermissionRequested
 from services.callbacks import tasks
-from services.callbacks.owed import Owed
+from services.callbacks.obligations import Obligation
 from services.callbacks.policy import Policies
 from services.callbacks.rules import notice_reasons
 
@@ -41,7 +41,7 @@ async def consider(uow: UnitOfWork, requests: Sequence[PermissionRequested]) -> 
         if not reasons or (row["closed_on"] and row["closed_on"] <= day):
             continue
         cause = {"permission": request.permission, "reasons": reasons, "level": row["level"], "at": request.at}
-        owed = Owed(
+        owed = Obligation(
             client_id=request.client_id,
             rule="permission",
             period=f"{request.permission}/{day.isoformat()}",

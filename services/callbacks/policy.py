@@ -13,10 +13,10 @@ import msgspec
 from chassis.errors import FieldError
 from chassis.policy import Number, PolicyBody, PolicyBook, PolicyFamily, PolicyInvalid, PolicyTable, typed
 from contracts.classification import TIERS, TagCode, TierCode
+from services.callbacks.rule_texts import RULE_TEXTS
 from services.callbacks.scripts import FILE as SCRIPT_FILE
 from services.callbacks.scripts import SCRIPTS, Script
 from services.callbacks.scripts import parse as parse_script
-from services.callbacks.why import WHY
 
 NAMED_OUTCOMES = ("survey_answered", "letter_answered", "replied")
 """Outcomes that the platform itself enters."""
@@ -57,7 +57,7 @@ class Trigger(PolicyBody, frozen=True):
         return self.deadline[1]
 
 
-class Outcome(PolicyBody, frozen=True):
+class CallOutcome(PolicyBody, frozen=True):
     """What a result code means: flags, not names, decide what follows [B20]."""
 
     code: Code
@@ -218,7 +218,7 @@ class _Triggers(PolicyBody, frozen=True):
 
 
 class _Outcomes(PolicyBody, frozen=True):
-    rows: list[Outcome]
+    rows: list[CallOutcome]
 
 
 class _Moments(PolicyBody, frozen=True):
@@ -293,7 +293,7 @@ def _by_code(rows: Sequence[Row], code: Callable[[Row], str]) -> dict[str, Row]:
 def parse_triggers(body: dict[str, Any]) -> Mapping[str, Trigger]:
     """The trigger table by rule; two rows for one rule, or none for a rule there is, are refused."""
     found = _by_code(typed(_Triggers, body).rows, lambda row: row.rule)
-    if missing := sorted(WHY.keys() - found.keys()):
+    if missing := sorted(RULE_TEXTS.keys() - found.keys()):
         raise refused(f"no row for {', '.join(missing)}", "/rows")
     for place, trigger in enumerate(found.values()):
         if trigger.script not in SCRIPTS:
@@ -301,7 +301,7 @@ def parse_triggers(body: dict[str, Any]) -> Mapping[str, Trigger]:
     return found
 
 
-def parse_outcomes(body: dict[str, Any]) -> Mapping[str, Outcome]:
+def parse_outcomes(body: dict[str, Any]) -> Mapping[str, CallOutcome]:
     """Outcomes by code; one that is final and also asks for a retry, or that covers without contact, is refused."""
     rows = typed(_Outcomes, body).rows
     for place, outcome in enumerate(rows):

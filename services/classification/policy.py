@@ -7,9 +7,12 @@ from services.classification.supplementary_rules import parse
 
 
 class Policies(PolicyBook):
-    """The tables of classification; a branch may have an override of the class table [a.3]."""
+    """The tables of classification; a branch may have an override of the class table [a.3].
 
-    classes = PolicyTable(POLICY_FILE, parse_classes, branches=True)
+    The recalibrated threshold of a year may still be published in its first ten days, for 1 January [a.6].
+    """
+
+    classes = PolicyTable(POLICY_FILE, parse_classes, branches=True, new_year_days=10)
     tiers = PolicyTable(POLICY_FILE, parse_tiers)
     groups = PolicyTable(POLICY_FILE, parse_groups)
     value = PolicyTable(POLICY_FILE, parse_value)

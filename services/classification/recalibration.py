@@ -78,5 +78,5 @@ async def keep_draft(uow: UnitOfWork, proposal: Proposal) -> int:
     body = as_body(classes.on(proposal.effective_on).body) | {"turnover_threshold": str(proposal.threshold)}
     years = ", ".join(f"{year.year}: {year.turnover:.4f}" for year in proposal.years)
     return await publishing.propose(
-        uow, Policies.classes, "", proposal.effective_on, body, f"yearly recalibration ({years})"
+        uow, Policies, "classes", "", proposal.effective_on, body, f"yearly recalibration ({years})"
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from chassis.calendar import shipped
-from chassis.clocks import Ladder, Limit, Step, limit_from
+from chassis.clocks import Ladder, LadderStep, Limit, limit_from
 from chassis.clocks.errors import LimitInvalid
 from chassis.clocks.shares import WHOLE
 from chassis.errors import FieldError, Invalid
@@ -148,14 +148,14 @@ def _ladders(body: dict[str, Any]) -> Ladders:
         rows[name] = [{k: v for k, v in msgspec.to_builtins(step).items() if k != "to"} for step in steps]
         told[name] = {step.name: tuple(_addressee(words, f"/{name}") for words in step.to) for step in steps}
         try:
-            ladder: tuple[Step, ...] = Ladder.from_rows(rows[name]).steps
+            ladder: tuple[LadderStep, ...] = Ladder.from_rows(rows[name]).steps
         except (TypeError, KeyError, AttributeError, ValueError, Invalid) as error:
             raise refused(f"the ladder for {name} cases: {type(error).__name__} {error}", f"/{name}") from None
         _check_ladder(name, ladder, told[name])
     return Ladders(rows, told)
 
 
-def _check_ladder(name: str, steps: Sequence[Step], told: Mapping[str, Sequence[Addressee]]) -> None:
+def _check_ladder(name: str, steps: Sequence[LadderStep], told: Mapping[str, Sequence[Addressee]]) -> None:
     """Every step tells somebody, none twice, none before the one it follows, and one of them is the due [C22]."""
     if len(told) != len(steps):
         raise refused(f"the ladder for {name} cases has a step twice", f"/{name}")
@@ -171,7 +171,7 @@ def _check_ladder(name: str, steps: Sequence[Step], told: Mapping[str, Sequence[
             )
 
 
-def _place(step: Step) -> tuple[int, timedelta]:
+def _place(step: LadderStep) -> tuple[int, timedelta]:
     """Where on the ladder a step stands: its share, or after 100 % the working time later."""
     return (WHOLE, step.after.length(shipped())) if step.after is not None else (step.share, timedelta(0))
 

@@ -14,14 +14,14 @@ from chassis.uow import UnitOfWork
 from contracts.classification import TierChanged, TierCode
 from services.points import rules
 from services.points.policy import Policies, Terms
-from services.points.rules import Rate, Stretch
+from services.points.rules import Rate, TierInterval
 
 
 class Ranks:
     """The tiers of some clients, all known revisions applied, and what trades earn at them."""
 
     def __init__(
-        self, revisions: Mapping[str, int], stretches: Mapping[str, list[Stretch]], terms: Versions[Terms]
+        self, revisions: Mapping[str, int], stretches: Mapping[str, list[TierInterval]], terms: Versions[Terms]
     ) -> None:
         self.revisions = revisions
         self.stretches = stretches
@@ -36,12 +36,12 @@ class Ranks:
 async def of(uow: UnitOfWork, clients: Iterable[str], terms: Versions[Terms] | None = None) -> Ranks:
     """The tiers of these clients, and what they earn by the policies in force, or by `terms`."""
     revisions: dict[str, int] = {}
-    stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
+    stretches: defaultdict[str, list[TierInterval]] = defaultdict(list)
     for client, revision, since, until, tier in await uow.sql.fetch(
         "SELECT client_id, revision, since, until, tier FROM tiers WHERE client_id = ANY($1::text[])", list(clients)
     ):
         revisions[client] = revision
-        stretches[client].append(Stretch(since, until, cast(TierCode, tier)))
+        stretches[client].append(TierInterval(since, until, cast(TierCode, tier)))
     return Ranks(revisions, stretches, terms or (await uow.policies(Policies)).points)
 
 

@@ -36,7 +36,12 @@ def drill(**others: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("words", ["您必须先联系经理", "暂缓一下"])
 def test_a_play_that_hinders_an_exit_is_refused(words: str) -> None:
-    shipped = {"drill_every_days": 92, "drill_roles": ["counter"], "reasons_of_years": 3, "never_say": ["必须先", "暂缓"]}
+    shipped = {
+        "drill_every_days": 92,
+        "drill_roles": ["counter"],
+        "reasons_of_years": 3,
+        "never_say": ["必须先", "暂缓"],
+    }
     with pytest.raises(PolicyInvalid, match="must never say"):
         policy.parse_retention({**shipped, "plays": {"fees": {"zh-CN": words, "en": "x"}}})
     with pytest.raises(PolicyInvalid, match="zh-CN and en"):

@@ -52,7 +52,7 @@ async def test_a_limit_is_published_by_two_persons_and_counts_from_its_day_on(de
     done = await desk.world.rows(
         "complaints", "SELECT action FROM audit WHERE object LIKE 'policy/limits%' ORDER BY number"
     )
-    assert [row["action"] for row in done] == ["policy.proposed", "policy.published"]
+    assert [row["action"] for row in done] == ["policy.asked", "policy.approved"]
     await desk.get(LI, "/policies/limits", 403)
 
 

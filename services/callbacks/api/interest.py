@@ -12,7 +12,7 @@ from chassis.http import Reading, Work, may_see, permits, router
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from services.callbacks import interest, satisfaction
-from services.callbacks.api.who import SERVING, Day, Leader, Reader, require_client, require_view
+from services.callbacks.api.access import SERVING, Day, Leader, Reader, require_client, require_view
 
 routes = router("/v1/callbacks", "callbacks interest")
 Interested = Annotated[Actor, permits("callbacks:interest", *SERVING, Role.CLIENT, Role.OPERATIONS, Role.SYSTEM)]

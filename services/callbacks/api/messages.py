@@ -14,7 +14,7 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
 from chassis.timeline import effective_now
 from services.callbacks import alarms
-from services.callbacks.api.who import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
+from services.callbacks.api.access import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
 from services.callbacks.messages import sending
 from services.callbacks.messages.port import MessageSettings, ports
 

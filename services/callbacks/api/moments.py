@@ -13,7 +13,7 @@ from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
 from chassis.timeline import effective_now
 from services.callbacks import moments
-from services.callbacks.api.who import SERVING, Day, Instant, Leader, Reader, Server, require_view
+from services.callbacks.api.access import SERVING, Day, Instant, Leader, Reader, Server, require_view
 from services.callbacks.policy import Policies
 
 routes = router("/v1/callbacks", "callbacks moments")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from chassis.http import Reading, Work, router
 from chassis.timeline import effective_now
 from services.callbacks import reviews
-from services.callbacks.api.who import Leader, sight, staff_id_of
+from services.callbacks.api.access import Leader, sight, staff_id_of
 
 routes = router("/v1/callbacks/reviews", "callbacks quality")
 

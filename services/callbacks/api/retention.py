@@ -15,7 +15,7 @@ from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from chassis.timeline import effective_now
 from services.callbacks import evidence, retention
-from services.callbacks.api.who import Day, Leader, Reader
+from services.callbacks.api.access import Day, Leader, Reader
 
 routes = router("/v1/callbacks/retention", "callbacks retention")
 

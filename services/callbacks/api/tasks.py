@@ -17,12 +17,12 @@ from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
-from services.callbacks.api.who import Day, Instant, Leader, Reader, Server, require_view, sight, staff_id_of
+from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight, staff_id_of
 from services.callbacks.attempts import Call, Result
 from services.callbacks.policy import Policies
+from services.callbacks.rule_texts import rule_text
 from services.callbacks.rules import MOVES, check_move, exclusions
-from services.callbacks.tasks import Step, record
-from services.callbacks.why import why
+from services.callbacks.tasks import TaskStep, record
 
 routes = router("/v1/callbacks", "callbacks")
 Client = Annotated[Actor, permits("callbacks:survey", Role.CLIENT)]
@@ -373,7 +373,7 @@ async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, g
         task_id,
         day,
     )
-    step = Step(
+    step = TaskStep(
         task_id, task["client_id"], day, task["state"], "cancelled", "staff", {"why": given.reason}, task["policy"]
     )
     record(uow, [step])
@@ -439,7 +439,7 @@ def sentence(task: asyncpg.Record) -> Text:
             f"the risk assessment ends on {cause.get('valid_until')}",
             f"风险测评于 {cause.get('valid_until')} 到期",
         ),
-    }.get(rule, (why(rule).en, why(rule).zh))
+    }.get(rule, (rule_text(rule).en, rule_text(rule).zh))
     return Text(f"A callback is owed by {due}: {en}.", f"应于 {due} 前回访：{zh}。")
 
 
