@@ -13,7 +13,10 @@ from sqlalchemy import MetaData
 from chassis.approvals import DEADLINE, ApprovalKind, expirer
 from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
+from chassis.policy import PolicyBook
+from chassis.publishing import approval_of
 from chassis.sealed import SealedTable
+from chassis.shadow import Shadow
 from chassis.uow import UnitOfWork
 from contracts import broker, platform
 from contracts.base import DayClosed, Event, Registry
@@ -39,6 +42,8 @@ class Service:
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
+    `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
+    a day on would do, for a draft of them (see `chassis.shadow`).
     `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
@@ -59,9 +64,13 @@ class Service:
     deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
+    policy: type[PolicyBook] | None = None
+    shadow: Shadow | None = None
     approvals: Sequence[ApprovalKind] = ()
 
     def __post_init__(self) -> None:
+        if self.policy is not None:
+            object.__setattr__(self, "approvals", (*self.approvals, approval_of(self.policy)))
         if self.approvals:
             object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
 

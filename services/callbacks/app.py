@@ -39,6 +39,7 @@ from services.callbacks import (
     tasks,
 )
 from services.callbacks.messages import sending
+from services.callbacks.policy import Policies
 
 service = Service(
     name="callbacks",
@@ -80,5 +81,6 @@ service = Service(
         moment_ladder.MOMENT: alarms.miss_moments,
         alarms.NO_MANAGER: alarms.miss_managers,
     },
+    policy=Policies,
     loops={"messages": sending.send_by_itself},
 )
