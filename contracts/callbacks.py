@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from contracts import platform
 from contracts.base import DayClosed, Event
 from contracts.broker import Name
 
@@ -198,7 +199,14 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "callbacks.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    ErasureAnswered,
     TaskCreated,
     TaskAssigned,
     TaskAttempted,

@@ -125,6 +125,8 @@ class ErasureAnswered(Event, frozen=True, kw_only=True, gc=False):
     over: bool
     reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
     kept_until: date | None = None
+    owners: list[str] = msgspec.field(default_factory=list)
+    """Whose keys go with the client's: of their cases and the like (`case:ID`)."""
     answered_at: datetime
 
     @property
@@ -137,3 +139,6 @@ class ErasureAnswered(Event, frozen=True, kw_only=True, gc=False):
 
 
 EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished, AccessRevoked, ErasureRequested]
+
+TOLD_TO_EVERYBODY: tuple[type[Event], ...] = (TimelineDecided, CalendarPublished)
+"""Heard by every service that hears anything."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from contracts import platform
 from contracts.base import Amount, DayClosed, Event, Quantity
 from contracts.broker import Name
 from contracts.classification import TierCode
@@ -124,7 +125,14 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "points.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    ErasureAnswered,
     PointsPosted,
     UpgradeApproved,
     RedemptionRequested,

@@ -19,7 +19,8 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import api, calendar, client_keys, client_search, staff
+from contracts.complaints import CaseErased
+from gateway import api, approvals, calendar, client_keys, client_search, erasure, staff
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
@@ -40,7 +41,14 @@ service = Service(
     tables=metadata,
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
-    listens={broker.StaffChanged: keep_staff, broker.BranchChanged: keep_branches},
+    listens={
+        broker.StaffChanged: keep_staff,
+        broker.BranchChanged: keep_branches,
+        CaseErased: erasure.forget_case,
+        **dict.fromkeys(erasure.EXPECTED, erasure.note_answers),
+    },
+    approvals=[erasure.ERASURE],
+    loops={"erasures": erasure.ask_again},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
 )
@@ -75,8 +83,10 @@ def gateway_app(
         "Careline gateway",
         [
             api.routes,
+            approvals.routes,
             client_keys.routes,
             client_search.routes,
+            erasure.routes,
             calendar.routes,
             staff.routes,
             sign_in.routes,

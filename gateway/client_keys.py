@@ -23,7 +23,7 @@ from chassis.personal.keys import ClientKey
 from chassis.personal.remote import AUDIENCE, HEADER, MOST, PATH, Found, Wanted
 from chassis.secrets import key_bytes
 from chassis.settings import Settings
-from chassis.uow import UnitOfWork
+from chassis.uow import ServiceDatabase, UnitOfWork
 
 KEY_BYTES, NONCE_BYTES = 32, 12
 routes = router("", "client keys")
@@ -102,7 +102,7 @@ def _place(owner: str, generation: int) -> bytes:
     return f"{owner}\n{generation}".encode()
 
 
-def store_of(database: Database) -> ClientKeys:
+def store_of(database: ServiceDatabase) -> ClientKeys:
     """The store behind the gateway's keyring."""
     source = database.keyring.source
     assert isinstance(source, ClientKeys)

@@ -118,14 +118,13 @@ erasures = Table(
     Column("erasure_id", UUID(as_uuid=True), primary_key=True),
     Column("client_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("state", Text, nullable=False, comment="asked, refused, waiting, done"),
+    Column("state", Text, nullable=False, comment="waiting for the services, done"),
     Column("asked_by", Text, nullable=False),
-    Column("asked_at", Instant, nullable=False),
-    Column("decided_by", Text),
-    Column("decided_at", Instant),
+    Column("round", Integer, nullable=False, server_default="1", comment="how often the services were asked"),
+    Column("round_at", Instant, nullable=False),
+    Column("begun_at", Instant, nullable=False),
     Column("done_at", Instant),
-    CheckConstraint("decided_by IS DISTINCT FROM asked_by", name="two_persons"),
-    Index("uq_erasures_open", "client_id", unique=True, postgresql_where=text("state IN ('asked', 'waiting')")),
+    Index("uq_erasures_open", "client_id", unique=True, postgresql_where=text("state = 'waiting'")),
 )
 
 erasure_answers = Table(
@@ -137,5 +136,6 @@ erasure_answers = Table(
     Column("over", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
     Column("kept_until", Date),
+    Column("owners", ARRAY(Text), nullable=False, server_default="{}"),
     Column("answered_at", Instant, nullable=False),
 )

@@ -9,10 +9,12 @@ import asyncpg
 
 from chassis.actor import Actor
 from chassis.bus.record import Record
-from chassis.consumer import is_outage, opened_letter
+from chassis.consumer import opened_letter
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Text
+from chassis.outages import is_outage
 from chassis.personal.free_text import mask_text
+from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.uow import UnitOfWork
 from contracts.base import DayClosed
@@ -141,7 +143,7 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
         )
     uow.hear({kind: [_record({**row, "value": value})]})
     uow.happened_at = row["event_time"] or uow.now
-    await service.hears[kind]([event], uow)
+    await handlers_of(service)[kind]([event], uow)
     await _mark(uow, letter, uow.now)
     uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
 

@@ -2,24 +2,22 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from chassis.errors import Text, Unavailable
 from chassis.personal.fields import FORMAT, FieldCipher, Undecipherable, masked
 from chassis.personal.keys import KeysUnavailable, Value
-
-if TYPE_CHECKING:
-    from chassis.database import Database
-    from chassis.settings import Settings
-    from chassis.uow import UnitOfWork
+from chassis.settings import Settings
+from chassis.uow import ServiceDatabase, UnitOfWork
 
 
 @lru_cache(maxsize=16)
-def _cipher(settings: "Settings") -> FieldCipher:
+def _cipher(settings: Settings) -> FieldCipher:
     return FieldCipher(settings)
 
 
-async def open_columns(database: "Database", owner: str, columns: Mapping[str, bytes | None]) -> dict[str, str | None]:
+async def open_columns(
+    database: ServiceDatabase, owner: str, columns: Mapping[str, bytes | None]
+) -> dict[str, str | None]:
     """Encrypted columns of one owner in clear, by field; None for what is empty or cannot be read any more.
 
     For the platform's own use (a message's address); what people see goes through `reveal`.
@@ -38,7 +36,7 @@ def _is_old(stored: bytes | None) -> bool:
     return bool(stored) and stored is not None and stored[0] == FORMAT
 
 
-def _open_old(settings: "Settings", owner: str, field: str, stored: bytes) -> str | None:
+def _open_old(settings: Settings, owner: str, field: str, stored: bytes) -> str | None:
     for place in (owner, owner.partition(":")[2]):
         try:
             return _cipher(settings).decrypt(field, place, stored)
@@ -48,7 +46,7 @@ def _open_old(settings: "Settings", owner: str, field: str, stored: bytes) -> st
 
 
 async def reveal(
-    uow: "UnitOfWork",
+    uow: UnitOfWork,
     subject: str,
     fields: Mapping[str, Value],
     purpose: str,

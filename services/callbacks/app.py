@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis import staff
+from chassis.erasure import answering
 from chassis.service import Service
 from contracts.broker import (
     BranchChanged,
@@ -19,14 +20,29 @@ from contracts.broker import (
     StaffChanged,
     SurveillanceAlerted,
 )
-from contracts.callbacks import EVENTS, DayCompleted
+from contracts.callbacks import EVENTS, DayCompleted, ErasureAnswered
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed, CaseFeedback, ChurnSignalled
+from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
-from services.callbacks import alarms, api, attempts, closing, deadlines, handlers, leavers, moments, tables, tasks
+from services.callbacks import (
+    alarms,
+    api,
+    attempts,
+    closing,
+    contacts,
+    deadlines,
+    handlers,
+    leavers,
+    moment_ladder,
+    moments,
+    tables,
+    tasks,
+)
 from services.callbacks.messages import sending
+from services.callbacks.policy import Policies
 
 service = Service(
     name="callbacks",
@@ -34,6 +50,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
     listens={
+        ErasureRequested: answering(ErasureAnswered, contacts.judge_erasure),
         StaffChanged: leavers.keep_staff,
         BranchChanged: staff.keep_branches,
         ClientOpened: handlers.open_clients,
@@ -65,8 +82,9 @@ service = Service(
         tasks.LIMIT: deadlines.expire_tasks,
         attempts.SURVEY: deadlines.follow_surveys,
         alarms.TARGET: alarms.miss_targets,
-        alarms.MOMENT: alarms.miss_moments,
+        moment_ladder.MOMENT: alarms.miss_moments,
         alarms.NO_MANAGER: alarms.miss_managers,
     },
+    policy=Policies,
     loops={"messages": sending.send_by_itself},
 )

@@ -9,11 +9,12 @@ import asyncpg
 
 from chassis.bus.record import Record
 from chassis.clock import business_date
+from chassis.erasure import Judgement
 from chassis.personal import mask_text
 from chassis.personal.keys import Value
 from chassis.uow import UnitOfWork
 from contracts.broker import CallMissed, ClientOpened, OpeningBooked, Profile
-from services.callbacks.rules import Ties
+from services.callbacks.rules import OPEN, Ties
 
 PLAIN = (
     "branch_id", "manager_id", "opener_id", "referrer_id", "kind", "account_status", "experience_years", "birth_date",
@@ -142,6 +143,22 @@ async def keep_caller_data(uow: UnitOfWork, events: Sequence[CallMissed | Openin
         [names[n] for n in unknown.values()],
         [phones[n] for n in unknown.values()],
     )
+
+
+async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
+    """An open account and a callback that is owed keep a client; nothing else here does."""
+    rows = await uow.sql.fetch(
+        """SELECT c.client_id, c.opened_on IS NOT NULL AND c.closed_on IS NULL AS account,
+                  EXISTS (SELECT FROM tasks t WHERE t.client_id = c.client_id AND t.state = ANY($2::text[])) AS owed
+           FROM clients c WHERE c.client_id = ANY($1::text[])""",
+        list(clients),
+        list(OPEN),
+    )
+    return {
+        row["client_id"]: Judgement("account open" if row["account"] else "callbacks owed")
+        for row in rows
+        if row["account"] or row["owed"]
+    }
 
 
 async def hold(uow: UnitOfWork, client_id: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from chassis.erasure import answering
 from chassis.service import Service
 from contracts import classification as contract
 from contracts.broker import (
@@ -17,12 +18,12 @@ from contracts.broker import (
     TradeCancelled,
     TradeSettled,
 )
+from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted
 from services.classification import (
     api,
     api_grants,
     api_groups,
-    api_policies,
     api_supplementary,
     closing,
     conflicts,
@@ -33,15 +34,18 @@ from services.classification import (
     supplementary_tables,
     tables,
 )
+from services.classification.policy import Policies
+from services.classification.shadow import shadow
 
 routes = APIRouter()
-for part in (api_policies, api_grants, api_groups, api_supplementary, api):
+for part in (api_grants, api_groups, api_supplementary, api):
     routes.include_router(part.routes)
 
 service = Service(
     name="classification",
     routes=routes,
     listens={
+        ErasureRequested: answering(contract.ErasureAnswered),
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClosingRequested: handlers.note_closing_requests,
@@ -65,5 +69,7 @@ service = Service(
         FundsMoved: group_facts.accept_transfers,
         ProductPurchased: group_facts.accept_purchases,
     },
+    policy=Policies,
+    shadow=shadow,
     migrations=Path(__file__).parent / "migrations",
 )

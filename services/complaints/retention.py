@@ -14,10 +14,12 @@ import asyncpg
 from uuid_utils import uuid7
 
 from chassis.clock import business_date, months_after
+from chassis.erasure import Judgement
 from chassis.errors import Conflict, Forbidden, NotFound, Text
 from chassis.uow import UnitOfWork
+from contracts.complaints import CaseErased
 from services.complaints import cases
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 from services.complaints.rules import OVER
 
 
@@ -97,10 +99,29 @@ async def standing(sql: asyncpg.Connection, case: Any) -> RetentionState:
     if case["closed_at"] is None or case["state"] not in OVER:
         return RetentionState(None, None, None, None, holds)
     ended_on = business_date(case["closed_at"])
-    await LIMITS.refresh(sql)
-    version = LIMITS.on(ended_on)
+    policies = await Policies.read(sql)
+    version = policies.limits.on(ended_on)
     years = version.body.retention_years
     return RetentionState(ended_on, months_after(ended_on, 12 * years), version.name, years, holds)
+
+
+async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
+    """A case that is not over, under hold or within its retention keeps its client; the keys of the cases go along."""
+    today, found = business_date(uow.now), dict[str, Judgement]()
+    for case in await uow.sql.fetch(
+        "SELECT * FROM cases WHERE client_id = ANY($1::text[]) ORDER BY received_at, case_id", list(clients)
+    ):
+        before = found.get(case["client_id"], Judgement())
+        state = await standing(uow.sql, case)
+        owners = [*before.owners, f"case:{case['case_id']}"]
+        reason, until = before.reason, before.kept_until
+        try:
+            state.require_erasable(today)
+        except Conflict as refusal:
+            reason = reason or f"case {case['case_id']}: {refusal.name()}"
+            until = max(filter(None, (until, state.kept_until)), default=None)
+        found[case["client_id"]] = Judgement(reason, until, owners)
+    return found
 
 
 async def place(uow: UnitOfWork, case: Any, reason: str) -> UUID:
@@ -212,6 +233,7 @@ async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase:
     if erase:
         (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
         await _erase(uow, case)
+        uow.emit(CaseErased(case_id=str(case["case_id"]), branch_id=case["branch_id"], erased_at=uow.now), at=uow.now)
     await uow.sql.execute(
         "UPDATE erasures SET state = $2, decided_by = $3, decided_at = $4 WHERE erasure_id = $1",
         erasure_id,

@@ -40,17 +40,17 @@ CREATE TABLE erasures (
     reason TEXT NOT NULL,
     state TEXT NOT NULL,
     asked_by TEXT NOT NULL,
-    asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    decided_by TEXT,
-    decided_at TIMESTAMP WITH TIME ZONE,
+    round INTEGER DEFAULT 1 NOT NULL,
+    round_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    begun_at TIMESTAMP WITH TIME ZONE NOT NULL,
     done_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT pk_erasures PRIMARY KEY (erasure_id),
-    CONSTRAINT ck_erasures_two_persons CHECK (decided_by IS DISTINCT FROM asked_by)
+    CONSTRAINT pk_erasures PRIMARY KEY (erasure_id)
 );
 
-COMMENT ON COLUMN erasures.state IS 'asked, refused, waiting, done';
+COMMENT ON COLUMN erasures.state IS 'waiting for the services, done';
+COMMENT ON COLUMN erasures.round IS 'how often the services were asked';
 
-CREATE UNIQUE INDEX uq_erasures_open ON erasures (client_id) WHERE state IN ('asked', 'waiting');
+CREATE UNIQUE INDEX uq_erasures_open ON erasures (client_id) WHERE state = 'waiting';
 
 CREATE TABLE erasure_answers (
     erasure_id UUID NOT NULL,
@@ -59,6 +59,7 @@ CREATE TABLE erasure_answers (
     over BOOLEAN NOT NULL,
     reason TEXT NOT NULL,
     kept_until DATE,
+    owners TEXT[] DEFAULT '{}' NOT NULL,
     answered_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_erasure_answers PRIMARY KEY (erasure_id, service),
     CONSTRAINT fk_erasure_answers_erasure_id_erasures FOREIGN KEY(erasure_id) REFERENCES erasures (erasure_id)
