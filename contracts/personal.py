@@ -2,7 +2,7 @@
 
     phone: Personal[Annotated[str, Meta(max_length=40)]] | None = None
 
-Producers send them in clear to the door (`POST /v1/events`, `broker.intake.*`) and nowhere else. From there on the
+Producers send them in clear to the door (`POST /v1/events`) and nowhere else. From there on the
 member is absent, and `sealed` holds the value under the member's name, encrypted with the key of whose it is. Free
 text that must stay readable is `FreeText`: masked at the door.
 """
