@@ -13,7 +13,7 @@ import structlog
 
 from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.clock import utc_now
-from chassis.database import OUTAGES, connect, role_of, url_of
+from chassis.database import OUTAGES, connect, owner_of, owner_url_of
 from chassis.http.idempotency import KEPT
 from chassis.service import Service
 from chassis.settings import Settings
@@ -39,7 +39,8 @@ async def once(settings: Settings, services: Sequence[Service], today: date) -> 
     dropped: list[str] = []
     by_url: dict[str, list[Service]] = {}
     for service in services:
-        by_url.setdefault(url_of(settings, service.name), []).append(service)
+        if url := owner_url_of(settings, service.name):
+            by_url.setdefault(url, []).append(service)
     for url, there in by_url.items():
         admin = await connect(url)
         try:
@@ -57,7 +58,7 @@ async def once(settings: Settings, services: Sequence[Service], today: date) -> 
 async def _look_after_log(
     admin: asyncpg.Connection, schema: str, services: Iterable[Service], today: date, *, on_kafka: bool
 ) -> list[str]:
-    await admin.execute(f"SET ROLE {role_of(schema)}")
+    await admin.execute(f"SET ROLE {owner_of(schema)}")
     await Log(schema).make_room(admin, today - timedelta(days=1))
     await admin.execute("RESET ROLE")
     positions = (
