@@ -73,4 +73,23 @@ class CalendarPublished(Event, frozen=True, kw_only=True, gc=False):
         return self.published_at
 
 
-EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished]
+class AccessRevoked(Event, frozen=True, kw_only=True, gc=False):
+    """A person's access ended: one session or token of theirs, or (none named) everything issued before `at`."""
+
+    type: ClassVar[str] = "platform.access.revoked"
+    topic: ClassVar[str] = TOPIC
+
+    person: str
+    session: str | None = None
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return self.person
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished, AccessRevoked]

@@ -19,14 +19,14 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import api, calendar, staff
-from gateway.backstage import Services
+from gateway import api, approvals, calendar, staff
+from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
-from gateway.door import Door, Identities
 from gateway.keys import Keys
 from gateway.limits import Buckets
 from gateway.oidc import OpenId
+from gateway.service_client import ServiceClient
 from gateway.settings import GatewaySettings
 from gateway.tables import metadata
 from gateway.tokens import GatewayTokens
@@ -73,7 +73,7 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
+        [api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,
@@ -81,7 +81,12 @@ def gateway_app(
         large=[(re.compile(rf"/v1/(?:{'|'.join(map(re.escape, sorted(transports)))})/.*"), own.upload_bytes)],
         middleware=[
             Middleware(
-                Door, tokens=tokens, identities=identities, keys=Keys(database), services=transports, settings=own
+                AuthMiddleware,
+                tokens=tokens,
+                identities=identities,
+                keys=Keys(database),
+                services=transports,
+                settings=own,
             )
         ],
     )
@@ -92,7 +97,7 @@ def gateway_app(
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
     state.attempts = Buckets(rate=0.5, burst=10)
     operated.state.traffic = state.traffic
-    state.services = Services(transports, identities)
+    state.services = ServiceClient(transports, identities)
     state.open_id = OpenId(own) if own.oidc_issuer else None
     state.documents = Documents(app, transports)
     app.router.lifespan_context = _until_closed

@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis.actor import Actor
 from chassis.errors import NotFound, Refusal
+from gateway.auth_middleware import COOKIE, CrossSite
 from gateway.console.render import render
-from gateway.door import COOKIE, CrossSite
 from gateway.limits import Buckets
 from gateway.oidc import NotAccepted, OpenId
 from gateway.people import check_password, use_link
