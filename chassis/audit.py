@@ -129,15 +129,16 @@ class Sealer:
         self.witness.read()
         async with self.database.reading() as sql:
             ranges = await self._ranges(sql)
-            since = await sql.fetchval("SELECT since FROM witnessed")
-        if since is not None and not self.witness.there:
-            raise HistoryAltered(f"the witness {self.witness.path} is missing")
-        ahead = {place for place, found in ranges.items() if self._compared(place, found, adopting=since is None)}
-        if since is not None and not ahead and not any(found.unsealed for found in ranges.values()):
+            lines = await sql.fetchval("SELECT lines FROM witnessed")
+        if problem := self.witness.shortened(lines):
+            raise HistoryAltered(problem)
+        adopting = lines is None  # a home made before there was a witness
+        ahead = {place for place, found in ranges.items() if self._compared(place, found, adopting=adopting)}
+        if not adopting and not ahead and not any(found.unsealed for found in ranges.values()):
             return False
         owner = await connect(url, self.service.name, role=owner_of(self.service.name))
         try:
-            return await self._seal_all(owner, key, ahead, adopting=since is None)
+            return await self._seal_all(owner, key, ahead, adopting=adopting)
         finally:
             await owner.close()
 
@@ -202,6 +203,7 @@ class Sealer:
                 if found.unsealed and place[0] in self.tables:
                     heads.append(await self._seal(sql, key, place, found))
         await asyncio.to_thread(self.witness.add, heads)
+        await sql.execute("UPDATE witnessed SET lines = $1", self.witness.at.lines)
         return bool(heads)
 
     async def _unwitnessed(self, sql: asyncpg.Connection, name: str, partition: int) -> list[Head]:

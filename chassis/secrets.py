@@ -73,7 +73,8 @@ def rotate(settings: Settings, name: str) -> str:
     ring = key_ring(settings, name)
     made = secrets.token_bytes(KEY_BYTES)
     folder = settings.home / "secrets"
-    fresh = _written(folder, name, (made, *ring))
+    # What the internal key signed is over within a day: the key before the last one is trusted no more.
+    fresh = _written(folder, name, (made, *(ring[:1] if name == "internal" else ring)))
     fresh.rename(folder / f"{name}.key")
     return name_of(made)
 

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
             )
         return self
 
-    @cached_property
+    @property
     def login_per_service(self) -> bool:
         """Whether each service logs in under a name of its own, with no rights but its own."""
         return "{service}" in _user_in(self.database_url or "")

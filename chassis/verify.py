@@ -140,7 +140,7 @@ class _Look:
         async with self.database.reading() as sql:
             # Nobody seals while heads, seals and witness are read: they belong together.
             with await asyncio.to_thread(_held, self.witness):
-                since = await sql.fetchval("SELECT since FROM witnessed")
+                lines = await sql.fetchval("SELECT lines FROM witnessed")
                 try:
                     self.witness.check_known(self.before.witness)
                     if whole:
@@ -152,12 +152,12 @@ class _Look:
                     heads = []
                 seals = await self._seals(sql, whole)
                 following = {(n, p): f for n, p, f in await sql.fetch("SELECT name, partition, next FROM sealed_heads")}
-            if since is not None and not self.witness.there:
-                damaged.append(self._finding("witness", -1, f"the witness {self.witness.path} is missing"))
-            if since is not None and not self.history.there:
+            if not damaged and (problem := self.witness.shortened(lines)):
+                damaged.append(self._finding("witness", -1, problem))
+            if lines is not None and not self.history.there:
                 damaged.append(self._finding("keys", -1, f"the history of keys {self.history.path} is missing"))
             strays = [await self._strays(sql, table) for table in sorted(self.tables)]
-        compared = since is not None and not damaged  # a home made before there was a witness has none until it seals
+        compared = (lines is not None or self.witness.there) and not damaged  # a home made before there was a witness has none until it seals
         seen: dict[tuple[str, int], list[Head]] = {}
         for head in heads:
             seen.setdefault(head.place, []).append(head)

@@ -174,6 +174,14 @@ class Witness(ChainFile):
         self.heads.update((head.place, head) for head in found)
         return found
 
+    def shortened(self, lines: int | None) -> str:
+        """What is wrong when the database knows of so many lines (None: of no witness yet); empty when nothing is."""
+        if lines is None:
+            return ""
+        if not self.there:
+            return f"the witness {self.path} is missing"
+        return f"the witness {self.path} is shorter: {self.at.lines} lines of {lines}" if self.at.lines < lines else ""
+
     def add(self, heads: Sequence[Head]) -> None:
         """Witness heads, on the disk when this returns."""
         self.append([head.table, head.partition, head.first, head.last, head.digest.hex()] for head in heads)

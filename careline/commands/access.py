@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from careline.platform import Platform
 
 users = typer.Typer(help="Users who sign in with a password (for development; production uses OpenID Connect).")
-keys = typer.Typer(help="API keys of systems.")
+keys = typer.Typer(help="API keys of systems, and the platform's own keys.")
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Branch = Annotated[str | None, typer.Option(metavar="ID", help="The branch they belong to, for its staff.")]
 SHORTEST_PASSWORD = 12
+ROTATED = ("seal", "internal", "field")
 
 
 @users.command("add")
@@ -64,3 +65,29 @@ def revoke_key(name: Name) -> None:
 
     with_platform(revoke)
     say(f"key {name} is revoked")
+
+
+@keys.command("rotate")
+def rotate_key(
+    name: Annotated[str, typer.Argument(metavar="seal|internal|field", help="Which of the platform's own keys.")],
+) -> None:
+    """Put a new key of the platform's own in use, while it runs: old data stay readable, old seals valid."""
+    from careline.refusals import WrongArgument
+    from chassis import secrets
+
+    if name not in ROTATED:
+        raise WrongArgument(f"{name} is no key of the platform: choose from {', '.join(ROTATED)}")
+
+    async def rotate(platform: "Platform") -> str:
+        before = secrets.name_of(secrets.key_bytes(platform.settings, name))
+        try:
+            made = secrets.rotate(platform.settings, name)
+        except ValueError as error:
+            raise WrongArgument(str(error)) from None
+        async with platform.databases["gateway"].unit_of_work(os_user()) as uow:
+            uow.audit("rotate key", f"key/{name}", before=before, after=made)
+        for worker in platform.workers.values():  # the next seal is signed with it; the one before has signed for it
+            await worker.sealer.step()
+        return made
+
+    say(f"{name} key {with_platform(rotate)} is in use; running processes take it up within 30 seconds")

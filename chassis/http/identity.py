@@ -2,23 +2,26 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi import Depends, Request
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import OKPKey
 
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, Text, Unauthenticated
-from chassis.secrets import signing_key
+from chassis.secrets import key_ring
 from chassis.settings import Settings
 
 HEADER = "careline-identity"
 SECONDS = 60
+RENEW_SECONDS = 30.0
 ALGORITHM = "Ed25519"  # EdDSA by its present name, RFC 9864
 NAMES = ("client_id", "branch_id", "purpose", "person")
 INTERNAL, GATEWAY = "careline-internal", "careline-gateway"
@@ -29,13 +32,25 @@ class Tokens:
 
     def __init__(self, settings: Settings, audience: str) -> None:
         self.audience = audience
-        pem = signing_key(settings, "internal").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        self._key = OKPKey.import_key(pem)
+        self._settings = settings
+        self._ring: tuple[bytes, ...] = ()
+        self._renew()
         # Checking costs 0.1 ms: a token that was good stays good until it expires.
         self._good = lru_cache(maxsize=4096)(self._read)
 
+    def _renew(self) -> bool:
+        """Take in a ring that was rotated meanwhile; True when it was."""
+        self._renew_at = time.monotonic() + RENEW_SECONDS
+        ring = key_ring(self._settings, "internal")
+        if ring == self._ring:
+            return False
+        self._ring, self._keys = ring, [_imported(key) for key in ring]
+        return True
+
     def make(self, actor: Actor, seconds: float = SECONDS) -> str:
         """A token that says who `actor` is, for so many seconds."""
+        if time.monotonic() > self._renew_at:
+            self._renew()
         now = int(time.time())
         claims: dict[str, Any] = {"aud": self.audience, "sub": actor.subject, "role": str(actor.role)}
         claims |= {"iat": now, "exp": now + int(seconds)}
@@ -44,7 +59,7 @@ class Tokens:
                 claims[name] = value
         if actor.seats:
             claims["seats"] = sorted(actor.seats)
-        return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
+        return jwt.encode({"alg": ALGORITHM}, claims, self._keys[0], algorithms=[ALGORITHM])
 
     def check(self, token: str) -> Actor:
         """Who the token says is calling.
@@ -60,12 +75,27 @@ class Tokens:
         return actor
 
     def _read(self, token: str) -> tuple[Actor, int]:
-        claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
+        claims = self._decoded(token)
         if claims["aud"] != self.audience or not isinstance(claims["exp"], int):
             raise ValueError("another audience, or no end")
         names = {name: claims[name] for name in NAMES if name in claims}
         seats = frozenset((unit, seat) for unit, seat in claims.get("seats", ()))
         return Actor(claims["sub"], Role(claims["role"]), seats=seats, **names), claims["exp"]
+
+    def _decoded(self, token: str) -> dict[str, Any]:
+        """The claims, by whichever key of the ring signed them; an unknown key may be one that is new."""
+        for attempt in range(2):
+            for key in self._keys:
+                with suppress(BadSignatureError):
+                    return jwt.decode(token, key, algorithms=[ALGORITHM]).claims
+            if attempt or not self._renew():
+                break
+        raise ValueError("no key of ours signed it")
+
+
+def _imported(key: bytes) -> OKPKey:
+    pem = Ed25519PrivateKey.from_private_bytes(key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return OKPKey.import_key(pem)
 
 
 def mint(actor: Actor, settings: Settings) -> str:

@@ -2,18 +2,21 @@
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 # Names are written out, so that no search path of the caller's leads anywhere else.
 STATEMENTS = """
 CREATE TABLE {schema}.witnessed (
     one SMALLINT DEFAULT '1' NOT NULL,
     since TIMESTAMP WITH TIME ZONE NOT NULL,
+    lines BIGINT DEFAULT '0' NOT NULL,
     CONSTRAINT pk_witnessed PRIMARY KEY (one)
 );
 
 COMMENT ON COLUMN {schema}.witnessed.since IS 'from here on every seal has its line in the witness';
+
+COMMENT ON COLUMN {schema}.witnessed.lines IS 'how many lines the witness has at least';
 
 CREATE FUNCTION {schema}.take_numbers(of text, partitions integer[], counts bigint[])
     RETURNS TABLE (partition integer, first bigint)
