@@ -109,7 +109,7 @@ async def _make_schema(admin: asyncpg.Connection, name: str) -> None:
         await admin.execute(f"CREATE SCHEMA {name} AUTHORIZATION {owner}")
     elif known == role:  # made when a service still owned what it works on
         await _take(admin, role)
-        await admin.execute(f"REASSIGN OWNED BY {role} TO {owner}")
+        await admin.execute(f"ALTER SCHEMA {name} OWNER TO {owner}; REASSIGN OWNED BY {role} TO {owner}")
 
 
 async def give_rights(admin: asyncpg.Connection, service: Service) -> None:

@@ -157,7 +157,9 @@ class _Look:
             if lines is not None and not self.history.there:
                 damaged.append(self._finding("keys", -1, f"the history of keys {self.history.path} is missing"))
             strays = [await self._strays(sql, table) for table in sorted(self.tables)]
-        compared = (lines is not None or self.witness.there) and not damaged  # a home made before there was a witness has none until it seals
+        compared = (
+            lines is not None or self.witness.there
+        ) and not damaged  # a home made before there was a witness has none until it seals
         seen: dict[tuple[str, int], list[Head]] = {}
         for head in heads:
             seen.setdefault(head.place, []).append(head)
