@@ -33,10 +33,10 @@ def known_ring(settings: Settings, name: str) -> tuple[bytes, ...] | None:
     """
     given: SecretStr | None = getattr(settings, f"{name}_key")
     if given is not None:
-        return _read(given.get_secret_value().replace(",", "\n"), f"CARELINE_{name.upper()}_KEY")
+        return ring_of(given.get_secret_value(), f"CARELINE_{name.upper()}_KEY")
     path = settings.home / "secrets" / f"{name}.key"
     try:
-        return _read(path.read_text("ascii", "replace"), str(path))
+        return ring_of(path.read_text("ascii", "replace"), str(path))
     except FileNotFoundError:
         return None
 
@@ -79,9 +79,13 @@ def rotate(settings: Settings, name: str) -> str:
     return name_of(made)
 
 
-def _read(text: str, where: str) -> tuple[bytes, ...]:
+def ring_of(text: str, where: str) -> tuple[bytes, ...]:
+    """Keys as they are written: base64 of 32 bytes each, a comma or a line apart.
+
+    Raises: ValueError, saying where they came from.
+    """
     keys = []
-    for line in text.split():
+    for line in text.replace(",", " ").split():
         try:
             raw = base64.b64decode(line, validate=True)
         except (binascii.Error, ValueError):
@@ -114,4 +118,4 @@ def _make(folder: Path, name: str) -> bytes:
         pass
     finally:
         fresh.unlink()
-    return _read(path.read_text("ascii", "replace"), str(path))[0]
+    return ring_of(path.read_text("ascii", "replace"), str(path))[0]

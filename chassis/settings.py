@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     gateway_url: str | None = Field(None, description="where other processes reach the gateway")
     service_urls: dict[str, str] = Field(default_factory=dict, description="JSON: service name to base URL")
     internal_key: SecretStr | None = Field(None, description="base64 Ed25519 seed that signs internal tokens")
+    internal_public_key: str | None = Field(
+        None,
+        description="base64 public half of internal_key, for services: they check who is calling, and sign nothing",
+    )
     field_key: SecretStr | None = Field(None, description="base64 32-byte key that encrypts personal data")
     seal_key: SecretStr | None = Field(None, description="base64 Ed25519 seed that signs the audit chain")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from fastapi import Depends, Request
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, JoseError
@@ -16,7 +16,7 @@ from joserfc.jwk import OKPKey
 
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, Text, Unauthenticated
-from chassis.secrets import key_ring
+from chassis.secrets import key_ring, ring_of
 from chassis.settings import Settings
 
 HEADER = "careline-identity"
@@ -41,16 +41,20 @@ class Tokens:
     def _renew(self) -> bool:
         """Take in a ring that was rotated meanwhile; True when it was."""
         self._renew_at = time.monotonic() + RENEW_SECONDS
-        ring = key_ring(self._settings, "internal")
+        public = self._settings.internal_public_key if self._settings.internal_key is None else None
+        ring = ring_of(public, "CARELINE_INTERNAL_PUBLIC_KEY") if public else key_ring(self._settings, "internal")
         if ring == self._ring:
             return False
-        self._ring, self._keys = ring, [_imported(key) for key in ring]
+        self._ring, self._signs = ring, not public
+        self._keys = [_public(key) if public else _imported(key) for key in ring]
         return True
 
     def make(self, actor: Actor, seconds: float = SECONDS) -> str:
         """A token that says who `actor` is, for so many seconds."""
         if time.monotonic() > self._renew_at:
             self._renew()
+        if not self._signs:
+            raise ValueError("this process has no internal key to sign with: CARELINE_INTERNAL_KEY is the gateway's")
         now = int(time.time())
         claims: dict[str, Any] = {"aud": self.audience, "sub": actor.subject, "role": str(actor.role)}
         claims |= {"iat": now, "exp": now + int(seconds)}
@@ -96,6 +100,12 @@ class Tokens:
 def _imported(key: bytes) -> OKPKey:
     pem = Ed25519PrivateKey.from_private_bytes(key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return OKPKey.import_key(pem)
+
+
+def _public(key: bytes) -> OKPKey:
+    return OKPKey.import_key(
+        Ed25519PublicKey.from_public_bytes(key).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 def mint(actor: Actor, settings: Settings) -> str:
