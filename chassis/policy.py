@@ -135,7 +135,7 @@ async def propose(
         effective_on,
         body,
         reason,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit(
@@ -159,7 +159,7 @@ async def decide(uow: UnitOfWork, policies: Policies[Any], scope: str, version: 
         raise NotFound
     if row["state"] != "draft":
         raise PolicyDecided(state=row["state"])
-    if row["made_by"] == uow.actor.subject:
+    if row["made_by"] == uow.actor.person:
         raise SecondPersonNeeded
     if publish:
         policies.parse(row["body"])
@@ -173,7 +173,7 @@ async def decide(uow: UnitOfWork, policies: Policies[Any], scope: str, version: 
         scope,
         version,
         state,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit(f"policy.{state}", _subject(policies.name, scope, version), effective_on=row["effective_on"])

@@ -73,4 +73,23 @@ class CalendarPublished(Event, frozen=True, kw_only=True, gc=False):
         return self.published_at
 
 
-EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished]
+class AccessRevoked(Event, frozen=True, kw_only=True, gc=False):
+    """Somebody may no longer come in with what they were given before `at`: one session or token, or all of a person's."""
+
+    type: ClassVar[str] = "platform.access.revoked"
+    topic: ClassVar[str] = TOPIC
+
+    person: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    session: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"person:{self.person}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished, AccessRevoked]

@@ -20,12 +20,13 @@ from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
 from gateway import api, calendar, staff
+from gateway.access import Access
 from gateway.backstage import Services
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
 from gateway.door import Door, Identities
 from gateway.keys import Keys
-from gateway.limits import Buckets
+from gateway.limits import Attempts
 from gateway.oidc import OpenId
 from gateway.settings import GatewaySettings
 from gateway.tables import metadata
@@ -59,7 +60,7 @@ def gateway_app(
     the services' own checks."""
     own = own or GatewaySettings()
     tokens = GatewayTokens(settings)
-    identities = Identities(tokens)
+    identities, keys, access = Identities(tokens), Keys(database), Access(database)
     transports: dict[str, Transport] = {
         name: OverHttp(url, own.service_seconds) for name, url in settings.service_urls.items()
     }
@@ -81,7 +82,7 @@ def gateway_app(
         large=[(re.compile(rf"/v1/(?:{'|'.join(map(re.escape, sorted(transports)))})/.*"), own.upload_bytes)],
         middleware=[
             Middleware(
-                Door, tokens=tokens, identities=identities, keys=Keys(database), services=transports, settings=own
+                Door, tokens=tokens, identities=identities, keys=keys, access=access, services=transports, settings=own
             )
         ],
     )
@@ -90,7 +91,8 @@ def gateway_app(
     state = app.state
     state.service, state.database, state.settings, state.worker = service, database, settings, worker
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
-    state.attempts = Buckets(rate=0.5, burst=10)
+    state.keys, state.access = keys, access
+    state.attempts = Attempts()
     operated.state.traffic = state.traffic
     state.services = Services(transports, identities)
     state.open_id = OpenId(own) if own.oidc_issuer else None
