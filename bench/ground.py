@@ -14,7 +14,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 
-from bench.lanes.lane import Outcome, Task
+from bench.lanes.lane import LaneResult, Task
 from bench.trades import PARTITIONS
 from careline.schema import make_schemas
 from chassis.bus.kafka import KafkaAddress, create_topics
@@ -78,7 +78,7 @@ class Ground:
         """Make topics under a prefix."""
         await create_topics(KafkaAddress(self.servers, prefix), names, PARTITIONS)
 
-    async def lane(self, module: str, task: Task) -> Outcome:
+    async def lane(self, module: str, task: Task) -> LaneResult:
         """Run one lane in a process of its own."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", f"bench.lanes.{module}", msgspec.json.encode(task).decode(),
@@ -93,7 +93,7 @@ class Ground:
             raise
         if process.returncode:
             raise RuntimeError(f"lane {module} ended with {process.returncode}")
-        return msgspec.json.decode(said.splitlines()[-1], type=Outcome)
+        return msgspec.json.decode(said.splitlines()[-1], type=LaneResult)
 
 
 async def versions(ground: Ground) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench.ground import Ground
-from bench.lanes.lane import Outcome, Task
+from bench.lanes.lane import LaneResult, Task
 from bench.services import service_named
 from bench.trades import Expected, make, publish
 
@@ -31,7 +31,7 @@ class Sizes:
 class Throughput:
     """All outcomes by lane."""
 
-    outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: {lane: [] for lane in LANES})
+    outcomes: dict[str, list[LaneResult]] = field(default_factory=lambda: {lane: [] for lane in LANES})
 
     def rate(self, lane: str) -> float:
         """Median events a second."""
@@ -51,7 +51,7 @@ class Throughput:
         return median((ours.events / ours.seconds) / (other.events / other.seconds) for ours, other in pairs)
 
 
-def check(lane: str, outcome: Outcome, expected: Expected) -> None:
+def check(lane: str, outcome: LaneResult, expected: Expected) -> None:
     """Nothing lost, nothing doubled.
 
     Raises: WrongSums.
@@ -85,7 +85,7 @@ def prefix_of(ground: Ground, events: int) -> str:
     return f"{ground.run}-{events}"
 
 
-async def one(ground: Ground, lane: str, round_number: int, events: int, **options: str) -> Outcome:
+async def one(ground: Ground, lane: str, round_number: int, events: int, **options: str) -> LaneResult:
     """One lane once, on a database of its own, which is gone afterwards."""
     name = f"{lane}_{round_number}"
     url = await ground.make(name, "template" if lane == "ours" else None)

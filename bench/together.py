@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from bench.ground import Ground
-from bench.lanes.lane import Outcome, Task
+from bench.lanes.lane import LaneResult, Task
 from bench.throughput import prefix_of
 
 LOOK_SECONDS = 0.02
@@ -22,7 +22,7 @@ class Company:
     one_worker: float
     two_workers: float
     with_classification: float
-    relay: Outcome
+    relay: LaneResult
 
 
 async def _applied(url: str, schemas: tuple[str, ...], events: int) -> float:
@@ -65,7 +65,7 @@ async def _race(ground: Ground, name: str, events: int, services: tuple[str, ...
         await ground.drop(name)
 
 
-async def relay(ground: Ground, events: int) -> Outcome:
+async def relay(ground: Ground, events: int) -> LaneResult:
     """The relay's drain of a full outbox."""
     url = await ground.make("relay", "template")
     prefix = prefix_of(ground, events)

@@ -5,14 +5,14 @@ from collections.abc import Collection, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from careline.presence import say_that_we_work
 from careline.schema import make_schemas
 from careline.services import SERVICES
-from chassis import upkeep
+from careline.worker_lock import hold_worker_lock
+from chassis import housekeeping
 from chassis.database import Database
+from chassis.notifications import Notifications
 from chassis.service import Service
 from chassis.settings import Settings
-from chassis.wake import Wake
 from chassis.worker import Worker
 from gateway.clock import Clock
 
@@ -37,7 +37,7 @@ class Platform:
         self.services = tuple(services)
         self.working = {service.name for service in services} if working is None else set(working)
         self.sole = sole
-        self.wake = Wake()
+        self.wake = Notifications()
         self.databases: dict[str, Database] = {}
         self.workers: dict[str, Worker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,7 +53,7 @@ class Platform:
             if service.name in self.working:
                 self.start_work(service.name)
         if self.working:
-            self.supervise(upkeep.run(self.settings, self.services))
+            self.supervise(housekeeping.run(self.settings, self.services))
         return self
 
     async def __aexit__(
@@ -90,7 +90,7 @@ class Platform:
         if name in {task.get_name() for task in self._tasks}:
             return
         self._tasks.add(self._group.create_task(self.workers[name].run(), name=name))
-        self._tasks.add(self._group.create_task(say_that_we_work(self.databases[name].url, name)))
+        self._tasks.add(self._group.create_task(hold_worker_lock(self.databases[name].url, name)))
         if name == "gateway":
             # Woken by nothing: what the first fact decides is not due before the next midnight.
-            self.supervise(Clock(self.settings, self.databases[name]).run(Wake()))
+            self.supervise(Clock(self.settings, self.databases[name]).run(Notifications()))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp
 
-from careline.front import advised, apps_of, front, one_time_link
+from careline.asgi import advised, apps_of, one_time_link, platform_app
 from careline.platform import Platform
 from careline.server import serve
 from careline.services import SERVICES, named
@@ -22,7 +22,7 @@ async def run_all(settings: Settings, listening: socket.socket) -> None:
     """Every service's HTTP and work behind the gateway, until told to stop."""
     address = address_of(listening)
     async with Platform(settings, SERVICES) as platform:
-        app, link = front(platform), await one_time_link(platform, address)
+        app, link = platform_app(platform), await one_time_link(platform, address)
 
         def ready() -> None:
             say(f"ready {address}")
@@ -34,7 +34,7 @@ async def run_all(settings: Settings, listening: socket.socket) -> None:
 async def run_http(settings: Settings, name: str, listening: socket.socket) -> None:
     """One service's HTTP, until told to stop; the gateway reaches the others where CARELINE_SERVICE_URLS says."""
     async with Platform(settings, named(name), working=()) as platform:
-        app: ASGIApp = front(platform) if name == "gateway" else apps_of(platform)[name]
+        app: ASGIApp = platform_app(platform) if name == "gateway" else apps_of(platform)[name]
         proxies = GatewaySettings().trusted_proxies if name == "gateway" else ""
         await serve(app, listening, lambda: say(f"ready {address_of(listening)}"), trusted_proxies=proxies)
 

@@ -63,7 +63,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end; an interrupt or a termination cancels the work, so that it cleans up."""
     import uvloop
 
-    from chassis.collector import collect_rarely
+    from chassis.gc_tuning import collect_rarely
 
     gc.enable()  # `main` turned it off for the time of loading
     collect_rarely()

@@ -90,7 +90,7 @@ class Heard:
 
 
 @dataclass(slots=True)
-class Reading:
+class DecodedBatch:
     """What a batch says: events by class, watermarks by place, unreadable records.
 
     `passed` is the last watermark of each place, moving along.
@@ -184,7 +184,7 @@ class Consumer:
 
     async def handle(self, batch: Batch, uow: UnitOfWork) -> None:
         """Everything a batch does, inside one unit of work."""
-        reading = Reading(passed=await self._move(batch.moves, uow))
+        reading = DecodedBatch(passed=await self._move(batch.moves, uow))
         await self._hear(batch, reading)
         await self._bury(reading.bad, uow)
         if reading.watermarks:
@@ -200,7 +200,7 @@ class Consumer:
             return
         await self._hand_over({kind: one for kind, one in heard.items() if kind in PLATFORM}, uow)
         facts = {kind: one for kind, one in heard.items() if kind not in PLATFORM}
-        known = await uow.once(timeline)
+        known = await uow.cached(timeline)
         if known is Timeline.REAL:
             await self._hand_over(facts, uow)
             return
@@ -247,7 +247,7 @@ class Consumer:
                 said.append(unreadable.with_traceback(None))  # it would keep all of these records
         return said
 
-    async def _hear(self, batch: Batch, reading: Reading) -> None:
+    async def _hear(self, batch: Batch, reading: DecodedBatch) -> None:
         unknown = 0
         for first in range(0, len(batch.records), SLICE):
             if first:
@@ -258,7 +258,7 @@ class Consumer:
         if unknown:
             CONSUMED.labels(self.service.name, "unknown").inc(unknown)
 
-    def _hear_slice(self, records: Sequence[Record], said: Sequence[Said], reading: Reading) -> int:
+    def _hear_slice(self, records: Sequence[Record], said: Sequence[Said], reading: DecodedBatch) -> int:
         kinds, passed, unknown = self.registry.kinds, reading.passed, 0
         for record, event in zip(records, said, strict=True):
             if event is None:

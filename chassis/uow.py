@@ -49,7 +49,7 @@ class UnitOfWork:
         self.traceparent: str | None = None
         self.armed: dict[str, datetime] = {}
         """Of each key the earliest of the deadlines armed here, since somebody last asked for the next one."""
-        self._wakes: set[str] = set()
+        self._notified: set[str] = set()
         self._answers: dict[object, object] = {}
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
         self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
@@ -78,7 +78,7 @@ class UnitOfWork:
         """The records of the batch's events of one class, in the events' order (for id, time and partition)."""
         return self._heard[kind]
 
-    async def once(self, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    async def cached(self, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """What a question answers, asked only the first time in this unit of work: for what others decide (policies,
         the calendar), so that a batch or a close is of one mind, however many parts it has."""
         if question not in self._answers:
@@ -108,14 +108,19 @@ class UnitOfWork:
         for o in outgoing:
             self._outgoing[o.topic, o.partition].append((o.key, o.type, o.id, o.source, o.time, o.traceparent, o.value))
 
-    def wake(self, subject: str) -> None:
-        """Wake, after the commit, the loops that wait for this (see `chassis.wake`)."""
-        self._wakes.add(subject)
+    def notify(self, subject: str) -> None:
+        """Notify, after the commit, the loops that wait for this (see `chassis.notifications`)."""
+        self._notified.add(subject)
 
     def audit(
         self, action: str, subject: str, *, key: str | None = None, policy: str | None = None, **inputs: Any
     ) -> None:
-        """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs."""
+        """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs.
+
+        Its actor is the name they signed in with; where the roster knows the person by another, the inputs name them.
+        """
+        if self.actor.person not in (self.actor.subject.removeprefix("user:"), self.actor.client_id):
+            inputs["person"] = self.actor.person
         row = {
             "at": self.now, "actor": self.actor.subject, "role": self.actor.role, "action": action, "object": subject,
             "inputs": inputs, "policy": policy,
@@ -127,10 +132,10 @@ class UnitOfWork:
         self._sealed.append((table, self.partition_of(key), row))
 
     def mark(self) -> Mark:
-        """How much was told so far, for `back_to` and `told_since`."""
+        """How much was told so far, for `rollback_to` and `told_since`."""
         return Mark({place: len(contents) for place, contents in self._outgoing.items()}, len(self._sealed))
 
-    def back_to(self, mark: Mark) -> None:
+    def rollback_to(self, mark: Mark) -> None:
         """Take back what was told since a mark, as the rollback to a savepoint takes back what was written."""
         for place, contents in list(self._outgoing.items()):
             del contents[mark.told.get(place, 0) :]
@@ -170,7 +175,7 @@ class UnitOfWork:
             by_table[table].append((partition, row))
         for table, rows in sorted(by_table.items()):
             await self._write_sealed(table, rows)
-        for subject in sorted(self._wakes):
+        for subject in sorted(self._notified):
             await self.sql.execute(f"SELECT pg_notify('{CHANNEL}', $1)", subject)
         if self._outgoing:
             await self.database.log.append(self.sql, self._outgoing)

@@ -18,10 +18,10 @@ from chassis.closing import Closer
 from chassis.consumer import Consumer, LostPartition, TooManyBadRecords, is_outage, read_from_log
 from chassis.database import Database
 from chassis.deadlines.scheduler import Scheduler
+from chassis.notifications import Notifications
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.telemetry import UNIT_STATE
-from chassis.wake import Wake
 from contracts.broker import TOPICS
 
 if TYPE_CHECKING:
@@ -50,13 +50,15 @@ class LoopState:
 class Worker:
     """Runs one service's loops until cancelled."""
 
-    def __init__(self, service: Service, database: Database, settings: Settings, wake: Wake, *, sole: bool) -> None:
+    def __init__(
+        self, service: Service, database: Database, settings: Settings, wake: Notifications, *, sole: bool
+    ) -> None:
         self.service = service
         self.database = database
         self.settings = settings
         self.wake = wake
-        self.applied = Wake()  # what this worker's own consumer has done: all that can make a day closable
-        self.armed = Wake()
+        self.applied = Notifications()  # what this worker's own consumer has done: all that can make a day closable
+        self.armed = Notifications()
         self.consumer = Consumer(service, database, settings.bad_records_limit)
         self.closer = Closer(service, database, settings.bad_records_limit)
         self.scheduler = Scheduler(service, database, settings.bad_records_limit)
@@ -86,12 +88,14 @@ class Worker:
                 idle = lambda: self.scheduler.waits_seconds  # noqa: E731
                 loops.create_task(self._loop("deadlines", self.scheduler.step, wake=self.armed, idle_seconds=idle))
             # Woken by nothing: sealing is not urgent, and looking costs a transaction.
-            loops.create_task(self._loop("seal", self.sealer.step, wake=Wake(), idle_seconds=5.0))
-            loops.create_task(self._loop("measure", self._measure, wake=Wake(), idle_seconds=LAG_EVERY_SECONDS))
+            loops.create_task(self._loop("seal", self.sealer.step, wake=Notifications(), idle_seconds=5.0))
+            loops.create_task(
+                self._loop("measure", self._measure, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS)
+            )
             for name, step in self.service.loops.items():
                 # Woken by nothing, as the outside world does not wake us.
                 turn = partial(step, self.database)
-                loops.create_task(self._loop(name, turn, wake=Wake(), idle_seconds=OWN_LOOPS_EVERY_SECONDS))
+                loops.create_task(self._loop(name, turn, wake=Notifications(), idle_seconds=OWN_LOOPS_EVERY_SECONDS))
             if self.settings.on_kafka:
                 loops.create_task(self._relay())
 
@@ -150,7 +154,7 @@ class Worker:
         name: str,
         step: Callable[[], Awaitable[int | bool]],
         *,
-        wake: Wake | None = None,
+        wake: Notifications | None = None,
         idle_seconds: float | Callable[[], float] = 1.0,
         waits_itself: bool = False,
         reset: Callable[[], Awaitable[None]] | None = None,

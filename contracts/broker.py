@@ -115,6 +115,7 @@ class Profile(Event, frozen=True, kw_only=True, gc=False):
     manager_id: Name | None = None
     opener_id: Name | None = None
     referrer_id: Name | None = None
+    referrer_client_id: Name | None = None
     kind: Literal["individual", "institution"] | None = None
     account_status: Name | None = None
     experience_years: Annotated[int, msgspec.Meta(ge=0, le=150)] | None = None
@@ -561,6 +562,225 @@ class BranchChanged(Event, frozen=True, kw_only=True, gc=False):
         return f"branch:{self.branch_id}"
 
 
+class CommissionAgreed(Event, frozen=True, kw_only=True, gc=False):
+    """The client's commission (佣金) is `rate` per mille, all-in on A-shares, from `effective_on` on; the highest
+    (ce_time, ce_id) of a date wins; `withdrawn` takes the agreement back [S1]."""
+
+    type: ClassVar[str] = "broker.commission.agreed"
+    topic: ClassVar[str] = ACCOUNTS
+
+    agreement_id: Name
+    client_id: Name
+    account_id: Name | None = None
+    rate: Quantity
+    effective_on: date
+    withdrawn: bool = False
+
+    def __post_init__(self) -> None:
+        within_reach(self.effective_on)
+        if self.rate != round(self.rate, 4):
+            raise ValueError("a rate has at most four decimals")
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.agreement_id}"
+
+    @property
+    def happened_at(self) -> date:
+        return self.effective_on
+
+
+class AgreementSigned(Event, frozen=True, kw_only=True, gc=False):
+    """The client signed an agreement (协议): an adviser's, an entrustment's; `ref` is the signed document's."""
+
+    type: ClassVar[str] = "broker.agreement.signed"
+    topic: ClassVar[str] = ACCOUNTS
+
+    agreement_id: Name
+    client_id: Name
+    kind: Name
+    ref: Name
+    on: date
+
+    def __post_init__(self) -> None:
+        within_reach(self.on)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.agreement_id}"
+
+    @property
+    def happened_at(self) -> date:
+        return self.on
+
+
+class AgreementEnded(AgreementSigned, frozen=True, kw_only=True, gc=False):
+    """The agreement ended."""
+
+    type: ClassVar[str] = "broker.agreement.ended"
+
+
+class EntrustedValued(Event, frozen=True, kw_only=True, gc=False):
+    """Assets entrusted (受托资产) under an agreement at the end of `as_of`: the base of product D's fee [S3]."""
+
+    type: ClassVar[str] = "broker.entrusted.valued"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    agreement_id: Name
+    as_of: date
+    value: Quantity
+
+    def __post_init__(self) -> None:
+        within_reach(self.as_of)
+
+    @property
+    def happened_at(self) -> date:
+        return self.as_of
+
+
+class PaymentRecorded(Event, frozen=True, kw_only=True, gc=False):
+    """The broker's billing says what became of a charge."""
+
+    type: ClassVar[str] = "broker.payment.recorded"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    charge_id: UUID
+    state: Literal["paid", "failed", "refunded"]
+    at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class HoldingValued(Event, frozen=True, kw_only=True, gc=False):
+    """What a client held of a symbol (持仓) at the end of `as_of`."""
+
+    type: ClassVar[str] = "broker.holding.valued"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    as_of: date
+    symbol: Name
+    quantity: Quantity
+    value: Quantity
+
+    def __post_init__(self) -> None:
+        within_reach(self.as_of)
+
+    @property
+    def happened_at(self) -> date:
+        return self.as_of
+
+
+class InstrumentNoticed(Event, frozen=True, kw_only=True, gc=False):
+    """Something about an instrument (公告): a warrant's expiry, a rights issue, a listing. Keyed by the symbol."""
+
+    type: ClassVar[str] = "broker.instrument.noticed"
+    topic: ClassVar[str] = SERVICE
+
+    notice_id: Name
+    symbol: Name
+    kind: Literal["warrant_expiry", "rights_issue", "listing", "new_issue", "suspension", "rating", "risk"]
+    on: date
+
+    def __post_init__(self) -> None:
+        within_reach(self.on)
+
+    @property
+    def key(self) -> str:
+        return f"symbol:{self.symbol}"
+
+    @property
+    def identity(self) -> str:
+        return self.notice_id
+
+    @property
+    def happened_at(self) -> date:
+        return self.on
+
+
+class AllotmentMade(Event, frozen=True, kw_only=True, gc=False):
+    """The client was allotted shares of a new issue (中签): to be paid by `pay_by`."""
+
+    type: ClassVar[str] = "broker.allotment.made"
+    topic: ClassVar[str] = TRADES
+
+    client_id: Name
+    allotment_id: Name
+    symbol: Name
+    quantity: Quantity
+    pay_by: date
+
+    def __post_init__(self) -> None:
+        within_reach(self.pay_by)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.allotment_id}"
+
+
+class QuotaReported(Event, frozen=True, kw_only=True, gc=False):
+    """The client's quota for new issues (申购额度) of a market at the end of `as_of`."""
+
+    type: ClassVar[str] = "broker.quota.reported"
+    topic: ClassVar[str] = ACCOUNTS
+
+    client_id: Name
+    market: Name
+    as_of: date
+    quota: Quantity
+
+    def __post_init__(self) -> None:
+        within_reach(self.as_of)
+
+    @property
+    def happened_at(self) -> date:
+        return self.as_of
+
+
+class ContactRecorded(Event, frozen=True, kw_only=True, gc=False):
+    """A contact that another system saw: a call answered (`wait_s`: how long the caller waited), a visit, a letter.
+
+    `valid`: identity was verified and they talked [B3]; `topics` are the callback topics it answered; `evidence` names
+    the recording or paper.
+    """
+
+    type: ClassVar[str] = "broker.contact.recorded"
+    topic: ClassVar[str] = SERVICE
+
+    contact_id: Name
+    client_id: Name | None = None
+    staff_id: Name
+    channel: Name
+    direction: Literal["in", "out"]
+    at: datetime
+    valid: bool = False
+    topics: list[Name] = msgspec.field(default_factory=list)
+    evidence: Name | None = None
+    wait_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] | None = None
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def key(self) -> str:
+        return self.client_id or f"contact:{self.contact_id}"
+
+    @property
+    def identity(self) -> str:
+        return self.contact_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
 class BrokerDayClosed(DayClosed, frozen=True, kw_only=True, gc=False):
     """The business date is closed: the only source of "time has passed" for rules."""
 
@@ -596,5 +816,15 @@ EVENTS: list[type[Event]] = [
     OpeningBooked,
     EnquiryReceived,
     ComplaintReceived,
+    CommissionAgreed,
+    AgreementSigned,
+    AgreementEnded,
+    EntrustedValued,
+    PaymentRecorded,
+    HoldingValued,
+    InstrumentNoticed,
+    AllotmentMade,
+    QuotaReported,
+    ContactRecorded,
     BrokerDayClosed,
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from contracts.base import DayClosed, Event
+from contracts.base import Amount, DayClosed, Event
 from contracts.broker import Name
 
 TOPIC = "careline.classification"
@@ -200,6 +200,34 @@ class GuardrailAlerted(Event, frozen=True, kw_only=True, gc=False):
     written_by: str
 
 
+class MonthEvaluated(Event, frozen=True, kw_only=True, gc=False):
+    """What a month close found for a client [K2, V1 to V5]: means of assets, turnover and sums of the window, value V,
+    its rank, the investor type. A later revision of a month replaces it."""
+
+    type: ClassVar[str] = "classification.month.evaluated"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    branch_id: Name
+    month_end: date
+    revision: int
+    mean_assets: Amount | None = None
+    turnover: Amount | None = None
+    commission: Amount | None = None
+    value: Amount | None = None
+    value_type: ValueType | None = None
+    rank: int | None = None
+    investor_type: Name | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.month_end.isoformat()}/{self.revision}"
+
+    @property
+    def happened_at(self) -> date:
+        return self.month_end
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Classification has closed the business date: its results of that date are out."""
 
@@ -220,5 +248,6 @@ EVENTS: list[type[Event]] = [
     LifecycleChanged,
     SupplementaryChanged,
     GuardrailAlerted,
+    MonthEvaluated,
     DayCompleted,
 ]

@@ -368,6 +368,53 @@ class PackSignOffMissed(PackEvent, frozen=True, kw_only=True, gc=False):
         return self.sign_off_due
 
 
+class CaseCorrected(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """A wrong branch, category or client of the case was corrected: told under the old key and then the new one."""
+
+    type: ClassVar[str] = "complaints.case.corrected"
+
+    revision: int
+    under: Literal["old", "new"]
+    previous_client_id: Name | None = None
+    previous_branch_id: Name | None = None
+    category: Name | None = None
+    corrected_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return f"{self.case_id}/{self.revision}/{self.under}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.corrected_at
+
+
+class HoldPlaced(Event, frozen=True, kw_only=True, gc=False):
+    """A hold (冻结) was placed on the client because of a complaint."""
+
+    type: ClassVar[str] = "complaints.hold.placed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    hold_id: Name
+    scope: Name
+    at: datetime
+
+    @property
+    def identity(self) -> str:
+        return self.hold_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class HoldLifted(HoldPlaced, frozen=True, kw_only=True, gc=False):
+    """The hold was lifted."""
+
+    type: ClassVar[str] = "complaints.hold.lifted"
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Complaints has closed the business date: everything due by its end has fired, its clusters are known."""
 
@@ -398,5 +445,8 @@ EVENTS: list[type[Event]] = [
     PackMade,
     PackSignOffReminded,
     PackSignOffMissed,
+    CaseCorrected,
+    HoldPlaced,
+    HoldLifted,
     DayCompleted,
 ]

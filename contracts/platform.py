@@ -74,18 +74,18 @@ class CalendarPublished(Event, frozen=True, kw_only=True, gc=False):
 
 
 class AccessRevoked(Event, frozen=True, kw_only=True, gc=False):
-    """Somebody may no longer come in with what they were given before `at`: one session or token, or all of a person's."""
+    """A person's access ended: one session or token of theirs, or (none named) everything issued before `at`."""
 
     type: ClassVar[str] = "platform.access.revoked"
     topic: ClassVar[str] = TOPIC
 
-    person: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    session: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    person: str
+    session: str | None = None
     at: datetime
 
     @property
     def key(self) -> str:
-        return f"person:{self.person}"
+        return self.person
 
     @property
     def happened_at(self) -> datetime:

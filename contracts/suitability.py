@@ -225,6 +225,85 @@ class GamingSuspected(Event, frozen=True, kw_only=True, gc=False):
         return self.found_on
 
 
+class ProductStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """An instrument or product from an instant on: the level it asks for, its risk class, whether it may be sold."""
+
+    since: datetime
+    level: Name | None = None
+    risk_class: Name | None = None
+    shelf: Name | None = None
+
+
+class ProductChanged(Event, frozen=True, kw_only=True, gc=False):
+    """What suitability knows of a product (产品风险) from `changed_from` on is now `stretches`. Keyed by the product."""
+
+    type: ClassVar[str] = "suitability.product.changed"
+    topic: ClassVar[str] = TOPIC
+
+    product: Name
+    revision: int
+    changed_from: date
+    stretches: list[ProductStretch]
+
+    @property
+    def key(self) -> str:
+        return f"product:{self.product}"
+
+    @property
+    def identity(self) -> str:
+        return f"{self.product}/{self.revision}"
+
+
+class ProfessionalStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """The client's status as professional investor (专业投资者) from a day on; None: ordinary (普通投资者)."""
+
+    since: date
+    until: date | None = None
+    category: Literal["A", "B", "C"] | None = None
+
+
+class ProfessionalChanged(Event, frozen=True, kw_only=True, gc=False):
+    """The client's status as professional investor from `changed_from` on is now `stretches`."""
+
+    type: ClassVar[str] = "suitability.professional.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    revision: int
+    changed_from: date
+    stretches: list[ProfessionalStretch]
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.revision}"
+
+
+class HoldPlaced(Event, frozen=True, kw_only=True, gc=False):
+    """A hold (冻结) was placed on the client: nothing of its `scope` may be sold to them meanwhile."""
+
+    type: ClassVar[str] = "suitability.hold.placed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    hold_id: Name
+    scope: Name
+    at: datetime
+
+    @property
+    def identity(self) -> str:
+        return self.hold_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class HoldLifted(HoldPlaced, frozen=True, kw_only=True, gc=False):
+    """The hold was lifted."""
+
+    type: ClassVar[str] = "suitability.hold.lifted"
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Suitability has closed the business date: expiries, reminders and mismatches of that date are out."""
 
@@ -247,5 +326,9 @@ EVENTS: list[type[Event]] = [
     MatchDrifted,
     MismatchFound,
     GamingSuspected,
+    ProductChanged,
+    ProfessionalChanged,
+    HoldPlaced,
+    HoldLifted,
     DayCompleted,
 ]

@@ -1,7 +1,7 @@
 """Who may still come in: sessions, bearer tokens and API keys of people, against the roster and what was revoked.
 
 Whoever left, or whose session was ended, is refused at every door within 15 seconds: what is known here is at most
-`REFRESH_SECONDS` old, and the word a service gets of a caller holds `INTERNAL_SECONDS` (see `gateway.door`).
+`REFRESH_SECONDS` old, and the word a service gets of a caller holds `INTERNAL_SECONDS` (see `gateway.auth_middleware`).
 """
 
 import asyncio

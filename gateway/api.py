@@ -12,10 +12,10 @@ from chassis.http import Work, permits, router
 from chassis.settings import Settings
 from chassis.version import version
 from contracts.asyncapi import document
-from gateway.backstage import Services
 from gateway.client360 import client_view
 from gateway.ingest import BATCH, STRUCTURED, ingest
 from gateway.overview import overview
+from gateway.service_client import ServiceClient
 from gateway.transport import Headers
 
 routes = router("/v1", "gateway")
@@ -70,14 +70,14 @@ async def read_client(
     actor: Annotated[Actor, permits("clients:read", *Role)], request: Request, client: str
 ) -> dict[str, Any]:
     """The 360 view: class, tier and points, how each came about, and what else the services know."""
-    services: Services = request.app.state.services
+    services: ServiceClient = request.app.state.services
     return await client_view(services, actor, client, passed_on(request))
 
 
 @routes.get("/status")
 async def read_status(actor: Annotated[Actor, permits("status:read", *STAFF)], request: Request) -> dict[str, Any]:
     """All services: state, version, uptime, rate, errors, p95, lag in records and seconds, dead letters, conflicts."""
-    services: Services = request.app.state.services
+    services: ServiceClient = request.app.state.services
     return await overview(services)
 
 

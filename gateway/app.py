@@ -21,13 +21,13 @@ from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
 from gateway import api, calendar, staff
 from gateway.access import Access
-from gateway.backstage import Services
+from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
-from gateway.door import Door, Identities
 from gateway.keys import Keys
 from gateway.limits import Attempts
 from gateway.oidc import OpenId
+from gateway.service_client import ServiceClient
 from gateway.settings import GatewaySettings
 from gateway.tables import metadata
 from gateway.tokens import GatewayTokens
@@ -82,7 +82,13 @@ def gateway_app(
         large=[(re.compile(rf"/v1/(?:{'|'.join(map(re.escape, sorted(transports)))})/.*"), own.upload_bytes)],
         middleware=[
             Middleware(
-                Door, tokens=tokens, identities=identities, keys=keys, access=access, services=transports, settings=own
+                AuthMiddleware,
+                tokens=tokens,
+                identities=identities,
+                keys=keys,
+                access=access,
+                services=transports,
+                settings=own,
             )
         ],
     )
@@ -94,7 +100,7 @@ def gateway_app(
     state.keys, state.access = keys, access
     state.attempts = Attempts()
     operated.state.traffic = state.traffic
-    state.services = Services(transports, identities)
+    state.services = ServiceClient(transports, identities)
     state.open_id = OpenId(own) if own.oidc_issuer else None
     state.documents = Documents(app, transports)
     app.router.lifespan_context = _until_closed

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from chassis.actor import Actor
 from chassis.errors import NotFound, Unavailable
-from gateway.backstage import Part, Services
+from gateway.service_client import Part, ServiceClient
 from gateway.transport import Headers
 
 # Part of the view: the service and the address behind /v1/<service>/clients/{id}.
@@ -20,7 +20,7 @@ PARTS = {
 }
 
 
-async def client_view(services: Services, actor: Actor, client_id: str, passed: Headers) -> dict[str, Any]:
+async def client_view(services: ServiceClient, actor: Actor, client_id: str, passed: Headers) -> dict[str, Any]:
     """The parts side by side; a part whose service does not answer says so, and the rest is shown.
 
     Raises: NotFound when no service knows the client (or the caller may not see them); Unavailable when none answers.

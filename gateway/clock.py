@@ -11,9 +11,9 @@ import structlog
 from chassis.bus.record import Outgoing
 from chassis.clock import business_date, end_of, start_of
 from chassis.database import OUTAGES, Database
+from chassis.notifications import Notifications
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
-from chassis.wake import Wake
 from contracts import broker
 from contracts.base import encode
 
@@ -62,7 +62,7 @@ class Clock:
         log.info("day closed", business_date=day.isoformat())
         return day
 
-    async def run(self, wake: Wake) -> None:
+    async def run(self, wake: Notifications) -> None:
         """Close days as they fall due, for ever."""
         while True:
             seen, self.waits_seconds = wake.count, LONGEST_WAIT_SECONDS

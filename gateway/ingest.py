@@ -18,7 +18,7 @@ from contracts import broker
 from contracts.base import Event, Registry
 from contracts.checking import field_errors
 from gateway.clock import close_messages, first_day_not_over, note_closed
-from gateway.home import require_real
+from gateway.timeline import require_real
 
 LARGEST_BATCH = 1000
 LARGEST_EVENT_BYTES = 65_536

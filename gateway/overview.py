@@ -4,13 +4,13 @@ from typing import Any
 
 from chassis.actor import Actor, Role
 from chassis.version import version
-from gateway.backstage import Part, Services
+from gateway.service_client import Part, ServiceClient
 
 # The gateway asks in its own name: staff who may see the status need no right to each service's operations.
 ASKING = Actor("gateway", Role.OPERATIONS)
 
 
-async def overview(services: Services) -> dict[str, Any]:
+async def overview(services: ServiceClient) -> dict[str, Any]:
     """State, version and the services' rows; `state` is the worst of them."""
     wanted = {name: (name, f"/v1/{name}/operations/status") for name in services.transports}
     rows = [_row(name, part) for name, part in (await services.get_all(wanted, ASKING)).items()]

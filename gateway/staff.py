@@ -19,7 +19,7 @@ from chassis.staff import HQ, Roster, roster, roster_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event, encode
 from contracts.broker import BranchChanged, StaffChanged
-from gateway.home import require_real
+from gateway.timeline import require_real
 
 routes = router("/v1", "staff")
 STAFF = tuple(role for role in Role if role is not Role.CLIENT)

@@ -15,9 +15,9 @@ import asyncpg
 import httpx
 from fastapi import FastAPI
 
+from careline.lag import Heads, first_behind
 from careline.platform import Platform
 from careline.services import SERVICES
-from careline.standing import Heads, first_behind
 from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.bus.record import Outgoing, partition_of

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bench.lanes.lane import Outcome, Task, Watch, main, sums
+from bench.lanes.lane import LaneResult, Task, Watch, main, sums
 from bench.lanes.peer import Counting, TradeSettled, database_url, entry_of, told_of
 
 BATCH_HEADERS = "message.batch_headers"
@@ -76,7 +76,7 @@ RAISE_BALANCES = _UPSERT.on_conflict_do_update(
 )
 
 
-async def run(task: Task) -> Outcome:
+async def run(task: Task) -> LaneResult:
     """Handle batches of up to 500 messages, each in one transaction."""
     engine = create_async_engine(database_url(task))
     async with engine.begin() as connection:

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 
 from bench.processes import cpu_seconds, parent_of
-from chassis.collector import collect_rarely
+from chassis.gc_tuning import collect_rarely
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Task:
 
 
 @dataclass(slots=True)
-class Outcome:
+class LaneResult:
     """What a lane did: wall and CPU seconds from before its first batch until after its last commit, and its sums."""
 
     events: int = 0
@@ -68,14 +68,14 @@ class Watch:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
         self._server = cpu_seconds(self.server_pid)
 
-    def stop(self, outcome: Outcome) -> None:
+    def stop(self, outcome: LaneResult) -> None:
         """Write what went by since `start`."""
         outcome.seconds = time.perf_counter() - self._wall
         outcome.client_cpu = time.process_time() - self._cpu
         outcome.database_cpu = cpu_seconds(self.server_pid) - self._server
 
 
-async def sums(url: str, outcome: Outcome, schema: str, outbox: str) -> None:
+async def sums(url: str, outcome: LaneResult, schema: str, outbox: str) -> None:
     """Count what a lane left behind: entries, their points, the balances' points, rows of the outbox."""
     connection = await asyncpg.connect(url)
     try:
@@ -88,7 +88,7 @@ async def sums(url: str, outcome: Outcome, schema: str, outbox: str) -> None:
         await connection.close()
 
 
-def main(lane: Callable[[Task], Awaitable[Outcome]]) -> None:
+def main(lane: Callable[[Task], Awaitable[LaneResult]]) -> None:
     """Run a lane: its task comes as JSON in the first argument, its outcome goes to stdout as JSON.
 
     Peers and limit get our setting of the garbage collector too: it is no part of what is compared.
@@ -98,7 +98,7 @@ def main(lane: Callable[[Task], Awaitable[Outcome]]) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
-    async def go() -> Outcome:
+    async def go() -> LaneResult:
         return await lane(msgspec.json.decode(sys.argv[1], type=Task))
 
     collect_rarely()

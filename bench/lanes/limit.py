@@ -3,10 +3,10 @@
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from bench.lanes.lane import Outcome, Task, Watch, main
+from bench.lanes.lane import LaneResult, Task, Watch, main
 
 
-async def run(task: Task) -> Outcome:
+async def run(task: Task) -> LaneResult:
     """One transaction a batch, batches of up to 5,000, the same fetch settings as ours."""
     sql = await asyncpg.connect(task.database_url)
     await sql.execute("CREATE TABLE raw (value bytea NOT NULL)")
@@ -19,7 +19,7 @@ async def run(task: Task) -> Outcome:
         max_partition_fetch_bytes=4 * 1024 * 1024,
         fetch_max_wait_ms=20,
     )
-    watch, outcome = await Watch.on(task.database_url), Outcome()
+    watch, outcome = await Watch.on(task.database_url), LaneResult()
     await consumer.start()
     try:
         while outcome.events < task.events:

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, DateTime, UniqueConstraint, func
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from bench.lanes.lane import Outcome, Task, Watch, main, sums
+from bench.lanes.lane import LaneResult, Task, Watch, main, sums
 from bench.lanes.peer import Counting, TradeSettled, database_url, entry_of, told_of
 
 
@@ -74,7 +74,7 @@ class Outbox(Base):
     payload: Mapped[str]
 
 
-async def run(task: Task) -> Outcome:
+async def run(task: Task) -> LaneResult:
     """Handle every message in a transaction of its own."""
     engine = create_async_engine(database_url(task))
     async with engine.begin() as connection:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from bench.lanes.lane import Outcome, Task, Watch, main, sums
+from bench.lanes.lane import LaneResult, Task, Watch, main, sums
 from bench.services import service_named
 from chassis.bus.kafka import KafkaAddress, KafkaSource, Relay
 from chassis.consumer import Consumer, LostPartition
@@ -38,12 +38,12 @@ async def reader_of(task: Task, service_name: str) -> Reader:
     return Reader(consumer, KafkaSource(consumer, address, settings.batch_records, settings.batch_seconds), database)
 
 
-async def run(task: Task) -> Outcome:
+async def run(task: Task) -> LaneResult:
     """Consume until every trade is applied; with the option `relay` ship the outbox instead, which must be full."""
     if task.options.get("relay"):
         return await ship(task)
     reader = await reader_of(task, task.options.get("service", "points"))
-    watch, outcome, done = await Watch.on(task.database_url), Outcome(), 0
+    watch, outcome, done = await Watch.on(task.database_url), LaneResult(), 0
     until = time.monotonic() + PATIENCE_SECONDS
     await reader.source.start()
     alone = task.options.get("workers", "1") == "1"
@@ -70,11 +70,11 @@ async def run(task: Task) -> Outcome:
     return outcome
 
 
-async def ship(task: Task) -> Outcome:
+async def ship(task: Task) -> LaneResult:
     """The relay's drain: the whole outbox of the points service to Kafka."""
     reader = await reader_of(task, "points")
     relay = Relay(reader.database, reader.source.address, reader.consumer.database.partitions and 5000)
-    watch, outcome = await Watch.on(task.database_url), Outcome()
+    watch, outcome = await Watch.on(task.database_url), LaneResult()
     await relay.start()
     try:
         watch.start()

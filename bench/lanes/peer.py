@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel
 
-from bench.lanes.lane import Outcome, Task, Watch
+from bench.lanes.lane import LaneResult, Task, Watch
 from chassis.clock import month_end, months_after
 
 PATIENCE_SECONDS = 180
@@ -103,7 +103,7 @@ class Counting:
     def __init__(self, task: Task, watch: Watch) -> None:
         self.wanted = task.events
         self.watch = watch
-        self.outcome = Outcome()
+        self.outcome = LaneResult()
         self.finished = asyncio.Event()
         self.begun = False
 
@@ -120,7 +120,7 @@ class Counting:
             self.watch.stop(self.outcome)
             self.finished.set()
 
-    async def wait(self) -> Outcome:
+    async def wait(self) -> LaneResult:
         """Until all are committed. Raises: TimeoutError."""
         began = time.monotonic()
         try:

@@ -34,7 +34,7 @@ def replay(
     """Publish real data as events in business-date order, and return when every service has caught up."""
     from careline.logs import log_at
     from careline.refusals import WrongArgument
-    from careline.replay.source import FIRST_CLOSE, LAST_CLOSE, Reading
+    from careline.replay.source import FIRST_CLOSE, LAST_CLOSE, SourceRead
     from chassis.settings import Settings
 
     if (folder is None) == (complaints is None):
@@ -47,7 +47,7 @@ def replay(
     last: date = LAST_CLOSE if until is None else read_date(until)
     if not FIRST_CLOSE <= last <= LAST_CLOSE:
         raise WrongArgument(f"--until must be from {FIRST_CLOSE} to {LAST_CLOSE}, not {last}")
-    reading = Reading(folder, customers, Settings().currency)
+    reading = SourceRead(folder, customers, Settings().currency)
     if dry_run:
         from careline.replay.summary import print_counts
 

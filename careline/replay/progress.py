@@ -6,7 +6,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from careline.standing import Standing
+from careline.lag import Lag
 
 
 class Progress:
@@ -58,7 +58,7 @@ class Progress:
         self.published = position - self._before
         self._bar.update(self._said, completed=min(position, self.total))
 
-    def applied(self, found: Sequence[Standing]) -> None:
+    def applied(self, found: Sequence[Lag]) -> None:
         """How far the services are."""
         days = ", ".join(
             f"{one.service} {one.closed_through or '-'}" for one in found if one.closed_through or one.passed

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from careline.replay.home import claim_home, move_home, read_home
 from careline.replay.source import CLOSED, KINDS, DataSet, messages
+from careline.replay.timeline import claim_timeline, move_position, read_position
 from chassis.database import Database
 
 _CLOSED = KINDS.index(CLOSED)
@@ -15,17 +15,17 @@ async def publish(
 ) -> None:
     """Say the facts up to number `goal` that have not been said; `said` hears the position reached.
 
-    Raises: what `claim_home` and `move_home` refuse, and outages (call it again: it goes on where it was).
+    Raises: what `claim_timeline` and `move_position` refuse, and outages (call it again: it goes on where it was).
     """
     async with gateway.unit_of_work() as uow:
-        position = (await claim_home(uow, data)).position
+        position = (await claim_timeline(uow, data)).position
     said(position)
     while position < goal:
         batch = data.facts[position : min(position + at_once, goal)]
         outgoing = list(messages(batch, gateway.partitions))
         closed = [fact.day for fact in batch if fact.rank == _CLOSED]
         async with gateway.unit_of_work() as uow:
-            await move_home(uow, position, position + len(batch), closed[-1] if closed else None)
+            await move_position(uow, position, position + len(batch), closed[-1] if closed else None)
             uow.publish(outgoing)
         position += len(batch)
         said(position)
@@ -35,4 +35,4 @@ async def publish(
 async def position_of(gateway: Database, data: DataSet) -> int:
     """How many facts of the data set have been said; changes nothing."""
     async with gateway.reading() as sql:
-        return (await read_home(sql, data)).position
+        return (await read_position(sql, data)).position

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 
-from careline.patience import patiently
+from careline.lag import Heads, first_behind, lags_of, late_work
 from careline.platform import Platform
-from careline.presence import until_nobody_works
 from careline.replay.progress import Progress
 from careline.replay.publish import publish
 from careline.replay.source import DataSet
-from careline.standing import Heads, first_behind, late_work, standings
+from careline.retry import retry_through_outages
+from careline.worker_lock import wait_for_worker_lock
 from chassis.errors import Conflict, Text
 from chassis.settings import Settings
 
@@ -45,31 +45,33 @@ async def replayed(
         async with Heads(settings, platform.databases) as heads, Heads(settings, platform.databases) as shown:
             showing = asyncio.create_task(_show(platform, shown, progress))
             try:
-                await patiently(lambda: publish(gateway, data, goal, progress.said, at_once=at_once), progress.trouble)
-                await patiently(lambda: _catch_up(platform, heads, progress), progress.trouble)
+                await retry_through_outages(
+                    lambda: publish(gateway, data, goal, progress.said, at_once=at_once), progress.trouble
+                )
+                await retry_through_outages(lambda: _catch_up(platform, heads, progress), progress.trouble)
             finally:
                 showing.cancel()
                 await asyncio.gather(showing, return_exceptions=True)
-            await patiently(lambda: _look(platform, heads, progress), progress.trouble)
+            await retry_through_outages(lambda: _look(platform, heads, progress), progress.trouble)
         yield platform, data
 
 
 async def _work_if_nobody_does(platform: Platform, service: str) -> None:
     url = platform.databases[service].url
-    await patiently(lambda: until_nobody_works(url, service), lambda _: None)
+    await retry_through_outages(lambda: wait_for_worker_lock(url, service), lambda _: None)
     platform.start_work(service)
 
 
 async def _show(platform: Platform, heads: Heads, progress: Progress) -> None:
     """Show how far the services are, from time to time: looking at all of them costs their time."""
     while True:
-        await patiently(lambda: _look(platform, heads, progress), progress.trouble)
+        await retry_through_outages(lambda: _look(platform, heads, progress), progress.trouble)
         await asyncio.sleep(1)
 
 
 async def _look(platform: Platform, heads: Heads, progress: Progress) -> None:
     try:
-        progress.applied(await standings(platform.services, heads))
+        progress.applied(await lags_of(platform.services, heads))
     except Exception:
         await heads.close()  # its connection may be what is broken
         raise

@@ -120,10 +120,10 @@ def read(folder: Path, customers: int | None, currency: str) -> DataSet:
 
     `customers`: only the first so many client ids, ascending. Raises: UnreadableData.
     """
-    return Reading(folder, customers, currency).data_set()
+    return SourceRead(folder, customers, currency).data_set()
 
 
-class Reading:
+class SourceRead:
     """The work of reading one folder. Whether its files are there is known at once.
 
     Raises: UnreadableData.

@@ -11,9 +11,9 @@ from careline.replay.progress import Progress
 from careline.replay.source import KINDS, DataSet
 from careline.session import say
 from chassis.operations.status import status
+from services.callbacks.rule_texts import rule_text
 from services.callbacks.rules import OPEN
 from services.callbacks.statistics import task_counts
-from services.callbacks.why import why
 from services.points.exports import balances
 
 
@@ -70,7 +70,7 @@ async def print_callbacks(platform: Platform, until: date) -> None:
     say()
     say(f"{'callbacks of rule':22} {'tasks':>9} {'open':>7}  why")
     for rule in sorted(tasks, key=lambda rule: (-tasks[rule], rule)):
-        say(f"{rule:22} {tasks[rule]:>9,} {still[rule]:>7,}  {why(rule).en}")
+        say(f"{rule:22} {tasks[rule]:>9,} {still[rule]:>7,}  {rule_text(rule).en}")
     say(f"{'callbacks in all':22} {tasks.total():>9,} {still.total():>7,}")
     say()
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
-from chassis.remembered import Remembered
+from chassis.memo import Memo
 
 
 class Record(NamedTuple):
@@ -44,13 +44,13 @@ Content = tuple[str, str, str, str, datetime, str | None, bytes]
 """What is written of a record at its place: key, type, id, source, time, traceparent, value."""
 
 
-KEYS_REMEMBERED = 200_000
+MEMO_KEYS = 200_000
 
 
 @cache
-def places(partitions: int) -> Remembered[str, int]:
+def places(partitions: int) -> Memo[str, int]:
     """The partitions of keys, among so many."""
-    return Remembered(lambda key: (murmur2(key.encode()) & 0x7FFFFFFF) % partitions, KEYS_REMEMBERED)
+    return Memo(lambda key: (murmur2(key.encode()) & 0x7FFFFFFF) % partitions, MEMO_KEYS)
 
 
 def partition_of(key: str, partitions: int) -> int:

@@ -2,7 +2,7 @@
 
 from chassis.clocks.entries import Entry, Extension, Pause, Promise, Resume, Start, Stop, detail_of, entry_from, kind_of
 from chassis.clocks.explain import Line, explain
-from chassis.clocks.ladder import Fired, Ladder, Step, next_step, planned
+from chassis.clocks.ladder import Fired, Ladder, LadderStep, next_step, planned
 from chassis.clocks.limits import (
     Amount,
     Limit,
@@ -14,17 +14,19 @@ from chassis.clocks.limits import (
     WorkingTime,
     limit_from,
 )
-from chassis.clocks.reading import Reading, State
+from chassis.clocks.reading import ClockReading, State
 from chassis.clocks.replan import Replanned, replan
 from chassis.clocks.replay import due, read
 from chassis.clocks.shares import warnings
 
 __all__ = [
     "Amount",
+    "ClockReading",
     "Entry",
     "Extension",
     "Fired",
     "Ladder",
+    "LadderStep",
     "Limit",
     "Line",
     "Measure",
@@ -32,12 +34,10 @@ __all__ = [
     "NaturalTime",
     "Pause",
     "Promise",
-    "Reading",
     "Replanned",
     "Resume",
     "Start",
     "State",
-    "Step",
     "Stop",
     "Until",
     "WorkingDays",

@@ -12,13 +12,13 @@ from typing import Self
 from chassis.calendar import Calendar, CalendarEnds
 from chassis.clocks.errors import LimitInvalid
 from chassis.clocks.limits import Amount, Until, limit_from
-from chassis.clocks.reading import Reading, State
+from chassis.clocks.reading import ClockReading, State
 from chassis.clocks.shares import WHOLE, warnings
 from chassis.errors import Text
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LadderStep:
     """One step: at a share of the clock in percent (up to 100), or `after` 100 % by an amount of time."""
 
     name: str
@@ -38,7 +38,7 @@ class Fired:
 class Ladder:
     """Steps in order, and the working time within which each must be acknowledged."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[LadderStep, ...]
     acknowledge_within: timedelta = timedelta(hours=1)
 
     @classmethod
@@ -48,7 +48,7 @@ class Ladder:
         return cls(steps) if acknowledge_within is None else cls(steps, acknowledge_within)
 
 
-def planned(ladder: Ladder, reading: Reading, calendar: Calendar) -> tuple[datetime, ...]:
+def planned(ladder: Ladder, reading: ClockReading, calendar: Calendar) -> tuple[datetime, ...]:
     """When each step falls if every step before it is acknowledged; none while the clock is paused or stopped."""
     if reading.state == State.STOPPED or reading.due is None:
         return ()
@@ -56,8 +56,8 @@ def planned(ladder: Ladder, reading: Reading, calendar: Calendar) -> tuple[datet
 
 
 def next_step(
-    ladder: Ladder, reading: Reading, calendar: Calendar, fired: Sequence[Fired] = ()
-) -> tuple[Step, datetime] | None:
+    ladder: Ladder, reading: ClockReading, calendar: Calendar, fired: Sequence[Fired] = ()
+) -> tuple[LadderStep, datetime] | None:
     """The step after those that fired, and when; None when the ladder is done or the clock paused or stopped.
 
     Raises: CalendarEnds, when it is this step that lies beyond the calendar.
@@ -78,7 +78,7 @@ def next_step(
     return step, _offset(step, reading, due, calendar)
 
 
-def _offset(step: Step, reading: Reading, due: datetime, calendar: Calendar) -> datetime:
+def _offset(step: LadderStep, reading: ClockReading, due: datetime, calendar: Calendar) -> datetime:
     if step.after is not None:
         # A working day as an offset is a working day's hours, so that it is later than any number of them.
         return step.after.measure.add(due, step.after.length(calendar), calendar)
@@ -88,12 +88,12 @@ def _offset(step: Step, reading: Reading, due: datetime, calendar: Calendar) -> 
     return at
 
 
-def _step(row: dict[str, object]) -> Step:
+def _step(row: dict[str, object]) -> LadderStep:
     name = str(row.pop("name", ""))
     share = row.pop("share", None)
     if share is not None and not row and isinstance(share, int) and 0 < share <= WHOLE:
-        return Step(name, share)
+        return LadderStep(name, share)
     after = limit_from(row)
     if share is not None or isinstance(after, Until):
-        raise LimitInvalid(Text(f"Step {name} needs a share or an offset", f"步骤 {name} 须有比例或偏移量"))
-    return Step(name, after=after)
+        raise LimitInvalid(Text(f"LadderStep {name} needs a share or an offset", f"步骤 {name} 须有比例或偏移量"))
+    return LadderStep(name, after=after)

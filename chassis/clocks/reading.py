@@ -38,7 +38,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """A clock as its ledger tells it.
 
     `limit` is the one in force (`Until` after a promise or a given time), `measure` what the clock's own limit

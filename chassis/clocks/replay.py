@@ -24,10 +24,10 @@ from chassis.clocks.errors import (
     said,
 )
 from chassis.clocks.limits import Limit, Until
-from chassis.clocks.reading import Move, Reading, Run, State
+from chassis.clocks.reading import ClockReading, Move, Run, State
 
 
-def read(entries: Iterable[Entry], limit: Limit, calendar: Calendar, known_at: datetime | None = None) -> Reading:
+def read(entries: Iterable[Entry], limit: Limit, calendar: Calendar, known_at: datetime | None = None) -> ClockReading:
     """Read a clock, with the entries recorded by `known_at` or with all. Raises the refusals of `clocks.errors`."""
     ordered = in_order(entries, known_at)
     if not any(isinstance(entry, Start) for entry in ordered):
@@ -175,12 +175,12 @@ class _Replay:
         if self.runs[-1].end is None:
             self.runs[-1] = Run(self.runs[-1].begin, at)
 
-    def reading(self) -> Reading:
+    def reading(self) -> ClockReading:
         assert self.state is not None
         expected = None
         if self.remaining is not None and self.expected_end is not None:
             expected = self._after(self.expected_end, self.remaining)
-        return Reading(
+        return ClockReading(
             self.state,
             self.moves[0].entry.effective,
             self.limit,

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 from chassis.calendar import Calendar
 from chassis.clocks.limits import ZERO, Measure
-from chassis.clocks.reading import Reading, State
+from chassis.clocks.reading import ClockReading, State
 
 WHOLE = 100
 
 
-def warnings(reading: Reading, calendar: Calendar, shares: Sequence[int] = (75,)) -> tuple[tuple[int, datetime], ...]:
+def warnings(
+    reading: ClockReading, calendar: Calendar, shares: Sequence[int] = (75,)
+) -> tuple[tuple[int, datetime], ...]:
     """Each share, in percent, with the instant at which it is used; none while the clock is paused or stopped.
 
     Used time is the clock's own running time, without pauses, since the start or the last promise; 100 is the due
@@ -21,7 +23,7 @@ def warnings(reading: Reading, calendar: Calendar, shares: Sequence[int] = (75,)
     return tuple((share, _used(reading, reading.due, calendar, share)) for share in shares)
 
 
-def _used(reading: Reading, due: datetime, calendar: Calendar, share: int) -> datetime:
+def _used(reading: ClockReading, due: datetime, calendar: Calendar, share: int) -> datetime:
     if share >= WHOLE:
         return due
     measure = reading.measure

@@ -27,16 +27,16 @@ from chassis.calendars import current, named
 from chassis.clocks.entries import Entry, Start, detail_of, entry_from, kind_of
 from chassis.clocks.errors import ClockNotStarted, StartedTwice
 from chassis.clocks.explain import Line, explain
-from chassis.clocks.ladder import Fired, Ladder, Step, next_step
+from chassis.clocks.ladder import Fired, Ladder, LadderStep, next_step
 from chassis.clocks.limits import Limit, limit_from, mapping_of
-from chassis.clocks.reading import Reading
+from chassis.clocks.reading import ClockReading
 from chassis.clocks.replay import read
 from chassis.deadlines import Deadline, DeadlineHandler, Due, arm
 from chassis.uow import UnitOfWork
 
 ClockId = tuple[str, str]
 """(object, clock): `("case/7", "result")`."""
-DUE_ONLY = Ladder((Step("due"),))
+DUE_ONLY = Ladder((LadderStep("due"),))
 CLOCKS_AT_ONCE = 2_000
 
 
@@ -77,12 +77,14 @@ class Kept:
     fired: Sequence[Fired]
     calendar: str
 
-    def read(self, calendar: Calendar, known_at: datetime | None = None) -> Reading:
+    def read(self, calendar: Calendar, known_at: datetime | None = None) -> ClockReading:
         """What the ledger says under a calendar."""
         return read(self.entries, self.limit, calendar, known_at)
 
 
-async def start(uow: UnitOfWork, clocks: Sequence[Clock], calendar: Calendar | None = None) -> dict[ClockId, Reading]:
+async def start(
+    uow: UnitOfWork, clocks: Sequence[Clock], calendar: Calendar | None = None
+) -> dict[ClockId, ClockReading]:
     """Start clocks and arm their first steps; the readings by clock.
 
     Raises: StartedTwice for one that was started before; CalendarEnds; nothing is kept then.
@@ -116,7 +118,9 @@ async def start(uow: UnitOfWork, clocks: Sequence[Clock], calendar: Calendar | N
     return readings
 
 
-async def append(uow: UnitOfWork, entries: Sequence[New], calendar: Calendar | None = None) -> dict[ClockId, Reading]:
+async def append(
+    uow: UnitOfWork, entries: Sequence[New], calendar: Calendar | None = None
+) -> dict[ClockId, ClockReading]:
     """Append entries, each checked against its clock's ledger, and move the pending steps; the readings by clock.
 
     Raises: ClockNotStarted, and what `clocks.errors` refuses; nothing is kept then.
@@ -147,9 +151,9 @@ async def load(sql: asyncpg.Connection, objects: Iterable[str]) -> dict[ClockId,
 
 async def readings(
     sql: asyncpg.Connection, objects: Iterable[str], known_at: datetime | None = None
-) -> dict[ClockId, Reading]:
+) -> dict[ClockId, ClockReading]:
     """What every clock of some objects says, with the entries recorded by an instant or with all."""
-    found: dict[ClockId, Reading] = {}
+    found: dict[ClockId, ClockReading] = {}
     for name, kept in (await load(sql, objects)).items():
         if known_at is None or any(e.recorded <= known_at and isinstance(e, Start) for e in kept.entries):
             found[name] = kept.read(await _calendar_of(sql, kept, known_at), known_at)
@@ -298,7 +302,7 @@ async def replan_all(uow: UnitOfWork, calendar: Calendar) -> int:
         )
 
 
-async def _plan(uow: UnitOfWork, clocks: Sequence[Kept], calendar: Calendar) -> dict[ClockId, Reading]:
+async def _plan(uow: UnitOfWork, clocks: Sequence[Kept], calendar: Calendar) -> dict[ClockId, ClockReading]:
     """Read the clocks, store what they say, and leave exactly the next step of each armed."""
     found = {(one.object, one.clock): one.read(calendar) for one in clocks}
     pending = {(one.object, one.clock): _next(one, found[one.object, one.clock], calendar) for one in clocks}
@@ -331,7 +335,7 @@ async def _plan(uow: UnitOfWork, clocks: Sequence[Kept], calendar: Calendar) -> 
     return found
 
 
-def _next(one: Kept, reading: Reading, calendar: Calendar) -> tuple[Step, datetime] | None:
+def _next(one: Kept, reading: ClockReading, calendar: Calendar) -> tuple[LadderStep, datetime] | None:
     try:
         return next_step(one.ladder, reading, calendar, one.fired)
     except CalendarEnds:
@@ -399,7 +403,7 @@ async def _write(uow: UnitOfWork, entries: Sequence[tuple[Kept, Entry]]) -> None
     await uow.sql.copy_records_to_table(ENTRIES.name, records=rows, columns=ENTRIES.columns)
 
 
-def _step_row(step: Step) -> dict[str, object]:
+def _step_row(step: LadderStep) -> dict[str, object]:
     return {"name": step.name} | ({"share": step.share} if step.after is None else mapping_of(step.after))
 
 

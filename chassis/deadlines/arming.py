@@ -56,7 +56,7 @@ async def arm(uow: UnitOfWork, deadlines: Iterable[Deadline]) -> None:
         [_json.encode(one.payload).decode() for one in rows],
         uow.now,
     )
-    uow.wake(f"deadlines:{uow.database.service}")  # a scheduler may sleep until a later deadline than these
+    uow.notify(f"deadlines:{uow.database.service}")  # a scheduler may sleep until a later deadline than these
     for one in rows:
         uow.armed[one.key] = min(one.due, uow.armed.get(one.key, one.due))
 

@@ -131,7 +131,7 @@ class Firing:
         except Exception as error:  # what a handler may raise is anything
             if is_outage(error):
                 raise
-            uow.back_to(mark)
+            uow.rollback_to(mark)
             if len(due) > 1:
                 middle = len(due) // 2
                 return [*await self._in_parts(uow, due[:middle]), *await self._in_parts(uow, due[middle:])]

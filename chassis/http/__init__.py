@@ -1,7 +1,7 @@
 """HTTP as every service speaks it."""
 
 from chassis.http.app import new_app, openapi_of, routes_of, service_app
-from chassis.http.gather import Gathered, gathered
+from chassis.http.batching import Batched, batched
 from chassis.http.idempotency import Once, router
 from chassis.http.identity import Tokens, identified, mint, permission_of, permits
 from chassis.http.objects import may_see, object_scope, require_sight
@@ -11,7 +11,7 @@ from chassis.http.uploads import Upload, Uploaded, takes
 from chassis.http.work import Reading, Work
 
 __all__ = [
-    "Gathered",
+    "Batched",
     "IfMatch",
     "Listing",
     "Match",
@@ -23,8 +23,8 @@ __all__ = [
     "Upload",
     "Uploaded",
     "Work",
+    "batched",
     "etag",
-    "gathered",
     "identified",
     "may_see",
     "mint",

@@ -17,7 +17,7 @@ from starlette.types import Scope
 from chassis.consumer import is_outage
 from chassis.errors import FieldError, Invalid, NotFound, Refusal, Text, TooLarge, Unavailable
 from chassis.http.language import preferred
-from chassis.http.wording import in_chinese
+from chassis.http.validation_messages import in_chinese
 
 MEDIA_TYPE = "application/problem+json"
 SCHEMA: dict[str, Any] = {

@@ -13,10 +13,10 @@ from chassis.errors import Forbidden, NotFound, Refusal, Unavailable
 from chassis.http.identity import Permission
 from contracts.classification import TIERS
 from gateway.api import STAFF, problem_named
-from gateway.backstage import Part, Services
 from gateway.client360 import client_view
 from gateway.console.render import language_of, render
 from gateway.overview import overview
+from gateway.service_client import Part, ServiceClient
 from gateway.transport import Headers
 
 routes = APIRouter(include_in_schema=False)
@@ -201,8 +201,8 @@ async def _entries(request: Request, visitor: Actor, client: str, purpose: str, 
     return await _services(request).get("points", path, visitor, query=query, passed=_said(purpose))
 
 
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
+def _services(request: Request) -> ServiceClient:
+    services: ServiceClient = request.app.state.services
     return services
 
 

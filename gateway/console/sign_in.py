@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from chassis.actor import OF_A_BRANCH, Actor
 from chassis.errors import NotFound, Refusal, Text
 from gateway.access import begin_session, end_session, new_id
+from gateway.auth_middleware import COOKIE, CrossSite
 from gateway.console.render import render
-from gateway.door import COOKIE, CrossSite
 from gateway.limits import Attempts
 from gateway.oidc import NotAccepted, OpenId
 from gateway.people import check_password, use_link

@@ -38,9 +38,9 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Mandatory moments whose time ran out without a word on them: the ladder, step by step [A21]."""
     from services.callbacks import moments
 
-    calendar = await uow.once(calendars.current)
-    await uow.once(policy.LADDER.refresh)
-    await uow.once(policy.MOMENTS.refresh)
+    calendar = await uow.cached(calendars.current)
+    await uow.cached(policy.LADDER.refresh)
+    await uow.cached(policy.MOMENTS.refresh)
     rows = await uow.sql.fetch(  # by key, one by one: of all open moments the planner would take the index instead
         """SELECT 'moment/' || d.moment_id AS object, m.*, c.manager_id FROM unnest($1::uuid[]) AS d(moment_id)
            JOIN LATERAL (SELECT client_id, branch_id, code, on_day, due_at FROM moments m WHERE m.moment_id = d.moment_id

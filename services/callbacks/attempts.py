@@ -21,11 +21,11 @@ from services.callbacks import claims, contacts, findings, policy, reviews, scri
 from services.callbacks.calling import may_call, next_attempt
 from services.callbacks.evidence import EvidenceMissing
 from services.callbacks.messages import planning
-from services.callbacks.owed import Owed
+from services.callbacks.obligations import Obligation
 from services.callbacks.people import Agent
-from services.callbacks.policy import Outcome
+from services.callbacks.policy import CallOutcome
 from services.callbacks.rules import check_move
-from services.callbacks.tasks import Step, record
+from services.callbacks.tasks import TaskStep, record
 
 CHANNELS = ("phone", "visit", "letter", "e_mail", "app", "e_survey", "branch", "internal")
 RECORDED = ("phone",)
@@ -100,7 +100,7 @@ async def enter(uow: UnitOfWork, agent: Agent, call: Call, now: datetime) -> UUI
 
 
 def _check_call(
-    call: Call, held: Mapping[UUID, asyncpg.Record], outcomes: Mapping[str, Outcome], now: datetime
+    call: Call, held: Mapping[UUID, asyncpg.Record], outcomes: Mapping[str, CallOutcome], now: datetime
 ) -> None:
     errors = []
     if len(held) != len(call.results) or not call.results:
@@ -126,7 +126,7 @@ def _check_call(
         raise Invalid(errors=tuple(errors))
 
 
-async def check_evidence(sql: asyncpg.Connection, call: Call, outcomes: Mapping[str, Outcome]) -> None:
+async def check_evidence(sql: asyncpg.Connection, call: Call, outcomes: Mapping[str, CallOutcome]) -> None:
     """Whoever was reached was recorded, or a supervisor, not the caller, approved of the failed recording [B8]; a change of
     contact data is proven like that as well [B13]."""
     changed = set(contacts.CHANGEABLE) & set(call.profile or {})
@@ -160,7 +160,7 @@ class _Entry:
     call_id: UUID
     result: Result
     task: asyncpg.Record
-    outcome: Outcome
+    outcome: CallOutcome
     calendar: Calendar
     calling: policy.Calling
     now: datetime
@@ -235,7 +235,7 @@ class _Entry:
 
     async def _ask_for(self, rule: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
         """The number is wrong: stop calling, and have the branch find the right one [A11, B20]."""
-        owed = Owed(
+        owed = Obligation(
             client_id=self.task["client_id"],
             rule=rule,
             period=str(self.task["task_id"]),
@@ -247,10 +247,10 @@ class _Entry:
         [*made] = await tasks.make(self.uow, [owed])
         return "exhausted", {"channel": rule}, {"channel": rule, "asked": made}
 
-    def _step(self, before: str, after: str, reason: str, detail: dict[str, Any]) -> Step:
+    def _step(self, before: str, after: str, reason: str, detail: dict[str, Any]) -> TaskStep:
         task = self.task
         detail = {"agent": self.agent.staff_id, **detail}
-        return Step(
+        return TaskStep(
             task["task_id"], task["client_id"], self.day, before, after, reason, detail, task["policy"], self.call.at
         )
 

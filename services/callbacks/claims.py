@@ -16,7 +16,7 @@ from services.callbacks import contacts, policy
 from services.callbacks.calling import capped_until
 from services.callbacks.people import Agent
 from services.callbacks.rules import CALLABLE, IN_HAND, check_move, exclusions
-from services.callbacks.tasks import Step, record
+from services.callbacks.tasks import TaskStep, record
 
 LOOKED_AT = 100
 _CALLABLE = ", ".join(f"'{state}'" for state in CALLABLE)
@@ -82,7 +82,7 @@ async def return_abandoned(uow: UnitOfWork, now: datetime) -> int:
     )
     day = business_date(now)
     steps = [
-        Step(r["task_id"], r["client_id"], day, r["before"], "planned", "lease", {"holder": r["had"]}, r["policy"])
+        TaskStep(r["task_id"], r["client_id"], day, r["before"], "planned", "lease", {"holder": r["had"]}, r["policy"])
         for r in rows
     ]
     record(uow, steps)
@@ -201,7 +201,7 @@ async def release(uow: UnitOfWork, agent: Agent, task_id: UUID, reason: str, now
                   revision = revision + 1 WHERE task_id = $1""",
         task_id,
     )
-    step = Step(
+    step = TaskStep(
         task_id,
         row["client_id"],
         business_date(now),
@@ -296,7 +296,7 @@ async def _give(
     record(
         uow,
         [
-            Step(
+            TaskStep(
                 r["task_id"],
                 r["client_id"],
                 day,

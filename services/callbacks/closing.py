@@ -7,7 +7,7 @@ import asyncpg
 
 from chassis.uow import UnitOfWork
 from services.callbacks import moments, policy, tasks
-from services.callbacks.owed import ONE_DAY, owed_by_facts
+from services.callbacks.obligations import ONE_DAY, obligations_by_facts
 
 CLIENTS_AT_ONCE = 2_000
 
@@ -20,13 +20,13 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
 
 async def _close_day(day: date, uow: UnitOfWork) -> None:
     """Close a business date: make what it owes, dated the day it takes effect, and expire what was due by its end."""
-    if not await uow.once(_anybody):
+    if not await uow.cached(_anybody):
         return
-    await uow.once(policy.TRIGGERS.refresh)
-    owed = await owed_by_facts(uow.sql, day, day)
+    await uow.cached(policy.TRIGGERS.refresh)
+    owed = await obligations_by_facts(uow.sql, day, day)
     await tasks.make(uow, owed)
-    await tasks.expire(uow, day, await uow.once(tasks.first_due))
-    if any(one.branch_id is None for one in owed) or await uow.once(tasks.unplaced):
+    await tasks.expire(uow, day, await uow.cached(tasks.first_due))
+    if any(one.branch_id is None for one in owed) or await uow.cached(tasks.unplaced):
         await tasks.place(uow)
     await moments.birthdays(uow, day + ONE_DAY)
 
@@ -48,10 +48,10 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
     )
     if not rows:
         return False
-    await uow.once(policy.TRIGGERS.refresh)
+    await uow.cached(policy.TRIGGERS.refresh)
     clients = sorted({row["client_id"] for row in rows})
     first: date = await uow.sql.fetchval("SELECT first FROM closed_days")
-    await tasks.compare(uow, clients, await owed_by_facts(uow.sql, first, through, clients), through)
+    await tasks.compare(uow, clients, await obligations_by_facts(uow.sql, first, through, clients), through)
     closed = await uow.sql.fetch(
         "SELECT client_id, closed_on FROM clients WHERE client_id = ANY($1::text[]) AND closed_on <= $2",
         clients,

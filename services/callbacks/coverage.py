@@ -19,9 +19,9 @@ from uuid_utils.compat import uuid7
 from chassis.calendar import Calendar
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.uow import UnitOfWork
-from services.callbacks import draw, policy, tasks
-from services.callbacks.draw import Stratum
-from services.callbacks.owed import Owed
+from services.callbacks import policy, sampling, tasks
+from services.callbacks.obligations import Obligation
+from services.callbacks.sampling import Stratum
 
 # $1 the first day of the year, $2 the date asked for, $3 the statuses left out. One pass over standings and attempts.
 LEDGER = """
@@ -181,7 +181,7 @@ async def make_draw(uow: UnitOfWork, as_of: date, seed: str | None) -> dict[str,
     terms, name = terms_of(as_of)
     found = await strata(uow.sql, as_of)
     used = seed or secrets.token_hex(16)
-    chosen = draw.drawn(used, found, terms.share, terms.reserve)
+    chosen = sampling.drawn(used, found, terms.share, terms.reserve)
     population = sum(len(stratum.candidates) for stratum in found.values())
     if not any(chosen.values()):
         raise Invalid(errors=(FieldError("body#/as_of", "the share is reached everywhere: nobody to draw"),))
@@ -196,7 +196,7 @@ async def make_draw(uow: UnitOfWork, as_of: date, seed: str | None) -> dict[str,
         for stratum, clients in chosen.items()
     }
     made_by = uow.actor.person
-    digest = draw.digest(found)
+    digest = sampling.digest(found)
     await uow.sql.execute(
         "INSERT INTO draws VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         draw_id, as_of.year, as_of, used, population, digest, wanted, name, uow.now, made_by,
@@ -210,7 +210,7 @@ async def make_draw(uow: UnitOfWork, as_of: date, seed: str | None) -> dict[str,
     await tasks.make(
         uow,
         [
-            Owed(
+            Obligation(
                 client_id=client,
                 rule="sample",
                 period=str(as_of.year),
@@ -239,12 +239,12 @@ async def repeat_draw(sql: asyncpg.Connection, draw_id: UUID) -> dict[str, Any]:
     # Those drawn were candidates then, covered since or not: only contacts made by the date of the draw count.
     found = await strata(sql, row["as_of"])
     terms = policy.COVERAGE.on(row["as_of"]).body
-    again = draw.drawn(row["seed"], found, terms.share, terms.reserve)
+    again = sampling.drawn(row["seed"], found, terms.share, terms.reserve)
     now = {(stratum, client) for stratum, clients in again.items() for client in clients}
     return {
         "draw_id": draw_id,
         "seed": row["seed"],
-        "same_population": draw.digest(found) == row["population_digest"],
+        "same_population": sampling.digest(found) == row["population_digest"],
         "same_members": now == before,
         "members": len(before),
         "only_then": sorted(client for _, client in before - now),

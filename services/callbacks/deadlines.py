@@ -6,7 +6,7 @@ from uuid import UUID
 from chassis.clock import business_date
 from chassis.deadlines import Due
 from chassis.uow import UnitOfWork
-from services.callbacks.tasks import Step, expire_at, record
+from services.callbacks.tasks import TaskStep, expire_at, record
 
 
 async def follow_surveys(due: Sequence[Due], uow: UnitOfWork) -> None:
@@ -19,7 +19,7 @@ async def follow_surveys(due: Sequence[Due], uow: UnitOfWork) -> None:
             UUID(one.object.removeprefix("task/")),
         )
         if row:
-            step = Step(
+            step = TaskStep(
                 row["task_id"],
                 row["client_id"],
                 business_date(one.due),

@@ -24,9 +24,9 @@ from contracts.broker import (
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
-from services.callbacks import alarms, contacts, moments, notices, policy, stretches, tasks
+from services.callbacks import alarms, contacts, intervals, moments, notices, policy, tasks
 from services.callbacks.messages import planning
-from services.callbacks.owed import Owed, owed_by_facts
+from services.callbacks.obligations import Obligation, obligations_by_facts
 
 
 async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
@@ -39,12 +39,12 @@ async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
         return  # the first close finds them
     new = [client for client, day in since.items() if day >= first]
     if new:
-        await uow.once(policy.TRIGGERS.refresh)
+        await uow.cached(policy.TRIGGERS.refresh)
         last = max(max(since[client] for client in new), first)
-        owed = await owed_by_facts(uow.sql, first, last, new)
+        owed = await obligations_by_facts(uow.sql, first, last, new)
         await tasks.make(uow, [one for one in owed if one.rule == "new"])
     passed = zip(events, uow.passed(ClientOpened), strict=True)
-    await stretches.mark_late(uow, [e.client_id for e, day in passed if day is not None and e.opened_on <= day])
+    await intervals.mark_late(uow, [e.client_id for e, day in passed if day is not None and e.opened_on <= day])
 
 
 async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
@@ -66,18 +66,18 @@ async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None
         clients,
         [first[client] for client in clients],
     )
-    await stretches.mark_late(uow, await tasks.cancel_closed(uow, first, waits=False))
+    await intervals.mark_late(uow, await tasks.cancel_closed(uow, first, waits=False))
     await planning.drop(uow, clients, "account_closed")
 
 
 async def note_groups(events: Sequence[GroupChanged], uow: UnitOfWork) -> None:
     """Groups as stretches of days [K7]; the closes make tasks of them."""
-    await stretches.keep_groups(events, uow)
+    await intervals.keep_groups(events, uow)
 
 
 async def note_tiers(events: Sequence[TierChanged], uow: UnitOfWork) -> None:
     """Tiers as stretches of days; a rise is greeted, any change is a moment."""
-    await stretches.keep_tiers(events, uow)
+    await intervals.keep_tiers(events, uow)
     await moments.change_tiers(uow, events)
 
 
@@ -88,7 +88,7 @@ async def note_lifecycles(events: Sequence[LifecycleChanged], uow: UnitOfWork) -
 
 async def note_assessments(events: Sequence[AssessmentCompleted], uow: UnitOfWork) -> None:
     """Assessments: the one in force 30 days before its end is owed a reminder."""
-    await stretches.keep_assessments(events, uow)
+    await intervals.keep_assessments(events, uow)
     await planning.drop_reminders(uow, events)
 
 
@@ -100,7 +100,7 @@ async def ask_for_satisfaction(events: Sequence[CaseFeedback], uow: UnitOfWork) 
         [
             (
                 e.fed_back_at,
-                Owed(
+                Obligation(
                     client_id=e.key,
                     rule="satisfaction",
                     period=f"{e.case_id}/{e.generation}",
@@ -130,7 +130,7 @@ async def follow_alerts(events: Sequence[SurveillanceAlerted], uow: UnitOfWork) 
         [
             (
                 e.at,
-                Owed(
+                Obligation(
                     client_id=e.client_id,
                     rule="suspected_laundering" if e.kind == "laundering" else "surveillance",
                     period=e.alert_id,
@@ -152,7 +152,7 @@ async def return_missed_calls(events: Sequence[CallMissed], uow: UnitOfWork) -> 
         [
             (
                 e.at,
-                Owed(
+                Obligation(
                     client_id=e.key,
                     rule="missed_call",
                     period=e.call_id,
@@ -177,7 +177,7 @@ async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> N
         [
             (
                 e.at,
-                Owed(
+                Obligation(
                     client_id=e.key,
                     rule="booking",
                     period=e.booking_id,
@@ -197,7 +197,7 @@ async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> N
 
 async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -> None:
     """An enquiry by e-mail has two clocks: the same day in principle, 2 working days at most [B14]."""
-    calendar = await uow.once(calendars.current)
+    calendar = await uow.cached(calendars.current)
     targets = {e.enquiry_id: calendar.end_of_working_day(calendar.reception_day(e.at)) for e in events}
     made = await _one_each(
         uow,
@@ -205,7 +205,7 @@ async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -
         [
             (
                 e.at,
-                Owed(
+                Obligation(
                     client_id=e.key,
                     rule="enquiry",
                     period=e.enquiry_id,
@@ -239,7 +239,7 @@ async def care_for_grumblers(events: Sequence[ChurnSignalled], uow: UnitOfWork) 
         [
             (
                 e.signalled_at,
-                Owed(
+                Obligation(
                     client_id=e.client_id,
                     rule="grumble",
                     period=str(e.signal_id),
@@ -263,7 +263,7 @@ async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOf
         [
             (
                 end_of(e.requested_on),
-                Owed(
+                Obligation(
                     client_id=e.client_id,
                     rule="retention",
                     period=e.requested_on.isoformat(),
@@ -277,19 +277,19 @@ async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOf
     )
 
 
-async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, Owed]]) -> dict[UUID, Owed]:
+async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, Obligation]]) -> dict[UUID, Obligation]:
     """Make tasks that one event each asks for, with the branch of the client; the limit runs from the event.
 
     Returns those that are new, by their ids.
     """
-    await uow.once(policy.TRIGGERS.refresh)
+    await uow.cached(policy.TRIGGERS.refresh)
     uow.happened_at = max(record.time for record in uow.records(kind))
     rows = await uow.sql.fetch(
         "SELECT client_id, branch_id, closed_on FROM clients WHERE client_id = ANY($1::text[])",
         [one.client_id for _, one in owed],
     )
     known = {row["client_id"]: row for row in rows}
-    made: dict[UUID, Owed] = {}
+    made: dict[UUID, Obligation] = {}
     for at, one in owed:
         row = known.get(one.client_id)
         if row and row["closed_on"] and row["closed_on"] <= one.created_on and one.rule != "satisfaction":

@@ -7,7 +7,7 @@ from chassis.clock import start_of
 from chassis.uow import UnitOfWork
 from contracts.broker import StaffChanged
 from services.callbacks import policy, tasks
-from services.callbacks.owed import Owed
+from services.callbacks.obligations import Obligation
 
 
 async def keep_staff(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
@@ -19,7 +19,7 @@ async def keep_staff(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
     leaving = {event.staff_id: event.left_on for event in events if event.left_on is not None}
     if not leaving:
         return
-    await uow.once(policy.TRIGGERS.refresh)
+    await uow.cached(policy.TRIGGERS.refresh)
     uow.happened_at = max(record.time for record in uow.records(StaffChanged))
     rows = await uow.sql.fetch(
         """SELECT DISTINCT c.client_id, c.branch_id, n.staff_id, n.left_on
@@ -33,7 +33,7 @@ async def keep_staff(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
         list(leaving.values()),
     )
     owed = [
-        Owed(
+        Obligation(
             client_id=row["client_id"],
             rule="manager_left",
             period=row["staff_id"],

@@ -79,9 +79,9 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
     found = list(seen)
     if not found:
         return 0
-    await uow.once(policy.MOMENTS.refresh)
-    await uow.once(policy.LADDER.refresh)
-    calendar = await uow.once(calendars.current)
+    await uow.cached(policy.MOMENTS.refresh)
+    await uow.cached(policy.LADDER.refresh)
+    calendar = await uow.cached(calendars.current)
     times = cache(lambda code, at: _times(code, at, calendar))  # a batch is full of the same
     rows: dict[UUID, tuple[Any, ...]] = {}
     for one in found:
@@ -190,7 +190,7 @@ async def change_tiers(uow: UnitOfWork, changes: Sequence[TierChanged]) -> None:
 
 async def follow_flows(events: Sequence[FundsMoved], uow: UnitOfWork) -> None:
     """Money in or out that is large for any client."""
-    await uow.once(policy.FLOWS.refresh)
+    await uow.cached(policy.FLOWS.refresh)
     codes = {"in": "large_inflow", "out": "large_outflow"}
     large = [e for e in events if e.amount >= policy.FLOWS.on(business_date(e.moved_at)).body.large]
     await keep(

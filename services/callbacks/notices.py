@@ -6,7 +6,7 @@ from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.broker import PermissionRequested
 from services.callbacks import policy, tasks
-from services.callbacks.owed import Owed
+from services.callbacks.obligations import Obligation
 from services.callbacks.rules import notice_reasons
 
 LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH")
@@ -15,8 +15,8 @@ LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH")
 
 async def consider(uow: UnitOfWork, requests: Sequence[PermissionRequested]) -> None:
     """Make a notice for each request that is risky for its client, with the reasons found."""
-    await uow.once(policy.TRIGGERS.refresh)
-    await uow.once(policy.NOTICES.refresh)
+    await uow.cached(policy.TRIGGERS.refresh)
+    await uow.cached(policy.NOTICES.refresh)
     uow.happened_at = max(record.time for record in uow.records(PermissionRequested))
     for request in requests:
         day = business_date(request.at)
@@ -41,7 +41,7 @@ async def consider(uow: UnitOfWork, requests: Sequence[PermissionRequested]) -> 
         if not reasons or (row["closed_on"] and row["closed_on"] <= day):
             continue
         cause = {"permission": request.permission, "reasons": reasons, "level": row["level"], "at": request.at}
-        owed = Owed(
+        owed = Obligation(
             client_id=request.client_id,
             rule="permission",
             period=f"{request.permission}/{day.isoformat()}",

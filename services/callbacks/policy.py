@@ -38,7 +38,7 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallOutcome:
     """What a result code means: flags, not names, decide what follows [B20]."""
 
     code: str
@@ -207,11 +207,11 @@ def parse_triggers(body: dict[str, Any]) -> Mapping[str, Trigger]:
     return rows
 
 
-def parse_outcomes(body: dict[str, Any]) -> Mapping[str, Outcome]:
+def parse_outcomes(body: dict[str, Any]) -> Mapping[str, CallOutcome]:
     """Outcomes by code; one that is final and also asks for a retry, or that covers without contact, is refused."""
-    found: dict[str, Outcome] = {}
+    found: dict[str, CallOutcome] = {}
     for row in body.get("rows", []):
-        outcome = _made(Outcome, row)
+        outcome = _made(CallOutcome, row)
         if outcome.code in found:
             raise PolicyInvalid(f"two rows for the outcome {outcome.code}")
         if outcome.final + outcome.retry + outcome.wish != 1:
@@ -386,7 +386,7 @@ def _span(given: Any) -> tuple[time, time]:
 
 
 TRIGGERS: Policies[Mapping[str, Trigger]] = Policies("triggers", FILE, parse_triggers)
-OUTCOMES: Policies[Mapping[str, Outcome]] = Policies("outcomes", FILE, parse_outcomes)
+OUTCOMES: Policies[Mapping[str, CallOutcome]] = Policies("outcomes", FILE, parse_outcomes)
 CALLING: Policies[Calling] = Policies("calling", FILE, parse_calling)
 NOTICES: Policies[Notices] = Policies("notices", FILE, parse_notices)
 COVERAGE: Policies[Coverage] = Policies("coverage", FILE, parse_coverage)

@@ -15,7 +15,7 @@ from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from services.callbacks import contacts, policy, scripts
 from services.callbacks.claims import Excluded
-from services.callbacks.policy import Outcome, Quality
+from services.callbacks.policy import CallOutcome, Quality
 from services.callbacks.rules import exclusions
 
 
@@ -44,7 +44,7 @@ async def consider(
     attempt_id: UUID,
     task: asyncpg.Record,
     agent: str,
-    outcome: Outcome,
+    outcome: CallOutcome,
     answers: Mapping[str, str],
     notes: str,
 ) -> None:

@@ -16,7 +16,7 @@ from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCancelled, TaskCreated, TaskExpired
 from services.callbacks import scripts
-from services.callbacks.owed import DERIVED, Owed
+from services.callbacks.obligations import DERIVED, Obligation
 from services.callbacks.policy import TRIGGERS, Trigger
 from services.callbacks.rules import OPEN, due_at, due_on, task_id
 
@@ -27,7 +27,7 @@ LONGEST_TRIES_DAYS = 30
 """Calls, the e-survey and the letter of a satisfaction task that was begun in time end by then [C11, B20]."""
 
 
-class Step(msgspec.Struct, frozen=True, gc=False):
+class TaskStep(msgspec.Struct, frozen=True, gc=False):
     """One change of a task's state, as it is kept for good."""
 
     task_id: UUID
@@ -41,7 +41,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     at: datetime | None = None
 
 
-def record(uow: UnitOfWork, steps: Sequence[Step]) -> None:
+def record(uow: UnitOfWork, steps: Sequence[TaskStep]) -> None:
     """Keep steps: numbered and sealed at the very end of the unit of work, after every lock of a task or a client."""
     for step in steps:
         row = {
@@ -59,7 +59,7 @@ def record(uow: UnitOfWork, steps: Sequence[Step]) -> None:
         uow.seal("steps", step.client_id, row)
 
 
-async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None = None) -> list[UUID]:
+async def make(uow: UnitOfWork, owed: Iterable[Obligation], begun_at: datetime | None = None) -> list[UUID]:
     """Make the tasks that are owed and not there yet, and tell of them; those that are there stay as they are.
 
     `begun_at` is the instant that limits in minutes count from; without it, the start of the creation date.
@@ -67,8 +67,8 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
     wanted = list(owed)
     if not wanted:
         return []
-    await uow.once(scripts.refresh)
-    calendar = await uow.once(calendars.current)
+    await uow.cached(scripts.refresh)
+    calendar = await uow.cached(calendars.current)
     terms = cache(lambda rule, day, until: _terms(rule, day, until, begun_at, calendar))
     made = {
         task_id(one.rule, one.client_id, one.period): (one, terms(one.rule, one.created_on, one.valid_until))
@@ -89,7 +89,9 @@ async def make(uow: UnitOfWork, owed: Iterable[Owed], begun_at: datetime | None 
     record(
         uow,
         [
-            Step(key, one.client_id, one.found_on, None, "planned", "created", one.cause, of.policy, at=uow.happened_at)
+            TaskStep(
+                key, one.client_id, one.found_on, None, "planned", "created", one.cause, of.policy, at=uow.happened_at
+            )
             for key, one, of in fresh
         ],
     )
@@ -163,7 +165,7 @@ _SHARED = ("topic", "queue", "script", "priority", "target_on", "alarm_on", "due
 _OWN = ("task_id", "client_id", "period", "branch_id", "found_on", "cause", "concerned", "subject")
 
 
-def _own(key: UUID, one: Owed, terms: _Terms) -> dict[str, Any]:
+def _own(key: UUID, one: Obligation, terms: _Terms) -> dict[str, Any]:
     return {
         "rule": one.rule,
         "created_on": one.created_on,
@@ -246,7 +248,9 @@ async def _expire(uow: UnitOfWork, which: str, *arguments: object) -> int:
     record(
         uow,
         [
-            Step(r["task_id"], r["client_id"], r["due_on"], r["before"], "expired", "due", {}, r["policy"], r["due_at"])
+            TaskStep(
+                r["task_id"], r["client_id"], r["due_on"], r["before"], "expired", "due", {}, r["policy"], r["due_at"]
+            )
             for r in rows
         ],
     )
@@ -259,7 +263,7 @@ async def _expire(uow: UnitOfWork, which: str, *arguments: object) -> int:
     return len(rows)
 
 
-async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Owed], through: date) -> None:
+async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Obligation], through: date) -> None:
     """After late facts: make what is owed and missing, withdraw what is not owed, bring back what is owed after all."""
     await make(uow, owed)
     wanted = {task_id(one.rule, one.client_id, one.period): one for one in owed}
@@ -280,7 +284,10 @@ async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Owed],
     )
     record(
         uow,
-        [Step(r["task_id"], r["client_id"], through, r["state"], "planned", WITHDRAWN, {}, r["policy"]) for r in back],
+        [
+            TaskStep(r["task_id"], r["client_id"], through, r["state"], "planned", WITHDRAWN, {}, r["policy"])
+            for r in back
+        ],
     )
     moved = [r for r in rows if r["task_id"] in wanted and r["created_on"] != wanted[r["task_id"]].created_on]
     for row in moved:  # an event that begins on another day within its quarter: rare, one by one
@@ -326,7 +333,10 @@ async def _end(uow: UnitOfWork, rows: Sequence[asyncpg.Record], reason: str, on_
     )
     record(
         uow,
-        [Step(r["task_id"], r["client_id"], on_day, r["state"], "cancelled", reason, {}, r["policy"]) for r in rows],
+        [
+            TaskStep(r["task_id"], r["client_id"], on_day, r["state"], "cancelled", reason, {}, r["policy"])
+            for r in rows
+        ],
     )
     uow.emit_all(
         TaskCancelled(task_id=r["task_id"], client_id=r["client_id"], rule=r["rule"], reason=reason) for r in rows

@@ -26,7 +26,7 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
 
 async def _know_policies(uow: UnitOfWork) -> None:
     for policies in (months.CLASSES, tiers.TIERS, groups.GROUPS, value.VALUE, value.LIFECYCLE):
-        await uow.once(policies.refresh)
+        await uow.cached(policies.refresh)
 
 
 async def _close(days: Sequence[date], uow: UnitOfWork) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from chassis.errors import Text
 from services.classification.policies import TierPolicy
-from services.classification.rules import Stretch, tier_code
+from services.classification.rules import TierInterval, tier_code
 from services.classification.views import ClassInForce
 
 TIER_NAMES = {
@@ -60,7 +60,7 @@ def of_class(held: ClassInForce) -> dict[str, Any]:
     }
 
 
-def of_tier(stretch: Stretch, decision: Any | None, policy: TierPolicy, policy_name: str) -> dict[str, Any]:
+def of_tier(stretch: TierInterval, decision: Any | None, policy: TierPolicy, policy_name: str) -> dict[str, Any]:
     """The tier with the decision behind it and why. `decision` is the last one in force, None before the first."""
     code = tier_code(stretch.tier)
     name = TIER_NAMES[code]
@@ -92,7 +92,7 @@ def _grace(decision: Any | None, policy: TierPolicy) -> dict[str, Any] | None:
     return {"from": begins, "steps_down_on": begins + timedelta(days=policy.grace_days)}
 
 
-def _tier_sentence(name: Text, stretch: Stretch, inputs: dict[str, Any]) -> Text:
+def _tier_sentence(name: Text, stretch: TierInterval, inputs: dict[str, Any]) -> Text:
     since = stretch.since
     if stretch.reason == "opened":
         return Text(

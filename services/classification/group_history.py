@@ -21,7 +21,7 @@ from services.classification.history import live, number, supersede
 ONE_DAY = timedelta(days=1)
 
 
-class Stretch(NamedTuple):
+class TagInterval(NamedTuple):
     """A tag from a day on until another (exclusive), None while it lasts."""
 
     tag: TagCode
@@ -187,7 +187,7 @@ def _is_same(row: Any, found: Found) -> bool:
     return (row["effective_on"], row["tags"]) == (found.effective_on, found.tags)
 
 
-def stretches_of(history: Sequence[tuple[date, int | None]]) -> list[Stretch]:
+def stretches_of(history: Sequence[tuple[date, int | None]]) -> list[TagInterval]:
     """The stretches of each tag in a history of (effective day, tags), sorted by tag and day."""
     stretches = []
     for tag in TAGS:
@@ -197,10 +197,10 @@ def stretches_of(history: Sequence[tuple[date, int | None]]) -> list[Stretch]:
             if holds and since is None:
                 since = day
             elif since is not None and not holds:
-                stretches.append(Stretch(tag, since, day))
+                stretches.append(TagInterval(tag, since, day))
                 since = None
         if since is not None:
-            stretches.append(Stretch(tag, since, None))
+            stretches.append(TagInterval(tag, since, None))
     return stretches
 
 

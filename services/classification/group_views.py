@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from services.classification.group_history import Stretch, stretches_of
+from services.classification.group_history import TagInterval, stretches_of
 from services.classification.views import decisions
 
 ONE_DAY = timedelta(days=1)
@@ -24,7 +24,7 @@ class GroupsInForce:
     core: Any | None
     lifecycle: Any | None
     value: Any | None
-    stretches: list[Stretch]
+    stretches: list[TagInterval]
 
 
 async def groups_on(sql: asyncpg.Connection, client_id: str, today: date, known_at: datetime | None) -> GroupsInForce:

@@ -13,7 +13,7 @@ from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.classification import ClassChanged, TierChanged, TierDowngradeWarned, TierStretch
 from services.classification.months import ClassChange
-from services.classification.rules import Grant, Retained, Stretch, effective_stretches, tier_code
+from services.classification.rules import Grant, Retained, TierInterval, effective_stretches, tier_code
 from services.classification.tiers import TIERS, Evaluation
 
 ONE_DAY = timedelta(days=1)
@@ -217,10 +217,10 @@ class _Rewrite(NamedTuple):
 
     since: date
     previous: int
-    stretches: list[Stretch]
+    stretches: list[TierInterval]
 
 
-def _rewrite(held: list[tuple[date, int]], stretches: list[Stretch]) -> _Rewrite | None:
+def _rewrite(held: list[tuple[date, int]], stretches: list[TierInterval]) -> _Rewrite | None:
     wanted = [(s.since, s.tier) for s in stretches]
     same = 0
     while same < min(len(held), len(wanted)) and held[same] == wanted[same]:
@@ -229,9 +229,9 @@ def _rewrite(held: list[tuple[date, int]], stretches: list[Stretch]) -> _Rewrite
         return None
     since = min(day for day, _ in (*held[same : same + 1], *wanted[same : same + 1]))
     previous = wanted[same - 1][1] if same else wanted[0][1]
-    later = stretches[same:] or [Stretch(since, previous, stretches[same - 1].reason)]
+    later = stretches[same:] or [TierInterval(since, previous, stretches[same - 1].reason)]
     if later[0].since > since:
-        later = [Stretch(since, previous, later[0].reason), *later]
+        later = [TierInterval(since, previous, later[0].reason), *later]
     return _Rewrite(since, previous, later)
 
 

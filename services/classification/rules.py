@@ -55,26 +55,26 @@ def entitled_tier(assets: Decimal, commission: Decimal, policy: TierPolicy) -> i
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TierState:
     """The retained tier, as an index of TIERS, and the first day of a running grace (宽限期)."""
 
     retained: int
     grace_from: date | None = None
 
 
-def close(standing: Standing, entitled: int, day: date, policy: TierPolicy) -> Standing:
+def close(standing: TierState, entitled: int, day: date, policy: TierPolicy) -> TierState:
     """The standing from `day` + 1 on, by the close of `day`: up at once, down a step after a grace [T4, T7]."""
     retained, grace_from = standing.retained, standing.grace_from
     if entitled >= retained:
-        return Standing(entitled)
+        return TierState(entitled)
     if grace_from is None:
-        return Standing(retained, day + ONE_DAY)
+        return TierState(retained, day + ONE_DAY)
     if day < grace_from + timedelta(days=policy.grace_days - 1):
         return standing
-    return Standing(retained - 1, day + ONE_DAY if entitled < retained - 1 else None)
+    return TierState(retained - 1, day + ONE_DAY if entitled < retained - 1 else None)
 
 
-def next_check(standing: Standing, day: date, policy: TierPolicy) -> date | None:
+def next_check(standing: TierState, day: date, policy: TierPolicy) -> date | None:
     """The next close after `day` at which a running grace gives notice or ends."""
     if standing.grace_from is None:
         return None
@@ -102,7 +102,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TierInterval:
     """The effective tier from `since` until the next stretch."""
 
     since: date
@@ -110,7 +110,7 @@ class Stretch:
     reason: str
 
 
-def effective_stretches(retained: Sequence[Retained], grants: Iterable[Grant]) -> list[Stretch]:
+def effective_stretches(retained: Sequence[Retained], grants: Iterable[Grant]) -> list[TierInterval]:
     """The effective tier over time: at any instant the highest of the retained one and every valid grant [T5].
 
     `retained` is sorted and not empty; neighbours of the same effective tier become one stretch.
@@ -122,7 +122,7 @@ def effective_stretches(retained: Sequence[Retained], grants: Iterable[Grant]) -
         for day in (grant.since, grant.until):
             if day > first:
                 borders.setdefault(day, "grant" if day == grant.since else "revocation")
-    stretches: list[Stretch] = []
+    stretches: list[TierInterval] = []
     for day in sorted(borders):
         kept = next(r for r in reversed(retained) if r.since <= day)
         tier = max([kept.tier, *(g.tier for g in grants if g.since <= day < g.until)])
@@ -133,7 +133,7 @@ def effective_stretches(retained: Sequence[Retained], grants: Iterable[Grant]) -
         reason = "grant" if granted else borders[day]
         if stretches and not granted and borders[day] not in ("upgrade", "downgrade"):
             reason = "upgrade" if rises else "downgrade"
-        stretches.append(Stretch(day, tier, reason))
+        stretches.append(TierInterval(day, tier, reason))
     return stretches
 
 

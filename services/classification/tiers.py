@@ -16,7 +16,7 @@ import asyncpg
 
 from chassis.clock import is_month_end
 from services.classification.policies import TierPolicy, tier_policies
-from services.classification.rules import Standing, close, next_check
+from services.classification.rules import TierState, close, next_check
 from services.classification.statements import by_key, by_version, last_month_closed, whole_tables
 
 TIERS = tier_policies()
@@ -31,8 +31,8 @@ class Evaluation:
     client_id: str
     partition: int
     branch_id: str
-    before: Standing
-    after: Standing
+    before: TierState
+    after: TierState
     entitled: int
     assets: Decimal
     commission: Decimal
@@ -142,7 +142,7 @@ async def _decide(sql: asyncpg.Connection, rows: Sequence[Any], last: date) -> l
 
 def _closes_of(rows: Sequence[Any], last: date) -> Iterator[Evaluation]:
     """One client's closes that change its standing or give it notice. From one row to the next it is entitled to the same."""
-    standing, check = Standing(rows[0]["retained"], rows[0]["grace_from"]), rows[0]["next_check"]
+    standing, check = TierState(rows[0]["retained"], rows[0]["grace_from"]), rows[0]["next_check"]
     untils = [row["day"] for row in rows[1:]] + [min(last + ONE_DAY, rows[0]["closed_on"] or date.max)]
     for row, until in zip(rows, untils, strict=True):
         day = row["day"]
@@ -158,7 +158,7 @@ def _closes_of(rows: Sequence[Any], last: date) -> Iterator[Evaluation]:
             day = check
 
 
-async def _keep_standings(sql: asyncpg.Connection, standings: Sequence[tuple[str, Standing, date | None]]) -> None:
+async def _keep_standings(sql: asyncpg.Connection, standings: Sequence[tuple[str, TierState, date | None]]) -> None:
     await sql.execute(
         """UPDATE standings s SET retained = n.retained, grace_from = n.grace_from, next_check = n.next_check
            FROM unnest($1::text[], $2::smallint[], $3::date[], $4::date[])
@@ -184,7 +184,7 @@ async def stand_at(sql: asyncpg.Connection, since: dict[str, date]) -> None:
         list(since),
         list(since.values()),
     )
-    standings = [(c, Standing(retained or 0, grace_from)) for c, retained, grace_from in rows]
+    standings = [(c, TierState(retained or 0, grace_from)) for c, retained, grace_from in rows]
     await _keep_standings(
         sql, [(c, s, next_check(s, since[c] - ONE_DAY, TIERS.on(since[c]).body)) for c, s in standings]
     )

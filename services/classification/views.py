@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from services.classification.rules import Grant, Retained, Stretch, effective_stretches
+from services.classification.rules import Grant, Retained, TierInterval, effective_stretches
 
 ONE_DAY = timedelta(days=1)
 
@@ -114,7 +114,7 @@ async def grants(sql: asyncpg.Connection, client_id: str, known_at: datetime | N
     return [Grant(*row) for row in rows]
 
 
-async def tier_stretches(sql: asyncpg.Connection, who: Client, known_at: datetime | None) -> list[Stretch]:
+async def tier_stretches(sql: asyncpg.Connection, who: Client, known_at: datetime | None) -> list[TierInterval]:
     """The effective tier over time, as known then [T5]."""
     retained = [Retained(who.opened_on, 0, "opened")]
     for row in await decisions(sql, "tier_decisions", who.client_id, known_at):
@@ -123,7 +123,7 @@ async def tier_stretches(sql: asyncpg.Connection, who: Client, known_at: datetim
     return effective_stretches(retained, await grants(sql, who.client_id, known_at))
 
 
-def stretch_on(stretches: list[Stretch], day: date) -> Stretch:
+def stretch_on(stretches: list[TierInterval], day: date) -> TierInterval:
     """The stretch in force on a day; the first one for days before the opening."""
     return next((s for s in reversed(stretches) if s.since <= day), stretches[0])
 

@@ -45,6 +45,10 @@ async def miss_plans(due: Sequence[Due], uow: UnitOfWork) -> None:
         detail = {"owner": row["plan_owner"]}
         await history.add(
             uow,
-            [history.Step(row["case_id"], "plan breached", row["state"], row["overdue_at"], row["generation"], detail)],
+            [
+                history.CaseStep(
+                    row["case_id"], "plan breached", row["state"], row["overdue_at"], row["generation"], detail
+                )
+            ],
         )
         uow.emit(breach(row, "accountability_plan", row["overdue_at"]), at=row["overdue_at"])

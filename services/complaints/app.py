@@ -24,11 +24,11 @@ from services.complaints import (
     corrections,
     dispatching,
     escalation,
+    followed_histories,
     groups,
     handlers,
     leavers,
     satisfaction,
-    standings,
     tables,
 )
 from services.complaints.packs import making
@@ -41,8 +41,8 @@ service = Service(
     listens={
         StaffChanged: leavers.keep_people,
         BranchChanged: dispatching.keep_places,
-        TierChanged: standings.keep_tiers,
-        CoreChanged: standings.keep_core,
+        TierChanged: followed_histories.keep_tiers,
+        CoreChanged: followed_histories.keep_core,
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ComplaintReceived: handlers.receive,

@@ -16,7 +16,7 @@ from chassis.clocks.store import New
 from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Text
 from chassis.http import Match, may_see
 from chassis.uow import UnitOfWork
-from services.complaints import clocks, history, prompts
+from services.complaints import clocks, contact_duties, history
 from services.complaints.policy import LIMITS
 from services.complaints.rules import FOLLOWING, FOLLOWING_GROUP, OVER
 from services.complaints.seats import refuse_conflict
@@ -134,14 +134,14 @@ async def change(
     names = sorted(columns)
     sets = "".join(f", {name} = ${n}" for n, name in enumerate(names, 2))
     if "state" in columns:
-        await prompts.owe(uow, case["case_id"], at)
+        await contact_duties.owe(uow, case["case_id"], at)
     row = await uow.sql.fetchrow(
         f"UPDATE cases SET revision = revision + 1{sets} WHERE case_id = $1 RETURNING *",
         case["case_id"],
         *(columns[name] for name in names),
     )
     assert row is not None
-    await history.add(uow, [history.Step(case["case_id"], what, row["state"], at, row["generation"], detail or {})])
+    await history.add(uow, [history.CaseStep(case["case_id"], what, row["state"], at, row["generation"], detail or {})])
     uow.audit(what, f"case/{case['case_id']}", key=case["key"], at=at, **(detail or {}))
     return row
 

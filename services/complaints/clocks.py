@@ -11,7 +11,7 @@ from uuid import UUID
 
 from chassis.calendar import Calendar
 from chassis.clock import business_date
-from chassis.clocks import Ladder, Limit, Step, store
+from chassis.clocks import Ladder, LadderStep, Limit, store
 from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from services.complaints import reporting
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from services.complaints.intake import Opened
 
 RESULT, REPORT, PROMISE = "result", "report", "promise"
-REPORT_LADDER = Ladder((Step("due"),))
+REPORT_LADDER = Ladder((LadderStep("due"),))
 
 
 def object_of(case_id: UUID, generation: int) -> str:

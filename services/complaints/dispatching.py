@@ -15,7 +15,7 @@ from chassis.staff import Roster, keep_branches, keep_staff
 from chassis.uow import UnitOfWork
 from contracts.broker import BranchChanged, StaffChanged
 from contracts.complaints import CaseBreached, CaseDispatched
-from services.complaints import history, prompts
+from services.complaints import contact_duties, history
 from services.complaints.rules import DISPATCHED, dispatch_due, dispatch_met
 from services.complaints.seats import Group, group_of
 
@@ -92,7 +92,7 @@ async def _write(uow: UnitOfWork, sent: Sequence[tuple[Order, Group]], phone: bo
     met = [dispatch_met(one.at, one.received_at) for one, _ in sent]
     await uow.sql.execute(
         f"""UPDATE cases c SET state = $4, dispatched_at = w.at, dispatch_met = w.met, dispatch_wanted_at = NULL,
-                  to_tell_since = {prompts.SINCE.format(at="w.at")}, revision = revision + 1
+                  to_tell_since = {contact_duties.SINCE.format(at="w.at")}, revision = revision + 1
            FROM unnest($1::uuid[], $2::timestamptz[], $3::bool[]) AS w(case_id, at, met)
            WHERE c.case_id = w.case_id""",
         [one.case_id for one, _ in sent],
@@ -112,7 +112,7 @@ async def _write(uow: UnitOfWork, sent: Sequence[tuple[Order, Group]], phone: bo
         columns=("case_id", "generation", "branch_id", "issued_at", "issued_by", "addressees", "phone_due"),
     )  # fmt: skip
     await history.add(
-        uow, [history.Step(one.case_id, "dispatched", DISPATCHED, one.at, one.generation) for one, _ in sent]
+        uow, [history.CaseStep(one.case_id, "dispatched", DISPATCHED, one.at, one.generation) for one, _ in sent]
     )
     for (one, _), in_time in zip(sent, met, strict=True):
         uow.emit(
@@ -176,7 +176,9 @@ async def miss_dispatch(due: Sequence[Due], uow: UnitOfWork) -> None:
     await history.add(
         uow,
         [
-            history.Step(row["case_id"], "dispatch breached", row["state"], at[row["case_id"]].due, row["generation"])
+            history.CaseStep(
+                row["case_id"], "dispatch breached", row["state"], at[row["case_id"]].due, row["generation"]
+            )
             for row in rows
         ],
     )
@@ -208,7 +210,7 @@ async def miss_phone(due: Sequence[Due], uow: UnitOfWork) -> None:
     await history.add(
         uow,
         [
-            history.Step(
+            history.CaseStep(
                 row["case_id"], "phone notice breached", row["state"], at[row["case_id"]].due, row["generation"]
             )
             for row in rows

@@ -11,7 +11,7 @@ from chassis.deadlines import Due
 from chassis.staff import OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseEscalated
-from services.complaints import clocks, history, prompts
+from services.complaints import clocks, contact_duties, history
 from services.complaints.dispatching import breach
 from services.complaints.policy import LADDERS, Addressee
 from services.complaints.reporting import Notice, notify, told
@@ -27,7 +27,7 @@ async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
     cases = await _cases(uow, due)
     roster = await staff.roster(uow.sql)
     notices: list[Notice] = []
-    steps: list[history.Step] = []
+    steps: list[history.CaseStep] = []
     for one in due:
         case_id, generation = clocks.case_of(one.object)
         case = cases[case_id]
@@ -43,7 +43,7 @@ async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
         ]  # fmt: skip
         names = sorted({p.staff_id for p in people})
         steps.append(
-            history.Step(case_id, f"escalated: {one.step}", case["state"], one.at, generation, {"told": names})
+            history.CaseStep(case_id, f"escalated: {one.step}", case["state"], one.at, generation, {"told": names})
         )
         if one.step == "due":
             uow.emit(breach({**case, "generation": generation}, one.kind, one.due), at=one.at)
@@ -71,7 +71,7 @@ async def miss_report(due: Sequence[Due], uow: UnitOfWork) -> None:
     for one in due:
         case_id, generation = clocks.case_of(one.object)
         case = {**cases[case_id], "generation": generation}
-        steps.append(history.Step(case_id, "report breached", case["state"], one.due, generation))
+        steps.append(history.CaseStep(case_id, "report breached", case["state"], one.due, generation))
         uow.emit(breach(case, one.kind, one.due), at=one.at)
     await history.add(uow, steps)
 
@@ -79,7 +79,7 @@ async def miss_report(due: Sequence[Due], uow: UnitOfWork) -> None:
 async def end_wait(due: Sequence[Due], uow: UnitOfWork) -> None:
     """A third party has had its five working days: the case goes on and its clock with it [C23]."""
     rows = await uow.sql.fetch(
-        f"""UPDATE cases c SET state = $2, revision = revision + 1, to_tell_since = {prompts.SINCE.format(at="w.at")}
+        f"""UPDATE cases c SET state = $2, revision = revision + 1, to_tell_since = {contact_duties.SINCE.format(at="w.at")}
             FROM unnest($1::uuid[], $4::timestamptz[]) AS w(case_id, at)
             WHERE c.case_id = w.case_id AND c.state = $3 RETURNING c.case_id, c.generation""",
         [UUID(one.object.removeprefix("case/")) for one in due],
@@ -101,7 +101,9 @@ async def end_wait(due: Sequence[Due], uow: UnitOfWork) -> None:
     await history.add(
         uow,
         [
-            history.Step(row["case_id"], "waited long enough", INVESTIGATING, ended[row["case_id"]], row["generation"])
+            history.CaseStep(
+                row["case_id"], "waited long enough", INVESTIGATING, ended[row["case_id"]], row["generation"]
+            )
             for row in rows
         ],
     )

@@ -129,7 +129,7 @@ async def miss_actions(due: Sequence[Due], uow: UnitOfWork) -> None:
     await history.add(
         uow,
         [
-            history.Step(
+            history.CaseStep(
                 row["case_id"], "corrective action breached", row["state"], row["overdue_at"], row["generation"],
                 {"owner": row["owner"]},
             )

@@ -15,7 +15,7 @@ COLUMNS = ("case_id", "number", "generation", "what", "state", "at", "recorded_a
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CaseStep:
     """One thing that happened, and the state from there on."""
 
     case_id: UUID
@@ -26,7 +26,7 @@ class Step:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-async def first(uow: UnitOfWork, steps: Sequence[Step]) -> None:
+async def first(uow: UnitOfWork, steps: Sequence[CaseStep]) -> None:
     """The first steps of new cases, in one copy; several of one case in their order."""
     numbers: dict[UUID, int] = {}
     rows = []
@@ -38,7 +38,7 @@ async def first(uow: UnitOfWork, steps: Sequence[Step]) -> None:
     await uow.sql.copy_records_to_table("case_moves", records=rows, columns=COLUMNS)
 
 
-async def add(uow: UnitOfWork, steps: Sequence[Step]) -> None:
+async def add(uow: UnitOfWork, steps: Sequence[CaseStep]) -> None:
     """Further steps, at most one of each case; the cases are locked."""
     await uow.sql.execute(
         """INSERT INTO case_moves (case_id, number, generation, what, state, at, recorded_at, actor, detail)

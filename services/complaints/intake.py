@@ -115,7 +115,7 @@ async def open_cases(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]
         async with uow.sql.transaction():  # inside the unit of work: a savepoint
             return await _open(uow, reports)
     except asyncpg.UniqueViolationError:
-        uow.back_to(mark)  # the same letter at the same moment: whoever came second finds it known now
+        uow.rollback_to(mark)  # the same letter at the same moment: whoever came second finds it known now
     try:
         return await _open(uow, reports)
     except asyncpg.UniqueViolationError:
@@ -248,7 +248,7 @@ def _to_call_back(one: Opened, calendar: Calendar) -> datetime | None:
 
 async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -> None:
     rows: list[tuple[Any, ...]] = []
-    steps: list[history.Step] = []
+    steps: list[history.CaseStep] = []
     events: list[CaseOpened] = []
     for one in opened:
         r = one.report
@@ -266,7 +266,7 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) 
             )
         )  # fmt: skip
         detail = {"severity": one.severity, "reason": one.reason} if one.reason else {}
-        steps.append(history.Step(r.case_id, "received", one.state, r.received_at, detail=detail))
+        steps.append(history.CaseStep(r.case_id, "received", one.state, r.received_at, detail=detail))
         events.append(
             CaseOpened(
                 case_id=str(r.case_id), client_id=r.client_id, branch_id=r.branch_id, kind=r.kind, source=r.source,
@@ -310,5 +310,5 @@ async def registered_late(uow: UnitOfWork, report: Report) -> None:
     if report.flow != "on_site" or uow.now < due or await timeline(uow.sql) is not Timeline.REAL:
         return
     case = await uow.sql.fetchrow("SELECT * FROM cases WHERE case_id = $1 FOR UPDATE", report.case_id)
-    await history.add(uow, [history.Step(report.case_id, "registration breached", RECEIVED, due)])
+    await history.add(uow, [history.CaseStep(report.case_id, "registration breached", RECEIVED, due)])
     uow.emit(dispatching.breach(case, "registration", due), at=due)

@@ -12,8 +12,8 @@ from typing import Any
 import asyncpg
 
 from chassis.clock import start_of
+from services.complaints.followed_histories import standing
 from services.complaints.packs.figures import Period
-from services.complaints.standings import standing
 
 _CLOSED = f"""
     SELECT c.branch_id, c.employee, c.outcome, c.upheld IS TRUE AS upheld,

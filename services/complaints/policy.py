@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.calendar import shipped
-from chassis.clocks import Ladder, Limit, Step, limit_from
+from chassis.clocks import Ladder, LadderStep, Limit, limit_from
 from chassis.clocks.shares import WHOLE
 from chassis.policy import Policies, PolicyInvalid
 from chassis.staff import COMPLAINT_GROUP, DEPARTMENTS
@@ -104,14 +104,14 @@ def _ladders(body: dict[str, Any]) -> Ladders:
         try:
             rows[name] = [{key: value for key, value in row.items() if key != "to"} for row in body[name]]
             told[name] = {row["name"]: tuple(_addressee(words) for words in row["to"]) for row in body[name]}
-            steps: tuple[Step, ...] = Ladder.from_rows(rows[name]).steps
+            steps: tuple[LadderStep, ...] = Ladder.from_rows(rows[name]).steps
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise PolicyInvalid(f"the ladder for {name} cases: {type(error).__name__} {error}") from None
         _check_ladder(name, steps, told[name])
     return Ladders(rows, told)
 
 
-def _check_ladder(name: str, steps: Sequence[Step], told: Mapping[str, Sequence[Addressee]]) -> None:
+def _check_ladder(name: str, steps: Sequence[LadderStep], told: Mapping[str, Sequence[Addressee]]) -> None:
     """Every step tells somebody, none twice, none before the one it follows, and one of them is the due [C22]."""
     if len(told) != len(steps):
         raise PolicyInvalid(f"the ladder for {name} cases has a step twice")
@@ -127,7 +127,7 @@ def _check_ladder(name: str, steps: Sequence[Step], told: Mapping[str, Sequence[
             )
 
 
-def _place(step: Step) -> tuple[int, timedelta]:
+def _place(step: LadderStep) -> tuple[int, timedelta]:
     """Where on the ladder a step stands: its share, or after 100 % the working time later."""
     return (WHOLE, step.after.length(shipped())) if step.after is not None else (step.share, timedelta(0))
 

@@ -58,7 +58,7 @@ class SecondPerson(Forbidden):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RetentionState:
     """How long a case is kept and by which rule; `holds` are those in force."""
 
     ended_on: date | None
@@ -89,18 +89,18 @@ def _why(hold: Any) -> dict[str, str]:
     }
 
 
-async def standing(sql: asyncpg.Connection, case: Any) -> Standing:
+async def standing(sql: asyncpg.Connection, case: Any) -> RetentionState:
     """What keeps a case."""
     holds = await sql.fetch(
         "SELECT * FROM holds WHERE case_id = $1 AND released_at IS NULL ORDER BY placed_at", case["case_id"]
     )
     if case["closed_at"] is None or case["state"] not in OVER:
-        return Standing(None, None, None, None, holds)
+        return RetentionState(None, None, None, None, holds)
     ended_on = business_date(case["closed_at"])
     await LIMITS.refresh(sql)
     version = LIMITS.on(ended_on)
     years = version.body.retention_years
-    return Standing(ended_on, months_after(ended_on, 12 * years), version.name, years, holds)
+    return RetentionState(ended_on, months_after(ended_on, 12 * years), version.name, years, holds)
 
 
 async def place(uow: UnitOfWork, case: Any, reason: str) -> UUID:

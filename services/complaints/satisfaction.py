@@ -16,7 +16,7 @@ from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCompleted, TaskExhausted, TaskExpired
 from contracts.complaints import CaseClosed, CaseReopened, ChurnSignalled, SatisfactionRecorded
-from services.complaints import clocks, history, prompts
+from services.complaints import clocks, contact_duties, history
 from services.complaints.dispatching import breach
 from services.complaints.policy import LADDERS, LIMITS
 from services.complaints.rules import CALLING, CLOSED, REOPENED, due_day, reopens, result_limit
@@ -58,7 +58,7 @@ async def note_answers(events: Sequence[TaskCompleted], uow: UnitOfWork) -> None
         )
         detail = {"outcome": event.outcome, "scores": event.scores, "accepted": event.accepted}
         await history.add(
-            uow, [history.Step(case["case_id"], "satisfaction recorded", CALLING, at, case["generation"], detail)]
+            uow, [history.CaseStep(case["case_id"], "satisfaction recorded", CALLING, at, case["generation"], detail)]
         )
         if reopens(event.scores.values(), event.accepted):
             await reopen(uow, case, at, reason="dissatisfied")
@@ -83,7 +83,11 @@ async def _unanswered(uow: UnitOfWork, case: Any, at: datetime, outcome: str) ->
     """The call ended without an answer. Who refuses it has said so; anybody else still has the survey's time [C11]."""
     await history.add(
         uow,
-        [history.Step(case["case_id"], "satisfaction not told", CALLING, at, case["generation"], {"outcome": outcome})],
+        [
+            history.CaseStep(
+                case["case_id"], "satisfaction not told", CALLING, at, case["generation"], {"outcome": outcome}
+            )
+        ],
     )
     if outcome in REFUSALS:
         await cancel(uow, [("survey", f"case/{case['case_id']}")])
@@ -122,7 +126,7 @@ async def miss_calls(events: Sequence[TaskExpired], uow: UnitOfWork) -> None:
             continue
         due = end_of(event.due_on)
         await history.add(
-            uow, [history.Step(case["case_id"], "satisfaction call breached", CALLING, due, case["generation"])]
+            uow, [history.CaseStep(case["case_id"], "satisfaction call breached", CALLING, due, case["generation"])]
         )
         uow.emit(breach(case, "satisfaction_call", due), at=due)
         waiting.append((case["case_id"], case["key"], due))
@@ -168,14 +172,14 @@ async def close(uow: UnitOfWork, case: Any, at: datetime, outcome: str) -> None:
     """Close a case that is locked."""
     await uow.sql.execute(
         f"""UPDATE cases c SET state = $2, outcome = $3, closed_at = $4, revision = revision + 1,
-                  to_tell_since = {prompts.SINCE.format(at="$4")} WHERE case_id = $1""",
+                  to_tell_since = {contact_duties.SINCE.format(at="$4")} WHERE case_id = $1""",
         case["case_id"],
         CLOSED,
         outcome,
         at,
     )
     await history.add(
-        uow, [history.Step(case["case_id"], "closed", CLOSED, at, case["generation"], {"outcome": outcome})]
+        uow, [history.CaseStep(case["case_id"], "closed", CLOSED, at, case["generation"], {"outcome": outcome})]
     )
     uow.emit(
         CaseClosed(
@@ -224,7 +228,7 @@ async def reopen(uow: UnitOfWork, case: Any, at: datetime, *, reason: str) -> No
     await uow.sql.execute(
         f"""UPDATE cases c SET state = $2, generation = $3, level = $4, owner = $5, offered_to = NULL, outcome = NULL,
                   closed_at = NULL, due_on = $6, revision = revision + 1,
-                  to_tell_since = {prompts.SINCE.format(at="$7::timestamptz")} WHERE case_id = $1""",
+                  to_tell_since = {contact_duties.SINCE.format(at="$7::timestamptz")} WHERE case_id = $1""",
         case["case_id"],
         REOPENED,
         generation,
@@ -234,7 +238,7 @@ async def reopen(uow: UnitOfWork, case: Any, at: datetime, *, reason: str) -> No
         at,
     )
     detail = {"reason": reason, "level": level, "owner": owner}
-    await history.add(uow, [history.Step(case["case_id"], "reopened", REOPENED, at, generation, detail)])
+    await history.add(uow, [history.CaseStep(case["case_id"], "reopened", REOPENED, at, generation, detail)])
     uow.emit(
         CaseReopened(
             case_id=str(case["case_id"]),

@@ -57,7 +57,7 @@ def as_amount(points: int) -> Amount:
     return cast(Amount, points * HUNDREDTH)
 
 
-class SomethingStandsAgainst(Exception):
+class FastPathUnavailable(Exception):
     """The short way is not open for this batch: a trade is known, or a client's state is not the plain one."""
 
 
@@ -83,12 +83,12 @@ async def award_at_once(
     try:
         async with uow.sql.transaction():
             if not await balances.add_where_nothing_stands_against(uow.sql, sums, ranks.revisions):
-                raise SomethingStandsAgainst
+                raise FastPathUnavailable
             rows: list[Row] = []
             uow.emit_all(_accruals(settled, causes, awards, await uow.numbers("entries", counts), rows))
             await uow.sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
-    except (SomethingStandsAgainst, asyncpg.UniqueViolationError):
-        uow.back_to(before)
+    except (FastPathUnavailable, asyncpg.UniqueViolationError):
+        uow.rollback_to(before)
         return False
     return True
 

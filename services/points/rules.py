@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from chassis.clock import business_date, end_of, month_end, months_after
-from chassis.remembered import Remembered
+from chassis.memo import Memo
 from contracts.classification import TierChanged, TierCode
 from services.points.policy import policies
 
@@ -15,10 +15,10 @@ from services.points.policy import policies
 # before the one rounding that the rule names.
 EXACT = Context(prec=80, rounding=ROUND_HALF_UP)
 
-COMMISSIONS_REMEMBERED = 50_000
+MEMO_COMMISSIONS = 50_000
 
 
-class Stretch(NamedTuple):
+class TierInterval(NamedTuple):
     """A tier above NORMAL from `since` until `until` (exclusive; None: until further notice)."""
 
     since: date
@@ -46,7 +46,7 @@ def points_for_commission(commission: Decimal, multiplier: int) -> int:
 @cache
 def _points(multiplier: int) -> Mapping[Decimal, int]:
     """The same commissions come again and again."""
-    return Remembered(lambda commission: points_for_commission(commission, multiplier), COMMISSIONS_REMEMBERED)
+    return Memo(lambda commission: points_for_commission(commission, multiplier), MEMO_COMMISSIONS)
 
 
 def rate_on(trade_date: date, tier: TierCode) -> Rate:
@@ -57,7 +57,7 @@ def rate_on(trade_date: date, tier: TierCode) -> Rate:
     return Rate(tier, multiplier, version.name, expires_on, end_of(trade_date), _points(multiplier))
 
 
-def tier_on(stretches: Sequence[Stretch], day: date) -> TierCode:
+def tier_on(stretches: Sequence[TierInterval], day: date) -> TierCode:
     """The tier in force on a day; NORMAL where no stretch above it is known [T7]."""
     for since, until, tier in stretches:
         if since <= day and (until is None or day < until):
@@ -70,12 +70,12 @@ def posting_date(trade_date: date, cause: datetime) -> date:
     return max(trade_date, business_date(cause))
 
 
-def timeline(changes: Sequence[TierChanged]) -> list[Stretch]:
+def timeline(changes: Sequence[TierChanged]) -> list[TierInterval]:
     """The stretches above NORMAL that a client's tier changes leave, whatever order they came in [T5, T7].
 
     Each revision says how it is from its `changed_from` on; what it replaces there is gone.
     """
-    known: list[Stretch] = []
+    known: list[TierInterval] = []
     for change in sorted(changes, key=lambda c: c.revision):
         start = change.changed_from
         kept = [s for s in known if s.since < start]
@@ -86,7 +86,7 @@ def timeline(changes: Sequence[TierChanged]) -> list[Stretch]:
             ends = [end for end in (stretch.until, next_since) if end is not None]
             until, since = min(ends, default=None), max(stretch.since, start)
             if until is None or since < until:
-                known.append(Stretch(since, until, stretch.tier))
+                known.append(TierInterval(since, until, stretch.tier))
     return [s for s in known if s.tier != "NORMAL"]
 
 

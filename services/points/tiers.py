@@ -11,13 +11,13 @@ import msgspec
 
 from contracts.classification import TierChanged, TierCode
 from services.points import rules
-from services.points.rules import Rate, Stretch
+from services.points.rules import Rate, TierInterval
 
 
 class Ranks:
     """The tiers of some clients, all known revisions applied, and what trades earn at them."""
 
-    def __init__(self, revisions: Mapping[str, int], stretches: Mapping[str, list[Stretch]]) -> None:
+    def __init__(self, revisions: Mapping[str, int], stretches: Mapping[str, list[TierInterval]]) -> None:
         self.revisions = revisions
         self.stretches = stretches
         self.rate_on = cache(rules.rate_on)
@@ -31,12 +31,12 @@ class Ranks:
 async def of(sql: asyncpg.Connection, clients: Iterable[str]) -> Ranks:
     """The tiers of these clients."""
     revisions: dict[str, int] = {}
-    stretches: defaultdict[str, list[Stretch]] = defaultdict(list)
+    stretches: defaultdict[str, list[TierInterval]] = defaultdict(list)
     for client, revision, since, until, tier in await sql.fetch(
         "SELECT client_id, revision, since, until, tier FROM tiers WHERE client_id = ANY($1::text[])", list(clients)
     ):
         revisions[client] = revision
-        stretches[client].append(Stretch(since, until, cast(TierCode, tier)))
+        stretches[client].append(TierInterval(since, until, cast(TierCode, tier)))
     return Ranks(revisions, stretches)
 
 

@@ -22,7 +22,7 @@ from services.suitability.errors import (
     WarningNotShown,
 )
 from services.suitability.policy import Policy, policy_on
-from services.suitability.rules import Initiator, Outcome, Reason, Side, Verdict, decide
+from services.suitability.rules import DecisionOutcome, Initiator, Reason, Side, Verdict, decide
 from services.suitability.situations import SITUATION, Situation, situation_of
 
 
@@ -136,7 +136,7 @@ def _row(uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy, verdic
         "confirm_by": None,
         "policy": policy.version,
     }
-    if verdict.outcome is Outcome.CONFIRM:
+    if verdict.outcome is DecisionOutcome.CONFIRM:
         cooling = timedelta(minutes=policy.cooling_minutes_for(verdict.levels_above))
         row |= {
             "warning": _warning(situation, policy),
@@ -192,7 +192,7 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
     Raises: NothingToConfirm, AlreadyConfirmed, ConfirmationLapsed, CoolingTimeRunning, WarningNotShown,
         EvidenceMissing.
     """
-    if decision["outcome"] != Outcome.CONFIRM:
+    if decision["outcome"] != DecisionOutcome.CONFIRM:
         raise NothingToConfirm(Text(f"the decision was {decision['outcome']}", f"该决定为 {decision['outcome']}"))
     await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 7))", decision["decision_id"])
     if await uow.sql.fetchval("SELECT 1 FROM confirmations WHERE decision_id = $1", decision["decision_id"]):
@@ -208,7 +208,7 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
     verdict = decide(situation.holder, situation.target, decision["side"], decision["initiator"], False)
     before = decision["facts"]
     if (
-        verdict.outcome is not Outcome.CONFIRM
+        verdict.outcome is not DecisionOutcome.CONFIRM
         or situation.target.needed != before["target"]["needed"]
         or situation.holder.held != before["holder"]["held"]
     ):

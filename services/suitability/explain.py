@@ -14,7 +14,7 @@ from services.suitability.errors import UnknownClient
 from services.suitability.levels import SCHEMES, rank_in
 from services.suitability.policy import policy_on
 from services.suitability.reasons import OUTCOMES, REASONS
-from services.suitability.rules import Outcome, Reason, decide
+from services.suitability.rules import DecisionOutcome, Reason, decide
 from services.suitability.situations import SITUATION_AS_OF, situation_of
 
 
@@ -101,7 +101,7 @@ async def match(sql: asyncpg.Connection, client: str, product: str, day: date) -
 def decision(row: Mapping[str, Any]) -> dict[str, Any]:
     """A decision with every reason as a sentence and the facts the rule saw."""
     reasons = [Reason(reason) for reason in row["reasons"]]
-    said = [OUTCOMES[Outcome(row["outcome"])], *(REASONS[reason] for reason in reasons)]
+    said = [OUTCOMES[DecisionOutcome(row["outcome"])], *(REASONS[reason] for reason in reasons)]
     return {
         "decision_id": row["decision_id"],
         "client_id": row["client_id"],

@@ -24,7 +24,7 @@ from services.suitability.situations import set_rank
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class GamingFinding:
     """A pattern seen on a subject (`client/ID`, `device/HASH`, `branch/ID`)."""
 
     pattern: str
@@ -49,7 +49,7 @@ async def look(uow: UnitOfWork, days: Sequence[date]) -> list[GamingSuspected]:
     return new
 
 
-async def _in_submissions(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[Finding]:
+async def _in_submissions(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[GamingFinding]:
     sheets = await uow.sql.fetch(
         """SELECT s.*, t.body, t.state FROM submissions s
            JOIN templates t ON t.code = s.template AND t.version = s.version
@@ -65,24 +65,24 @@ async def _in_submissions(uow: UnitOfWork, start: date, day: date, rules: Gaming
     return [*_by_client(sheets, rules), *devices, *branches]
 
 
-def _by_client(sheets: Sequence[asyncpg.Record], rules: Gaming) -> Iterable[Finding]:
+def _by_client(sheets: Sequence[asyncpg.Record], rules: Gaming) -> Iterable[GamingFinding]:
     of: dict[str, list[asyncpg.Record]] = {}
     for sheet in sheets:
         of.setdefault(sheet["client_id"], []).append(sheet)
     for client, handed_in in of.items():
         subject, branch = f"client/{client}", handed_in[-1]["branch_id"]
         if len(handed_in) >= rules.retakes:
-            yield Finding("retakes", subject, client, branch, {"submissions": len(handed_in)})
+            yield GamingFinding("retakes", subject, client, branch, {"submissions": len(handed_in)})
         last = handed_in[-1]
         template = templates.parsed(
             {"code": last["template"], "version": last["version"], "state": last["state"], "body": last["body"]}
         )
         if last["seconds"] is not None and last["seconds"] < rules.seconds_per_question * len(template.questions):
-            yield Finding("answered_too_fast", subject, client, branch, {"seconds": last["seconds"]})
+            yield GamingFinding("answered_too_fast", subject, client, branch, {"seconds": last["seconds"]})
         if len(handed_in) > 1 and handed_in[-2]["template"] == last["template"]:
             flipped = riskier(template, handed_in[-2]["answers"], last["answers"])
             if len(flipped) >= rules.flips:
-                yield Finding("answers_flipped", subject, client, branch, {"questions": flipped})
+                yield GamingFinding("answers_flipped", subject, client, branch, {"questions": flipped})
 
 
 def riskier(template: Template, before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
@@ -95,7 +95,7 @@ def riskier(template: Template, before: dict[str, list[str]], after: dict[str, l
     ]
 
 
-async def _rises_before_purchases(uow: UnitOfWork, days: Sequence[date]) -> defaultdict[date, list[Finding]]:
+async def _rises_before_purchases(uow: UnitOfWork, days: Sequence[date]) -> defaultdict[date, list[GamingFinding]]:
     """By the day of the purchase."""
     rows = await uow.sql.fetch(
         """SELECT t.client_id, t.branch_id, t.trade_id, t.trade_date, t.symbol, t.kind, t.issuer_class,
@@ -118,14 +118,14 @@ async def _rises_before_purchases(uow: UnitOfWork, days: Sequence[date]) -> defa
         if needed is not None and needed > row["rank_before"]:
             detail = {"trade_id": row["trade_id"], "symbol": row["symbol"], "level": row["level"]}
             found[row["trade_date"]].append(
-                Finding(
+                GamingFinding(
                     "rise_before_purchase", f"client/{row['client_id']}", row["client_id"], row["branch_id"], detail
                 )
             )
     return found
 
 
-async def _devices(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[Finding]:
+async def _devices(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[GamingFinding]:
     rows = await uow.sql.fetch(
         """SELECT device, count(DISTINCT client_id) AS clients FROM submissions
            WHERE device IS NOT NULL AND submitted_on BETWEEN $1 AND $2
@@ -134,10 +134,12 @@ async def _devices(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> li
         day,
         rules.device_clients,
     )
-    return [Finding("shared_device", f"device/{row['device']}", detail={"clients": row["clients"]}) for row in rows]
+    return [
+        GamingFinding("shared_device", f"device/{row['device']}", detail={"clients": row["clients"]}) for row in rows
+    ]
 
 
-async def _branches(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[Finding]:
+async def _branches(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[GamingFinding]:
     """Branches whose staff-assisted sheets reach the highest level far more often than the firm's sheets do."""
     highest = [scheme.levels[-1].code for scheme in SCHEMES.values()]
     rows = await uow.sql.fetch(
@@ -155,7 +157,7 @@ async def _branches(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> l
         rules.branch_ratio,
     )
     return [
-        Finding(
+        GamingFinding(
             "branch_pattern",
             f"branch/{row['branch_id']}",
             branch_id=row["branch_id"],
@@ -165,7 +167,7 @@ async def _branches(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> l
     ]
 
 
-async def _keep(uow: UnitOfWork, found: Sequence[Finding], day: date, start: date) -> list[GamingSuspected]:
+async def _keep(uow: UnitOfWork, found: Sequence[GamingFinding], day: date, start: date) -> list[GamingSuspected]:
     new = []
     for finding in found:
         kept = await uow.sql.fetchval(

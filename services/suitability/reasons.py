@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from chassis.errors import Text
-from services.suitability.rules import Outcome, Reason
+from services.suitability.rules import DecisionOutcome, Reason
 
-OUTCOMES: Mapping[Outcome, Text] = {
-    Outcome.PASS: Text("You may go on.", "可以继续办理。"),
-    Outcome.CONFIRM: Text(
+OUTCOMES: Mapping[DecisionOutcome, Text] = {
+    DecisionOutcome.PASS: Text("You may go on.", "可以继续办理。"),
+    DecisionOutcome.CONFIRM: Text(
         "You may go on once you have read the warning and confirmed it.", "请阅读风险警示并确认后再继续办理。"
     ),
-    Outcome.BLOCK: Text("This cannot be done.", "无法办理。"),
+    DecisionOutcome.BLOCK: Text("This cannot be done.", "无法办理。"),
 }
 
 REASONS: Mapping[Reason, Text] = {

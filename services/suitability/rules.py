@@ -10,7 +10,7 @@ Side = Literal["buy", "sell"]
 Initiator = Literal["client", "staff", "campaign"]
 
 
-class Outcome(StrEnum):
+class DecisionOutcome(StrEnum):
     """What a decision says."""
 
     PASS = "PASS"  # noqa: S105 - an outcome, no password
@@ -66,7 +66,7 @@ class Target:
 class Verdict:
     """The answer, every reason for it, and how many levels the product lies above the client's."""
 
-    outcome: Outcome
+    outcome: DecisionOutcome
     reasons: tuple[Reason, ...]
     levels_above: int = 0
 
@@ -78,23 +78,27 @@ def decide(holder: Holder, target: Target, side: Side, initiator: Initiator, con
     must be able to get out of what no longer suits.
     """
     if side == "sell":
-        return Verdict(Outcome.PASS, (Reason.SELLING,))
+        return Verdict(DecisionOutcome.PASS, (Reason.SELLING,))
     blocks = [*_access(holder, target)]
     if holder.professional:
-        return Verdict(Outcome.BLOCK, tuple(blocks)) if blocks else Verdict(Outcome.PASS, (Reason.PROFESSIONAL,))
+        return (
+            Verdict(DecisionOutcome.BLOCK, tuple(blocks))
+            if blocks
+            else Verdict(DecisionOutcome.PASS, (Reason.PROFESSIONAL,))
+        )
     blocks += _assessment(holder, target)
     if blocks or holder.held is None or target.needed is None:
-        return Verdict(Outcome.BLOCK, tuple(blocks))
+        return Verdict(DecisionOutcome.BLOCK, tuple(blocks))
     above = target.needed - holder.held
     if above <= 0:
-        return Verdict(Outcome.PASS, (Reason.SUITABLE,))
+        return Verdict(DecisionOutcome.PASS, (Reason.SUITABLE,))
     if holder.held == 1:
-        return Verdict(Outcome.BLOCK, (Reason.ABOVE_LEVEL, Reason.LOWEST_LEVEL), above)
+        return Verdict(DecisionOutcome.BLOCK, (Reason.ABOVE_LEVEL, Reason.LOWEST_LEVEL), above)
     if initiator != "client":
-        return Verdict(Outcome.BLOCK, (Reason.ABOVE_LEVEL, Reason.NOT_RECOMMENDED), above)
+        return Verdict(DecisionOutcome.BLOCK, (Reason.ABOVE_LEVEL, Reason.NOT_RECOMMENDED), above)
     if confirmed:
-        return Verdict(Outcome.PASS, (Reason.ABOVE_LEVEL, Reason.CONFIRMED), above)
-    return Verdict(Outcome.CONFIRM, (Reason.ABOVE_LEVEL,), above)
+        return Verdict(DecisionOutcome.PASS, (Reason.ABOVE_LEVEL, Reason.CONFIRMED), above)
+    return Verdict(DecisionOutcome.CONFIRM, (Reason.ABOVE_LEVEL,), above)
 
 
 def _access(holder: Holder, target: Target) -> list[Reason]:

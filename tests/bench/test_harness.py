@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.ground import Ground
-from bench.lanes.lane import Outcome
+from bench.lanes.lane import LaneResult
 from bench.made_up import make_folder
 from bench.plan import QUICK
 from bench.report import KEYS, Report
@@ -35,7 +35,7 @@ async def test_every_lane_comes_to_the_right_sums(
 
 def test_a_lane_that_loses_or_doubles_an_event_is_refused() -> None:
     expected = Expected.of(list(make(10)))
-    right = Outcome(10, 1, 1, 1, expected.entries, expected.points, expected.points, expected.entries)
+    right = LaneResult(10, 1, 1, 1, expected.entries, expected.points, expected.points, expected.entries)
     check("ours", right, expected)
     right.balance_points += 1
     with pytest.raises(WrongSums):

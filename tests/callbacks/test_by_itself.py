@@ -17,7 +17,7 @@ from contracts.platform import CalendarDay, CalendarPublished
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from services.callbacks import policy
 from services.callbacks.messages.sending import send_by_itself
-from services.callbacks.why import WHY
+from services.callbacks.rule_texts import RULE_TEXTS
 from tests.callbacks.desk import FIRST, LEADER, Desk, agent, ten
 
 MONDAY = date(2022, 7, 4)
@@ -43,7 +43,7 @@ def sent(desk: Desk) -> list[dict[str, Any]]:
 
 
 async def test_the_summary_counts_each_rule_and_says_why(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(WHY) == set(policy.TRIGGERS.shipped[-1].body), "every rule of the table has its sentence"
+    assert set(RULE_TEXTS) == set(policy.TRIGGERS.shipped[-1].body), "every rule of the table has its sentence"
     await desk.close(FIRST)
     for client in ("c-1", "c-2"):
         await desk.open(client, FIRST + timedelta(days=1))
@@ -52,8 +52,8 @@ async def test_the_summary_counts_each_rule_and_says_why(desk: Desk, capsys: pyt
     capsys.readouterr()
     await print_callbacks(desk.world.platform, MONDAY + timedelta(days=3))
     lines = [line.split(maxsplit=3) for line in capsys.readouterr().out.splitlines() if line]
-    assert lines[1] == ["new", "2", "2", WHY["new"].en]
-    assert lines[2] == ["abnormal", "1", "0", WHY["abnormal"].en]
+    assert lines[1] == ["new", "2", "2", RULE_TEXTS["new"].en]
+    assert lines[2] == ["abnormal", "1", "0", RULE_TEXTS["abnormal"].en]
     assert lines[3] == ["callbacks", "in", "all", "3       2"]
 
 

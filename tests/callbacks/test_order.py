@@ -10,8 +10,8 @@ from chassis.consumer import LostPartition, read_from_log
 from contracts import broker, classification, suitability
 from contracts.base import Event
 from contracts.classification import GroupChanged, TagStretch
-from services.callbacks.stretches import mark_late
-from services.callbacks.tasks import Step, record
+from services.callbacks.intervals import mark_late
+from services.callbacks.tasks import TaskStep, record
 from tests.callbacks.desk import FIRST, Desk, agent, ten
 
 DAYS = 24
@@ -141,7 +141,7 @@ async def test_numbering_comes_last_so_that_two_in_opposite_order_both_end(desk:
         async with database.unit_of_work() as uow:
             mine, its = (rows[number] for number in order)
             await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", mine["task_id"])
-            record(uow, [Step(mine["task_id"], "c-1", FIRST, "planned", "planned", "test")])
+            record(uow, [TaskStep(mine["task_id"], "c-1", FIRST, "planned", "planned", "test")])
             await both.wait()
             if order[0]:
                 await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", its["task_id"])

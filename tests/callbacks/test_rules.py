@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from chassis.calendar import shipped
 from chassis.clock import at, business_date
 from chassis.policy import PolicyInvalid
-from services.callbacks import calling, coverage, draw, policy, rules, scripts
-from services.callbacks.draw import Stratum
+from services.callbacks import calling, coverage, policy, rules, sampling, scripts
 from services.callbacks.rules import Ties
+from services.callbacks.sampling import Stratum
 
 TERMS = policy.CALLING.shipped[0].body
 TRIGGERS = policy.TRIGGERS.shipped[0].body
@@ -221,10 +221,10 @@ def test_the_draw_repeats_fills_the_share_and_takes_nobody_twice(sizes: dict[str
         for name, (left, covered) in sizes.items()
     }
     share, reserve = Decimal("0.10"), Decimal("1.5")
-    chosen = draw.drawn(seed, strata, share, reserve)
+    chosen = sampling.drawn(seed, strata, share, reserve)
     backwards = {name: Stratum(s.counted, s.covered, s.candidates[::-1]) for name, s in reversed(strata.items())}
-    assert draw.drawn(seed, backwards, share, reserve) == chosen
-    assert draw.digest(backwards) == draw.digest(strata)
+    assert sampling.drawn(seed, backwards, share, reserve) == chosen
+    assert sampling.digest(backwards) == sampling.digest(strata)
     for name, clients in chosen.items():
         assert len(set(clients)) == len(clients)
         assert set(clients) <= set(strata[name].candidates)

@@ -3,7 +3,7 @@
 from aiokafka.partitioner import murmur2
 
 from chassis.bus.record import partition_of
-from chassis.remembered import Remembered
+from chassis.memo import Memo
 
 
 def test_a_key_lies_where_the_kafka_client_would_put_it() -> None:
@@ -13,6 +13,6 @@ def test_a_key_lies_where_the_kafka_client_would_put_it() -> None:
 
 
 def test_what_is_forgotten_is_found_again() -> None:
-    doubled = Remembered(lambda number: number * 2, limit=3)
+    doubled = Memo(lambda number: number * 2, limit=3)
     assert [doubled[number] for number in (1, 2, 3, 4, 1)] == [2, 4, 6, 8, 2]
     assert len(doubled) == 2

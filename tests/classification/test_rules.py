@@ -10,7 +10,7 @@ import pytest
 from chassis.policy import PolicyInvalid
 from services.classification import rules
 from services.classification.policies import class_policies, parse_classes, parse_tiers, tier_policies
-from services.classification.rules import Grant, Retained, Standing
+from services.classification.rules import Grant, Retained, TierState
 
 DAY = date(2024, 6, 3)
 CLASSES = class_policies().on(DAY).body
@@ -143,7 +143,7 @@ def test_entitled_tier(assets: str, commission: str, tier: int) -> None:
     assert rules.entitled_tier(Decimal(assets), Decimal(commission), TIERS) == tier
 
 
-def walk(standing: Standing, entitled: int, first: date, days: int) -> list[tuple[date, Standing]]:
+def walk(standing: TierState, entitled: int, first: date, days: int) -> list[tuple[date, TierState]]:
     """Close day after day at one entitled tier; the days after which the standing changed."""
     steps = []
     for number in range(days):
@@ -156,18 +156,18 @@ def walk(standing: Standing, entitled: int, first: date, days: int) -> list[tupl
 
 def test_diamond_falling_to_nothing_takes_four_steps_of_ninety_days() -> None:
     """T4, T7: a grace from D+1, 90 days, one step, a new grace at once."""
-    steps = walk(Standing(4), 0, DAY, 400)
+    steps = walk(TierState(4), 0, DAY, 400)
     start = DAY + timedelta(days=1)
     assert steps == [
-        (start, Standing(4, start)),
-        *((begins := start + timedelta(days=90 * n), Standing(4 - n, begins if n < 4 else None)) for n in range(1, 5)),
+        (start, TierState(4, start)),
+        *((begins := start + timedelta(days=90 * n), TierState(4 - n, begins if n < 4 else None)) for n in range(1, 5)),
     ]
 
 
 def test_recovering_in_grace_cancels_it_and_rising_counts_at_once() -> None:
-    in_grace = Standing(2, DAY)
-    assert rules.close(in_grace, 2, DAY + timedelta(days=89), TIERS) == Standing(2)
-    assert rules.close(in_grace, 4, DAY, TIERS) == Standing(4)
+    in_grace = TierState(2, DAY)
+    assert rules.close(in_grace, 2, DAY + timedelta(days=89), TIERS) == TierState(2)
+    assert rules.close(in_grace, 4, DAY, TIERS) == TierState(4)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_grace_gives_notice_thirty_and_seven_days_before_its_end(day: int, che
     """T4: the grace of 90 days from S ends with the close of S+89; closes of S+59 and S+82 give notice."""
     start = date(2024, 1, 1)
     wanted = None if check is None else start + timedelta(days=check)
-    assert rules.next_check(Standing(2, start), start + timedelta(days=day), TIERS) == wanted
+    assert rules.next_check(TierState(2, start), start + timedelta(days=day), TIERS) == wanted
 
 
 def test_effective_tier_is_the_highest_of_retained_and_grants() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.classification import months, rules, tiers
 from services.classification.policies import class_policies, tier_policies
-from services.classification.rules import Standing
+from services.classification.rules import TierState
 from tests.classification.conftest import Fresh
 from tests.world import World
 
@@ -22,11 +22,11 @@ assets = st.sampled_from(BOUNDS).flatmap(
 )
 commissions = st.sampled_from(["0", "999.99", "1000", "4999.999", "5000", "10000", "49999.99", "50000"]).map(Decimal)
 graces = st.none() | st.integers(-2, 90).map(lambda ago: DAY - timedelta(days=ago))
-standings = st.builds(lambda tier, grace: Standing(tier, grace if tier else None), st.integers(0, 4), graces)
+standings = st.builds(lambda tier, grace: TierState(tier, grace if tier else None), st.integers(0, 4), graces)
 figures = st.lists(st.tuples(assets, commissions, standings), min_size=150, max_size=150)
 
 
-async def prepare(world: World, found: list[tuple[Decimal, Decimal, Standing]]) -> None:
+async def prepare(world: World, found: list[tuple[Decimal, Decimal, TierState]]) -> None:
     ids = [f"c-{n:03}" for n in range(len(found))]
     async with world.database("classification").unit_of_work() as uow:
         await uow.sql.execute(
@@ -68,14 +68,14 @@ async def prepare(world: World, found: list[tuple[Decimal, Decimal, Standing]]) 
     ],
 )
 async def test_a_closed_day_decides_as_the_rule_does(
-    fresh_world: Fresh, found: list[tuple[Decimal, Decimal, Standing]]
+    fresh_world: Fresh, found: list[tuple[Decimal, Decimal, TierState]]
 ) -> None:
     async with fresh_world() as world:
         await prepare(world, found)
         async with world.database("classification").unit_of_work() as uow:
             evaluated = {e.client_id: e for e in await tiers.evaluate(uow.sql, [DAY])}
             kept = {
-                row["client_id"]: (Standing(row["retained"], row["grace_from"]), row["next_check"])
+                row["client_id"]: (TierState(row["retained"], row["grace_from"]), row["next_check"])
                 for row in await uow.sql.fetch("SELECT * FROM standings")
             }
         for number, (mean, paid, before) in enumerate(found):

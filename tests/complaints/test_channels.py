@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from careline.front import front
+from careline.asgi import platform_app
 from contracts.broker import BranchChanged
 from services.complaints.channels import MEDIA
 from tests.complaints.desk import LI, Desk, march
@@ -22,7 +22,7 @@ async def ready(desk: Desk) -> tuple[httpx.Response, httpx.Response]:
     async with desk.world.client("complaints") as http:
         own = await http.get("/readyz")
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(front(platform)), base_url="http://careline.test"
+        transport=httpx.ASGITransport(platform_app(platform)), base_url="http://careline.test"
     ) as http:
         return own, await http.get("/readyz")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 
-from careline.front import apps_of
+from careline.asgi import apps_of
 from chassis.actor import Actor
 from gateway.app import gateway_app
 from gateway.settings import GatewaySettings

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from careline.front import apps_of
+from careline.asgi import apps_of
 from chassis.actor import Role
 from gateway.app import gateway_app
 from gateway.settings import GatewaySettings

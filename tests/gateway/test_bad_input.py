@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from careline.front import apps_of
+from careline.asgi import apps_of
 from chassis.actor import Role
 from chassis.clock import utc_now
 from chassis.errors import Invalid, TooLarge

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from careline.front import apps_of
+from careline.asgi import apps_of
 from careline.services import SERVICES
 from chassis.actor import Role
 from chassis.http import permission_of, routes_of

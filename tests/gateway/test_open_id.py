@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet, RSAKey
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from gateway.app import gateway_app
-from gateway.door import COOKIE
+from gateway.auth_middleware import COOKIE
 from gateway.settings import GatewaySettings
 from tests.gateway.conftest import BASE
 from tests.gateway.test_views import _served

@@ -12,7 +12,7 @@ from chassis.policy import PolicyInvalid
 from contracts.classification import TierChanged
 from services.points import rules
 from services.points.policy import parse
-from services.points.rules import Stretch
+from services.points.rules import TierInterval
 from tests.points.facts import tier
 
 
@@ -75,27 +75,29 @@ D = [date(2022, 7, n) for n in range(1, 31)]
     [
         ([], []),
         ([tier(1, D[0], (D[0], "NORMAL"))], []),
-        ([tier(1, D[0], (D[0], "GOLD"))], [Stretch(D[0], None, "GOLD")]),
+        ([tier(1, D[0], (D[0], "GOLD"))], [TierInterval(D[0], None, "GOLD")]),
         (
             [tier(1, D[0], (D[0], "GOLD")), tier(2, D[9], (D[9], "NORMAL"))],
-            [Stretch(D[0], D[9], "GOLD")],
+            [TierInterval(D[0], D[9], "GOLD")],
         ),
         (
             [tier(2, D[9], (D[9], "SILVER"), (D[12], "NORMAL")), tier(1, D[0], (D[0], "GOLD"))],  # the first came late
-            [Stretch(D[0], D[9], "GOLD"), Stretch(D[9], D[12], "SILVER")],
+            [TierInterval(D[0], D[9], "GOLD"), TierInterval(D[9], D[12], "SILVER")],
         ),
         (
             [tier(1, D[9], (D[9], "GOLD")), tier(2, D[0], (D[0], "SILVER"))],  # rewritten from before it began
-            [Stretch(D[0], None, "SILVER")],
+            [TierInterval(D[0], None, "SILVER")],
         ),
     ],
 )
-def test_the_timeline_follows_revisions_not_arrival_t5(changes: list[TierChanged], stretches: list[Stretch]) -> None:
+def test_the_timeline_follows_revisions_not_arrival_t5(
+    changes: list[TierChanged], stretches: list[TierInterval]
+) -> None:
     assert rules.timeline(changes) == stretches
 
 
 def test_the_tier_before_any_stretch_is_normal_t7() -> None:
-    stretches = [Stretch(D[3], D[5], "GOLD"), Stretch(D[5], None, "DIAMOND")]
+    stretches = [TierInterval(D[3], D[5], "GOLD"), TierInterval(D[5], None, "DIAMOND")]
     assert [rules.tier_on(stretches, day) for day in D[2:7]] == ["NORMAL", "GOLD", "GOLD", "DIAMOND", "DIAMOND"]
 
 

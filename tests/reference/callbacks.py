@@ -68,7 +68,7 @@ def quarter_end(day: date) -> date:
 
 
 def group_tasks(profile: Profile, closes: list[date]) -> list[Task]:
-    """Wake-up, abnormal and care tasks from the tags of every close."""
+    """Notifications-up, abnormal and care tasks from the tags of every close."""
     client_id = profile.client.client_id
     tasks = []
     tags_before: list[str] = []

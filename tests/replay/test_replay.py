@@ -7,10 +7,10 @@ from typing import cast
 import pytest
 
 from careline.platform import Platform
-from careline.replay.home import AnotherDataSet, RealHome
 from careline.replay.progress import Progress
 from careline.replay.run import replayed
 from careline.replay.source import read
+from careline.replay.timeline import AnotherDataSet, RealHome
 from tests.replay.outcome import BANK, LAST, Quiet, assert_outcome, heads
 from tests.world import World
 

@@ -10,9 +10,9 @@ from services.suitability.levels import CROSSWALK, SCHEMES, UnknownLevel, rank_i
 from services.suitability.policy import policy_on
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import (
+    DecisionOutcome,
     Holder,
     Initiator,
-    Outcome,
     Reason,
     Side,
     Target,
@@ -95,18 +95,18 @@ def test_every_situation_has_an_answer_with_reasons_and_texts(
     assert all(REASONS[reason].zh and REASONS[reason].en for reason in verdict.reasons)
     assert OUTCOMES[verdict.outcome].zh
     if side == "sell":
-        assert verdict.outcome is Outcome.PASS
+        assert verdict.outcome is DecisionOutcome.PASS
     elif target.needed is None or not target.on_shelf:
-        assert verdict.outcome is Outcome.BLOCK
+        assert verdict.outcome is DecisionOutcome.BLOCK
     elif holder.held is not None and target.needed > holder.held and not holder.professional:
-        assert verdict.outcome is not Outcome.PASS or (confirmed and initiator == "client" and holder.held > 1)
+        assert verdict.outcome is not DecisionOutcome.PASS or (confirmed and initiator == "client" and holder.held > 1)
 
 
 @given(holders, targets, initiators, st.booleans())
 def test_a_higher_level_never_gets_a_harder_answer(
     holder: Holder, target: Target, initiator: Initiator, confirmed: bool
 ) -> None:
-    order = [Outcome.BLOCK, Outcome.CONFIRM, Outcome.PASS]
+    order = [DecisionOutcome.BLOCK, DecisionOutcome.CONFIRM, DecisionOutcome.PASS]
     results = []
     for held in (1, 2, 3, 4):
         raised = Holder(held, True, holder.closed, holder.professional, holder.reassessment_overdue)

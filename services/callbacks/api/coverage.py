@@ -14,7 +14,7 @@ from chassis import calendars
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import coverage, policy, proof
-from services.callbacks.api.who import Chief, Day, Leader, Reader, require_client
+from services.callbacks.api.access import Chief, Day, Leader, Reader, require_client
 
 routes = router("/v1/callbacks/coverage", "callbacks coverage")
 

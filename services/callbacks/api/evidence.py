@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from chassis.http import Once, Uploaded, Work, router, takes
 from services.callbacks import evidence
-from services.callbacks.api.who import Leader, Reader, Server, require_client, require_view
+from services.callbacks.api.access import Leader, Reader, Server, require_client, require_view
 
 routes = router("/v1/callbacks/clients/{client_id}/evidence", "callbacks evidence")
 Kind = Literal["recording", "letter", "survey", "visit", "screenshot", "e_mail"]

@@ -8,8 +8,8 @@ from uuid_utils.compat import uuid7
 
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import findings
-from services.callbacks.api.who import Instant, Officer, Server
-from services.callbacks.moment import now_of
+from services.callbacks.api.access import Instant, Officer, Server
+from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks/findings", "callbacks findings")
 
@@ -66,7 +66,7 @@ async def raise_finding(actor: Server, uow: Work, once: Once, given: Suspicion) 
         kind=given.kind,
         question=None,
         concerned=given.concerned,
-        at=await now_of(uow.sql, uow.now),
+        at=await effective_now(uow.sql, uow.now),
         notes=given.notes,
     )
     return Raised(finding_id=finding_id)

@@ -11,8 +11,8 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, may_see, permits, router
 from chassis.uow import UnitOfWork
 from services.callbacks import interest, satisfaction
-from services.callbacks.api.who import SERVING, Day, Leader, Reader, require_client, require_view
-from services.callbacks.moment import now_of
+from services.callbacks.api.access import SERVING, Day, Leader, Reader, require_client, require_view
+from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks", "callbacks interest")
 Interested = Annotated[Actor, permits("callbacks:interest", *SERVING, Role.CLIENT, Role.OPERATIONS, Role.SYSTEM)]
@@ -49,7 +49,7 @@ async def list_subscriptions(actor: Interested, sql: Reading, client_id: str) ->
 async def subscribe(actor: Interested, uow: Work, client_id: str, column: str, given: Way) -> list[dict[str, Any]]:
     """Subscribe to a column; the answer is the whole list."""
     await _require(uow.sql, actor, client_id)
-    await interest.subscribe(uow, client_id, column, given.channel, await now_of(uow.sql, uow.now))
+    await interest.subscribe(uow, client_id, column, given.channel, await effective_now(uow.sql, uow.now))
     return await _listed(uow, client_id)
 
 
@@ -57,7 +57,7 @@ async def subscribe(actor: Interested, uow: Work, client_id: str, column: str, g
 async def unsubscribe(actor: Interested, uow: Work, client_id: str, column: str) -> list[dict[str, Any]]:
     """End a subscription; what is planned of it does not go out."""
     await _require(uow.sql, actor, client_id)
-    await interest.unsubscribe(uow, client_id, column, await now_of(uow.sql, uow.now))
+    await interest.unsubscribe(uow, client_id, column, await effective_now(uow.sql, uow.now))
     return await _listed(uow, client_id)
 
 
@@ -65,7 +65,7 @@ async def unsubscribe(actor: Interested, uow: Work, client_id: str, column: str)
 async def note_click(actor: Interested, uow: Work, client_id: str, given: Click) -> None:
     """A column was opened: feedback on the service, no contact."""
     await _require(uow.sql, actor, client_id)
-    await interest.click(uow, client_id, given.column, given.message_id, await now_of(uow.sql, uow.now))
+    await interest.click(uow, client_id, given.column, given.message_id, await effective_now(uow.sql, uow.now))
 
 
 @routes.get("/clients/{client_id}/feedback")

@@ -11,7 +11,7 @@ from chassis.clock import business_date, utc_now
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import mailings, policy
-from services.callbacks.api.who import Instant, Leader, Reader, require_client
+from services.callbacks.api.access import Instant, Leader, Reader, require_client
 
 routes = router("/v1/callbacks/mailings", "callbacks mailings")
 

@@ -13,10 +13,10 @@ from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
 from services.callbacks import alarms
-from services.callbacks.api.who import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
+from services.callbacks.api.access import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
+from services.callbacks.effective_now import effective_now
 from services.callbacks.messages import sending
 from services.callbacks.messages.port import MessageSettings, ports
-from services.callbacks.moment import now_of
 
 routes = router("/v1/callbacks", "callbacks messages")
 STALE_DAYS = 90
@@ -160,7 +160,7 @@ async def publish(
     """Confirm what a branch publishes, today, through a named person."""
     if not actor.sees_all_branches and actor.branch_id != branch_id:
         raise NotFound
-    day = business_date(await now_of(uow.sql, uow.now))
+    day = business_date(await effective_now(uow.sql, uow.now))
     await uow.sql.execute(
         """INSERT INTO publications VALUES ($1, $2, $3, $4, $5) ON CONFLICT (branch_id, what) DO UPDATE
            SET value = excluded.value, responsible = excluded.responsible, confirmed_on = excluded.confirmed_on""",
@@ -177,7 +177,7 @@ async def publish(
 @routes.get("/branches/publications")
 async def list_publications(actor: Reader, uow: Work) -> list[dict[str, Any]]:
     """What branches publish; what nobody confirmed for more than 90 days is stale."""
-    day = business_date(await now_of(uow.sql, uow.now))
+    day = business_date(await effective_now(uow.sql, uow.now))
     rows = await uow.sql.fetch(
         "SELECT *, $1 - confirmed_on > $2 AS stale FROM publications ORDER BY branch_id, what", day, STALE_DAYS
     )

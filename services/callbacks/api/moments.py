@@ -12,8 +12,8 @@ from chassis.clock import business_date
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
 from services.callbacks import moments, policy
-from services.callbacks.api.who import SERVING, Day, Instant, Leader, Reader, Server, require_view
-from services.callbacks.moment import now_of
+from services.callbacks.api.access import SERVING, Day, Instant, Leader, Reader, Server, require_view
+from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks", "callbacks moments")
 Reporter = Annotated[Actor, permits("callbacks:moments", *SERVING, Role.OPERATIONS, Role.SYSTEM)]
@@ -114,7 +114,7 @@ async def read_catalogue(actor: Reader, sql: Reading, on: Day) -> dict[str, Any]
 @routes.post("/moments", status_code=201)
 async def report(actor: Reporter, uow: Work, once: Once, given: Report) -> dict[str, int]:
     """Report a moment of clients: a margin warning, a shock of the market, a family event. How many are new."""
-    if given.at > await now_of(uow.sql, uow.now):
+    if given.at > await effective_now(uow.sql, uow.now):
         raise Invalid(errors=(FieldError("body#/at", "lies ahead"),))
     scope, arguments = object_scope(actor, 2)
     wanted = sorted(set(given.client_ids))
@@ -129,7 +129,7 @@ async def report(actor: Reporter, uow: Work, once: Once, given: Report) -> dict[
 @routes.post("/moments/{moment_id}/reaction")
 async def react(actor: Server, uow: Work, moment_id: UUID, given: Reaction) -> Moment:
     """The action was done; this is how the client reacted."""
-    day = business_date(await now_of(uow.sql, uow.now))
+    day = business_date(await effective_now(uow.sql, uow.now))
     return Moment.model_validate(dict(await moments.react(uow, moment_id, given.reaction, day)))
 
 

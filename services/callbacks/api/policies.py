@@ -8,7 +8,7 @@ from chassis import policy as versions
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, permits, router
-from services.callbacks.api.who import Day
+from services.callbacks.api.access import Day
 from services.callbacks.policy import ALL
 from services.callbacks.scripts import SCRIPTS
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from chassis.http import Reading, Work, router
 from services.callbacks import reviews
-from services.callbacks.api.who import Leader, sight
-from services.callbacks.moment import now_of
+from services.callbacks.api.access import Leader, sight
+from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks/reviews", "callbacks quality")
 
@@ -49,7 +49,7 @@ async def list_waiting(actor: Leader, sql: Reading) -> list[Waiting]:
 @routes.post("/{attempt_id}")
 async def review(actor: Leader, uow: Work, attempt_id: UUID, given: Judgement) -> dict[str, Any]:
     """Review a contact, once; one not accepted leaves coverage."""
-    now = await now_of(uow.sql, uow.now)
+    now = await effective_now(uow.sql, uow.now)
     reviewer = actor.person
     seen = sight(actor, 3)
     return await reviews.judge(uow, reviewer, *seen, attempt_id, given.score, given.accepted, given.notes, now)

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from chassis.errors import FieldError, Invalid
 from chassis.http import Once, Work, router
 from services.callbacks import claims, evidence, replies
+from services.callbacks.api.access import Instant, Server
 from services.callbacks.api.tasks import Task, at_work, shown
-from services.callbacks.api.who import Instant, Server
 from services.callbacks.replies import Reply
 
 routes = router("/v1/callbacks", "callbacks replies")

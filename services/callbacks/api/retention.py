@@ -14,8 +14,8 @@ from chassis.clock import business_date, end_of
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from services.callbacks import evidence, retention
-from services.callbacks.api.who import Day, Leader, Reader
-from services.callbacks.moment import now_of
+from services.callbacks.api.access import Day, Leader, Reader
+from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks/retention", "callbacks retention")
 
@@ -66,7 +66,7 @@ async def hold_drill(actor: Leader, uow: Work, once: Once, given: Drill) -> Held
         raise NotFound
     drill_id = uuid7()
     evidence_id = await evidence.refer(uow, f"branch:{given.branch_id}", "visit", given.reference)
-    today = business_date(await now_of(uow.sql, uow.now))
+    today = business_date(await effective_now(uow.sql, uow.now))
     await retention.hold_drill(
         uow,
         drill_id,

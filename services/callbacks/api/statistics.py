@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.http import Reading, router
 from services.callbacks import policy, statistics
-from services.callbacks.api.who import Day, Leader
+from services.callbacks.api.access import Day, Leader
 
 routes = router("/v1/callbacks/statistics", "callbacks statistics")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -16,12 +16,12 @@ from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, r
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, policy, retention, scripts
 from services.callbacks import evidence as evidences
-from services.callbacks.api.who import Day, Instant, Leader, Reader, Server, require_view, sight
+from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight
 from services.callbacks.attempts import Call, Result
-from services.callbacks.moment import now_of
+from services.callbacks.effective_now import effective_now
+from services.callbacks.rule_texts import rule_text
 from services.callbacks.rules import MOVES, check_move, exclusions
-from services.callbacks.tasks import Step, record
-from services.callbacks.why import why
+from services.callbacks.tasks import TaskStep, record
 
 routes = router("/v1/callbacks", "callbacks")
 Client = Annotated[Actor, permits("callbacks:survey", Role.CLIENT)]
@@ -245,7 +245,7 @@ async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, A
     task = await _seen(sql, actor, task_id)
     await scripts.refresh(sql)
     script = scripts.frozen(task["script"])
-    on = business_date(await now_of(sql, utc_now()))
+    on = business_date(await effective_now(sql, utc_now()))
     return {
         "version": task["script"],
         "plays": await retention.plays(sql, on) if task["topic"] == retention.TOPIC else [],
@@ -290,7 +290,7 @@ async def explain_routing(actor: Reader, uow: Work, task_id: UUID) -> Routing:
     """Who works the task's queue, and of each whether they may call, and why not."""
     sql = uow.sql
     task = await _seen(sql, actor, task_id)
-    now = await now_of(sql, uow.now)
+    now = await effective_now(sql, uow.now)
     roster = await staff.roster(sql)
     trigger, _ = policy.rule_on(task["rule"], task["created_on"])
     client = task["client_id"]
@@ -364,14 +364,14 @@ async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, g
     if task["state"] == "expired":
         raise Forbidden(Text("a breach stays a breach", "已违约的任务不可取消"))
     check_move(task["state"], "cancelled")
-    day = business_date(await now_of(uow.sql, uow.now))
+    day = business_date(await effective_now(uow.sql, uow.now))
     await uow.sql.execute(
         """UPDATE tasks SET state = 'cancelled', outcome = 'cancelled_by_staff', ended_on = $2, holder = NULL,
                   held_since = NULL, lease_until = NULL, revision = revision + 1 WHERE task_id = $1""",
         task_id,
         day,
     )
-    step = Step(
+    step = TaskStep(
         task_id, task["client_id"], day, task["state"], "cancelled", "staff", {"why": given.reason}, task["policy"]
     )
     record(uow, [step])
@@ -417,7 +417,7 @@ async def answer_survey(actor: Client, uow: Work, once: Once, task_id: UUID, giv
     if task is None:
         raise NotFound
     evidence_id = await evidences.refer(uow, task["client_id"], "survey", f"survey/{task_id}")
-    now = await now_of(uow.sql, uow.now)
+    now = await effective_now(uow.sql, uow.now)
     await attempts.answer_survey(uow, task, given.answers, evidence_id, "survey_answered", now)
     return {"state": "completed"}
 
@@ -437,13 +437,13 @@ def sentence(task: asyncpg.Record) -> Text:
             f"the risk assessment ends on {cause.get('valid_until')}",
             f"风险测评于 {cause.get('valid_until')} 到期",
         ),
-    }.get(rule, (why(rule).en, why(rule).zh))
+    }.get(rule, (rule_text(rule).en, rule_text(rule).zh))
     return Text(f"A callback is owed by {due}: {en}.", f"应于 {due} 前回访：{zh}。")
 
 
 async def at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent]:
     """The moment the caller acts at, and the caller as an agent; with every policy a call needs read."""
-    now = await now_of(uow.sql, uow.now)
+    now = await effective_now(uow.sql, uow.now)
     for policies in (policy.CALLING, policy.OUTCOMES, policy.TRIGGERS, policy.QUALITY):
         await policies.refresh(uow.sql)
     await scripts.refresh(uow.sql)

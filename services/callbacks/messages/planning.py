@@ -64,7 +64,7 @@ async def remind(uow: UnitOfWork, events: Sequence[AssessmentExpiring]) -> None:
     It serves the client, so the marketing opt-out does not stop it (the template says which kinds are marketing). A
     client without contact data has it skipped and counted when it is due. Only a real home plans any.
     """
-    if await uow.once(timeline) is not Timeline.REAL:
+    if await uow.cached(timeline) is not Timeline.REAL:
         return
     rows = await uow.sql.fetch(
         """SELECT client_id, branch_id, language, phone IS NULL AND email IS NOT NULL AS by_email FROM clients

@@ -24,7 +24,7 @@ class NotConcluded(Conflict):
     title = Text("Accountability is not concluded yet", "责任追究尚未办结")
 
 
-class Outcome(Act):
+class AccountabilityOutcome(Act):
     """What an accountability case comes to [C14]."""
 
     summary: Words
@@ -37,7 +37,7 @@ class Outcome(Act):
 
 
 @routes.post("/cases/{case_id}/accountability/{accountability_id}/outcome")
-async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: Outcome) -> Made:
+async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: AccountabilityOutcome) -> Made:
     """Conclude accountability (责任追究): summary, root cause, plan with owner and date, circular, measure [C14]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     row = await uow.sql.fetchrow(

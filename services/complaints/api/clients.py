@@ -10,8 +10,8 @@ from chassis.clock import business_date
 from chassis.errors import NotFound
 from chassis.http import Reading, permits, require_sight, router
 from services.complaints.api.shapes import READERS, Case, PathName, shown
+from services.complaints.followed_histories import tier_on
 from services.complaints.rules import OVER
-from services.complaints.standings import tier_on
 
 routes = router("/v1/complaints/clients", "complaints")
 Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]

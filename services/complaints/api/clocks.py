@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.calendar import Calendar, CalendarEnds
 from chassis.calendars import current
-from chassis.clocks import Measure, Pause, Reading, Resume, State, store
+from chassis.clocks import ClockReading, Measure, Pause, Resume, State, store
 from chassis.errors import Text
 from chassis.http import Reading as Sql
 from chassis.http import permits, router
@@ -88,7 +88,7 @@ async def read_clocks(
     return found
 
 
-def _remaining(reading: Reading, now: datetime, calendar: Calendar) -> int | None:
+def _remaining(reading: ClockReading, now: datetime, calendar: Calendar) -> int | None:
     if reading.remaining is not None:
         return int(reading.remaining.total_seconds())
     if reading.state is State.STOPPED or reading.due is None:
@@ -103,7 +103,7 @@ def _between(measure: Measure, now: datetime, due: datetime, calendar: Calendar)
         return None
 
 
-def _reason(kept: store.Kept, reading: Reading, now: datetime) -> str | None:
+def _reason(kept: store.Kept, reading: ClockReading, now: datetime) -> str | None:
     if reading.state is not State.PAUSED:
         return None
     turns = [e for e in kept.entries if isinstance(e, Pause | Resume) and e.recorded <= now]

@@ -125,7 +125,7 @@ async def register_visit(actor: Manager, uow: Work, branch_id: PathName, day: da
     return Made(id=str(made))
 
 
-class Outcome(Act):
+class VisitOutcome(Act):
     """What became of a visit."""
 
     outcome: Words
@@ -133,7 +133,7 @@ class Outcome(Act):
 
 
 @routes.post("/branches/{branch_id}/visits/{visit_id}/outcome")
-async def note_outcome(actor: Manager, uow: Work, branch_id: PathName, visit_id: UUID, body: Outcome) -> Made:
+async def note_outcome(actor: Manager, uow: Work, branch_id: PathName, visit_id: UUID, body: VisitOutcome) -> Made:
     """Note what became of a visit; a later word replaces an earlier one, and both stay in the audit."""
     _own_branch(actor, branch_id)
     done = await uow.sql.fetchval(

@@ -59,7 +59,7 @@ async def acknowledge_step(_: Answerable, uow: Work, case_id: UUID, clock: str, 
         await acknowledge(uow, [(object_, clock, step)], at)
     detail = {"clock": clock, "step": step}
     await history.add(
-        uow, [history.Step(case_id, f"acknowledged: {step}", case["state"], at, case["generation"], detail)]
+        uow, [history.CaseStep(case_id, f"acknowledged: {step}", case["state"], at, case["generation"], detail)]
     )
     uow.audit("acknowledge", f"case/{case_id}", key=case["key"], at=at, **detail)
     uow.emit(

@@ -12,7 +12,7 @@ from chassis.errors import Conflict, Forbidden, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
 from contracts.complaints import SuggestionAdopted
-from services.complaints import cases, prompts, relations, severity
+from services.complaints import cases, contact_duties, relations, severity
 from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Label, Name, Noted, Words
 from services.complaints.rules import OVER
 
@@ -198,5 +198,5 @@ async def add_contact(_: Handler, uow: Work, case_id: UUID, body: Contact) -> Ma
         case_id, at, uow.actor.person, body.channel, mask_text(body.about), body.recording,
     )  # fmt: skip
     await cases.change(uow, case, "complainant contacted", at, detail={"channel": body.channel})
-    await prompts.note_contact(uow, case_id, at)
+    await contact_duties.note_contact(uow, case_id, at)
     return Made(id=str(number))

@@ -15,7 +15,7 @@ from contracts.classification import TierCode
 from contracts.complaints import ChurnSignalled
 from services.complaints import cases
 from services.complaints.api.shapes import STAFF, Act, Name, Words
-from services.complaints.standings import GRUMBLE_TIERS, tier_on
+from services.complaints.followed_histories import GRUMBLE_TIERS, tier_on
 
 routes = router("/v1/complaints/pre-complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]

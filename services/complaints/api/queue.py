@@ -13,8 +13,8 @@ from chassis.clock import business_date
 from chassis.clocks import WorkingDays
 from chassis.http import Reading, object_scope, permits, router
 from services.complaints.api.shapes import STAFF
+from services.complaints.followed_histories import PRIORITY_TIERS, standing
 from services.complaints.policy import LIMITS
-from services.complaints.standings import PRIORITY_TIERS, standing
 
 routes = router("/v1/complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from chassis.actor import Actor, Role
 from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Refusal, Text
-from chassis.http import Gathered, Reading, Work, gathered, object_scope, permits, require_sight, router
+from chassis.http import Batched, Reading, Work, batched, object_scope, permits, require_sight, router
 from chassis.secrets import signing_key
 from chassis.uow import UnitOfWork
 from services.suitability import decisions, evidence, explain, screening
@@ -32,7 +32,7 @@ from services.suitability.errors import UnknownClient
 from services.suitability.levels import SCHEMES
 from services.suitability.policy import Policy
 from services.suitability.reasons import OUTCOMES, REASONS
-from services.suitability.rules import Outcome, Reason
+from services.suitability.rules import DecisionOutcome, Reason
 from services.suitability.situations import Situation
 
 routes = router("/v1/suitability", "suitability")
@@ -156,7 +156,7 @@ async def _decide(uow: UnitOfWork, question: Question, found: tuple[Situation, P
 
 @routes.post("/decisions", status_code=201, response_model=Decision)
 async def decide(
-    actor: Asker, desk: Annotated[Gathered[Question, dict[str, Any]], gathered(decide_all)], request: Request,
+    actor: Asker, desk: Annotated[Batched[Question, dict[str, Any]], batched(decide_all)], request: Request,
     body: DecisionBody,
 ) -> Response:  # fmt: skip
     """Decide and keep the decision with everything it rests on."""
@@ -227,7 +227,7 @@ async def _visible(sql: asyncpg.Connection, actor: Actor, decision_id: str) -> d
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    facts, outcome = row["facts"], Outcome(row["outcome"])
+    facts, outcome = row["facts"], DecisionOutcome(row["outcome"])
     scheme = SCHEMES[facts["scheme"]]
     held, needed = facts["holder"]["held"], facts["target"]["needed"]
     return {

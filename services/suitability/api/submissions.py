@@ -87,7 +87,7 @@ class Submitted(BaseModel):
     ignored: list[str]
 
 
-class Draft(BaseModel):
+class QuestionnaireDraft(BaseModel):
     """Answers saved to go on with."""
 
     template: str
@@ -132,7 +132,7 @@ async def save_draft(
     body: Sheet,
     response: Response,
     if_match: Annotated[str | None, Header(description="the ETag you read; none for a first save")] = None,
-) -> Draft:
+) -> QuestionnaireDraft:
     """Save answers to go on with later; may be incomplete, and counts as no submission."""
     await see_client(uow.sql, actor, client_id)
     given = (if_match or "").strip('"')
@@ -140,11 +140,13 @@ async def save_draft(
     answers = [answer.model_dump() for answer in body.answers]
     saved = await submissions.save_draft(uow, client_id, body.template, body.version, answers, revision)
     response.headers["etag"] = etag(saved)
-    return Draft(template=body.template, version=body.version, answers=body.answers, revision=saved)
+    return QuestionnaireDraft(template=body.template, version=body.version, answers=body.answers, revision=saved)
 
 
 @routes.get("/clients/{client_id}/draft")
-async def read_draft(actor: Reader, sql: Reading, client_id: PathName, template: Name, response: Response) -> Draft:
+async def read_draft(
+    actor: Reader, sql: Reading, client_id: PathName, template: Name, response: Response
+) -> QuestionnaireDraft:
     """The saved answers of a template, with the ETag to save them again."""
     await see_client(sql, actor, client_id)
     row = await sql.fetchrow("SELECT * FROM drafts WHERE client_id = $1 AND template = $2", client_id, template)
@@ -152,7 +154,7 @@ async def read_draft(actor: Reader, sql: Reading, client_id: PathName, template:
         raise NotFound
     response.headers["etag"] = etag(row["revision"])
     answers = [Answer(question=question, options=options) for question, options in row["answers"].items()]
-    return Draft(template=template, version=row["version"], answers=answers, revision=row["revision"])
+    return QuestionnaireDraft(template=template, version=row["version"], answers=answers, revision=row["revision"])
 
 
 @routes.post("/clients/{client_id}/submissions", status_code=201)

@@ -7,7 +7,7 @@ import pytest
 
 from chassis.deadlines import Deadline, arm, cancel
 from chassis.deadlines.scheduler import Scheduler
-from chassis.wake import Wake
+from chassis.notifications import Notifications
 from tests.chassis.deadlines.service import TIMED
 from tests.world import World
 
@@ -171,7 +171,7 @@ async def test_a_scheduler_paused_over_its_deadlines_fires_them_late_and_says_so
 
 async def test_arming_wakes_a_scheduler_that_sleeps_for_long(real: World) -> None:
     worker = real.platform.workers["timed"]
-    worker.wake = Wake()
+    worker.wake = Notifications()
     listening = asyncio.create_task(worker.wake.listen(real.database("timed").url))
     turning = asyncio.create_task(worker._loop("deadlines", worker.scheduler.step, idle_seconds=30.0))
     try:

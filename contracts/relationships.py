@@ -1,0 +1,194 @@
+"""What relationships (客户关系) tell: who looks after a client, what is known of them, who may contact them."""
+
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from contracts.base import DayClosed, Event
+from contracts.broker import Name, aware
+
+TOPIC = "careline.relationships"
+
+AssignmentRole = Literal["primary", "secondary", "adviser", "pool_lead"]
+
+
+class AssignmentStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Who looks after the client in a role from an instant on, until another (exclusive)."""
+
+    since: datetime
+    until: datetime | None = None
+    person: Name
+    role: AssignmentRole
+    reason: Name
+    run: Name | None = None
+
+
+class AssignmentChanged(Event, frozen=True, kw_only=True, gc=False):
+    """The client's owners and team (客户经理与团队) from `changed_from` on are now `stretches` [RE1]."""
+
+    type: ClassVar[str] = "relationships.assignment.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    revision: int
+    changed_from: date
+    stretches: list[AssignmentStretch]
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.revision}"
+
+
+class ObjectionStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """From an instant on the client objects to being viewed by `person` (everybody where not said), or no longer."""
+
+    since: datetime
+    person: Name | None = None
+    objects: bool
+
+
+class ObjectionChanged(Event, frozen=True, kw_only=True, gc=False):
+    """The client's objections to viewing (异议) from `changed_from` on are now `stretches` [A16]."""
+
+    type: ClassVar[str] = "relationships.objection.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    revision: int
+    changed_from: date
+    stretches: list[ObjectionStretch]
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.revision}"
+
+
+class GrumbleHeard(Event, frozen=True, kw_only=True, gc=False):
+    """A client grumbled in a contact without complaining (牢骚) [A33]: complaints watches for what grows from it."""
+
+    type: ClassVar[str] = "relationships.grumble.heard"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Name
+    contact_id: UUID
+    mood: Name
+    heard_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return str(self.contact_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.heard_at
+
+
+class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
+    """Something in the service log is for compliance: a forbidden word, an order taken for a client [A12]."""
+
+    type: ClassVar[str] = "relationships.finding.raised"
+    topic: ClassVar[str] = TOPIC
+
+    finding_id: UUID
+    client_id: Name
+    staff_id: Name | None = None
+    kind: Name
+    subject: Name
+    raised_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return str(self.finding_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.raised_at
+
+
+class ContactMade(Event, frozen=True, kw_only=True, gc=False):
+    """A service was in contact with a client; each publisher has a subclass with its own topic [A12, RE4]."""
+
+    contact_id: UUID
+    client_id: Name
+    person: Name
+    channel: Name
+    two_way: bool
+    valid: bool
+    required: bool = False
+    restricted: bool = False
+    at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.at)
+
+    @property
+    def identity(self) -> str:
+        return str(self.contact_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class ContactRequested(Event, frozen=True, kw_only=True, gc=False):
+    """A service asks for one of the contacts a client allows a month [RE4]; each publisher has a subclass."""
+
+    request_id: UUID
+    client_id: Name
+    not_after: datetime
+    asked_at: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.not_after, self.asked_at)
+
+    @property
+    def identity(self) -> str:
+        return str(self.request_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.asked_at
+
+
+class ContactDecided(Event, frozen=True, kw_only=True, gc=False):
+    """Whether the contact asked for may take place; unused, it comes back at the request's `not_after` [RE4]."""
+
+    type: ClassVar[str] = "relationships.contact.decided"
+    topic: ClassVar[str] = TOPIC
+
+    request_id: UUID
+    client_id: Name
+    granted: bool
+    reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    at: datetime
+
+    @property
+    def identity(self) -> str:
+        return str(self.request_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
+class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
+    """Relationships has closed the business date."""
+
+    type: ClassVar[str] = "relationships.day.completed"
+    topic: ClassVar[str] = TOPIC
+
+    @property
+    def key(self) -> str:
+        return self.business_date.isoformat()
+
+
+EVENTS: list[type[Event]] = [
+    AssignmentChanged,
+    ObjectionChanged,
+    GrumbleHeard,
+    FindingRaised,
+    ContactDecided,
+    DayCompleted,
+]
