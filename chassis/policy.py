@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import asyncpg
 
 from chassis.clock import business_date
-from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Text
+from chassis.errors import AlreadyDecided, FieldError, Invalid, NotFound, SecondPersonNeeded, Text
 from chassis.uow import UnitOfWork
 
 Body = TypeVar("Body")
@@ -101,18 +101,6 @@ class PolicyInvalid(Invalid):
     title = Text("The policy does not hold together", "政策不自洽")
 
 
-class PolicyDecided(Conflict):
-    """The version is not a draft any more."""
-
-    title = Text("The version was decided already", "该版本已处理")
-
-
-class SecondPersonNeeded(Forbidden):
-    """Whoever made a version cannot publish it."""
-
-    title = Text("A second person has to publish", "须由另一人发布")
-
-
 async def propose(
     uow: UnitOfWork, policies: Policies[Any], scope: str, effective_on: date, body: dict[str, Any], reason: str
 ) -> int:
@@ -147,7 +135,7 @@ async def propose(
 async def decide(uow: UnitOfWork, policies: Policies[Any], scope: str, version: int, *, publish: bool) -> None:
     """Publish or reject another person's draft.
 
-    Raises: NotFound, PolicyDecided, SecondPersonNeeded, Invalid when its day has come meanwhile.
+    Raises: NotFound, AlreadyDecided, SecondPersonNeeded, Invalid when its day has come meanwhile.
     """
     row = await uow.sql.fetchrow(
         "SELECT * FROM policy_versions WHERE name = $1 AND scope = $2 AND version = $3 FOR UPDATE",
@@ -158,7 +146,7 @@ async def decide(uow: UnitOfWork, policies: Policies[Any], scope: str, version: 
     if row is None:
         raise NotFound
     if row["state"] != "draft":
-        raise PolicyDecided(state=row["state"])
+        raise AlreadyDecided(state=row["state"])
     if row["made_by"] == uow.actor.person:
         raise SecondPersonNeeded
     if publish:

@@ -15,6 +15,7 @@ from contracts.broker import BrokerDayClosed
 if TYPE_CHECKING:
     import asyncpg
 
+    from chassis.approvals import ApprovalKind
     from chassis.database import Database
     from chassis.deadlines.firing import DeadlineHandler
     from chassis.uow import UnitOfWork
@@ -47,6 +48,7 @@ class Service:
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
+    `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -66,6 +68,13 @@ class Service:
     deadlines: "Mapping[str, DeadlineHandler]" = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
+    approvals: "Sequence[ApprovalKind]" = ()
+
+    def __post_init__(self) -> None:
+        if self.approvals:
+            from chassis.approvals import DEADLINE, expirer
+
+            object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
 
     @property
     def hears(self) -> Mapping[type[Event], Handler]:

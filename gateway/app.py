@@ -19,7 +19,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import api, calendar, staff
+from gateway import api, approvals, calendar, staff
 from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
@@ -74,7 +74,7 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
+        [api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,

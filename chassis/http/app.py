@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from chassis.database import Database
 from chassis.errors import Refusal
 from chassis.http import problems
+from chassis.http.approvals import approvals_routes
 from chassis.http.edge import Edge
 from chassis.http.idempotency import AnsweredBefore, Route, answer_again, once
 from chassis.http.identity import INTERNAL, Tokens
@@ -90,7 +91,8 @@ def service_app(service: Service, database: Database, settings: Settings, worker
     checks = {"database": database_check(database), "calendar": calendar_check(service.name, database)}
     if worker is not None:
         checks["worker"] = worker_check(worker)
-    routers = [router for router in (service.routes, operators_routes(service.name)) if router is not None]
+    own = (service.routes, approvals_routes(service), operators_routes(service.name))
+    routers = [router for router in own if router is not None]
     app = new_app(service.name, f"Careline {service.name}", routers, checks, advised=service_checks(service, database))
     app.state.service = service
     app.state.database = database
