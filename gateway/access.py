@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 from uuid_utils import uuid7
 
@@ -184,21 +185,20 @@ def new_id() -> str:
 
 
 async def list_sessions(
-    database: Database, *, person: str | None = None, after: str = "", limit: int = 200, everything: bool = False
+    sql: asyncpg.Connection, *, person: str | None = None, after: str = "", limit: int = 200, everything: bool = False
 ) -> list[dict[str, Any]]:
     """Sessions and tokens by id, those that still hold unless `everything` is asked; of one person by any of their names."""
-    async with database.reading() as sql:
-        rows = await sql.fetch(
-            """SELECT s.*, s.ended_at IS NULL AND s.expires_at > clock_timestamp() AND s.issued_at >= coalesce((
-                          SELECT max(r.at) FROM revocations r
-                          WHERE r.name IN (s.person, s.subject, regexp_replace(s.subject, '^user:', ''))
-                      ), '-infinity') AS active
-               FROM sessions s
-               WHERE ($1::text IS NULL OR $1 IN (s.person, s.subject, regexp_replace(s.subject, '^user:', '')))
-                 AND s.id > $2 ORDER BY s.id""",
-            person,
-            after,
-        )
+    rows = await sql.fetch(
+        """SELECT s.*, s.ended_at IS NULL AND s.expires_at > clock_timestamp() AND s.issued_at >= coalesce((
+                      SELECT max(r.at) FROM revocations r
+                      WHERE r.name IN (s.person, s.subject, regexp_replace(s.subject, '^user:', ''))
+                  ), '-infinity') AS active
+           FROM sessions s
+           WHERE ($1::text IS NULL OR $1 IN (s.person, s.subject, regexp_replace(s.subject, '^user:', '')))
+             AND s.id > $2 ORDER BY s.id""",
+        person,
+        after,
+    )
     return [dict(row) for row in rows if everything or row["active"]][:limit]
 
 

@@ -19,7 +19,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import api, approvals, calendar, staff
+from gateway import access_api, api, approvals, calendar, staff
 from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
@@ -44,6 +44,7 @@ service = Service(
     listens={broker.StaffChanged: keep_staff, broker.BranchChanged: keep_branches},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
+    approvals=[staff.ROSTER, access_api.SIGN_IN],
 )
 
 
@@ -74,7 +75,7 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
+        [api.routes, access_api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,

@@ -133,10 +133,18 @@ async def remove_key(database: Database, actor: Actor, name: str) -> None:
     Raises: NotFound.
     """
     async with database.unit_of_work(actor) as uow:
-        before = await show_key(uow.sql, name, lock=True)
-        await uow.sql.execute("DELETE FROM api_keys WHERE name = $1", name)
-        uow.audit("remove_api_key", f"api_key/{name}", before=before, after=None)
-        uow.emit(AccessRevoked(person=before["person"] or f"key:{name}", session=f"key:{name}"[:64], at=uow.now))
+        await drop_key(uow, name)
+
+
+async def drop_key(uow: UnitOfWork, name: str) -> None:
+    """As `remove_key`, in a unit of work.
+
+    Raises: NotFound.
+    """
+    before = await show_key(uow.sql, name, lock=True)
+    await uow.sql.execute("DELETE FROM api_keys WHERE name = $1", name)
+    uow.audit("remove_api_key", f"api_key/{name}", before=before, after=None)
+    uow.emit(AccessRevoked(person=before["person"] or f"key:{name}", session=f"key:{name}"[:64], at=uow.now))
 
 
 class Keys:

@@ -118,7 +118,7 @@ async def set_password(uow: UnitOfWork, name: str, hashed: str) -> None:
     Raises: NotFound.
     """
     before = await show_user(uow.sql, name, lock=True)
-    await uow.sql.execute("UPDATE users SET password = $2 WHERE name = $1", name, hashed)
+    await uow.sql.execute("UPDATE users SET password = $2, new_password = NULL WHERE name = $1", name, hashed)
     uow.audit("set_password", f"user/{name}", before=before, after=before)
     await revoke_all(uow, f"user:{name}", "password set")
 

@@ -255,7 +255,8 @@ def list_sessions(person: Person = None, everything: Everything = False) -> None
     async def listed(database: "Database") -> Sequence[Mapping[str, Any]]:
         from gateway import access
 
-        return await access.list_sessions(database, person=person, everything=everything)
+        async with database.reading() as sql:
+            return await access.list_sessions(sql, person=person, everything=everything)
 
     _table(_on_gateway(listed))
 
