@@ -134,7 +134,12 @@ class UnitOfWork:
     def audit(
         self, action: str, subject: str, *, key: str | None = None, policy: str | None = None, **inputs: Any
     ) -> None:
-        """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs."""
+        """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs.
+
+        Its actor is the name they signed in with; where the roster knows the person by another, the inputs name them.
+        """
+        if self.actor.person not in (self.actor.subject.removeprefix("user:"), self.actor.client_id):
+            inputs["person"] = self.actor.person
         row = {
             "at": self.now, "actor": self.actor.subject, "role": self.actor.role, "action": action, "object": subject,
             "inputs": inputs, "policy": policy,
