@@ -20,25 +20,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from chassis.database import Database, connect, owner_of, owner_url_of
 from chassis.key_history import KeyHistory, KeyReplaced
 from chassis.secrets import name_of, signing_key
-from chassis.service import SealedTable, Service
+from chassis.service import Service
 from chassis.settings import Settings
 from chassis.telemetry import SEALING_STOPPED
 from chassis.witness import Head, Witness, WitnessDamaged
 
 log = structlog.get_logger()
 
-AUDIT = SealedTable("audit", ("partition", "number", "at", "actor", "role", "action", "object", "inputs", "policy"))
-CLOCK_ENTRIES = SealedTable(
-    "clock_entries",
-    ("partition", "number", "object", "clock", "kind", "effective", "recorded", "actor", "detail"),
-)
 ROWS_PER_SEAL = 10_000
 NOTHING = bytes(32)
-
-
-def sealed_tables(service: Service) -> tuple[SealedTable, ...]:
-    """Every sealed table of a service: those of every service, and its own."""
-    return (AUDIT, CLOCK_ENTRIES, *service.sealed)
 
 
 def signed_digest(
@@ -91,7 +81,7 @@ class Sealer:
         self.service = service
         self.database = database
         self.settings = settings
-        self.tables = {table.name: table for table in sealed_tables(service)}
+        self.tables = {table.name: table for table in service.every_sealed}
         self.witness = Witness(settings, service.name)
         self.keys = KeyHistory(settings)
         self.alarm = ""

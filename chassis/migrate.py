@@ -11,7 +11,6 @@ from pathlib import Path
 
 import asyncpg
 
-from chassis.audit import sealed_tables
 from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.clock import utc_now
 from chassis.database import connect, owner_of, owner_url_of, role_of, url_of
@@ -116,7 +115,7 @@ async def give_rights(admin: asyncpg.Connection, service: Service) -> None:
     """Give a service's role its rights, and take every other: sealed rows are only added, numbers, seals and versions
     only read."""
     name, role = service.name, role_of(service.name)
-    added_to = {table.name for table in sealed_tables(service)}
+    added_to = {table.name for table in service.every_sealed}
     for table, has in await admin.fetch(
         """SELECT c.relname, array(SELECT p FROM unnest($3::text[]) p WHERE has_table_privilege($2, c.oid, p))
            FROM pg_class c
@@ -178,7 +177,7 @@ async def _make_heads(admin: asyncpg.Connection, settings: Settings, service: Se
     await admin.execute(
         f"""INSERT INTO {service.name}.sealed_heads (name, partition)
             SELECT n, p FROM unnest($1::text[]) n, generate_series(0, $2::int - 1) p ON CONFLICT DO NOTHING""",
-        [table.name for table in sealed_tables(service)],
+        [table.name for table in service.every_sealed],
         settings.partitions,
     )
 

@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.audit import NOTHING, rows_problem, sealed_tables, signature_problem
+from chassis.audit import NOTHING, rows_problem, signature_problem
 from chassis.database import Database
 from chassis.key_history import KeyHistory
 from chassis.secrets import key_ring, name_of
@@ -124,7 +124,7 @@ class _Look:
         self.history = history
         self.before = before
         self.turns = turns
-        self.tables = {table.name for table in sealed_tables(service)}
+        self.tables = {table.name for table in service.every_sealed}
         self.witness = Witness(settings, service.name)
         self.clean = Clean()
         in_use = [Ed25519PrivateKey.from_private_bytes(key).public_key() for key in key_ring(settings, "seal")]
