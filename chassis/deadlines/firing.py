@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from chassis.deadlines.due import Due
+from chassis.failures import blames_record
 from chassis.telemetry import DEADLINE_LATENESS, DEADLINES_FAILED
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _EARLIEST = """d.failed_at IS NULL AND d.generation = (
     ORDER BY e.due, e.generation LIMIT 1)"""
 
 
-class NoHandler(Exception):
+class NoHandler(ValueError):
     """A deadline of a kind this version of the service knows nothing of."""
 
 
@@ -120,16 +121,12 @@ class Firing:
 
     async def _in_parts(self, uow: "UnitOfWork", due: Sequence[Due]) -> list[Exception]:
         """All of them; a batch that fails leaves nothing, and is halved until the bad one stands alone."""
-        from chassis.consumer import FAULTS_OF_OURS, is_outage
-
         mark = uow.mark()
         try:
             async with uow.sql.transaction():  # inside the unit of work: a savepoint
                 await self._hand_over(uow, due)
-        except FAULTS_OF_OURS:
-            raise
-        except Exception as error:  # what a handler may raise is anything
-            if is_outage(error):
+        except Exception as error:
+            if not blames_record(error):
                 raise
             uow.rollback_to(mark)
             if len(due) > 1:

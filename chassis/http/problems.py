@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from chassis.consumer import is_outage
 from chassis.errors import FieldError, Invalid, NotFound, Refusal, Text, TooLarge, Unavailable
+from chassis.failures import is_outage
 from chassis.http.language import preferred
 from chassis.http.validation_messages import in_chinese
 
