@@ -328,7 +328,9 @@ def _record(topic: str, m: Any) -> Record:
     try:
         _, (n1, event_id), (n2, source), (n3, kind), (n4, when), _, _ = m.headers
         time = datetime.fromisoformat(when.decode())
-        if (n1, n2, n3, n4) == _ORDER and time.tzinfo and FIRST_YEAR <= time.year <= LAST_YEAR:  # as we write them
+        if (
+            (n1, n2, n3, n4) == _ORDER and event_id and kind and time.tzinfo and FIRST_YEAR <= time.year <= LAST_YEAR
+        ):  # as we write them
             return _new(  # a third of a named tuple's own constructor
                 Record,
                 (
