@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from chassis.errors import Refusal
-from chassis.failures import OUTAGES
+from chassis.outages import OUTAGES
 
 REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,

@@ -14,6 +14,7 @@ from careline.sockets import address_of
 from chassis.http import new_app
 from chassis.http.probes import database_check, worker_check
 from chassis.settings import Settings
+from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -29,14 +30,15 @@ async def run_all(settings: Settings, listening: socket.socket) -> None:
             say(f"ready {address}")
             say(f"sign in once at {link}")
 
-        await _serve(settings, app, listening, ready)
+        await _serve(settings, app, listening, ready, GatewaySettings().trusted_proxies)
 
 
 async def run_http(settings: Settings, name: str, listening: socket.socket) -> None:
     """One service's HTTP, until told to stop; the gateway reaches the others where CARELINE_SERVICE_URLS says."""
     async with Platform(settings, named(name), working=()) as platform:
         app: FastAPI = platform_app(platform) if name == "gateway" else apps_of(platform)[name]
-        await _serve(settings, app, listening, lambda: say(f"ready {address_of(listening)}"))
+        proxies = GatewaySettings().trusted_proxies if name == "gateway" else ""
+        await _serve(settings, app, listening, lambda: say(f"ready {address_of(listening)}"), proxies)
 
 
 async def run_work(settings: Settings, names: Sequence[str], listening: socket.socket | None) -> None:
@@ -55,7 +57,10 @@ async def run_work(settings: Settings, names: Sequence[str], listening: socket.s
         await _serve(settings, app, listening, lambda: say(f"{started} {address_of(listening)}"))
 
 
-async def _serve(settings: Settings, app: "FastAPI", listening: socket.socket, ready: Callable[[], None]) -> None:
+async def _serve(
+    settings: Settings, app: "FastAPI", listening: socket.socket, ready: Callable[[], None], proxies: str = ""
+) -> None:
     await serve(
-        app, listening, ready, drain_seconds=settings.drain_seconds, of_one_address=settings.connections_per_address
-    )
+        app, listening, ready, trusted_proxies=proxies, drain_seconds=settings.drain_seconds,
+        of_one_address=settings.connections_per_address,
+    )  # fmt: skip

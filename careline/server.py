@@ -89,17 +89,25 @@ class _Protocol(HttpToolsProtocol):
 
 
 async def serve(
-    app: FastAPI, listening: socket.socket, started: Callable[[], None], *, drain_seconds: float, of_one_address: int
+    app: FastAPI,
+    listening: socket.socket,
+    started: Callable[[], None],
+    *,
+    trusted_proxies: str,
+    drain_seconds: float,
+    of_one_address: int,
 ) -> None:
     """Serve until Ctrl-C or a termination; requests under way get a few seconds to end.
 
     Told to terminate, the app is first not ready any more, so that whoever sends it requests sends them elsewhere, and
-    serves on for `drain_seconds`.
+    serves on for `drain_seconds`. What `X-Forwarded-For` says of the caller's address is believed of `trusted_proxies`
+    (comma-separated) alone.
     """
     connections = _Connections(of_one_address)
     config = uvicorn.Config(
         app, lifespan="on", access_log=False, log_config=None, server_header=False, date_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS, http=partial(_Protocol, by_address=connections),  # type: ignore[arg-type]
+        timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies,
+        http=partial(_Protocol, by_address=connections),  # type: ignore[arg-type]
     )  # fmt: skip
     server = _Server(config, started)
 

@@ -9,7 +9,7 @@ import asyncpg
 import structlog
 
 from chassis.database import connect
-from chassis.failures import OUTAGES
+from chassis.outages import OUTAGES
 
 log = structlog.get_logger()
 LOCK = "hashtext('careline works'), hashtext($1)"

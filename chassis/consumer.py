@@ -24,7 +24,8 @@ from chassis.bus.parts import LOCK
 from chassis.bus.record import ForeignRecord, Record, Unreadable, flaw_of, flaw_of_time, storable
 from chassis.database import Database
 from chassis.deadlines.firing import Firing
-from chassis.failures import blames_record
+from chassis.outages import blames_record
+from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.telemetry import BATCH_RECORDS, CONSUMED, DEAD_LETTERS
 from chassis.timeline import Timeline, timeline
@@ -144,7 +145,7 @@ class Consumer:
         self.service = service
         self.database = database
         self.registry = service.registry
-        self.handlers = service.hears
+        self.handlers = handlers_of(service)
         self.firing = Firing(service.name, service.deadlines, bad_records_limit)
         self.types = sorted(self.registry.readers)
         self.breaker = Breaker(bad_records_limit)

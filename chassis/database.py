@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chassis.actor import PLATFORM, Actor
 from chassis.bus.log import HEAD_IDLE_SECONDS, SHARED_SCHEMA, Log
-from chassis.failures import is_outage
+from chassis.outages import is_outage
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom

@@ -14,8 +14,8 @@ import structlog
 from chassis.bus.log import SHARED_SCHEMA
 from chassis.bus.parts import Parts
 from chassis.database import connect, url_of
-from chassis.failures import is_outage
 from chassis.http.idempotency import KEPT
+from chassis.outages import is_outage
 from chassis.service import Service
 from chassis.settings import Settings
 

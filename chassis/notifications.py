@@ -9,7 +9,7 @@ import structlog
 
 from chassis.bus.log import CHANNEL
 from chassis.database import connect
-from chassis.failures import OUTAGES
+from chassis.outages import OUTAGES
 
 log = structlog.get_logger()
 

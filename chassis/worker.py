@@ -20,8 +20,8 @@ from chassis.closing import Closer
 from chassis.consumer import Consumer, LostPartition, read_from_log
 from chassis.database import Database
 from chassis.deadlines.scheduler import Scheduler
-from chassis.failures import is_outage
 from chassis.notifications import Notifications
+from chassis.outages import is_outage
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.telemetry import UNIT_STATE

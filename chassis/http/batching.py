@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 
 from chassis.database import Database
 from chassis.errors import Refusal
-from chassis.failures import is_outage
+from chassis.outages import is_outage
 
 log = structlog.get_logger()
 Asked = TypeVar("Asked")

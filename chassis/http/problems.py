@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from chassis.errors import FieldError, Invalid, NotFound, Refusal, Text, TooLarge, Unavailable
-from chassis.failures import is_outage
 from chassis.http.language import preferred
 from chassis.http.validation_messages import in_chinese
+from chassis.outages import is_outage
 
 MEDIA_TYPE = "application/problem+json"
 SCHEMA: dict[str, Any] = {

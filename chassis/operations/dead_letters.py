@@ -12,7 +12,8 @@ from chassis.actor import Actor
 from chassis.bus.record import Record
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Text
-from chassis.failures import blames_record
+from chassis.outages import blames_record
+from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.uow import UnitOfWork
 from contracts.base import DayClosed
@@ -136,7 +137,7 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
         )
     uow.hear({kind: [_record(row)]})
     uow.happened_at = row["event_time"] or uow.now
-    await service.hears[kind]([event], uow)
+    await handlers_of(service)[kind]([event], uow)
     await _mark(uow, letter, uow.now)
     uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
 
@@ -186,7 +187,7 @@ def _record(row: asyncpg.Record) -> Record:
 
 async def _mark(uow: UnitOfWork, letter: int, at: datetime) -> None:
     await uow.sql.execute(
-        "UPDATE dead_letters SET redriven_at = $2, redriven_by = $3 WHERE id = $1", letter, at, uow.actor.subject
+        "UPDATE dead_letters SET redriven_at = $2, redriven_by = $3 WHERE id = $1", letter, at, uow.actor.person
     )
 
 

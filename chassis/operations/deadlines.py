@@ -11,7 +11,7 @@ from chassis.bus.record import Content
 from chassis.database import Database
 from chassis.deadlines.firing import Firing
 from chassis.errors import Conflict, NotFound, Text
-from chassis.failures import is_outage
+from chassis.outages import is_outage
 from chassis.service import Service
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork

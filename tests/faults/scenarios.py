@@ -13,8 +13,8 @@ from chassis.bus.parts import Parts
 from chassis.bus.record import Outgoing
 from chassis.consumer import Batch, LostPartition
 from chassis.database import Database
-from chassis.failures import is_outage
 from chassis.operations import dead_letters, positions
+from chassis.outages import is_outage
 from chassis.uow import UnitOfWork
 from contracts.broker import ACCOUNTS, FundsMoved
 from gateway.app import service as gateway_service

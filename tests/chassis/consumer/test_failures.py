@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import exc
 
 from chassis.errors import Conflict
-from chassis.failures import blames_record, is_outage
+from chassis.outages import blames_record, is_outage
 
 BY_SQLSTATE = {
     str(kind.sqlstate): kind

@@ -1,4 +1,4 @@
-"""Dead letters keep all bytes and can be skipped; positions say from when on the facts are known."""
+"""Sessions and tokens have ids and can be revoked; API keys of people."""
 
 from chassis.migrate import run_sql
 
