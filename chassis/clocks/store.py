@@ -21,7 +21,6 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from chassis.audit import CLOCK_ENTRIES as ENTRIES
 from chassis.calendar import Calendar, CalendarEnds
 from chassis.calendars import current, named
 from chassis.clocks.entries import Entry, Start, detail_of, entry_from, kind_of
@@ -32,6 +31,7 @@ from chassis.clocks.limits import Limit, limit_from, mapping_of
 from chassis.clocks.reading import ClockReading
 from chassis.clocks.replay import read
 from chassis.deadlines import Deadline, DeadlineHandler, Due, arm
+from chassis.sealed import CLOCK_ENTRIES as ENTRIES
 from chassis.uow import UnitOfWork
 
 ClockId = tuple[str, str]
@@ -189,7 +189,7 @@ async def acknowledge(uow: UnitOfWork, answered: Sequence[tuple[str, str, str]],
         [clock for _, clock, _ in answered],
         [step for _, _, step in answered],
         at,
-        uow.actor.subject,
+        uow.actor.person,
     )
     names = sorted({(row["object"], row["clock"]) for row in rows})
     await _plan(uow, await _load(uow.sql, names, lock=True), await current(uow.sql))
@@ -396,7 +396,7 @@ async def _write(uow: UnitOfWork, entries: Sequence[tuple[Kept, Entry]]) -> None
         rows.append(
             (
                 partition, following[partition], clock.object, clock.clock, kind_of(entry), entry.effective,
-                entry.recorded, uow.actor.subject, detail_of(entry),
+                entry.recorded, uow.actor.person, detail_of(entry),
             )
         )  # fmt: skip
         following[partition] += 1
