@@ -20,12 +20,13 @@ from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
 from contracts.complaints import CaseErased
-from gateway import api, approvals, calendar, client_keys, client_search, erasure, staff
+from gateway import access_api, api, approvals, calendar, client_keys, client_search, erasure, staff
+from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
 from gateway.keys import Keys
-from gateway.limits import Buckets
+from gateway.limits import Attempts
 from gateway.oidc import OpenId
 from gateway.service_client import ServiceClient
 from gateway.settings import GatewaySettings
@@ -47,10 +48,10 @@ service = Service(
         CaseErased: erasure.forget_case,
         **dict.fromkeys(erasure.EXPECTED, erasure.note_answers),
     },
-    approvals=[erasure.ERASURE],
     loops={"erasures": erasure.ask_again},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
+    approvals=[staff.ROSTER, access_api.SIGN_IN, erasure.ERASURE],
 )
 
 
@@ -67,7 +68,7 @@ def gateway_app(
     the services' own checks."""
     own = own or GatewaySettings()
     tokens = GatewayTokens(settings)
-    identities = Identities(tokens)
+    identities, keys, access = Identities(tokens), Keys(database), Access(database)
     transports: dict[str, Transport] = {
         name: OverHttp(url, own.service_seconds) for name, url in settings.service_urls.items()
     }
@@ -82,6 +83,7 @@ def gateway_app(
         service.name,
         "Careline gateway",
         [
+            access_api.routes,
             api.routes,
             approvals.routes,
             client_keys.routes,
@@ -102,7 +104,8 @@ def gateway_app(
                 AuthMiddleware,
                 tokens=tokens,
                 identities=identities,
-                keys=Keys(database),
+                keys=keys,
+                access=access,
                 services=transports,
                 settings=own,
             )
@@ -113,7 +116,8 @@ def gateway_app(
     state = app.state
     state.service, state.database, state.settings, state.worker = service, database, settings, worker
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
-    state.attempts = Buckets(rate=0.5, burst=10)
+    state.keys, state.access = keys, access
+    state.attempts = Attempts()
     operated.state.traffic = state.traffic
     state.services = ServiceClient(transports, identities)
     state.open_id = OpenId(own) if own.oidc_issuer else None

@@ -6,6 +6,7 @@ They never lie in events, in another service's database or in ordinary backups (
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -21,7 +22,7 @@ from chassis.http.identity import Permission, Tokens
 from chassis.http.problems import Malformed
 from chassis.personal.keys import ClientKey
 from chassis.personal.remote import AUDIENCE, HEADER, MOST, PATH, Found, Wanted
-from chassis.secrets import key_bytes
+from chassis.secrets import key_ring
 from chassis.settings import Settings
 from chassis.uow import ServiceDatabase, UnitOfWork
 
@@ -36,7 +37,7 @@ class ClientKeys:
     def __init__(self, settings: Settings) -> None:
         few = settings.model_copy(update={"pool_size": 1, "pool_overflow": 2})
         self.database = Database(few, "gateway")
-        self._master = AESGCM(key_bytes(settings, "master"))
+        self._masters = [AESGCM(key) for key in key_ring(settings, "master")]
 
     async def fetch(self, owners: Sequence[str], *, make: bool) -> list[ClientKey]:
         """As `KeySource` says."""
@@ -89,13 +90,13 @@ class ClientKeys:
 
     def _wrapped(self, owner: str, generation: int) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._master.encrypt(nonce, secrets.token_bytes(KEY_BYTES), _place(owner, generation))
+        return nonce + self._masters[0].encrypt(nonce, secrets.token_bytes(KEY_BYTES), _place(owner, generation))
 
     def _unwrapped(self, owner: str, generation: int, wrapped: bytes) -> bytes:
-        try:
-            return self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _place(owner, generation))
-        except InvalidTag:
-            raise RuntimeError("the master key is not the one the clients' keys are wrapped with") from None
+        for master in self._masters:  # the newest first: older ones open what was wrapped before a rotation
+            with suppress(InvalidTag):
+                return master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _place(owner, generation))
+        raise RuntimeError("the master key is not the one the clients' keys are wrapped with")
 
 
 def _place(owner: str, generation: int) -> bytes:
@@ -115,7 +116,7 @@ async def _service(request: Request) -> Actor:
     Raises: Unauthenticated.
     """
     settings: Settings = request.app.state.settings
-    return Tokens(settings, AUDIENCE).check(request.headers.get(HEADER, ""))
+    return Tokens(settings, AUDIENCE).check(request.headers.get(HEADER, "")).actor
 
 
 _service.permission = Permission("client_keys:fetch", frozenset({Role.SYSTEM}))  # type: ignore[attr-defined]

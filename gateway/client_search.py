@@ -22,7 +22,7 @@ from chassis.clock import business_date
 from chassis.http import Work, permits, router
 from chassis.http.reads import note_read
 from chassis.personal import normalised
-from chassis.secrets import key_bytes
+from chassis.secrets import key_ring
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 from contracts.base import Event
@@ -40,7 +40,7 @@ Finder = Annotated[
 
 def key_of(settings: Settings) -> bytes:
     """The key of the tokens, made from the master key: whoever has the table alone can try no name."""
-    return _derived(key_bytes(settings, "master"))
+    return _derived(key_ring(settings, "master")[-1])  # the oldest for good: tokens are not made anew
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The keys of clients, what finds them, and their erasure."""
+"""Sessions and tokens have ids and can be revoked; API keys of people."""
 
 from chassis.migrate import run_sql
 
