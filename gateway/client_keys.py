@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from chassis.actor import Actor, Role
+from chassis.actor import Role
 from chassis.database import Database
 from chassis.http import router
-from chassis.http.identity import Permission, Tokens
+from chassis.http.identity import Permission
 from chassis.http.problems import Malformed
 from chassis.personal.keys import ClientKey
-from chassis.personal.remote import AUDIENCE, HEADER, MOST, PATH, Found, Wanted
+from chassis.personal.remote import HEADER, MOST, PATH, Found, Wanted, check_service_token
 from chassis.secrets import key_ring
 from chassis.settings import Settings
 from chassis.uow import ServiceDatabase, UnitOfWork
@@ -110,20 +110,20 @@ def store_of(database: ServiceDatabase) -> ClientKeys:
     return source
 
 
-async def _service(request: Request) -> Actor:
-    """One of our services, by the token it signs for this alone.
+async def _service(request: Request) -> str:
+    """One of our services, by the token it makes for this alone.
 
     Raises: Unauthenticated.
     """
     settings: Settings = request.app.state.settings
-    return Tokens(settings, AUDIENCE).check(request.headers.get(HEADER, "")).actor
+    return check_service_token(settings, request.headers.get(HEADER, ""))
 
 
 _service.permission = Permission("client_keys:fetch", frozenset({Role.SYSTEM}))  # type: ignore[attr-defined]
 
 
 @routes.post(PATH, include_in_schema=False)
-async def fetch_keys(request: Request, _: Annotated[Actor, Depends(_service)]) -> Response:
+async def fetch_keys(request: Request, _: Annotated[str, Depends(_service)]) -> Response:
     """Keys for a service: for no caller from outside, whatever their role."""
     try:
         wanted = msgspec.json.decode(await request.body(), type=Wanted)
