@@ -211,16 +211,16 @@ _NOT_NAMES = (
     "丁级|古董|全体|季度|季末|章程|左右|常常|包括|管理|单位|单独|单身|时候|经常|老客|新客|司机|沙发|童年|项下|"
     "性别|资金|填表|年龄|电话|手机|账号|日期|编号|匿名|未知|不详|无名|保密|本人|同上|暂无|未提供|没有|客户|先生|女士|投诉|自己|他人|不便|不愿|拒绝"
 )
-_NOT_LAST = "人员户者部行店家类民商们组队处科级市省县区客师生股时天月日期"
+_NOT_LAST = "人员户者部行店家类民商们组队处科级市省县区客师生股"
 
 
-def _names(pattern: str) -> Finder:
+def _names(pattern: str, not_last: str = "") -> Finder:
     find = _of(pattern)
 
     def found(text: str) -> Iterator[Span]:
         for start, end in () if text.isascii() else find(text):
             name = text[start:end]
-            if not _NOT_A_NAME.match(name) and (name[-1] not in _NOT_LAST or "·" in name):
+            if not _NOT_A_NAME.match(name) and (name[-1] not in not_last or "·" in name):
                 yield start, end
 
     return found
@@ -256,7 +256,7 @@ _FINDERS: tuple[tuple[str, Finder], ...] = (
     ("[地址]", _addresses),
     ("[姓名]", _names(_LABELLED)),
     ("[姓名]", _names(_CALLED)),
-    ("[姓名]", _names(_INTRODUCED)),
+    ("[姓名]", _names(_INTRODUCED, _NOT_LAST)),
     ("[姓名]", _names(_SIGNED)),
     ("[姓名]", _of(_ENGLISH, having="name|omplainant")),
 )

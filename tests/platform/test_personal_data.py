@@ -20,6 +20,7 @@ from chassis.staff import HQ
 from contracts import broker
 from contracts.asyncapi import publishers
 from contracts.base import encode
+from contracts.fields import schema_custom
 from contracts.personal import PersonalEvent, free_text_members, personal_members
 from gateway.app import gateway_app
 from gateway.settings import GatewaySettings
@@ -86,21 +87,21 @@ async def send(
 
 
 async def everywhere(world: World) -> dict[str, str]:
-    """Every table of every schema, as text; bytes as they are too."""
+    """Every table of every schema, and the log, as text; bytes as they are too."""
     found = {}
-    async with world.sql("gateway") as sql:
-        await sql.execute("RESET ROLE")
-        for schema, table in await sql.fetch(
-            """SELECT table_schema, table_name FROM information_schema.tables
-               WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')"""
-        ):
-            rows = await sql.fetch(f'SELECT * FROM "{schema}"."{table}"')
-            found[f"{schema}.{table}"] = "\n".join(
-                value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-                for row in rows
-                for value in row
-            )
-        await sql.execute("SET ROLE careline_gateway")
+    for service in SERVICES:
+        async with world.sql(service.name) as sql:
+            tables = await sql.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", service.name)
+            for name in [f"{service.name}.{row['tablename']}" for row in tables] + ["bus.log"]:
+                rows = await sql.fetch(f"SELECT * FROM {name}")
+                found[name] = "\n".join(
+                    value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                    for row in rows
+                    for value in row
+                )
+    assert {"complaints.cases", "callbacks.clients", "gateway.client_keys", "points.audit", "bus.log"} <= found.keys()
+    assert "净值下跌" in found["complaints.cases"]
+    assert "sealed:" in found["bus.log"]
     return found
 
 
@@ -353,7 +354,7 @@ def test_every_text_of_every_event_says_what_it_is() -> None:
 
 
 def _longest_text(kind: Any) -> int:
-    text = str(msgspec.json.schema(kind, schema_hook=lambda _: {}))
+    text = str(msgspec.json.schema(kind, schema_hook=schema_custom))
     return max((int(found) for found in re.findall(r"'maxLength': (\d+)", text)), default=0)
 
 
