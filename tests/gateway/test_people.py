@@ -357,7 +357,11 @@ async def test_what_only_takes_away_does_not_wait(world: World, http: httpx.Asyn
     assert gone.json() == {"status": "durable", "warnings": []}
     await world.settle()
     row = (await world.rows("gateway", "SELECT inputs FROM audit WHERE action = 'change_staff'"))[0]["inputs"]
-    assert (row["before"].get("left_on"), row["after"]["left_on"], row["before"]["user"]) == (None, "2020-01-01", "wang")
+    assert (row["before"].get("left_on"), row["after"]["left_on"], row["before"]["user"]) == (
+        None,
+        "2020-01-01",
+        "wang",
+    )
 
 
 async def test_users_and_keys_open_by_two_persons_and_close_by_one(world: World, http: httpx.AsyncClient, two) -> None:
