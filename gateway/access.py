@@ -18,9 +18,10 @@ from uuid_utils import uuid7
 
 from chassis.actor import OF_A_BRANCH, PLATFORM, Actor, Role
 from chassis.clock import utc_now
-from chassis.database import OUTAGES, Database
+from chassis.database import Database
 from chassis.errors import FieldError, Invalid, NotFound, Text, Unauthenticated, Unavailable
 from chassis.http.identity import Signed
+from chassis.outages import OUTAGES
 from chassis.staff import Roster, roster
 from chassis.uow import UnitOfWork
 from contracts.platform import AccessRevoked
