@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from chassis.actor import Actor, Role
+from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.clock import business_date
 from chassis.http import Work, permits, router
 from chassis.http.reads import note_read
 from chassis.personal import normalised
 from chassis.secrets import key_ring
 from chassis.settings import Settings
+from chassis.staff import HQ
 from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.broker import ClientOpened, Profile
@@ -174,7 +175,7 @@ async def search_clients(request: Request, actor: Finder, uow: Work, wanted: Wan
         exact_name = exact[0] if exact else b""
     if wanted.initials:
         near.append(token(key, "initials", name_parts(wanted.initials)[2]))
-    everywhere = actor.sees_all_branches or (actor.role is Role.AGENT and actor.branch_id in (None, "HQ"))
+    everywhere = actor.sees_all_branches or (HQ, CALL_CENTRE) in actor.seats
     rows = await uow.sql.fetch(
         f"""SELECT k.owner, k.branch_id, $2 = ANY(array_agg(token)) AS exact
             FROM client_keys k JOIN client_tokens t ON t.owner = k.owner AND t.generation = k.generation,
