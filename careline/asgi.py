@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from careline.platform import Platform
 from chassis.http import service_app
-from chassis.http.probes import Check, service_checks
+from chassis.http.probes import Check, sealing_check, service_checks
 from gateway.app import gateway_app
 from gateway.people import make_sign_in_link
 
@@ -33,11 +33,12 @@ def platform_app(platform: Platform) -> FastAPI:
 
 def advised(platform: Platform) -> dict[str, Check]:
     """What the services of this process look at for people."""
-    return {
+    looked_at = {
         name: check
         for service in platform.services
         for name, check in service_checks(service, platform.databases[service.name]).items()
     }
+    return looked_at | {f"{name}-seals": sealing_check(platform.workers[name].sealer) for name in platform.working}
 
 
 async def one_time_link(platform: Platform, address: str) -> str:

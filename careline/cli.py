@@ -34,6 +34,7 @@ app = typer.Typer(
 app.command()(run.up)
 app.command()(run.serve)
 app.command()(run.work)
+app.command()(run.seal)
 app.command()(operate.migrate)
 app.command()(replay.replay)
 app.command()(exports.export)

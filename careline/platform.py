@@ -49,7 +49,8 @@ class Platform:
         await make_schemas(self.settings, self.services)
         self.connect()
         await self._group.__aenter__()
-        for url in {database.url for database in self.databases.values()}:
+        # One listener a database, whatever the logins.
+        for url in {database.url.rpartition("@")[2]: database.url for database in self.databases.values()}.values():
             self._tasks.add(self._group.create_task(self.wake.listen(url)))
         for service in self.services:
             if service.name in self.working:

@@ -11,8 +11,9 @@ from careline.server import serve
 from careline.services import SERVICES, named
 from careline.session import say, stop_signals
 from careline.sockets import address_of
+from chassis import housekeeping
 from chassis.http import new_app
-from chassis.http.probes import database_check, worker_check
+from chassis.http.probes import database_check, sealing_check, worker_check
 from chassis.settings import Settings
 from gateway.settings import GatewaySettings
 
@@ -55,6 +56,18 @@ async def run_work(settings: Settings, names: Sequence[str], listening: socket.s
         checks |= {f"{name}-worker": worker_check(platform.workers[name]) for name in names}
         app = new_app("work", "Careline work", [], checks, advised=advised(platform))
         await _serve(settings, app, listening, lambda: say(f"{started} {address_of(listening)}"))
+
+
+async def run_seal(settings: Settings, listening: socket.socket) -> None:
+    """Sealing and housekeeping of every service, until told to stop."""
+    async with Platform(settings, SERVICES, working=()) as platform:
+        for worker in platform.workers.values():
+            platform.supervise(worker.seal())
+        platform.supervise(housekeeping.run(settings, SERVICES))
+        checks = {f"{name}-database": database_check(one) for name, one in platform.databases.items()}
+        sealing = {f"{name}-seals": sealing_check(worker.sealer) for name, worker in platform.workers.items()}
+        app = new_app("seal", "Careline seal", [], checks, advised=sealing)
+        await _serve(settings, app, listening, lambda: say(f"sealing {address_of(listening)}"))
 
 
 async def _serve(

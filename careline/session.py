@@ -51,10 +51,10 @@ def database_there(*, keep_running: bool = False) -> Iterator[Settings]:
         starting = aside.submit(server.start)
         import careline.platform  # noqa: F401 - what takes longest to load, meanwhile
     try:
-        url = starting.result()
+        starting.result()
         if keep_running:
             server.keep_running()
-        yield settings.model_copy(update={"database_url": url})
+        yield settings.model_copy(update={"database_url": server.service_url, "owner_url": server.owner_url})
     finally:
         server.stop()
 

@@ -28,15 +28,27 @@ def _as_it_is(value: Any) -> Any:
 
 
 def role_of(service: str) -> str:
-    """The NOLOGIN role that owns a service's schema."""
+    """The role a service works as: it reads and writes its tables, and only adds to sealed ones."""
     return f"careline_{service}"
 
 
+def owner_of(schema: str) -> str:
+    """The NOLOGIN role that owns a schema and everything in it: migrations, sealing and upkeep work as it."""
+    return f"careline_{schema}_owner"
+
+
 def url_of(settings: Settings, service: str) -> str:
-    """The URL of a service's database."""
+    """The URL a service's role logs in with."""
     if settings.database_url is None:
         raise ValueError("no database: set CARELINE_DATABASE_URL, or start the private server first")
     return settings.database_url.replace("{service}", service)
+
+
+def owner_url_of(settings: Settings, service: str) -> str | None:
+    """The URL of the login that may act as the owner of a service's schema; None where this process has none."""
+    if settings.owner_url is not None:
+        return settings.owner_url.replace("{service}", service)
+    return None if settings.login_per_service else url_of(settings, service)
 
 
 class Limits(NamedTuple):
@@ -68,8 +80,8 @@ POOL_WAIT_SECONDS = 0.8
 STOPPED_SECONDS = HEAD_IDLE_SECONDS
 
 
-async def connect(url: str, service: str | None = None) -> asyncpg.Connection:
-    """One connection of its own: as the service's role in its schema, or as the login."""
+async def connect(url: str, service: str | None = None, *, role: str | None = None) -> asyncpg.Connection:
+    """One connection of its own: in the service's schema as the service's role (or another), or as the login."""
     options = {
         "timezone": "UTC",
         "application_name": f"careline {service or 'admin'} {os.getpid()}",
@@ -77,7 +89,7 @@ async def connect(url: str, service: str | None = None) -> asyncpg.Connection:
         "jit": "off",
     } | KEEPALIVE
     if service:
-        options |= {"role": role_of(service), "search_path": service} | WORK.settings
+        options |= {"role": role or role_of(service), "search_path": service} | WORK.settings
     connection = await asyncpg.connect(url, server_settings=options, timeout=10)
     await _speak_json(connection)
     return connection

@@ -13,7 +13,7 @@ import structlog
 
 from chassis.bus.log import SHARED_SCHEMA
 from chassis.bus.parts import Parts
-from chassis.database import connect, url_of
+from chassis.database import connect, owner_url_of
 from chassis.http.idempotency import KEPT
 from chassis.outages import is_outage
 from chassis.service import Service
@@ -41,7 +41,8 @@ async def once(settings: Settings, services: Sequence[Service]) -> list[str]:
     dropped: list[str] = []
     by_url: dict[str, list[Service]] = {}
     for service in services:
-        by_url.setdefault(url_of(settings, service.name), []).append(service)
+        if url := owner_url_of(settings, service.name):
+            by_url.setdefault(url, []).append(service)
     for url, there in by_url.items():
         admin = await connect(url)
         try:

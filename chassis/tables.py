@@ -136,6 +136,14 @@ seals = Table(
     Column("sealed_at", Instant, nullable=False),
 )
 
+witnessed = Table(
+    "witnessed",
+    chassis,
+    Column("one", SmallInteger, primary_key=True, server_default="1"),
+    Column("since", Instant, nullable=False, comment="from here on every seal has its line in the witness"),
+    Column("lines", BigInteger, nullable=False, server_default="0", comment="how many lines the witness has at least"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     chassis,

@@ -35,6 +35,7 @@ log = structlog.get_logger()
 LONGEST_WAIT_SECONDS = 5.0
 LAG_EVERY_SECONDS = 15.0
 SILENT_MEASURES = 3
+SEAL_EVERY_SECONDS = 5.0
 OWN_LOOPS_EVERY_SECONDS = 5.0
 FEW_RECORDS = 200
 GATHER_SECONDS = 0.005
@@ -123,8 +124,7 @@ class Worker:
                 # Woken by what is armed, and by the consumer: a handler of facts may arm, or hear whose time it is.
                 idle = lambda: self.scheduler.waits_seconds  # noqa: E731
                 loops.create_task(self._loop("deadlines", self.scheduler.step, wake=self.armed, idle_seconds=idle))
-            # Woken by nothing: sealing is not urgent, and looking costs a transaction.
-            loops.create_task(self._loop("seal", self.sealer.step, wake=Notifications(), idle_seconds=5.0))
+            loops.create_task(self.seal())
             loops.create_task(
                 self._loop("measure", self._measure, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS)
             )
@@ -135,6 +135,10 @@ class Worker:
                 loops.create_task(self._loop(name, turn, wake=Notifications(), idle_seconds=OWN_LOOPS_EVERY_SECONDS))
             if self.settings.on_kafka:
                 loops.create_task(self._relay())
+
+    async def seal(self) -> None:
+        """The sealing alone, for ever. Woken by nothing: it is not urgent, and looking costs a transaction."""
+        await self._loop("seal", self.sealer.step, wake=Notifications(), idle_seconds=SEAL_EVERY_SECONDS)
 
     async def _measure(self) -> bool:
         """Set the lag gauges; see whether a Kafka client has fallen silent."""

@@ -53,7 +53,7 @@ def _words(ids: set[UUID]) -> str:
 
 
 async def _known(settings: Settings, service: str) -> UUID | None:
-    admin = await connect(url_of(settings, service))
+    admin = await connect(url_of(settings, service), service)
     try:
         found: UUID | None = await admin.fetchval(f"SELECT id FROM {service}.home_id")
         return found
@@ -62,7 +62,7 @@ async def _known(settings: Settings, service: str) -> UUID | None:
 
 
 async def _keep(settings: Settings, service: str, home: UUID) -> None:
-    admin: asyncpg.Connection = await connect(url_of(settings, service))
+    admin: asyncpg.Connection = await connect(url_of(settings, service), service)
     try:
         await admin.execute(f"INSERT INTO {service}.home_id (id) VALUES ($1) ON CONFLICT DO NOTHING", home)
     finally:

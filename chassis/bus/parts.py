@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import structlog
 
-from chassis.database import role_of
+from chassis.database import owner_of
 
 log = structlog.get_logger()
 DAYS_AHEAD = 7
@@ -65,7 +65,7 @@ class Parts:
         try:
             async with self.admin.transaction():
                 await self.admin.execute(
-                    f"SET LOCAL lock_timeout = '{LOCK_WAIT}'; SET LOCAL ROLE {role_of(self.schema)}"
+                    f"SET LOCAL lock_timeout = '{LOCK_WAIT}'; SET LOCAL ROLE {owner_of(self.schema)}"
                 )
                 # Made apart and attached: a part made in place would keep out every reader and writer of the whole log.
                 await self.admin.execute(

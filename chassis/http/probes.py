@@ -13,6 +13,7 @@ from chassis.clock import clock_ahead
 from chassis.database import Database
 
 if TYPE_CHECKING:
+    from chassis.audit import Sealer
     from chassis.service import Service
     from chassis.worker import Worker
 
@@ -91,6 +92,15 @@ def service_checks(service: "Service", database: Database) -> dict[str, Check]:
         return check
 
     return {f"{service.name}-{name}": of(look) for name, look in service.checks.items()}
+
+
+def sealing_check(sealer: "Sealer") -> Check:
+    """Whether the sealer finds the history as it was sealed."""
+
+    async def check() -> dict[str, Any]:
+        return {"status": "fail", "output": sealer.alarm} if sealer.alarm else {"status": "pass"}
+
+    return check
 
 
 def worker_check(worker: "Worker") -> Check:

@@ -186,6 +186,7 @@ async def test_a_clock_that_is_off_is_said_and_work_is_refused(
 
 async def test_a_worker_older_than_its_database_leaves_the_work(world: World) -> None:
     async with world.database("points").unit_of_work() as uow:
+        await uow.sql.execute("SET LOCAL ROLE NONE")
         await uow.sql.execute("UPDATE version SET version_num = '9999'")
     worker = world.platform.workers["points"]
     with pytest.raises(Unfit, match="older than its database"):
