@@ -1,7 +1,6 @@
 """HTTP of this process: the gateway, with the services behind it that run here."""
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from careline.platform import Platform
 from chassis.http import service_app
@@ -10,7 +9,7 @@ from gateway.app import gateway_app
 from gateway.people import make_sign_in_link
 
 
-def apps_of(platform: Platform) -> dict[str, ASGIApp]:
+def apps_of(platform: Platform) -> dict[str, FastAPI]:
     """One app per service but the gateway, with its worker's health where the worker runs here."""
     return {
         service.name: service_app(

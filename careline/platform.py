@@ -16,6 +16,8 @@ from chassis.settings import Settings
 from chassis.worker import Worker
 from gateway.clock import Clock
 
+DRAIN_SECONDS = 10.0
+
 
 class Platform:
     """`async with Platform(settings) as platform:` migrates, connects and works until the block ends.
@@ -60,6 +62,8 @@ class Platform:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            await self._drain()
         for task in self._tasks:
             task.cancel()
         try:
@@ -70,6 +74,14 @@ class Platform:
             raise
         finally:
             await self.disconnect()
+
+    async def _drain(self) -> None:
+        """Let every loop end its batch; what takes too long is broken off, and leaves nothing behind."""
+        for worker in self.workers.values():
+            worker.stop()
+        working = [task for task in self._tasks if task.get_name() in self.workers]
+        if working:
+            await asyncio.wait(working, timeout=DRAIN_SECONDS)
 
     def connect(self) -> None:
         """Make the databases' pools and the workers, without running anything (tests turn the loops themselves)."""

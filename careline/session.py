@@ -109,12 +109,12 @@ def with_platform(work: Callable[["Platform"], Awaitable[T]]) -> T:
         return run(go(settings))
 
 
-def stop_signals(stop: Callable[[], None]) -> None:
-    """From now on Ctrl-C and a termination call `stop` instead of breaking off."""
+def stop_signals(stop: Callable[[], None], terminate: Callable[[], None] | None = None) -> None:
+    """From now on Ctrl-C calls `stop` and a termination `terminate` (or `stop`) instead of breaking off."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number, call in ((signal.SIGINT, stop), (signal.SIGTERM, terminate or stop)):
         with suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop)
+            loop.add_signal_handler(number, call)
 
 
 def say_little() -> None:

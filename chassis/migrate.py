@@ -6,13 +6,12 @@ Alembic does the work, in process; it is imported only when a schema is not at i
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 
 from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.clock import utc_now
+from chassis.bus.parts import Parts
 from chassis.database import connect, owner_of, owner_url_of, role_of, url_of
 from chassis.service import Service
 from chassis.settings import Settings
@@ -155,7 +154,7 @@ async def _share_log(admin: asyncpg.Connection, service: str) -> None:
         f"""GRANT USAGE ON SCHEMA {SHARED_SCHEMA} TO {role};
             GRANT SELECT, INSERT ON {SHARED_SCHEMA}.log TO {role};
             GRANT SELECT, UPDATE ON {SHARED_SCHEMA}.heads TO {role};
-            GRANT SELECT ON {SHARED_SCHEMA}.relay_cursors TO {role}"""
+            GRANT SELECT ON {SHARED_SCHEMA}.relay_cursors, {SHARED_SCHEMA}.low_water, {SHARED_SCHEMA}.past_days TO {role}"""
     )
 
 
@@ -168,8 +167,8 @@ async def _make_topics(admin: asyncpg.Connection, settings: Settings, service: S
         )
     await admin.execute(f"SET ROLE {owner_of(schema)}")
     await log.create_topics(admin, {kind.topic for kind in service.publishes if kind.topic}, settings.partitions)
-    await log.make_room(admin, utc_now().date() - timedelta(days=1))
     await admin.execute("RESET ROLE")
+    await Parts(admin, schema).make_room(await admin.fetchval("SELECT clock_timestamp()::date"))
 
 
 async def _make_heads(admin: asyncpg.Connection, settings: Settings, service: Service) -> None:

@@ -26,10 +26,12 @@ class Settings(BaseSettings):
     currency: str = Field("CNY", description="the platform's one currency")
     batch_records: int = Field(5000, ge=1, le=50_000)
     batch_seconds: float = Field(0.05, gt=0, le=5)
-    bad_records_limit: int = Field(100, ge=1, description="dead letters in a row that stop a consumer")
+    bad_records_limit: int = Field(100, ge=1, description="dead letters one after another that stop a consumer")
     close_after_midnight_minutes: int = Field(30, ge=0, le=720)
     pool_size: int = Field(4, ge=1)
     pool_overflow: int = Field(16, ge=0)
+    drain_seconds: float = Field(1.0, ge=0, le=600, description="told to terminate: not ready, but served, so long")
+    connections_per_address: int = Field(1000, ge=1, description="HTTP connections one address may hold at a time")
     log_level: str = "INFO"
     gateway_url: str | None = Field(None, description="where other processes reach the gateway")
     service_urls: dict[str, str] = Field(default_factory=dict, description="JSON: service name to base URL")
