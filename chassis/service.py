@@ -4,39 +4,30 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import asyncpg
 from fastapi import APIRouter
 from sqlalchemy import MetaData
 
+from chassis.approvals import DEADLINE, ApprovalKind, expirer
+from chassis.database import Database
+from chassis.deadlines.due import DeadlineHandler
+from chassis.policy import PolicyBook
+from chassis.publishing import approval_of
+from chassis.sealed import SealedTable
+from chassis.shadow import Shadow
+from chassis.uow import UnitOfWork
+from contracts import broker, platform
 from contracts.base import DayClosed, Event, Registry
 from contracts.broker import BrokerDayClosed
 
-if TYPE_CHECKING:
-    import asyncpg
-
-    from chassis.approvals import ApprovalKind
-    from chassis.database import Database
-    from chassis.deadlines.firing import DeadlineHandler
-    from chassis.policy import PolicyBook
-    from chassis.shadow import Outcome
-    from chassis.uow import UnitOfWork
-
-Handler = Callable[[Sequence[Any], "UnitOfWork"], Awaitable[None]]
-CloseDays = Callable[[Sequence[date], "UnitOfWork"], Awaitable[None]]
-CatchUp = Callable[[date, "UnitOfWork"], Awaitable[bool]]
-Loop = Callable[["Database"], Awaitable[bool]]
-Shadow = Callable[["UnitOfWork", date], Awaitable["Outcome"]]
-HealthCheck = Callable[["asyncpg.Connection"], Awaitable[dict[str, Any]]]
+Handler = Callable[[Sequence[Any], UnitOfWork], Awaitable[None]]
+CloseDays = Callable[[Sequence[date], UnitOfWork], Awaitable[None]]
+CatchUp = Callable[[date, UnitOfWork], Awaitable[bool]]
+Loop = Callable[[Database], Awaitable[bool]]
+HealthCheck = Callable[[asyncpg.Connection], Awaitable[dict[str, Any]]]
 """Looks at what a service knows: `status` (pass, warn, fail), and with it `output` and, for doctor, `fix`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SealedTable:
-    """A table of immutable rows: numbered without gaps per partition, hashed into the signed chain column by column."""
-
-    name: str
-    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +61,23 @@ class Service:
     sealed: Sequence[SealedTable] = ()
     views: Mapping[type[Event], type[Event]] = field(default_factory=dict)
     accepts: Mapping[type[Event], Handler] = field(default_factory=dict)
-    deadlines: "Mapping[str, DeadlineHandler]" = field(default_factory=dict)
+    deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
-    policy: "type[PolicyBook] | None" = None
-    shadow: "Shadow | None" = None
-    approvals: "Sequence[ApprovalKind]" = ()
+    policy: type[PolicyBook] | None = None
+    shadow: Shadow | None = None
+    approvals: Sequence[ApprovalKind] = ()
 
     def __post_init__(self) -> None:
         if self.policy is not None:
-            from chassis.publishing import approval_of
-
             object.__setattr__(self, "approvals", (*self.approvals, approval_of(self.policy)))
         if self.approvals:
-            from chassis.approvals import DEADLINE, expirer
-
             object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
 
     @property
-    def hears(self) -> Mapping[type[Event], Handler]:
-        """Everything handled: what every service that hears anything is told of the platform, then what it listens to."""
-        if not self.listens:
-            return {}
-        from chassis.calendars import keep_calendars
-        from chassis.timeline import keep_timeline
-        from contracts.platform import CalendarPublished, TimelineDecided
-
-        return {TimelineDecided: keep_timeline, CalendarPublished: keep_calendars, **self.listens}
+    def hears(self) -> Sequence[type[Event]]:
+        """Everything heard: what every service that listens is told of the platform, then what it listens to."""
+        return (*platform.TOLD_TO_EVERYBODY, *self.listens) if self.listens else ()
 
     @property
     def registry(self) -> Registry:
@@ -114,8 +95,6 @@ class Service:
 
         A day closes when each of them has passed it in every partition; of the broker's topics, those heard.
         """
-        from contracts import broker
-
         heard = {kind.topic for kind in self.listens if kind.topic in broker.TOPICS}
         others = {kind.topic for kind in self.waits_for if kind is not BrokerDayClosed}
         return (heard if BrokerDayClosed in self.waits_for else set()) | others

@@ -5,7 +5,7 @@ compared state by state, so that an unchanged policy changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 
 from chassis.errors import Conflict, Text
 from chassis.policy import PolicyTable
-from chassis.service import Service
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 
@@ -28,6 +27,10 @@ class Outcome:
 
     states: Mapping[str, Mapping[str, str]]
     sums: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+Shadow = Callable[[UnitOfWork, date], Awaitable[Outcome]]
+"""Runs a service's coming closes from a day on and says what they leave."""
 
 
 class NoShadowRun(Conflict):
@@ -82,14 +85,14 @@ class Change(BaseModel):
 
 
 async def run(
-    uow: UnitOfWork, service: Service, table: PolicyTable[Any], branch: str, body: dict[str, Any]
+    uow: UnitOfWork, shadow: Shadow | None, table: PolicyTable[Any], branch: str, body: dict[str, Any]
 ) -> ShadowRun:
     """Run the service's coming closes without and with a body in force.
 
     Raises: PolicyInvalid, NoShadowRun.
     """
     table.parse(dict(body))
-    if service.shadow is None:
+    if shadow is None:
         raise NoShadowRun
     # The closer takes its turn before or after this, never in between.
     await uow.sql.execute("SELECT FROM closed_days FOR UPDATE")
@@ -98,7 +101,7 @@ async def run(
     for draft in (None, body):
         async with uow.undone():
             await _schedule(uow, table, branch, first, draft)
-            outcomes.append(await service.shadow(uow, first))
+            outcomes.append(await shadow(uow, first))
     return compared(first, *outcomes)
 
 

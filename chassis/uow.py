@@ -4,23 +4,21 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from chassis.actor import Actor
-from chassis.bus.log import CHANNEL
+from chassis.bus.log import CHANNEL, Log
 from chassis.bus.record import Content, Outgoing, Record, places
+from chassis.policy import PolicyBook
+from chassis.settings import Settings
 from contracts.base import Event, encode
 
-if TYPE_CHECKING:
-    from chassis.database import Database
-    from chassis.policy import PolicyBook
-
 T = TypeVar("T")
-Book = TypeVar("Book", bound="PolicyBook")
+Book = TypeVar("Book", bound=PolicyBook)
 
 
 class Mark(NamedTuple):
@@ -28,6 +26,15 @@ class Mark(NamedTuple):
 
     told: Mapping[tuple[str, int], int]
     sealed: int
+
+
+class ServiceDatabase(Protocol):
+    """What a unit of work knows of the database it is in."""
+
+    service: str
+    partitions: int
+    settings: Settings
+    log: Log
 
 
 class UnitOfWork:
@@ -39,7 +46,12 @@ class UnitOfWork:
     """
 
     def __init__(
-        self, database: "Database", connection: AsyncConnection, sql: asyncpg.Connection, now: datetime, actor: Actor
+        self,
+        database: ServiceDatabase,
+        connection: AsyncConnection,
+        sql: asyncpg.Connection,
+        now: datetime,
+        actor: Actor,
     ) -> None:
         self.database = database
         self.connection = connection

@@ -159,7 +159,7 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
     async def try_version(actor: Trier, uow: Work, name: str, trial: PolicyTrial) -> shadow.ShadowRun:
         """Run the coming closes with a body and without it, over today's data: what would be different. Nothing is kept."""
         branch = actor.branch_id if actor.role is Role.BRANCH_MANAGER else trial.branch
-        return await shadow.run(uow, service, table_of(name), branch or "", trial.body)
+        return await shadow.run(uow, service.shadow, table_of(name), branch or "", trial.body)
 
     return routes
 

@@ -15,11 +15,11 @@ from chassis import calendars, staff
 from chassis.deadlines import Due, arm, fired_along
 from chassis.uow import UnitOfWork
 from contracts.callbacks import AlarmRaised
+from services.callbacks import moment_ladder
 from services.callbacks.policy import Policies
 from services.callbacks.rules import CALLBACKS, OPEN
 
 TARGET = "enquiry_target"
-MOMENT = "moment_overdue"
 NO_MANAGER = "no_manager"
 
 
@@ -36,8 +36,6 @@ async def miss_targets(due: Sequence[Due], uow: UnitOfWork) -> None:
 
 async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Mandatory moments whose time ran out without a word on them: the ladder, step by step [A21]."""
-    from services.callbacks import moments
-
     calendar = await uow.cached(calendars.current)
     policies = await uow.policies(Policies)
     rows = await uow.sql.fetch(  # by key, one by one: of all open moments the planner would take the index instead
@@ -48,8 +46,8 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
         _ids(due),
     )
     people = await staff.roster(uow.sql)
-    at = moments.steps_at(policies, calendar)
-    climbed = [(row, moments.climb(policies, row, one, at)) for one, row in _paired(due, rows)]
+    at = moment_ladder.steps_at(policies, calendar)
+    climbed = [(row, moment_ladder.climb(policies, row, one, at)) for one, row in _paired(due, rows)]
     present = cache(people.present)
     missed = [(step, row, _told(policies, present, row, step)) for row, (steps, _) in climbed for step in steps]
     await _raise(uow, sorted(missed, key=lambda one: one[0].at))

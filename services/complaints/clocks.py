@@ -6,7 +6,6 @@ A reopened case gets clocks of its own: their object carries the generation [C23
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chassis.calendar import Calendar
@@ -16,10 +15,8 @@ from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from services.complaints import reporting
 from services.complaints.policy import Policies
+from services.complaints.report import Opened
 from services.complaints.rules import dispatch_due, ladder_name
-
-if TYPE_CHECKING:
-    from services.complaints.intake import Opened
 
 RESULT, REPORT, PROMISE = "result", "report", "promise"
 REPORT_LADDER = Ladder((LadderStep("due"),))
@@ -59,7 +56,7 @@ async def report_clock(uow: UnitOfWork, case_id: UUID, generation: int, key: str
     return store.Clock(object_of(case_id, generation), REPORT, key, limit, classified, REPORT_LADDER)
 
 
-async def start(uow: UnitOfWork, opened: Sequence["Opened"], calendar: Calendar) -> None:
+async def start(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -> None:
     """Start the clocks of new cases and report the major ones."""
     if not opened:
         return

@@ -16,9 +16,10 @@ from chassis.staff import HQ, OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
 from services.complaints import history
 from services.complaints.dispatching import breach
-from services.complaints.intake import Report, open_cases
+from services.complaints.intake import open_cases
 from services.complaints.policy import Policies
 from services.complaints.relations import MEMBER, RECURS, link
+from services.complaints.report import Report
 from services.complaints.reporting import Notice, notify, told
 
 KIND = "cluster"

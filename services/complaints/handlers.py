@@ -10,8 +10,9 @@ from chassis.uow import UnitOfWork
 from contracts.broker import ClientOpened, ClientUpdated, ComplaintReceived, Profile
 from contracts.callbacks import FindingRaised
 from services.complaints import relations
-from services.complaints.intake import Report, open_cases
+from services.complaints.intake import open_cases
 from services.complaints.policy import Policies
+from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
 from services.complaints.seats import department_for
 

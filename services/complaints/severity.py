@@ -8,7 +8,7 @@ being late is not healed by turning out worse, and a promise is kept.
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chassis import staff
 from chassis.clock import business_date
@@ -18,11 +18,9 @@ from chassis.clocks.store import New
 from chassis.uow import UnitOfWork
 from services.complaints import cases, clocks, reporting
 from services.complaints.policy import Limits, Policies
+from services.complaints.report import Opened
 from services.complaints.reporting import Notice
 from services.complaints.rules import OVER, Claimed, ladder_name, severity_of
-
-if TYPE_CHECKING:
-    from services.complaints.intake import Opened
 
 
 async def consider(
@@ -47,7 +45,7 @@ async def consider(
     return case
 
 
-async def raise_matter(uow: UnitOfWork, opened: Sequence["Opened"]) -> None:
+async def raise_matter(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
     """The complainant who makes a matter major makes the others' open cases of it major as well [C7]."""
     for one in opened:
         if one.reason != "same_matter":

@@ -9,8 +9,9 @@ import pytest
 
 from careline.replay.summary import print_callbacks
 from chassis.calendar import shipped
-from chassis.calendars import keep_calendars, row_of
+from chassis.calendars import row_of
 from chassis.clock import at, business_date, utc_now
+from chassis.platform_facts import keep_calendars
 from contracts import broker
 from contracts.classification import LifecycleChanged, LifecycleStretch
 from contracts.platform import CalendarDay, CalendarPublished

@@ -16,7 +16,8 @@ from contracts.classification import TierChanged, TierStretch
 from contracts.complaints import CaseClosed, CaseFeedback
 from contracts.suitability import AssessmentExpiring
 from services.callbacks import policy
-from services.callbacks.moments import due_of, step_at
+from services.callbacks.moment_ladder import step_at
+from services.callbacks.moments import due_of
 from tests.callbacks.desk import FIRST, LEADER, Desk, agent, ten
 
 MONDAY = date(2022, 7, 4)

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from chassis.bus.record import Record
 from chassis.clock import at
-from chassis.consumer import Batch, Consumer, LostPartition, is_outage
+from chassis.consumer import Batch, Consumer, LostPartition
 from chassis.database import Database
+from chassis.outages import is_outage
 from contracts.base import Event
 from contracts.broker import TRADES
 from contracts.classification import TOPIC

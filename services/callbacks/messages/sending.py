@@ -21,7 +21,8 @@ from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
 from services.callbacks import contacts
 from services.callbacks.calling import after_quiet
-from services.callbacks.messages.port import Handed, MessageSettings, Port, Result, ports
+from services.callbacks.messages.adapters import MessageSettings, ports
+from services.callbacks.messages.port import Handed, Port, Result
 from services.callbacks.messages.templates import Words, templates
 from services.callbacks.policy import Policies
 
