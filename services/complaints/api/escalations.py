@@ -11,6 +11,7 @@ from chassis.actor import Actor, Role
 from chassis.clocks.store import acknowledge
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, permits, router
+from chassis.timeline import effective_now
 from contracts.complaints import EscalationAcknowledged
 from services.complaints import cases, clocks, history
 from services.complaints.api.shapes import STAFF, Act
@@ -89,7 +90,7 @@ class Notice(BaseModel):
 @routes.get("/escalations")
 async def read_escalations(actor: Told, sql: Reading) -> list[Notice]:
     """What the caller was told and has to acknowledge, oldest first."""
-    mine = staff_ids(await staff.roster(sql), actor, await sql.fetchval("SELECT clock_timestamp()"))
+    mine = staff_ids(await staff.roster(sql), actor, await effective_now(sql))
     rows = await sql.fetch(
         """SELECT * FROM notices WHERE "to" = ANY($1::text[]) AND acknowledged_at IS NULL ORDER BY at, id LIMIT 200""",
         sorted(mine),
