@@ -12,7 +12,9 @@ from careline.session import stop_signals
 GRACE_SECONDS = 5
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
+    """A server that tells when it is there, and leaves signals to us."""
+
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
         self.tell = started
@@ -28,19 +30,21 @@ class _Server(uvicorn.Server):
             self.tell()
 
 
-async def serve(
-    app: ASGIApp, listening: socket.socket, started: Callable[[], None], *, trusted_proxies: str = ""
-) -> None:
-    """Serve until Ctrl-C or a termination; requests under way get a few seconds to end.
-
-    What `X-Forwarded-For` says of the caller's address is believed of `trusted_proxies` (comma-separated) alone.
-    """
-    config = uvicorn.Config(
+def configured(app: ASGIApp, trusted_proxies: str = "") -> uvicorn.Config:
+    """How an app is served. What `X-Forwarded-For` says of the caller's address is believed of `trusted_proxies`
+    (comma-separated) alone."""
+    return uvicorn.Config(
         app, lifespan="on", access_log=False, log_config=None, server_header=False, date_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=trusted_proxies,
     )  # fmt: skip
-    server = _Server(config, started)
+
+
+async def serve(
+    app: ASGIApp, listening: socket.socket, started: Callable[[], None], *, trusted_proxies: str = ""
+) -> None:
+    """Serve until Ctrl-C or a termination; requests under way get a few seconds to end."""
+    server = Server(configured(app, trusted_proxies), started)
 
     def stop() -> None:
         server.should_exit = True
