@@ -434,7 +434,7 @@ async def test_only_a_proxy_that_is_named_says_who_is_calling(proxies: str, beli
     echo = FastAPI()
     echo.get("/")(_host_of)
     ready, listening = asyncio.Event(), socket.create_server(("127.0.0.1", 0))
-    server = Server(configured(echo, proxies), ready.set)
+    server = Server(configured(echo, trusted_proxies=proxies, of_one_address=9), ready.set)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await ready.wait()
     async with httpx.AsyncClient(timeout=60) as client:
