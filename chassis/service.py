@@ -12,6 +12,7 @@ from sqlalchemy import MetaData
 
 from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
+from chassis.exports import Export
 from chassis.sealed import SealedTable
 from chassis.uow import UnitOfWork
 from contracts import broker, platform
@@ -38,6 +39,8 @@ class Service:
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
+    `exports` are its `careline export NAME`. `client_parts` are its parts of the 360 view of a client: the name of each, and
+    what follows `/v1/SERVICE/clients/ID` in its address.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -57,6 +60,8 @@ class Service:
     deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
+    exports: Mapping[str, Export] = field(default_factory=dict)
+    client_parts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def hears(self) -> Sequence[type[Event]]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis import staff
+from chassis.exports import Export
 from chassis.service import Service
 from contracts.broker import (
     BranchChanged,
@@ -31,6 +32,7 @@ from services.callbacks import (
     attempts,
     closing,
     deadlines,
+    exports,
     handlers,
     leavers,
     moment_ladder,
@@ -81,4 +83,6 @@ service = Service(
         alarms.NO_MANAGER: alarms.miss_managers,
     },
     loops={"messages": sending.send_by_itself},
+    exports={"callbacks": Export(exports.CALLBACK_COLUMNS, exports.callbacks)},
+    client_parts={"callbacks": "/tasks?limit=20"},
 )

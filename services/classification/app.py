@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from chassis.exports import Export
 from chassis.service import Service
 from contracts import classification as contract
 from contracts.broker import (
@@ -26,6 +27,7 @@ from services.classification import (
     api_supplementary,
     closing,
     conflicts,
+    exports,
     group_facts,
     group_tables,
     handlers,
@@ -66,4 +68,9 @@ service = Service(
         ProductPurchased: group_facts.accept_purchases,
     },
     migrations=Path(__file__).parent / "migrations",
+    exports={
+        "tiers": Export(exports.TIER_COLUMNS, exports.tiers),
+        "groups": Export(exports.GROUP_COLUMNS, exports.groups),
+    },
+    client_parts={"classification": "", "classification_explained": "/explain"},
 )

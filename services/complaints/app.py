@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from chassis.clocks.store import stepped
+from chassis.exports import Export
 from chassis.service import Service
 from contracts.broker import (
     BranchChanged,
     BrokerDayClosed,
-    ClientOpened,
-    ClientUpdated,
     ComplaintReceived,
     StaffChanged,
 )
@@ -24,6 +23,7 @@ from services.complaints import (
     corrections,
     dispatching,
     escalation,
+    exports,
     followed_histories,
     groups,
     handlers,
@@ -43,8 +43,7 @@ service = Service(
         BranchChanged: dispatching.keep_places,
         TierChanged: followed_histories.keep_tiers,
         CoreChanged: followed_histories.keep_core,
-        ClientOpened: handlers.open_clients,
-        ClientUpdated: handlers.update_clients,
+        **tables.CLIENTS.listens,
         ComplaintReceived: handlers.receive,
         FindingRaised: handlers.open_conduct_cases,
         TaskCompleted: satisfaction.note_answers,
@@ -71,4 +70,6 @@ service = Service(
     },
     accepts={ComplaintReceived: corrections.accept},
     checks={"channels": channels.check},
+    exports={"cases": Export(exports.CASE_COLUMNS, exports.cases)},
+    client_parts={"complaints": ""},
 )

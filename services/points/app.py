@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from chassis.exports import Export
 from chassis.service import Service
-from contracts.broker import ClientOpened, ClientUpdated, TradeCancelled, TradeSettled
+from contracts.broker import TradeCancelled, TradeSettled
 from contracts.classification import TierChanged
 from contracts.points import DayCompleted, PointsPosted
-from services.points import api, handlers, tables
+from services.points import api, exports, handlers, tables
 from services.points.trades import SettledTrade
 
 service = Service(
@@ -15,8 +16,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
     listens={
-        ClientOpened: handlers.keep_branches_of_opened,
-        ClientUpdated: handlers.keep_branches_of_updated,
+        **tables.CLIENTS.listens,
         TierChanged: handlers.correct_for_changed_tiers,
         TradeSettled: handlers.award_points_for_trades,
         TradeCancelled: handlers.claw_back_for_cancelled_trades,
@@ -26,4 +26,6 @@ service = Service(
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},
     accepts={TradeSettled: handlers.accept_other_content},
+    exports={"points": Export(exports.POINTS_COLUMNS, exports.points)},
+    client_parts={"points": "", "points_entries": "/entries?limit=10"},
 )

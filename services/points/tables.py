@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from chassis.clients import Clients, Fact
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 
@@ -114,11 +115,4 @@ tiers = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
-clients = Table(
-    "clients",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("branch_id", Text, nullable=False),
-    Column("told_at", Instant, nullable=False, comment="the newest (told_at, told_by) is in force"),
-    Column("told_by", Text, nullable=False),
-)
+CLIENTS = Clients(metadata, Fact("branch_id"))

@@ -2,26 +2,24 @@
 
 from pathlib import Path
 
+from chassis.exports import Export
 from chassis.service import Service
 from contracts import suitability as contract
 from contracts.broker import (
     AssessmentRecorded,
     AssetsValued,
     ClientClosed,
-    ClientOpened,
-    ClientUpdated,
     PermissionGranted,
     ProductPurchased,
     TradeSettled,
 )
-from services.suitability import api, deadlines, handlers, tables, trades
+from services.suitability import api, deadlines, exports, handlers, tables, trades
 
 service = Service(
     name="suitability",
     routes=api.routes,
     listens={
-        ClientOpened: handlers.open_clients,
-        ClientUpdated: handlers.update_clients,
+        **tables.CLIENTS.listens,
         ClientClosed: handlers.close_clients,
         AssessmentRecorded: handlers.import_assessments,
         PermissionGranted: handlers.grant_permissions,
@@ -37,4 +35,9 @@ service = Service(
     tables=tables.metadata,
     sealed=tables.SEALED,
     migrations=Path(__file__).parent / "migrations",
+    exports={
+        "assessments": Export(exports.ASSESSMENT_COLUMNS, exports.assessments),
+        "mismatches": Export(exports.MISMATCH_COLUMNS, exports.mismatches),
+    },
+    client_parts={"suitability": ""},
 )
