@@ -4,6 +4,8 @@ import asyncio
 import socket
 from collections.abc import Sequence
 
+from starlette.types import ASGIApp
+
 from careline.asgi import advised, apps_of, one_time_link, platform_app
 from careline.platform import Platform
 from careline.server import serve
@@ -13,6 +15,7 @@ from careline.sockets import address_of
 from chassis.http import new_app
 from chassis.http.probes import database_check, worker_check
 from chassis.settings import Settings
+from gateway.settings import GatewaySettings
 
 
 async def run_all(settings: Settings, listening: socket.socket) -> None:
@@ -25,14 +28,15 @@ async def run_all(settings: Settings, listening: socket.socket) -> None:
             say(f"ready {address}")
             say(f"sign in once at {link}")
 
-        await serve(app, listening, ready)
+        await serve(app, listening, ready, trusted_proxies=GatewaySettings().trusted_proxies)
 
 
 async def run_http(settings: Settings, name: str, listening: socket.socket) -> None:
     """One service's HTTP, until told to stop; the gateway reaches the others where CARELINE_SERVICE_URLS says."""
     async with Platform(settings, named(name), working=()) as platform:
-        app = platform_app(platform) if name == "gateway" else apps_of(platform)[name]
-        await serve(app, listening, lambda: say(f"ready {address_of(listening)}"))
+        app: ASGIApp = platform_app(platform) if name == "gateway" else apps_of(platform)[name]
+        proxies = GatewaySettings().trusted_proxies if name == "gateway" else ""
+        await serve(app, listening, lambda: say(f"ready {address_of(listening)}"), trusted_proxies=proxies)
 
 
 async def run_work(settings: Settings, names: Sequence[str], listening: socket.socket | None) -> None:

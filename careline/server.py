@@ -28,11 +28,17 @@ class _Server(uvicorn.Server):
             self.tell()
 
 
-async def serve(app: ASGIApp, listening: socket.socket, started: Callable[[], None]) -> None:
-    """Serve until Ctrl-C or a termination; requests under way get a few seconds to end."""
+async def serve(
+    app: ASGIApp, listening: socket.socket, started: Callable[[], None], *, trusted_proxies: str = ""
+) -> None:
+    """Serve until Ctrl-C or a termination; requests under way get a few seconds to end.
+
+    What `X-Forwarded-For` says of the caller's address is believed of `trusted_proxies` (comma-separated) alone.
+    """
     config = uvicorn.Config(
         app, lifespan="on", access_log=False, log_config=None, server_header=False, date_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
     )  # fmt: skip
     server = _Server(config, started)
 

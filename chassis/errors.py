@@ -80,6 +80,18 @@ class Conflict(Refusal):
     title = Text("Conflicts with the present state", "与当前状态冲突")
 
 
+class SecondPersonNeeded(Forbidden):
+    """This takes two persons: somebody other than who asked for it has to decide."""
+
+    title = Text("A second person has to decide", "须由另一人复核")
+
+
+class AlreadyDecided(Conflict):
+    """It was decided before, withdrawn or ran out; `state` says which."""
+
+    title = Text("Already decided", "已处理")
+
+
 class PreconditionFailed(Refusal):
     """Somebody changed it meanwhile: read it again and use the new ETag."""
 

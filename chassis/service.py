@@ -10,10 +10,14 @@ import asyncpg
 from fastapi import APIRouter
 from sqlalchemy import MetaData
 
+from chassis.approvals import DEADLINE, ApprovalKind, expirer
 from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
 from chassis.exports import Export
+from chassis.policy import PolicyBook
+from chassis.publishing import approval_of
 from chassis.sealed import SealedTable
+from chassis.shadow import Shadow
 from chassis.uow import UnitOfWork
 from contracts import broker, platform
 from contracts.base import DayClosed, Event, Registry
@@ -41,6 +45,9 @@ class Service:
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
     `exports` are its `careline export NAME`. `client_parts` are its parts of the 360 view of a client: the name of each, and
     what follows `/v1/SERVICE/clients/ID` in its address.
+    `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
+    a day on would do, for a draft of them (see `chassis.shadow`).
+    `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -62,6 +69,15 @@ class Service:
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
     exports: Mapping[str, Export] = field(default_factory=dict)
     client_parts: Mapping[str, str] = field(default_factory=dict)
+    policy: type[PolicyBook] | None = None
+    shadow: Shadow | None = None
+    approvals: Sequence[ApprovalKind] = ()
+
+    def __post_init__(self) -> None:
+        if self.policy is not None:
+            object.__setattr__(self, "approvals", (*self.approvals, approval_of(self.policy)))
+        if self.approvals:
+            object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
 
     @property
     def hears(self) -> Sequence[type[Event]]:

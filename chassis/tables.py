@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -155,6 +155,31 @@ policy_versions = Table(
     Column("made_at", Instant, nullable=False),
     Column("checked_by", Text),
     Column("checked_at", Instant),
+)
+
+approvals = Table(
+    "approvals",
+    chassis,
+    Column("approval_id", UUID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("client_id", Text),
+    Column("branch_id", Text, comment="whose branch may decide; none: headquarters"),
+    Column("body", JSONB, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("before", JSONB),
+    Column("after", JSONB),
+    Column("concerned", ARRAY(Text), nullable=False, comment="persons who neither see nor decide it"),
+    Column("state", Text, nullable=False, comment="waiting, approved, refused, withdrawn, expired"),
+    Column("asked_by", Text, nullable=False, comment="a person, as are all names here"),
+    Column("asked_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", Instant),
+    Column("because", Text),
+    Index("ix_approvals_waiting", "approval_id", postgresql_where=text("state = 'waiting'")),
+    Index(None, "object"),
+    Index(None, "asked_by"),
 )
 
 deadlines = Table(

@@ -1,7 +1,8 @@
 """The unit of work: one transaction, one moment, one actor. Nobody else commits."""
 
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -12,10 +13,12 @@ from uuid_utils import uuid7
 from chassis.actor import Actor
 from chassis.bus.log import CHANNEL, Log
 from chassis.bus.record import Content, Outgoing, Record, places
+from chassis.policy import PolicyBook
 from chassis.settings import Settings
 from contracts.base import Event, encode
 
 T = TypeVar("T")
+Book = TypeVar("Book", bound=PolicyBook)
 
 
 class Mark(NamedTuple):
@@ -97,6 +100,10 @@ class UnitOfWork:
             self._answers[question] = await question(self.sql)
         return cast(T, self._answers[question])
 
+    async def policies(self, book: type[Book]) -> Book:
+        """The service's policies as published by now, read once in this unit of work."""
+        return await self.cached(book.read)
+
     def emit(self, *events: Event, at: datetime | None = None) -> None:
         """Tell the world: the events are on the log when, and only when, this unit of work commits.
 
@@ -127,7 +134,12 @@ class UnitOfWork:
     def audit(
         self, action: str, subject: str, *, key: str | None = None, policy: str | None = None, **inputs: Any
     ) -> None:
-        """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs."""
+        """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs.
+
+        Its actor is the name they signed in with; where the roster knows the person by another, the inputs name them.
+        """
+        if self.actor.person not in (self.actor.subject.removeprefix("user:"), self.actor.client_id):
+            inputs["person"] = self.actor.person
         row = {
             "at": self.now, "actor": self.actor.subject, "role": self.actor.role, "action": action, "object": subject,
             "inputs": inputs, "policy": policy,
@@ -149,6 +161,20 @@ class UnitOfWork:
             if not contents:
                 del self._outgoing[place]
         del self._sealed[mark.sealed :]
+
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """Work that leaves nothing behind: a savepoint rolled back, nothing told, nothing remembered."""
+        mark, before = self.mark(), (self._answers, self.happened_at, self.armed, self._notified)
+        self._answers, self.armed, self._notified = {}, dict(self.armed), set(self._notified)
+        savepoint = self.sql.transaction()
+        await savepoint.start()
+        try:
+            yield
+        finally:
+            await savepoint.rollback()
+            self.rollback_to(mark)
+            self._answers, self.happened_at, self.armed, self._notified = before
 
     def told_since(self, mark: Mark) -> list[Content]:
         """The messages since a mark: what a dry run shows."""

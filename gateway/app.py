@@ -20,12 +20,13 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import api, calendar, staff
+from gateway import access_api, api, approvals, calendar, staff
+from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
 from gateway.keys import Keys
-from gateway.limits import Buckets
+from gateway.limits import Attempts
 from gateway.oidc import OpenId
 from gateway.service_client import ServiceClient
 from gateway.settings import GatewaySettings
@@ -44,6 +45,7 @@ service = Service(
     listens={broker.StaffChanged: keep_staff, broker.BranchChanged: keep_branches},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
+    approvals=[staff.ROSTER, access_api.SIGN_IN],
 )
 
 
@@ -61,7 +63,7 @@ def gateway_app(
     the services' own checks."""
     own = own or GatewaySettings()
     tokens = GatewayTokens(settings)
-    identities = Identities(tokens)
+    identities, keys, access = Identities(tokens), Keys(database), Access(database)
     transports: dict[str, Transport] = {
         name: OverHttp(url, own.service_seconds) for name, url in settings.service_urls.items()
     }
@@ -75,7 +77,7 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
+        [api.routes, access_api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,
@@ -86,7 +88,8 @@ def gateway_app(
                 AuthMiddleware,
                 tokens=tokens,
                 identities=identities,
-                keys=Keys(database),
+                keys=keys,
+                access=access,
                 services=transports,
                 settings=own,
             )
@@ -97,7 +100,8 @@ def gateway_app(
     state = app.state
     state.service, state.database, state.settings, state.worker = service, database, settings, worker
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
-    state.attempts = Buckets(rate=0.5, burst=10)
+    state.keys, state.access = keys, access
+    state.attempts = Attempts()
     operated.state.traffic = state.traffic
     state.services = ServiceClient(transports, identities, client_parts)
     state.open_id = OpenId(own) if own.oidc_issuer else None

@@ -6,11 +6,11 @@ Said once, before the first day, for headquarters and every branch in the files.
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from chassis.actor import CALL_CENTRE
 from chassis.bus.record import Outgoing, partition_of
 from chassis.clock import start_of
 from chassis.staff import (
     BROKERAGE,
-    CALL_CENTRE,
     COMPLAINT_OFFICER,
     COMPLIANCE,
     GENERAL_MANAGER,

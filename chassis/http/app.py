@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse
 from chassis.database import Database
 from chassis.errors import Refusal
 from chassis.http import problems
+from chassis.http.approvals import approvals_routes
 from chassis.http.edge import Edge
 from chassis.http.idempotency import AnsweredBefore, Route, answer_again, once
 from chassis.http.identity import INTERNAL, Tokens
 from chassis.http.operators import operators_routes
+from chassis.http.policies import policy_routes
 from chassis.http.probes import Check, calendar_check, database_check, probes, service_checks, worker_check
 from chassis.http.traffic import Traffic
 from chassis.http.uploads import Large, large_of
@@ -90,7 +92,9 @@ def service_app(service: Service, database: Database, settings: Settings, worker
     checks = {"database": database_check(database), "calendar": calendar_check(service.name, database)}
     if worker is not None:
         checks["worker"] = worker_check(worker)
-    routers = [router for router in (service.routes, operators_routes(service.name)) if router is not None]
+    policies = policy_routes(service, service.policy) if service.policy is not None else None
+    own = (policies, service.routes, approvals_routes(service), operators_routes(service.name))
+    routers = [router for router in own if router is not None]
     app = new_app(service.name, f"Careline {service.name}", routers, checks, advised=service_checks(service, database))
     app.state.service = service
     app.state.database = database

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from time import perf_counter
+from time import perf_counter, time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -46,6 +46,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         request = _Request(scope, receive, send, self.body_bytes, self.large)
+        scope["arrived"] = time()
         started = perf_counter()
         try:
             async with asyncio.timeout(seconds_for(request.expected, self.seconds)) as limit:

@@ -7,18 +7,12 @@ import msgspec
 
 from chassis.actor import Actor
 from chassis.database import Database
-from chassis.errors import Conflict, NotFound, Text
+from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.service import Service
 from contracts.base import Registry
 
 Decision = Literal["accepted", "rejected"]
 _COLUMNS = "id, at, type, client_id, identity, known, offered, decided_at, decided_by, decision"
-
-
-class AlreadyDecided(Conflict):
-    """Somebody decided this conflict before."""
-
-    title = Text("Already decided", "已处理")
 
 
 class NotAcceptable(Conflict):
@@ -57,7 +51,10 @@ async def decide(
         if row is None:
             raise NotFound(Text(f"no conflict {conflict}", f"没有编号为 {conflict} 的冲突"))
         if row["decision"] is not None:
-            raise AlreadyDecided(Text(f"{row['decision']} by {row['decided_by']}", f"已由 {row['decided_by']} 处理"))
+            raise AlreadyDecided(
+                Text(f"{row['decision']} by {row['decided_by']}", f"已由 {row['decided_by']} 处理"),
+                state=row["decision"],
+            )
         if decision == "accepted":
             accepts = {kind.type: (kind, handler) for kind, handler in service.accepts.items()}
             if row["type"] not in accepts:
@@ -71,7 +68,7 @@ async def decide(
             conflict,
             decision,
             uow.now,
-            actor.subject,
+            actor.person,
         )
         uow.audit(
             f"conflict_{decision}", f"conflict/{conflict}", key=row["client_id"], reason=reason, known=row["known"]

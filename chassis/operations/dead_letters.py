@@ -152,7 +152,7 @@ def _record(row: asyncpg.Record) -> Record:
 
 async def _mark(uow: UnitOfWork, letter: int, at: datetime) -> None:
     await uow.sql.execute(
-        "UPDATE dead_letters SET redriven_at = $2, redriven_by = $3 WHERE id = $1", letter, at, uow.actor.subject
+        "UPDATE dead_letters SET redriven_at = $2, redriven_by = $3 WHERE id = $1", letter, at, uow.actor.person
     )
 
 

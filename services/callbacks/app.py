@@ -41,6 +41,7 @@ from services.callbacks import (
     tasks,
 )
 from services.callbacks.messages import sending
+from services.callbacks.policy import Policies
 
 service = Service(
     name="callbacks",
@@ -82,6 +83,7 @@ service = Service(
         moment_ladder.MOMENT: alarms.miss_moments,
         alarms.NO_MANAGER: alarms.miss_managers,
     },
+    policy=Policies,
     loops={"messages": sending.send_by_itself},
     exports={"callbacks": Export(exports.CALLBACK_COLUMNS, exports.callbacks)},
     client_parts={"callbacks": "/tasks?limit=20"},

@@ -16,10 +16,10 @@ from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, T
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
-from services.callbacks import policy
 from services.callbacks.messages import planning
 from services.callbacks.messages.sending import NothingGoesOut
 from services.callbacks.notices import LEVELS
+from services.callbacks.policy import MailingColumn, Policies
 from services.callbacks.rules import MailReader, mailing_channel, mailing_reasons
 
 AT_ONCE = 2_000
@@ -64,8 +64,7 @@ async def order(
 
     Raises: Invalid: no such column, a product's column without its level, an end before the beginning.
     """
-    await policy.MAILINGS.refresh(uow.sql)
-    version = policy.MAILINGS.on(business_date(uow.now))
+    version = (await uow.policies(Policies)).mailings.on(business_date(uow.now))
     column = version.body.get(column_code)
     errors = []
     if column is None:
@@ -88,7 +87,7 @@ async def order(
         words,
         send_from,
         send_until,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         version.name,
     )
@@ -101,7 +100,7 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
     Raises: NotFound, NotADraft, OwnMailing, NothingGoesOut in a replayed home.
     """
     row = await _locked(uow, mailing_id, "draft")
-    if row["ordered_by"] == uow.actor.subject:
+    if row["ordered_by"] == uow.actor.person:
         raise OwnMailing
     if await timeline(uow.sql) is Timeline.SIMULATED:
         raise NothingGoesOut
@@ -132,7 +131,7 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
         """UPDATE mailings SET state = 'released', released_by = $2, released_at = $3, planned = $4, left_out = $5
            WHERE mailing_id = $1""",
         mailing_id,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         planned,
         dict(left_out),
@@ -207,9 +206,9 @@ async def _locked(uow: UnitOfWork, mailing_id: UUID, *states: str) -> asyncpg.Re
     return row
 
 
-async def _column(sql: asyncpg.Connection, row: asyncpg.Record) -> policy.MailingColumn:
-    await policy.MAILINGS.refresh(sql)
-    return policy.MAILINGS.on(business_date(row["ordered_at"])).body[row["column_code"]]
+async def _column(sql: asyncpg.Connection, row: asyncpg.Record) -> MailingColumn:
+    policies = await Policies.read(sql)
+    return policies.mailings.on(business_date(row["ordered_at"])).body[row["column_code"]]
 
 
 async def _readers(

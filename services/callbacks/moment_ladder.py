@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from chassis.calendar import Calendar, CalendarEnds
 from chassis.clock import business_date, end_of
 from chassis.deadlines import Deadline, Due
-from services.callbacks import policy
+from services.callbacks.policy import LadderStep, Policies
 
 MOMENT = "moment_overdue"
 """The kind of these deadlines."""
 
 
-def step_at(step: policy.LadderStep, due: datetime, urgent: bool, calendar: Calendar) -> datetime:
+def step_at(step: LadderStep, due: datetime, urgent: bool, calendar: Calendar) -> datetime:
     """When a step of the ladder is told, if the moment is still open then."""
     if urgent:
         return due + timedelta(minutes=step.urgent_minutes)
@@ -34,14 +34,14 @@ def working_days_after(day: date, count: int, calendar: Calendar) -> date:
 StepAt = Callable[[date, str, datetime, int], tuple[datetime, str]]
 
 
-def steps_at(calendar: Calendar) -> StepAt:
+def steps_at(policies: Policies, calendar: Calendar) -> StepAt:
     """When the ladder's step at a place comes, and its name, for a moment's day, code and due: a batch is full of the
     same."""
 
     @cache
     def found(day: date, code: str, due: datetime, place: int) -> tuple[datetime, str]:
-        step = policy.LADDER.on(day).body[place]
-        moment = policy.MOMENTS.on(day).body.get(code)
+        step = policies.moment_ladder.on(day).body[place]
+        moment = policies.moments.on(day).body.get(code)
         return step_at(step, due, moment is not None and moment.minutes > 0, calendar), step.name
 
     return found
@@ -53,10 +53,10 @@ def armed(row: asyncpg.Record, place: int, at: StepAt) -> Deadline:
     return Deadline(MOMENT, row["object"], row["client_id"], due, step=step)
 
 
-def climb(row: asyncpg.Record, one: Due, at: StepAt) -> tuple[list[Due], Deadline | None]:
+def climb(policies: Policies, row: asyncpg.Record, one: Due, at: StepAt) -> tuple[list[Due], Deadline | None]:
     """The step of the ladder that is due with those after it that are due by now as well, and the one that waits next,
     for as long as nobody does anything [A21]."""
-    names = [step.name for step in policy.LADDER.on(row["on_day"]).body]
+    names = [step.name for step in policies.moment_ladder.on(row["on_day"]).body]
     steps = [one]
     for place in range(names.index(one.step) + 1 if one.step in names else 1, len(names)):
         following = armed(row, place, at)

@@ -26,7 +26,8 @@ from contracts.broker import FundsMoved
 from contracts.classification import TIERS, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed
 from contracts.suitability import AssessmentExpiring
-from services.callbacks import moment_ladder, policy
+from services.callbacks import moment_ladder
+from services.callbacks.policy import Moment, Policies
 from services.callbacks.rules import CALLBACKS
 from services.callbacks.tables import BIRTHDAY
 
@@ -51,7 +52,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     branch_id: str | None = None
 
 
-def due_of(moment: policy.Moment, at: datetime, calendar: Calendar) -> datetime:
+def due_of(moment: Moment, at: datetime, calendar: Calendar) -> datetime:
     """When a moment's time is over: working days end with their day, urgent ones run round the clock (7×24)."""
     if moment.minutes:
         return at + timedelta(minutes=moment.minutes)
@@ -63,10 +64,9 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
     found = list(seen)
     if not found:
         return 0
-    await uow.cached(policy.MOMENTS.refresh)
-    await uow.cached(policy.LADDER.refresh)
+    policies = await uow.policies(Policies)
     calendar = await uow.cached(calendars.current)
-    times = cache(lambda code, at: _times(code, at, calendar))  # a batch is full of the same
+    times = cache(lambda code, at: _times(policies, code, at, calendar))  # a batch is full of the same
     rows: dict[UUID, tuple[Any, ...]] = {}
     for one in found:
         if known := times(one.code, one.at):
@@ -86,15 +86,15 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
            RETURNING 'moment/' || moment_id AS object, client_id, code, on_day, mandatory, due_at""",
         *(list(column) for column in zip(*rows.values(), strict=True)),
     )
-    at = moment_ladder.steps_at(calendar)
+    at = moment_ladder.steps_at(policies, calendar)
     await arm(uow, [moment_ladder.armed(row, 0, at) for row in new if row["mandatory"]])
     return len(new)
 
 
-def _times(code: str, at: datetime, calendar: Calendar) -> tuple[date, bool, date, datetime] | None:
+def _times(policies: Policies, code: str, at: datetime, calendar: Calendar) -> tuple[date, bool, date, datetime] | None:
     """The day, whether it is mandatory, its last day and when that ends; None for a code that the catalogue lacks."""
     day = business_date(at)
-    moment = policy.MOMENTS.on(day).body.get(code)
+    moment = policies.moments.on(day).body.get(code)
     if moment is None:
         return None
     last = due_of(moment, at, calendar)
@@ -140,9 +140,9 @@ async def change_tiers(uow: UnitOfWork, changes: Sequence[TierChanged]) -> None:
 
 async def follow_flows(events: Sequence[FundsMoved], uow: UnitOfWork) -> None:
     """Money in or out that is large for any client."""
-    await uow.cached(policy.FLOWS.refresh)
+    policies = await uow.policies(Policies)
     codes = {"in": "large_inflow", "out": "large_outflow"}
-    large = [e for e in events if e.amount >= policy.FLOWS.on(business_date(e.moved_at)).body.large]
+    large = [e for e in events if e.amount >= policies.flows.on(business_date(e.moved_at)).body.large]
     await keep(
         uow,
         [Seen(e.client_id, codes[e.direction], e.transfer_id, e.moved_at, {"transfer": e.transfer_id}) for e in large],
@@ -204,12 +204,12 @@ async def report(uow: UnitOfWork, code: str, clients: Sequence[str], at: datetim
 
     Raises: Invalid for a code that the catalogue does not let be reported.
     """
-    await policy.MOMENTS.refresh(uow.sql)
-    catalogue = policy.MOMENTS.on(business_date(at)).body
+    policies = await uow.policies(Policies)
+    catalogue = policies.moments.on(business_date(at)).body
     if code not in catalogue or catalogue[code].seen != "reported":
         known = sorted(one.code for one in catalogue.values() if one.seen == "reported")
         raise Invalid(errors=(FieldError("body#/code", f"one of {', '.join(known)}"),))
-    cause = {"reference": mask_text(reference), "by": uow.actor.subject}
+    cause = {"reference": mask_text(reference), "by": uow.actor.person}
     new = await keep(uow, [Seen(client, code, reference, at, cause) for client in sorted(set(clients))])
     uow.audit("moments_reported", f"moment/{code}", reference=mask_text(reference), clients=len(clients), new=new)
     return new
@@ -226,7 +226,7 @@ async def react(uow: UnitOfWork, moment_id: UUID, reaction: str, on_day: date) -
            WHERE moment_id = $1 AND done_on IS NULL RETURNING *""",
         moment_id,
         on_day,
-        uow.actor.subject,
+        uow.actor.person,
         mask_text(reaction),
     )
     if row is None:

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 from chassis.clock import end_of, is_month_end, month_end
 from chassis.uow import UnitOfWork
-from services.classification import group_closing, groups, history, months, tiers, value
+from services.classification import group_closing, history, months, tiers
+from services.classification.policy import Policies
 from services.classification.tables import LATE
 
 ONE_DAY = timedelta(days=1)
@@ -18,24 +19,18 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
     """
     if not await uow.sql.fetchval("SELECT EXISTS (SELECT FROM clients)"):
         return
-    await _know_policies(uow)
     ordinary = [day for day in days if not is_month_end(day)]
     for together in filter(None, (ordinary, days[len(ordinary) :])):
         await _close(together, uow)
 
 
-async def _know_policies(uow: UnitOfWork) -> None:
-    for policies in (months.CLASSES, tiers.TIERS, groups.GROUPS, value.VALUE, value.LIFECYCLE):
-        await uow.cached(policies.refresh)
-
-
 async def _close(days: Sequence[date], uow: UnitOfWork) -> None:
+    policies = await uow.policies(Policies)
     uow.happened_at = min(uow.now, end_of(days[-1]))
     if is_month_end(days[-1]):
-        policies = months.policies_on(days[-1])
-        await history.record_classes(uow, await months.close_month(uow.sql, days[-1], policies, None))
+        await history.record_classes(uow, await months.close_month(uow.sql, days[-1], policies.classes, None))
     begins = await uow.sql.fetchval("SELECT first IS NULL FROM closed_days")
-    found = await tiers.evaluate(uow.sql, days, history_begins=begins)
+    found = await tiers.evaluate(uow.sql, policies.tiers, days, history_begins=begins)
     for some in _each_client_once(found):
         await history.record_tiers(uow, some)
     await group_closing.close_days(days, uow)
@@ -55,7 +50,6 @@ def _each_client_once(found: Sequence[tiers.Evaluation]) -> Iterator[list[tiers.
 
 async def evaluate_again(since: Mapping[str, date], through: date, uow: UnitOfWork) -> None:
     """Evaluate clients again from the first day a late fact counts for, day by day as their closes would have."""
-    await _know_policies(uow)
     first_closed: date = await uow.sql.fetchval("SELECT first FROM closed_days")
     await _months_again(uow, dict(since), first_closed, through)
     await _tiers_again(uow, {c: max(day, first_closed) for c, day in since.items()}, through)
@@ -73,18 +67,18 @@ async def _months_again(uow: UnitOfWork, since: dict[str, date], first_closed: d
         clients,
         [since[c] for c in clients],
     )
-    changes = []
+    classes, changes = (await uow.policies(Policies)).classes, []
     last = month_end(first_closed)
     while last <= through:
         concerned = [c for c in clients if since[c] <= last]
         if concerned:
-            policies = months.policies_on(last)
-            changes += await months.close_month(uow.sql, last, policies, concerned)
+            changes += await months.close_month(uow.sql, last, classes, concerned)
         last = month_end(last + ONE_DAY)
     await history.record_classes(uow, changes, since)
 
 
 async def _tiers_again(uow: UnitOfWork, since: dict[str, date], through: date) -> None:
-    await tiers.stand_at(uow.sql, since)
-    days = await tiers.days_to_evaluate(uow.sql, since, through)
-    await history.record_tiers(uow, await tiers.evaluate_named(uow.sql, days, through), since)
+    versions = (await uow.policies(Policies)).tiers
+    await tiers.stand_at(uow.sql, versions, since)
+    days = await tiers.days_to_evaluate(uow.sql, versions, since, through)
+    await history.record_tiers(uow, await tiers.evaluate_named(uow.sql, versions, days, through), since)

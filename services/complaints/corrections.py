@@ -23,7 +23,7 @@ from chassis.uow import UnitOfWork
 from contracts.base import Registry, decode_custom
 from contracts.broker import ComplaintReceived
 from services.complaints import cases, clocks, dispatching, intake, severity
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 from services.complaints.report import Report
 from services.complaints.rules import OVER, dispatch_due, dispatch_met, due_day, result_limit
 from services.complaints.words import codes_of, grams_of
@@ -139,8 +139,8 @@ async def _move_due(uow: UnitOfWork, case: Any, report: Report) -> Any:
     object_ = clocks.object_of(case["case_id"], case["generation"])
     kept = (await store.load(uow.sql, [object_])).get((object_, clocks.RESULT))
     calendar = await calendars.current(uow.sql)
-    await LIMITS.refresh(uow.sql)
-    limits = LIMITS.on(business_date(case["received_at"])).body
+    policies = await uow.policies(Policies)
+    limits = policies.limits.on(business_date(case["received_at"])).body
     limit = result_limit(case["source"], case["severity"], case["reply_due_on"], limits)
     if kept is None:
         return await _set_due(uow, case, due_day(limit, case["received_at"], calendar)) if case["due_on"] else case

@@ -12,7 +12,7 @@ from contracts.broker import ComplaintReceived
 from contracts.callbacks import FindingRaised
 from services.complaints import relations
 from services.complaints.intake import open_cases
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
 from services.complaints.seats import department_for
@@ -27,7 +27,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
         uow, {(e.client_id, business_date(e.received_at)) for e in events if e.client_id and not e.branch_id}
     )
     people = await staff.roster(uow.sql)
-    await LIMITS.refresh(uow.sql)
+    policies = await uow.policies(Policies)
     opened = await open_cases(
         uow,
         [
@@ -42,7 +42,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
                 channel=e.channel,
                 flow=e.flow,
                 severity=_given(e),
-                owner=e.owner or _department(people, e),
+                owner=e.owner or _department(people, policies, e),
                 category=e.category,
                 words=e.words,
                 product=e.product,
@@ -73,8 +73,8 @@ async def _branches_on(uow: UnitOfWork, wanted: Collection[tuple[str, date]]) ->
     return {(client, day): branch for client, day, branch in rows}
 
 
-def _department(people: staff.Roster, event: ComplaintReceived) -> str:
-    limits = LIMITS.on(business_date(event.received_at)).body
+def _department(people: staff.Roster, policies: Policies, event: ComplaintReceived) -> str:
+    limits = policies.limits.on(business_date(event.received_at)).body
     named = (event.employee,) if event.employee else ()
     return department_for(people, limits, event.category, event.received_at, named)
 

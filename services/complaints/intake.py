@@ -25,7 +25,7 @@ from contracts.broker import ComplaintReceived
 from contracts.callbacks import FindingRaised
 from contracts.complaints import CaseOpened
 from services.complaints import clocks, dispatching, history, severity
-from services.complaints.policy import LIMITS, Limits
+from services.complaints.policy import Limits, Policies
 from services.complaints.report import Opened, Report
 from services.complaints.rules import RECEIVED, Claimed, dispatch_due, due_day, result_limit, severity_of
 from services.complaints.words import taken_in
@@ -58,7 +58,6 @@ async def open_cases(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]
 
 
 async def _open(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
-    await LIMITS.refresh(uow.sql)
     new, differing = await _unknown(uow, reports)
     opened = await _open_new(uow, new) if new else []
     for one in differing:  # of a case that may be as new as its contradiction
@@ -126,10 +125,11 @@ async def _conflict(uow: UnitOfWork, report: Report) -> None:
 
 
 async def _decided(uow: UnitOfWork, reports: Sequence[Report], calendar: Calendar) -> list[Opened]:
+    policies = await uow.policies(Policies)
     due_days: dict[tuple[Limit, datetime], date] = {}
     found = []
     for one in reports:
-        limits = LIMITS.on(business_date(one.received_at)).body
+        limits = policies.limits.on(business_date(one.received_at)).body
         severity, reason = await _severity(uow, one, limits)
         limit = result_limit(one.source, severity, one.reply_due_on, limits)
         name = (limit, one.received_at)
@@ -185,7 +185,7 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) 
                 one.words.masked, one.words.original,
                 r.product, r.employee, r.script, r.claim, list(r.allegations), r.complainants, r.regulator_ref,
                 r.reply_due_on, sorted({*r.concerned, *([r.employee] if r.employee else [])}), r.restricted,
-                r.imported, dict(r.attributes), r.contact_channel, r.priority, uow.actor.subject, r.fingerprint,
+                r.imported, dict(r.attributes), r.contact_channel, r.priority, uow.actor.person, r.fingerprint,
                 _to_call_back(one, calendar),
             )
         )  # fmt: skip

@@ -13,7 +13,7 @@ from chassis import staff
 from chassis.clock import business_date, months_after, start_of
 from chassis.staff import GENERAL_MANAGER
 from chassis.uow import UnitOfWork
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 from services.complaints.report import Report
 from services.complaints.rules import REGULATORS, REJECTED
 
@@ -29,7 +29,7 @@ async def link(uow: UnitOfWork, case_id: UUID, other: UUID, relation: str) -> No
         other,
         relation,
         uow.now,
-        uow.actor.subject,
+        uow.actor.person,
     )
 
 
@@ -41,7 +41,7 @@ async def find_refused_before(uow: UnitOfWork, reports: Sequence[Report]) -> Non
     for one in reports:
         if one.source not in REGULATORS or one.client_id is None:
             continue
-        limits = LIMITS.on(business_date(one.received_at)).body
+        limits = (await uow.policies(Policies)).limits.on(business_date(one.received_at)).body
         since = start_of(months_after(business_date(one.received_at), -limits.related_months))
         rows = await uow.sql.fetch(
             """SELECT c.case_id, c.owner, c.branch_id, c.state,

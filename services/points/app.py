@@ -8,6 +8,8 @@ from contracts.broker import TradeCancelled, TradeSettled
 from contracts.classification import TierChanged
 from contracts.points import DayCompleted, PointsPosted
 from services.points import api, exports, handlers, tables
+from services.points.policy import Policies
+from services.points.shadow import shadow
 from services.points.trades import SettledTrade
 
 service = Service(
@@ -28,4 +30,6 @@ service = Service(
     accepts={TradeSettled: handlers.accept_other_content},
     exports={"points": Export(exports.POINTS_COLUMNS, exports.points)},
     client_parts={"points": "", "points_entries": "/entries?limit=10"},
+    policy=Policies,
+    shadow=shadow,
 )

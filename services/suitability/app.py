@@ -14,6 +14,7 @@ from contracts.broker import (
     TradeSettled,
 )
 from services.suitability import api, deadlines, exports, handlers, tables, trades
+from services.suitability.policy import Policies
 
 service = Service(
     name="suitability",
@@ -34,6 +35,7 @@ service = Service(
     completes=contract.DayCompleted,
     tables=tables.metadata,
     sealed=tables.SEALED,
+    policy=Policies,
     migrations=Path(__file__).parent / "migrations",
     exports={
         "assessments": Export(exports.ASSESSMENT_COLUMNS, exports.assessments),

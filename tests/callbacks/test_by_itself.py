@@ -44,7 +44,7 @@ def sent(desk: Desk) -> list[dict[str, Any]]:
 
 
 async def test_the_summary_counts_each_rule_and_says_why(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(RULE_TEXTS) == set(policy.TRIGGERS.shipped[-1].body), "every rule of the table has its sentence"
+    assert set(RULE_TEXTS) == set(policy.Policies.triggers.shipped[-1].body), "every rule of the table has its sentence"
     await desk.close(FIRST)
     for client in ("c-1", "c-2"):
         await desk.open(client, FIRST + timedelta(days=1))

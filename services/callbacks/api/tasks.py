@@ -9,16 +9,17 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from chassis import staff
-from chassis.actor import Actor, Role
+from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.clock import business_date, utc_now
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
+from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
-from services.callbacks import attempts, claims, contacts, people, policy, retention, scripts
+from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
-from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight, staff_id_of
+from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight
 from services.callbacks.attempts import Call, Result
-from services.callbacks.effective_now import effective_now
+from services.callbacks.policy import Policies
 from services.callbacks.rule_texts import rule_text
 from services.callbacks.rules import MOVES, check_move, exclusions
 from services.callbacks.tasks import TaskStep, record
@@ -194,8 +195,7 @@ async def list_tasks(
     alarmed_on: Annotated[Day | None, Query(description="past the alarm day by then and not done")] = None,
 ) -> Listing[Task]:
     """Tasks the caller may see, by due date."""
-    staff_id = await staff_id_of(sql, actor)
-    condition, arguments = sight(actor, staff_id, 8)
+    condition, arguments = sight(actor, 8)
     rows = await sql.fetch(
         f"""SELECT t.* FROM tasks t
             WHERE ($1::text IS NULL OR t.state = $1) AND ($2::text IS NULL OR t.rule = $2)
@@ -220,8 +220,7 @@ async def list_tasks(
 async def list_client_tasks(actor: Reader, sql: Reading, client_id: str, page: Page) -> Listing[Task]:
     """A client's tasks, newest first. Whoever objects to being looked at is looked at only when a service is due."""
     await require_view(sql, actor, client_id)
-    staff_id = await staff_id_of(sql, actor)
-    condition, arguments = sight(actor, staff_id, 4)
+    condition, arguments = sight(actor, 4)
     rows = await sql.fetch(
         f"""SELECT t.* FROM tasks t WHERE t.client_id = $1
               AND ($2::date IS NULL OR (t.created_on, t.task_id) < ($2, $3::uuid)) AND {condition}
@@ -245,8 +244,7 @@ async def read_task(actor: Reader, sql: Reading, task_id: UUID) -> Task:
 async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, Any]:
     """The script frozen on the task: what to say and ask, in both languages."""
     task = await _seen(sql, actor, task_id)
-    await scripts.refresh(sql)
-    script = scripts.frozen(task["script"])
+    script = (await Policies.read(sql)).script(task["script"])
     on = business_date(await effective_now(sql, utc_now()))
     return {
         "version": task["script"],
@@ -294,11 +292,11 @@ async def explain_routing(actor: Reader, uow: Work, task_id: UUID) -> Routing:
     task = await _seen(sql, actor, task_id)
     now = await effective_now(sql, uow.now)
     roster = await staff.roster(sql)
-    trigger, _ = policy.rule_on(task["rule"], task["created_on"])
+    trigger, _ = (await uow.policies(Policies)).rule_on(task["rule"], task["created_on"])
     client = task["client_id"]
     ties = (await contacts.ties_of(sql, [client], {client: task["concerned"]}))[client]
     unit = staff.HQ if task["queue"] in ("centre", "compliance") else task["branch_id"]
-    seat = {"centre": staff.CALL_CENTRE, "compliance": staff.COMPLIANCE}.get(task["queue"])
+    seat = {"centre": CALL_CENTRE, "compliance": staff.COMPLIANCE}.get(task["queue"])
     working = [
         one
         for one in sorted(roster.people)
@@ -444,11 +442,8 @@ def sentence(task: asyncpg.Record) -> Text:
 
 
 async def at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent]:
-    """The moment the caller acts at, and the caller as an agent; with every policy a call needs read."""
+    """The moment the caller acts at, and the caller as an agent."""
     now = await effective_now(uow.sql, uow.now)
-    for policies in (policy.CALLING, policy.OUTCOMES, policy.TRIGGERS, policy.QUALITY):
-        await policies.refresh(uow.sql)
-    await scripts.refresh(uow.sql)
     return now, await people.agent_of(uow.sql, actor, now)
 
 
@@ -459,7 +454,7 @@ async def _row(sql: asyncpg.Connection, task_id: UUID) -> asyncpg.Record:
 
 
 async def _seen(sql: asyncpg.Connection, actor: Actor, task_id: UUID) -> asyncpg.Record:
-    condition, arguments = sight(actor, await staff_id_of(sql, actor), 2)
+    condition, arguments = sight(actor, 2)
     row = await sql.fetchrow(f"SELECT t.* FROM tasks t WHERE t.task_id = $1 AND {condition}", task_id, *arguments)
     if row is None:
         raise NotFound
@@ -475,4 +470,4 @@ async def _approver(uow: UnitOfWork, report: CallReport, agent: str) -> str | No
         report.failed_recording_approval,
         report.client_id,
     )
-    return by if by not in (None, agent, uow.actor.subject) else None
+    return by if by not in (None, agent, uow.actor.person) else None

@@ -27,7 +27,7 @@ from contracts.complaints import PackMade, PackSignOffMissed, PackSignOffReminde
 from services.complaints.attachments import parts_of
 from services.complaints.packs.bundle import PART_BYTES, write_bundle
 from services.complaints.packs.figures import Period, period_of, read_figures
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 
 SIGN_OFF = "sign_off"
 REMINDER, MISSED = "reminder", "missed"
@@ -77,8 +77,8 @@ async def _reports(uow: UnitOfWork) -> bool:
 
 async def make(uow: UnitOfWork, period: Period) -> Any:
     """Make a period's pack from its frozen cut-off; None when there is one already, which nothing overwrites."""
-    await LIMITS.refresh(uow.sql)
-    days = LIMITS.on(period.last).body.sign_off_working_days
+    policies = await uow.policies(Policies)
+    days = policies.limits.on(period.last).body.sign_off_working_days
     due_on, due = _due(period, await current(uow.sql), days)
     roster = await staff.roster(uow.sql)
     signer = roster.holder(HQ, SALES_TRADING, uow.happened_at)
@@ -99,7 +99,7 @@ async def _keep(
         period.name,
         period.cut_off,
         uow.now,
-        uow.actor.subject,
+        uow.actor.person,
         digest,
         due_on,
         [signer.staff_id if signer else f"seat:{HQ}/{SALES_TRADING}"],
@@ -165,7 +165,7 @@ async def sign(uow: UnitOfWork, pack_id: str) -> Any:
         f"""UPDATE packs SET signed_off_by = coalesce(signed_off_by, $2), signed_off_at = coalesce(signed_off_at, $3)
             WHERE pack_id = $1 RETURNING {SHOWN}""",
         pack_id,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit("sign off pack", f"pack/{pack_id}", key=f"pack:{pack_id}", late=is_late(row))
