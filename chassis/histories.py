@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
 from sqlalchemy import BigInteger, Column, Date, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
@@ -67,12 +68,13 @@ class History(Generic[C]):
         ordered = sorted(first)
         rows = await uow.sql.fetch(
             f"""INSERT INTO {self.name}_changes (client_id, revision, changed_from, told)
-                SELECT * FROM unnest($1::text[], $2::bigint[], $3::date[], $4::jsonb[])
+                SELECT c, r, d, t::jsonb FROM unnest($1::text[], $2::bigint[], $3::date[], $4::text[]) AS n(c, r, d, t)
                 ON CONFLICT DO NOTHING RETURNING client_id, revision""",
             [client_id for client_id, _ in ordered],
             [revision for _, revision in ordered],
             [first[name].changed_from for name in ordered],
-            [list(self.told(first[name])) for name in ordered],
+            # As text: the driver takes lists in a list for an array of more dimensions.
+            [msgspec.json.encode(list(self.told(first[name]))).decode() for name in ordered],
         )
         new = {(client_id, revision) for client_id, revision in rows}
         await self._rebuild(uow, sorted({client_id for client_id, _ in new}))
