@@ -21,8 +21,8 @@ def files() -> dict[Path, str]:
         for kind in kinds:
             version = "" if kind.version == 1 else f".{kind.version}"
             found[SCHEMAS / f"{kind.type}{version}.json"] = _json(schema_of(kind))
-    names = [service.name for service in SERVICES if service.name != "gateway"]
-    return found | {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", names)
+    behind = [service for service in SERVICES if service.name != "gateway"]
+    return found | {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", behind)
 
 
 def listeners() -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from chassis.deadlines.due import DeadlineHandler
 from chassis.exports import Export
 from chassis.policy import PolicyBook
 from chassis.publishing import approval_of
-from chassis.sealed import SealedTable
+from chassis.sealed import AUDIT, CLOCK_ENTRIES, SealedTable
 from chassis.shadow import Shadow
 from chassis.uow import UnitOfWork
 from contracts import broker, platform
@@ -44,7 +44,8 @@ class Service:
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
     `exports` are its `careline export NAME`. `client_parts` are its parts of the 360 view of a client: the name of each, and
-    what follows `/v1/SERVICE/clients/ID` in its address.
+    what follows `/v1/SERVICE/clients/ID` in its address. `signs` what it hands out with the sealing key, `keeps_evidence` files:
+    what its processes are given where each has its own keys and volumes.
     `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
     a day on would do, for a draft of them (see `chassis.shadow`).
     `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
@@ -69,6 +70,8 @@ class Service:
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
     exports: Mapping[str, Export] = field(default_factory=dict)
     client_parts: Mapping[str, str] = field(default_factory=dict)
+    signs: bool = False
+    keeps_evidence: bool = False
     policy: type[PolicyBook] | None = None
     shadow: Shadow | None = None
     approvals: Sequence[ApprovalKind] = ()
@@ -78,6 +81,11 @@ class Service:
             object.__setattr__(self, "approvals", (*self.approvals, approval_of(self.policy)))
         if self.approvals:
             object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
+
+    @property
+    def every_sealed(self) -> tuple[SealedTable, ...]:
+        """Its sealed tables: those of every service, and its own."""
+        return (AUDIT, CLOCK_ENTRIES, *self.sealed)
 
     @property
     def hears(self) -> Sequence[type[Event]]:

@@ -187,15 +187,7 @@ class UnitOfWork:
         """
         partitions = sorted(counts)
         rows = await self.sql.fetch(
-            """WITH locked AS MATERIALIZED (
-                   SELECT partition FROM sealed_heads WHERE name = $1 AND partition = ANY($2::int[])
-                   ORDER BY partition FOR UPDATE)
-               UPDATE sealed_heads h SET next = h.next + n.count
-               FROM locked JOIN unnest($2::int[], $3::bigint[]) AS n(partition, count) USING (partition)
-               WHERE h.name = $1 AND h.partition = n.partition RETURNING h.partition, h.next - n.count""",
-            table,
-            partitions,
-            [counts[p] for p in partitions],
+            "SELECT partition, first FROM take_numbers($1, $2, $3)", table, partitions, [counts[p] for p in partitions]
         )
         if len(rows) != len(partitions):
             raise LookupError(f"{table} is not among the sealed tables of {self.database.service}")
@@ -218,10 +210,9 @@ class UnitOfWork:
         if len(rows) == 1:  # one round trip, as everybody with a row for this partition waits
             [(partition, row)] = rows
             taken = await self.sql.fetchval(
-                f"""WITH taken AS (UPDATE sealed_heads SET next = next + 1 WHERE name = $1 AND partition = $2
-                                   RETURNING next - 1 AS number)
-                    INSERT INTO {table} (partition, number, {", ".join(columns)})
-                    SELECT $2, number, {", ".join(f"${n}" for n in range(3, len(row) + 3))} FROM taken RETURNING number""",
+                f"""INSERT INTO {table} (partition, number, {", ".join(columns)})
+                    SELECT $2, number, {", ".join(f"${n}" for n in range(3, len(row) + 3))}
+                    FROM take_number($1, $2) AS number WHERE number IS NOT NULL RETURNING number""",
                 table,
                 partition,
                 *row.values(),

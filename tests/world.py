@@ -169,10 +169,11 @@ class World:
             while await worker.sealer.step():
                 pass
 
-    async def findings(self) -> list[Any]:
+    async def findings(self, *, full: bool = False) -> list[Any]:
         """What `careline verify` finds wrong."""
-        workers = self.platform.workers.values()
-        return [finding for worker in workers async for finding in worker.sealer.verify()]
+        from chassis.verify import verify
+
+        return await verify(self.settings, self.platform.services, self.platform.databases, full=full)
 
     async def _turn(self, service: Service) -> bool:
         worker, worked = self.platform.workers[service.name], False

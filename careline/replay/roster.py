@@ -23,7 +23,8 @@ from chassis.staff import (
     STRATEGY,
 )
 from contracts.base import Event, encode
-from contracts.broker import FIRST_DAY, BranchChanged, Seat, StaffChanged
+from contracts.broker import BranchChanged, Seat, StaffChanged
+from contracts.fields import FIRST_DAY
 
 SOURCE = "careline/replay"
 FROM = start_of(FIRST_DAY)

@@ -86,5 +86,6 @@ service = Service(
     policy=Policies,
     loops={"messages": sending.send_by_itself},
     exports={"callbacks": Export(exports.CALLBACK_COLUMNS, exports.callbacks)},
+    keeps_evidence=True,
     client_parts={"callbacks": "/tasks?limit=20"},
 )

@@ -73,5 +73,6 @@ service = Service(
     policy=Policies,
     checks={"channels": channels.check},
     exports={"cases": Export(exports.CASE_COLUMNS, exports.cases)},
+    signs=True,
     client_parts={"complaints": ""},
 )

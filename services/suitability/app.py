@@ -41,5 +41,6 @@ service = Service(
         "assessments": Export(exports.ASSESSMENT_COLUMNS, exports.assessments),
         "mismatches": Export(exports.MISMATCH_COLUMNS, exports.mismatches),
     },
+    signs=True,
     client_parts={"suitability": ""},
 )
