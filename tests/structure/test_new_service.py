@@ -67,4 +67,4 @@ def test_it_is_small_and_known_outside_by_one_list(tally: Any) -> None:
     own = blocks()
     assert len(own) + 1 <= 17 / 2, "with the .sql file that is printed"
     assert sum(len(text.splitlines()) for text in own.values()) < 871 / 2
-    assert containers([tally])[::7] == ["serve-tally:", "work-tally:"][: len(containers([tally])[::7])]
+    assert [line for line in containers([tally]) if not line.startswith(" ")] == ["serve-tally:", "work-tally:"]
