@@ -16,6 +16,7 @@ from uuid_utils import uuid7
 from chassis.clock import business_date, months_after
 from chassis.erasure import Judgement
 from chassis.errors import Conflict, Forbidden, NotFound, Text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseErased
 from services.complaints import cases
@@ -200,7 +201,7 @@ async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
 
     Raises: NotOver, UnderLegalHold, RetentionRunning, AskedAlready.
     """
-    (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
+    (await standing(uow.sql, case)).require_erasable(await today(uow.sql))
     erasure_id = await uow.sql.fetchval(
         """INSERT INTO erasures (erasure_id, case_id, reason, asked_by, asked_at) VALUES ($1, $2, $3, $4, $5)
            ON CONFLICT (case_id) WHERE state = 'asked' DO NOTHING RETURNING erasure_id""",
@@ -231,7 +232,7 @@ async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase:
     if asked["asked_by"] == uow.actor.person:
         raise SecondPerson
     if erase:
-        (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
+        (await standing(uow.sql, case)).require_erasable(await today(uow.sql))
         await _erase(uow, case)
         uow.emit(CaseErased(case_id=str(case["case_id"]), branch_id=case["branch_id"], erased_at=uow.now), at=uow.now)
     await uow.sql.execute(
