@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -19,7 +20,8 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import access_api, api, approvals, calendar, staff
+from contracts.complaints import CaseErased
+from gateway import access_api, api, approvals, calendar, client_keys, client_search, erasure, staff
 from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
@@ -41,10 +43,16 @@ service = Service(
     tables=metadata,
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
-    listens={broker.StaffChanged: keep_staff, broker.BranchChanged: keep_branches},
+    listens={
+        broker.StaffChanged: keep_staff,
+        broker.BranchChanged: keep_branches,
+        CaseErased: erasure.forget_case,
+        **dict.fromkeys(erasure.EXPECTED, erasure.note_answers),
+    },
+    loops={"erasures": erasure.ask_again},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
-    approvals=[staff.ROSTER, access_api.SIGN_IN],
+    approvals=[staff.ROSTER, access_api.SIGN_IN, erasure.ERASURE],
 )
 
 
@@ -55,6 +63,7 @@ def gateway_app(
     worker: "Worker | None" = None,
     own: GatewaySettings | None = None,
     advised: dict[str, Check] | None = None,
+    client_parts: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> FastAPI:
     """The app in front of everything. `apps` are the services in this process by name; the others are reached at
     `settings.service_urls`. `database` is the gateway's own, `worker` its loops when they run here, `advised`
@@ -75,7 +84,18 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, access_api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
+        [
+            access_api.routes,
+            api.routes,
+            approvals.routes,
+            client_keys.routes,
+            client_search.routes,
+            erasure.routes,
+            calendar.routes,
+            staff.routes,
+            sign_in.routes,
+            pages.routes,
+        ],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,
@@ -101,7 +121,7 @@ def gateway_app(
     state.keys, state.access = keys, access
     state.attempts = Attempts()
     operated.state.traffic = state.traffic
-    state.services = ServiceClient(transports, identities)
+    state.services = ServiceClient(transports, identities, client_parts)
     state.open_id = OpenId(own) if own.oidc_issuer else None
     state.documents = Documents(app, transports)
     app.router.lifespan_context = _until_closed

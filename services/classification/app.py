@@ -4,6 +4,8 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from chassis.erasure import answering
+from chassis.exports import Export
 from chassis.service import Service
 from contracts import classification as contract
 from contracts.broker import (
@@ -17,6 +19,7 @@ from contracts.broker import (
     TradeCancelled,
     TradeSettled,
 )
+from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted
 from services.classification import (
     api,
@@ -25,6 +28,7 @@ from services.classification import (
     api_supplementary,
     closing,
     conflicts,
+    exports,
     group_facts,
     group_tables,
     handlers,
@@ -43,6 +47,7 @@ service = Service(
     name="classification",
     routes=routes,
     listens={
+        ErasureRequested: answering(contract.ErasureAnswered),
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClosingRequested: handlers.note_closing_requests,
@@ -69,4 +74,9 @@ service = Service(
     policy=Policies,
     shadow=shadow,
     migrations=Path(__file__).parent / "migrations",
+    exports={
+        "tiers": Export(exports.TIER_COLUMNS, exports.tiers),
+        "groups": Export(exports.GROUP_COLUMNS, exports.groups),
+    },
+    client_parts={"classification": "", "classification_explained": "/explain"},
 )

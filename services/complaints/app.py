@@ -3,19 +3,20 @@
 from pathlib import Path
 
 from chassis.clocks.store import stepped
+from chassis.erasure import answering
+from chassis.exports import Export
 from chassis.service import Service
 from contracts.broker import (
     BranchChanged,
     BrokerDayClosed,
-    ClientOpened,
-    ClientUpdated,
     ComplaintReceived,
     StaffChanged,
 )
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, TaskExpired
 from contracts.classification import CoreChanged, TierChanged
-from contracts.complaints import EVENTS, DayCompleted
+from contracts.complaints import EVENTS, DayCompleted, ErasureAnswered
+from contracts.platform import ErasureRequested
 from services.complaints import (
     accountability,
     api,
@@ -24,10 +25,12 @@ from services.complaints import (
     corrections,
     dispatching,
     escalation,
+    exports,
     followed_histories,
     groups,
     handlers,
     leavers,
+    retention,
     satisfaction,
     tables,
 )
@@ -40,12 +43,12 @@ service = Service(
     routes=api.routes,
     migrations=Path(__file__).parent / "migrations",
     listens={
+        ErasureRequested: answering(ErasureAnswered, retention.judge_erasure),
         StaffChanged: leavers.keep_people,
         BranchChanged: dispatching.keep_places,
         TierChanged: followed_histories.keep_tiers,
         CoreChanged: followed_histories.keep_core,
-        ClientOpened: handlers.open_clients,
-        ClientUpdated: handlers.update_clients,
+        **tables.CLIENTS.listens,
         ComplaintReceived: handlers.receive,
         FindingRaised: handlers.open_conduct_cases,
         TaskCompleted: satisfaction.note_answers,
@@ -73,4 +76,7 @@ service = Service(
     accepts={ComplaintReceived: corrections.accept},
     policy=Policies,
     checks={"channels": channels.check},
+    exports={"cases": Export(exports.CASE_COLUMNS, exports.cases)},
+    signs=True,
+    client_parts={"complaints": ""},
 )
