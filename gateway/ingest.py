@@ -4,15 +4,17 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from chassis.bus.record import Outgoing
-from chassis.clock import end_of
+from chassis.clock import business_date, end_of
 from chassis.errors import FieldError, Invalid, Text, TooLarge
 from chassis.http.problems import Malformed, UnsupportedMediaType
+from chassis.http.readable import UNREADABLE, unreadable_places
 from chassis.uow import UnitOfWork
 from contracts import broker
 from contracts.base import Event, Registry
@@ -90,6 +92,8 @@ def _envelopes(headers: Mapping[str, str], body: bytes) -> tuple[Sequence[Envelo
             return [_read(body, "")], False
     except msgspec.ValidationError as error:
         raise Invalid(errors=(FieldError("", str(error)),)) from None
+    except RecursionError:
+        raise Malformed(Text("nested too deeply", "嵌套过深")) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(Text(f"not valid JSON: {error}", f"不是有效的 JSON：{error}")) from None
     if "ce-specversion" in headers:
@@ -109,9 +113,14 @@ def _read(raw: bytes | msgspec.Raw, where: str) -> Envelope:
 
 
 def _of_headers(headers: Mapping[str, str], media: str, body: bytes) -> Envelope:
-    given: dict[str, Any] = {
-        name.removeprefix("ce-"): value for name, value in headers.items() if name.startswith("ce-")
-    }
+    try:
+        given: dict[str, Any] = {
+            name.removeprefix("ce-"): unquote_to_bytes(value.encode("latin-1")).decode()
+            for name, value in headers.items()
+            if name.startswith("ce-")
+        }
+    except UnicodeDecodeError:
+        raise Malformed(Text("a ce- header is not UTF-8", "ce- 请求头不是 UTF-8")) from None
     try:
         envelope = msgspec.convert(given, Envelope)
     except msgspec.ValidationError as error:
@@ -134,8 +143,8 @@ def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[Fiel
         event = REGISTRY.decode(envelope.type, data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return [FieldError("/data" + pointer, detail) for pointer, detail in _data_errors(envelope.type, data, error)]
-    if b"\\u0000" in data and (found := list(_nul_places(msgspec.json.decode(data), "/data"))):
-        return found
+    if b"\\u" in data and (places := list(unreadable_places(msgspec.json.decode(data), "/data"))):
+        return [FieldError(place, UNREADABLE) for place in places]
     found = list(_check_event(event, currency, now))
     return found or Fact(envelope, event, data)
 
@@ -162,19 +171,6 @@ def _data_errors(type_name: str, data: bytes, error: Exception) -> list[tuple[st
     return field_errors(REGISTRY.kinds[type_name], raw) or [("", str(error))]
 
 
-def _nul_places(value: Any, pointer: str) -> Iterable[FieldError]:
-    """Texts no database keeps: JSON may write a NUL character, PostgreSQL has none."""
-    if isinstance(value, str):
-        if NUL in value:
-            yield FieldError(pointer, "contains a NUL character")
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _nul_places(inner, f"{pointer}/{name}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _nul_places(inner, f"{pointer}/{index}")
-
-
 def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldError]:
     given = getattr(event, "currency", currency)
     if given != currency:
@@ -183,12 +179,12 @@ def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldEr
         if event.business_date > first_day_not_over(now):
             yield FieldError("/data/business_date", f"{event.business_date} is later than today")
         return
-    when = event.happened_at
-    if isinstance(when, date) and not isinstance(when, datetime):
-        if when > (now + AHEAD).date():
+    for when in (event.happened_at, getattr(event, "trade_date", None)):
+        if isinstance(when, datetime):
+            if when > now + AHEAD:
+                yield FieldError("/data", f"{when.isoformat()} is more than a day ahead")
+        elif when is not None and when > business_date(now + AHEAD):
             yield FieldError("/data", f"{when} is more than a day ahead")
-    elif when is not None and when > now + AHEAD:
-        yield FieldError("/data", f"{when.isoformat()} is more than a day ahead")
 
 
 def _messages(uow: UnitOfWork, fact: Fact) -> Iterable[Outgoing]:

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Annotated, Any
+from typing import Any
 
 import jsonschema_rs
 import msgspec
@@ -36,7 +36,7 @@ ODD_TEXTS = [
 ]  # fmt: skip
 OTHERS = [None, True, False, 0, 1, -1, 150, 151, 2**31 - 1, 2**31, 2**53, 2**70, 0.5, 1.5, [], {}, ["a"], {"a": "b"}]
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-INSTANTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=OFFSETS).map(datetime.isoformat)
+INSTANTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=OFFSETS).map(datetime.isoformat)  # noqa: DTZ001 - hypothesis wants them so
 VALUES = (
     st.sampled_from(ODD_TEXTS)
     | st.sampled_from(OTHERS)
@@ -91,7 +91,8 @@ def test_the_schema_of_a_field_type_and_both_of_its_readers_say_the_same(name: s
         _agree(validator, lambda v: read(msgspec.json.encode({"value": v})), odd)
         if name not in NUMBERS:
             _agree(for_rest, lambda v: adapter.validate_json(msgspec.json.encode(v)), odd)
-    assert published["description"] and validator.is_valid(published["examples"][0])
+    assert published["description"]
+    assert validator.is_valid(published["examples"][0])
 
 
 def _places(value: Any) -> Iterator[tuple[Any, ...]]:

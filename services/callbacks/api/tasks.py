@@ -15,6 +15,7 @@ from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
+from contracts.fields import Identifier
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
 from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight
@@ -217,7 +218,7 @@ async def list_tasks(
 
 
 @routes.get("/clients/{client_id}/tasks")
-async def list_client_tasks(actor: Reader, sql: Reading, client_id: str, page: Page) -> Listing[Task]:
+async def list_client_tasks(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[Task]:
     """A client's tasks, newest first. Whoever objects to being looked at is looked at only when a service is due."""
     await require_view(sql, actor, client_id)
     condition, arguments = sight(actor, 4)
