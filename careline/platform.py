@@ -11,10 +11,15 @@ from careline.worker_lock import hold_worker_lock
 from chassis import housekeeping
 from chassis.database import Database
 from chassis.notifications import Notifications
+from chassis.personal.keys import Keyring
+from chassis.personal.remote import RemoteKeys
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.worker import Worker
+from gateway.client_keys import ClientKeys
 from gateway.clock import Clock
+
+DRAIN_SECONDS = 10.0
 
 
 class Platform:
@@ -40,6 +45,7 @@ class Platform:
         self.wake = Notifications()
         self.databases: dict[str, Database] = {}
         self.workers: dict[str, Worker] = {}
+        self.keys: ClientKeys | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
 
@@ -47,7 +53,8 @@ class Platform:
         await make_schemas(self.settings, self.services)
         self.connect()
         await self._group.__aenter__()
-        for url in {database.url for database in self.databases.values()}:
+        # One listener a database, whatever the logins.
+        for url in {database.url.rpartition("@")[2]: database.url for database in self.databases.values()}.values():
             self._tasks.add(self._group.create_task(self.wake.listen(url)))
         for service in self.services:
             if service.name in self.working:
@@ -59,6 +66,8 @@ class Platform:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            await self._drain()
         for task in self._tasks:
             task.cancel()
         try:
@@ -70,16 +79,31 @@ class Platform:
         finally:
             await self.disconnect()
 
+    async def _drain(self) -> None:
+        """Let every loop end its batch; what takes too long is broken off, and leaves nothing behind."""
+        for worker in self.workers.values():
+            worker.stop()
+        working = [task for task in self._tasks if task.get_name() in self.workers]
+        if working:
+            await asyncio.wait(working, timeout=DRAIN_SECONDS)
+
     def connect(self) -> None:
         """Make the databases' pools and the workers, without running anything (tests turn the loops themselves)."""
         for service in self.services:
             database = self.databases[service.name] = Database(self.settings, service.name)
             self.workers[service.name] = Worker(service, database, self.settings, self.wake, sole=self.sole)
+        if "gateway" in self.databases:
+            self.keys = ClientKeys(self.settings)
+        kept = Keyring(self.keys) if self.keys else None
+        for name, database in self.databases.items():
+            database.keyring = kept or Keyring(RemoteKeys(self.settings, name))
 
     async def disconnect(self) -> None:
         """Give all connections back."""
         for database in self.databases.values():
             await database.close()
+        if self.keys:
+            await self.keys.database.close()
 
     def supervise(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the loops until the block ends; its error ends the block."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from careline.refusals import WrongArgument
 from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.database import connect, role_of, url_of
+from chassis.database import connect, owner_of, owner_url_of
 from chassis.migrate import migrate
 from chassis.service import Service
 from chassis.settings import Settings
@@ -29,20 +29,25 @@ async def _make(settings: Settings, services: Sequence[Service], topics: bool) -
     if any(service.name == INGEST for service in services):
         await _make_broker_topics(settings)
     if settings.on_kafka and topics:
+        from chassis.bus.home import claim_prefix
         from chassis.bus.kafka import KafkaAddress, create_topics
 
         said = {kind.topic for service in services for kind in service.publishes if kind.topic}
         heard = {topic for service in services for topic in service.topics}
         address = KafkaAddress.parse(settings.bus_url or "")
+        await claim_prefix(settings, [service.name for service in services])
         await create_topics(address, sorted(said | heard | set(broker.TOPICS)), settings.partitions)
 
 
 async def _make_broker_topics(settings: Settings) -> None:
     """A day is closed on every broker topic, also on those nothing has been said on yet."""
     schema = INGEST if settings.on_kafka else SHARED_SCHEMA
-    admin = await connect(url_of(settings, INGEST))
+    url = owner_url_of(settings, INGEST)
+    if url is None:
+        return
+    admin = await connect(url)
     try:
-        await admin.execute(f"SET ROLE {role_of(schema)}")
+        await admin.execute(f"SET ROLE {owner_of(schema)}")
         await Log(schema).create_topics(admin, broker.TOPICS, settings.partitions)
     finally:
         await admin.close()

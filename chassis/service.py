@@ -15,7 +15,7 @@ from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
 from chassis.policy import PolicyBook
 from chassis.publishing import approval_of
-from chassis.sealed import SealedTable
+from chassis.sealed import AUDIT, CLOCK_ENTRIES, SealedTable
 from chassis.shadow import Shadow
 from chassis.uow import UnitOfWork
 from contracts import broker, platform
@@ -73,6 +73,11 @@ class Service:
             object.__setattr__(self, "approvals", (*self.approvals, approval_of(self.policy)))
         if self.approvals:
             object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
+
+    @property
+    def every_sealed(self) -> tuple[SealedTable, ...]:
+        """Its sealed tables: those of every service, and its own."""
+        return (AUDIT, CLOCK_ENTRIES, *self.sealed)
 
     @property
     def hears(self) -> Sequence[type[Event]]:

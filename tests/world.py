@@ -120,7 +120,8 @@ class World:
 
         `at` (ce_time) is the business time of each fact and `id` (ce_id) a fresh one, unless given.
         """
-        messages = [message for event in events for message in self._messages(event, at, id, source)]
+        sealed = await self.database("gateway").keyring.seal_events(events)
+        messages = [message for event in sealed for message in self._messages(event, at, id, source)]
         await self.redeliver(messages)
         return messages
 
@@ -169,10 +170,11 @@ class World:
             while await worker.sealer.step():
                 pass
 
-    async def findings(self) -> list[Any]:
+    async def findings(self, *, full: bool = False) -> list[Any]:
         """What `careline verify` finds wrong."""
-        workers = self.platform.workers.values()
-        return [finding for worker in workers async for finding in worker.sealer.verify()]
+        from chassis.verify import verify
+
+        return await verify(self.settings, self.platform.services, self.platform.databases, full=full)
 
     async def _turn(self, service: Service) -> bool:
         worker, worked = self.platform.workers[service.name], False

@@ -10,16 +10,18 @@ from careline.session import os_user, say, with_platform
 from chassis.actor import Role
 
 if TYPE_CHECKING:
+    from careline.platform import Platform
     from chassis.database import Database
 
 users = typer.Typer(help="Users who sign in with a password (for development; production uses OpenID Connect).")
-keys = typer.Typer(help="API keys of systems, and of people for their scripts.")
+keys = typer.Typer(help="API keys of systems, and of people for their scripts; the platform's own keys.")
 sessions = typer.Typer(help="Sessions of browsers, and bearer tokens from their first use on.")
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Branch = Annotated[
     str | None, typer.Option(metavar="ID", help="The branch of a branch's staff; HQ for the call centre.")
 ]
 Person = Annotated[str | None, typer.Option(metavar="ID", help="The staff id of the person it belongs to.")]
+ROTATED = ("seal", "internal", "field")
 Everything = Annotated[bool, typer.Option("--all", help="Those that are over as well.")]
 
 
@@ -233,6 +235,32 @@ def revoke_key(name: Name) -> None:
 
     _on_gateway(revoke)
     say(f"key {name} is revoked")
+
+
+@keys.command("rotate")
+def rotate_key(
+    name: Annotated[str, typer.Argument(metavar="seal|internal|field", help="Which of the platform's own keys.")],
+) -> None:
+    """Put a new key of the platform's own in use, while it runs: old data stay readable, old seals valid."""
+    from careline.refusals import WrongArgument
+    from chassis import secrets
+
+    if name not in ROTATED:
+        raise WrongArgument(f"{name} is no key of the platform: choose from {', '.join(ROTATED)}")
+
+    async def rotate(platform: "Platform") -> str:
+        before = secrets.name_of(secrets.key_bytes(platform.settings, name))
+        try:
+            made = secrets.rotate(platform.settings, name)
+        except ValueError as error:
+            raise WrongArgument(str(error)) from None
+        async with platform.databases["gateway"].unit_of_work(os_user()) as uow:
+            uow.audit("rotate key", f"key/{name}", before=before, after=made)
+        for worker in platform.workers.values():  # the next seal is signed with it; the one before has signed for it
+            await worker.sealer.step()
+        return made
+
+    say(f"{name} key {with_platform(rotate)} is in use; running processes take it up within 30 seconds")
 
 
 @keys.command("remove")

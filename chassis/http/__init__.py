@@ -7,6 +7,7 @@ from chassis.http.identity import Tokens, identified, mint, permission_of, permi
 from chassis.http.objects import may_see, object_scope, require_sight
 from chassis.http.paging import Listing, Page, PageRequest
 from chassis.http.preconditions import IfMatch, Match, etag
+from chassis.http.reads import Purpose
 from chassis.http.uploads import Upload, Uploaded, takes
 from chassis.http.work import Reading, Work
 
@@ -18,6 +19,7 @@ __all__ = [
     "Once",
     "Page",
     "PageRequest",
+    "Purpose",
     "Reading",
     "Tokens",
     "Upload",

@@ -20,6 +20,7 @@ from chassis.database import Database
 from chassis.errors import Conflict, Refusal, Text
 from chassis.http.problems import RESPONSES
 from chassis.http.readable import body_of, query_names, require_readable
+from chassis.http.reads import is_recorded, record_shown
 from chassis.http.work import Work
 from chassis.uow import UnitOfWork
 
@@ -125,19 +126,20 @@ Once = Annotated[FirstTime, Depends(once, scope="function")]
 
 
 class Route(APIRoute):
-    """A route that takes only the query it names, and stores its answer when its request carried a key.
-
-    The answer is stored after the handler, before the commit.
-    """
+    """A route that takes only the query it names, stores its answer when its request carried a key (after the handler,
+    before the commit), and leaves a row of what staff were shown."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, the check before it and the store behind it."""
         handler = super().get_route_handler()
         known, has_body = query_names(self.dependant), bool(body_of(self.dependant))
+        recorded = "GET" in (self.methods or ()) and is_recorded(list(self.param_convertors), self.response_model)
 
         async def answer(request: Request) -> Response:
             await require_readable(request, known, has_body=has_body)
             response = await handler(request)
+            if recorded:
+                await record_shown(request, response)
             first: FirstTime | None = request.scope.get(_SCOPE)
             if first is not None:
                 await first.store(response)

@@ -3,26 +3,29 @@
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
 import structlog
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from fastapi import Depends, Request
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import OKPKey
 from prometheus_client import Counter
 
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, Text, Unauthenticated, Unavailable
-from chassis.secrets import signing_key
+from chassis.secrets import key_ring, ring_of
 from chassis.settings import Settings
 
 log = structlog.get_logger()
 HEADER = "careline-identity"
 SECONDS = 60
+RENEW_SECONDS = 30.0
 ALGORITHM = "Ed25519"  # EdDSA by its present name, RFC 9864
 NAMES = ("client_id", "branch_id", "purpose", "person")
 INTERNAL, GATEWAY = "careline-internal", "careline-gateway"
@@ -58,13 +61,29 @@ class Tokens:
 
     def __init__(self, settings: Settings, audience: str) -> None:
         self.audience = audience
-        pem = signing_key(settings, "internal").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        self._key = OKPKey.import_key(pem)
+        self._settings = settings
+        self._ring: tuple[bytes, ...] = ()
+        self._renew()
         # Checking costs 0.1 ms: a token that was good stays good until it expires.
         self._good = lru_cache(maxsize=4096)(self._read)
 
+    def _renew(self) -> bool:
+        """Take in a ring that was rotated meanwhile; True when it was."""
+        self._renew_at = time.monotonic() + RENEW_SECONDS
+        public = self._settings.internal_public_key if self._settings.internal_key is None else None
+        ring = ring_of(public, "CARELINE_INTERNAL_PUBLIC_KEY") if public else key_ring(self._settings, "internal")
+        if ring == self._ring:
+            return False
+        self._ring, self._signs = ring, not public
+        self._keys = [_public(key) if public else _imported(key) for key in ring]
+        return True
+
     def make(self, actor: Actor, seconds: float = SECONDS, *, id: str | None = None) -> str:
         """A token that says who `actor` is, for so many seconds; with an `id` it can be told from others."""
+        if time.monotonic() > self._renew_at:
+            self._renew()
+        if not self._signs:
+            raise ValueError("this process has no internal key to sign with: CARELINE_INTERNAL_KEY is the gateway's")
         now = time.time()
         claims: dict[str, Any] = {"aud": self.audience, "sub": actor.subject, "role": str(actor.role)}
         claims |= {"iat": round(now, 3), "exp": int(now) + int(seconds)}
@@ -75,7 +94,7 @@ class Tokens:
                 claims[name] = value
         if actor.seats:
             claims["seats"] = sorted(actor.seats)
-        return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
+        return jwt.encode({"alg": ALGORITHM}, claims, self._keys[0], algorithms=[ALGORITHM])
 
     def check(self, token: str, at: float | None = None) -> Signed:
         """What the token says, if it is good now, or was `at` an instant.
@@ -91,7 +110,7 @@ class Tokens:
         return signed
 
     def _read(self, token: str) -> Signed:
-        claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
+        claims = self._decoded(token)
         if claims["aud"] != self.audience or not isinstance(claims["exp"], int):
             raise ValueError("another audience, or no end")
         names = {name: claims[name] for name in NAMES if name in claims}
@@ -99,6 +118,27 @@ class Tokens:
         actor = Actor(claims["sub"], Role(claims["role"]), seats=seats, **names)
         given = claims.get("jti") or hashlib.sha256(token.encode()).hexdigest()[:32]
         return Signed(actor, given, float(claims.get("iat", 0)), claims["exp"])
+
+    def _decoded(self, token: str) -> dict[str, Any]:
+        """The claims, by whichever key of the ring signed them; an unknown key may be one that is new."""
+        for attempt in range(2):
+            for key in self._keys:
+                with suppress(BadSignatureError):
+                    return jwt.decode(token, key, algorithms=[ALGORITHM]).claims
+            if attempt or not self._renew():
+                break
+        raise ValueError("no key of ours signed it")
+
+
+def _imported(key: bytes) -> OKPKey:
+    pem = Ed25519PrivateKey.from_private_bytes(key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return OKPKey.import_key(pem)
+
+
+def _public(key: bytes) -> OKPKey:
+    return OKPKey.import_key(
+        Ed25519PublicKey.from_public_bytes(key).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 def mint(actor: Actor, settings: Settings) -> str:
@@ -151,10 +191,11 @@ def permits(name: str, *roles: Role, centre: bool | None = None) -> Any:
     async def check(request: Request, actor: Annotated[Actor, Depends(identified)]) -> Actor:
         if not permission.allows(actor):
             raise Forbidden(Text(f"{permission.name} is not for role {actor.role}", f"角色 {actor.role} 无权限 {name}"))
+        from chassis.http.reads import note_actor, record_read
+
+        note_actor(request, actor, permission.name)
         client_id = request.path_params.get("client_id")
         if client_id is not None and request.method == "GET":
-            from chassis.http.reads import record_read
-
             return await record_read(request, actor, permission.name, client_id)
         return actor
 
