@@ -185,13 +185,15 @@ async def approve(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, becaus
 
     Raises: NotFound for whom it is none of; SecondPersonNeeded, AlreadyDecided, ChangedSinceAsked.
     """
-    approval = await _lock(uow, kind, approval_id)
-    if approval.asked_by == uow.actor.person:
+    asked = await _seen(uow, kind, approval_id)
+    if asked.asked_by == uow.actor.person:
         raise SecondPersonNeeded
-    if kind.present is not None:
-        present = await kind.present(uow, approval)
-        if _plain(present) != _plain(approval.before):
-            raise ChangedSinceAsked(before=approval.before, present=_plain(present))
+    # The object is locked before its approval, as an act that ends it does.
+    present = await kind.present(uow, asked) if kind.present is not None else None
+    approval = await _lock(uow, approval_id)
+    _require_waiting(uow, approval)
+    if kind.present is not None and _plain(present) != _plain(approval.before):
+        raise ChangedSinceAsked(before=approval.before, present=_plain(present))
     decided = await _end(uow, approval, APPROVED, because)
     await kind.apply(uow, decided)
     return decided
@@ -202,9 +204,10 @@ async def refuse(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, because
 
     Raises: NotFound for whom it is none of; SecondPersonNeeded, AlreadyDecided.
     """
-    approval = await _lock(uow, kind, approval_id)
-    if approval.asked_by == uow.actor.person:
+    asked = await _seen(uow, kind, approval_id)
+    if asked.asked_by == uow.actor.person:
         raise SecondPersonNeeded
+    approval = _require_waiting(uow, await _lock(uow, approval_id))
     return await _not_done(uow, kind, await _end(uow, approval, REFUSED, because))
 
 
@@ -213,9 +216,10 @@ async def withdraw(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, becau
 
     Raises: NotFound for anybody else; AlreadyDecided.
     """
-    approval = await _lock(uow, kind, approval_id)
-    if approval.asked_by != uow.actor.person:
+    asked = await _seen(uow, kind, approval_id)
+    if asked.asked_by != uow.actor.person:
         raise NotFound
+    approval = _require_waiting(uow, await _lock(uow, approval_id))
     return await _not_done(uow, kind, await _end(uow, approval, WITHDRAWN, because))
 
 
@@ -229,7 +233,7 @@ async def withdraw_all(uow: UnitOfWork, kinds: Sequence[ApprovalKind], object: s
     )
     ended = 0
     for approval_id, name in waiting:
-        approval = await _lock(uow, of_name[name], approval_id, only_waiting=False)
+        approval = await _lock(uow, approval_id)
         if approval.state == WAITING:
             await _not_done(uow, of_name[name], await _end(uow, approval, WITHDRAWN, because))
             ended += 1
@@ -317,23 +321,30 @@ async def listed(
     return [Approval(**row) for row in rows]
 
 
-async def _lock(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, *, only_waiting: bool = True) -> Approval:
-    """The approval, locked behind its deadline: in the order of a deadline that fires, so that neither waits in turn.
+async def _seen(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID) -> Approval:
+    """The approval, if the caller may see it; whom the object is about by now may not.
 
-    Raises: NotFound; AlreadyDecided.
+    Raises: NotFound, AlreadyDecided.
     """
+    approval = await shown(uow.sql, {kind.name: kind}, uow.actor, approval_id)
+    if approval.kind != kind.name:
+        raise NotFound
+    if kind.concerned is not None and uow.actor.person in await kind.concerned(uow.sql, approval):
+        raise NotFound
+    return _require_waiting(uow, approval)
+
+
+async def _lock(uow: UnitOfWork, approval_id: UUID) -> Approval:
+    """The approval, locked behind its deadline: in the order of a deadline that fires, so that neither waits in turn."""
     await cancel(uow, [(DEADLINE, f"approval/{approval_id}")])
     row = await uow.sql.fetchrow("SELECT * FROM approvals WHERE approval_id = $1 FOR UPDATE", approval_id)
-    if row is None or row["kind"] != kind.name:
-        raise NotFound
-    approval = Approval(**row)
-    if not may_see({kind.name: kind}, uow.actor, approval) and only_waiting:
-        raise NotFound
-    state = approval.state_at(uow.now)
-    if only_waiting and state != WAITING:
+    assert row is not None
+    return Approval(**row)
+
+
+def _require_waiting(uow: UnitOfWork, approval: Approval) -> Approval:
+    if (state := approval.state_at(uow.now)) != WAITING:
         raise AlreadyDecided(state=state, decided_by=approval.decided_by, decided_at=approval.decided_at)
-    if only_waiting and kind.concerned is not None and uow.actor.person in await kind.concerned(uow.sql, approval):
-        raise NotFound
     return approval
 
 

@@ -15,6 +15,7 @@ from contracts.broker import BrokerDayClosed
 if TYPE_CHECKING:
     import asyncpg
 
+    from chassis.acts import Acts
     from chassis.approvals import ApprovalKind
     from chassis.database import Database
     from chassis.deadlines.firing import DeadlineHandler
@@ -49,6 +50,7 @@ class Service:
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
     `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
+    `acts` are the tables of what people move from state to state (see `chassis.acts`), with their own second persons.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -69,11 +71,15 @@ class Service:
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
     approvals: "Sequence[ApprovalKind]" = ()
+    acts: "Sequence[Acts[Any]]" = ()
 
     def __post_init__(self) -> None:
-        if self.approvals:
+        kinds = {kind.name: kind for kind in self.approvals}
+        kinds |= {kind.name: kind for table in self.acts for kind in table.approvals.values()}
+        if kinds:
             from chassis.approvals import DEADLINE, expirer
 
+            object.__setattr__(self, "approvals", tuple(kinds.values()))
             object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
 
     @property

@@ -11,6 +11,7 @@ from enum import StrEnum
 import asyncpg
 
 from chassis.bus.record import Outgoing
+from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts import broker
 from contracts.base import encode
@@ -28,6 +29,17 @@ async def timeline(sql: asyncpg.Connection) -> Timeline | None:
     """The home's timeline as this service has heard it; None before."""
     found = await sql.fetchval("SELECT timeline FROM timeline")
     return None if found is None else Timeline(found)
+
+
+async def effective_now(sql: asyncpg.Connection, recorded: datetime) -> datetime:
+    """Now, as this home lives it: the database's clock in a real home, the end of the last closed day in a replayed one.
+
+    A home that nobody has named yet and that has closed days is treated as replayed.
+    """
+    if await timeline(sql) is Timeline.REAL:
+        return recorded
+    through = await sql.fetchval("SELECT through FROM closed_days")
+    return recorded if through is None else min(recorded, end_of(through))
 
 
 async def keep_timeline(events: Sequence[TimelineDecided], uow: UnitOfWork) -> None:

@@ -105,6 +105,7 @@ async def once(
     )
     if stored is None:
         request.scope[_SCOPE] = first
+        uow.idempotency_key = idempotency_key
         return first
     if stored["fingerprint"] != first.fingerprint:
         raise IdempotencyKeyReused

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 from uuid_utils.compat import uuid7
 
 from chassis.http import Once, Reading, Work, router
+from chassis.timeline import effective_now
 from services.callbacks import findings
 from services.callbacks.api.access import Instant, Officer, Server, staff_id_of
-from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks/findings", "callbacks findings")
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, may_see, permits, router
+from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from services.callbacks import interest, satisfaction
 from services.callbacks.api.access import SERVING, Day, Leader, Reader, require_client, require_view
-from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks", "callbacks interest")
 Interested = Annotated[Actor, permits("callbacks:interest", *SERVING, Role.CLIENT, Role.OPERATIONS, Role.SYSTEM)]

@@ -12,9 +12,9 @@ from chassis.clock import business_date
 from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
+from chassis.timeline import effective_now
 from services.callbacks import alarms
 from services.callbacks.api.access import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
-from services.callbacks.effective_now import effective_now
 from services.callbacks.messages import sending
 from services.callbacks.messages.port import MessageSettings, ports
 

@@ -11,9 +11,9 @@ from chassis.actor import Actor, Role
 from chassis.clock import business_date
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
+from chassis.timeline import effective_now
 from services.callbacks import moments, policy
 from services.callbacks.api.access import SERVING, Day, Instant, Leader, Reader, Server, require_view
-from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks", "callbacks moments")
 Reporter = Annotated[Actor, permits("callbacks:moments", *SERVING, Role.OPERATIONS, Role.SYSTEM)]

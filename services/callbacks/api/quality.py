@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from chassis.http import Reading, Work, router
+from chassis.timeline import effective_now
 from services.callbacks import reviews
 from services.callbacks.api.access import Leader, sight, staff_id_of
-from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks/reviews", "callbacks quality")
 

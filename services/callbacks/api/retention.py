@@ -13,9 +13,9 @@ from chassis.actor import Actor
 from chassis.clock import business_date, end_of
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
+from chassis.timeline import effective_now
 from services.callbacks import evidence, retention
 from services.callbacks.api.access import Day, Leader, Reader
-from services.callbacks.effective_now import effective_now
 
 routes = router("/v1/callbacks/retention", "callbacks retention")
 

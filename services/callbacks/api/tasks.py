@@ -13,12 +13,12 @@ from chassis.actor import Actor, Role
 from chassis.clock import business_date, utc_now
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
+from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, policy, retention, scripts
 from services.callbacks import evidence as evidences
 from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight, staff_id_of
 from services.callbacks.attempts import Call, Result
-from services.callbacks.effective_now import effective_now
 from services.callbacks.rule_texts import rule_text
 from services.callbacks.rules import MOVES, check_move, exclusions
 from services.callbacks.tasks import TaskStep, record
