@@ -1,4 +1,4 @@
-"""`careline bench`."""
+"""The benchmark's command."""
 
 import logging
 import signal

@@ -10,6 +10,7 @@ from chassis.database import Database
 from chassis.uow import UnitOfWork
 from services.classification import groups
 from services.classification.group_policies import BIT
+from services.classification.policy import Policies
 from services.classification.statements import whole_tables
 
 # Every tenth client opened within three months, half trade, three in a hundred lost half of their assets, a fifth is core.
@@ -90,8 +91,7 @@ async def measure(ground: Ground, clients: int, rounds: int) -> Grouping:
             return time.perf_counter() - began
 
         async def ours(uow: UnitOfWork) -> float:
-            await groups.GROUPS.refresh(uow.sql)
-            policy = groups.GROUPS.on(DAY).body
+            policy = (await uow.policies(Policies)).groups.on(DAY).body
             began = time.perf_counter()
             async with whole_tables(uow.sql, everybody=True):
                 rows = await uow.sql.fetch(groups.evaluation_sql(policy, groups.EVERYBODY), DAY, timeout=None)

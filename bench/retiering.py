@@ -14,6 +14,7 @@ from chassis.clock import year_before
 from chassis.database import Database
 from chassis.uow import UnitOfWork
 from services.classification import history, tiers
+from services.classification.policy import Policies
 
 DAY = date(2026, 3, 31)
 T = TypeVar("T")
@@ -119,7 +120,7 @@ async def _by_hand(uow: UnitOfWork) -> float:
 async def _ours(uow: UnitOfWork) -> tuple[tuple[float, float], int]:
     """Seconds until everybody was evaluated, and until it was recorded as well; how many were found changed."""
     began = time.perf_counter()
-    found = await tiers.evaluate(uow.sql, [DAY])
+    found = await tiers.evaluate(uow.sql, (await uow.policies(Policies)).tiers, [DAY])
     evaluated = time.perf_counter() - began
     await history.record_tiers(uow, found)
     await uow.finish()

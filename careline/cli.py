@@ -2,11 +2,11 @@
 
 import gc
 import os
+import runpy
 import sys
 
 import typer
 
-from bench.cli import bench
 from careline import questionnaire, stack
 from careline.commands import access, coverage, deadlines, exports, letters, operate, packs, policy, replay, run, token
 
@@ -38,15 +38,21 @@ app.add_typer(deadlines.deadlines, name="deadlines")
 app.add_typer(questionnaire.app, name="questionnaire")
 app.command()(questionnaire.verify_evidence)
 app.command()(packs.verify_pack)
-app.command()(bench)
 app.add_typer(stack.app, name="stack")
 
 
-def main() -> None:
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def bench(context: typer.Context) -> None:
+    """Measure Careline beside its peers and the limit: `python -m bench`, with the same options."""
+    sys.argv = ["careline bench", *context.args]
+    runpy.run_module("bench", run_name="__main__")
+
+
+def main(commands: typer.Typer = app) -> None:
     """Run one command. Exit code 0 on success, 2 for wrong arguments, otherwise 1; expected errors are one line."""
     gc.disable()  # while the program is being loaded there is nothing to collect; what runs turns it on again
     try:
-        app()
+        commands()
     except BrokenPipeError:  # the reader of our output has gone: nothing is left to say to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

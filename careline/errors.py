@@ -6,8 +6,8 @@ import asyncpg
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from chassis.database import OUTAGES
 from chassis.errors import Refusal
+from chassis.outages import OUTAGES
 
 REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from chassis.consumer import is_outage
+from chassis.outages import is_outage
 
 LONGEST_WAIT_SECONDS = 2.0
 

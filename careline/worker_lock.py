@@ -8,7 +8,8 @@ import asyncio
 import asyncpg
 import structlog
 
-from chassis.database import OUTAGES, connect
+from chassis.database import connect
+from chassis.outages import OUTAGES
 
 log = structlog.get_logger()
 LOCK = "hashtext('careline works'), hashtext($1)"

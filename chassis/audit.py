@@ -14,15 +14,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from chassis.database import Database
+from chassis.sealed import AUDIT, CLOCK_ENTRIES
 from chassis.secrets import signing_key
-from chassis.service import SealedTable, Service
+from chassis.service import Service
 from chassis.settings import Settings
 
-AUDIT = SealedTable("audit", ("partition", "number", "at", "actor", "role", "action", "object", "inputs", "policy"))
-CLOCK_ENTRIES = SealedTable(
-    "clock_entries",
-    ("partition", "number", "object", "clock", "kind", "effective", "recorded", "actor", "detail"),
-)
 ROWS_PER_SEAL = 10_000
 NOTHING = bytes(32)
 

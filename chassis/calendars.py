@@ -15,8 +15,7 @@ import msgspec
 from chassis.calendar import Calendar, CalendarRow, WorkingHours, shipped
 from chassis.clock import business_date, utc_now
 from chassis.telemetry import CALENDAR_DAYS_LEFT
-from chassis.uow import UnitOfWork
-from contracts.platform import CalendarDay, CalendarPublished
+from contracts.platform import CalendarDay
 
 WARNING_DAYS = 60
 
@@ -67,27 +66,6 @@ def hours_from(sessions: Sequence[Sequence[str]]) -> WorkingHours | None:
     if not sessions:
         return None
     return WorkingHours(tuple((time.fromisoformat(start), time.fromisoformat(end)) for start, end in sessions))
-
-
-async def keep_calendars(events: Sequence[CalendarPublished], uow: UnitOfWork) -> None:
-    """Keep published versions and re-plan what runs; the handler of `platform.calendar.published`."""
-    from chassis.clocks.store import replan_all
-
-    before = await current(uow.sql)
-    for event in events:
-        await uow.sql.execute(
-            """INSERT INTO calendars (number, rows, hours, published_at, published_by, checked_by)
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
-            event.number,
-            msgspec.to_builtins(event.rows),
-            msgspec.to_builtins(event.hours),
-            event.published_at,
-            event.published_by,
-            event.checked_by,
-        )
-    after = await current(uow.sql)
-    if after.version != before.version:
-        await replan_all(uow, after)
 
 
 def days_left(calendar: Calendar, today: date | None = None) -> int:

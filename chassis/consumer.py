@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-import asyncpg
 import msgspec
 import structlog
 from sqlalchemy import insert
 
 from chassis import tables
 from chassis.bus.record import Record
-from chassis.database import OUTAGES, Database
+from chassis.database import Database
 from chassis.deadlines.firing import Firing
+from chassis.outages import FAULTS_OF_OURS, OUTAGES
+from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.telemetry import BATCH_RECORDS, CONSUMED, DEAD_LETTERS
 from chassis.timeline import Timeline, timeline
@@ -29,8 +30,6 @@ from contracts.platform import EVENTS as PLATFORM
 
 log = structlog.get_logger()
 SLICE = 500
-FAULTS_OF_OURS = (asyncpg.SyntaxOrAccessError,)
-"""No record is to blame for these: nothing is put aside, the consumer stands still and says why."""
 
 
 class LostPartition(Exception):
@@ -131,7 +130,7 @@ class Consumer:
         self.service = service
         self.database = database
         self.registry = service.registry
-        self.handlers = service.hears
+        self.handlers = handlers_of(service)
         self.firing = Firing(service.name, service.deadlines, bad_records_limit)
         self.types = sorted(self.registry.readers)
         self.bad_records_limit = bad_records_limit
@@ -367,8 +366,3 @@ async def _claim(uow: UnitOfWork, schema: str, partitions_at_once: int, limit: i
     )
     share = max(1, limit // max(1, len(rows)))
     return {(topic, partition): (start, min(end, start + share)) for topic, partition, start, end in rows}
-
-
-def is_outage(error: BaseException) -> bool:
-    """Whether an error passes by itself: wait and try again."""
-    return isinstance(error, OUTAGES) and not isinstance(error, asyncpg.DataError)

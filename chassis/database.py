@@ -13,26 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chassis.actor import PLATFORM, Actor
 from chassis.bus.log import SHARED_SCHEMA, Log
+from chassis.outages import OUTAGES
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
-
-OUTAGES = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    TimeoutError,
-)
-"""Errors that pass: wait and try again. (A full disk is among `InsufficientResourcesError`.)"""
 
 _json = msgspec.json.Encoder(enc_hook=encode_custom)
 

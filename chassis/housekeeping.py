@@ -13,8 +13,9 @@ import structlog
 
 from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.clock import utc_now
-from chassis.database import OUTAGES, connect, role_of, url_of
+from chassis.database import connect, role_of, url_of
 from chassis.http.idempotency import KEPT
+from chassis.outages import OUTAGES
 from chassis.service import Service
 from chassis.settings import Settings
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import asyncpg
 
-from chassis.audit import AUDIT, CLOCK_ENTRIES
 from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.clock import utc_now
 from chassis.database import connect, role_of, url_of
+from chassis.sealed import AUDIT, CLOCK_ENTRIES
 from chassis.service import Service
 from chassis.settings import Settings
 

@@ -8,7 +8,8 @@ import asyncpg
 import structlog
 
 from chassis.bus.log import CHANNEL
-from chassis.database import OUTAGES, connect
+from chassis.database import connect
+from chassis.outages import OUTAGES
 
 log = structlog.get_logger()
 

@@ -1,24 +1,76 @@
-"""Dated policy: the numbers and tables the business changes, each version with the day it takes effect.
+"""The policy book: every number and table the business changes, in versions, each with the day it takes effect.
 
-The versions a service ships stand in its `policy.toml`; later ones, and a branch's overrides, are published over REST
-by two persons and stand in the table `policy_versions`. What a body may say is the service's own type: parsing it
-is the check, and refuses with a reason.
+A service declares its tables in one class (`Service(policy=...)`). The versions it ships stand in a TOML file; later
+ones, and a branch's overrides, are published over REST by two persons (`chassis.publishing`) and stand in the table
+`policy_versions`. `await uow.policies(Policies)` gives all of them as they are published by then, read once in a
+transaction; nothing else does, so a published version counts in every process from its day on.
 """
 
+import re
 import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
+from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 import asyncpg
+import msgspec
 
-from chassis.clock import business_date
-from chassis.errors import AlreadyDecided, FieldError, Invalid, NotFound, SecondPersonNeeded, Text
-from chassis.uow import UnitOfWork
+from chassis.errors import FieldError, Invalid, Text
+from contracts.checking import place_of
 
 Body = TypeVar("Body")
+Shape = TypeVar("Shape")
+BOOKS_KEPT = 8
+
+
+class PolicyInvalid(Invalid):
+    """The proposed policy does not hold together; `detail` gives a counter-example, `errors` point at wrong fields."""
+
+    title = Text("The policy does not hold together", "政策不自洽")
+
+
+class Number(Decimal):
+    """A number in plain notation: up to 15 digits before the point and 8 after it; no exponent, no signs but `-`."""
+
+
+class PolicyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a table, or a row of one, may say: fields and their types; an unknown one is refused."""
+
+
+_FIELD = re.compile(r"(?:unknown|missing required) field `([^`]*)`")
+_PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?")
+
+
+def _number(kind: type[Any], value: Any) -> Any:
+    if kind is not Number:
+        raise NotImplementedError(kind)
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or not _PLAIN.fullmatch(str(value)):
+        raise ValueError("not a number in plain notation")
+    return Number(str(value))
+
+
+def typed(shape: type[Shape], body: Mapping[str, Any]) -> Shape:
+    """A body as the struct it has to be.
+
+    Raises: PolicyInvalid with a pointer to the field that has another type, is missing, or is not known.
+    """
+    try:
+        return msgspec.convert(body, shape, dec_hook=_number)
+    except msgspec.ValidationError as wrong:
+        pointer, detail = place_of(str(wrong))
+        if field := _FIELD.search(detail):
+            pointer += f"/{field[1]}"
+        raise PolicyInvalid(
+            Text(f"{pointer or '/'}: {detail}", f"{pointer or '/'}：{detail}"),
+            errors=(FieldError("/body" + pointer, detail),),
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,151 +81,181 @@ class Version(Generic[Body]):
     scope: str
     effective_on: date
     body: Body
+    written: Mapping[str, Any] = field(compare=False, repr=False)
+    """The body as it was published, or stands in the file."""
 
 
-class Policies(Generic[Body]):
-    """All versions of one policy, shipped and published. Reads the published ones when told to refresh."""
+@cache
+def _entries(file: Path) -> Mapping[str, Any]:
+    return tomllib.loads(file.read_text("utf-8"), parse_float=str)
 
-    def __init__(self, name: str, shipped: Path, parse: Callable[[dict[str, Any]], Body]) -> None:
-        self.name = name
+
+class PolicyTable(Generic[Body]):
+    """The declaration of one table: its shipped versions and `parse`, which is the check of a body and its type.
+
+    As an attribute of a book it gives the table's versions. `name` is what it is kept and published under, `prefix`
+    begins the names of its versions; both are the attribute's name unless given. `branches`: a branch may have an
+    override of its own. `new_year_days`: for how many days of a year a version from 1 January can be published.
+    """
+
+    def __init__(
+        self, file: Path, parse: Callable[[dict[str, Any]], Body], name: str = "", *, key: str = "", prefix: str = "",
+        branches: bool = False,
+        new_year_days: int = 0,
+    ) -> None:  # fmt: skip
         self.parse = parse
-        entries = tomllib.loads(shipped.read_text("utf-8"), parse_float=str)[name]
-        self.shipped = [
-            Version(f"{name}/shipped-{index}", "", entry.pop("effective_on"), parse(entry))
+        self.file = file
+        self.name, self.key, self.prefix = name, key, prefix
+        self.branches = branches
+        self.new_year_days = new_year_days
+        self.shipped: Sequence[Version[Body]] = ()
+
+    def __set_name__(self, owner: type["PolicyBook"], attribute: str) -> None:
+        self.name = self.name or attribute
+        self.prefix = self.prefix or self.name
+        entries = deepcopy(_entries(self.file)[self.key or self.name])
+        self.shipped = tuple(
+            Version(
+                str(entry.pop("version", f"{self.prefix}/shipped-{index}")), "", entry.pop("effective_on"),
+                self.parse(deepcopy(entry)), entry,
+            )
             for index, entry in enumerate(entries, 1)
-        ]
-        self.published: list[Version[Body]] = []
-        self._newest: Any = None
+        )  # fmt: skip
+
+    @overload
+    def __get__(self, book: None, owner: type["PolicyBook"]) -> Self: ...
+    @overload
+    def __get__(self, book: "PolicyBook", owner: type["PolicyBook"]) -> "Versions[Body]": ...
+    def __get__(self, book: "PolicyBook | None", owner: type["PolicyBook"]) -> "Self | Versions[Body]":
+        return self if book is None else book.versions[self.name]
+
+    def version(self, scope: str, number: int, effective_on: date, written: dict[str, Any]) -> Version[Body]:
+        """A published version, its body parsed."""
+        name = "/".join(filter(None, (self.prefix, scope, str(number))))
+        return Version(name, scope, effective_on, self.parse(deepcopy(written)), written)
+
+
+class PolicyFamily(Generic[Body]):
+    """Many tables of one type in one file, by code; published as `<prefix>-<code>`."""
+
+    def __init__(self, file: Path, parse: Callable[[dict[str, Any]], Body], prefix: str) -> None:
+        self.tables = {
+            code: PolicyTable(file, parse, f"{prefix}-{code}", key=code, prefix=code)
+            for code, entries in _entries(file).items()
+            if isinstance(entries, list)
+        }
+
+    def __set_name__(self, owner: type["PolicyBook"], attribute: str) -> None:
+        for table in self.tables.values():
+            table.__set_name__(owner, table.name)
+
+    @overload
+    def __get__(self, book: None, owner: type["PolicyBook"]) -> Self: ...
+    @overload
+    def __get__(self, book: "PolicyBook", owner: type["PolicyBook"]) -> "Mapping[str, Versions[Body]]": ...
+    def __get__(self, book: "PolicyBook | None", owner: type["PolicyBook"]) -> "Self | Mapping[str, Versions[Body]]":
+        return self if book is None else {code: book.versions[table.name] for code, table in self.tables.items()}
+
+
+class Versions(Generic[Body]):
+    """All versions of one table, shipped and published, as one transaction sees them."""
+
+    def __init__(self, versions: Sequence[Version[Body]]) -> None:
+        self.all = versions
         self._on: dict[tuple[date, str], Version[Body]] = {}
 
-    async def refresh(self, sql: asyncpg.Connection) -> None:
-        """Read published versions when there are new ones."""
-        newest = await sql.fetchval(
-            "SELECT (count(*), max(checked_at))::text FROM policy_versions WHERE name = $1 AND state = 'published'",
-            self.name,
-        )
-        if newest == self._newest:
-            return
-        rows = await sql.fetch(
-            """SELECT scope, version, effective_on, body FROM policy_versions
-               WHERE name = $1 AND state = 'published' ORDER BY effective_on, version""",
-            self.name,
-        )
-        self.published = [
-            Version(
-                "/".join(filter(None, (self.name, row["scope"], str(row["version"])))),
-                row["scope"],
-                row["effective_on"],
-                self.parse(row["body"]),
-            )
-            for row in rows
-        ]
-        self._newest = newest
-        self._on.clear()
-
-    def on(self, day: date, scope: str = "") -> Version[Body]:
+    def on(self, day: date, branch: str = "") -> Version[Body]:
         """The version in force on a day: a branch's override, else the firm's newest that has taken effect.
 
         A day before the first shipped version is served by the first: history has to begin somewhere.
         """
-        found = self._on.get((day, scope))
+        found = self._on.get((day, branch))
         if found is None:
-            found = self._on[day, scope] = self._in_force(day, scope)
+            found = self._on[day, branch] = self._in_force(day, branch)
         return found
 
-    def _in_force(self, day: date, scope: str) -> Version[Body]:
-        for wanted in dict.fromkeys((scope, "")):
-            versions = [v for v in (*self.shipped, *self.published) if v.scope == wanted and v.effective_on <= day]
+    def _in_force(self, day: date, branch: str) -> Version[Body]:
+        for scope in dict.fromkeys((branch, "")):
+            versions = [v for v in self.all if v.scope == scope and v.effective_on <= day]
             if versions:
                 return max(enumerate(versions), key=lambda pair: (pair[1].effective_on, pair[0]))[1]
-        return self.shipped[0]
+        return self.all[0]
 
     def overrides_on(self, day: date) -> dict[str, Version[Body]]:
         """The branches whose override is in force on a day."""
-        scopes = {version.scope for version in self.published if version.scope}
-        found = {scope: self.on(day, scope) for scope in sorted(scopes)}
-        return {scope: version for scope, version in found.items() if version.scope}
+        branches = sorted({version.scope for version in self.all if version.scope})
+        found = {branch: self.on(day, branch) for branch in branches}
+        return {branch: version for branch, version in found.items() if version.scope}
+
+    def named(self, name: str) -> Version[Body]:
+        """A version by its name, as a decision stored it.
+
+        Raises: LookupError.
+        """
+        found = next((version for version in self.all if version.name == name), None)
+        if found is None:
+            raise LookupError(f"there is no version {name}")
+        return found
+
+    def only(self, day: date) -> "Versions[Body]":
+        """The firm's version in force on a day, as if there never was another."""
+        return Versions((self.on(day),))
+
+    def starts(self) -> list[date]:
+        """The days on which versions take effect."""
+        return [version.effective_on for version in self.all]
 
 
-class PolicyInvalid(Invalid):
-    """The proposed policy does not hold together; `detail` gives a counter-example."""
+class PolicyBook:
+    """All tables of a service. A subclass declares them as attributes; an instance holds their versions."""
 
-    title = Text("The policy does not hold together", "政策不自洽")
+    tables: ClassVar[Mapping[str, PolicyTable[Any]]] = MappingProxyType({})
+    _books: ClassVar[dict[tuple[Any, ...], Any]]
+    _parsed: ClassVar[dict[tuple[Any, ...], Version[Any]]]
 
+    def __init_subclass__(cls) -> None:
+        declared = [value for value in vars(cls).values() if isinstance(value, (PolicyTable, PolicyFamily))]
+        tables = [t for one in declared for t in (one.tables.values() if isinstance(one, PolicyFamily) else (one,))]
+        cls.tables = {table.name: table for table in tables}
+        cls._books, cls._parsed = {}, {}
 
-async def propose(
-    uow: UnitOfWork, policies: Policies[Any], scope: str, effective_on: date, body: dict[str, Any], reason: str
-) -> int:
-    """Keep a draft; its number. `scope` is empty for the firm, else the branch whose override it is [a.3].
+    def __init__(self, published: Mapping[str, Sequence[Version[Any]]] = MappingProxyType({})) -> None:
+        self.versions: Mapping[str, Versions[Any]] = {
+            name: Versions((*table.shipped, *published.get(name, ()))) for name, table in self.tables.items()
+        }
 
-    Raises: PolicyInvalid when the body does not hold together, Invalid when it would take effect in the past.
-    """
-    policies.parse(body)
-    if effective_on <= business_date(uow.now):
-        raise Invalid(
-            Text("a policy takes effect tomorrow at the earliest", "政策最早次日生效"),
-            errors=(FieldError("/effective_on", "must be after today"),),
+    @classmethod
+    async def read(cls, sql: asyncpg.Connection) -> Self:
+        """The book as published by now: one small question, and bodies only of what this process has not parsed yet."""
+        stamp = tuple(
+            tuple(row)
+            for row in await sql.fetch(
+                """SELECT name, scope, version, effective_on, xmin::text::bigint, checked_at FROM policy_versions
+                   WHERE state = 'published' ORDER BY effective_on, version, name, scope"""
+            )
         )
-    version: int = await uow.sql.fetchval(
-        """INSERT INTO policy_versions (name, scope, version, effective_on, body, reason, state, made_by, made_at)
-           SELECT $1, $2, coalesce(max(version), 0) + 1, $3, $4, $5, 'draft', $6, $7 FROM policy_versions
-           WHERE name = $1 AND scope = $2 RETURNING version""",
-        policies.name,
-        scope,
-        effective_on,
-        body,
-        reason,
-        uow.actor.subject,
-        uow.now,
-    )
-    uow.audit(
-        "policy.proposed", _subject(policies.name, scope, version), body=body, effective_on=effective_on, reason=reason
-    )
-    return version
+        book: Self | None = cls._books.get(stamp)
+        if book is None:
+            book = cls(await cls._published(sql, [key for key in stamp if key[0] in cls.tables]))
+            while len(cls._books) >= BOOKS_KEPT:
+                del cls._books[next(iter(cls._books))]
+            cls._books[stamp] = book
+        return book
 
-
-async def decide(uow: UnitOfWork, policies: Policies[Any], scope: str, version: int, *, publish: bool) -> None:
-    """Publish or reject another person's draft.
-
-    Raises: NotFound, AlreadyDecided, SecondPersonNeeded, Invalid when its day has come meanwhile.
-    """
-    row = await uow.sql.fetchrow(
-        "SELECT * FROM policy_versions WHERE name = $1 AND scope = $2 AND version = $3 FOR UPDATE",
-        policies.name,
-        scope,
-        version,
-    )
-    if row is None:
-        raise NotFound
-    if row["state"] != "draft":
-        raise AlreadyDecided(state=row["state"])
-    if row["made_by"] == uow.actor.subject:
-        raise SecondPersonNeeded
-    if publish:
-        policies.parse(row["body"])
-        if row["effective_on"] <= business_date(uow.now):
-            raise Invalid(Text("its first day has come: propose it anew", "生效日已到，请重新提出"))
-    state = "published" if publish else "rejected"
-    await uow.sql.execute(
-        """UPDATE policy_versions SET state = $4, checked_by = $5, checked_at = $6
-           WHERE name = $1 AND scope = $2 AND version = $3""",
-        policies.name,
-        scope,
-        version,
-        state,
-        uow.actor.subject,
-        uow.now,
-    )
-    uow.audit(f"policy.{state}", _subject(policies.name, scope, version), effective_on=row["effective_on"])
-
-
-async def versions(sql: asyncpg.Connection, names: Sequence[str]) -> list[asyncpg.Record]:
-    """Every version kept in the database of some policies, newest first."""
-    return await sql.fetch(
-        "SELECT * FROM policy_versions WHERE name = ANY($1::text[]) ORDER BY made_at DESC, name, scope, version",
-        list(names),
-    )
-
-
-def _subject(name: str, scope: str, version: int) -> str:
-    return "policy/" + "/".join(filter(None, (name, scope, str(version))))
+    @classmethod
+    async def _published(
+        cls, sql: asyncpg.Connection, keys: Sequence[tuple[Any, ...]]
+    ) -> Mapping[str, Sequence[Version[Any]]]:
+        if unknown := [key for key in keys if key not in cls._parsed]:
+            rows = await sql.fetch(
+                """SELECT p.body FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY AS k(name, scope, version, n)
+                   JOIN policy_versions p USING (name, scope, version) ORDER BY n""",
+                *(list(column) for column in list(zip(*unknown, strict=True))[:3]),
+            )
+            for key, row in zip(unknown, rows, strict=True):
+                name, scope, number, effective_on, *_ = key
+                cls._parsed[key] = cls.tables[name].version(scope, number, effective_on, row["body"])
+        found: defaultdict[str, list[Version[Any]]] = defaultdict(list)
+        for key in keys:
+            found[key[0]].append(cls._parsed[key])
+        return found

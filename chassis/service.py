@@ -4,37 +4,31 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import asyncpg
 from fastapi import APIRouter
 from sqlalchemy import MetaData
 
+from chassis.acts import Acts
+from chassis.approvals import DEADLINE, ApprovalKind, expirer
+from chassis.database import Database
+from chassis.deadlines.due import DeadlineHandler
+from chassis.policy import PolicyBook
+from chassis.publishing import approval_of
+from chassis.sealed import SealedTable
+from chassis.shadow import Shadow
+from chassis.uow import UnitOfWork
+from contracts import broker, platform
 from contracts.base import DayClosed, Event, Registry
 from contracts.broker import BrokerDayClosed
 
-if TYPE_CHECKING:
-    import asyncpg
-
-    from chassis.acts import Acts
-    from chassis.approvals import ApprovalKind
-    from chassis.database import Database
-    from chassis.deadlines.firing import DeadlineHandler
-    from chassis.uow import UnitOfWork
-
-Handler = Callable[[Sequence[Any], "UnitOfWork"], Awaitable[None]]
-CloseDays = Callable[[Sequence[date], "UnitOfWork"], Awaitable[None]]
-CatchUp = Callable[[date, "UnitOfWork"], Awaitable[bool]]
-Loop = Callable[["Database"], Awaitable[bool]]
-HealthCheck = Callable[["asyncpg.Connection"], Awaitable[dict[str, Any]]]
+Handler = Callable[[Sequence[Any], UnitOfWork], Awaitable[None]]
+CloseDays = Callable[[Sequence[date], UnitOfWork], Awaitable[None]]
+CatchUp = Callable[[date, UnitOfWork], Awaitable[bool]]
+Loop = Callable[[Database], Awaitable[bool]]
+HealthCheck = Callable[[asyncpg.Connection], Awaitable[dict[str, Any]]]
 """Looks at what a service knows: `status` (pass, warn, fail), and with it `output` and, for doctor, `fix`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SealedTable:
-    """A table of immutable rows: numbered without gaps per partition, hashed into the signed chain column by column."""
-
-    name: str
-    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +43,8 @@ class Service:
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
+    `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
+    a day on would do, for a draft of them (see `chassis.shadow`).
     `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
     `acts` are the tables of what people move from state to state (see `chassis.acts`), with their own second persons.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
@@ -67,31 +63,25 @@ class Service:
     sealed: Sequence[SealedTable] = ()
     views: Mapping[type[Event], type[Event]] = field(default_factory=dict)
     accepts: Mapping[type[Event], Handler] = field(default_factory=dict)
-    deadlines: "Mapping[str, DeadlineHandler]" = field(default_factory=dict)
+    deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
-    approvals: "Sequence[ApprovalKind]" = ()
-    acts: "Sequence[Acts[Any]]" = ()
+    policy: type[PolicyBook] | None = None
+    shadow: Shadow | None = None
+    approvals: Sequence[ApprovalKind] = ()
+    acts: Sequence[Acts[Any]] = ()
 
     def __post_init__(self) -> None:
-        kinds = {kind.name: kind for kind in self.approvals}
-        kinds |= {kind.name: kind for table in self.acts for kind in table.approvals.values()}
-        if kinds:
-            from chassis.approvals import DEADLINE, expirer
-
-            object.__setattr__(self, "approvals", tuple(kinds.values()))
+        policy = () if self.policy is None else (approval_of(self.policy),)
+        kinds = (*self.approvals, *policy, *(kind for table in self.acts for kind in table.approvals.values()))
+        object.__setattr__(self, "approvals", tuple({kind.name: kind for kind in kinds}.values()))
+        if self.approvals:
             object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
 
     @property
-    def hears(self) -> Mapping[type[Event], Handler]:
-        """Everything handled: what every service that hears anything is told of the platform, then what it listens to."""
-        if not self.listens:
-            return {}
-        from chassis.calendars import keep_calendars
-        from chassis.timeline import keep_timeline
-        from contracts.platform import CalendarPublished, TimelineDecided
-
-        return {TimelineDecided: keep_timeline, CalendarPublished: keep_calendars, **self.listens}
+    def hears(self) -> Sequence[type[Event]]:
+        """Everything heard: what every service that listens is told of the platform, then what it listens to."""
+        return (*platform.TOLD_TO_EVERYBODY, *self.listens) if self.listens else ()
 
     @property
     def registry(self) -> Registry:
@@ -109,8 +99,6 @@ class Service:
 
         A day closes when each of them has passed it in every partition; of the broker's topics, those heard.
         """
-        from contracts import broker
-
         heard = {kind.topic for kind in self.listens if kind.topic in broker.TOPICS}
         others = {kind.topic for kind in self.waits_for if kind is not BrokerDayClosed}
         return (heard if BrokerDayClosed in self.waits_for else set()) | others

@@ -5,7 +5,7 @@ transaction, before any fact. Until a service has heard it, nothing fires by the
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import asyncpg
@@ -31,8 +31,26 @@ async def timeline(sql: asyncpg.Connection) -> Timeline | None:
     return None if found is None else Timeline(found)
 
 
+TODAY = """
+    SELECT CASE WHEN (SELECT timeline FROM timeline) = 'real'
+                THEN greatest(($1::timestamptz AT TIME ZONE 'Asia/Shanghai')::date, d.through + 1)
+                ELSE coalesce(d.through + 1, ($1::timestamptz AT TIME ZONE 'Asia/Shanghai')::date) END AS day
+    FROM (SELECT max(through) AS through FROM closed_days) d"""
+"""Today as a query; $1 is the database's clock (`uow.now`)."""
+
+
+async def today(sql: asyncpg.Connection) -> date:
+    """The business date as this home lives it, never a closed one.
+
+    In a real home the date in Shanghai by the database's clock; in a replayed one that of the facts: the day after the
+    last one closed.
+    """
+    day: date = await sql.fetchval(TODAY.replace("$1::timestamptz", "clock_timestamp()"))
+    return day
+
+
 async def effective_now(sql: asyncpg.Connection, recorded: datetime) -> datetime:
-    """Now, as this home lives it: the database's clock in a real home, the end of the last closed day in a replayed one.
+    """The instant staff act at: the database's clock, or in a replayed home the end of the last closed day.
 
     A home that nobody has named yet and that has closed days is treated as replayed.
     """

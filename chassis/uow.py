@@ -1,23 +1,24 @@
 """The unit of work: one transaction, one moment, one actor. Nobody else commits."""
 
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from chassis.actor import Actor
-from chassis.bus.log import CHANNEL
+from chassis.bus.log import CHANNEL, Log
 from chassis.bus.record import Content, Outgoing, Record, places
+from chassis.policy import PolicyBook
+from chassis.settings import Settings
 from contracts.base import Event, encode
 
-if TYPE_CHECKING:
-    from chassis.database import Database
-
 T = TypeVar("T")
+Book = TypeVar("Book", bound=PolicyBook)
 
 
 class Mark(NamedTuple):
@@ -25,6 +26,15 @@ class Mark(NamedTuple):
 
     told: Mapping[tuple[str, int], int]
     sealed: int
+
+
+class ServiceDatabase(Protocol):
+    """What a unit of work knows of the database it is in."""
+
+    service: str
+    partitions: int
+    settings: Settings
+    log: Log
 
 
 class UnitOfWork:
@@ -36,7 +46,12 @@ class UnitOfWork:
     """
 
     def __init__(
-        self, database: "Database", connection: AsyncConnection, sql: asyncpg.Connection, now: datetime, actor: Actor
+        self,
+        database: ServiceDatabase,
+        connection: AsyncConnection,
+        sql: asyncpg.Connection,
+        now: datetime,
+        actor: Actor,
     ) -> None:
         self.database = database
         self.connection = connection
@@ -87,6 +102,10 @@ class UnitOfWork:
         if question not in self._answers:
             self._answers[question] = await question(self.sql)
         return cast(T, self._answers[question])
+
+    async def policies(self, book: type[Book]) -> Book:
+        """The service's policies as published by now, read once in this unit of work."""
+        return await self.cached(book.read)
 
     def emit(self, *events: Event, at: datetime | None = None) -> None:
         """Tell the world: the events are on the log when, and only when, this unit of work commits.
@@ -140,6 +159,20 @@ class UnitOfWork:
             if not contents:
                 del self._outgoing[place]
         del self._sealed[mark.sealed :]
+
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """Work that leaves nothing behind: a savepoint rolled back, nothing told, nothing remembered."""
+        mark, before = self.mark(), (self._answers, self.happened_at, self.armed, self._notified)
+        self._answers, self.armed, self._notified = {}, dict(self.armed), set(self._notified)
+        savepoint = self.sql.transaction()
+        await savepoint.start()
+        try:
+            yield
+        finally:
+            await savepoint.rollback()
+            self.rollback_to(mark)
+            self._answers, self.happened_at, self.armed, self._notified = before
 
     def told_since(self, mark: Mark) -> list[Content]:
         """The messages since a mark: what a dry run shows."""

@@ -15,10 +15,11 @@ import structlog
 
 from chassis.audit import Sealer
 from chassis.closing import Closer
-from chassis.consumer import Consumer, LostPartition, TooManyBadRecords, is_outage, read_from_log
+from chassis.consumer import Consumer, LostPartition, TooManyBadRecords, read_from_log
 from chassis.database import Database
 from chassis.deadlines.scheduler import Scheduler
 from chassis.notifications import Notifications
+from chassis.outages import is_outage
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.telemetry import UNIT_STATE

@@ -22,7 +22,7 @@ def field_errors(kind: type[msgspec.Struct], data: Any) -> list[tuple[str, str]]
     try:
         msgspec.convert(data, kind, dec_hook=decode_custom)
     except msgspec.ValidationError as error:
-        pointer, words = _placed(str(error))
+        pointer, words = place_of(str(error))
         # A rule about the whole names the value it refuses: point at the field that holds it.
         holders = [
             f"/{_escaped(name)}" for name, value in data.items() if isinstance(value, str) and _same(value, words)
@@ -47,14 +47,15 @@ def _of_fields(kind: type[msgspec.Struct], data: dict[str, Any]) -> Iterator[tup
         try:
             msgspec.convert(data[name], field.type, dec_hook=decode_custom)
         except msgspec.ValidationError as error:
-            pointer, words = _placed(str(error))
+            pointer, words = place_of(str(error))
             yield f"/{_escaped(name)}{pointer}", words
 
 
-def _placed(sentence: str) -> tuple[str, str]:
+def place_of(sentence: str) -> tuple[str, str]:
+    """The JSON pointer in a decoder's message, and its words; a value of a mapping is placed at the mapping."""
     found = _PLACE.match(sentence)
     assert found is not None
-    steps = [step or index for step, index in _STEP.findall(found["path"] or "")]
+    steps = [step or index for step, index in _STEP.findall(found["path"] or "") if index != "..."]
     return "".join(f"/{_escaped(step)}" for step in steps), found["words"]
 
 

@@ -93,3 +93,6 @@ class AccessRevoked(Event, frozen=True, kw_only=True, gc=False):
 
 
 EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished, AccessRevoked]
+
+TOLD_TO_EVERYBODY: tuple[type[Event], ...] = (TimelineDecided, CalendarPublished)
+"""Heard by every service that hears anything."""

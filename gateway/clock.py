@@ -10,8 +10,9 @@ import structlog
 
 from chassis.bus.record import Outgoing
 from chassis.clock import business_date, end_of, start_of
-from chassis.database import OUTAGES, Database
+from chassis.database import Database
 from chassis.notifications import Notifications
+from chassis.outages import OUTAGES
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 from contracts import broker

@@ -28,7 +28,10 @@ KEYS = {
     f"{name}_key": base64.b64encode(bytes([n]) * 32).decode() for n, name in enumerate(("internal", "field", "seal"))
 }
 # Data of tests is made anew each time: it need not outlive a power cut.
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FAST = {
+    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
+    "wal_level": "minimal", "max_wal_senders": "0",
+}  # fmt: skip
 IN_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 
 
@@ -69,7 +72,9 @@ class Cluster:
         return self.server.url.replace("/careline?", f"/{database}?")
 
     async def make(self, database: str, template: str | None = None) -> str:
-        await self._admin(f"CREATE DATABASE {database}" + (f" TEMPLATE {template}" if template else ""))
+        # A copy of the files takes a third of the time of a copy through the write-ahead log, the default.
+        copied = f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""
+        await self._admin(f"CREATE DATABASE {database}{copied}")
         return self.url(database)
 
     async def drop(self, database: str) -> None:

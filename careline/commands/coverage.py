@@ -30,12 +30,10 @@ def coverage(
     day = read_date(as_of)
 
     async def ask(platform: "Platform") -> tuple[list[dict[str, Any]], str | None]:
-        from services.callbacks import policy
         from services.callbacks.coverage import by_branch
         from services.callbacks.proof import write_proof
 
         async with platform.databases["callbacks"].reading() as sql:
-            await policy.COVERAGE.refresh(sql)
             found = [
                 {"branch_id": one.branch_id, "counted": one.counted, "covered": one.covered, "needed": one.needed,
                  "percent": one.percent, **one.left_out}

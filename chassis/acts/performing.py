@@ -28,9 +28,8 @@ from chassis.clocks import Entry, Pause, Promise, Resume, Stop, store
 from chassis.clocks.errors import ClockNotStarted, NotPausable
 from chassis.clocks.store import New
 from chassis.deadlines import cancel_all
-from chassis.errors import FieldError, Invalid, NotFound, PreconditionRequired, Refusal, Text
-from chassis.http.idempotency import IdempotencyKeyRequired
-from chassis.http.preconditions import Match
+from chassis.errors import FieldError, IdempotencyKeyRequired, Invalid, NotFound, PreconditionRequired, Refusal, Text
+from chassis.etags import Match
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 

@@ -21,7 +21,6 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from chassis.audit import CLOCK_ENTRIES as ENTRIES
 from chassis.calendar import Calendar, CalendarEnds
 from chassis.calendars import current, named
 from chassis.clocks.entries import Entry, Start, detail_of, entry_from, kind_of
@@ -32,6 +31,7 @@ from chassis.clocks.limits import Limit, limit_from, mapping_of
 from chassis.clocks.reading import ClockReading
 from chassis.clocks.replay import read
 from chassis.deadlines import Deadline, DeadlineHandler, Due, arm
+from chassis.sealed import CLOCK_ENTRIES as ENTRIES
 from chassis.uow import UnitOfWork
 
 ClockId = tuple[str, str]

@@ -28,7 +28,6 @@ put aside with its error and counted; operators see it and can let it fire again
 """
 
 from chassis.deadlines.arming import Deadline, arm, cancel, cancel_all, fired_along
-from chassis.deadlines.due import Due
-from chassis.deadlines.firing import DeadlineHandler
+from chassis.deadlines.due import DeadlineHandler, Due
 
 __all__ = ["Deadline", "DeadlineHandler", "Due", "arm", "cancel", "cancel_all", "fired_along"]

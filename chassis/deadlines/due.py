@@ -1,9 +1,12 @@
 """A deadline that fires, as its handler sees it."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+
+from chassis.uow import UnitOfWork
 
 
 class Due(msgspec.Struct, frozen=True, gc=False):
@@ -30,3 +33,6 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     def late(self) -> timedelta:
         """How late it fires; nothing in a simulated home."""
         return self.at - self.due
+
+
+DeadlineHandler = Callable[[Sequence[Due], UnitOfWork], Awaitable[None]]

@@ -5,20 +5,17 @@ two schedulers never fire the same one. Of one object only the earliest deadline
 locked elsewhere: order per object holds whoever fires, and a step may cancel the next.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
 
-from chassis.deadlines.due import Due
+from chassis.deadlines.due import DeadlineHandler, Due
+from chassis.outages import FAULTS_OF_OURS, is_outage
 from chassis.telemetry import DEADLINE_LATENESS, DEADLINES_FAILED
+from chassis.uow import UnitOfWork
 
-if TYPE_CHECKING:
-    from chassis.uow import UnitOfWork
-
-DeadlineHandler = Callable[[Sequence[Due], "UnitOfWork"], Awaitable[None]]
 MOMENT = timedelta(microseconds=1)
 log = structlog.get_logger()
 
@@ -44,7 +41,7 @@ class Firing:
         self.failures_limit = failures_limit
 
     async def due_by(
-        self, uow: "UnitOfWork", by: datetime, at: datetime | None, limit: int, after: datetime | None = None
+        self, uow: UnitOfWork, by: datetime, at: datetime | None, limit: int, after: datetime | None = None
     ) -> int:
         """Look at up to `limit` deadlines due by an instant that nobody else is firing, and fire the earliest of each
         object. How many it was; 0 also when all of them wait for others of their object.
@@ -66,7 +63,7 @@ class Firing:
         await self._fire(uow, [_due(row, at, by) for row in rows])
         return len(rows)
 
-    async def next_due(self, uow: "UnitOfWork", keys: Collection[str]) -> dict[str, datetime]:
+    async def next_due(self, uow: UnitOfWork, keys: Collection[str]) -> dict[str, datetime]:
         """When the next deadline of each of these keys is due, of those that have one."""
         found: dict[str, datetime] = {}
         for key, due in await uow.sql.fetch(
@@ -77,7 +74,7 @@ class Firing:
             found[key] = min(due, found.get(key, due))
         return found
 
-    async def before_facts(self, uow: "UnitOfWork", times: Mapping[str, datetime], latest: datetime | None) -> None:
+    async def before_facts(self, uow: UnitOfWork, times: Mapping[str, datetime], latest: datetime | None) -> None:
         """Fire what is due before the facts of some keys, each counting from when it was due; waits for others firing.
 
         `times` is the time of each key's fact, `latest` an instant nothing later than which may fire.
@@ -102,7 +99,7 @@ class Firing:
             due = [_due(row, None, min(times[row["key"]] - MOMENT, latest or times[row["key"]])) for row in rows]
             await self._fire(uow, sorted(due, key=lambda one: (one.due, one.generation)))
 
-    async def one(self, uow: "UnitOfWork", generation: int, at: datetime | None) -> Due | None:
+    async def one(self, uow: UnitOfWork, generation: int, at: datetime | None) -> Due | None:
         """Fire one deadline, whatever is due; None when it is not armed any more. Its handler's error is raised."""
         row = await uow.sql.fetchrow("SELECT * FROM deadlines WHERE generation = $1 FOR UPDATE", generation)
         if row is None:
@@ -111,17 +108,15 @@ class Firing:
         await self._hand_over(uow, [due])
         return due
 
-    async def _fire(self, uow: "UnitOfWork", due: Sequence[Due]) -> None:
+    async def _fire(self, uow: UnitOfWork, due: Sequence[Due]) -> None:
         happened_at = uow.happened_at
         failed = await self._in_parts(uow, due) if due else []
         uow.happened_at = happened_at
         if len(failed) > self.failures_limit:
             raise TooManyFailures(f"{len(failed)} deadlines; the last: {failed[-1]!r}")
 
-    async def _in_parts(self, uow: "UnitOfWork", due: Sequence[Due]) -> list[Exception]:
+    async def _in_parts(self, uow: UnitOfWork, due: Sequence[Due]) -> list[Exception]:
         """All of them; a batch that fails leaves nothing, and is halved until the bad one stands alone."""
-        from chassis.consumer import FAULTS_OF_OURS, is_outage
-
         mark = uow.mark()
         try:
             async with uow.sql.transaction():  # inside the unit of work: a savepoint
@@ -142,7 +137,7 @@ class Firing:
             metrics[one.kind].observe(one.late.total_seconds())
         return []
 
-    async def _hand_over(self, uow: "UnitOfWork", due: Sequence[Due]) -> None:
+    async def _hand_over(self, uow: UnitOfWork, due: Sequence[Due]) -> None:
         await uow.sql.execute(
             """WITH gone AS (DELETE FROM deadlines WHERE generation = ANY($1::bigint[]) RETURNING *)
                INSERT INTO fired_deadlines (generation, object, kind, step, due, at, fired_at)
@@ -161,7 +156,7 @@ class Firing:
             uow.happened_at = max(one.at for one in batch)
             await handler(batch, uow)
 
-    async def _put_aside(self, uow: "UnitOfWork", due: Due, error: Exception) -> None:
+    async def _put_aside(self, uow: UnitOfWork, due: Due, error: Exception) -> None:
         log.error("deadline put aside", service=self.service, kind=due.kind, object=due.object, error=repr(error))
         await uow.sql.execute(
             "UPDATE deadlines SET failed_at = $2, error = $3 WHERE generation = $1",

@@ -18,6 +18,7 @@ from chassis.http.edge import Edge
 from chassis.http.idempotency import AnsweredBefore, Route, answer_again, once
 from chassis.http.identity import INTERNAL, Tokens
 from chassis.http.operators import operators_routes
+from chassis.http.policies import policy_routes
 from chassis.http.probes import Check, calendar_check, database_check, probes, service_checks, worker_check
 from chassis.http.traffic import Traffic
 from chassis.http.uploads import Large, large_of
@@ -91,7 +92,8 @@ def service_app(service: Service, database: Database, settings: Settings, worker
     checks = {"database": database_check(database), "calendar": calendar_check(service.name, database)}
     if worker is not None:
         checks["worker"] = worker_check(worker)
-    own = (service.routes, approvals_routes(service), operators_routes(service.name))
+    policies = policy_routes(service, service.policy) if service.policy is not None else None
+    own = (policies, service.routes, approvals_routes(service), operators_routes(service.name))
     routers = [router for router in own if router is not None]
     app = new_app(service.name, f"Careline {service.name}", routers, checks, advised=service_checks(service, database))
     app.state.service = service

@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 import structlog
 from fastapi import Depends, Request
 
-from chassis.consumer import is_outage
 from chassis.database import Database
 from chassis.errors import Refusal
+from chassis.outages import is_outage
 
 log = structlog.get_logger()
 Asked = TypeVar("Asked")

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from chassis.database import Database
-from chassis.errors import Conflict, Refusal, Text
+from chassis.errors import Conflict, IdempotencyKeyRequired, Refusal, Text
 from chassis.http.problems import RESPONSES
 from chassis.http.work import Work
 from chassis.uow import UnitOfWork
@@ -24,13 +24,6 @@ from chassis.uow import UnitOfWork
 KEPT = timedelta(hours=48)
 _SCOPE = "careline.once"
 _STORED_HEADERS = ("content-type", "location", "etag")
-
-
-class IdempotencyKeyRequired(Refusal):
-    """This moves points or opens work: send an `Idempotency-Key` (a UUID, say), and the same one when retrying."""
-
-    status = 400
-    title = Text("Idempotency-Key is required", "缺少 Idempotency-Key")
 
 
 class IdempotencyKeyReused(Refusal):

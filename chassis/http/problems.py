@@ -14,10 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from chassis.consumer import is_outage
 from chassis.errors import FieldError, Invalid, NotFound, Refusal, Text, TooLarge, Unavailable
 from chassis.http.language import preferred
 from chassis.http.validation_messages import in_chinese
+from chassis.outages import is_outage
 
 MEDIA_TYPE = "application/problem+json"
 SCHEMA: dict[str, Any] = {

@@ -9,9 +9,10 @@ import asyncpg
 
 from chassis.actor import Actor
 from chassis.bus.record import Record
-from chassis.consumer import is_outage
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Text
+from chassis.outages import is_outage
+from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.uow import UnitOfWork
 from contracts.base import DayClosed
@@ -137,7 +138,7 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
         )
     uow.hear({kind: [_record(row)]})
     uow.happened_at = row["event_time"] or uow.now
-    await service.hears[kind]([event], uow)
+    await handlers_of(service)[kind]([event], uow)
     await _mark(uow, letter, uow.now)
     uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
 

@@ -8,10 +8,10 @@ import asyncpg
 
 from chassis.actor import Actor
 from chassis.bus.record import Content
-from chassis.consumer import is_outage
 from chassis.database import Database
 from chassis.deadlines.firing import Firing
 from chassis.errors import Conflict, NotFound, Text
+from chassis.outages import is_outage
 from chassis.service import Service
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork

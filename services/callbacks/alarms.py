@@ -15,11 +15,11 @@ from chassis import calendars, staff
 from chassis.deadlines import Due, arm, fired_along
 from chassis.uow import UnitOfWork
 from contracts.callbacks import AlarmRaised
-from services.callbacks import policy
+from services.callbacks import moment_ladder
+from services.callbacks.policy import Policies
 from services.callbacks.rules import CALLBACKS, OPEN
 
 TARGET = "enquiry_target"
-MOMENT = "moment_overdue"
 NO_MANAGER = "no_manager"
 
 
@@ -36,11 +36,8 @@ async def miss_targets(due: Sequence[Due], uow: UnitOfWork) -> None:
 
 async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Mandatory moments whose time ran out without a word on them: the ladder, step by step [A21]."""
-    from services.callbacks import moments
-
     calendar = await uow.cached(calendars.current)
-    await uow.cached(policy.LADDER.refresh)
-    await uow.cached(policy.MOMENTS.refresh)
+    policies = await uow.policies(Policies)
     rows = await uow.sql.fetch(  # by key, one by one: of all open moments the planner would take the index instead
         """SELECT 'moment/' || d.moment_id AS object, m.*, c.manager_id FROM unnest($1::uuid[]) AS d(moment_id)
            JOIN LATERAL (SELECT client_id, branch_id, code, on_day, due_at FROM moments m WHERE m.moment_id = d.moment_id
@@ -49,17 +46,19 @@ async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:
         _ids(due),
     )
     people = await staff.roster(uow.sql)
-    at = moments.steps_at(calendar)
-    climbed = [(row, moments.climb(row, one, at)) for one, row in _paired(due, rows)]
+    at = moment_ladder.steps_at(policies, calendar)
+    climbed = [(row, moment_ladder.climb(policies, row, one, at)) for one, row in _paired(due, rows)]
     present = cache(people.present)
-    missed = [(step, row, _told(present, row, step)) for row, (steps, _) in climbed for step in steps]
+    missed = [(step, row, _told(policies, present, row, step)) for row, (steps, _) in climbed for step in steps]
     await _raise(uow, sorted(missed, key=lambda one: one[0].at))
     await fired_along(uow, [step for _, (steps, _) in climbed for step in steps[1:]])
     await arm(uow, [following for _, (_, following) in climbed if following])
 
 
-def _told(present: Callable[[str, str, datetime], list[str]], row: asyncpg.Record, one: Due) -> list[str]:
-    steps = policy.LADDER.on(row["on_day"]).body
+def _told(
+    policies: Policies, present: Callable[[str, str, datetime], list[str]], row: asyncpg.Record, one: Due
+) -> list[str]:
+    steps = policies.moment_ladder.on(row["on_day"]).body
     step = next((step for step in steps if step.name == one.step), steps[0])
     if step.seat == "manager":
         return [row["manager_id"]] if row["manager_id"] else []

@@ -25,8 +25,21 @@ from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed, CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
-from services.callbacks import alarms, api, attempts, closing, deadlines, handlers, leavers, moments, tables, tasks
+from services.callbacks import (
+    alarms,
+    api,
+    attempts,
+    closing,
+    deadlines,
+    handlers,
+    leavers,
+    moment_ladder,
+    moments,
+    tables,
+    tasks,
+)
 from services.callbacks.messages import sending
+from services.callbacks.policy import Policies
 
 service = Service(
     name="callbacks",
@@ -65,8 +78,9 @@ service = Service(
         tasks.LIMIT: deadlines.expire_tasks,
         attempts.SURVEY: deadlines.follow_surveys,
         alarms.TARGET: alarms.miss_targets,
-        alarms.MOMENT: alarms.miss_moments,
+        moment_ladder.MOMENT: alarms.miss_moments,
         alarms.NO_MANAGER: alarms.miss_managers,
     },
+    policy=Policies,
     loops={"messages": sending.send_by_itself},
 )

@@ -17,13 +17,13 @@ from chassis.errors import Conflict, FieldError, Invalid, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskAttempted, TaskCompleted, TaskExhausted
-from services.callbacks import claims, contacts, findings, policy, reviews, scripts, tasks
+from services.callbacks import claims, contacts, findings, reviews, scripts, tasks
 from services.callbacks.calling import may_call, next_attempt
 from services.callbacks.evidence import EvidenceMissing
 from services.callbacks.messages import planning
 from services.callbacks.obligations import Obligation
 from services.callbacks.people import Agent
-from services.callbacks.policy import CallOutcome
+from services.callbacks.policy import Calling, CallOutcome, Policies
 from services.callbacks.rules import check_move
 from services.callbacks.tasks import TaskStep, record
 
@@ -73,7 +73,8 @@ async def enter(uow: UnitOfWork, agent: Agent, call: Call, now: datetime) -> UUI
     """
     calendar = await calendars.current(uow.sql)
     day = business_date(call.at)
-    calling, outcomes = policy.CALLING.on(day).body, policy.OUTCOMES.on(day).body
+    policies = await uow.policies(Policies)
+    calling, outcomes = policies.calling.on(day).body, policies.outcomes.on(day).body
     await contacts.hold(uow, call.client_id)
     held = {
         result.task_id: await claims.held(uow, agent, result.task_id)
@@ -95,7 +96,9 @@ async def enter(uow: UnitOfWork, agent: Agent, call: Call, now: datetime) -> UUI
     call_id = uuid7()
     for result in call.results:
         task = held[result.task_id]
-        await _Entry(uow, agent, call, call_id, result, task, outcomes[result.outcome], calendar, calling, now).apply()
+        await _Entry(
+            uow, policies, agent, call, call_id, result, task, outcomes[result.outcome], calendar, calling, now
+        ).apply()
     return call_id
 
 
@@ -155,6 +158,7 @@ class _Entry:
     """One result of a call, and what follows from it."""
 
     uow: UnitOfWork
+    policies: Policies
     agent: Agent
     call: Call
     call_id: UUID
@@ -162,7 +166,7 @@ class _Entry:
     task: asyncpg.Record
     outcome: CallOutcome
     calendar: Calendar
-    calling: policy.Calling
+    calling: Calling
     now: datetime
 
     @property
@@ -172,7 +176,7 @@ class _Entry:
     async def apply(self) -> None:
         """Keep the attempt, move the task, tell of both."""
         task, outcome, result = self.task, self.outcome, self.result
-        script = scripts.frozen(task["script"])
+        script = self.policies.script(task["script"])
         scripts.check_answers(script, result.answers, complete=outcome.covers)
         attempt_id = uuid7()
         await self._keep(attempt_id)
@@ -213,7 +217,7 @@ class _Entry:
         tried = await self.uow.sql.fetch(
             "SELECT at FROM attempts WHERE task_id = $1 AND outcome = ANY($2::text[]) ORDER BY at",
             self.task["task_id"],
-            [code for code, known in policy.OUTCOMES.on(day).body.items() if known.retry],
+            [code for code, known in self.policies.outcomes.on(day).body.items() if known.retry],
         )
         retry = next_attempt([row["at"] for row in tried], self.calling, self.calendar)
         if retry.at is None:
@@ -256,7 +260,7 @@ class _Entry:
 
     async def _keep(self, attempt_id: UUID) -> None:
         call, outcome, task = self.call, self.outcome, self.task
-        trigger, _ = policy.rule_on(task["rule"], task["created_on"])
+        trigger, _ = self.policies.rule_on(task["rule"], task["created_on"])
         await self.uow.sql.execute(
             """INSERT INTO attempts (attempt_id, call_id, task_id, client_id, branch_id, topic, script, agent, at, on_day,
                                      channel, outcome, reached, valid, covers, answers, evidence_id,
@@ -277,7 +281,7 @@ class _Entry:
             outcome.reached,
             outcome.valid,
             outcome.covers and trigger.covers,
-            scripts.masked(scripts.frozen(task["script"]), self.result.answers),
+            scripts.masked(self.policies.script(task["script"]), self.result.answers),
             call.evidence_id,
             call.failed_recording_approved_by,
             contacts.without_values(call.profile) if call.profile is not None else None,
@@ -319,7 +323,7 @@ class _Entry:
                     **names,
                     outcome=self.outcome.code,
                     subject=task["subject"],
-                    scores=scripts.scores_in(scripts.frozen(task["script"]), answers),
+                    scores=scripts.scores_in(self.policies.script(task["script"]), answers),
                     accepted=accepted,
                     opinions=mask_text(answers.get("opinions", "")) or None,
                     completed_at=call.at,
@@ -371,15 +375,16 @@ async def answer_survey(
     Raises: IllegalMove, AnswersMissing.
     """
     check_move(task["state"], "completed")
-    outcome = policy.OUTCOMES.on(business_date(at)).body[outcome_code]
+    policies = await uow.policies(Policies)
+    outcome = policies.outcomes.on(business_date(at)).body[outcome_code]
     agent = agent or Agent(uow.actor.subject, uow.actor.role, None, (), ())
     channel = "e_survey" if outcome_code == "survey_answered" else "letter"
     result = Result(task["task_id"], outcome_code, answers)
     call = Call(task["client_id"], at, channel, [result], evidence_id, profile=profile or {})
     calendar = await calendars.current(uow.sql)
-    calling = policy.CALLING.on(business_date(at)).body
-    entry = _Entry(uow, agent, call, uuid7(), call.results[0], task, outcome, calendar, calling, at)
-    script = scripts.frozen(task["script"])
+    calling = policies.calling.on(business_date(at)).body
+    entry = _Entry(uow, policies, agent, call, uuid7(), call.results[0], task, outcome, calendar, calling, at)
+    script = policies.script(task["script"])
     scripts.check_answers(script, answers, complete=True)
     attempt_id = uuid7()
     await entry._keep(attempt_id)

@@ -12,9 +12,10 @@ from chassis.clock import business_date
 from chassis.errors import Conflict, Forbidden, NotFound, Text
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskAssigned
-from services.callbacks import contacts, policy
+from services.callbacks import contacts
 from services.callbacks.calling import capped_until
 from services.callbacks.people import Agent
+from services.callbacks.policy import Calling, Policies
 from services.callbacks.rules import CALLABLE, IN_HAND, check_move, exclusions
 from services.callbacks.tasks import TaskStep, record
 
@@ -95,7 +96,7 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
     Order: calls clients asked for at this time, then priority, then due date, then the older, then the id.
     Raises: FullHands.
     """
-    calling = policy.CALLING.on(business_date(now)).body
+    calling = (await uow.policies(Policies)).calling.on(business_date(now)).body
     await return_abandoned(uow, now)
     await _check_capacity(uow, agent, calling.open_tasks_per_agent)
     passed_over: dict[UUID, list[Text]] = {}
@@ -103,7 +104,7 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
         row = await _lock_if_free(uow.sql, task_id)
         if row is None:  # somebody was faster
             continue
-        if reasons := await _reasons_against(uow.sql, agent, row, now, calling):
+        if reasons := await _reasons_against(uow, agent, row, now, calling):
             passed_over[task_id] = reasons
             continue
         others = await _others_of(uow, agent, row, now, calling)
@@ -140,7 +141,7 @@ async def claim(uow: UnitOfWork, agent: Agent, task_id: UUID, now: datetime) -> 
 
     Raises: NotFound, AlreadyTaken (with who and since when), Excluded (with every reason), IllegalMove, FullHands.
     """
-    calling = policy.CALLING.on(business_date(now)).body
+    calling = (await uow.policies(Policies)).calling.on(business_date(now)).body
     # First the one task that may have to be waited for, then those nobody waits for.
     await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", task_id)
     await return_abandoned(uow, now)
@@ -156,7 +157,7 @@ async def claim(uow: UnitOfWork, agent: Agent, task_id: UUID, now: datetime) -> 
             since=since.isoformat(),
         )
     check_move(row["state"], "assigned")
-    await check_avoidance(uow.sql, agent, row)
+    await check_avoidance(uow, agent, row)
     await _check_capacity(uow, agent, calling.open_tasks_per_agent)
     [row] = await _give(uow, agent, [row], now, calling.lease_minutes)
     return row
@@ -175,13 +176,13 @@ async def workable(sql: asyncpg.Connection, agent: Agent, task_id: UUID, now: da
     return row
 
 
-async def check_avoidance(sql: asyncpg.Connection, agent: Agent, row: asyncpg.Record) -> None:
+async def check_avoidance(uow: UnitOfWork, agent: Agent, row: asyncpg.Record) -> None:
     """Refuse whoever has had to do with the task's client, where its topic asks for that [B10].
 
     Raises: Excluded, with every reason.
     """
-    trigger, _ = policy.rule_on(row["rule"], row["created_on"])
-    ties = (await contacts.ties_of(sql, [row["client_id"]], {row["client_id"]: row["concerned"]}))[row["client_id"]]
+    trigger, _ = (await uow.policies(Policies)).rule_on(row["rule"], row["created_on"])
+    ties = (await contacts.ties_of(uow.sql, [row["client_id"]], {row["client_id"]: row["concerned"]}))[row["client_id"]]
     if reasons := exclusions(agent.staff_id, ties, avoidance=trigger.avoidance):
         raise Excluded(
             Text("; ".join(r.en for r in reasons), "；".join(r.zh for r in reasons)),
@@ -238,9 +239,10 @@ async def _check_capacity(uow: UnitOfWork, agent: Agent, most: int) -> None:
 
 
 async def _reasons_against(
-    sql: asyncpg.Connection, agent: Agent, row: asyncpg.Record, now: datetime, calling: policy.Calling
+    uow: UnitOfWork, agent: Agent, row: asyncpg.Record, now: datetime, calling: Calling
 ) -> list[Text]:
-    trigger, _ = policy.rule_on(row["rule"], row["created_on"])
+    sql = uow.sql
+    trigger, _ = (await uow.policies(Policies)).rule_on(row["rule"], row["created_on"])
     client = row["client_id"]
     ties = (await contacts.ties_of(sql, [client], {client: row["concerned"]}))[client]
     reasons = list(exclusions(agent.staff_id, ties, avoidance=trigger.avoidance))
@@ -263,7 +265,7 @@ async def _reasons_against(
 
 
 async def _others_of(
-    uow: UnitOfWork, agent: Agent, first: asyncpg.Record, now: datetime, calling: policy.Calling
+    uow: UnitOfWork, agent: Agent, first: asyncpg.Record, now: datetime, calling: Calling
 ) -> list[asyncpg.Record]:
     """Other due tasks of the same client that one call can serve, each with a result of its own."""
     rows = await uow.sql.fetch(
@@ -275,7 +277,7 @@ async def _others_of(
         first["task_id"],
         first["channel"],
     )
-    return [row for row in rows if not await _reasons_against(uow.sql, agent, row, now, calling)]
+    return [row for row in rows if not await _reasons_against(uow, agent, row, now, calling)]
 
 
 async def _give(

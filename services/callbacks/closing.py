@@ -6,7 +6,7 @@ from datetime import date
 import asyncpg
 
 from chassis.uow import UnitOfWork
-from services.callbacks import moments, policy, tasks
+from services.callbacks import moments, tasks
 from services.callbacks.obligations import ONE_DAY, obligations_by_facts
 
 CLIENTS_AT_ONCE = 2_000
@@ -22,8 +22,7 @@ async def _close_day(day: date, uow: UnitOfWork) -> None:
     """Close a business date: make what it owes, dated the day it takes effect, and expire what was due by its end."""
     if not await uow.cached(_anybody):
         return
-    await uow.cached(policy.TRIGGERS.refresh)
-    owed = await obligations_by_facts(uow.sql, day, day)
+    owed = await obligations_by_facts(uow, day, day)
     await tasks.make(uow, owed)
     await tasks.expire(uow, day, await uow.cached(tasks.first_due))
     if any(one.branch_id is None for one in owed) or await uow.cached(tasks.unplaced):
@@ -48,10 +47,9 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
     )
     if not rows:
         return False
-    await uow.cached(policy.TRIGGERS.refresh)
     clients = sorted({row["client_id"] for row in rows})
     first: date = await uow.sql.fetchval("SELECT first FROM closed_days")
-    await tasks.compare(uow, clients, await obligations_by_facts(uow.sql, first, through, clients), through)
+    await tasks.compare(uow, clients, await obligations_by_facts(uow, first, through, clients), through)
     closed = await uow.sql.fetch(
         "SELECT client_id, closed_on FROM clients WHERE client_id = ANY($1::text[]) AND closed_on <= $2",
         clients,

@@ -19,8 +19,9 @@ from uuid_utils.compat import uuid7
 from chassis.calendar import Calendar
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.uow import UnitOfWork
-from services.callbacks import policy, sampling, tasks
+from services.callbacks import sampling, tasks
 from services.callbacks.obligations import Obligation
+from services.callbacks.policy import Coverage, Policies
 from services.callbacks.sampling import Stratum
 
 # $1 the first day of the year, $2 the date asked for, $3 the statuses left out. One pass over standings and attempts.
@@ -94,20 +95,20 @@ def forecast(covered: int, target: int, as_of: date, calendar: Calendar) -> Fore
     return Forecast(expected, per_day, left, expected >= target)
 
 
-def terms_of(as_of: date) -> tuple[policy.Coverage, str]:
+async def terms_of(sql: asyncpg.Connection, as_of: date) -> tuple[Coverage, str]:
     """The rule in force on a day, and the version's name."""
-    version = policy.COVERAGE.on(as_of)
+    version = (await Policies.read(sql)).coverage.on(as_of)
     return version.body, version.name
 
 
-def ledger_arguments(as_of: date) -> tuple[Any, ...]:
+async def ledger_arguments(sql: asyncpg.Connection, as_of: date) -> tuple[Any, ...]:
     """What `LEDGER` asks for."""
-    return date(as_of.year, 1, 1), as_of, list(terms_of(as_of)[0].dormant_statuses)
+    return date(as_of.year, 1, 1), as_of, list((await terms_of(sql, as_of))[0].dormant_statuses)
 
 
 async def by_branch(sql: asyncpg.Connection, as_of: date) -> list[BranchCoverage]:
     """Every branch's coverage of the year of a date, the firm's first."""
-    share = terms_of(as_of)[0].share
+    share = (await terms_of(sql, as_of))[0].share
     rows = await sql.fetch(
         f"""SELECT CASE WHEN grouping(branch_id) = 1 THEN '' ELSE branch_id END AS branch,
                    count(*) FILTER (WHERE standing = 'counts') AS counted,
@@ -116,7 +117,7 @@ async def by_branch(sql: asyncpg.Connection, as_of: date) -> list[BranchCoverage
                    count(*) FILTER (WHERE standing = 'closed_before') AS closed_before,
                    count(*) FILTER (WHERE standing = 'dormant_or_suspended') AS dormant_or_suspended
             FROM ({LEDGER}) l GROUP BY GROUPING SETS ((), (branch_id)) ORDER BY grouping(branch_id) DESC, branch_id""",
-        *ledger_arguments(as_of),
+        *await ledger_arguments(sql, as_of),
     )
     return [
         BranchCoverage(
@@ -151,7 +152,9 @@ async def client_line(sql: asyncpg.Connection, client_id: str, as_of: date) -> d
 
     Raises: NotFound.
     """
-    row = await sql.fetchrow(f"SELECT * FROM ({LEDGER}) l WHERE client_id = $4", *ledger_arguments(as_of), client_id)
+    row = await sql.fetchrow(
+        f"SELECT * FROM ({LEDGER}) l WHERE client_id = $4", *await ledger_arguments(sql, as_of), client_id
+    )
     if row is None:
         raise NotFound
     return dict(row)
@@ -168,7 +171,7 @@ async def strata(sql: asyncpg.Connection, as_of: date) -> dict[str, Stratum]:
             LEFT JOIN (SELECT DISTINCT client_id FROM tag_stretches WHERE tag = 'CORE' AND since <= $2
                          AND (until IS NULL OR until > $2)) core USING (client_id)
             WHERE standing = 'counts' GROUP BY 1""",
-        *ledger_arguments(as_of),
+        *await ledger_arguments(sql, as_of),
     )
     return {row["stratum"]: Stratum(row["counted"], row["covered"], row["left"] or []) for row in rows}
 
@@ -178,7 +181,7 @@ async def make_draw(uow: UnitOfWork, as_of: date, seed: str | None) -> dict[str,
 
     Raises: Invalid when nobody is missing.
     """
-    terms, name = terms_of(as_of)
+    terms, name = await terms_of(uow.sql, as_of)
     found = await strata(uow.sql, as_of)
     used = seed or secrets.token_hex(16)
     chosen = sampling.drawn(used, found, terms.share, terms.reserve)
@@ -238,7 +241,7 @@ async def repeat_draw(sql: asyncpg.Connection, draw_id: UUID) -> dict[str, Any]:
     before = {(r["stratum"], r["client_id"]) for r in kept}
     # Those drawn were candidates then, covered since or not: only contacts made by the date of the draw count.
     found = await strata(sql, row["as_of"])
-    terms = policy.COVERAGE.on(row["as_of"]).body
+    terms, _ = await terms_of(sql, row["as_of"])
     again = sampling.drawn(row["seed"], found, terms.share, terms.reserve)
     now = {(stratum, client) for stratum, clients in again.items() for client in clients}
     return {

@@ -24,7 +24,7 @@ from contracts.broker import (
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
-from services.callbacks import alarms, contacts, intervals, moments, notices, policy, tasks
+from services.callbacks import alarms, contacts, intervals, moments, notices, tasks
 from services.callbacks.messages import planning
 from services.callbacks.obligations import Obligation, obligations_by_facts
 
@@ -39,9 +39,8 @@ async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
         return  # the first close finds them
     new = [client for client, day in since.items() if day >= first]
     if new:
-        await uow.cached(policy.TRIGGERS.refresh)
         last = max(max(since[client] for client in new), first)
-        owed = await obligations_by_facts(uow.sql, first, last, new)
+        owed = await obligations_by_facts(uow, first, last, new)
         await tasks.make(uow, [one for one in owed if one.rule == "new"])
     passed = zip(events, uow.passed(ClientOpened), strict=True)
     await intervals.mark_late(uow, [e.client_id for e, day in passed if day is not None and e.opened_on <= day])
@@ -282,7 +281,6 @@ async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, 
 
     Returns those that are new, by their ids.
     """
-    await uow.cached(policy.TRIGGERS.refresh)
     uow.happened_at = max(record.time for record in uow.records(kind))
     rows = await uow.sql.fetch(
         "SELECT client_id, branch_id, closed_on FROM clients WHERE client_id = ANY($1::text[])",

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from chassis.clock import business_date
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.uow import UnitOfWork
-from services.callbacks import policy
+from services.callbacks.policy import MailingColumn, Policies
 
 CLICK, SUBSCRIBED, UNSUBSCRIBED = "click", "subscribed", "unsubscribed"
 
@@ -70,9 +70,8 @@ async def click(uow: UnitOfWork, client_id: str, column_code: str, message_id: U
     await _keep(uow, client_id, column_code, CLICK, at, message_id)
 
 
-async def _column(sql: asyncpg.Connection, code: str, at: datetime) -> policy.MailingColumn:
-    await policy.MAILINGS.refresh(sql)
-    column = policy.MAILINGS.on(business_date(at)).body.get(code)
+async def _column(sql: asyncpg.Connection, code: str, at: datetime) -> MailingColumn:
+    column = (await Policies.read(sql)).mailings.on(business_date(at)).body.get(code)
     if column is None:
         raise NotFound
     return column

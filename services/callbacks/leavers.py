@@ -6,7 +6,7 @@ from chassis import staff
 from chassis.clock import start_of
 from chassis.uow import UnitOfWork
 from contracts.broker import StaffChanged
-from services.callbacks import policy, tasks
+from services.callbacks import tasks
 from services.callbacks.obligations import Obligation
 
 
@@ -19,7 +19,6 @@ async def keep_staff(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
     leaving = {event.staff_id: event.left_on for event in events if event.left_on is not None}
     if not leaving:
         return
-    await uow.cached(policy.TRIGGERS.refresh)
     uow.happened_at = max(record.time for record in uow.records(StaffChanged))
     rows = await uow.sql.fetch(
         """SELECT DISTINCT c.client_id, c.branch_id, n.staff_id, n.left_on

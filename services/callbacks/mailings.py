@@ -16,10 +16,10 @@ from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, T
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
-from services.callbacks import policy
 from services.callbacks.messages import planning
 from services.callbacks.messages.sending import NothingGoesOut
 from services.callbacks.notices import LEVELS
+from services.callbacks.policy import MailingColumn, Policies
 from services.callbacks.rules import MailReader, mailing_channel, mailing_reasons
 
 AT_ONCE = 2_000
@@ -64,8 +64,7 @@ async def order(
 
     Raises: Invalid: no such column, a product's column without its level, an end before the beginning.
     """
-    await policy.MAILINGS.refresh(uow.sql)
-    version = policy.MAILINGS.on(business_date(uow.now))
+    version = (await uow.policies(Policies)).mailings.on(business_date(uow.now))
     column = version.body.get(column_code)
     errors = []
     if column is None:
@@ -207,9 +206,9 @@ async def _locked(uow: UnitOfWork, mailing_id: UUID, *states: str) -> asyncpg.Re
     return row
 
 
-async def _column(sql: asyncpg.Connection, row: asyncpg.Record) -> policy.MailingColumn:
-    await policy.MAILINGS.refresh(sql)
-    return policy.MAILINGS.on(business_date(row["ordered_at"])).body[row["column_code"]]
+async def _column(sql: asyncpg.Connection, row: asyncpg.Record) -> MailingColumn:
+    policies = await Policies.read(sql)
+    return policies.mailings.on(business_date(row["ordered_at"])).body[row["column_code"]]
 
 
 async def _readers(

@@ -5,7 +5,7 @@ What the platform hears of by itself makes its moment: stages, tiers, large flow
 are closed, birthdays. What only people or other systems know (a margin warning, a shock of the market) is reported.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -13,13 +13,12 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec.structs import replace
 from uuid_utils.compat import uuid5
 
 from chassis import calendars
-from chassis.calendar import Calendar, CalendarEnds
+from chassis.calendar import Calendar
 from chassis.clock import business_date, end_of, start_of
-from chassis.deadlines import Deadline, Due, arm, cancel
+from chassis.deadlines import arm, cancel
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
@@ -27,7 +26,8 @@ from contracts.broker import FundsMoved
 from contracts.classification import TIERS, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed
 from contracts.suitability import AssessmentExpiring
-from services.callbacks import alarms, policy
+from services.callbacks import moment_ladder
+from services.callbacks.policy import Moment, Policies
 from services.callbacks.rules import CALLBACKS
 from services.callbacks.tables import BIRTHDAY
 
@@ -52,26 +52,11 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     branch_id: str | None = None
 
 
-def due_of(moment: policy.Moment, at: datetime, calendar: Calendar) -> datetime:
+def due_of(moment: Moment, at: datetime, calendar: Calendar) -> datetime:
     """When a moment's time is over: working days end with their day, urgent ones run round the clock (7×24)."""
     if moment.minutes:
         return at + timedelta(minutes=moment.minutes)
-    return end_of(_working_days_after(business_date(at), moment.working_days, calendar))
-
-
-def step_at(step: policy.LadderStep, due: datetime, urgent: bool, calendar: Calendar) -> datetime:
-    """When a step of the ladder is told, if the moment is still open then."""
-    if urgent:
-        return due + timedelta(minutes=step.urgent_minutes)
-    return end_of(_working_days_after(business_date(due - timedelta(microseconds=1)), step.working_days, calendar))
-
-
-def _working_days_after(day: date, count: int, calendar: Calendar) -> date:
-    """So many working days later; past the end of the calendar, before next year's holidays are known, by weeks of five."""
-    try:
-        return calendar.add_days(day, count)
-    except CalendarEnds:
-        return day + timedelta(days=-(-count * 7 // 5))
+    return end_of(moment_ladder.working_days_after(business_date(at), moment.working_days, calendar))
 
 
 async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
@@ -79,10 +64,9 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
     found = list(seen)
     if not found:
         return 0
-    await uow.cached(policy.MOMENTS.refresh)
-    await uow.cached(policy.LADDER.refresh)
+    policies = await uow.policies(Policies)
     calendar = await uow.cached(calendars.current)
-    times = cache(lambda code, at: _times(code, at, calendar))  # a batch is full of the same
+    times = cache(lambda code, at: _times(policies, code, at, calendar))  # a batch is full of the same
     rows: dict[UUID, tuple[Any, ...]] = {}
     for one in found:
         if known := times(one.code, one.at):
@@ -102,53 +86,19 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
            RETURNING 'moment/' || moment_id AS object, client_id, code, on_day, mandatory, due_at""",
         *(list(column) for column in zip(*rows.values(), strict=True)),
     )
-    at = steps_at(calendar)
-    await arm(uow, [_armed(row, 0, at) for row in new if row["mandatory"]])
+    at = moment_ladder.steps_at(policies, calendar)
+    await arm(uow, [moment_ladder.armed(row, 0, at) for row in new if row["mandatory"]])
     return len(new)
 
 
-def _times(code: str, at: datetime, calendar: Calendar) -> tuple[date, bool, date, datetime] | None:
+def _times(policies: Policies, code: str, at: datetime, calendar: Calendar) -> tuple[date, bool, date, datetime] | None:
     """The day, whether it is mandatory, its last day and when that ends; None for a code that the catalogue lacks."""
     day = business_date(at)
-    moment = policy.MOMENTS.on(day).body.get(code)
+    moment = policies.moments.on(day).body.get(code)
     if moment is None:
         return None
     last = due_of(moment, at, calendar)
     return day, moment.mandatory, business_date(last - timedelta(microseconds=1)), last
-
-
-StepAt = Callable[[date, str, datetime, int], tuple[datetime, str]]
-
-
-def steps_at(calendar: Calendar) -> StepAt:
-    """When the ladder's step at a place comes, and its name, for a moment's day, code and due: a batch is full of the
-    same."""
-
-    @cache
-    def found(day: date, code: str, due: datetime, place: int) -> tuple[datetime, str]:
-        step = policy.LADDER.on(day).body[place]
-        moment = policy.MOMENTS.on(day).body.get(code)
-        return step_at(step, due, moment is not None and moment.minutes > 0, calendar), step.name
-
-    return found
-
-
-def _armed(row: asyncpg.Record, place: int, at: StepAt) -> Deadline:
-    due, step = at(row["on_day"], row["code"], row["due_at"], place)
-    return Deadline(alarms.MOMENT, row["object"], row["client_id"], due, step=step)
-
-
-def climb(row: asyncpg.Record, one: Due, at: StepAt) -> tuple[list[Due], Deadline | None]:
-    """The step of the ladder that is due with those after it that are due by now as well, and the one that waits next,
-    for as long as nobody does anything [A21]."""
-    names = [step.name for step in policy.LADDER.on(row["on_day"]).body]
-    steps = [one]
-    for place in range(names.index(one.step) + 1 if one.step in names else 1, len(names)):
-        following = _armed(row, place, at)
-        if following.due > one.by:
-            return steps, following
-        steps.append(replace(one, step=following.step, due=following.due, at=max(one.at, following.due)))
-    return steps, None
 
 
 async def enter_stages(uow: UnitOfWork, changes: Sequence[LifecycleChanged]) -> None:
@@ -190,9 +140,9 @@ async def change_tiers(uow: UnitOfWork, changes: Sequence[TierChanged]) -> None:
 
 async def follow_flows(events: Sequence[FundsMoved], uow: UnitOfWork) -> None:
     """Money in or out that is large for any client."""
-    await uow.cached(policy.FLOWS.refresh)
+    policies = await uow.policies(Policies)
     codes = {"in": "large_inflow", "out": "large_outflow"}
-    large = [e for e in events if e.amount >= policy.FLOWS.on(business_date(e.moved_at)).body.large]
+    large = [e for e in events if e.amount >= policies.flows.on(business_date(e.moved_at)).body.large]
     await keep(
         uow,
         [Seen(e.client_id, codes[e.direction], e.transfer_id, e.moved_at, {"transfer": e.transfer_id}) for e in large],
@@ -254,8 +204,8 @@ async def report(uow: UnitOfWork, code: str, clients: Sequence[str], at: datetim
 
     Raises: Invalid for a code that the catalogue does not let be reported.
     """
-    await policy.MOMENTS.refresh(uow.sql)
-    catalogue = policy.MOMENTS.on(business_date(at)).body
+    policies = await uow.policies(Policies)
+    catalogue = policies.moments.on(business_date(at)).body
     if code not in catalogue or catalogue[code].seen != "reported":
         known = sorted(one.code for one in catalogue.values() if one.seen == "reported")
         raise Invalid(errors=(FieldError("body#/code", f"one of {', '.join(known)}"),))
@@ -270,7 +220,7 @@ async def react(uow: UnitOfWork, moment_id: UUID, reaction: str, on_day: date) -
 
     Raises: NotFound, AlreadyDone.
     """
-    await cancel(uow, [(alarms.MOMENT, f"moment/{moment_id}")])
+    await cancel(uow, [(moment_ladder.MOMENT, f"moment/{moment_id}")])
     row = await uow.sql.fetchrow(
         """UPDATE moments SET done_on = $2, done_by = $3, reaction = $4
            WHERE moment_id = $1 AND done_on IS NULL RETURNING *""",

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.broker import PermissionRequested
-from services.callbacks import policy, tasks
+from services.callbacks import tasks
 from services.callbacks.obligations import Obligation
+from services.callbacks.policy import Policies
 from services.callbacks.rules import notice_reasons
 
 LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH")
@@ -15,8 +16,7 @@ LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH")
 
 async def consider(uow: UnitOfWork, requests: Sequence[PermissionRequested]) -> None:
     """Make a notice for each request that is risky for its client, with the reasons found."""
-    await uow.cached(policy.TRIGGERS.refresh)
-    await uow.cached(policy.NOTICES.refresh)
+    policies = await uow.policies(Policies)
     uow.happened_at = max(record.time for record in uow.records(PermissionRequested))
     for request in requests:
         day = business_date(request.at)
@@ -31,7 +31,7 @@ async def consider(uow: UnitOfWork, requests: Sequence[PermissionRequested]) -> 
         assert row is not None
         reasons = notice_reasons(
             request.permission,
-            policy.NOTICES.on(day).body,
+            policies.notices.on(day).body,
             on=day,
             level=row["level"],
             levels=LEVELS,

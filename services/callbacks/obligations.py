@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.callbacks.policy import TRIGGERS
+from chassis.uow import UnitOfWork
+from services.callbacks.policy import Policies
 from services.callbacks.rules import quarter_of
 
 ONE_DAY = timedelta(days=1)
@@ -65,15 +66,15 @@ class Obligation(msgspec.Struct, frozen=True, gc=False):
 
 
 async def obligations_by_facts(
-    sql: asyncpg.Connection, first: date, through: date, clients: Sequence[str] | None = None
+    uow: UnitOfWork, first: date, through: date, clients: Sequence[str] | None = None
 ) -> list[Obligation]:
     """What the closes of `first` to `through` owe: of everybody, or of these clients."""
-    days = TRIGGERS.on(through).body["suitability_expiring"].count
+    days = (await uow.policies(Policies)).triggers.on(through).body["suitability_expiring"].count
     all_quarter = clients is not None or first != through or quarter_of(through + ONE_DAY)[0] == through + ONE_DAY
     parts = (_NEW, _TAGS, _CORE if all_quarter else _CORE_BEGUN, _GREETING, _EXPIRING)
     of = "AND c.client_id = ANY($3::text[])" if clients is not None else ""
     union = " UNION ALL ".join(part.format(of=of, days=days) for part in parts)
-    rows = await sql.fetch(
+    rows = await uow.sql.fetch(
         f"""SELECT o.*, k.branch_id, k.manager_id FROM ({union}) o LEFT JOIN clients k USING (client_id)
             WHERE k.closed_on IS NULL OR k.closed_on > o.created_on ORDER BY o.client_id, o.rule, o.created_on""",
         first,

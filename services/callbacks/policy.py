@@ -1,49 +1,68 @@
-"""What callbacks' policies may say: typed bodies, checked when read. One `Policies` for each table of `policy.toml`."""
+"""What callbacks' policies may say: typed bodies, checked when read. The tables of `policy.toml` and the scripts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
-from chassis.policy import Policies, PolicyInvalid
-from contracts.classification import TAGS, TIERS
+import msgspec
 
+from chassis.errors import FieldError
+from chassis.policy import Number, PolicyBody, PolicyBook, PolicyFamily, PolicyInvalid, PolicyTable, typed
+from contracts.classification import TIERS, TagCode, TierCode
+from services.callbacks.rule_texts import RULE_TEXTS
+from services.callbacks.scripts import FILE as SCRIPT_FILE
+from services.callbacks.scripts import SCRIPTS, Script
+from services.callbacks.scripts import parse as parse_script
+
+NAMED_OUTCOMES = ("survey_answered", "letter_answered", "replied")
+"""Outcomes that the platform itself enters."""
+Row = TypeVar("Row")
 FILE = Path(__file__).with_name("policy.toml")
-UNITS = ("months", "trading_days", "working_days", "days", "quarter_end", "valid_until", "working_minutes")
-QUEUES = ("branch", "centre", "compliance", "manager")
+Unit = Literal["months", "trading_days", "working_days", "days", "quarter_end", "valid_until", "working_minutes"]
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(PolicyBody, frozen=True):
     """One row of the trigger table [B21]: what happened, and the task that is owed for it."""
 
-    rule: str
-    event: str
-    topic: str
-    count: int
-    unit: str
-    queue: str
-    script: str
-    priority: int
-    target_days: int | None = None
-    alarm_days: int | None = None
+    rule: Code
+    event: Code
+    topic: Code
+    deadline: tuple[Annotated[int, msgspec.Meta(ge=0, le=3660)], Unit]
+    queue: Literal["branch", "centre", "compliance", "manager"]
+    script: Code
+    priority: Annotated[int, msgspec.Meta(ge=1, le=9)]
+    target_days: Count | None = None
+    alarm_days: Count | None = None
     avoidance: bool = False
     covers: bool = False
     owner: bool = False
-    pass_on_days: int = 0
+    pass_on_days: Count = 0
     restricted: bool = False
 
+    @property
+    def count(self) -> int:
+        """How many of its unit the deadline lies away."""
+        return self.deadline[0]
 
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
+    @property
+    def unit(self) -> Unit:
+        """What the deadline is counted in."""
+        return self.deadline[1]
+
+
+class CallOutcome(PolicyBody, frozen=True):
     """What a result code means: flags, not names, decide what follows [B20]."""
 
-    code: str
-    zh: str
-    en: str
+    code: Code
+    zh: Words
+    en: Words
     reached: bool = False
     valid: bool = False
     covers: bool = False
@@ -80,23 +99,21 @@ class Calling:
         return next(name for name, (start, end) in self.day_parts.items() if start <= at < end)
 
 
-@dataclass(frozen=True, slots=True)
-class Notices:
+class Notices(PolicyBody, frozen=True):
     """Which permissions get a notice, and who [B7]."""
 
-    permissions: Mapping[str, str]
-    age_from: int
-    experience_years_below: int
+    permissions: dict[str, str]
+    age_from: Count
+    experience_years_below: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(PolicyBody, frozen=True):
     """The share of stock clients to reach in a year [B4], and the time for new ones [B3]."""
 
-    share: Decimal
-    dormant_statuses: tuple[str, ...]
-    reserve: Decimal
-    new_client_months: int
+    share: Number
+    reserve: Number
+    new_client_months: Count
+    dormant_statuses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,55 +126,51 @@ class Quality:
     weights: Mapping[str, Decimal]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(PolicyBody, frozen=True):
     """A moment of truth or standard action: mandatory with a clock, or optional and only shown [A18, A21].
 
     Its time is in working days, or in minutes round the clock. `seen`: heard of by the platform itself, or reported.
     """
 
-    code: str
-    zh: str
-    en: str
+    code: Code
+    zh: Words
+    en: Words
     mandatory: bool
-    working_days: int = 0
-    minutes: int = 0
-    seen: str = "heard"
+    working_days: Count = 0
+    minutes: Count = 0
+    seen: Literal["heard", "reported"] = "heard"
 
 
-@dataclass(frozen=True, slots=True)
-class LadderStep:
+class LadderStep(PolicyBody, frozen=True):
     """Who is told of a mandatory moment that nobody did: a seat of the branch or of HQ, so long after its time."""
 
-    name: str
-    seat: str
-    unit: str
-    working_days: int
-    urgent_minutes: int
+    name: Code
+    seat: Code
+    unit: Literal["branch", "HQ"]
+    working_days: Count
+    urgent_minutes: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Flows:
+class Flows(PolicyBody, frozen=True):
     """From which amount on money in or out is a moment of truth."""
 
-    large: Decimal
+    large: Number
 
 
-@dataclass(frozen=True, slots=True)
-class MailingColumn:
+class MailingColumn(PolicyBody, frozen=True):
     """A column (栏目) clients may get by e-mail or SMS, and who gets it: by class, group and product [B15, A28].
 
     `on_request`: only to those who subscribed. `product`: each mailing names the product's risk level, and only clients
     assessed for it get it.
     """
 
-    code: str
-    zh: str
-    en: str
-    channels: tuple[str, ...]
-    tier_from: str = "NORMAL"
-    groups: tuple[str, ...] = ()
-    not_groups: tuple[str, ...] = ()
+    code: Code
+    zh: Words
+    en: Words
+    channels: tuple[Literal["email", "sms"], ...]
+    tier_from: TierCode = "NORMAL"
+    groups: tuple[TagCode, ...] = ()
+    not_groups: tuple[TagCode, ...] = ()
     on_request: bool = True
     product: bool = False
     marketing: bool = True
@@ -174,236 +187,300 @@ class Retention:
     plays: Mapping[str, Mapping[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Messages:
+class Welcome(PolicyBody, frozen=True):
+    """Days after the opening: the first message, its limit, the alarm where no manager is known."""
+
+    first_day: Count
+    limit_days: Count
+    alarm_day: Count
+
+
+class FollowUp(PolicyBody, frozen=True):
+    """The second message: days after the opening, and its limit in months."""
+
+    first_day: Count
+    limit_months: Count
+
+
+class Messages(PolicyBody, frozen=True):
     """Days and limits of the two messages to new clients [B12], and of sending."""
 
-    welcome: Mapping[str, int]
-    follow_up: Mapping[str, int]
-    hotline: str
-    packages: Mapping[str, Mapping[str, str]]
-    attempts: int
-    retry_minutes: int
+    welcome: Welcome
+    follow_up: FollowUp
+    hotline: Words
+    packages: dict[TierCode, dict[str, Words]]
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    retry_minutes: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+
+
+class _Triggers(PolicyBody, frozen=True):
+    rows: list[Trigger]
+
+
+class _Outcomes(PolicyBody, frozen=True):
+    rows: list[CallOutcome]
+
+
+class _Moments(PolicyBody, frozen=True):
+    rows: list[Moment]
+
+
+class _Ladder(PolicyBody, frozen=True):
+    rows: list[LadderStep]
+
+
+class _Mailings(PolicyBody, frozen=True):
+    rows: list[MailingColumn]
+
+
+class _Cadence(PolicyBody, frozen=True):
+    days: dict[TierCode, Annotated[int, msgspec.Meta(ge=1, le=3660)]]
+
+
+class _Cap(PolicyBody, frozen=True):
+    count: Count
+    days: Count
+
+
+class _Calling(PolicyBody, frozen=True):
+    windows: list[tuple[str, str]]
+    trading_sessions: list[tuple[str, str]]
+    trading_edge_minutes: Count
+    day_parts: dict[str, tuple[str, str]]
+    attempts: Count
+    on_days: Count
+    in_day_parts: Count
+    gap_hours: Count
+    lease_minutes: Count
+    open_tasks_per_agent: Count
+    contacts_per_client: _Cap
+    after_exhaustion: list[Literal["e_survey", "letter"]]
+    survey_working_days: Count
+    quiet: tuple[str, str]
+
+
+class _Quality(PolicyBody, frozen=True):
+    shares: dict[str, Number]
+    other: Number
+    first_calls_of_an_agent: Count
+    weights: dict[Literal["valid", "on_time", "quality"], Number]
+
+
+class _Retention(PolicyBody, frozen=True):
+    drill_every_days: Count
+    drill_roles: list[str]
+    reasons_of_years: Count
+    plays: dict[str, dict[str, str]]
+    never_say: tuple[str, ...] = ()
+
+
+def refused(detail: str, pointer: str = "") -> PolicyInvalid:
+    """What does not hold together, and where."""
+    return PolicyInvalid(detail, errors=(FieldError("/body" + pointer, detail),))
+
+
+def _by_code(rows: Sequence[Row], code: Callable[[Row], str]) -> dict[str, Row]:
+    found: dict[str, Row] = {}
+    for place, row in enumerate(rows):
+        if code(row) in found:
+            raise refused(f"two rows for {code(row)}", f"/rows/{place}")
+        found[code(row)] = row
+    if not rows:
+        raise refused("the table is empty", "/rows")
+    return found
 
 
 def parse_triggers(body: dict[str, Any]) -> Mapping[str, Trigger]:
-    """The trigger table by rule; two rows for one rule, an unknown unit or queue are refused."""
-    rows: dict[str, Trigger] = {}
-    for given in body.get("rows", []):
-        row = dict(given)
-        count, unit = row.pop("deadline", (None, None))
-        if unit not in UNITS or not isinstance(count, int) or count < 0:
-            raise PolicyInvalid(f"{row.get('rule')}: deadline {count} {unit} is none of {', '.join(UNITS)}")
-        trigger = _made(Trigger, row | {"count": count, "unit": unit})
-        if trigger.rule in rows:
-            raise PolicyInvalid(f"two rows for the rule {trigger.rule}")
-        if trigger.queue not in QUEUES:
-            raise PolicyInvalid(f"{trigger.rule}: queue {trigger.queue!r} is none of {', '.join(QUEUES)}")
-        if not 1 <= trigger.priority <= 9:
-            raise PolicyInvalid(f"{trigger.rule}: priority {trigger.priority} is not 1 to 9")
-        rows[trigger.rule] = trigger
-    if not rows:
-        raise PolicyInvalid("the trigger table is empty")
-    return rows
+    """The trigger table by rule; two rows for one rule, or none for a rule there is, are refused."""
+    found = _by_code(typed(_Triggers, body).rows, lambda row: row.rule)
+    if missing := sorted(RULE_TEXTS.keys() - found.keys()):
+        raise refused(f"no row for {', '.join(missing)}", "/rows")
+    for place, trigger in enumerate(found.values()):
+        if trigger.script not in SCRIPTS:
+            raise refused(f"{trigger.rule}: there is no script {trigger.script!r}", f"/rows/{place}/script")
+    return found
 
 
 def parse_outcomes(body: dict[str, Any]) -> Mapping[str, CallOutcome]:
     """Outcomes by code; one that is final and also asks for a retry, or that covers without contact, is refused."""
-    found: dict[str, CallOutcome] = {}
-    for row in body.get("rows", []):
-        outcome = _made(CallOutcome, row)
-        if outcome.code in found:
-            raise PolicyInvalid(f"two rows for the outcome {outcome.code}")
+    rows = typed(_Outcomes, body).rows
+    for place, outcome in enumerate(rows):
         if outcome.final + outcome.retry + outcome.wish != 1:
-            raise PolicyInvalid(f"{outcome.code}: exactly one of final, retry, wish")
+            raise refused(f"{outcome.code}: exactly one of final, retry, wish", f"/rows/{place}")
         if (outcome.covers and not outcome.valid) or (outcome.valid and not outcome.reached):
-            raise PolicyInvalid(f"{outcome.code}: what covers is valid contact, and valid contact reached somebody")
-        found[outcome.code] = outcome
-    if not any(outcome.covers for outcome in found.values()):
-        raise PolicyInvalid("no outcome counts for coverage")
+            raise refused(
+                f"{outcome.code}: what covers is valid contact, and valid contact reached somebody", f"/rows/{place}"
+            )
+    if not any(outcome.covers for outcome in rows):
+        raise refused("no outcome counts for coverage", "/rows")
+    found = _by_code(rows, lambda row: row.code)
+    if missing := sorted(set(NAMED_OUTCOMES) - found.keys()):
+        raise refused(f"no row for {', '.join(missing)}", "/rows")
     return found
 
 
 def parse_calling(body: dict[str, Any]) -> Calling:
     """Windows, retries, caps; the attempts must be possible on the days and in the parts asked for."""
-    cap = body.get("contacts_per_client", {})
-    parts = {name: _span(span) for name, span in body.get("day_parts", {}).items()}
+    given = typed(_Calling, body)
+    parts = {name: _span(span, f"/day_parts/{name}") for name, span in given.day_parts.items()}
     calling = Calling(
-        windows=tuple(_span(span) for span in body.get("windows", [])),
-        trading_sessions=tuple(_span(span) for span in body.get("trading_sessions", [])),
-        trading_edge_minutes=_whole(body, "trading_edge_minutes"),
+        windows=tuple(_span(span, f"/windows/{place}") for place, span in enumerate(given.windows)),
+        trading_sessions=tuple(
+            _span(span, f"/trading_sessions/{place}") for place, span in enumerate(given.trading_sessions)
+        ),
+        trading_edge_minutes=given.trading_edge_minutes,
         day_parts=parts,
-        attempts=_whole(body, "attempts"),
-        on_days=_whole(body, "on_days"),
-        in_day_parts=_whole(body, "in_day_parts"),
-        gap_hours=_whole(body, "gap_hours"),
-        lease_minutes=_whole(body, "lease_minutes"),
-        open_tasks_per_agent=_whole(body, "open_tasks_per_agent"),
-        cap_count=_whole(cap, "count"),
-        cap_days=_whole(cap, "days"),
-        after_exhaustion=tuple(body.get("after_exhaustion", [])),
-        survey_working_days=_whole(body, "survey_working_days"),
-        quiet=_span(body.get("quiet", [])),
+        attempts=given.attempts,
+        on_days=given.on_days,
+        in_day_parts=given.in_day_parts,
+        gap_hours=given.gap_hours,
+        lease_minutes=given.lease_minutes,
+        open_tasks_per_agent=given.open_tasks_per_agent,
+        cap_count=given.contacts_per_client.count,
+        cap_days=given.contacts_per_client.days,
+        after_exhaustion=tuple(given.after_exhaustion),
+        survey_working_days=given.survey_working_days,
+        quiet=_span(given.quiet, "/quiet"),
     )
     if not calling.windows or not calling.on_days <= calling.attempts or calling.in_day_parts > len(parts):
-        raise PolicyInvalid("attempts cannot be made on that many days, in that many parts, in no window")
+        raise refused("attempts cannot be made on that many days, in that many parts, in no window", "/attempts")
     reach = sorted(parts.values())
     whole_day = reach and reach[0][0] == time(0) and reach[-1][1] == time.max
     if not whole_day or any(a[1] != b[0] for a, b in pairwise(reach)):
-        raise PolicyInvalid("day_parts leave a gap or overlap: together they are one day")
+        raise refused("day_parts leave a gap or overlap: together they are one day", "/day_parts")
+    if not calling.after_exhaustion:
+        raise refused("something comes after the last attempt", "/after_exhaustion")
     return calling
 
 
 def parse_notices(body: dict[str, Any]) -> Notices:
     """Which permissions get a notice [B7]."""
-    return Notices(dict(body["permissions"]), _whole(body, "age_from"), _whole(body, "experience_years_below"))
+    return typed(Notices, body)
 
 
 def parse_coverage(body: dict[str, Any]) -> Coverage:
     """The coverage rule; a share outside 0 to 1 is refused."""
-    share, reserve = _decimal(body, "share"), _decimal(body, "reserve")
-    if not 0 < share <= 1 or reserve < 1:
-        raise PolicyInvalid("share must lie in 0 to 1, reserve must be at least 1")
-    return Coverage(share, tuple(body.get("dormant_statuses", [])), reserve, _whole(body, "new_client_months"))
+    coverage = typed(Coverage, body)
+    if not 0 < coverage.share <= 1 or coverage.reserve < 1:
+        raise refused(
+            "share must lie in 0 to 1, reserve must be at least 1", "/reserve" if coverage.reserve < 1 else "/share"
+        )
+    return coverage
 
 
 def parse_quality(body: dict[str, Any]) -> Quality:
     """Sampling shares and weights; weights must sum to 1."""
-    shares = {topic: _decimal(body["shares"], topic) for topic in body.get("shares", {})}
-    weights = {part: _decimal(body["weights"], part) for part in ("valid", "on_time", "quality")}
-    if sum(weights.values()) != 1 or any(not 0 <= share <= 1 for share in shares.values()):
-        raise PolicyInvalid("weights must sum to 1 and shares lie in 0 to 1")
-    return Quality(shares, _decimal(body, "other"), _whole(body, "first_calls_of_an_agent"), weights)
+    given = typed(_Quality, body)
+    if len(given.weights) != 3 or sum(given.weights.values()) != 1:
+        raise refused("weights must sum to 1", "/weights")
+    if any(not 0 <= share <= 1 for share in (*given.shares.values(), given.other)):
+        raise refused("shares lie in 0 to 1", "/shares")
+    return Quality(
+        given.shares,
+        given.other,
+        given.first_calls_of_an_agent,
+        {str(part): weight for part, weight in given.weights.items()},
+    )
 
 
 def parse_moments(body: dict[str, Any]) -> Mapping[str, Moment]:
     """The catalogue of moments by code; each has one time, in working days or in minutes."""
-    found: dict[str, Moment] = {}
-    for row in body.get("rows", []):
-        moment: Moment = _made(Moment, row)
-        if moment.code in found:
-            raise PolicyInvalid(f"two rows for the moment {moment.code}")
-        if (moment.working_days > 0) == (moment.minutes > 0) or moment.seen not in ("heard", "reported"):
-            raise PolicyInvalid(f"{moment.code}: working_days or minutes, and seen is heard or reported")
-        found[moment.code] = moment
-    return found
+    rows = typed(_Moments, body).rows
+    for place, moment in enumerate(rows):
+        if (moment.working_days > 0) == (moment.minutes > 0):
+            raise refused(f"{moment.code}: working_days or minutes", f"/rows/{place}")
+    return _by_code(rows, lambda row: row.code)
 
 
 def parse_ladder(body: dict[str, Any]) -> tuple[LadderStep, ...]:
     """The ladder of mandatory moments; each step is later than the one before."""
-    steps: tuple[LadderStep, ...] = tuple(_made(LadderStep, row) for row in body.get("rows", []))
-    if not steps or len({step.name for step in steps}) != len(steps):
-        raise PolicyInvalid("the ladder needs steps, each with a name of its own")
-    if any(step.unit not in ("branch", "HQ") for step in steps):
-        raise PolicyInvalid("a step's unit is branch or HQ")
-    if any(a.working_days >= b.working_days or a.urgent_minutes >= b.urgent_minutes for a, b in pairwise(steps)):
-        raise PolicyInvalid("each step of the ladder is later than the one before")
+    steps = tuple(_by_code(typed(_Ladder, body).rows, lambda row: row.name).values())
+    for place, (a, b) in enumerate(pairwise(steps), 1):
+        if a.working_days >= b.working_days or a.urgent_minutes >= b.urgent_minutes:
+            raise refused("each step of the ladder is later than the one before", f"/rows/{place}")
     return steps
 
 
 def parse_flows(body: dict[str, Any]) -> Flows:
     """The amount from which a flow is large."""
-    large = _decimal(body, "large")
-    if large <= 0:
-        raise PolicyInvalid("large must be more than nothing")
-    return Flows(large)
+    flows = typed(Flows, body)
+    if flows.large <= 0:
+        raise refused("large must be more than nothing", "/large")
+    return flows
 
 
 def parse_cadence(body: dict[str, Any]) -> Mapping[str, int]:
-    """Days between contacts by tier [A7a]."""
-    return {tier: int(days) for tier, days in body.get("days", {}).items()}
+    """Days between contacts by tier [A7a]; every tier has its number."""
+    days = typed(_Cadence, body).days
+    if missing := [tier for tier in TIERS if tier not in days]:
+        raise refused(f"no days for {', '.join(missing)}", "/days")
+    return {str(tier): count for tier, count in days.items()}
 
 
 def parse_mailings(body: dict[str, Any]) -> Mapping[str, MailingColumn]:
     """The columns by code; an unknown tier, group or channel is refused."""
-    found: dict[str, MailingColumn] = {}
-    for given in body.get("rows", []):
-        row = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-        column: MailingColumn = _made(MailingColumn, row)
-        if column.code in found:
-            raise PolicyInvalid(f"two rows for the column {column.code}")
-        if not column.channels or not set(column.channels) <= {"email", "sms"}:
-            raise PolicyInvalid(f"{column.code}: channels are email and sms")
-        if column.tier_from not in TIERS or not {*column.groups, *column.not_groups} <= set(TAGS):
-            raise PolicyInvalid(f"{column.code}: an unknown tier or group")
-        found[column.code] = column
-    return found
+    rows = typed(_Mailings, body).rows
+    for place, column in enumerate(rows):
+        if not column.channels:
+            raise refused(f"{column.code}: channels are email and sms", f"/rows/{place}/channels")
+    return _by_code(rows, lambda row: row.code)
 
 
 def parse_retention(body: dict[str, Any]) -> Retention:
     """Plays and drills; a play without words in both languages is refused, and so is one that hinders an exit."""
-    plays = {reason: dict(words) for reason, words in body.get("plays", {}).items()}
-    for reason, words in plays.items():
+    given = typed(_Retention, body)
+    for reason, words in given.plays.items():
         if not (words.get("zh-CN") and words.get("en")):
-            raise PolicyInvalid(f"{reason}: words in zh-CN and en")
-        if said := [word for word in body.get("never_say", []) if word.lower() in " ".join(words.values()).lower()]:
-            raise PolicyInvalid(f"{reason} says what it must never say: {', '.join(said)}")
-    if not plays:
-        raise PolicyInvalid("no plays")
-    return Retention(
-        _whole(body, "drill_every_days"), tuple(body.get("drill_roles", [])), _whole(body, "reasons_of_years"), plays
-    )
+            raise refused(f"{reason}: words in zh-CN and en", f"/plays/{reason}")
+        if said := [word for word in given.never_say if word.lower() in " ".join(words.values()).lower()]:
+            raise refused(f"{reason} says what it must never say: {', '.join(said)}", f"/plays/{reason}")
+    if not given.plays:
+        raise refused("no plays", "/plays")
+    return Retention(given.drill_every_days, tuple(given.drill_roles), given.reasons_of_years, given.plays)
 
 
 def parse_messages(body: dict[str, Any]) -> Messages:
     """Days of the messages to new clients; a package without a name in both languages is refused."""
-    messages: Messages = _made(Messages, body)
+    messages = typed(Messages, body)
     if not messages.hotline.strip():
-        raise PolicyInvalid("hotline: a message names it, so it must not be empty")
+        raise refused("hotline: a message names it, so it must not be empty", "/hotline")
     for tier in TIERS:
         if not all(messages.packages.get(tier, {}).get(language) for language in ("zh-CN", "en")):
-            raise PolicyInvalid(f"packages: {tier} needs its name in zh-CN and en")
+            raise refused(f"packages: {tier} needs its name in zh-CN and en", f"/packages/{tier}")
     return messages
 
 
-def _made(kind: type[Any], row: Mapping[str, Any]) -> Any:
-    try:
-        return kind(**row)
-    except TypeError as wrong:
-        raise PolicyInvalid(f"{row.get('rule') or row.get('code') or kind.__name__}: {wrong}") from None
-
-
-def _whole(body: Mapping[str, Any], name: str) -> int:
-    value = body.get(name)
-    if not isinstance(value, int) or value < 0:
-        raise PolicyInvalid(f"{name}: {value!r} is not a whole number of zero or more")
-    return value
-
-
-def _decimal(body: Mapping[str, Any], name: str) -> Decimal:
-    try:
-        return Decimal(str(body[name]))
-    except (KeyError, InvalidOperation):
-        raise PolicyInvalid(f"{name}: {body.get(name)!r} is not a number") from None
-
-
-def _span(given: Any) -> tuple[time, time]:
+def _span(given: tuple[str, str], pointer: str) -> tuple[time, time]:
     try:
         start, end = given
         return time.fromisoformat(start), time.max if end == "24:00" else time.fromisoformat(end)
-    except (ValueError, TypeError):
-        raise PolicyInvalid(f"{given!r} is not a span of wall-clock times") from None
+    except ValueError:
+        raise refused(f"{given!r} is not a span of wall-clock times", pointer) from None
 
 
-TRIGGERS: Policies[Mapping[str, Trigger]] = Policies("triggers", FILE, parse_triggers)
-OUTCOMES: Policies[Mapping[str, CallOutcome]] = Policies("outcomes", FILE, parse_outcomes)
-CALLING: Policies[Calling] = Policies("calling", FILE, parse_calling)
-NOTICES: Policies[Notices] = Policies("notices", FILE, parse_notices)
-COVERAGE: Policies[Coverage] = Policies("coverage", FILE, parse_coverage)
-QUALITY: Policies[Quality] = Policies("quality", FILE, parse_quality)
-MOMENTS: Policies[Mapping[str, Moment]] = Policies("moments", FILE, parse_moments)
-LADDER: Policies[tuple[LadderStep, ...]] = Policies("moment_ladder", FILE, parse_ladder)
-FLOWS: Policies[Flows] = Policies("flows", FILE, parse_flows)
-CADENCE: Policies[Mapping[str, int]] = Policies("cadence", FILE, parse_cadence)
-MAILINGS: Policies[Mapping[str, MailingColumn]] = Policies("mailings", FILE, parse_mailings)
-RETENTION: Policies[Retention] = Policies("retention", FILE, parse_retention)
-MESSAGES: Policies[Messages] = Policies("messages", FILE, parse_messages)
-ALL: tuple[Policies[Any], ...] = (
-    TRIGGERS, OUTCOMES, CALLING, NOTICES, COVERAGE, QUALITY, MOMENTS, LADDER, FLOWS, CADENCE, MAILINGS, RETENTION, MESSAGES
-)  # fmt: skip
+class Policies(PolicyBook):
+    """The tables of callbacks."""
 
+    triggers = PolicyTable(FILE, parse_triggers)
+    outcomes = PolicyTable(FILE, parse_outcomes)
+    calling = PolicyTable(FILE, parse_calling)
+    notices = PolicyTable(FILE, parse_notices)
+    coverage = PolicyTable(FILE, parse_coverage)
+    quality = PolicyTable(FILE, parse_quality)
+    moments = PolicyTable(FILE, parse_moments)
+    moment_ladder = PolicyTable(FILE, parse_ladder)
+    flows = PolicyTable(FILE, parse_flows)
+    cadence = PolicyTable(FILE, parse_cadence)
+    mailings = PolicyTable(FILE, parse_mailings)
+    retention = PolicyTable(FILE, parse_retention)
+    messages = PolicyTable(FILE, parse_messages)
+    scripts = PolicyFamily(SCRIPT_FILE, parse_script, "script")
 
-def rule_on(rule: str, day: date) -> tuple[Trigger, str]:
-    """A rule of the trigger table in force on a day, and the version's name."""
-    version = TRIGGERS.on(day)
-    return version.body[rule], version.name
+    def rule_on(self, rule: str, day: date) -> tuple[Trigger, str]:
+        """A rule of the trigger table in force on a day, and the version's name."""
+        version = self.triggers.on(day)
+        return version.body[rule], version.name
+
+    def script(self, name: str) -> Script:
+        """The script a task carries, by its version's name."""
+        return self.scripts[name.partition("/")[0]].named(name).body

@@ -48,7 +48,7 @@ async def write_proof(sql: asyncpg.Connection, as_of: date, folder: Path) -> dic
     """Write the proof of the year of a date into a folder: ledgers, manifest, sums. The manifest is the answer."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     stock, new = (folder / f"{name}-{as_of}.csv" for name in (STOCK, NEW))
-    arguments = coverage.ledger_arguments(as_of)
+    arguments = await coverage.ledger_arguments(sql, as_of)
     async with sql.transaction(isolation="repeatable_read", readonly=True):
         await _copy(sql, coverage.LEDGER, coverage.COLUMNS, arguments, stock)
         await _copy(sql, NEW_LEDGER, NEW_COLUMNS, arguments[:2], new)
@@ -56,7 +56,7 @@ async def write_proof(sql: asyncpg.Connection, as_of: date, folder: Path) -> dic
     files, standings = await asyncio.to_thread(_by_branch, folder, {STOCK: stock, NEW: new}, as_of)
     manifest = {
         "as_of": as_of.isoformat(),
-        "policy": coverage.terms_of(as_of)[1],
+        "policy": (await coverage.terms_of(sql, as_of))[1],
         "ledger": stock.name,
         "sha256": files[0]["sha256"],
         "branches": [
@@ -84,7 +84,9 @@ async def write_proof(sql: asyncpg.Connection, as_of: date, folder: Path) -> dic
 async def branch_ledger(sql: asyncpg.Connection, as_of: date, branch_id: str, rule: str) -> bytes:
     """One branch's ledger of a rule (`coverage` or `new-clients`) as CSV, byte for byte the file of the proof."""
     query, columns = (coverage.LEDGER, coverage.COLUMNS) if rule == STOCK else (NEW_LEDGER, NEW_COLUMNS)
-    arguments = coverage.ledger_arguments(as_of) if rule == STOCK else coverage.ledger_arguments(as_of)[:2]
+    arguments = await coverage.ledger_arguments(sql, as_of)
+    if rule != STOCK:
+        arguments = arguments[:2]
     rows = await sql.fetch(
         f"SELECT {', '.join(columns)} FROM ({query}) l WHERE branch_id = ${len(arguments) + 1} "
         'ORDER BY client_id COLLATE "C"',

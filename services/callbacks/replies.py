@@ -15,7 +15,7 @@ from chassis.uow import UnitOfWork
 from services.callbacks import alarms, attempts, claims, contacts
 from services.callbacks.attempts import Call, Result
 from services.callbacks.people import Agent
-from services.callbacks.policy import OUTCOMES
+from services.callbacks.policy import Policies
 from services.callbacks.rules import MOVES, IllegalMove
 
 ENQUIRY = "enquiry"
@@ -98,11 +98,11 @@ async def _answer_letter(uow: UnitOfWork, agent: Agent, task_id: UUID, reply: Re
         raise Invalid(errors=(FieldError("body#/profile", "say which fields changed, or {} for none"),))
     if wrong := contacts.wrong_changes(reply.profile):
         raise Invalid(errors=tuple(FieldError(f"body#/profile/{name}", "is none") for name in wrong))
-    await claims.check_avoidance(uow.sql, agent, task)
+    await claims.check_avoidance(uow, agent, task)
     call = Call(
         task["client_id"], reply.at, "letter", [Result(task_id, "letter_answered", reply.answers)], reply.evidence_id
     )
-    await attempts.check_evidence(uow.sql, call, OUTCOMES.on(task["created_on"]).body)
+    await attempts.check_evidence(uow.sql, call, (await uow.policies(Policies)).outcomes.on(task["created_on"]).body)
     await attempts.answer_survey(
         uow, task, reply.answers, reply.evidence_id, "letter_answered", reply.at, agent, reply.profile
     )

@@ -15,8 +15,8 @@ from chassis.clock import months_after
 from chassis.errors import FieldError, Invalid, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
-from services.callbacks import policy
 from services.callbacks.evidence import EvidenceMissing
+from services.callbacks.policy import Policies
 from services.callbacks.statistics import rate
 
 TOPIC = "retention"
@@ -42,8 +42,8 @@ async def reasons(sql: asyncpg.Connection, first: date, last: date, branch_id: s
 
 async def plays(sql: asyncpg.Connection, on: date) -> list[dict[str, Any]]:
     """What to say to each reason, those heard most in recent years first: shown beside the script of a retention call."""
-    await policy.RETENTION.refresh(sql)
-    terms = policy.RETENTION.on(on).body
+    policies = await Policies.read(sql)
+    terms = policies.retention.on(on).body
     heard = {row["reason"]: row for row in await reasons(sql, months_after(on, -12 * terms.reasons_of_years), on, None)}
     found = [
         {
@@ -72,8 +72,8 @@ async def hold_drill(
 
     Raises: Invalid for a date ahead, an unknown reason, or roles that were absent; EvidenceMissing.
     """
-    await policy.RETENTION.refresh(uow.sql)
-    version = policy.RETENTION.on(held_on)
+    policies = await uow.policies(Policies)
+    version = policies.retention.on(held_on)
     terms, errors = version.body, []
     if held_on > today:
         errors.append(FieldError("body#/held_on", "lies ahead"))
@@ -128,8 +128,8 @@ async def drills(sql: asyncpg.Connection, branch_id: str | None) -> list[asyncpg
 
 async def without_drill(sql: asyncpg.Connection, branches: Sequence[str], on: date) -> list[dict[str, Any]]:
     """Of these branches, those whose last drill is too long ago, or that never held one; the longest wait first."""
-    await policy.RETENTION.refresh(sql)
-    days = policy.RETENTION.on(on).body.drill_every_days
+    policies = await Policies.read(sql)
+    days = policies.retention.on(on).body.drill_every_days
     rows = await sql.fetch(
         """SELECT b.branch_id, max(d.held_on) AS last_held_on FROM unnest($1::text[]) AS b(branch_id)
            LEFT JOIN drills d ON d.branch_id = b.branch_id AND d.held_on <= $2

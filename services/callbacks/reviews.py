@@ -13,9 +13,9 @@ from chassis.clock import business_date
 from chassis.errors import Conflict, NotFound, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
-from services.callbacks import contacts, policy, scripts
+from services.callbacks import contacts, scripts
 from services.callbacks.claims import Excluded
-from services.callbacks.policy import CallOutcome, Quality
+from services.callbacks.policy import CallOutcome, Policies, Quality
 from services.callbacks.rules import exclusions
 
 
@@ -50,13 +50,14 @@ async def consider(
 ) -> None:
     """Put a contact on the list of reviews when it is sampled, or when something said in it must not be said."""
     said = " ".join((notes, *answers.values()))
-    phrases = scripts.banned_in(said, scripts.frozen(task["script"]))
+    policies = await uow.policies(Policies)
+    phrases = scripts.banned_in(said, policies.script(task["script"]))
     if not (outcome.reached or phrases):
         return
     before = await uow.sql.fetchval(
         "SELECT count(*) FROM attempts WHERE agent = $1 AND reached AND attempt_id <> $2", agent, attempt_id
     )
-    terms = policy.QUALITY.on(business_date(uow.now)).body
+    terms = policies.quality.on(business_date(uow.now)).body
     if reasons := sampling(attempt_id, task["topic"], before, bool(phrases), terms):
         await uow.sql.execute(
             """INSERT INTO reviews (attempt_id, agent, topic, branch_id, risk, sampled_at, phrases)
@@ -120,7 +121,7 @@ async def judge(
         raise NotFound
     if row["reviewer"] is not None:
         raise ReviewedBefore(by=row["reviewer"])
-    trigger, _ = policy.rule_on(row["rule"], row["created_on"])
+    trigger, _ = (await uow.policies(Policies)).rule_on(row["rule"], row["created_on"])
     ties = (await contacts.ties_of(uow.sql, [row["client_id"]], {row["client_id"]: row["concerned"]}))[row["client_id"]]
     reasons = exclusions(reviewer, ties, avoidance=trigger.avoidance)
     if reviewer == row["agent"]:

@@ -6,20 +6,20 @@ from typing import Any
 
 import asyncpg
 
-from services.callbacks import scripts
+from services.callbacks.policy import Policies
 from services.callbacks.statistics import rate
 
 SATISFIED_FROM = 4
 """Of 5: satisfied or very satisfied."""
 
 
-def score_questions() -> Sequence[str]:
+def score_questions(policies: Policies) -> Sequence[str]:
     """The codes of every question that asks for a score, of all versions of all scripts."""
     return sorted(
         {
             question.code
-            for policies in scripts.SCRIPTS.values()
-            for version in (*policies.shipped, *policies.published)
+            for versions in policies.scripts.values()
+            for version in versions.all
             for question in version.body.questions
             if question.kind == "score"
         }
@@ -30,7 +30,7 @@ async def numbers(
     sql: asyncpg.Connection, first: date, last: date, branch_id: str | None, core_only: bool
 ) -> list[dict[str, Any]]:
     """Scores given in valid contacts of a span of days; `core_only`: by clients who were core on the day."""
-    await scripts.refresh(sql)
+    policies = await Policies.read(sql)
     rows = await sql.fetch(
         """SELECT coalesce(a.branch_id, '') AS branch_id, a.topic, said.key AS question, count(*) AS answers,
                   round(avg(said.value::int), 2) AS average,
@@ -44,7 +44,7 @@ async def numbers(
         first,
         last,
         branch_id,
-        score_questions(),
+        score_questions(policies),
         SATISFIED_FROM,
         core_only,
     )

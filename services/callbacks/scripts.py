@@ -6,26 +6,23 @@ The version in force when a task is made is frozen on it; centre and branches sp
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import asyncpg
+import msgspec
 
 from chassis.errors import FieldError, Invalid, Text
 from chassis.personal import mask_text
-from chassis.policy import Policies, PolicyInvalid, Version
+from chassis.policy import PolicyBody, PolicyInvalid, typed
 
 FILE = Path(__file__).with_name("scripts.toml")
 Kind = Literal["yes_no", "choice", "score", "text"]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(PolicyBody, frozen=True):
     """One question: its code, words in both languages, what may be answered, and which answers mean what."""
 
-    code: str
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     zh: str
     en: str
     kind: Kind
@@ -36,8 +33,7 @@ class Question:
     finding: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(PolicyBody, frozen=True):
     """What an agent says: opening words, questions in order, closing words. `tips_off` words must not be said [B6]."""
 
     code: str
@@ -58,77 +54,40 @@ class Phrase:
     zh: str
 
 
-def parse(body: Mapping[str, Any]) -> Script:
+def parse(body: dict[str, Any]) -> Script:
     """A script from its body; question codes must be its own, choices must be there where one is to choose."""
-    try:
-        questions = tuple(
-            Question(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}  # type: ignore[arg-type]
-            )
-            for given in body["questions"]
-        )
-        script = Script(body["code"], body["zh"], body["en"], questions, tuple(body.get("never_say", ())))
-    except (KeyError, TypeError) as wrong:
-        raise PolicyInvalid(f"script: {wrong}") from None
+    script = typed(Script, body)
+    questions = script.questions
     codes = [question.code for question in questions]
     if len(set(codes)) != len(codes):
-        raise PolicyInvalid(f"script {script.code}: two questions of one code")
+        raise PolicyInvalid(
+            f"script {script.code}: two questions of one code",
+            errors=(FieldError("/body/questions", "do not hold together"),),
+        )
     for question in questions:
-        if question.kind not in ("yes_no", "choice", "score", "text"):
-            raise PolicyInvalid(f"script {script.code}, {question.code}: kind {question.kind!r}")
         if (question.kind == "choice") != bool(question.choices):
-            raise PolicyInvalid(f"script {script.code}, {question.code}: choices belong to questions of kind choice")
+            raise PolicyInvalid(
+                f"script {script.code}, {question.code}: choices belong to questions of kind choice",
+                errors=(FieldError("/body/questions", "do not hold together"),),
+            )
         if question.finding_on and not question.finding:
-            raise PolicyInvalid(f"script {script.code}, {question.code}: an answer that is a finding names which")
+            raise PolicyInvalid(
+                f"script {script.code}, {question.code}: an answer that is a finding names which",
+                errors=(FieldError("/body/questions", "do not hold together"),),
+            )
     words = " ".join((script.zh, script.en, *(f"{q.zh} {q.en}" for q in questions))).lower()
     if said := [word for word in script.never_say if word.lower() in words]:
-        raise PolicyInvalid(f"script {script.code} says what it must never say: {', '.join(said)}")
+        raise PolicyInvalid(
+            f"script {script.code} says what it must never say: {', '.join(said)}",
+            errors=(FieldError("/body/questions", "do not hold together"),),
+        )
     return script
 
 
-def _policies() -> dict[str, Policies[Script]]:
-    names = tomllib.loads(FILE.read_text("utf-8"))
-    return {name: Policies(name, FILE, parse) for name in names if name != "banned"}
-
-
-SCRIPTS = _policies()
-"""Every script's versions by code; the policies' own names are the codes."""
+SCRIPTS = frozenset(name for name in tomllib.loads(FILE.read_text("utf-8")) if name != "banned")
+"""The codes of the scripts there are."""
 BANNED = tuple(tomllib.loads(FILE.read_text("utf-8"))["banned"]["phrases"])
 """The 18 banned phrases of the service rules (服务忌语) [a.44, A17]."""
-
-
-_newest: dict[str, Any] = {}
-
-
-async def refresh(sql: asyncpg.Connection) -> None:
-    """Read published scripts when there are new ones: one question for all of them."""
-    newest = await sql.fetchval(
-        """SELECT (count(*), max(checked_at))::text FROM policy_versions
-           WHERE name = ANY($1::text[]) AND state = 'published'""",
-        list(SCRIPTS),
-    )
-    if newest != _newest.get("scripts"):
-        for policies in SCRIPTS.values():
-            await policies.refresh(sql)
-        _newest["scripts"] = newest
-
-
-def version_on(code: str, day: date) -> Version[Script]:
-    """The version of a script in force on a day."""
-    return SCRIPTS[code].on(day)
-
-
-@cache
-def _shipped(name: str) -> Script | None:
-    return next((v.body for p in SCRIPTS.values() for v in p.shipped if v.name == name), None)
-
-
-def frozen(name: str) -> Script:
-    """The script a task carries, by its version's name."""
-    if found := _shipped(name):
-        return found
-    versions = [v for v in SCRIPTS[name.split("/", maxsplit=1)[0]].published if v.name == name]
-    return versions[0].body
 
 
 class AnswersMissing(Invalid):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import asyncpg
 
 from chassis.clock import end_of
-from services.callbacks import policy
+from services.callbacks.policy import Policies
 
 By = Literal["agent", "branch_id", "topic", "script"]
 TENTH = Decimal("0.1")
@@ -65,7 +65,7 @@ async def numbers(
     restricted: bool = True,
 ) -> list[dict[str, Any]]:
     """The numbers of contacts made from `first` to `last`, as known at the end of `as_of`; see `task_counts`."""
-    weights = policy.QUALITY.on(as_of).body.weights
+    weights = (await Policies.read(sql)).quality.on(as_of).body.weights
     scope = "($4::text IS NULL OR a.branch_id = $4) AND ($5::bool OR NOT t.restricted)"
     until: datetime = end_of(as_of)
     rows = await sql.fetch(
@@ -190,7 +190,7 @@ async def cadence_report(sql: asyncpg.Connection, as_of: date, branch_id: str | 
     """
     from contracts.classification import TIERS
 
-    days = policy.CADENCE.on(as_of).body
+    days = (await Policies.read(sql)).cadence.on(as_of).body
     rows = await sql.fetch(
         """SELECT c.manager_id, tier.name AS tier, count(*) AS clients,
                   count(*) FILTER (WHERE a.last IS NULL

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from chassis.service import SealedTable
+from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 from services.callbacks.rules import CALLABLE, IN_HAND, OPEN
 

@@ -15,9 +15,8 @@ from chassis.clock import business_date, start_of
 from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCancelled, TaskCreated, TaskExpired
-from services.callbacks import scripts
 from services.callbacks.obligations import DERIVED, Obligation
-from services.callbacks.policy import TRIGGERS, Trigger
+from services.callbacks.policy import Policies, Trigger
 from services.callbacks.rules import OPEN, due_at, due_on, task_id
 
 WITHDRAWN = "facts_corrected"
@@ -67,9 +66,9 @@ async def make(uow: UnitOfWork, owed: Iterable[Obligation], begun_at: datetime |
     wanted = list(owed)
     if not wanted:
         return []
-    await uow.cached(scripts.refresh)
+    policies = await uow.policies(Policies)
     calendar = await uow.cached(calendars.current)
-    terms = cache(lambda rule, day, until: _terms(rule, day, until, begun_at, calendar))
+    terms = cache(lambda rule, day, until: _terms(policies, rule, day, until, begun_at, calendar))
     made = {
         task_id(one.rule, one.client_id, one.period): (one, terms(one.rule, one.created_on, one.valid_until))
         for one in wanted
@@ -101,7 +100,7 @@ async def make(uow: UnitOfWork, owed: Iterable[Obligation], begun_at: datetime |
             client_id=one.client_id,
             rule=one.rule,
             task_topic=of.trigger.topic,
-            queue=of.trigger.queue,  # type: ignore[arg-type]  # checked when the policy was read
+            queue=of.trigger.queue,
             branch_id=one.branch_id,
             created_on=one.created_on,
             due_on=of.due_on,
@@ -123,6 +122,7 @@ class _Terms(msgspec.Struct, frozen=True, gc=False):
     rule: str
     trigger: Trigger
     policy: str
+    script: str
     created_on: date
     due_on: date
     due_at: datetime
@@ -137,7 +137,7 @@ class _Terms(msgspec.Struct, frozen=True, gc=False):
             "due_on": self.due_on,
             "topic": trigger.topic,
             "queue": trigger.queue,
-            "script": scripts.version_on(trigger.script, day).name,
+            "script": self.script,
             "priority": trigger.priority,
             "target_on": None if trigger.target_days is None else day + timedelta(days=trigger.target_days),
             "alarm_on": None if trigger.alarm_days is None else day + timedelta(days=trigger.alarm_days),
@@ -149,15 +149,21 @@ class _Terms(msgspec.Struct, frozen=True, gc=False):
 
 
 def _terms(
-    rule: str, created_on: date, valid_until: date | None, begun_at: datetime | None, calendar: Calendar
+    policies: Policies,
+    rule: str,
+    created_on: date,
+    valid_until: date | None,
+    begun_at: datetime | None,
+    calendar: Calendar,
 ) -> _Terms:
-    version = TRIGGERS.on(created_on)
+    version = policies.triggers.on(created_on)
     trigger = version.body[rule]
     last = due_on(trigger, created_on, calendar, valid_until)
     due = due_at(trigger, begun_at or start_of(created_on), last, calendar)
     if trigger.unit == "working_minutes":
         last = business_date(due)
-    return _Terms(rule, trigger, version.name, created_on, last, due)
+    script = policies.scripts[trigger.script].on(created_on).name
+    return _Terms(rule, trigger, version.name, script, created_on, last, due)
 
 
 _SHARED_BY = ("rule", "created_on", "due_on")

@@ -12,7 +12,7 @@ from chassis.errors import NotFound
 from chassis.http import Listing, Page, Reading, etag, object_scope, permits, require_sight, router
 from contracts.classification import TIERS, ClassCode, TierCode
 from services.classification import explain, views
-from services.classification.tiers import TIERS as TIER_POLICIES
+from services.classification.policy import Policies
 from services.classification.views import ONE_DAY, ClassInForce, Client
 
 routes = router("/v1/classification", "classification")
@@ -233,7 +233,7 @@ async def _standing(sql: asyncpg.Connection, who: Client, as_of: date | None, kn
         for d in await views.decisions(sql, "tier_decisions", who.client_id, known_at)
         if d["effective_on"] <= in_force
     ]
-    version = TIER_POLICIES.on(in_force - timedelta(days=1))
+    version = (await Policies.read(sql)).tiers.on(in_force - timedelta(days=1))
     stretch = views.stretch_on(stretches, in_force)
     tier = explain.of_tier(stretch, decided[-1] if decided else None, version.body, version.name)
     held = await views.class_on(sql, who.client_id, day)

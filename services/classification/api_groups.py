@@ -16,7 +16,7 @@ from services.classification.api import AsOf, KnownAt, Lister, Reader, seen
 from services.classification.group_policies import BIT
 from services.classification.group_rules import primary_of, tags_of
 from services.classification.group_views import GroupsInForce, groups_on
-from services.classification.groups import GROUPS
+from services.classification.policy import Policies
 from services.classification.views import ONE_DAY, Client
 
 routes = router("/v1/classification", "classification")
@@ -131,8 +131,7 @@ async def explain_groups(
     """Why groups, value, core and lifecycle are what they are: inputs, rules, policies, sentences in zh-CN and en."""
     who = await seen(actor, sql, client_id)
     day, held = await _held(sql, who, as_of, known_at)
-    await GROUPS.refresh(sql)
-    policy = GROUPS.on(held.groups["effective_on"] - ONE_DAY if held.groups else held.today)
+    policy = (await Policies.read(sql)).groups.on(held.groups["effective_on"] - ONE_DAY if held.groups else held.today)
     return {
         "client_id": client_id,
         "as_of": day,

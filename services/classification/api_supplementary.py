@@ -13,6 +13,7 @@ from contracts.classification import SupplementaryKind
 from services.classification import register, supplementary
 from services.classification.api import seen
 from services.classification.explain import bilingual
+from services.classification.policy import Policies
 from services.classification.supplementary_rules import CODES, guardrails_of
 
 routes = router("/v1/classification", "classification")
@@ -87,7 +88,7 @@ async def read_supplementary(actor: StaffReader, sql: Reading, client_id: str) -
         suggestions=[
             Suggestion(kind=kind, code=code, rule={"HABIT": "K4", "VALUE": "K5"}[kind]) for kind, code in found.items()
         ],
-        guardrails=guardrails_of(codes, supplementary.SUPPLEMENTARY.on(today).body),
+        guardrails=guardrails_of(codes, (await Policies.read(sql)).supplementary.on(today).body),
     )
 
 

@@ -22,7 +22,6 @@ from services.classification import (
     api,
     api_grants,
     api_groups,
-    api_policies,
     api_supplementary,
     closing,
     conflicts,
@@ -33,9 +32,11 @@ from services.classification import (
     supplementary_tables,
     tables,
 )
+from services.classification.policy import Policies
+from services.classification.shadow import shadow
 
 routes = APIRouter()
-for part in (api_policies, api_grants, api_groups, api_supplementary, api):
+for part in (api_grants, api_groups, api_supplementary, api):
     routes.include_router(part.routes)
 
 service = Service(
@@ -65,5 +66,7 @@ service = Service(
         FundsMoved: group_facts.accept_transfers,
         ProductPurchased: group_facts.accept_purchases,
     },
+    policy=Policies,
+    shadow=shadow,
     migrations=Path(__file__).parent / "migrations",
 )

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 from chassis.clock import end_of, is_month_end, month_end
 from chassis.uow import UnitOfWork
-from services.classification import group_closing, groups, history, months, tiers, value
+from services.classification import group_closing, history, months, tiers
+from services.classification.policy import Policies
 
 CLIENTS_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
@@ -18,24 +19,18 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
     """
     if not await uow.sql.fetchval("SELECT EXISTS (SELECT FROM clients)"):
         return
-    await _know_policies(uow)
     ordinary = [day for day in days if not is_month_end(day)]
     for together in filter(None, (ordinary, days[len(ordinary) :])):
         await _close(together, uow)
 
 
-async def _know_policies(uow: UnitOfWork) -> None:
-    for policies in (months.CLASSES, tiers.TIERS, groups.GROUPS, value.VALUE, value.LIFECYCLE):
-        await uow.cached(policies.refresh)
-
-
 async def _close(days: Sequence[date], uow: UnitOfWork) -> None:
+    policies = await uow.policies(Policies)
     uow.happened_at = min(uow.now, end_of(days[-1]))
     if is_month_end(days[-1]):
-        policies = months.policies_on(days[-1])
-        await history.record_classes(uow, await months.close_month(uow.sql, days[-1], policies, None))
+        await history.record_classes(uow, await months.close_month(uow.sql, days[-1], policies.classes, None))
     begins = await uow.sql.fetchval("SELECT first IS NULL FROM closed_days")
-    found = await tiers.evaluate(uow.sql, days, history_begins=begins)
+    found = await tiers.evaluate(uow.sql, policies.tiers, days, history_begins=begins)
     for some in _each_client_once(found):
         await history.record_tiers(uow, some)
     await group_closing.close_days(days, uow)
@@ -65,7 +60,6 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
     )
     if not rows:
         return False
-    await _know_policies(uow)
     first_closed: date = await uow.sql.fetchval("SELECT first FROM closed_days")
     since = {client_id: day for client_id, day in rows}  # noqa: C416 - rows are records, not pairs
     await _months_again(uow, since, first_closed, through)
@@ -82,18 +76,18 @@ async def _months_again(uow: UnitOfWork, since: dict[str, date], first_closed: d
         clients,
         [since[c] for c in clients],
     )
-    changes = []
+    classes, changes = (await uow.policies(Policies)).classes, []
     last = month_end(first_closed)
     while last <= through:
         concerned = [c for c in clients if since[c] <= last]
         if concerned:
-            policies = months.policies_on(last)
-            changes += await months.close_month(uow.sql, last, policies, concerned)
+            changes += await months.close_month(uow.sql, last, classes, concerned)
         last = month_end(last + ONE_DAY)
     await history.record_classes(uow, changes, since)
 
 
 async def _tiers_again(uow: UnitOfWork, since: dict[str, date], through: date) -> None:
-    await tiers.stand_at(uow.sql, since)
-    days = await tiers.days_to_evaluate(uow.sql, since, through)
-    await history.record_tiers(uow, await tiers.evaluate_named(uow.sql, days, through), since)
+    versions = (await uow.policies(Policies)).tiers
+    await tiers.stand_at(uow.sql, versions, since)
+    days = await tiers.days_to_evaluate(uow.sql, versions, since, through)
+    await history.record_tiers(uow, await tiers.evaluate_named(uow.sql, versions, days, through), since)

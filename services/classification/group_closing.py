@@ -7,6 +7,7 @@ from chassis.clock import is_month_end, month_end
 from chassis.uow import UnitOfWork
 from services.classification import group_history, groups, value, value_history
 from services.classification.history import live, supersede
+from services.classification.policy import Policies
 from services.classification.value import LifecycleFound
 
 ONE_DAY = timedelta(days=1)
@@ -14,18 +15,19 @@ ONE_DAY = timedelta(days=1)
 
 async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
     """At a month end V, core and lifecycle, then the groups [K7]; classes and tiers of the days are decided already."""
+    policies = await uow.policies(Policies)
     known: date | None = await uow.sql.fetchval("SELECT first FROM closed_days")
     first_closed = known or days[0]
     core_changed: list[str] = []
     if is_month_end(days[-1]):
         [last] = days
-        lifecycles = await value.close_month(uow.sql, last, None)
-        await value.rank_branches(uow.sql, last, None)
-        cores = await value.core_changes(uow.sql, [last])
+        lifecycles = await value.close_month(uow.sql, policies, last, None)
+        await value.rank_branches(uow.sql, policies, last, None)
+        cores = await value.core_changes(uow.sql, policies, [last])
         await value_history.record_lifecycles(uow, lifecycles, baseline=last == month_end(first_closed))
         await value_history.record_cores(uow, cores)
         core_changed = [found.client_id for found in cores]
-    found = await groups.evaluate(uow.sql, days, begins=known is None, core_changed=core_changed)
+    found = await groups.evaluate(uow.sql, policies.groups, days, begins=known is None, core_changed=core_changed)
     await value_history.record_openings(
         uow, [(f.client_id, f.partition, f.branch_id, f.day) for f in found if f.opened_on == f.day]
     )
@@ -37,16 +39,17 @@ async def again(uow: UnitOfWork, since: dict[str, date], first_closed: date, thr
 
     One client's V moves the ranks of its branch: those whose core flag changes with it are rewritten as well.
     """
+    versions = (await uow.policies(Policies)).groups
     await _open_late(uow, sorted(since), first_closed)
     from_close = {client_id: max(day, first_closed) for client_id, day in since.items()}
     core_since = await _months_again(uow, from_close, through)
     ids = sorted(since)
-    await groups.find_occurrences(uow.sql, min(since.values()), through, ids)
+    await groups.find_occurrences(uow.sql, versions, min(since.values()), through, ids)
     concerned = {c: min(from_close.get(c, day), day) for c, day in core_since.items()} | {
         c: min(day, core_since.get(c, day)) for c, day in from_close.items()
     }
-    days = await groups.days_to_evaluate(uow.sql, concerned, through)
-    found = await groups.evaluate_named(uow.sql, days)
+    days = await groups.days_to_evaluate(uow.sql, versions, concerned, through)
+    found = await groups.evaluate_named(uow.sql, versions, days)
     await group_history.rewrite_groups(uow, found, concerned, first_closed)
 
 
@@ -59,14 +62,15 @@ async def _months_again(uow: UnitOfWork, since: dict[str, date], through: date) 
         first = month_end(first + ONE_DAY)
     if not lasts:
         return {}
+    policies = await uow.policies(Policies)
     branches = await value.branches_of(uow.sql, sorted(since))
     lifecycles: list[LifecycleFound] = []
     for last in lasts:
         concerned = sorted(c for c, day in since.items() if day <= last)
-        lifecycles += await value.close_month_again(uow.sql, last, concerned)
-        await value.rank_branches(uow.sql, last, branches)
+        lifecycles += await value.close_month_again(uow.sql, policies, last, concerned)
+        await value.rank_branches(uow.sql, policies, last, branches)
     await value_history.rewrite_lifecycles(uow, lifecycles, since)
-    return await value_history.rewrite_cores(uow, await value.core_changes(uow.sql, lasts), lasts[0])
+    return await value_history.rewrite_cores(uow, await value.core_changes(uow.sql, policies, lasts), lasts[0])
 
 
 async def _open_late(uow: UnitOfWork, clients: list[str], first_closed: date) -> None:

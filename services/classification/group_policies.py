@@ -2,32 +2,35 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Annotated, Any
 
-from chassis.policy import Policies, PolicyInvalid
-from contracts.classification import TAGS, TIERS, ClassCode
-from services.classification.policies import POLICY_FILE, required
+import msgspec
 
+from chassis.errors import FieldError
+from chassis.policy import Number, PolicyBody, PolicyInvalid, typed
+from contracts.classification import TAGS, TIERS, ClassCode, TierCode
+
+Days = Annotated[int, msgspec.Meta(ge=1, le=3660)]
+"""A whole number of days, or of anything counted."""
 BIT = {tag: 1 << place for place, tag in enumerate(TAGS)}
 """Tags are kept as the bits of a small integer; the lowest bit set is the primary group [K7]."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupPolicy:
+class GroupPolicy(PolicyBody, frozen=True):
     """The bounds of the seven groups [K7]; amounts in CNY, days are calendar days unless said otherwise."""
 
-    at_risk_share: Decimal
-    at_risk_days: int
-    at_risk_from: Decimal
-    abnormal_after_days: int
-    abnormal_transfer_share: Decimal
-    abnormal_transfer_days: int
-    abnormal_multiple: Decimal
-    abnormal_days_before: int
-    abnormal_traded_days: int
-    abnormal_in_force_days: int
-    new_days: int
-    dormant_days: int
+    at_risk_share: Number
+    at_risk_days: Days
+    at_risk_from: Number
+    abnormal_after_days: Days
+    abnormal_transfer_share: Number
+    abnormal_transfer_days: Days
+    abnormal_multiple: Number
+    abnormal_days_before: Days
+    abnormal_traded_days: Days
+    abnormal_in_force_days: Days
+    new_days: Days
+    dormant_days: Days
 
     def sql(self, day: str) -> str:
         """The tags as bits, at the close of `day` (an SQL date), over the columns of `rules.GroupFigures`."""
@@ -74,15 +77,14 @@ class ValuePolicy:
         return first * second * third
 
 
-@dataclass(frozen=True, slots=True)
-class LifecyclePolicy:
+class LifecyclePolicy(PolicyBody, frozen=True):
     """The bounds of the lifecycle [V5]."""
 
-    lost_below: Decimal
-    lost_idle_days: int
-    established_days: int
-    declining_share: Decimal
-    growing_share: Decimal
+    lost_below: Number
+    lost_idle_days: Days
+    established_days: Days
+    declining_share: Number
+    growing_share: Number
 
     def sql(self, day: str) -> str:
         """The lifecycle at the month close of `day` (an SQL date), over the columns of `rules.LifecycleFigures`."""
@@ -95,27 +97,32 @@ class LifecyclePolicy:
             WHEN {falls} THEN 'DECLINING' WHEN {rises} THEN 'GROWING' ELSE 'MATURE' END"""
 
 
+class ValueBody(PolicyBody, frozen=True):
+    """The value policy as it is written."""
+
+    commission_reference: Number
+    purchases_reference: Number
+    assets_reference: Number
+    commission_weight: Number
+    purchases_weight: Number
+    assets_weight: Number
+    core_share: Number
+    core_tier: TierCode
+    core_classes: tuple[ClassCode, ...] = ()
+
+
 def parse_groups(body: dict[str, Any]) -> GroupPolicy:
     """A group policy from its body.
 
     Raises: PolicyInvalid when a number is missing or cannot be meant.
     """
-    policy = GroupPolicy(
-        at_risk_share=_above_zero(body, "at_risk_share"),
-        at_risk_days=days_in(body, "at_risk_days"),
-        at_risk_from=_above_zero(body, "at_risk_from"),
-        abnormal_after_days=days_in(body, "abnormal_after_days"),
-        abnormal_transfer_share=_above_zero(body, "abnormal_transfer_share"),
-        abnormal_transfer_days=days_in(body, "abnormal_transfer_days"),
-        abnormal_multiple=_above_zero(body, "abnormal_multiple"),
-        abnormal_days_before=days_in(body, "abnormal_days_before"),
-        abnormal_traded_days=days_in(body, "abnormal_traded_days"),
-        abnormal_in_force_days=days_in(body, "abnormal_in_force_days"),
-        new_days=days_in(body, "new_days"),
-        dormant_days=days_in(body, "dormant_days"),
-    )
+    policy = typed(GroupPolicy, body)
+    _above_zero(policy)
     if policy.at_risk_share >= 1:
-        raise PolicyInvalid("at_risk_share must be below 1: assets that did not fall are no risk")
+        raise PolicyInvalid(
+            "at_risk_share must be below 1: assets that did not fall are no risk",
+            errors=(FieldError("/body/at_risk_share", "below 1"),),
+        )
     return policy
 
 
@@ -124,15 +131,23 @@ def parse_value(body: dict[str, Any]) -> ValuePolicy:
 
     Raises: PolicyInvalid when weights do not sum to 1, a reference is not above 0, or a code is unknown.
     """
-    names = ("commission", "purchases", "assets")
-    references = tuple(_above_zero(body, f"{name}_reference") for name in names)
-    weights = tuple(required(body, f"{name}_weight") for name in names)
+    given = typed(ValueBody, body)
+    references = (given.commission_reference, given.purchases_reference, given.assets_reference)
+    weights = (given.commission_weight, given.purchases_weight, given.assets_weight)
     if sum(weights) != 1 or min(weights) < 0:
-        raise PolicyInvalid("the weights of V must not be negative and must sum to 1")
-    share, classes, tier = _above_zero(body, "core_share"), tuple(body.get("core_classes", ())), body.get("core_tier")
-    if share > 1 or tier not in TIERS or not set(classes) <= set(get_args(ClassCode)):
-        raise PolicyInvalid("core needs a share up to 1, class codes and a tier code")
-    return ValuePolicy(references, weights, share, classes, TIERS.index(tier))  # type: ignore[arg-type]
+        raise PolicyInvalid(
+            "the weights of V must not be negative and must sum to 1",
+            errors=tuple(
+                FieldError(f"/body/{n}_weight", "must sum to 1") for n in ("commission", "purchases", "assets")
+            ),
+        )
+    if min(references) <= 0 or not 0 < given.core_share <= 1:
+        wrong = "core_share" if min(references) > 0 else "assets_reference"
+        raise PolicyInvalid(
+            "references must be above 0, and core needs a share up to 1",
+            errors=(FieldError(f"/body/{wrong}", "out of range"),),
+        )
+    return ValuePolicy(references, weights, given.core_share, given.core_classes, TIERS.index(given.core_tier))
 
 
 def parse_lifecycle(body: dict[str, Any]) -> LifecyclePolicy:
@@ -140,46 +155,17 @@ def parse_lifecycle(body: dict[str, Any]) -> LifecyclePolicy:
 
     Raises: PolicyInvalid when numbers are missing or decline and growth overlap.
     """
-    policy = LifecyclePolicy(
-        lost_below=_above_zero(body, "lost_below"),
-        lost_idle_days=days_in(body, "lost_idle_days"),
-        established_days=days_in(body, "established_days"),
-        declining_share=_above_zero(body, "declining_share"),
-        growing_share=_above_zero(body, "growing_share"),
-    )
+    policy = typed(LifecyclePolicy, body)
+    _above_zero(policy)
     if not policy.declining_share < 1 < policy.growing_share:
-        raise PolicyInvalid("declining_share must lie below 1 and growing_share above it")
+        raise PolicyInvalid(
+            "declining_share must lie below 1 and growing_share above it",
+            errors=(FieldError("/body/declining_share", "below 1"), FieldError("/body/growing_share", "above 1")),
+        )
     return policy
 
 
-def _above_zero(body: dict[str, Any], name: str) -> Decimal:
-    number = required(body, name)
-    if number <= 0:
-        raise PolicyInvalid(f"{name} must be above 0")
-    return number
-
-
-def days_in(body: dict[str, Any], name: str) -> int:
-    """A whole number of days (or of anything counted) in a policy body.
-
-    Raises: PolicyInvalid.
-    """
-    days = body.get(name)
-    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 3660:
-        raise PolicyInvalid(f"{name} must be a whole number of days from 1 to 3660")
-    return days
-
-
-def group_policies() -> Policies[GroupPolicy]:
-    """The bounds of the groups shipped with the service."""
-    return Policies("groups", POLICY_FILE, parse_groups)
-
-
-def value_policies() -> Policies[ValuePolicy]:
-    """The weights of V shipped with the service."""
-    return Policies("value", POLICY_FILE, parse_value)
-
-
-def lifecycle_policies() -> Policies[LifecyclePolicy]:
-    """The bounds of the lifecycle shipped with the service."""
-    return Policies("lifecycle", POLICY_FILE, parse_lifecycle)
+def _above_zero(policy: PolicyBody) -> None:
+    for name, value in msgspec.structs.asdict(policy).items():
+        if value <= 0:
+            raise PolicyInvalid(f"{name} must be above 0", errors=(FieldError(f"/body/{name}", "must be above 0"),))

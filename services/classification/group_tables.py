@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, Numeric, SmallInteger, Table, Text, text
 
-from chassis.service import SealedTable
+from chassis.sealed import SealedTable
 from chassis.tables import Instant
 from services.classification.tables import metadata as metadata
 

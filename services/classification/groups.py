@@ -17,11 +17,10 @@ from decimal import Decimal
 import asyncpg
 
 from chassis.calendar import DayKind, shipped
-from chassis.policy import Version
-from services.classification.group_policies import GroupPolicy, group_policies
+from chassis.policy import Version, Versions
+from services.classification.group_policies import GroupPolicy
 from services.classification.statements import by_key, by_version, last_month_closed, whole_tables
 
-GROUPS = group_policies()
 ONE_DAY = timedelta(days=1)
 
 
@@ -141,18 +140,19 @@ def evaluation_sql(policy: GroupPolicy, concerned: str) -> str:
 
 
 async def evaluate(
-    sql: asyncpg.Connection, days: Sequence[date], *, begins: bool = False, core_changed: Sequence[str] = ()
-) -> list[Found]:
+    sql: asyncpg.Connection, groups: Versions[GroupPolicy], days: Sequence[date], *, begins: bool = False,
+    core_changed: Sequence[str] = (),
+) -> list[Found]:  # fmt: skip
     """Evaluate the closes of consecutive days for all whose tags they can change, and move their standings.
 
     `begins`: the first close a home ever sees; `core_changed` names the clients whose core flag the last of these
     closes (of a month's end) changed. Ordered by day and client.
     """
-    in_force = timedelta(days=GROUPS.on(days[0]).body.abnormal_in_force_days)
-    await find_occurrences(sql, days[0] - in_force if begins else days[0], days[-1], None)
+    in_force = timedelta(days=groups.on(days[0]).body.abnormal_in_force_days)
+    await find_occurrences(sql, groups, days[0] - in_force if begins else days[0], days[-1], None)
     found: list[Found] = []
-    for first, last, version in versions_between(days[0], days[-1]):
-        if begins or version != GROUPS.on(first - ONE_DAY):
+    for first, last, version in versions_between(groups, days[0], days[-1]):
+        if begins or version != groups.on(first - ONE_DAY):
             async with whole_tables(sql, True):
                 rows = await sql.fetch(evaluation_sql(version.body, EVERYBODY), first)
             found += [Found(version.name, *row) for row in rows]
@@ -168,10 +168,12 @@ async def evaluate(
     return found
 
 
-async def evaluate_named(sql: asyncpg.Connection, days: Sequence[tuple[str, date]]) -> list[Found]:
+async def evaluate_named(
+    sql: asyncpg.Connection, groups: Versions[GroupPolicy], days: Sequence[tuple[str, date]]
+) -> list[Found]:
     """What the same statement finds of named clients on named days, by client and day; their standings stay."""
     found = []
-    for version, clients, on in by_version(GROUPS, days):
+    for version, clients, on in by_version(groups, days):
         rows = await sql.fetch(
             f"""WITH concerned AS (SELECT * FROM unnest($1::text[], $2::date[]) AS k(client_id, day)),
                      figures AS ({figures_sql(version.body, one_pass=False)})
@@ -183,13 +185,15 @@ async def evaluate_named(sql: asyncpg.Connection, days: Sequence[tuple[str, date
     return sorted(found, key=lambda f: (f.client_id, f.day))
 
 
-async def find_occurrences(sql: asyncpg.Connection, first: date, last: date, clients: list[str] | None) -> None:
+async def find_occurrences(
+    sql: asyncpg.Connection, groups: Versions[GroupPolicy], first: date, last: date, clients: list[str] | None
+) -> None:
     """Find the days from `first` to `last` that make clients ABNORMAL, of all clients or anew of some [K7]."""
     if clients is not None:
         await sql.execute(
             "DELETE FROM occurrences WHERE day BETWEEN $1 AND $2 AND client_id = ANY($3::text[])", first, last, clients
         )
-    for start, end, version in versions_between(first, last):
+    for start, end, version in versions_between(groups, first, last):
         await _find_busy_days(sql, start, end, clients, version.body)
         await _find_moved_funds(sql, start, end, clients, version.body)
 
@@ -255,10 +259,12 @@ def window_start(day: date, trading_days: int) -> date:
     return start
 
 
-async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], through: date) -> list[tuple[str, date]]:
+async def days_to_evaluate(
+    sql: asyncpg.Connection, groups: Versions[GroupPolicy], since: dict[str, date], through: date
+) -> list[tuple[str, date]]:
     """For named clients their own day and every closed day after it on which their tags can change."""
     rows: set[tuple[str, date]] = set()
-    for first, last, version in versions_between(min(since.values()), through):
+    for first, last, version in versions_between(groups, min(since.values()), through):
         policy = version.body
         found = await sql.fetch(
             f"""WITH named AS (SELECT * FROM unnest($1::text[], $2::date[]) AS n(client_id, since)),
@@ -286,9 +292,10 @@ async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], thro
     return sorted(rows)
 
 
-def versions_between(first: date, last: date) -> list[tuple[date, date, Version[GroupPolicy]]]:
+def versions_between(
+    groups: Versions[GroupPolicy], first: date, last: date
+) -> list[tuple[date, date, Version[GroupPolicy]]]:
     """The policies in force from `first` to `last`, each with its first and last day; everybody is due on the first."""
-    known = [version.effective_on for version in (*GROUPS.shipped, *GROUPS.published)]
-    starts = sorted({first, *(day for day in known if first < day <= last)})
+    starts = sorted({first, *(day for day in groups.starts() if first < day <= last)})
     ends = [start - ONE_DAY for start in starts[1:]] + [last]
-    return [(start, end, GROUPS.on(start)) for start, end in zip(starts, ends, strict=True)]
+    return [(start, end, groups.on(start)) for start, end in zip(starts, ends, strict=True)]

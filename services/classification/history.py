@@ -13,8 +13,9 @@ from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.classification import ClassChanged, TierChanged, TierDowngradeWarned, TierStretch
 from services.classification.months import ClassChange
+from services.classification.policy import Policies
 from services.classification.rules import Grant, Retained, TierInterval, effective_stretches, tier_code
-from services.classification.tiers import TIERS, Evaluation
+from services.classification.tiers import Evaluation
 
 ONE_DAY = timedelta(days=1)
 
@@ -106,17 +107,18 @@ async def record_tiers(
         moved = concerned if since else {e.client_id for e in decided if e.before.retained != e.after.retained}
         await rewrite_effective_tiers(uow, moved, "correction" if since else None, at)
     # Rewriting gives no reminders, and no notice again of what was decided before.
+    versions = (await uow.policies(Policies)).tiers
     for e in decided if since else evaluations:
-        if notice := _notice(e):
+        if notice := _notice(e, versions.on(e.day).body.grace_days):
             uow.emit(notice, at=at.get(e.client_id))
 
 
-def _notice(evaluation: Evaluation) -> TierDowngradeWarned | None:
+def _notice(evaluation: Evaluation, grace_days: int) -> TierDowngradeWarned | None:
     """The notice this close gives, at the start of a grace or on its notice days [T4]."""
     grace_from = evaluation.after.grace_from
     if grace_from is None:
         return None
-    ends = grace_from + timedelta(days=TIERS.on(evaluation.day).body.grace_days)
+    ends = grace_from + timedelta(days=grace_days)
     return TierDowngradeWarned(
         client_id=evaluation.client_id,
         branch_id=evaluation.branch_id,

@@ -13,7 +13,8 @@ from decimal import Decimal
 import asyncpg
 
 from chassis.clock import month_end, months_after
-from services.classification.policies import ClassPolicy, class_policies
+from chassis.policy import Versions
+from services.classification.policies import ClassPolicy
 from services.classification.statements import whole_tables
 
 WINDOW_MONTHS = 12
@@ -41,15 +42,13 @@ def month_before(last: date, months: int = 1) -> date:
 
 
 async def close_month(
-    sql: asyncpg.Connection, last: date, policies: Sequence[tuple[str, str, ClassPolicy]], clients: list[str] | None
+    sql: asyncpg.Connection, last: date, classes: Versions[ClassPolicy], clients: list[str] | None
 ) -> list[ClassChange]:
-    """Evaluate the month that ends on `last` for all clients, or for some.
-
-    `policies` are (scope, name, body): the firm's first, then branches' overrides.
-    """
+    """Evaluate the month that ends on `last` for all clients, or for some."""
+    policies = policies_on(classes, last)
     begins = await is_first(sql, last)
     await _make_up_missing_months(sql, last, clients, begins=begins)
-    anew = begins or policies != policies_on(month_before(last))
+    anew = begins or policies != policies_on(classes, month_before(last))
     async with whole_tables(sql, clients is None):
         rows = await sql.fetch(_month_sql(policies, "true" if anew else HAS_NEWS), *_days(last), clients)
     return [ClassChange(*row) for row in rows]
@@ -204,10 +203,7 @@ def _literal(text: str) -> str:
     return text.replace("'", "''")
 
 
-def policies_on(day: date) -> list[tuple[str, str, ClassPolicy]]:
-    """The firm's class policy on a day, then the branches' overrides, as known when they were refreshed last."""
-    firm = CLASSES.on(day)
-    return [("", firm.name, firm.body), *((s, v.name, v.body) for s, v in CLASSES.overrides_on(day).items())]
-
-
-CLASSES = class_policies()
+def policies_on(classes: Versions[ClassPolicy], day: date) -> list[tuple[str, str, ClassPolicy]]:
+    """The firm's class policy on a day, then the branches' overrides, each with its scope and name."""
+    firm = classes.on(day)
+    return [("", firm.name, firm.body), *((s, v.name, v.body) for s, v in classes.overrides_on(day).items())]

@@ -4,26 +4,27 @@ One table serves three ways: the pure rules read it, the SQL over all clients is
 that it is total and disjoint before it is published.
 """
 
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from collections.abc import Sequence
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from chassis.errors import Text
-from chassis.policy import Policies, PolicyInvalid
+import msgspec
+
+from chassis.errors import FieldError, Text
+from chassis.policy import Number, PolicyBody, PolicyInvalid, typed
 from contracts.classification import ClassCode
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class ClassRow:
+class ClassRow(PolicyBody, frozen=True):
     """One row of the class table: from <= assets < to, and turnover below or from the threshold on, or any."""
 
-    code: str
-    assets_from: Decimal | None = None
-    assets_to: Decimal | None = None
+    code: ClassCode
+    assets_from: Number | None = None
+    assets_to: Number | None = None
     turnover: Literal["low", "high"] | None = None
 
     def covers(self, assets: Decimal, turned_over: Decimal, threshold: Decimal) -> bool:
@@ -46,14 +47,13 @@ class ClassRow:
         return " AND ".join(parts) or "true"
 
 
-@dataclass(frozen=True, slots=True)
-class ClassPolicy:
+class ClassPolicy(PolicyBody, frozen=True):
     """The class table with its turnover threshold θ [K1, K2] and what makes a trader [T6]."""
 
-    turnover_threshold: Decimal
-    rows: tuple[ClassRow, ...]
-    trader_orders_per_month: Decimal
-    trader_monthly_turnover: Decimal
+    turnover_threshold: Number
+    rows: Annotated[tuple[ClassRow, ...], msgspec.Meta(max_length=100)]
+    trader_orders_per_month: Number
+    trader_monthly_turnover: Number
 
     def sql(self) -> str:
         """A CASE over `assets` and `turnover` that gives the class."""
@@ -61,15 +61,14 @@ class ClassPolicy:
         return f"CASE {cases} END"
 
 
-@dataclass(frozen=True, slots=True)
-class TierPolicy:
+class TierPolicy(PolicyBody, frozen=True):
     """Lower bounds of SILVER to DIAMOND by assets and by commission, and the grace [T3, T4]."""
 
-    mode: Literal["ASSETS_OR_COMMISSION", "ASSETS_ONLY"]
-    assets: tuple[Decimal, ...]
-    commission: tuple[Decimal, ...]
-    grace_days: int
-    notice_days: tuple[int, ...]
+    assets: tuple[Number, Number, Number, Number]
+    commission: tuple[Number, Number, Number, Number]
+    grace_days: Annotated[int, msgspec.Meta(ge=1, le=3660)]
+    mode: Literal["ASSETS_OR_COMMISSION", "ASSETS_ONLY"] = "ASSETS_OR_COMMISSION"
+    notice_days: tuple[int, ...] = ()
 
     def sql(self) -> str:
         """The entitled tier, as an index, over `assets` and `commission`."""
@@ -79,7 +78,7 @@ class TierPolicy:
         return f"greatest({by_assets}, {_steps('commission', self.commission)})"
 
 
-def _steps(column: str, bounds: tuple[Decimal, ...]) -> str:
+def _steps(column: str, bounds: Sequence[Decimal]) -> str:
     steps = " ".join(f"WHEN {column} >= {bound} THEN {index}" for index, bound in reversed(list(enumerate(bounds, 1))))
     return f"CASE {steps} ELSE 0 END"
 
@@ -89,26 +88,15 @@ def parse_classes(body: dict[str, Any]) -> ClassPolicy:
 
     Raises: PolicyInvalid with every gap and overlap found, each with a pair of figures that shows it.
     """
-    rows = tuple(
-        ClassRow(
-            code=_code(row),
-            assets_from=_number(row, "assets_from"),
-            assets_to=_number(row, "assets_to"),
-            turnover=_one_of(row, "turnover", ("low", "high")),
-        )
-        for row in body.get("rows", [])
-    )
-    policy = ClassPolicy(
-        turnover_threshold=required(body, "turnover_threshold"),
-        rows=rows,
-        trader_orders_per_month=required(body, "trader_orders_per_month"),
-        trader_monthly_turnover=required(body, "trader_monthly_turnover"),
-    )
+    policy = typed(ClassPolicy, body)
     if policy.turnover_threshold <= 0:
-        raise PolicyInvalid("turnover_threshold must be above 0")
+        raise PolicyInvalid(
+            "turnover_threshold must be above 0", errors=(FieldError("/body/turnover_threshold", "above 0"),)
+        )
     if faults := faults_of(policy):
         raise PolicyInvalid(
             Text("; ".join(f.en for f in faults), "；".join(f.zh for f in faults)),
+            errors=tuple(FieldError("/body/rows", f.en) for f in faults),
             counter_examples=[f.en for f in faults],
         )
     return policy
@@ -133,7 +121,9 @@ def faults_of(policy: ClassPolicy) -> list[Text]:
 
     Between two neighbouring bounds nothing can change, so one figure of each interval decides for all of it.
     """
-    bounds = sorted({b for row in policy.rows for b in (row.assets_from, row.assets_to) if b is not None})
+    bounds: list[Decimal] = sorted(
+        {b for row in policy.rows for b in (row.assets_from, row.assets_to) if b is not None}
+    )
     inside = [(low + high) / 2 for low, high in pairwise(bounds)]
     assets = sorted({*bounds, *inside, *([bounds[0] - 1, bounds[-1] + 1] if bounds else [Decimal(0)])})
     low, high = policy.turnover_threshold / 3, policy.turnover_threshold + 2
@@ -155,67 +145,19 @@ def parse_tiers(body: dict[str, Any]) -> TierPolicy:
 
     Raises: PolicyInvalid when bounds do not rise or numbers are missing.
     """
-    notices = tuple(sorted((int(days) for days in body.get("notice_days", [])), reverse=True))
-    policy = TierPolicy(
-        mode=_one_of(body, "mode", ("ASSETS_OR_COMMISSION", "ASSETS_ONLY")) or "ASSETS_OR_COMMISSION",
-        assets=_bounds(body, "assets"),
-        commission=_bounds(body, "commission"),
-        grace_days=int(body.get("grace_days", 0)),
-        notice_days=notices,
-    )
-    if policy.grace_days < 1 or any(not 0 < days < policy.grace_days for days in notices):
-        raise PolicyInvalid("grace_days must be at least 1, and notices must lie inside the grace")
-    return policy
-
-
-def _bounds(body: dict[str, Any], name: str) -> tuple[Decimal, ...]:
-    bounds = tuple(_decimal(name, bound) for bound in body.get(name, []))
-    if len(bounds) != 4 or any(low >= high for low, high in pairwise(bounds)) or bounds[0] <= 0:
-        raise PolicyInvalid(f"{name} must be four rising bounds above 0: SILVER, GOLD, PLATINUM, DIAMOND")
-    return bounds
-
-
-def _decimal(name: str, value: Any) -> Decimal:
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        raise PolicyInvalid(f"{name}: {value!r} is not a number") from None
-    if not number.is_finite() or abs(number) > 10**15:
-        raise PolicyInvalid(f"{name}: {value!r} is out of range")
-    return number
-
-
-def _number(row: dict[str, Any], name: str) -> Decimal | None:
-    return None if row.get(name) is None else _decimal(name, row[name])
-
-
-def required(body: dict[str, Any], name: str) -> Decimal:
-    number = _number(body, name)
-    if number is None:
-        raise PolicyInvalid(f"{name} is missing")
-    return number
-
-
-def _code(row: dict[str, Any]) -> str:
-    return str(_one_of(row, "code", get_args(ClassCode), required=True))
-
-
-def _one_of(row: dict[str, Any], name: str, allowed: tuple[str, ...], *, required: bool = False) -> Any:
-    value = row.get(name)
-    if (value is None and required) or (value is not None and value not in allowed):
-        raise PolicyInvalid(f"{name}: {value!r} is none of {', '.join(allowed)}")
-    return value
+    policy = typed(TierPolicy, body)
+    for name, bounds in (("assets", policy.assets), ("commission", policy.commission)):
+        if bounds[0] <= 0 or any(low >= high for low, high in pairwise(bounds)):
+            raise PolicyInvalid(
+                f"{name} must be four rising bounds above 0: SILVER, GOLD, PLATINUM, DIAMOND",
+                errors=(FieldError(f"/body/{name}", "four rising bounds above 0"),),
+            )
+    if any(not 0 < days < policy.grace_days for days in policy.notice_days):
+        raise PolicyInvalid(
+            "notices must lie inside the grace", errors=(FieldError("/body/notice_days", "inside the grace"),)
+        )
+    return msgspec.structs.replace(policy, notice_days=tuple(sorted(policy.notice_days, reverse=True)))
 
 
 def _plain(number: Decimal) -> str:
     return f"{number.normalize():f}"
-
-
-def class_policies() -> Policies[ClassPolicy]:
-    """The class tables shipped with the service."""
-    return Policies("classes", POLICY_FILE, parse_classes)
-
-
-def tier_policies() -> Policies[TierPolicy]:
-    """The tier bounds shipped with the service."""
-    return Policies("tiers", POLICY_FILE, parse_tiers)

@@ -6,11 +6,11 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import asyncpg
 
-from chassis import policy
+from chassis import publishing
 from chassis.errors import Conflict, Text
 from chassis.uow import UnitOfWork
-from services.classification.months import CLASSES
 from services.classification.policies import as_body
+from services.classification.policy import Policies
 
 YEARS = 3
 
@@ -74,7 +74,9 @@ def days_of(year: int) -> int:
 
 async def keep_draft(uow: UnitOfWork, proposal: Proposal) -> int:
     """Keep the proposal as a draft of the class policy in force then, with the new threshold; its number."""
-    await CLASSES.refresh(uow.sql)
-    body = as_body(CLASSES.on(proposal.effective_on).body) | {"turnover_threshold": str(proposal.threshold)}
+    classes = (await uow.policies(Policies)).classes
+    body = as_body(classes.on(proposal.effective_on).body) | {"turnover_threshold": str(proposal.threshold)}
     years = ", ".join(f"{year.year}: {year.turnover:.4f}" for year in proposal.years)
-    return await policy.propose(uow, CLASSES, "", proposal.effective_on, body, f"yearly recalibration ({years})")
+    return await publishing.propose(
+        uow, Policies, "classes", "", proposal.effective_on, body, f"yearly recalibration ({years})"
+    )

@@ -1,77 +1,62 @@
-"""Shadow run: who would move under a draft, over today's client base. Nothing is kept."""
+"""Shadow run: what the closes through the coming month's end would decide, by the facts known today."""
 
-from collections import Counter
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from decimal import Decimal
 
-import asyncpg
-
-from chassis.clock import year_before
+from chassis.clock import month_end, year_before
+from chassis.shadow import Outcome
+from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
-from services.classification.policies import ClassPolicy, TierPolicy, parse_classes, parse_tiers
+from services.classification.closing import close_days
+from services.classification.group_rules import primary_of, tags_of
 
-SAMPLE = 20
-
-
-@dataclass(slots=True)
-class Shadow:
-    """What a draft would change: how many clients from what to what, and some of them by name."""
-
-    evaluated: int = 0
-    moves: Counter[tuple[str, str]] = field(default_factory=Counter)
-    sample: list[dict[str, str]] = field(default_factory=list)
-
-    def count(self, client_id: str, before: str, after: str) -> None:
-        """Add one client."""
-        self.evaluated += 1
-        if before != after:
-            self.moves[before, after] += 1
-            if len(self.sample) < SAMPLE:
-                self.sample.append({"client_id": client_id, "from": before, "to": after})
+_STATES = """
+    SELECT c.client_id, m.code, s.retained, s.grace_from IS NOT NULL AS grace, g.tags, v.lifecycle, v.value,
+           v.value_type, k.client_id IS NOT NULL AS core
+    FROM clients c JOIN standings s USING (client_id) LEFT JOIN group_standings g USING (client_id)
+    LEFT JOIN LATERAL (SELECT code FROM months m WHERE m.client_id = c.client_id AND m.month_end <= $1 AND code IS NOT NULL
+                       ORDER BY month_end DESC LIMIT 1) m ON true
+    LEFT JOIN LATERAL (SELECT lifecycle, value, value_type FROM month_values v WHERE v.client_id = c.client_id
+                       AND v.month_end <= $1 ORDER BY month_end DESC LIMIT 1) v ON true
+    LEFT JOIN month_cores k ON k.month_end = $1 AND k.client_id = c.client_id
+    WHERE c.opened_on <= $1 AND (c.closed_on IS NULL OR c.closed_on > $1)"""
 
 
-async def run(sql: asyncpg.Connection, name: str, body: dict[str, Any], branch: str | None) -> Shadow:
-    """Evaluate the last closed month (classes) or the last closed day (entitled tiers) under a draft.
+async def shadow(uow: UnitOfWork, first: date) -> Outcome:
+    """Run the real closes from a day through its month's end; class, retained tier, grace, groups, core, lifecycle, value.
 
-    Raises: PolicyInvalid.
+    Sums: commission of the last twelve months by tier, which is what points follow from, and V of all clients.
     """
-    if name == "classes":
-        return await _classes(sql, parse_classes(body), branch)
-    return await _tiers(sql, parse_tiers(body), branch)
-
-
-async def _classes(sql: asyncpg.Connection, policy: ClassPolicy, branch: str | None) -> Shadow:
-    shadow = Shadow()
-    for client_id, before, after in await sql.fetch(
-        f"""SELECT client_id, code, {policy.sql()}
-            FROM (SELECT c.client_id, m.code, m.mean AS assets, m.turnover
-                  FROM clients c, LATERAL (SELECT * FROM months m WHERE m.client_id = c.client_id
-                                           ORDER BY m.month_end DESC LIMIT 1) m
-                  WHERE m.code IS NOT NULL AND ($1::text IS NULL OR c.branch_id = $1)) last ORDER BY client_id""",
-        branch,
-    ):
-        shadow.count(client_id, before, after)
-    return shadow
-
-
-async def _tiers(sql: asyncpg.Connection, policy: TierPolicy, branch: str | None) -> Shadow:
-    shadow = Shadow()
-    day: date | None = await sql.fetchval("SELECT through FROM closed_days")
-    if day is None:
-        return shadow
-    for client_id, retained, entitled in await sql.fetch(
-        f"""SELECT client_id, retained, {policy.sql()}
-            FROM (SELECT s.client_id, s.retained, coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission
-                  FROM standings s JOIN clients c USING (client_id)
-                  LEFT JOIN months m ON m.client_id = s.client_id
-                       AND m.month_end = (SELECT max(month_end) FROM months WHERE code IS NOT NULL)
-                  LEFT JOIN (SELECT client_id, sum(commission) AS commission FROM trade_days
-                             WHERE day > $2 AND day <= $1 GROUP BY client_id) p ON p.client_id = s.client_id
-                  WHERE $3::text IS NULL OR c.branch_id = $3) figures ORDER BY client_id""",
-        day,
-        year_before(day),
-        branch,
-    ):
-        shadow.count(client_id, TIERS[retained], TIERS[entitled])
-    return shadow
+    last = month_end(first)
+    await close_days([first + timedelta(days=n) for n in range((last - first).days + 1)], uow)
+    states: dict[str, dict[str, str]] = {
+        name: {} for name in ("class", "tier", "grace", "group", "tags", "core", "lifecycle", "value_type", "value")
+    }
+    total = Decimal(0)
+    async for row in uow.sql.cursor(_STATES, last, prefetch=5_000):
+        client, tags = row["client_id"], row["tags"]
+        found = {
+            "class": row["code"],
+            "tier": TIERS[row["retained"]],
+            "grace": "grace" if row["grace"] else "none",
+            "group": primary_of(tags) if tags is not None else None,
+            "tags": ",".join(tags_of(tags)) if tags else None,
+            "core": "core" if row["core"] else "not core",
+            "lifecycle": row["lifecycle"],
+            "value_type": row["value_type"],
+            "value": f"{row['value']:.2f}" if row["value"] is not None else None,
+        }
+        for aspect, state in found.items():
+            if state:
+                states[aspect][client] = state
+        total += row["value"] or 0
+    paid = {
+        f"commission_{TIERS[retained]}": commission
+        for retained, commission in await uow.sql.fetch(
+            """SELECT retained, sum(commission) FROM standings JOIN trade_days USING (client_id)
+               WHERE day > $1 AND day <= $2 GROUP BY retained ORDER BY retained""",
+            year_before(last),
+            last,
+        )
+    }
+    return Outcome(states, paid | {"value": total})

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from chassis.policy import Policies, Version
+from chassis.policy import Version, Versions
 
 Body = TypeVar("Body")
 
@@ -35,7 +35,7 @@ def by_key(table: str, alias: str, more: str = "true") -> str:
 
 
 def by_version(
-    policies: Policies[Body], days: Sequence[tuple[str, date]]
+    policies: Versions[Body], days: Sequence[tuple[str, date]]
 ) -> list[tuple[Version[Body], list[str], list[date]]]:
     """Clients and days, apart for each version in force on the days."""
     on_day = {day: policies.on(day) for day in {day for _, day in days}}

@@ -11,6 +11,8 @@ from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS, GuardrailAlerted, SupplementaryChanged, SupplementaryKind
 from contracts.suitability import AssessmentCompleted
+from services.classification.group_policies import ValuePolicy
+from services.classification.policy import Policies
 from services.classification.supplementary_rules import (
     Dealing,
     check_codes,
@@ -19,12 +21,8 @@ from services.classification.supplementary_rules import (
     offers_discretion,
     suggest_habit,
     suggest_value,
-    supplementary_policies,
 )
-from services.classification.value import VALUE
 from services.classification.views import Client, closed_through
-
-SUPPLEMENTARY = supplementary_policies()
 
 
 async def enter(
@@ -39,9 +37,8 @@ async def enter(
 
     Raises: UnknownCode.
     """
-    await SUPPLEMENTARY.refresh(uow.sql)
     today = await business_day(uow.sql, uow.now)
-    policy = SUPPLEMENTARY.on(today).body
+    policy = (await uow.policies(Policies)).supplementary.on(today).body
     checked = check_codes(kind, codes)
     figures = await figures_at_filling(uow.sql, who.client_id, today)
     suggested = (await suggestions(uow.sql, who.client_id, today, scores)).get(kind)
@@ -119,8 +116,8 @@ async def suggestions(
 
     Only holdings built from known trades count: which instruments somebody may use is not known here.
     """
-    await SUPPLEMENTARY.refresh(sql)
-    policy = SUPPLEMENTARY.on(today).body
+    policies = await Policies.read(sql)
+    policy = policies.supplementary.on(today).body
     rows = await sql.fetch(
         """SELECT trade_date, symbol, side, quantity FROM trades
            WHERE client_id = $1 AND trade_date <= $2 AND remaining_commission IS DISTINCT FROM 0""",
@@ -135,14 +132,15 @@ async def suggestions(
         )
     found: dict[SupplementaryKind, str | None] = {
         "HABIT": suggest_habit(holding_days([Dealing(*row) for row in rows], today), policy),
-        "VALUE": suggest_value(await _current_high(sql, client_id, today), scores, policy),
+        "VALUE": suggest_value(
+            await _current_high(sql, policies.value.on(today).body, client_id, today), scores, policy
+        ),
     }
     return {kind: code for kind, code in found.items() if code}
 
 
-async def _current_high(sql: asyncpg.Connection, client_id: str, today: date) -> bool:
+async def _current_high(sql: asyncpg.Connection, policy: ValuePolicy, client_id: str, today: date) -> bool:
     """Present value is high for the classes and tiers that make a client core [K5]."""
-    policy = VALUE.on(today).body
     row = await sql.fetchrow(
         """SELECT (SELECT code FROM months WHERE client_id = $1 AND code IS NOT NULL ORDER BY month_end DESC LIMIT 1) AS code,
                   (SELECT tier FROM tiers WHERE client_id = $1 AND (since <= $2 OR until IS NULL)

@@ -2,17 +2,17 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
-from chassis.errors import Invalid, Text
-from chassis.policy import Policies, PolicyInvalid
+import msgspec
+
+from chassis.errors import FieldError, Invalid, Text
+from chassis.policy import PolicyBody, PolicyInvalid, typed
 from contracts.classification import SupplementaryKind
-from services.classification.group_policies import days_in
-from services.classification.policies import POLICY_FILE
+from services.classification.group_policies import Days
 
 CODES: dict[SupplementaryKind, dict[str, Text]] = {
     "HABIT": {"D": Text("short-term", "短线投资"), "B": Text("swing", "波段操作"), "I": Text("value", "价值投资")},
@@ -92,15 +92,14 @@ def risk_of_annex(grade: str) -> str:
     return RISK_GRADES[grade]
 
 
-@dataclass(frozen=True, slots=True)
-class SupplementaryPolicy:
+class SupplementaryPolicy(PolicyBody, frozen=True):
     """Numbers of suggestions and guardrails."""
 
-    swing_from_days: int
-    swing_to_days: int
-    future_high_from: int
-    contacts_per_month_averse: int
-    order_wording: tuple[str, ...]
+    swing_from_days: Days
+    swing_to_days: Days
+    future_high_from: Days
+    contacts_per_month_averse: Days
+    order_wording: tuple[str, ...] = ()
 
 
 def parse(body: dict[str, Any]) -> SupplementaryPolicy:
@@ -108,21 +107,16 @@ def parse(body: dict[str, Any]) -> SupplementaryPolicy:
 
     Raises: PolicyInvalid.
     """
-    policy = SupplementaryPolicy(
-        swing_from_days=days_in(body, "swing_from_days"),
-        swing_to_days=days_in(body, "swing_to_days"),
-        future_high_from=days_in(body, "future_high_from"),
-        contacts_per_month_averse=days_in(body, "contacts_per_month_averse"),
-        order_wording=tuple(str(word).lower() for word in body.get("order_wording", ())),
-    )
+    policy = typed(SupplementaryPolicy, body)
     if policy.swing_from_days > policy.swing_to_days or policy.future_high_from > 2 * len(FACTORS):
-        raise PolicyInvalid("the swing band must rise, and the five factors reach 10 at most")
-    return policy
-
-
-def supplementary_policies() -> Policies[SupplementaryPolicy]:
-    """The numbers shipped with the service."""
-    return Policies("supplementary", POLICY_FILE, parse)
+        raise PolicyInvalid(
+            "the swing band must rise, and the five factors reach 10 at most",
+            errors=(
+                FieldError("/body/swing_to_days", "not below swing_from_days"),
+                FieldError("/body/future_high_from", "10 at most"),
+            ),
+        )
+    return msgspec.structs.replace(policy, order_wording=tuple(word.lower() for word in policy.order_wording))
 
 
 class Dealing(NamedTuple):

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, Numeric, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis.service import SealedTable
+from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 
 metadata = new_metadata()

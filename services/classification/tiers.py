@@ -15,11 +15,11 @@ from typing import Any
 import asyncpg
 
 from chassis.clock import is_month_end
-from services.classification.policies import TierPolicy, tier_policies
+from chassis.policy import Versions
+from services.classification.policies import TierPolicy
 from services.classification.rules import TierState, close, next_check
 from services.classification.statements import by_key, by_version, last_month_closed, whole_tables
 
-TIERS = tier_policies()
 ONE_DAY = timedelta(days=1)
 
 
@@ -101,53 +101,59 @@ def figures_sql(policy: TierPolicy, concerned: str) -> str:
         FROM compared WHERE differs OR grace_from IS NOT NULL ORDER BY client_id, day"""
 
 
-async def evaluate(sql: asyncpg.Connection, days: Sequence[date], *, history_begins: bool = False) -> list[Evaluation]:
+async def evaluate(
+    sql: asyncpg.Connection, tiers: Versions[TierPolicy], days: Sequence[date], *, history_begins: bool = False
+) -> list[Evaluation]:
     """Evaluate the closes of consecutive days, a month's end only as the last, and move the standings they change."""
     found: list[Evaluation] = []
 
     def concerns_everybody(day: date) -> bool:
-        return history_begins or is_month_end(day) or TIERS.on(day) != TIERS.on(day - ONE_DAY)
+        return history_begins or is_month_end(day) or tiers.on(day) != tiers.on(day - ONE_DAY)
 
     for everybody, together in groupby(days, concerns_everybody):
         some = list(together)
         for run in [[day] for day in some] if everybody else [some]:
             async with whole_tables(sql, everybody):
                 rows = await sql.fetch(
-                    figures_sql(TIERS.on(run[0]).body, EVERYBODY if everybody else CONCERNED),
+                    figures_sql(tiers.on(run[0]).body, EVERYBODY if everybody else CONCERNED),
                     *(run if everybody else (run[0], run[-1])),
                 )
-            found += await _decide(sql, rows, run[-1])
+            found += await _decide(sql, tiers, rows, run[-1])
     return sorted(found, key=lambda e: (e.day, e.client_id))
 
 
-async def evaluate_named(sql: asyncpg.Connection, days: Sequence[tuple[str, date]], through: date) -> list[Evaluation]:
+async def evaluate_named(
+    sql: asyncpg.Connection, tiers: Versions[TierPolicy], days: Sequence[tuple[str, date]], through: date
+) -> list[Evaluation]:
     """Evaluate named clients at named closes, up to another, and move their standings."""
     rows: list[Any] = []
-    for version, clients, on in by_version(TIERS, days):
+    for version, clients, on in by_version(tiers, days):
         rows += await sql.fetch(figures_sql(version.body, NAMED), clients, on)
-    return await _decide(sql, sorted(rows, key=itemgetter("client_id", "day")), through)
+    return await _decide(sql, tiers, sorted(rows, key=itemgetter("client_id", "day")), through)
 
 
-async def _decide(sql: asyncpg.Connection, rows: Sequence[Any], last: date) -> list[Evaluation]:
+async def _decide(
+    sql: asyncpg.Connection, tiers: Versions[TierPolicy], rows: Sequence[Any], last: date
+) -> list[Evaluation]:
     """Take clients through their closes until `last` by the rule, and keep where that leaves them."""
     found: list[Evaluation] = []
     for _, own in groupby(rows, itemgetter("client_id")):
-        found += _closes_of(list(own), last)
+        found += _closes_of(tiers, list(own), last)
     final = {evaluation.client_id: evaluation for evaluation in found}.values()
     await _keep_standings(
-        sql, [(e.client_id, e.after, next_check(e.after, e.day, TIERS.on(e.day).body)) for e in final]
+        sql, [(e.client_id, e.after, next_check(e.after, e.day, tiers.on(e.day).body)) for e in final]
     )
     return found
 
 
-def _closes_of(rows: Sequence[Any], last: date) -> Iterator[Evaluation]:
+def _closes_of(tiers: Versions[TierPolicy], rows: Sequence[Any], last: date) -> Iterator[Evaluation]:
     """One client's closes that change its standing or give it notice. From one row to the next it is entitled to the same."""
     standing, check = TierState(rows[0]["retained"], rows[0]["grace_from"]), rows[0]["next_check"]
     untils = [row["day"] for row in rows[1:]] + [min(last + ONE_DAY, rows[0]["closed_on"] or date.max)]
     for row, until in zip(rows, untils, strict=True):
         day = row["day"]
         while day and day < until:
-            version = TIERS.on(day)
+            version = tiers.on(day)
             after = close(standing, row["entitled"], day, version.body)
             if after != standing or day == check:
                 yield Evaluation(
@@ -170,7 +176,7 @@ async def _keep_standings(sql: asyncpg.Connection, standings: Sequence[tuple[str
     )
 
 
-async def stand_at(sql: asyncpg.Connection, since: dict[str, date]) -> None:
+async def stand_at(sql: asyncpg.Connection, tiers: Versions[TierPolicy], since: dict[str, date]) -> None:
     """Set clients' standings back to what the closes before their day had decided."""
     rows = await sql.fetch(
         """SELECT s.client_id, d.retained, d.grace_from
@@ -186,11 +192,13 @@ async def stand_at(sql: asyncpg.Connection, since: dict[str, date]) -> None:
     )
     standings = [(c, TierState(retained or 0, grace_from)) for c, retained, grace_from in rows]
     await _keep_standings(
-        sql, [(c, s, next_check(s, since[c] - ONE_DAY, TIERS.on(since[c]).body)) for c, s in standings]
+        sql, [(c, s, next_check(s, since[c] - ONE_DAY, tiers.on(since[c]).body)) for c, s in standings]
     )
 
 
-async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], through: date) -> list[tuple[str, date]]:
+async def days_to_evaluate(
+    sql: asyncpg.Connection, tiers: Versions[TierPolicy], since: dict[str, date], through: date
+) -> list[tuple[str, date]]:
     """For named clients every closed day from theirs on at which they may be entitled to something else."""
     rows = await sql.fetch(
         f"""WITH named AS (SELECT * FROM unnest($1::text[], $2::date[]) AS n(client_id, since)),
@@ -205,6 +213,6 @@ async def days_to_evaluate(sql: asyncpg.Connection, since: dict[str, date], thro
         list(since),
         list(since.values()),
         through,
-        [version.effective_on for version in (*TIERS.shipped, *TIERS.published)],
+        tiers.starts(),
     )
     return [tuple(row) for row in rows]

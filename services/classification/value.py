@@ -14,13 +14,12 @@ from decimal import Decimal
 import asyncpg
 
 from chassis.clock import year_before
-from services.classification.group_policies import LifecyclePolicy, ValuePolicy, lifecycle_policies, value_policies
+from services.classification.group_policies import LifecyclePolicy, ValuePolicy
 from services.classification.months import is_first, month_before, policies_on
+from services.classification.policy import Policies
 from services.classification.rules import class_of
 from services.classification.statements import whole_tables
 
-VALUE = value_policies()
-LIFECYCLE = lifecycle_policies()
 FEW = 100
 
 
@@ -134,16 +133,21 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
         WHERE lifecycle <> previous ORDER BY client_id"""
 
 
-async def close_month(sql: asyncpg.Connection, last: date, clients: list[str] | None) -> list[LifecycleFound]:
+async def close_month(
+    sql: asyncpg.Connection, policies: Policies, last: date, clients: list[str] | None
+) -> list[LifecycleFound]:
     """Keep V and lifecycle of the month that ends on `last`, for all clients or named ones without a row yet.
 
     Classes [K2] and tiers [T7] of that close come first. Returns whose lifecycle differs from the month's before.
     """
-    value, lifecycle = VALUE.on(last), LIFECYCLE.on(last)
+    value, lifecycle = policies.value.on(last), policies.lifecycle.on(last)
     before = month_before(last)
     anew = (
-        (value, lifecycle) != (VALUE.on(before), LIFECYCLE.on(before))
-        or any(class_of(Decimal(0), None, body) in value.body.core_classes for _, _, body in policies_on(last))
+        (value, lifecycle) != (policies.value.on(before), policies.lifecycle.on(before))
+        or any(
+            class_of(Decimal(0), None, body) in value.body.core_classes
+            for _, _, body in policies_on(policies.classes, last)
+        )
         or await is_first(sql, last)
     )
     whom = "true" if anew else has_news(value.body, lifecycle.body)
@@ -185,15 +189,15 @@ def core_sql(policy: ValuePolicy) -> str:
         GROUP BY v.client_id, v.branch_id"""
 
 
-async def rank_branches(sql: asyncpg.Connection, last: date, branches: list[str] | None) -> None:
+async def rank_branches(sql: asyncpg.Connection, policies: Policies, last: date, branches: list[str] | None) -> None:
     """Find who is core by the month close of `last`, in all branches or anew in some."""
     if branches is not None:
         await sql.execute("DELETE FROM month_cores WHERE month_end = $1 AND branch_id = ANY($2)", last, branches)
     async with whole_tables(sql, True):
-        await sql.execute(core_sql(VALUE.on(last).body), last, branches)
+        await sql.execute(core_sql(policies.value.on(last).body), last, branches)
 
 
-async def core_changes(sql: asyncpg.Connection, lasts: Sequence[date]) -> list[CoreFound]:
+async def core_changes(sql: asyncpg.Connection, policies: Policies, lasts: Sequence[date]) -> list[CoreFound]:
     """Whose core flag each of these month closes changed, against the close of the month before."""
     rows = await sql.fetch(
         """WITH now AS (SELECT * FROM month_cores WHERE month_end = ANY($1::date[])),
@@ -213,10 +217,12 @@ async def core_changes(sql: asyncpg.Connection, lasts: Sequence[date]) -> list[C
            ORDER BY n.month_end, n.client_id""",
         list(lasts),
     )
-    return [CoreFound(VALUE.on(last).name, *row) for last, *row in rows]
+    return [CoreFound(policies.value.on(last).name, *row) for last, *row in rows]
 
 
-async def close_month_again(sql: asyncpg.Connection, last: date, clients: Sequence[str]) -> list[LifecycleFound]:
+async def close_month_again(
+    sql: asyncpg.Connection, policies: Policies, last: date, clients: Sequence[str]
+) -> list[LifecycleFound]:
     """Evaluate a closed month anew for named clients; returns their lifecycles that differ from the month's before.
 
     A month keeps the branch it was ranked in, however the client has moved since.
@@ -226,7 +232,7 @@ async def close_month_again(sql: asyncpg.Connection, last: date, clients: Sequen
         last,
         list(clients),
     )
-    found = await close_month(sql, last, list(clients))
+    found = await close_month(sql, policies, last, list(clients))
     await sql.execute(
         """UPDATE month_values v SET branch_id = n.branch_id FROM unnest($2::text[], $3::text[]) AS n(client_id, branch_id)
            WHERE v.month_end = $1 AND v.client_id = n.client_id AND v.branch_id <> n.branch_id""",

@@ -32,6 +32,7 @@ from services.complaints import (
     tables,
 )
 from services.complaints.packs import making
+from services.complaints.policy import Policies
 
 service = Service(
     name="complaints",
@@ -70,5 +71,6 @@ service = Service(
         making.SIGN_OFF: making.watch,
     },
     accepts={ComplaintReceived: corrections.accept},
+    policy=Policies,
     checks={"channels": channels.check},
 )

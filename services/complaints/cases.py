@@ -17,7 +17,7 @@ from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, T
 from chassis.http import Match, may_see
 from chassis.uow import UnitOfWork
 from services.complaints import clocks, contact_duties, history
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Limits, Policies
 from services.complaints.rules import FOLLOWING, FOLLOWING_GROUP, OVER
 from services.complaints.seats import refuse_conflict
 
@@ -202,10 +202,9 @@ class SecondMove(Forbidden):
     title = Text("Only the general manager may move it again", "再次改期须总经理批准")
 
 
-async def limits_of(uow: UnitOfWork, at: datetime) -> Any:
+async def limits_of(uow: UnitOfWork, at: datetime) -> Limits:
     """The limits in force at an instant."""
-    await LIMITS.refresh(uow.sql)
-    return LIMITS.on(business_date(at)).body
+    return (await uow.policies(Policies)).limits.on(business_date(at)).body
 
 
 async def calendar_of(uow: UnitOfWork) -> Calendar:

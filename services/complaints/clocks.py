@@ -6,7 +6,6 @@ A reopened case gets clocks of its own: their object carries the generation [C23
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chassis.calendar import Calendar
@@ -15,11 +14,9 @@ from chassis.clocks import Ladder, LadderStep, Limit, store
 from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
 from services.complaints import reporting
-from services.complaints.policy import LADDERS, LIMITS
+from services.complaints.policy import Policies
+from services.complaints.report import Opened
 from services.complaints.rules import dispatch_due, ladder_name
-
-if TYPE_CHECKING:
-    from services.complaints.intake import Opened
 
 RESULT, REPORT, PROMISE = "result", "report", "promise"
 REPORT_LADDER = Ladder((LadderStep("due"),))
@@ -36,31 +33,39 @@ def case_of(object_: str) -> tuple[UUID, int]:
     return UUID(case_id), int(generation)
 
 
-def result_clock(
-    case_id: UUID, generation: int, key: str, limit: Limit, started: datetime, source: str, severity: str
+async def result_clock(
+    uow: UnitOfWork,
+    case_id: UUID,
+    generation: int,
+    key: str,
+    limit: Limit,
+    started: datetime,
+    source: str,
+    severity: str,
 ) -> store.Clock:
     """A result clock with the ladder of its source and severity [C22]."""
-    ladder = LADDERS.on(business_date(started)).body.ladder(ladder_name(source, severity))
+    ladder = (
+        (await uow.policies(Policies)).ladders.on(business_date(started)).body.ladder(ladder_name(source, severity))
+    )
     return store.Clock(object_of(case_id, generation), RESULT, key, limit, started, ladder)
 
 
-def report_clock(case_id: UUID, generation: int, key: str, classified: datetime) -> store.Clock:
+async def report_clock(uow: UnitOfWork, case_id: UUID, generation: int, key: str, classified: datetime) -> store.Clock:
     """A major case is reported at once: within 30 minutes of natural time all three have answered [C7]."""
-    limit = LIMITS.on(business_date(classified)).body.report
+    limit = (await uow.policies(Policies)).limits.on(business_date(classified)).body.report
     return store.Clock(object_of(case_id, generation), REPORT, key, limit, classified, REPORT_LADDER)
 
 
-async def start(uow: UnitOfWork, opened: Sequence["Opened"], calendar: Calendar) -> None:
+async def start(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -> None:
     """Start the clocks of new cases and report the major ones."""
     if not opened:
         return
-    await LADDERS.refresh(uow.sql)
     wanted, deadlines = [], []
     for one in opened:
         r = one.report
-        wanted.append(result_clock(r.case_id, 1, r.key, one.limit, r.received_at, r.source, one.severity))
+        wanted.append(await result_clock(uow, r.case_id, 1, r.key, one.limit, r.received_at, r.source, one.severity))
         if one.severity == "major":
-            wanted.append(report_clock(r.case_id, 1, r.key, r.received_at))
+            wanted.append(await report_clock(uow, r.case_id, 1, r.key, r.received_at))
         if r.flow == "centre" and r.kind == "complaint":
             deadlines.append(Deadline("dispatch", f"case/{r.case_id}", r.key, dispatch_due(r.received_at)))
     await store.start(uow, wanted, calendar)

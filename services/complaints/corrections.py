@@ -23,7 +23,8 @@ from chassis.uow import UnitOfWork
 from contracts.base import Registry, decode_custom
 from contracts.broker import ComplaintReceived
 from services.complaints import cases, clocks, dispatching, intake, severity
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
+from services.complaints.report import Report
 from services.complaints.rules import OVER, dispatch_due, dispatch_met, due_day, result_limit
 from services.complaints.words import codes_of, grams_of
 
@@ -72,7 +73,7 @@ async def _offered(uow: UnitOfWork, event: ComplaintReceived) -> Mapping[str, An
 async def _put_right(uow: UnitOfWork, case: Any, offered: Mapping[str, Any]) -> None:
     report = msgspec.convert(
         {name: value for name, value in offered.items() if name not in {"original", "fingerprint"}},
-        intake.Report,
+        Report,
         dec_hook=decode_custom,
     )
     _require_correctable(case, report)
@@ -118,7 +119,7 @@ async def _put_right(uow: UnitOfWork, case: Any, offered: Mapping[str, Any]) -> 
         await _dispatch(uow, case, report)
 
 
-def _require_correctable(case: Any, report: intake.Report) -> None:
+def _require_correctable(case: Any, report: Report) -> None:
     differs = [name for name in ("kind", "flow") if getattr(report, name) != case[name]]
     if report.received_at != case["received_at"] and not case["imported"]:
         differs.append("received_at")
@@ -133,13 +134,13 @@ async def _move(uow: UnitOfWork, case: Any, key: str) -> None:
         await uow.sql.execute(f"UPDATE {table} SET key = $2 WHERE object = $1 OR object LIKE $1 || '/%'", place, key)
 
 
-async def _move_due(uow: UnitOfWork, case: Any, report: intake.Report) -> Any:
+async def _move_due(uow: UnitOfWork, case: Any, report: Report) -> Any:
     """The result is due on the date that counts now; a promise stays, and an import's day is only worked out."""
     object_ = clocks.object_of(case["case_id"], case["generation"])
     kept = (await store.load(uow.sql, [object_])).get((object_, clocks.RESULT))
     calendar = await calendars.current(uow.sql)
-    await LIMITS.refresh(uow.sql)
-    limits = LIMITS.on(business_date(case["received_at"])).body
+    policies = await uow.policies(Policies)
+    limits = policies.limits.on(business_date(case["received_at"])).body
     limit = result_limit(case["source"], case["severity"], case["reply_due_on"], limits)
     if kept is None:
         return await _set_due(uow, case, due_day(limit, case["received_at"], calendar)) if case["due_on"] else case
@@ -166,7 +167,7 @@ async def _set_due(uow: UnitOfWork, case: Any, due_on: Any) -> Any:
     )
 
 
-async def _dispatch(uow: UnitOfWork, case: Any, report: intake.Report) -> None:
+async def _dispatch(uow: UnitOfWork, case: Any, report: Report) -> None:
     """An import's order went out when the accepted content says."""
     if report.dispatched_at is None or case["dispatch_due"] is None:
         return

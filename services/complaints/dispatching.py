@@ -6,7 +6,7 @@ are known waits for them and is completed at its own time when they arrive.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from chassis import staff
@@ -16,11 +16,9 @@ from chassis.uow import UnitOfWork
 from contracts.broker import BranchChanged, StaffChanged
 from contracts.complaints import CaseBreached, CaseDispatched
 from services.complaints import contact_duties, history
+from services.complaints.report import Report
 from services.complaints.rules import DISPATCHED, dispatch_due, dispatch_met
 from services.complaints.seats import Group, group_of
-
-if TYPE_CHECKING:
-    from services.complaints.intake import Report
 
 
 class Order(NamedTuple):
@@ -36,7 +34,7 @@ class Order(NamedTuple):
 
 
 async def dispatch_imports(
-    uow: UnitOfWork, reports: Sequence["Report"], roster: Roster, horizon: datetime | None
+    uow: UnitOfWork, reports: Sequence[Report], roster: Roster, horizon: datetime | None
 ) -> None:
     """Send the orders of imports whose time has come; the others wait for it.
 

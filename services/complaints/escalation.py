@@ -13,7 +13,7 @@ from chassis.uow import UnitOfWork
 from contracts.complaints import CaseEscalated
 from services.complaints import clocks, contact_duties, history
 from services.complaints.dispatching import breach
-from services.complaints.policy import LADDERS, Addressee
+from services.complaints.policy import Addressee, Policies
 from services.complaints.reporting import Notice, notify, told
 from services.complaints.rules import INVESTIGATING, THIRD_PARTY, ladder_name
 
@@ -23,7 +23,7 @@ UNNAMED = (Addressee("hq", OPERATIONS_CENTRE),)
 
 async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Steps of result clocks: tell whom the ladder names; at 100 % the clock is breached [C22]."""
-    await LADDERS.refresh(uow.sql)
+    policies = await uow.policies(Policies)
     cases = await _cases(uow, due)
     roster = await staff.roster(uow.sql)
     notices: list[Notice] = []
@@ -32,7 +32,7 @@ async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
         case_id, generation = clocks.case_of(one.object)
         case = cases[case_id]
         # The ladder of the day the clock started would be fairer to nobody: who is told is who is told today.
-        ladders = LADDERS.on(business_date(one.due)).body
+        ladders = policies.ladders.on(business_date(one.due)).body
         name = ladder_name(case["source"], case["severity"])
         people = told(case, ladders.told[name].get(one.step) or UNNAMED, roster, one.at)
         notices += [

@@ -16,9 +16,10 @@ from chassis.staff import HQ, OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
 from services.complaints import history
 from services.complaints.dispatching import breach
-from services.complaints.intake import Report, open_cases
-from services.complaints.policy import LIMITS
+from services.complaints.intake import open_cases
+from services.complaints.policy import Policies
 from services.complaints.relations import MEMBER, RECURS, link
+from services.complaints.report import Report
 from services.complaints.reporting import Notice, notify, told
 
 KIND = "cluster"
@@ -65,7 +66,7 @@ async def open_groups(uow: UnitOfWork, alarms: Sequence[Any], day: date) -> None
     for alarm in alarms:
         if alarm["recurs_after"]:
             await link(uow, group_of_alarm(alarm["alarm_id"]), group_of_alarm(alarm["recurs_after"]), RECURS)
-    on_call = LIMITS.on(day).body.on_call
+    on_call = (await uow.policies(Policies)).limits.on(day).body.on_call
     notices = []
     for r in reports:
         case = {"owner": r.owner, "concerned": r.concerned, "branch_id": r.branch_id}

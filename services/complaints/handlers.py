@@ -10,8 +10,9 @@ from chassis.uow import UnitOfWork
 from contracts.broker import ClientOpened, ClientUpdated, ComplaintReceived, Profile
 from contracts.callbacks import FindingRaised
 from services.complaints import relations
-from services.complaints.intake import Report, open_cases
-from services.complaints.policy import LIMITS
+from services.complaints.intake import open_cases
+from services.complaints.policy import Policies
+from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
 from services.complaints.seats import department_for
 
@@ -52,7 +53,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
     rows = await uow.sql.fetch("SELECT client_id, branch_id FROM clients WHERE client_id = ANY($1::text[])", clients)
     branches = {row["client_id"]: row["branch_id"] for row in rows}
     people = await staff.roster(uow.sql)
-    await LIMITS.refresh(uow.sql)
+    policies = await uow.policies(Policies)
     opened = await open_cases(
         uow,
         [
@@ -67,7 +68,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
                 channel=e.channel,
                 flow=e.flow,
                 severity=_given(e),
-                owner=e.owner or _department(people, e),
+                owner=e.owner or _department(people, policies, e),
                 category=e.category,
                 words=e.words,
                 product=e.product,
@@ -87,8 +88,8 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
     await relations.find_refused_before(uow, [one.report for one in opened])
 
 
-def _department(people: staff.Roster, event: ComplaintReceived) -> str:
-    limits = LIMITS.on(business_date(event.received_at)).body
+def _department(people: staff.Roster, policies: Policies, event: ComplaintReceived) -> str:
+    limits = policies.limits.on(business_date(event.received_at)).body
     named = (event.employee,) if event.employee else ()
     return department_for(people, limits, event.category, event.received_at, named)
 

@@ -5,11 +5,8 @@ told so and changes nothing; another content under a known number is a conflict 
 """
 
 import base64
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -28,75 +25,13 @@ from contracts.base import encode_custom
 from contracts.broker import ComplaintReceived
 from contracts.complaints import CaseOpened
 from services.complaints import clocks, dispatching, history, severity
-from services.complaints.policy import LIMITS, Limits
-from services.complaints.rules import ACCEPTED, RECEIVED, Claimed, dispatch_due, due_day, result_limit, severity_of
-from services.complaints.words import Words, taken_in
+from services.complaints.policy import Limits, Policies
+from services.complaints.report import Opened, Report
+from services.complaints.rules import RECEIVED, Claimed, dispatch_due, due_day, result_limit, severity_of
+from services.complaints.words import taken_in
 
 WITH_RESULT_CLOCK = ("complaint", "conduct")
 WITH_COMPLAINANT = ("complaint", "suggestion", "enquiry")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What is reported, whoever brings it. `severity`: as given by an import; None: the rules decide."""
-
-    case_id: UUID
-    system: str
-    external_ref: str | None = None
-    client_id: str | None = None
-    branch_id: str
-    kind: str = "complaint"
-    source: str = "client"
-    channel: str
-    flow: str = "centre"
-    severity: str | None = None
-    owner: str
-    category: str = ""
-    words: str = ""
-    product: str | None = None
-    employee: str | None = None
-    script: str | None = None
-    claim: Decimal | None = None
-    allegations: Sequence[str] = ()
-    complainants: int = 1
-    public_risk: bool = False
-    regulator_ref: str | None = None
-    reply_due_on: date | None = None
-    concerned: Sequence[str] = ()
-    restricted: bool = False
-    imported: bool = False
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    contact_channel: str | None = None
-    priority: bool = False
-    received_at: datetime
-    dispatched_at: datetime | None = None
-
-    @property
-    def key(self) -> str:
-        """The client, or the case itself where there is none [C29]."""
-        return self.client_id or f"case:{self.case_id}"
-
-    @property
-    def fingerprint(self) -> bytes:
-        """What equal reports have in common."""
-        return hashlib.sha256(msgspec.json.encode(self, enc_hook=encode_custom)).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A case as it was opened."""
-
-    report: Report
-    severity: str
-    reason: str
-    due_on: date
-    limit: Limit
-    words: Words
-
-    @property
-    def state(self) -> str:
-        """An import has been taken in hand where it comes from."""
-        return ACCEPTED if self.report.imported else RECEIVED
 
 
 class NumberTaken(Conflict):
@@ -123,7 +58,6 @@ async def open_cases(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]
 
 
 async def _open(uow: UnitOfWork, reports: Sequence[Report]) -> list[Opened]:
-    await LIMITS.refresh(uow.sql)
     new, differing = await _unknown(uow, reports)
     opened = await _open_new(uow, new) if new else []
     for one in differing:  # of a case that may be as new as its contradiction
@@ -202,10 +136,11 @@ async def _conflict(uow: UnitOfWork, report: Report) -> None:
 
 
 async def _decided(uow: UnitOfWork, reports: Sequence[Report], calendar: Calendar) -> list[Opened]:
+    policies = await uow.policies(Policies)
     due_days: dict[tuple[Limit, datetime], date] = {}
     found = []
     for one in reports:
-        limits = LIMITS.on(business_date(one.received_at)).body
+        limits = policies.limits.on(business_date(one.received_at)).body
         severity, reason = await _severity(uow, one, limits)
         limit = result_limit(one.source, severity, one.reply_due_on, limits)
         name = (limit, one.received_at)

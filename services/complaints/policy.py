@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from chassis.calendar import shipped
 from chassis.clocks import Ladder, LadderStep, Limit, limit_from
+from chassis.clocks.errors import LimitInvalid
 from chassis.clocks.shares import WHOLE
-from chassis.policy import Policies, PolicyInvalid
+from chassis.errors import FieldError, Invalid
+from chassis.policy import Number, PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
 from chassis.staff import COMPLAINT_GROUP, DEPARTMENTS
 
 FILE = Path(__file__).with_name("policy.toml")
@@ -67,63 +71,103 @@ class Ladders:
         return Ladder.from_rows(self.rows[name])
 
 
-_KINDS = ("ordinary", "major", "regulator", "report", "third_party", "survey", "tell")
-_COUNTS = frozenset(name for name, kind in Limits.__annotations__.items() if kind in {int, "int"})
+Positive = Annotated[int, msgspec.Meta(ge=1, lt=10_000)]
+
+
+class _Limits(PolicyBody, frozen=True):
+    ordinary: dict[str, Annotated[int, msgspec.Meta(ge=0, lt=100_000)] | bool]
+    major: dict[str, Annotated[int, msgspec.Meta(ge=0, lt=100_000)] | bool]
+    regulator: dict[str, Annotated[int, msgspec.Meta(ge=0, lt=100_000)] | bool]
+    report: dict[str, Annotated[int, msgspec.Meta(ge=0, lt=100_000)] | bool]
+    third_party: dict[str, Annotated[int, msgspec.Meta(ge=0, lt=100_000)] | bool]
+    survey: dict[str, Annotated[int, msgspec.Meta(ge=0, lt=100_000)] | bool]
+    tell: dict[str, Annotated[int, msgspec.Meta(ge=0, lt=100_000)] | bool]
+    major_claim: Number
+    same_matter_cases: Positive
+    same_matter_days: Positive
+    related_months: Positive
+    violations: list[str]
+    cluster_cases: Positive
+    cluster_days: Positive
+    quiet_days: Positive
+    retention_years: Positive
+    sign_off_working_days: Positive
+    grumbles: Positive
+    grumble_days: Positive
+    core_satisfaction_percent: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    departments: dict[str, str]
+    on_call: list[str]
+
+
+class _Step(PolicyBody, frozen=True):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    to: list[str]
+    share: Annotated[int, msgspec.Meta(ge=1, le=100)] | msgspec.UnsetType = msgspec.UNSET
+    working_minutes: Positive | msgspec.UnsetType = msgspec.UNSET
+    working_days: Positive | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Ladders(PolicyBody, frozen=True):
+    ordinary: list[_Step]
+    major: list[_Step]
+    regulator: list[_Step]
+
+
+def refused(detail: str, pointer: str) -> PolicyInvalid:
+    """What does not hold together, and where."""
+    return PolicyInvalid(detail, errors=(FieldError("/body" + pointer, detail),))
 
 
 def _limits(body: dict[str, Any]) -> Limits:
-    try:
-        kinds = {name: limit_from(body[name]) for name in _KINDS}
-        rest = {name: value for name, value in body.items() if name not in kinds}
-        for name in _COUNTS & rest.keys():
-            if type(rest[name]) is not int or not 0 < rest[name] < 10_000:
-                raise PolicyInvalid(f"limits: {name} is a whole number of 1 or more, not {rest[name]!r}")
-        rest["major_claim"] = Decimal(str(rest["major_claim"]))
-        rest["violations"] = frozenset(str(one) for one in rest["violations"])
-        if unknown := sorted(set(rest["departments"].values()) - set(DEPARTMENTS)):
-            raise PolicyInvalid(f"limits: there is no department {unknown[0]!r}")
-        rest["on_call"] = tuple(_addressee(words) for words in rest["on_call"])
-        limits = Limits(**kinds, **rest)  # type: ignore[arg-type]
-    except (TypeError, KeyError, AttributeError, ArithmeticError) as error:
-        raise PolicyInvalid(f"limits: {type(error).__name__} {error}") from None
-    if not limits.major_claim.is_finite() or limits.major_claim <= 0:
-        raise PolicyInvalid("limits: major_claim is an amount of money")
-    if limits.retention_years < FLOOR_YEARS:
-        raise PolicyInvalid(f"records of complaints are kept for {FLOOR_YEARS} years at least [C21]")
-    return limits
+    given = msgspec.structs.asdict(typed(_Limits, body))
+    for name, value in given.items():
+        if isinstance(value, dict) and name != "departments":
+            try:
+                given[name] = limit_from(value)
+            except LimitInvalid as error:
+                raise refused(f"limits: {name}: {error}", f"/{name}") from None
+    if given["major_claim"] <= 0:
+        raise refused("limits: major_claim is an amount of money", "/major_claim")
+    if unknown := sorted(set(given["departments"].values()) - set(DEPARTMENTS)):
+        raise refused(f"limits: there is no department {unknown[0]!r}", "/departments")
+    given["violations"] = frozenset(given["violations"])
+    given["on_call"] = tuple(_addressee(words, "/on_call") for words in given["on_call"])
+    if given["retention_years"] < FLOOR_YEARS:
+        raise refused(f"records of complaints are kept for {FLOOR_YEARS} years at least [C21]", "/retention_years")
+    return Limits(**given)
 
 
 def _ladders(body: dict[str, Any]) -> Ladders:
+    given = typed(_Ladders, body)
     rows: dict[str, list[dict[str, Any]]] = {}
     told: dict[str, dict[str, tuple[Addressee, ...]]] = {}
-    if unknown := sorted(set(body) - set(LADDER_NAMES)):
-        raise PolicyInvalid(f"no cases have a ladder {unknown[0]!r}")
     for name in LADDER_NAMES:
-        if not body.get(name):
-            raise PolicyInvalid(f"no ladder for {name} cases")
+        steps: list[_Step] = getattr(given, name)
+        if not steps:
+            raise refused(f"no ladder for {name} cases", f"/{name}")
+        rows[name] = [{k: v for k, v in msgspec.to_builtins(step).items() if k != "to"} for step in steps]
+        told[name] = {step.name: tuple(_addressee(words, f"/{name}") for words in step.to) for step in steps}
         try:
-            rows[name] = [{key: value for key, value in row.items() if key != "to"} for row in body[name]]
-            told[name] = {row["name"]: tuple(_addressee(words) for words in row["to"]) for row in body[name]}
-            steps: tuple[LadderStep, ...] = Ladder.from_rows(rows[name]).steps
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            raise PolicyInvalid(f"the ladder for {name} cases: {type(error).__name__} {error}") from None
-        _check_ladder(name, steps, told[name])
+            ladder: tuple[LadderStep, ...] = Ladder.from_rows(rows[name]).steps
+        except (TypeError, KeyError, AttributeError, ValueError, Invalid) as error:
+            raise refused(f"the ladder for {name} cases: {type(error).__name__} {error}", f"/{name}") from None
+        _check_ladder(name, ladder, told[name])
     return Ladders(rows, told)
 
 
 def _check_ladder(name: str, steps: Sequence[LadderStep], told: Mapping[str, Sequence[Addressee]]) -> None:
     """Every step tells somebody, none twice, none before the one it follows, and one of them is the due [C22]."""
     if len(told) != len(steps):
-        raise PolicyInvalid(f"the ladder for {name} cases has a step twice")
+        raise refused(f"the ladder for {name} cases has a step twice", f"/{name}")
     if silent := [step for step, to in told.items() if not to]:
-        raise PolicyInvalid(f"the step {silent[0]!r} for {name} cases tells nobody")
+        raise refused(f"the step {silent[0]!r} for {name} cases tells nobody", f"/{name}")
     if not any(step.name == "due" and step.share == WHOLE for step in steps):
-        raise PolicyInvalid(f"the ladder for {name} cases has no step `due` at 100 %")
+        raise refused(f"the ladder for {name} cases has no step `due` at 100 %", f"/{name}")
     places = [_place(step) for step in steps]
     for before, step, earlier, later in zip(steps, steps[1:], places, places[1:], strict=False):
         if later < earlier:
-            raise PolicyInvalid(
-                f"the step {step.name!r} for {name} cases comes before {before.name!r}, which it follows"
+            raise refused(
+                f"the step {step.name!r} for {name} cases comes before {before.name!r}, which it follows", f"/{name}"
             )
 
 
@@ -132,12 +176,15 @@ def _place(step: LadderStep) -> tuple[int, timedelta]:
     return (WHOLE, step.after.length(shipped())) if step.after is not None else (step.share, timedelta(0))
 
 
-def _addressee(words: str) -> Addressee:
+def _addressee(words: str, pointer: str) -> Addressee:
     place, _, seat = words.partition("/")
     if seat not in SEATS.get(place, ()):
-        raise PolicyInvalid(f"{words!r}: a step tells case/owner, or a seat of branch/ or hq/ that there is")
+        raise refused(f"{words!r}: a step tells case/owner, or a seat of branch/ or hq/ that there is", pointer)
     return Addressee(place, seat)
 
 
-LIMITS: Policies[Limits] = Policies("limits", FILE, _limits)
-LADDERS: Policies[Ladders] = Policies("ladders", FILE, _ladders)
+class Policies(PolicyBook):
+    """The tables of complaints."""
+
+    limits = PolicyTable(FILE, _limits)
+    ladders = PolicyTable(FILE, _ladders)

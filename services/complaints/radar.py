@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from chassis.uow import UnitOfWork
 from contracts.complaints import ClusterAlarmed
 from services.complaints import groups
-from services.complaints.policy import LIMITS, Limits
+from services.complaints.policy import Limits, Policies
 
 _ALARMS = UUID("0c1f0e36-6c55-5d0b-9a4e-6a1d1c0a7b52")
 DIMENSIONS = ("branch", "product", "employee", "script")
@@ -31,8 +31,8 @@ async def look(uow: UnitOfWork, day: date) -> None:
         "SELECT EXISTS (SELECT FROM cases WHERE received_on = $1 AND kind = 'complaint')", day
     ):
         return
-    await LIMITS.refresh(uow.sql)
-    limits = LIMITS.on(day).body
+    policies = await uow.policies(Policies)
+    limits = policies.limits.on(day).body
     await groups.link_members(uow, day, day, await _going_on(uow, day, limits))
     fresh = await _raise(uow, day, limits)
     if not fresh:

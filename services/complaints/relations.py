@@ -4,7 +4,7 @@ Links are added and ended, never merged: every case keeps its own history.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from uuid_utils import uuid7
@@ -13,11 +13,9 @@ from chassis import staff
 from chassis.clock import business_date, months_after, start_of
 from chassis.staff import GENERAL_MANAGER
 from chassis.uow import UnitOfWork
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
+from services.complaints.report import Report
 from services.complaints.rules import REGULATORS, REJECTED
-
-if TYPE_CHECKING:
-    from services.complaints.intake import Report
 
 MEMBER, RECURS = "member_of", "recurs_after"
 
@@ -35,7 +33,7 @@ async def link(uow: UnitOfWork, case_id: UUID, other: UUID, relation: str) -> No
     )
 
 
-async def find_refused_before(uow: UnitOfWork, reports: Sequence["Report"]) -> None:
+async def find_refused_before(uow: UnitOfWork, reports: Sequence[Report]) -> None:
     """A regulator's case of a client whose complaint of the same matter was refused or late within 12 months.
 
     It is linked by itself, and an accountability case is opened against the earlier owner and the branch's head [C14].
@@ -43,7 +41,7 @@ async def find_refused_before(uow: UnitOfWork, reports: Sequence["Report"]) -> N
     for one in reports:
         if one.source not in REGULATORS or one.client_id is None:
             continue
-        limits = LIMITS.on(business_date(one.received_at)).body
+        limits = (await uow.policies(Policies)).limits.on(business_date(one.received_at)).body
         since = start_of(months_after(business_date(one.received_at), -limits.related_months))
         rows = await uow.sql.fetch(
             """SELECT c.case_id, c.owner, c.branch_id, c.state,

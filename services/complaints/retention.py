@@ -17,7 +17,7 @@ from chassis.clock import business_date, months_after
 from chassis.errors import Conflict, Forbidden, NotFound, Text
 from chassis.uow import UnitOfWork
 from services.complaints import cases
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 from services.complaints.rules import OVER
 
 
@@ -97,8 +97,8 @@ async def standing(sql: asyncpg.Connection, case: Any) -> RetentionState:
     if case["closed_at"] is None or case["state"] not in OVER:
         return RetentionState(None, None, None, None, holds)
     ended_on = business_date(case["closed_at"])
-    await LIMITS.refresh(sql)
-    version = LIMITS.on(ended_on)
+    policies = await Policies.read(sql)
+    version = policies.limits.on(ended_on)
     years = version.body.retention_years
     return RetentionState(ended_on, months_after(ended_on, 12 * years), version.name, years, holds)
 

@@ -18,7 +18,7 @@ from contracts.callbacks import TaskCompleted, TaskExhausted, TaskExpired
 from contracts.complaints import CaseClosed, CaseReopened, ChurnSignalled, SatisfactionRecorded
 from services.complaints import clocks, contact_duties, history
 from services.complaints.dispatching import breach
-from services.complaints.policy import LADDERS, LIMITS
+from services.complaints.policy import Policies
 from services.complaints.rules import CALLING, CLOSED, REOPENED, due_day, reopens, result_limit
 
 RULE = "satisfaction"
@@ -137,7 +137,7 @@ async def _wait_for_survey(uow: UnitOfWork, waiting: Sequence[tuple[UUID, str, d
     """Give (case, key) the survey's limit from an instant on; one that has it already keeps it."""
     if not waiting:
         return
-    await LIMITS.refresh(uow.sql)
+    policies = await uow.policies(Policies)
     calendar = await calendars.current(uow.sql)
     armed = {
         row["object"]
@@ -149,7 +149,12 @@ async def _wait_for_survey(uow: UnitOfWork, waiting: Sequence[tuple[UUID, str, d
     await arm(
         uow,
         [
-            Deadline("survey", f"case/{case_id}", key, LIMITS.on(business_date(at)).body.survey.first_due(at, calendar))
+            Deadline(
+                "survey",
+                f"case/{case_id}",
+                key,
+                policies.limits.on(business_date(at)).body.survey.first_due(at, calendar),
+            )
             for case_id, key, at in waiting
             if f"case/{case_id}" not in armed
         ],
@@ -210,19 +215,22 @@ async def close(uow: UnitOfWork, case: Any, at: datetime, outcome: str) -> None:
 
 async def reopen(uow: UnitOfWork, case: Any, at: datetime, *, reason: str) -> None:
     """Open a case again, one level higher, with a new generation of clocks; its history stays [C11, C23]."""
-    await LIMITS.refresh(uow.sql)
-    await LADDERS.refresh(uow.sql)
+    policies = await uow.policies(Policies)
     level, generation = min(case["level"] + 1, HIGHEST_LEVEL), case["generation"] + 1
     seat = COMPLIANCE if level == HIGHEST_LEVEL else OPERATIONS_CENTRE
     holder = (await staff.roster(uow.sql)).holder(HQ, seat, at, avoid=case["concerned"])
     owner = holder.staff_id if holder else case["owner"]
     calendar = await calendars.current(uow.sql)
-    limits = LIMITS.on(business_date(at)).body
+    limits = policies.limits.on(business_date(at)).body
     # A date a regulator gave was for the first answer: the second one has the limit of its kind.
     limit = result_limit(case["source"], case["severity"], None, limits)
     await store.start(
         uow,
-        [clocks.result_clock(case["case_id"], generation, case["key"], limit, at, case["source"], case["severity"])],
+        [
+            await clocks.result_clock(
+                uow, case["case_id"], generation, case["key"], limit, at, case["source"], case["severity"]
+            )
+        ],
         calendar,
     )
     await uow.sql.execute(

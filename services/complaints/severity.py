@@ -8,7 +8,7 @@ being late is not healed by turning out worse, and a promise is kept.
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chassis import staff
 from chassis.clock import business_date
@@ -17,12 +17,10 @@ from chassis.clocks.limits import mapping_of
 from chassis.clocks.store import New
 from chassis.uow import UnitOfWork
 from services.complaints import cases, clocks, reporting
-from services.complaints.policy import LADDERS, LIMITS, Limits
+from services.complaints.policy import Limits, Policies
+from services.complaints.report import Opened
 from services.complaints.reporting import Notice
 from services.complaints.rules import OVER, Claimed, ladder_name, severity_of
-
-if TYPE_CHECKING:
-    from services.complaints.intake import Opened
 
 
 async def consider(
@@ -30,8 +28,8 @@ async def consider(
     claim: Decimal | None = None, complainants: int = 1, public_risk: bool = False,
 ) -> Any:  # fmt: skip
     """Add what came to light to a locked case and judge it anew; the case as it stands then."""
-    await LIMITS.refresh(uow.sql)
-    limits = LIMITS.on(business_date(at)).body
+    policies = await uow.policies(Policies)
+    limits = policies.limits.on(business_date(at)).body
     known = {
         "allegations": sorted({*case["allegations"], *allegations}),
         "claim": max((one for one in (case["claim"], claim) if one is not None), default=None),
@@ -47,13 +45,13 @@ async def consider(
     return case
 
 
-async def raise_matter(uow: UnitOfWork, opened: Sequence["Opened"]) -> None:
+async def raise_matter(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
     """The complainant who makes a matter major makes the others' open cases of it major as well [C7]."""
     for one in opened:
         if one.reason != "same_matter":
             continue
         r = one.report
-        limits = LIMITS.on(business_date(r.received_at)).body
+        limits = (await uow.policies(Policies)).limits.on(business_date(r.received_at)).body
         rows = await uow.sql.fetch(
             """SELECT * FROM cases
                WHERE branch_id = $1 AND received_at > $2::timestamptz - make_interval(days => $3) AND received_at <= $2
@@ -79,7 +77,7 @@ async def raise_to_major(uow: UnitOfWork, case: Any, at: datetime, why: str, lim
     object_ = clocks.object_of(case["case_id"], case["generation"])
     running = await store.load(uow.sql, [object_])
     if (object_, clocks.REPORT) not in running:  # who was told of it before a downgrade knows of it
-        await store.start(uow, [clocks.report_clock(case["case_id"], case["generation"], case["key"], at)])
+        await store.start(uow, [await clocks.report_clock(uow, case["case_id"], case["generation"], case["key"], at)])
         await reporting.report_major(uow, [(case["case_id"], case["generation"], at)])
     if (object_, clocks.RESULT) in running:
         case = await _give_time(uow, case, running[object_, clocks.RESULT], at, limits)
@@ -89,9 +87,9 @@ async def raise_to_major(uow: UnitOfWork, case: Any, at: datetime, why: str, lim
 
 async def climb_another(uow: UnitOfWork, case: Any, at: datetime) -> None:
     """Put the result clock on the ladder of the case's severity; who that ladder tells of steps behind us is told now."""
-    await LADDERS.refresh(uow.sql)
+    policies = await uow.policies(Policies)
     object_ = clocks.object_of(case["case_id"], case["generation"])
-    ladders = LADDERS.on(business_date(at)).body
+    ladders = policies.ladders.on(business_date(at)).body
     name = ladder_name(case["source"], case["severity"])
     await store.change_ladder(uow, object_, clocks.RESULT, ladders.ladder(name), at)
     fired = await uow.sql.fetch(

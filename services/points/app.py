@@ -7,6 +7,8 @@ from contracts.broker import ClientOpened, ClientUpdated, TradeCancelled, TradeS
 from contracts.classification import TierChanged
 from contracts.points import DayCompleted, PointsPosted
 from services.points import api, handlers, tables
+from services.points.policy import Policies
+from services.points.shadow import shadow
 from services.points.trades import SettledTrade
 
 service = Service(
@@ -26,4 +28,6 @@ service = Service(
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},
     accepts={TradeSettled: handlers.accept_other_content},
+    policy=Policies,
+    shadow=shadow,
 )

@@ -16,17 +16,15 @@ from contracts.classification import TierChanged
 from services.points import balances, conflicts, ledger, profiles, tiers, trades
 from services.points.conflicts import Differing
 from services.points.ledger import Posting
-from services.points.policy import policies
 from services.points.rules import posting_date
 from services.points.trades import Cancellation, Key, SettledTrade, Trade
 
 
 async def award_points_for_trades(settled: Sequence[SettledTrade], uow: UnitOfWork) -> None:
     """Award each new trade at the tier of its trade date, as now known [P1, T5]."""
-    await policies.refresh(uow.sql)
     causes = uow.records(TradeSettled)
     uow.happened_at = max(record.time for record in causes)
-    ranks = await tiers.of(uow.sql, {trade.client_id for trade in settled})
+    ranks = await tiers.of(uow, {trade.client_id for trade in settled})
     if not await ledger.award_at_once(uow, settled, causes, ranks):
         await _award_one_by_one(settled, causes, uow)
 
@@ -56,7 +54,6 @@ async def _award_one_by_one(settled: Sequence[SettledTrade], causes: Sequence[Re
 
 async def claw_back_for_cancelled_trades(cancelled: Sequence[TradeCancelled], uow: UnitOfWork) -> None:
     """Take back what a cancelled trade no longer earns; a cancellation that comes before its trade waits for it [P1]."""
-    await policies.refresh(uow.sql)
     lowest: dict[Key, Cancellation] = {}
     records = uow.records(TradeCancelled)
     uow.happened_at = max(record.time for record in records)
@@ -86,7 +83,6 @@ def _claw_back(posting: Posting, trade: Trade, cancellation: Cancellation) -> No
 
 async def correct_for_changed_tiers(changes: Sequence[TierChanged], uow: UnitOfWork) -> None:
     """Take over tiers, and correct trades that were awarded at a tier now known to be another [T5, T7]."""
-    await policies.refresh(uow.sql)
     records = uow.records(TierChanged)
     uow.happened_at = max(record.time for record in records)
     newest: dict[str, tuple[int, Record]] = {}
@@ -95,7 +91,7 @@ async def correct_for_changed_tiers(changes: Sequence[TierChanged], uow: UnitOfW
             newest[change.client_id] = (change.revision, record)
     locked = await balances.lock(uow.sql, newest)
     since = await tiers.learn(uow.sql, changes, uow.now)
-    posting = Posting(uow, locked, await tiers.of(uow.sql, since))
+    posting = Posting(uow, locked, await tiers.of(uow, since))
     for trade in (await trades.from_dates(uow.sql, since)).values():
         cause = newest[trade.client_id][1]
         posting.settle(trade, trade.base, "corrected", posting_date(trade.trade_date, cause.time), cause.id)
@@ -104,7 +100,6 @@ async def correct_for_changed_tiers(changes: Sequence[TierChanged], uow: UnitOfW
 
 async def accept_other_content(offered: Sequence[SettledTrade], uow: UnitOfWork) -> None:
     """An operator accepted the other content of known trades (rows of `conflicts`): post the difference."""
-    await policies.refresh(uow.sql)
     posting = await _begin(uow, {trade.client_id for trade in offered})
     known = await trades.known(uow.sql, [(trade.client_id, trade.trade_id) for trade in offered])
     for event in offered:
@@ -139,4 +134,4 @@ async def _keep_branches(profiles_told: Sequence[Profile], records: Sequence[Rec
 
 
 async def _begin(uow: UnitOfWork, clients: set[str]) -> Posting:
-    return Posting(uow, await balances.lock(uow.sql, clients), await tiers.of(uow.sql, clients))
+    return Posting(uow, await balances.lock(uow.sql, clients), await tiers.of(uow, clients))

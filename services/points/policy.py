@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from chassis.policy import Policies, PolicyInvalid
-from contracts.classification import TIERS
+import msgspec
+
+from chassis.errors import FieldError
+from chassis.policy import Number, PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
+from contracts.classification import TIERS, TierCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,33 +22,45 @@ class Terms:
     lot_months: int
 
 
+class TermsBody(PolicyBody, frozen=True):
+    """A version as it is written: multipliers as people write them (1.1)."""
+
+    multiplier: dict[TierCode, Number]
+    lot_months: Annotated[int, msgspec.Meta(ge=1, le=1200)]
+
+
 def parse(body: dict[str, Any]) -> Terms:
     """Read one version.
 
     Raises: PolicyInvalid when a tier has no multiplier, one has more than two decimals or falls as tiers rise, or a
     lot would live for less than a month.
     """
-    given = body.get("multiplier", {})
-    if set(given) != set(TIERS):
-        raise PolicyInvalid(f"multiplier names {sorted(given)}, the tiers are {list(TIERS)}")
-    multiplier: dict[str, int] = {tier: _hundredths(tier, given[tier]) for tier in TIERS}
+    given = typed(TermsBody, body)
+    if missing := sorted(set(TIERS) - set(given.multiplier)):
+        raise PolicyInvalid(
+            f"no multiplier for {', '.join(missing)}", errors=(FieldError("/body/multiplier", "missing"),)
+        )
+    multiplier: dict[str, int] = {tier: _hundredths(tier, given.multiplier[tier]) for tier in TIERS}
     for lower, higher in pairwise(TIERS):
         if multiplier[higher] < multiplier[lower]:
-            raise PolicyInvalid(f"{higher} earns {given[higher]}, less than {lower} with {given[lower]}")
-    months = body.get("lot_months")
-    if not isinstance(months, int) or months < 1:
-        raise PolicyInvalid(f"lot_months is {months!r}, not a whole number of months")
-    return Terms(multiplier, months)
+            raise PolicyInvalid(
+                f"{higher} earns {given.multiplier[higher]}, less than {lower} with {given.multiplier[lower]}",
+                errors=(FieldError(f"/body/multiplier/{higher}", "less than a lower tier's"),),
+            )
+    return Terms(multiplier, given.lot_months)
 
 
-def _hundredths(tier: str, written: object) -> int:
-    try:
-        value = Decimal(str(written)) * 100
-    except InvalidOperation:
-        raise PolicyInvalid(f"the multiplier of {tier} is {written!r}, not a number") from None
+def _hundredths(tier: str, written: Decimal) -> int:
+    value = written * 100
     if value != int(value) or not 0 <= value <= 10_000:
-        raise PolicyInvalid(f"the multiplier of {tier} is {written!r}: 0 to 100 with at most two decimals")
+        raise PolicyInvalid(
+            f"the multiplier of {tier} is {written}: 0 to 100 with at most two decimals",
+            errors=(FieldError(f"/body/multiplier/{tier}", "0 to 100 with at most two decimals"),),
+        )
     return int(value)
 
 
-policies: Policies[Terms] = Policies("points", Path(__file__).with_name("policy.toml"), parse)
+class Policies(PolicyBook):
+    """The tables of points."""
+
+    points = PolicyTable(Path(__file__).with_name("policy.toml"), parse)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from chassis.clock import business_date, end_of, month_end, months_after
 from chassis.memo import Memo
+from chassis.policy import Versions
 from contracts.classification import TierChanged, TierCode
-from services.points.policy import policies
+from services.points.policy import Terms
 
 # Wide enough for every commission that contracts let in (15 digits before and 40 after the point): nothing is rounded
 # before the one rounding that the rule names.
@@ -49,9 +50,9 @@ def _points(multiplier: int) -> Mapping[Decimal, int]:
     return Memo(lambda commission: points_for_commission(commission, multiplier), MEMO_COMMISSIONS)
 
 
-def rate_on(trade_date: date, tier: TierCode) -> Rate:
+def rate_on(terms: Versions[Terms], trade_date: date, tier: TierCode) -> Rate:
     """What the policy in force on a trade date gives a tier; a lot expires at the end of a month [P6]."""
-    version = policies.on(trade_date)
+    version = terms.on(trade_date)
     expires_on = month_end(months_after(trade_date, version.body.lot_months))
     multiplier = version.body.multiplier[tier]
     return Rate(tier, multiplier, version.name, expires_on, end_of(trade_date), _points(multiplier))

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from chassis.service import SealedTable
+from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 
 metadata = new_metadata()

@@ -3,24 +3,29 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import cast
 
 import asyncpg
 import msgspec
 
+from chassis.policy import Versions
+from chassis.uow import UnitOfWork
 from contracts.classification import TierChanged, TierCode
 from services.points import rules
+from services.points.policy import Policies, Terms
 from services.points.rules import Rate, TierInterval
 
 
 class Ranks:
     """The tiers of some clients, all known revisions applied, and what trades earn at them."""
 
-    def __init__(self, revisions: Mapping[str, int], stretches: Mapping[str, list[TierInterval]]) -> None:
+    def __init__(
+        self, revisions: Mapping[str, int], stretches: Mapping[str, list[TierInterval]], terms: Versions[Terms]
+    ) -> None:
         self.revisions = revisions
         self.stretches = stretches
-        self.rate_on = cache(rules.rate_on)
+        self.rate_on = cache(partial(rules.rate_on, terms))
 
     def rate(self, client_id: str, day: date) -> Rate:
         """What a trade of that date earns [P1], by the tier in force on it [T5]."""
@@ -28,16 +33,16 @@ class Ranks:
         return self.rate_on(day, rules.tier_on(known, day) if known else "NORMAL")
 
 
-async def of(sql: asyncpg.Connection, clients: Iterable[str]) -> Ranks:
-    """The tiers of these clients."""
+async def of(uow: UnitOfWork, clients: Iterable[str], terms: Versions[Terms] | None = None) -> Ranks:
+    """The tiers of these clients, and what they earn by the policies in force, or by `terms`."""
     revisions: dict[str, int] = {}
     stretches: defaultdict[str, list[TierInterval]] = defaultdict(list)
-    for client, revision, since, until, tier in await sql.fetch(
+    for client, revision, since, until, tier in await uow.sql.fetch(
         "SELECT client_id, revision, since, until, tier FROM tiers WHERE client_id = ANY($1::text[])", list(clients)
     ):
         revisions[client] = revision
         stretches[client].append(TierInterval(since, until, cast(TierCode, tier)))
-    return Ranks(revisions, stretches)
+    return Ranks(revisions, stretches, terms or (await uow.policies(Policies)).points)
 
 
 async def learn(sql: asyncpg.Connection, changes: Sequence[TierChanged], told_at: object) -> dict[str, date]:

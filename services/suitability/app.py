@@ -15,6 +15,7 @@ from contracts.broker import (
     TradeSettled,
 )
 from services.suitability import api, deadlines, handlers, tables, trades
+from services.suitability.policy import Policies
 
 service = Service(
     name="suitability",
@@ -36,5 +37,6 @@ service = Service(
     completes=contract.DayCompleted,
     tables=tables.metadata,
     sealed=tables.SEALED,
+    policy=Policies,
     migrations=Path(__file__).parent / "migrations",
 )

@@ -9,7 +9,7 @@ from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.suitability import AssessmentExpired, AssessmentExpiring
 from services.suitability import drift, gaming, judging, products
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from services.suitability.situations import NOT_REJECTED
 
 DUE_AT_ONCE = 5_000
@@ -89,7 +89,8 @@ async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, *, watch
 
 async def _endings(days: Sequence[date], uow: UnitOfWork, told: Told) -> None:
     """Reminders before the end, and on the last day the expiry, with what it no longer covers [Q5]."""
-    looked = [(day, left) for day in days for left in (0, *policy_on(day).reminder_days)]
+    policies = await uow.policies(Policies)
+    looked = [(day, left) for day in days for left in (0, *policies.on(day).reminder_days)]
     ended = []
     for day, days_left, *ending in await uow.sql.fetch(_ENDING, *zip(*looked, strict=True)):
         fields = dict(zip(_ENDING_FIELDS, ending, strict=True))

@@ -7,7 +7,6 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from chassis.clock import business_date
 from chassis.errors import FieldError, Text
 from chassis.uow import UnitOfWork
 from contracts.suitability import DecisionConfirmed, DecisionMade
@@ -21,7 +20,7 @@ from services.suitability.errors import (
     UnknownClient,
     WarningNotShown,
 )
-from services.suitability.policy import Policy, policy_on
+from services.suitability.policy import Policies, Policy
 from services.suitability.rules import DecisionOutcome, Initiator, Reason, Side, Verdict, decide
 from services.suitability.situations import SITUATION, Situation, situation_of
 
@@ -72,8 +71,9 @@ async def read_situations(uow: UnitOfWork, pairs: Sequence[tuple[str, str]]) -> 
     """What decisions about (client, product) pairs rest on at this moment; None where there is no such client."""
     clients, products = [client for client, _ in pairs], [product for _, product in pairs]
     found: list[tuple[Situation, Policy] | None] = [None] * len(pairs)
-    for row in await uow.sql.fetch(SITUATION, business_date(uow.now), clients, products):
-        policy, nth = policy_on(row["day"]), row["nth"] - 1
+    policies = await uow.policies(Policies)
+    for row in await uow.sql.fetch(SITUATION, uow.now, clients, products):
+        policy, nth = policies.on(row["day"]), row["nth"] - 1
         found[nth] = situation_of(row, policy, uow.now, products[nth]), policy
     return found
 

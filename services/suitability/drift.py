@@ -14,7 +14,7 @@ import asyncpg
 from chassis.uow import UnitOfWork
 from contracts.suitability import DriftedProduct, MatchDrifted
 from services.suitability.assessments import derived_id
-from services.suitability.policy import Policy, policy_on
+from services.suitability.policy import Policies, Policy
 from services.suitability.situations import held_rank, in_force, product_columns, professional, target_of
 
 Cause = Literal["level_lowered", "assessment_expired", "class_raised"]
@@ -66,7 +66,12 @@ async def look_at_products(uow: UnitOfWork, looked: Looked) -> list[MatchDrifted
 async def _note(uow: UnitOfWork, exposed: str, looked: Looked, cause: Cause) -> list[MatchDrifted]:
     if not looked:
         return []
-    found = [row for row in await uow.sql.fetch(exposed, *zip(*looked, strict=True)) if not _covered(row)]
+    policies = await uow.policies(Policies)
+    found = [
+        row
+        for row in await uow.sql.fetch(exposed, *zip(*looked, strict=True))
+        if not _covered(row, policies.on(row["day"]))
+    ]
     if not found:
         return []
     # What is on the list of a day is not listed again.
@@ -76,7 +81,7 @@ async def _note(uow: UnitOfWork, exposed: str, looked: Looked, cause: Cause) -> 
            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[])
                 AS n(id, client, branch, product, what, needed, held, day)
            ON CONFLICT DO NOTHING RETURNING client_id, branch_id, product, what, needed, held, found_on""",
-        *zip(*(_row(row, cause) for row in found), strict=True),
+        *zip(*(_row(row, cause, policies.on(row["day"])) for row in found), strict=True),
         cause,
     )
     drifted: defaultdict[tuple[date, str], list[asyncpg.Record]] = defaultdict(list)
@@ -95,8 +100,7 @@ async def _note(uow: UnitOfWork, exposed: str, looked: Looked, cause: Cause) -> 
     ]
 
 
-def _row(row: asyncpg.Record, cause: Cause) -> tuple[Any, ...]:
-    policy = policy_on(row["day"])
+def _row(row: asyncpg.Record, cause: Cause, policy: Policy) -> tuple[Any, ...]:
     scheme, needed, held = policy.own_scheme, target_of(row, policy, []).needed, held_rank(row, policy)
     return (
         derived_id("drift", cause, row["client_id"], row["product"], row["what"], row["day"]),
@@ -110,10 +114,9 @@ def _row(row: asyncpg.Record, cause: Cause) -> tuple[Any, ...]:
     )
 
 
-def _covered(row: asyncpg.Record) -> bool:
+def _covered(row: asyncpg.Record, policy: Policy) -> bool:
     if row["professional"] or row["code"] is None:
         return bool(row["professional"])
-    policy = policy_on(row["day"])
     needed, held = target_of(row, policy, []).needed, held_rank(row, policy)
     return needed is not None and held is not None and needed <= held
 
@@ -130,7 +133,10 @@ async def lowered(uow: UnitOfWork, changed: Sequence[tuple[str, date]]) -> list[
             JOIN LATERAL ({in_force("c.client_id", "c.day")}) f ON true""",
         *zip(*changed, strict=True),
     )
-    return [(row["client_id"], row["day"]) for row in rows if _is_lower(row, policy_on(row["day"] - timedelta(days=1)))]
+    policies = await uow.policies(Policies)
+    return [
+        (row["client_id"], row["day"]) for row in rows if _is_lower(row, policies.on(row["day"] - timedelta(days=1)))
+    ]
 
 
 def _is_lower(row: asyncpg.Record, policy: Policy) -> bool:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from chassis.audit import key_id
 from chassis.clock import months_after
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from services.suitability.questionnaires.scoring import score
 from services.suitability.questionnaires.template import read_template
 from services.suitability.rules import Holder, Target, decide
@@ -71,7 +71,8 @@ async def bundle(sql: asyncpg.Connection, decision: Mapping[str, Any], key: Ed25
         decision["decided_at"],
     )
     entries += [("trade", _plain(dict(row))) for row in trades]
-    return sign(entries, _keep_until(decision), key)
+    policy = (await Policies.read(sql)).on(decision["decided_on"])
+    return sign(entries, months_after(decision["decided_on"], 12 * policy.retention_years), key)
 
 
 def sign(entries: Sequence[tuple[str, Any]], keep_until: date, key: Ed25519PrivateKey) -> dict[str, Any]:
@@ -191,11 +192,6 @@ def _plain(content: Mapping[str, Any]) -> Any:
     return msgspec.to_builtins(
         {name: value.isoformat() if isinstance(value, datetime | date) else value for name, value in content.items()}
     )
-
-
-def _keep_until(decision: Mapping[str, Any]) -> date:
-    on = decision["decided_on"]
-    return months_after(on, 12 * policy_on(on).retention_years)
 
 
 def _signed(retention: Mapping[str, str], entries: int, head: str) -> bytes:

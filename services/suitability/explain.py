@@ -12,7 +12,7 @@ from services.suitability.assessments import level_on
 from services.suitability.decisions import facts_of
 from services.suitability.errors import UnknownClient
 from services.suitability.levels import SCHEMES, rank_in
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import DecisionOutcome, Reason, decide
 from services.suitability.situations import SITUATION_AS_OF, situation_of
@@ -20,7 +20,7 @@ from services.suitability.situations import SITUATION_AS_OF, situation_of
 
 async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
     """The level in force on a day with its inputs, rule version and sentence."""
-    policy, row = policy_on(day), await level_on(sql, client, day)
+    policy, row = (await Policies.read(sql)).on(day), await level_on(sql, client, day)
     known: dict[str, Any] = {"client_id": client, "as_of": day, "policy": policy.version, "inputs": {}}
     if row is None:
         last = await sql.fetchrow(
@@ -81,7 +81,7 @@ async def match(sql: asyncpg.Connection, client: str, product: str, day: date) -
     row = await sql.fetchrow(SITUATION_AS_OF, day, [client], [product])
     if row is None:
         raise UnknownClient
-    policy = policy_on(day)
+    policy = (await Policies.read(sql)).on(day)
     situation = situation_of(row, policy, end_of(day), product)
     verdict = decide(situation.holder, situation.target, "buy", "client", situation.confirmed)
     said = [OUTCOMES[verdict.outcome], *(REASONS[reason] for reason in verdict.reasons)]

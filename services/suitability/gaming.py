@@ -16,7 +16,7 @@ from chassis.uow import UnitOfWork
 from contracts.suitability import GamingSuspected
 from services.suitability import templates
 from services.suitability.levels import SCHEMES
-from services.suitability.policy import Gaming, policy_on
+from services.suitability.policy import Gaming, Policies
 from services.suitability.questionnaires.scoring import points_of
 from services.suitability.questionnaires.template import Template
 from services.suitability.rules import needed_rank
@@ -41,8 +41,9 @@ async def look(uow: UnitOfWork, days: Sequence[date]) -> list[GamingSuspected]:
         "SELECT DISTINCT submitted_on FROM submissions WHERE submitted_on BETWEEN $1 AND $2", days[0], days[-1]
     )
     new: list[GamingSuspected] = []
+    policies = await uow.policies(Policies)
     for day in sorted({day for (day,) in handed_in} | rises.keys()):
-        rules = policy_on(day).gaming
+        rules = policies.on(day).gaming
         start = day - timedelta(days=rules.window_days - 1)
         found = [*rises[day], *await _in_submissions(uow, start, day, rules)]
         new += await _keep(uow, found, day, start)
@@ -97,6 +98,7 @@ def riskier(template: Template, before: dict[str, list[str]], after: dict[str, l
 
 async def _rises_before_purchases(uow: UnitOfWork, days: Sequence[date]) -> defaultdict[date, list[GamingFinding]]:
     """By the day of the purchase."""
+    policies = await uow.policies(Policies)
     rows = await uow.sql.fetch(
         """SELECT t.client_id, t.branch_id, t.trade_id, t.trade_date, t.symbol, t.kind, t.issuer_class,
                   a.rank_before, a.level,
@@ -109,11 +111,11 @@ async def _rises_before_purchases(uow: UnitOfWork, days: Sequence[date]) -> defa
            WHERE t.settled_at >= a.assessed_at AND t.settled_at < a.assessed_at + make_interval(hours => d.hours)
            ORDER BY t.client_id, t.trade_id""",
         days,
-        [policy_on(day).purchase_rise_hours for day in days],
+        [policies.on(day).purchase_rise_hours for day in days],
     )
     found = defaultdict(list)
     for row in rows:
-        policy = policy_on(row["trade_date"])
+        policy = policies.on(row["trade_date"])
         needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
         if needed is not None and needed > row["rank_before"]:
             detail = {"trade_id": row["trade_id"], "symbol": row["symbol"], "level": row["level"]}

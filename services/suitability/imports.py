@@ -9,11 +9,12 @@ from contracts.broker import AssessmentRecorded
 from services.suitability import assessments, conflicts, due
 from services.suitability.assessments import Assessment, derived_id, last_day
 from services.suitability.levels import UnknownLevel, recognise
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 
 
 async def keep(uow: UnitOfWork, events: Sequence[AssessmentRecorded]) -> None:
     """Assessments made elsewhere: one a client and date; what no questionnaire can say is refused with a reason [K6]."""
+    policies = await uow.policies(Policies)
     new: dict[tuple[str, date], Assessment] = {}
     said: dict[tuple[str, date], AssessmentRecorded] = {}
     for event, record in zip(events, uow.records(AssessmentRecorded), strict=True):
@@ -30,7 +31,7 @@ async def keep(uow: UnitOfWork, events: Sequence[AssessmentRecorded]) -> None:
             scheme=scheme.code,
             level=scheme.level(rank).code,
             valid_from=event.assessed_on,
-            valid_until=last_day(event.assessed_on, policy_on(event.assessed_on)),
+            valid_until=last_day(event.assessed_on, policies.on(event.assessed_on)),
             source="imported",
             assessed_at=start_of(event.assessed_on),
         )
@@ -52,7 +53,7 @@ async def keep(uow: UnitOfWork, events: Sequence[AssessmentRecorded]) -> None:
             await _conflict(uow, row["scheme"], row["level"], said[key])
     if new:
         made = [new[key] for key in sorted(new)]
-        await assessments.keep(uow, made, policy_on(made[0].valid_from).version)
+        await assessments.keep(uow, made, policies.on(made[0].valid_from).version)
         await due.note(uow, new, levels=True)
 
 

@@ -8,7 +8,7 @@ import asyncpg
 
 from chassis.uow import UnitOfWork
 from contracts.suitability import MismatchFound
-from services.suitability.policy import Policy, policy_on
+from services.suitability.policy import Policies, Policy
 from services.suitability.rules import mismatch, needed_rank
 from services.suitability.situations import ever_assessed, held_rank, in_force, professional, set_rank
 
@@ -50,7 +50,8 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
         return []
     clients, days = list(since), list(since.values())
     buys = await uow.sql.fetch(_BUYS, clients, days, through, min(days))
-    rows = sorted(found for row in buys if (found := _judged(row)))
+    policies = await uow.policies(Policies)
+    rows = sorted(found for row in buys if (found := _judged(row, policies.on(row["trade_date"]))))
     await uow.sql.execute(
         """DELETE FROM mismatches m USING unnest($1::text[], $2::date[]) AS d(client_id, since)
            WHERE m.client_id = d.client_id AND m.trade_date BETWEEN d.since AND $3
@@ -68,8 +69,7 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
     return [MismatchFound(**dict(row)) for row in await uow.sql.fetch(_KEEP, *columns, uow.now)]
 
 
-def _judged(row: asyncpg.Record) -> tuple[Any, ...] | None:
-    policy = policy_on(row["trade_date"])
+def _judged(row: asyncpg.Record, policy: Policy) -> tuple[Any, ...] | None:
     needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
     held = held_rank(row, policy)
     reason = mismatch(held, row["assessed_before"], needed, row["professional"])

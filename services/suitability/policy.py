@@ -1,15 +1,15 @@
 """Policy: the numbers and tables the business changes, in dated sets (`policy.toml`)."""
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from chassis.errors import Text
+from chassis.errors import FieldError, Text
+from chassis.policy import PolicyBook, PolicyInvalid, PolicyTable, typed
 from services.suitability.levels import SCHEMES, Scheme
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -57,10 +57,8 @@ class Gaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """One set, in force from `effective_on` until the next."""
+    """One set, in force until the next; `version` is its name."""
 
-    version: str
-    effective_on: date
     scheme: str
     validity_months: Positive
     reminder_days: list[int]
@@ -80,6 +78,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     kinds: dict[str, Kind]
     issuer: dict[str, dict[str, str]]
     warning: Warning
+    version: str = ""
 
     @property
     def own_scheme(self) -> Scheme:
@@ -101,14 +100,25 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         return self.cooling_minutes[min(levels_above, len(self.cooling_minutes)) - 1]
 
 
-@cache
-def policies() -> tuple[Policy, ...]:
-    """Every dated set, oldest first."""
-    read = tomllib.loads((Path(__file__).parent / "policy.toml").read_text("utf-8"))
-    return tuple(sorted(msgspec.convert(read["set"], list[Policy]), key=lambda policy: policy.effective_on))
+def parse(body: dict[str, Any]) -> Policy:
+    """A set from its body; its version is its name, which is not the body's to say.
+
+    Raises: PolicyInvalid.
+    """
+    if "version" in body:
+        raise PolicyInvalid("a version is named when it is kept", errors=(FieldError("/body/version", "not known"),))
+    return typed(Policy, body)
 
 
-@cache
-def policy_on(day: date) -> Policy:
-    """The set in force on a business date."""
-    return [policy for policy in policies() if policy.effective_on <= day][-1]
+class Policies(PolicyBook):
+    """The tables of suitability: one set, replaced as a whole."""
+
+    suitability = PolicyTable(Path(__file__).with_name("policy.toml"), parse, key="set")
+
+    @cached_property
+    def _named(self) -> dict[str, Policy]:
+        return {v.name: msgspec.structs.replace(v.body, version=v.name) for v in self.suitability.all}
+
+    def on(self, day: date) -> Policy:
+        """The set in force on a business date."""
+        return self._named[self.suitability.on(day).name]

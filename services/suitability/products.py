@@ -18,7 +18,7 @@ from contracts.suitability import MatchDrifted
 from services.suitability import drift
 from services.suitability.errors import UnknownProduct
 from services.suitability.levels import SCHEMES
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies, Policy
 from services.suitability.situations import product_columns, target_of
 
 STATES = ("draft", "on_shelf", "suspended", "off_shelf")
@@ -71,12 +71,11 @@ async def find(sql: asyncpg.Connection, code: str, day: date) -> dict[str, Any]:
     )
     if row is None:
         raise UnknownProduct
-    return described(row, day)
+    return described(row, (await Policies.read(sql)).on(day))
 
 
-def described(row: asyncpg.Record, day: date) -> dict[str, Any]:
+def described(row: asyncpg.Record, policy: Policy) -> dict[str, Any]:
     """A product as callers see it."""
-    policy = policy_on(day)
     needed = target_of(row, policy, []).needed
     kind = policy.kinds.get(row["kind"])
     return {
@@ -144,7 +143,7 @@ async def set_class(
 
 async def _needed(uow: UnitOfWork, code: str, day: date) -> int | None:
     row = await uow.sql.fetchrow(f"SELECT {product_columns('$2::date')} FROM products p WHERE p.code = $1", code, day)
-    return target_of(row, policy_on(day), []).needed if row else None
+    return target_of(row, (await uow.policies(Policies)).on(day), []).needed if row else None
 
 
 async def _after_change(uow: UnitOfWork, code: str, day: date, before: int | None) -> dict[str, Any]:

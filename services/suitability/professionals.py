@@ -7,10 +7,10 @@ from uuid_utils import uuid7
 
 from chassis.clock import months_after
 from chassis.errors import NotFound, Text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability.errors import SecondPersonNeeded, UnknownClient, WrongState
-from services.suitability.policy import policy_on
-from services.suitability.submissions import today
+from services.suitability.policy import Policies
 
 
 async def request(uow: UnitOfWork, client: str, wanted: str, proof: str) -> str:
@@ -47,8 +47,8 @@ async def check(uow: UnitOfWork, request_id: str, approve: bool) -> dict[str, An
     row = await _locked(uow, request_id, "requested")
     if row["made_by"] == uow.actor.subject:
         raise SecondPersonNeeded
-    day = await today(uow)
-    until = months_after(day, policy_on(day).professional_months)
+    day = await today(uow.sql)
+    until = months_after(day, (await uow.policies(Policies)).on(day).professional_months)
     await uow.sql.execute(
         """UPDATE professionals SET state = $2, checked_by = $3, checked_at = $4, valid_from = $5, valid_until = $6
            WHERE request_id = $1""",
@@ -72,7 +72,7 @@ async def end(uow: UnitOfWork, request_id: str, reason: str) -> None:
     await uow.sql.execute(
         "UPDATE professionals SET state = 'ended', ended_on = $2, end_reason = $3, ended_by = $4 WHERE request_id = $1",
         request_id,
-        await today(uow),
+        await today(uow.sql),
         reason,
         uow.actor.subject,
     )

@@ -7,10 +7,10 @@ from uuid_utils import uuid7
 
 from chassis.clock import months_after
 from chassis.errors import NotFound
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability.errors import RetentionRunning, UnderLegalHold, UnknownClient
-from services.suitability.policy import policy_on
-from services.suitability.submissions import today
+from services.suitability.policy import Policies
 
 
 async def hold(uow: UnitOfWork, client: str, reason: str) -> str:
@@ -60,7 +60,7 @@ async def keep_until(uow: UnitOfWork, client: str) -> date | None:
                            (SELECT closed_on FROM clients WHERE client_id = $1))""",
         client,
     )
-    return months_after(last, 12 * policy_on(last).retention_years) if last else None
+    return months_after(last, 12 * (await uow.policies(Policies)).on(last).retention_years) if last else None
 
 
 async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:
     if await uow.sql.fetchval("SELECT 1 FROM holds WHERE client_id = $1 AND released_at IS NULL", client):
         raise UnderLegalHold
     until = await keep_until(uow, client)
-    if until is not None and await today(uow) <= until:
+    if until is not None and await today(uow.sql) <= until:
         raise RetentionRunning(keep_until=until.isoformat())
     for table in ("drafts", "permissions", "purchases", "trades", "mismatches", "drifts", "findings", "clients"):
         await uow.sql.execute(f"DELETE FROM {table} WHERE client_id = $1", client)

@@ -5,11 +5,12 @@ from typing import Any
 from uuid_utils import uuid7
 
 from chassis.errors import NotFound
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability import submissions
 from services.suitability.assessments import Assessment, last_day
 from services.suitability.errors import SecondPersonNeeded, WrongState
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 
 
 async def decide(uow: UnitOfWork, review_id: str, approve: bool, note: str) -> dict[str, Any]:
@@ -54,8 +55,8 @@ async def decide(uow: UnitOfWork, review_id: str, approve: bool, note: str) -> d
 
 
 async def _take_effect(uow: UnitOfWork, submission: Any) -> str:
-    day = await submissions.today(uow)
-    policy = policy_on(day)
+    day = await today(uow.sql)
+    policy = (await uow.policies(Policies)).on(day)
     assessment = Assessment(
         assessment_id=str(uuid7()),
         client_id=submission["client_id"],

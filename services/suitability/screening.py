@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from chassis.clock import business_date
+from chassis.timeline import TODAY
 from chassis.uow import UnitOfWork
 from services.suitability.errors import TooMuchAtOnce
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from services.suitability.rules import Initiator, Side, Verdict, decide
-from services.suitability.situations import TODAY, Row, holder_columns, holder_of, in_force, product_columns, target_of
+from services.suitability.situations import Row, holder_columns, holder_of, in_force, product_columns, target_of
 
 MOST_ANSWERS = 500_000
 _HOLDERS = f"""
@@ -56,18 +56,18 @@ async def screen(
 
     Raises: TooMuchAtOnce.
     """
-    today = business_date(uow.now)
     chosen, arguments = _chosen(clients, branch)
     condition, more = scope
-    rows = await uow.sql.fetch(_HOLDERS.format(chosen=chosen, scope=condition), today, *arguments, *more)
+    rows = await uow.sql.fetch(_HOLDERS.format(chosen=chosen, scope=condition), uow.now, *arguments, *more)
     if len(rows) * len(products) > MOST_ANSWERS:
         raise TooMuchAtOnce(limit=MOST_ANSWERS)
-    found = {row["code"]: row for row in await uow.sql.fetch(_PRODUCTS, today, list(products))}
+    found = {row["code"]: row for row in await uow.sql.fetch(_PRODUCTS, uow.now, list(products))}
     confirmed = {
         (row["client_id"], row["product"]): (row["needed"], row["held"])
-        for row in await uow.sql.fetch(_CONFIRMED, today, list(products))
+        for row in await uow.sql.fetch(_CONFIRMED, uow.now, list(products))
     }
-    answers = list(_answers(uow, rows, products, found, confirmed, side, initiator))
+    policies = await uow.policies(Policies)
+    answers = list(_answers(uow, policies, rows, products, found, confirmed, side, initiator))
     known = {row["client_id"] for row in rows}
     return Screened(answers, [client for client in clients or () if client not in known])
 
@@ -82,6 +82,7 @@ def _chosen(clients: Sequence[str] | None, branch: str | None) -> tuple[str, lis
 
 def _answers(
     uow: UnitOfWork,
+    policies: Policies,
     rows: Sequence[asyncpg.Record],
     products: Sequence[str],
     found: dict[str, asyncpg.Record],
@@ -92,7 +93,7 @@ def _answers(
     known: dict[object, Verdict] = {}
     unknown: Row = {"code": None}
     for row in rows:
-        policy, client = policy_on(row["day"]), row["client_id"]
+        policy, client = policies.on(row["day"]), row["client_id"]
         holder, permissions = holder_of(row, policy, uow.now), row["permissions"]
         for product in products:
             target = target_of(found.get(product, unknown), policy, permissions)

@@ -11,18 +11,12 @@ from typing import Any
 
 import asyncpg
 
+from chassis.timeline import TODAY
 from services.suitability.levels import SCHEMES, rank_in
 from services.suitability.policy import Policy
 from services.suitability.rules import Holder, Target, needed_rank
 
 Row = asyncpg.Record | Mapping[str, Any]
-
-TODAY = """
-    SELECT CASE WHEN (SELECT timeline FROM timeline) = 'simulated' THEN coalesce(d.through + 1, $1::date)
-                ELSE greatest($1::date, d.through + 1) END AS day
-    FROM (SELECT max(through) AS through FROM closed_days) d"""
-"""The business date decisions are made on: never before the day after the last closed one, and exactly that day in a
-home whose time is a replay's."""
 
 NOT_REJECTED = """NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id AND r.state = 'rejected')"""
 
@@ -84,7 +78,7 @@ _SITUATION = f"""
         WHERE k.client_id = c.client_id AND k.product = q.product AND k.confirmed_on <= t.day AND k.valid_until >= t.day
         ORDER BY k.confirmed_at DESC LIMIT 1) k ON true"""
 SITUATION = _SITUATION.format(today=TODAY)
-"""Arguments: today's date by the clock, clients, products, pair by pair. A pair (`nth`, from 1) without a row: no such
+"""Arguments: the unit of work's `now`, clients, products, pair by pair. A pair (`nth`, from 1) without a row: no such
 client."""
 SITUATION_AS_OF = _SITUATION.format(today="SELECT $1::date AS day")
 """The same on any day, as known now."""

@@ -9,8 +9,9 @@ import asyncpg
 from uuid_utils import uuid7
 
 from chassis.actor import Role
-from chassis.clock import business_date, year_before
+from chassis.clock import year_before
 from chassis.errors import FieldError, Text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.suitability import QuestionnaireSubmitted
 from services.suitability import assessments, drift, due, templates
@@ -25,14 +26,14 @@ from services.suitability.errors import (
     WrongState,
 )
 from services.suitability.levels import SCHEMES, rank_in
-from services.suitability.policy import Policy, policy_on
+from services.suitability.policy import Policies, Policy
 from services.suitability.questionnaires import contradictions
 from services.suitability.questionnaires.answers import check
 from services.suitability.questionnaires.contradictions import Profile
 from services.suitability.questionnaires.scoring import Score, score
 from services.suitability.questionnaires.template import Contradiction, Template
 from services.suitability.rules import suspicious_rise
-from services.suitability.situations import NOT_REJECTED, TODAY
+from services.suitability.situations import NOT_REJECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,10 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     client = await uow.sql.fetchrow("SELECT * FROM clients WHERE client_id = $1 FOR UPDATE", handed_in.client)
     if client is None:
         raise UnknownClient
-    day = await today(uow)
+    day = await today(uow.sql)
     if client["closed_on"] is not None and client["closed_on"] <= day:
         raise WrongState(Text("the account is closed", "账户已销户"))
-    policy = policy_on(day)
+    policy = (await uow.policies(Policies)).on(day)
     template = await templates.to_answer(uow.sql, handed_in.template, handed_in.version, day)
     sheet = _checked(template, client, handed_in.answers)
     clashes = _contradictions(template, sheet, client, day)
@@ -116,12 +117,6 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
         "valid_from": assessment.valid_from if assessment else None,
         "valid_until": assessment.valid_until if assessment else None,
     }
-
-
-async def today(uow: UnitOfWork) -> date:
-    """The business date: never before the day after the last closed one."""
-    day: date = await uow.sql.fetchval(TODAY, business_date(uow.now))
-    return day
 
 
 async def take_effect(uow: UnitOfWork, assessment: Assessment, policy: Policy) -> None:
@@ -253,7 +248,7 @@ async def _keep(
         "recording": handed_in.proofs.recording,
         "device": handed_in.device,
         "seconds": handed_in.seconds,
-        "policy": policy_on(day).version,
+        "policy": (await uow.policies(Policies)).on(day).version,
     }
     await uow.sql.copy_records_to_table("submissions", records=[tuple(row.values())], columns=list(row))
     uow.emit(
@@ -295,7 +290,7 @@ async def save_draft(
     """
     if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1", client):
         raise UnknownClient
-    template = await templates.to_answer(uow.sql, code, version, await today(uow))
+    template = await templates.to_answer(uow.sql, code, version, await today(uow.sql))
     sheet, problems = check(template, answers, complete=False)
     if problems:
         raise AnswersInvalid(errors=problems)

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis.service import SealedTable
+from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 
 metadata = new_metadata()

@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from chassis.clock import business_date
 from chassis.errors import FieldError, Text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability.errors import (
     SecondPersonNeeded,
@@ -129,7 +129,7 @@ async def publish(uow: UnitOfWork, code: str, version: int, effective_on: date) 
     Raises: UnknownTemplate, WrongState, TemplateUnprovable.
     """
     row = await _locked(uow, code, version, "reviewed")
-    if effective_on < business_date(uow.now):
+    if effective_on < await today(uow.sql):
         raise WrongState(
             Text("a template takes effect today or later", "生效日期不得早于今日"),
             errors=(FieldError("/effective_on", "in the past"),),

@@ -1,5 +1,7 @@
 """The benchmark's harness on tiny numbers: every lane runs on real servers and comes to the right sums."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,3 +55,13 @@ def test_a_made_up_folder_can_be_replayed(tmp_path: Path) -> None:
 
 def test_the_quick_plan_reads_prefixes_of_one_series() -> None:
     assert QUICK.lanes.message < QUICK.lanes.batch < QUICK.lanes.ours
+
+
+def test_careline_bench_is_the_same_command() -> None:
+    said = [
+        subprocess.run([*command, "--only", "nothing"], capture_output=True, text=True, timeout=60, check=False)
+        for command in ((sys.executable, "-m", "bench"), (Path(sys.executable).with_name("careline"), "bench"))
+    ]
+    assert [one.returncode for one in said] == [2, 2]
+    assert said[0].stderr.replace("python -m bench", "careline bench") == said[1].stderr
+    assert "there is no section 'nothing'" in said[1].stderr

@@ -9,8 +9,9 @@ import pytest
 
 from careline.replay.summary import print_callbacks
 from chassis.calendar import shipped
-from chassis.calendars import keep_calendars, row_of
+from chassis.calendars import row_of
 from chassis.clock import at, business_date, utc_now
+from chassis.platform_facts import keep_calendars
 from contracts import broker
 from contracts.classification import LifecycleChanged, LifecycleStretch
 from contracts.platform import CalendarDay, CalendarPublished
@@ -43,7 +44,7 @@ def sent(desk: Desk) -> list[dict[str, Any]]:
 
 
 async def test_the_summary_counts_each_rule_and_says_why(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(RULE_TEXTS) == set(policy.TRIGGERS.shipped[-1].body), "every rule of the table has its sentence"
+    assert set(RULE_TEXTS) == set(policy.Policies.triggers.shipped[-1].body), "every rule of the table has its sentence"
     await desk.close(FIRST)
     for client in ("c-1", "c-2"):
         await desk.open(client, FIRST + timedelta(days=1))

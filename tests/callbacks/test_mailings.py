@@ -10,7 +10,7 @@ from chassis.clock import at, business_date, utc_now
 from contracts.classification import TIERS, TierChanged, TierStretch
 from contracts.suitability import AssessmentCompleted
 from services.callbacks.notices import LEVELS
-from services.callbacks.policy import MAILINGS, MailingColumn
+from services.callbacks.policy import MailingColumn, Policies
 from services.callbacks.rules import MailReader, mailing_channel, mailing_reasons
 from tests.callbacks.desk import FIRST, IDENTITY, LEADER, Desk, agent, ten
 from tests.callbacks.test_messages import Taker, dispatch
@@ -19,7 +19,7 @@ MONDAY = date(2022, 7, 4)
 TODAY = business_date(utc_now())
 CHIEF = Actor("hq-1", Role.HQ, purpose="test")
 SECOND = Actor("hq-2", Role.HQ, purpose="test")
-COLUMNS = MAILINGS.shipped[-1].body
+COLUMNS = Policies.mailings.shipped[-1].body
 
 
 def reader(**given: Any) -> MailReader:

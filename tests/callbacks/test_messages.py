@@ -14,8 +14,9 @@ from aiosmtpd.smtp import SMTP
 from chassis.clock import at, business_date, end_of, months_after, utc_now
 from contracts import broker
 from contracts.classification import TierChanged, TierStretch
+from services.callbacks.messages.adapters import MessageSettings, ports
 from services.callbacks.messages.file import FilePort
-from services.callbacks.messages.port import MessageSettings, Port, Result, ports
+from services.callbacks.messages.port import Port, Result
 from services.callbacks.messages.sending import NothingGoesOut, send_due
 from services.callbacks.messages.sms import HttpSms
 from services.callbacks.messages.smtp import Smtp

@@ -16,13 +16,14 @@ from contracts.classification import TierChanged, TierStretch
 from contracts.complaints import CaseClosed, CaseFeedback
 from contracts.suitability import AssessmentExpiring
 from services.callbacks import policy
-from services.callbacks.moments import due_of, step_at
+from services.callbacks.moment_ladder import step_at
+from services.callbacks.moments import due_of
 from tests.callbacks.desk import FIRST, LEADER, Desk, agent, ten
 
 MONDAY = date(2022, 7, 4)
 SYSTEM = Actor("risk-engine", Role.SYSTEM, purpose="test")
-CATALOGUE = policy.MOMENTS.shipped[-1].body
-LADDER = policy.LADDER.shipped[-1].body
+CATALOGUE = policy.Policies.moments.shipped[-1].body
+LADDER = policy.Policies.moment_ladder.shipped[-1].body
 
 
 def test_times_end_with_working_days_or_run_round_the_clock() -> None:

@@ -36,7 +36,12 @@ def drill(**others: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("words", ["您必须先联系经理", "暂缓一下"])
 def test_a_play_that_hinders_an_exit_is_refused(words: str) -> None:
-    shipped = {"drill_every_days": 92, "reasons_of_years": 3, "never_say": ["必须先", "暂缓"]}
+    shipped = {
+        "drill_every_days": 92,
+        "drill_roles": ["counter"],
+        "reasons_of_years": 3,
+        "never_say": ["必须先", "暂缓"],
+    }
     with pytest.raises(PolicyInvalid, match="must never say"):
         policy.parse_retention({**shipped, "plays": {"fees": {"zh-CN": words, "en": "x"}}})
     with pytest.raises(PolicyInvalid, match="zh-CN and en"):
@@ -58,7 +63,7 @@ async def test_reasons_are_counted_and_decide_the_order_of_what_may_be_said(desk
         ("c-1", "planned"), ("c-2", "planned"), ("c-3", "planned"), ("c-4", "cancelled"),
     ]  # fmt: skip
     script = await desk.ask(anna, "GET", f"/tasks/{tasks[0]['task_id']}/script", status=200)
-    assert {play["reason"] for play in script["plays"]} == set(policy.RETENTION.shipped[-1].body.plays)
+    assert {play["reason"] for play in script["plays"]} == set(policy.Policies.retention.shipped[-1].body.plays)
     questions = {question["code"]: question["choices"] for question in script["questions"]}
     assert set(questions["reason"]) == {play["reason"] for play in script["plays"]}, "every reason has its words"
     for task in tasks[:3]:

@@ -15,8 +15,8 @@ from services.callbacks import calling, coverage, policy, rules, sampling, scrip
 from services.callbacks.rules import Ties
 from services.callbacks.sampling import Stratum
 
-TERMS = policy.CALLING.shipped[0].body
-TRIGGERS = policy.TRIGGERS.shipped[0].body
+TERMS = policy.Policies.calling.shipped[0].body
+TRIGGERS = policy.Policies.triggers.shipped[0].body
 CALENDAR = shipped()
 
 
@@ -154,7 +154,7 @@ def test_notices_are_selective(
 ) -> None:
     from services.callbacks.notices import LEVELS
 
-    terms = policy.NOTICES.shipped[0].body
+    terms = policy.Policies.notices.shipped[0].body
     found = rules.notice_reasons(
         permission, terms, on=date(2022, 7, 4), level=level, levels=LEVELS, birth_date=born, experience_years=years
     )
@@ -184,7 +184,7 @@ def test_a_trigger_table_that_does_not_hold_together_is_refused() -> None:
 
 
 def test_scripts_ask_say_and_never_tip_off() -> None:
-    new = scripts.frozen("new/shipped-1")
+    new = policy.Policies().script("new/shipped-1")
     with pytest.raises(scripts.AnswersMissing) as refused:
         scripts.check_answers(new, {"identity": "no", "market": "perhaps", "shoe_size": "43"}, complete=True)
     pointers = {error.pointer for error in refused.value.errors}
@@ -197,7 +197,7 @@ def test_scripts_ask_say_and_never_tip_off() -> None:
     assert [q.finding for q in scripts.findings_in(new, {"operated": "yes", "risk": "no"})] == [
         "risk_not_disclosed", "staff_operated_account",
     ]  # fmt: skip
-    for given_policies in scripts.SCRIPTS.values():
+    for given_policies in policy.Policies.scripts.tables.values():
         for version in given_policies.shipped:
             assert version.body.zh
             assert version.body.en

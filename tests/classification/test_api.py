@@ -8,7 +8,8 @@ import pytest
 
 from chassis.actor import Actor, Role
 from chassis.clock import business_date, utc_now
-from services.classification.policies import as_body, class_policies
+from services.classification.policies import as_body
+from services.classification.policy import Policies
 from services.classification.recalibration import NotEnoughYears, propose
 from tests.classification.facts import CLIENT, FIRST, day, opened, trade, valued
 from tests.world import World
@@ -151,7 +152,7 @@ async def test_a_grant_that_makes_no_sense_is_refused(world: World, fault: dict[
 
 async def test_a_policy_is_tried_proposed_and_published_by_another(world: World) -> None:
     await settled(world)
-    body = as_body(class_policies().on(FIRST).body)
+    body = as_body(Policies().classes.on(FIRST).body)
     narrow = body | {"rows": [row | {"assets_from": "700000"} if row["code"] in "CD" else row for row in body["rows"]]}
     path = "/v1/classification/policies/classes"
     tomorrow = str(business_date(utc_now()) + timedelta(days=1))
@@ -175,7 +176,7 @@ async def test_a_policy_is_tried_proposed_and_published_by_another(world: World)
 
 async def test_a_branchs_override_classifies_its_clients_only(world: World) -> None:
     """a.3: proposed by the branch, approved by headquarters, dated."""
-    body = as_body(class_policies().on(FIRST).body) | {"turnover_threshold": "0.01"}
+    body = as_body(Policies().classes.on(FIRST).body) | {"turnover_threshold": "0.01"}
     async with world.database("classification").unit_of_work() as uow:
         await uow.sql.execute(
             """INSERT INTO policy_versions (name, scope, version, effective_on, body, reason, state, made_by, made_at, checked_at)

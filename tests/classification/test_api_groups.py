@@ -15,6 +15,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import Refusal
 from contracts import classification as contract
 from contracts.suitability import AssessmentCompleted
+from services.classification.policy import Policies
 from services.classification.register import as_csv, in_ten_thousands
 from services.classification.supplementary_rules import (
     Dealing,
@@ -24,7 +25,6 @@ from services.classification.supplementary_rules import (
     risk_of_annex,
     suggest_habit,
     suggest_value,
-    supplementary_policies,
 )
 from tests.classification.facts import CLIENT, FIRST, day, opened, trade, valued
 from tests.world import World
@@ -34,7 +34,7 @@ OTHER = Actor("c-9", Role.CLIENT, client_id="c-9")
 MANAGER = Actor("mia", Role.CLIENT_MANAGER, branch_id="B1", purpose="test")
 STRANGER = Actor("bob", Role.CLIENT_MANAGER, branch_id="B2", purpose="test")
 CLIENTS = "/v1/classification/clients"
-POLICY = supplementary_policies().on(FIRST).body
+POLICY = Policies().supplementary.on(FIRST).body
 
 
 async def call(world: World, actor: Actor, method: str, path: str, **given: Any) -> httpx.Response:

@@ -25,11 +25,12 @@ from services.classification.group_rules import (
 )
 from services.classification.groups import window_start
 from services.classification.policies import POLICY_FILE
+from services.classification.policy import Policies
 
 DAY = date(2024, 6, 28)
-GROUPS = policies.group_policies().on(DAY).body
-VALUE = policies.value_policies().on(DAY).body
-LIFECYCLE = policies.lifecycle_policies().on(DAY).body
+GROUPS = Policies().groups.on(DAY).body
+VALUE = Policies().value.on(DAY).body
+LIFECYCLE = Policies().lifecycle.on(DAY).body
 
 
 def ago(days: int) -> date:
@@ -208,6 +209,7 @@ WRONG = [
 @pytest.mark.parametrize(("name", "change"), WRONG)
 def test_a_policy_that_cannot_be_meant_is_refused(name: str, change: dict[str, Any]) -> None:
     body = tomllib.loads(POLICY_FILE.read_text("utf-8"), parse_float=str)[name][0]
+    del body["effective_on"]
     parse = BODIES[name][0]
     parse(body)
     with pytest.raises(PolicyInvalid):

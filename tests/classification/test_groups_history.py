@@ -29,7 +29,7 @@ from contracts.broker import (
 )
 from services.classification import exports, group_policies, group_rules, rules
 from services.classification.groups import window_start
-from services.classification.policies import class_policies
+from services.classification.policy import Policies
 from tests.classification.conftest import Fresh
 from tests.classification.facts import cancelled, trade
 from tests.world import World
@@ -38,10 +38,10 @@ FIRST = date(2024, 1, 17)
 LAST = date(2024, 5, 3)
 BEGIN = FIRST - timedelta(days=240)
 ONE_DAY = timedelta(days=1)
-GROUPS = group_policies.group_policies().on(FIRST).body
-VALUE = group_policies.value_policies().on(FIRST).body
-LIFECYCLE = group_policies.lifecycle_policies().on(FIRST).body
-CLASSES = class_policies().on(FIRST).body
+GROUPS = Policies().groups.on(FIRST).body
+VALUE = Policies().value.on(FIRST).body
+LIFECYCLE = Policies().lifecycle.on(FIRST).body
+CLASSES = Policies().classes.on(FIRST).body
 SEEDS = [1, 2, 3]  # worlds, not numbers: a failing one is looked at as it is, not shrunk
 
 

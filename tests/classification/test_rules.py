@@ -9,12 +9,13 @@ import pytest
 
 from chassis.policy import PolicyInvalid
 from services.classification import rules
-from services.classification.policies import class_policies, parse_classes, parse_tiers, tier_policies
+from services.classification.policies import parse_classes, parse_tiers
+from services.classification.policy import Policies
 from services.classification.rules import Grant, Retained, TierState
 
 DAY = date(2024, 6, 3)
-CLASSES = class_policies().on(DAY).body
-TIERS = tier_policies().on(DAY).body
+CLASSES = Policies().classes.on(DAY).body
+TIERS = Policies().tiers.on(DAY).body
 
 K1_VECTORS = [
     ("5000000", "2.99", "A+"), ("5000000", "3", "B+"), ("4999999.99", "0", "A"), ("1000000", "3", "B"),
@@ -61,11 +62,11 @@ def test_the_table_as_printed_is_refused_with_a_gap_and_an_overlap() -> None:
     ("broken", "said"),
     [
         ({"turnover_threshold": "0"}, "above 0"),
-        ({"turnover_threshold": "NaN"}, "out of range"),
+        ({"turnover_threshold": "NaN"}, "not a number"),
         ({"rows": []}, "gap"),
-        ({"rows": [{"code": "Z"}]}, "none of"),
+        ({"rows": [{"code": "Z"}]}, "/rows/0/code"),
         ({"rows": [{"code": "G", "assets_to": "ten"}]}, "not a number"),
-        ({"rows": [{"code": "G", "turnover": "middling"}]}, "none of"),
+        ({"rows": [{"code": "G", "turnover": "middling"}]}, "/rows/0/turnover"),
     ],
 )
 def test_broken_class_policies_say_why(broken: dict[str, Any], said: str) -> None:

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.classification import months, rules, tiers
-from services.classification.policies import class_policies, tier_policies
+from services.classification.policy import Policies
 from services.classification.rules import TierState
 from tests.classification.conftest import Fresh
 from tests.world import World
 
 DAY = date(2024, 6, 13)
-TIERS = tier_policies().on(DAY).body
-CLASSES = class_policies().on(DAY).body
+TIERS = Policies().tiers.on(DAY).body
+CLASSES = Policies().classes.on(DAY).body
 BOUNDS = [0, 10_000, 100_000, 500_000, 1_000_000, 5_000_000]
 assets = st.sampled_from(BOUNDS).flatmap(
     lambda bound: st.sampled_from(["0", "0.01", "-0.01", "1"]).map(lambda step: Decimal(bound) + Decimal(step))
@@ -73,7 +73,7 @@ async def test_a_closed_day_decides_as_the_rule_does(
     async with fresh_world() as world:
         await prepare(world, found)
         async with world.database("classification").unit_of_work() as uow:
-            evaluated = {e.client_id: e for e in await tiers.evaluate(uow.sql, [DAY])}
+            evaluated = {e.client_id: e for e in await tiers.evaluate(uow.sql, Policies().tiers, [DAY])}
             kept = {
                 row["client_id"]: (TierState(row["retained"], row["grace_from"]), row["next_check"])
                 for row in await uow.sql.fetch("SELECT * FROM standings")
@@ -113,7 +113,7 @@ async def test_a_closed_month_classifies_as_the_rule_does(world: World) -> None:
             [amount for _, _, amount in cases],
             last,
         )
-        await months.close_month(uow.sql, last, months.policies_on(last), None)
+        await months.close_month(uow.sql, last, Policies().classes, None)
         rows: dict[str, Any] = {
             r["client_id"]: r for r in await uow.sql.fetch("SELECT * FROM months WHERE month_end = $1", last)
         }

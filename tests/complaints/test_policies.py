@@ -7,7 +7,7 @@ import pytest
 
 from chassis.clock import business_date
 from chassis.policy import PolicyInvalid
-from services.complaints.policy import LADDERS, LIMITS
+from services.complaints.policy import Policies
 from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, LI, SECOND, Desk, march
 
 
@@ -52,7 +52,7 @@ async def test_a_limit_is_published_by_two_persons_and_counts_from_its_day_on(de
     done = await desk.world.rows(
         "complaints", "SELECT action FROM audit WHERE object LIKE 'policy/limits%' ORDER BY number"
     )
-    assert [row["action"] for row in done] == ["policy.proposed", "policy.published"]
+    assert [row["action"] for row in done] == ["policy.asked", "policy.approved"]
     await desk.get(LI, "/policies/limits", 403)
 
 
@@ -98,12 +98,12 @@ async def test_the_published_ladder_is_climbed_from_its_day_on(desk: Desk) -> No
     ("name", "change", "says"),
     [
         ("limits", {"retention_years": 2}, "3 years"),
-        ("limits", {"retention_years": "20"}, "whole number"),
-        ("limits", {"same_matter_cases": 0}, "whole number"),
+        ("limits", {"retention_years": "20"}, "retention_years"),
+        ("limits", {"same_matter_cases": 0}, "same_matter_cases"),
         ("limits", {"ordinary": None}, "ordinary|limits"),
         ("limits", {"ordinary": {"fortnights": 1}}, "limit"),
-        ("limits", {"major_claim": "much"}, "limits"),
-        ("limits", {"major_claim": "NaN"}, "amount|limits"),
+        ("limits", {"major_claim": "much"}, "major_claim"),
+        ("limits", {"major_claim": "NaN"}, "major_claim"),
         ("limits", {"novelty": 1}, "novelty"),
         ("ladders", {"major": []}, "no ladder"),
         ("ladders", {"novel": [{"name": "due", "share": 100, "to": ["case/owner"]}]}, "novel"),
@@ -111,7 +111,7 @@ async def test_the_published_ladder_is_climbed_from_its_day_on(desk: Desk) -> No
         ("ladders", {"major": [{"name": "due", "share": 100, "to": ["branch/porter"]}]}, "porter"),
         ("ladders", {"major": [{"name": "due", "share": 100, "to": []}]}, "nobody"),
         ("ladders", {"major": [{"name": "due", "share": 100}]}, "to"),
-        ("ladders", {"major": "x"}, "ladder"),
+        ("ladders", {"major": "x"}, "/major"),
         (
             "ladders",
             {"major": [
@@ -137,7 +137,7 @@ async def test_what_does_not_hold_together_is_refused_with_the_reason(
 
 
 def test_what_is_shipped_holds_together() -> None:
-    assert LIMITS.shipped
-    assert LADDERS.shipped
+    assert Policies.limits.shipped
+    assert Policies.ladders.shipped
     with pytest.raises(PolicyInvalid):
-        LADDERS.parse({})
+        Policies.ladders.parse({})

@@ -14,6 +14,7 @@ from contracts.base import Event
 from contracts.broker import TradeCancelled, TradeSettled
 from contracts.classification import TIERS, TierChanged
 from services.points import rules
+from services.points.policy import Policies
 from tests.points.facts import DAY, balance, cancelled, spend, tier, trade
 from tests.world import World
 
@@ -59,7 +60,8 @@ def expected(events: Sequence[Event]) -> dict[str, int]:
             left[event.trade_id] = min(left[event.trade_id], event.remaining_commission)
     return {
         name: rules.points_for_commission(
-            left[name], rules.rate_on(event.trade_date, rules.tier_on(stretches, event.trade_date)).multiplier
+            left[name],
+            rules.rate_on(Policies().points, event.trade_date, rules.tier_on(stretches, event.trade_date)).multiplier,
         )
         for name, event in settled.items()
     }

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from chassis.bus.record import Record
 from chassis.clock import at
-from chassis.consumer import Batch, Consumer, LostPartition, is_outage
+from chassis.consumer import Batch, Consumer, LostPartition
 from chassis.database import Database
+from chassis.outages import is_outage
 from contracts.base import Event
 from contracts.broker import TRADES
 from contracts.classification import TOPIC
@@ -109,9 +110,9 @@ async def test_awards_that_counted_on_other_tiers_are_looked_at_again(ledger: Wo
     await ledger.settle()
     cause = Record(TRADES, 0, 0, "c-1", "broker.trade.settled", "late", "test", at(DAY, 15), None, b"")
     async with ledger.database("points").unit_of_work() as uow:
-        ranks = await tiers.of(uow.sql, ["c-1"])
+        ranks = await tiers.of(uow, ["c-1"])
         await ledger.publish(tier(1, DAY, (DAY, "GOLD")))
         await ledger.settle()  # another worker is first
         late = trade("t-1", "10")
         assert not await award_at_once(uow, [late], [cause], ranks)
-        assert await award_at_once(uow, [late], [cause], await tiers.of(uow.sql, ["c-1"]))
+        assert await award_at_once(uow, [late], [cause], await tiers.of(uow, ["c-1"]))

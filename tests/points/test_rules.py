@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chassis.policy import PolicyInvalid
 from contracts.classification import TierChanged
 from services.points import rules
-from services.points.policy import parse
+from services.points.policy import Policies, parse
 from services.points.rules import TierInterval
 from tests.points.facts import tier
 
@@ -52,7 +52,7 @@ def test_points_for_commission_is_exact_p1(commission: Decimal, multiplier: int)
     ],
 )
 def test_a_lot_expires_24_months_on_at_the_end_of_the_month_p6(trade_date: date, expires_on: date) -> None:
-    assert rules.rate_on(trade_date, "NORMAL").expires_on == expires_on
+    assert rules.rate_on(Policies().points, trade_date, "NORMAL").expires_on == expires_on
 
 
 @pytest.mark.parametrize(

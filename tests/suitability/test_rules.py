@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.suitability.levels import CROSSWALK, SCHEMES, UnknownLevel, rank_in, recognise
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import (
     DecisionOutcome,
@@ -22,7 +22,7 @@ from services.suitability.rules import (
     suspicious_rise,
 )
 
-POLICY = policy_on(date(2022, 1, 1))
+POLICY = Policies().on(date(2022, 1, 1))
 STOCK = Target(known=True, on_shelf=True, needed=2)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chassis.actor import Actor, Role
 from services.suitability.assessments import last_day
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
@@ -43,12 +43,12 @@ from tests.world import World
 )
 def test_q5_valid_through_the_same_date_twelve_months_later(assessed_on: str, last: str) -> None:
     day = date.fromisoformat(assessed_on)
-    assert last_day(day, policy_on(day)) == date.fromisoformat(last)
+    assert last_day(day, Policies().on(day)) == date.fromisoformat(last)
 
 
 @given(st.dates(date(2000, 1, 1), date(2090, 1, 1)))
 def test_q5_an_assessment_lasts_a_year_and_never_more(day: date) -> None:
-    assert 364 <= (last_day(day, policy_on(day)) - day).days <= 366
+    assert 364 <= (last_day(day, Policies().on(day)) - day).days <= 366
 
 
 async def test_bad_answers_get_pointers_and_leave_nothing(world: World, desk: Desk) -> None:

@@ -10,7 +10,6 @@ from services.callbacks.api import (
     mailings,
     messages,
     moments,
-    policies,
     quality,
     replies,
     retention,
@@ -20,6 +19,6 @@ from services.callbacks.api import (
 
 routes = APIRouter()
 for part in (
-    tasks, replies, evidence, findings, quality, coverage, messages, moments, mailings, interest, retention, statistics, policies,
+    tasks, replies, evidence, findings, quality, coverage, messages, moments, mailings, interest, retention, statistics,
 ):  # fmt: skip
     routes.include_router(part.routes)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from chassis import calendars
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
-from services.callbacks import coverage, policy, proof
+from services.callbacks import coverage, proof
 from services.callbacks.api.access import Chief, Day, Leader, Reader, require_client
 
 routes = router("/v1/callbacks/coverage", "callbacks coverage")
@@ -55,7 +55,6 @@ class DrawOrder(BaseModel):
 @routes.get("")
 async def read_coverage(actor: Reader, sql: Reading, as_of: Day) -> list[Numbers]:
     """The 10 % rule at a date: the firm first, then every branch the caller may see."""
-    await policy.COVERAGE.refresh(sql)
     calendar = await calendars.current(sql)
     found = []
     for one in await coverage.by_branch(sql, as_of):
@@ -109,7 +108,6 @@ async def read_ledger(
     """One branch's ledger as CSV with its SHA-256: the same bytes as the branch's file of the written proof."""
     if not actor.sees_all_branches and actor.branch_id != branch_id:
         raise NotFound
-    await policy.COVERAGE.refresh(sql)
     content = await proof.branch_ledger(sql, as_of, branch_id, rule)
     name = f"{rule}-{as_of}-{quote(branch_id, safe='')}.csv"
     headers = {

@@ -10,8 +10,9 @@ from uuid_utils.compat import uuid7
 from chassis.clock import business_date, utc_now
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
-from services.callbacks import mailings, policy
+from services.callbacks import mailings
 from services.callbacks.api.access import Instant, Leader, Reader, require_client
+from services.callbacks.policy import Policies
 
 routes = router("/v1/callbacks/mailings", "callbacks mailings")
 
@@ -64,8 +65,7 @@ class Withdrawal(BaseModel):
 @routes.get("/columns")
 async def list_columns(actor: Reader, sql: Reading) -> list[dict[str, Any]]:
     """The columns in force, and to whom each goes."""
-    await policy.MAILINGS.refresh(sql)
-    found = policy.MAILINGS.on(business_date(utc_now())).body.values()
+    found = (await Policies.read(sql)).mailings.on(business_date(utc_now())).body.values()
     return [
         {
             "code": column.code,

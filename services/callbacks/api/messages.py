@@ -16,7 +16,7 @@ from chassis.timeline import effective_now
 from services.callbacks import alarms
 from services.callbacks.api.access import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
 from services.callbacks.messages import sending
-from services.callbacks.messages.port import MessageSettings, ports
+from services.callbacks.messages.adapters import MessageSettings, ports
 
 routes = router("/v1/callbacks", "callbacks messages")
 STALE_DAYS = 90

@@ -12,8 +12,9 @@ from chassis.clock import business_date
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
 from chassis.timeline import effective_now
-from services.callbacks import moments, policy
+from services.callbacks import moments
 from services.callbacks.api.access import SERVING, Day, Instant, Leader, Reader, Server, require_view
+from services.callbacks.policy import Policies
 
 routes = router("/v1/callbacks", "callbacks moments")
 Reporter = Annotated[Actor, permits("callbacks:moments", *SERVING, Role.OPERATIONS, Role.SYSTEM)]
@@ -88,9 +89,8 @@ async def list_open(
 @routes.get("/moments/catalogue")
 async def read_catalogue(actor: Reader, sql: Reading, on: Day) -> dict[str, Any]:
     """The moments of a date: which are mandatory and by when, and the ladder of those not done in time."""
-    await policy.MOMENTS.refresh(sql)
-    await policy.LADDER.refresh(sql)
-    version = policy.MOMENTS.on(on)
+    policies = await Policies.read(sql)
+    version = policies.moments.on(on)
     return {
         "policy": version.name,
         "moments": [
@@ -106,7 +106,7 @@ async def read_catalogue(actor: Reader, sql: Reading, on: Day) -> dict[str, Any]
         ],
         "ladder": [
             {"step": step.name, "seat": step.seat, "unit": step.unit, "working_days": step.working_days}
-            for step in policy.LADDER.on(on).body
+            for step in policies.moment_ladder.on(on).body
         ],
     }
 

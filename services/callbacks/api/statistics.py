@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.http import Reading, router
-from services.callbacks import policy, statistics
+from services.callbacks import statistics
 from services.callbacks.api.access import Day, Leader
 
 routes = router("/v1/callbacks/statistics", "callbacks statistics")
@@ -49,7 +49,6 @@ async def read_statistics(
     as_of: Day | None = None,
 ) -> list[Row]:
     """Numbers of contacts made in a span of days, as known at a date (the span's end unless given)."""
-    await policy.QUALITY.refresh(sql)
     branch, officer = _sight(actor)
     rows = await statistics.numbers(sql, by, start, end, as_of or end, branch, restricted=officer)
     return [Row.model_validate(row) for row in rows]

@@ -15,10 +15,11 @@ from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
-from services.callbacks import attempts, claims, contacts, people, policy, retention, scripts
+from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
 from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight, staff_id_of
 from services.callbacks.attempts import Call, Result
+from services.callbacks.policy import Policies
 from services.callbacks.rule_texts import rule_text
 from services.callbacks.rules import MOVES, check_move, exclusions
 from services.callbacks.tasks import TaskStep, record
@@ -245,8 +246,7 @@ async def read_task(actor: Reader, sql: Reading, task_id: UUID) -> Task:
 async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, Any]:
     """The script frozen on the task: what to say and ask, in both languages."""
     task = await _seen(sql, actor, task_id)
-    await scripts.refresh(sql)
-    script = scripts.frozen(task["script"])
+    script = (await Policies.read(sql)).script(task["script"])
     on = business_date(await effective_now(sql, utc_now()))
     return {
         "version": task["script"],
@@ -294,7 +294,7 @@ async def explain_routing(actor: Reader, uow: Work, task_id: UUID) -> Routing:
     task = await _seen(sql, actor, task_id)
     now = await effective_now(sql, uow.now)
     roster = await staff.roster(sql)
-    trigger, _ = policy.rule_on(task["rule"], task["created_on"])
+    trigger, _ = (await uow.policies(Policies)).rule_on(task["rule"], task["created_on"])
     client = task["client_id"]
     ties = (await contacts.ties_of(sql, [client], {client: task["concerned"]}))[client]
     unit = staff.HQ if task["queue"] in ("centre", "compliance") else task["branch_id"]
@@ -444,11 +444,8 @@ def sentence(task: asyncpg.Record) -> Text:
 
 
 async def at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent]:
-    """The moment the caller acts at, and the caller as an agent; with every policy a call needs read."""
+    """The moment the caller acts at, and the caller as an agent."""
     now = await effective_now(uow.sql, uow.now)
-    for policies in (policy.CALLING, policy.OUTCOMES, policy.TRIGGERS, policy.QUALITY):
-        await policies.refresh(uow.sql)
-    await scripts.refresh(uow.sql)
     return now, await people.agent_of(uow.sql, actor, now)
 
 

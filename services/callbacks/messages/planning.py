@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from chassis.clock import end_of, months_after, start_of
+from chassis.clock import business_date, end_of, months_after, start_of
 from chassis.deadlines import Deadline, arm
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.broker import Profile
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
-from services.callbacks import policy
 from services.callbacks.alarms import NO_MANAGER
 from services.callbacks.calling import after_quiet
 from services.callbacks.messages.templates import templates
+from services.callbacks.policy import Calling, Policies
 from services.callbacks.rules import CALLBACKS
 
 REMINDER = "suitability_reminder"
@@ -40,17 +40,18 @@ async def welcome(uow: UnitOfWork, events: Sequence[Profile]) -> None:
            WHERE client_id = ANY($1::text[]) AND opened_on IS NOT NULL AND closed_on IS NULL""",
         reachable,
     )
+    policies = await uow.policies(Policies)
     for row in rows:
-        terms = policy.MESSAGES.on(row["opened_on"]).body
+        terms = policies.messages.on(row["opened_on"]).body
         opened, channel = row["opened_on"], "sms" if row["by_phone"] else "email"
-        first = start_of(opened + timedelta(days=terms.welcome["first_day"]))
-        second = start_of(opened + timedelta(days=terms.follow_up["first_day"]))
+        first = start_of(opened + timedelta(days=terms.welcome.first_day))
+        second = start_of(opened + timedelta(days=terms.follow_up.first_day))
         limits = (
-            end_of(opened + timedelta(days=terms.welcome["limit_days"])),
-            end_of(months_after(opened, terms.follow_up["limit_months"])),
+            end_of(opened + timedelta(days=terms.welcome.limit_days)),
+            end_of(months_after(opened, terms.follow_up.limit_months)),
         )
         if limits[0] > uow.now:
-            asked = start_of(opened + timedelta(days=terms.welcome["alarm_day"]))
+            asked = start_of(opened + timedelta(days=terms.welcome.alarm_day))
             key = message_id("welcome", row["client_id"], opened.isoformat())
             await arm(uow, [Deadline(NO_MANAGER, f"message/{key}", row["client_id"], asked)])
         for kind, due, limit in (("welcome", first, limits[0]), ("follow_up", second, limits[1])):
@@ -109,7 +110,7 @@ async def plan(
 ) -> UUID:
     """Plan one message, once a client and period. `client` holds client_id, branch_id, language."""
     key = message_id(kind, client["client_id"], period)
-    calling = policy.CALLING.shipped[-1].body
+    calling = await calling_at(uow, due)
     await uow.sql.execute(
         """INSERT INTO messages (message_id, client_id, branch_id, kind, channel, language, marketing, inputs,
                                  planned_at, due_at, limit_at, state)
@@ -155,10 +156,15 @@ async def plan_many(
         [words[kind, client["language"]].marketing for client, _, _ in rows],
         [dict(inputs) for _, _, inputs in rows],
         uow.now,
-        after_quiet(due, policy.CALLING.shipped[-1].body),
+        after_quiet(due, await calling_at(uow, due)),
         limit,
     )
     return len(new)
+
+
+async def calling_at(uow: UnitOfWork, at: datetime) -> Calling:
+    """The terms of calling in force at an instant, quiet hours among them [B20]."""
+    return (await uow.policies(Policies)).calling.on(business_date(at)).body
 
 
 async def drop(uow: UnitOfWork, clients: Sequence[str], reason: str) -> None:

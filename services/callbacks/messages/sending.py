@@ -19,10 +19,12 @@ from chassis.staff import roster
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
-from services.callbacks import contacts, policy
+from services.callbacks import contacts
 from services.callbacks.calling import after_quiet
-from services.callbacks.messages.port import Handed, MessageSettings, Port, Result, ports
+from services.callbacks.messages.adapters import MessageSettings, ports
+from services.callbacks.messages.port import Handed, Port, Result
 from services.callbacks.messages.templates import Words, templates
+from services.callbacks.policy import Policies
 
 LEASE = timedelta(minutes=5)
 AT_ONCE = 50
@@ -103,9 +105,9 @@ async def _claim(uow: UnitOfWork, now: datetime, counts: dict[str, int]) -> list
         now,
         AT_ONCE,
     )
-    found = []
+    policies, found = await uow.policies(Policies), []
     for row in rows:
-        state, reason, later = _judge(row, now)
+        state, reason, later = _judge(policies, row, now)
         if state in ("missed", "skipped"):
             counts[state] += 1
             await _set(uow, row["message_id"], state=state, reason=reason)
@@ -118,9 +120,9 @@ async def _claim(uow: UnitOfWork, now: datetime, counts: dict[str, int]) -> list
     return found
 
 
-def _judge(row: asyncpg.Record, now: datetime) -> tuple[str, str, datetime | None]:
+def _judge(policies: Policies, row: asyncpg.Record, now: datetime) -> tuple[str, str, datetime | None]:
     """What to do with a message that is due: send it, skip it, or wait, and why."""
-    terms, calling = policy.MESSAGES.on(business_date(now)).body, policy.CALLING.on(business_date(now)).body
+    terms, calling = policies.messages.on(business_date(now)).body, policies.calling.on(business_date(now)).body
     if row["closed_on"] is not None:
         return "skipped", "account_closed", None
     if row["limit_at"] is not None and now >= row["limit_at"]:
@@ -132,7 +134,7 @@ def _judge(row: asyncpg.Record, now: datetime) -> tuple[str, str, datetime | Non
     if (quiet_until := after_quiet(now, calling)) > now:
         return "planned", "quiet_hours", quiet_until
     if row["kind"] == "welcome" and row["manager_id"] is None:
-        late = (business_date(now) - row["opened_on"]).days >= terms.welcome["alarm_day"]
+        late = (business_date(now) - row["opened_on"]).days >= terms.welcome.alarm_day
         return "planned", "no_manager_alarm" if late else "no_manager", now + timedelta(days=1)
     return "sending", "", None
 
@@ -143,7 +145,7 @@ _ADDRESS = {"sms": "phone", "email": "email"}
 async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[str, Words]:
     secret = contacts.cipher(uow.database.settings)
     client, field = row["client_id"], _ADDRESS[row["channel"]]
-    terms = policy.MESSAGES.on(business_date(now)).body
+    terms = (await uow.policies(Policies)).messages.on(business_date(now)).body
     people = await roster(uow.sql)
     manager = people.person(row["manager_id"], now) if row["manager_id"] else None
     branch = people.branch(row["branch_now"], now) if row["branch_now"] else None
@@ -171,7 +173,7 @@ async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[s
 
 
 async def _note(uow: UnitOfWork, message: Ready, handed: Handed, now: datetime) -> str:
-    terms = policy.MESSAGES.on(business_date(now)).body
+    terms = (await uow.policies(Policies)).messages.on(business_date(now)).body
     if handed.result is Result.SENT:
         await _set(
             uow,

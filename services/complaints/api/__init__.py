@@ -18,7 +18,6 @@ from services.complaints.api import (
     intake,
     kpi,
     packs,
-    policies,
     queue,
     retention,
     severity,
@@ -26,5 +25,5 @@ from services.complaints.api import (
 
 routes = APIRouter()
 parts = [channels, clients, intake, clocks, flow, findings, approvals, accountability, escalations]
-for part in (*parts, files, severity, queue, grumbles, kpi, alarms, duties, packs, retention, policies):
+for part in (*parts, files, severity, queue, grumbles, kpi, alarms, duties, packs, retention):
     routes.include_router(part.routes)

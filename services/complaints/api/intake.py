@@ -18,7 +18,8 @@ from chassis.staff import HQ
 from contracts.broker import ComplaintReceived
 from services.complaints import cases, relations
 from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Instant, Label, Name, Spoken, shown
-from services.complaints.intake import Report, open_cases, registered_late
+from services.complaints.intake import open_cases, registered_late
+from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
 from services.complaints.search import Search
 from services.complaints.seats import department_for

@@ -9,7 +9,7 @@ from chassis.http import Reading, permits, router
 from services.complaints import kpi
 from services.complaints.api.shapes import CENTRE
 from services.complaints.packs.figures import period_of
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 
 routes = router("/v1/complaints/kpi", "complaints")
 Viewer = Annotated[Actor, permits("complaints.kpi:read", Role.BRANCH_MANAGER, *CENTRE)]
@@ -61,14 +61,14 @@ class Kpi(BaseModel):
 async def read_kpi(actor: Viewer, sql: Reading, period: str) -> Kpi:
     """The complaint share (投诉占比) of a month (`2009-03`) or year: upheld complaints only, so that none is kept out."""
     wanted = period_of(period)
-    await LIMITS.refresh(sql)
+    policies = await Policies.read(sql)
 
     def mine(branch_id: str) -> bool:
         return actor.sees_all_branches or actor.branch_id == branch_id
 
     return Kpi(
         period=wanted.name,
-        core_satisfaction_target_percent=LIMITS.on(wanted.last).body.core_satisfaction_percent,
+        core_satisfaction_target_percent=policies.limits.on(wanted.last).body.core_satisfaction_percent,
         branches=[BranchKpi.model_validate(r) for r in await kpi.of_branches(sql, wanted) if mine(r["branch_id"])],
         people=[PersonKpi.model_validate(r) for r in await kpi.of_people(sql, wanted) if mine(r["branch_id"])],
     )

@@ -15,7 +15,7 @@ from chassis.clocks import WorkingDays
 from chassis.http import Reading, object_scope, permits, router
 from services.complaints.api.shapes import STAFF
 from services.complaints.followed_histories import PRIORITY_TIERS, standing
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 from services.complaints.seats import staff_ids
 
 routes = router("/v1/complaints", "complaints")
@@ -101,13 +101,15 @@ async def read_prompts(
         mine,
         *arguments,
     )
-    await LIMITS.refresh(sql)
+    policies = await Policies.read(sql)
     calendar = await current(sql)
     found = []
     for row in rows:
         # Who complained out of hours is called on the next working day [C8].
         limit = (
-            NEXT_WORKING_DAY if row["since"] == row["received_at"] else LIMITS.on(business_date(row["since"])).body.tell
+            NEXT_WORKING_DAY
+            if row["since"] == row["received_at"]
+            else policies.limits.on(business_date(row["since"])).body.tell
         )
         due = limit.first_due(row["since"], calendar)
         found.append(Prompt.model_validate(dict(row) | {"due": due, "overdue": due <= now}))

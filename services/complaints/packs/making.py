@@ -27,7 +27,7 @@ from contracts.complaints import PackMade, PackSignOffMissed, PackSignOffReminde
 from services.complaints.attachments import parts_of
 from services.complaints.packs.bundle import PART_BYTES, write_bundle
 from services.complaints.packs.figures import Period, period_of, read_figures
-from services.complaints.policy import LIMITS
+from services.complaints.policy import Policies
 
 SIGN_OFF = "sign_off"
 REMINDER, MISSED = "reminder", "missed"
@@ -77,8 +77,8 @@ async def _reports(uow: UnitOfWork) -> bool:
 
 async def make(uow: UnitOfWork, period: Period) -> Any:
     """Make a period's pack from its frozen cut-off; None when there is one already, which nothing overwrites."""
-    await LIMITS.refresh(uow.sql)
-    days = LIMITS.on(period.last).body.sign_off_working_days
+    policies = await uow.policies(Policies)
+    days = policies.limits.on(period.last).body.sign_off_working_days
     due_on, due = _due(period, await current(uow.sql), days)
     roster = await staff.roster(uow.sql)
     signer = roster.holder(HQ, SALES_TRADING, uow.happened_at)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.http import Reading, Work, permits, require_sight, router
+from chassis.timeline import today
 from services.suitability import assessments, explain, professionals
 from services.suitability.api.shapes import (
     CONTROL,
@@ -17,7 +18,6 @@ from services.suitability.api.shapes import (
     PathName,
     Reference,
     Words,
-    day_or_today,
     see_client,
 )
 
@@ -64,7 +64,7 @@ class Ending(Body):
 async def read_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Day | None = None) -> dict[str, Any]:
     """The level in force today, or on a day, and every assessment of the client."""
     branch = await see_client(sql, actor, client_id)
-    found = await explain.level(sql, client_id, day_or_today(as_of))
+    found = await explain.level(sql, client_id, as_of or await today(sql))
     made = [Assessment.model_validate(row) for row in await assessments.history(sql, client_id)]
     names = ("client_id", "as_of", "scheme", "level", "policy")
     return {**{name: found[name] for name in names}, "branch_id": branch, "assessments": made}
@@ -74,7 +74,7 @@ async def read_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Da
 async def explain_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Day | None = None) -> dict[str, Any]:
     """Why the client has this level: inputs, rule version, and the sentence a client can read."""
     await see_client(sql, actor, client_id)
-    return await explain.level(sql, client_id, day_or_today(as_of))
+    return await explain.level(sql, client_id, as_of or await today(sql))
 
 
 @routes.get("/clients/{client_id}/products/{code}/explain")
@@ -83,7 +83,7 @@ async def explain_match(
 ) -> dict[str, Any]:
     """Whether the client might buy the product today, or might have on a day, and why; nothing is kept of it."""
     await see_client(sql, actor, client_id)
-    return await explain.match(sql, client_id, code, day_or_today(as_of))
+    return await explain.match(sql, client_id, code, as_of or await today(sql))
 
 
 @routes.post("/clients/{client_id}/professional", status_code=201)

@@ -1,12 +1,12 @@
 """Products and their classes over HTTP."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.http import Listing, Page, Reading, Work, permits, router
+from chassis.timeline import today
 from services.suitability import products
 from services.suitability.api.shapes import (
     EVERYBODY,
@@ -16,11 +16,9 @@ from services.suitability.api.shapes import (
     Name,
     PathName,
     Words,
-    day_or_today,
 )
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from services.suitability.situations import product_columns
-from services.suitability.submissions import today
 
 routes = router("/v1/suitability/products", "suitability")
 Reader = Annotated[Actor, permits("suitability.products:read", *EVERYBODY)]
@@ -77,21 +75,22 @@ class Kind(BaseModel):
 @routes.get("")
 async def list_products(_: Reader, sql: Reading, page: Page) -> Listing[Product]:
     """Every product and instrument known, by code."""
-    day: date = day_or_today(None)
+    day = await today(sql)
+    policy = (await Policies.read(sql)).on(day)
     rows = await sql.fetch(
         f"SELECT {product_columns('$1::date')}, p.revision FROM products p WHERE code > $2 ORDER BY code LIMIT $3",
         day,
         str((page.after or ("",))[0]),
         page.limit + 1,
     )
-    found = page.result([products.described(row, day) for row in rows], lambda row: (row["code"],))
+    found = page.result([products.described(row, policy) for row in rows], lambda row: (row["code"],))
     return Listing[Product].model_validate(found)
 
 
 @routes.get("/kinds")
-async def list_kinds(_: Reader) -> list[Kind]:
+async def list_kinds(_: Reader, sql: Reading) -> list[Kind]:
     """The kinds that have a class, and the level each needs in the firm's scheme."""
-    policy = policy_on(day_or_today(None))
+    policy = (await Policies.read(sql)).on(await today(sql))
     return [
         Kind(kind=name, level_needed=kind.needs[policy.scheme], zh=kind.zh, en=kind.en, permission=kind.permission)
         for name, kind in policy.kinds.items()
@@ -101,20 +100,20 @@ async def list_kinds(_: Reader) -> list[Kind]:
 @routes.get("/{code}")
 async def read_product(_: Reader, sql: Reading, code: PathName, as_of: Day | None = None) -> Product:
     """A product with the level it asks for."""
-    return Product.model_validate(await products.find(sql, code, day_or_today(as_of)))
+    return Product.model_validate(await products.find(sql, code, as_of or await today(sql)))
 
 
 @routes.put("/{code}")
 async def keep_product(_: Keeper, uow: Work, code: PathName, body: ProductBody) -> Product:
     """Enter or change a product; when it now asks for a higher level, everyone who holds it is matched again."""
     product = products.Product(code, body.name_zh, body.name_en, body.kind, body.state, body.issuer_class)
-    return Product.model_validate(await products.keep(uow, product, await today(uow)))
+    return Product.model_validate(await products.keep(uow, product, await today(uow.sql)))
 
 
 @routes.post("/{code}/classes", status_code=201)
 async def set_class(_: Classer, uow: Work, code: PathName, body: ClassBody) -> Product:
     """Give a product a class of its own from a day on."""
-    day = await today(uow)
+    day = await today(uow.sql)
     kept: dict[str, Any] = await products.set_class(
         uow, code, body.effective_on, body.scheme, body.level, body.reason, day
     )

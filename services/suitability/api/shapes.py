@@ -9,7 +9,6 @@ from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.actor import Actor, Role
-from chassis.clock import business_date, utc_now
 from chassis.http import require_sight
 from contracts.base import encode_custom
 from services.suitability.errors import UnknownClient
@@ -54,8 +53,3 @@ async def see_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> s
     require_sight(actor, client_id, row["branch_id"])
     branch: str | None = row["branch_id"]
     return branch
-
-
-def day_or_today(as_of: date | None) -> date:
-    """The day asked for, today without one."""
-    return as_of or business_date(utc_now())

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Listing, Once, Page, Reading, Work, etag, object_scope, permits, require_sight, router
+from chassis.timeline import today
 from contracts.suitability import ReassessmentRequested
 from services.suitability import reviews, submissions
 from services.suitability.api.shapes import (
@@ -25,7 +26,7 @@ from services.suitability.api.shapes import (
     see_client,
 )
 from services.suitability.decisions import Proofs
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from services.suitability.questionnaires.answers import sent_by_caller
 
 routes = router("/v1/suitability", "suitability")
@@ -194,8 +195,8 @@ async def list_submissions(actor: Reader, sql: Reading, client_id: PathName) -> 
 async def state_life_change(actor: Submitter, uow: Work, client_id: PathName, body: LifeChange) -> dict[str, Any]:
     """State a change of life: a new questionnaire is due; without one nothing may be bought after the due day [Q5]."""
     branch = await see_client(uow.sql, actor, client_id)
-    day = await submissions.today(uow)
-    due = day + timedelta(days=policy_on(day).life_change_days)
+    day = await today(uow.sql)
+    due = day + timedelta(days=(await uow.policies(Policies)).on(day).life_change_days)
     new = await uow.sql.fetchval(
         """INSERT INTO life_changes (client_id, stated_on, change, branch_id, due_on, stated_by, at)
            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1""",

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import asyncpg
 
 from services.suitability.levels import SCHEMES, rank_in
-from services.suitability.policy import policy_on
+from services.suitability.policy import Policies
 from services.suitability.reports.sheets import workbook
 from services.suitability.situations import NOT_REJECTED, in_force
 
@@ -79,7 +79,7 @@ async def annex_4(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]
         on,
         *arguments,
     )
-    policy = policy_on(on)
+    policy = (await Policies.read(sql)).on(on)
     lines = []
     for row in rows:
         level = ""

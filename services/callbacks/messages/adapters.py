@@ -1,0 +1,42 @@
+"""Which adapter of the messages port a setting names."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.callbacks.messages.file import FilePort
+from services.callbacks.messages.port import Port
+from services.callbacks.messages.sms import HttpSms
+from services.callbacks.messages.smtp import Smtp
+
+
+class MessageSettings(BaseSettings):
+    """Where messages go (`CARELINE_MESSAGES_*`): `smtp://host:port`, `http://host:port/path`, or `file:FOLDER`."""
+
+    model_config = SettingsConfigDict(env_prefix="CARELINE_MESSAGES_", extra="ignore", frozen=True)
+
+    email: str = ""
+    sms: str = ""
+    sender: str = "service@careline.example"
+    sms_token: str = ""
+
+
+def port_of(url: str, channel: str, settings: MessageSettings, home: Path) -> Port:
+    """The adapter for a URL; none given: files under the home, for development."""
+    parts = urlsplit(url)
+    if parts.scheme == "smtp":
+        return Smtp(parts.hostname or "127.0.0.1", parts.port or 25, settings.sender)
+    if parts.scheme in ("http", "https"):
+        return HttpSms(url, settings.sms_token)
+    if parts.scheme not in ("", "file"):
+        raise ValueError(f"messages cannot go to {parts.scheme}: choose smtp, http, https or file")
+    return FilePort(Path(parts.path) if parts.path else home / "messages", channel)
+
+
+def ports(settings: MessageSettings, home: Path) -> dict[str, Port]:
+    """The adapter of each channel."""
+    return {
+        "email": port_of(settings.email, "email", settings, home),
+        "sms": port_of(settings.sms, "sms", settings, home),
+    }
