@@ -1,7 +1,7 @@
 """Acts: one table says who may move an object when, and what follows; one function moves it. See `docs/acts.md`."""
 
 from chassis.acts.errors import ConflictOfInterest, IllegalMove, NeedsMissing, NotForThisKind, NotYours
-from chassis.acts.performing import ActView, Performed, load, perform, perform_each, possible
+from chassis.acts.performing import ActView, Performed, acts, load, perform, perform_each, possible
 from chassis.acts.steps import HistoryStep, history
 from chassis.acts.table import (
     EVERY,
@@ -17,7 +17,6 @@ from chassis.acts.table import (
     Earlier,
     Sort,
     Who,
-    acts,
     pause,
     promised,
     resume,

@@ -22,7 +22,18 @@ from chassis.acts.errors import (
     SignatureNeeded,
 )
 from chassis.acts.situation import Situation, situations
-from chassis.acts.table import EVERY, IDEMPOTENCY_KEY, IF_MATCH, Act, Acts, ClockMove, Doing, Row
+from chassis.acts.table import (
+    EVERY,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    Act,
+    Acts,
+    Aggregate,
+    ClockMove,
+    Doing,
+    Row,
+    deciders_of,
+)
 from chassis.approvals import Approval, ApprovalKind, Deciders
 from chassis.clocks import Entry, Pause, Promise, Resume, Stop, store
 from chassis.clocks.errors import ClockNotStarted, NotPausable
@@ -249,6 +260,16 @@ async def _ask(uow: UnitOfWork, table: Acts[Row], doing: Doing[Row]) -> Approval
         branch_id=aggregate.of(row, aggregate.branch),
         concerned=aggregate.concerned_of(row),
     )
+
+
+def acts(aggregate: Aggregate[Row], *table: Act[Row]) -> Acts[Row]:
+    """The table of acts of an aggregate.
+
+    Raises: TableOfActsInvalid.
+    """
+    made = Acts(aggregate, table)
+    made.approvals |= {act.name: approval_of(made, act, deciders) for act in table for deciders in deciders_of(act)[:1]}
+    return made
 
 
 def approval_of(table: Acts[Row], act: Act[Row], deciders: Deciders) -> ApprovalKind:

@@ -227,15 +227,11 @@ class Acts(Generic[Row]):
     """An aggregate's acts, by name: `ACTS.promise`. `approvals` go onto the service's page, as do the acts."""
 
     def __init__(self, aggregate: Aggregate[Row], table: Sequence[Act[Row]]) -> None:
-        from chassis.acts.performing import approval_of
-
         self.aggregate = aggregate
         self.table = {act.name: act for act in table}
         if faults := list(_faults(aggregate, table)):
             raise TableOfActsInvalid("; ".join(faults))
-        self.approvals: dict[str, ApprovalKind] = {
-            act.name: approval_of(self, act, deciders) for act in table for deciders in _deciders(act)[:1]
-        }
+        self.approvals: dict[str, ApprovalKind] = {}
 
     def __getattr__(self, name: str) -> "tuple[Acts[Row], Act[Row]]":
         table: dict[str, Act[Row]] = self.__dict__.get("table", {})
@@ -244,15 +240,8 @@ class Acts(Generic[Row]):
         return self, table[name]
 
 
-def acts(aggregate: Aggregate[Row], *table: Act[Row]) -> Acts[Row]:
-    """The table of acts of an aggregate.
-
-    Raises: TableOfActsInvalid.
-    """
-    return Acts(aggregate, table)
-
-
-def _deciders(act: Act[Any]) -> Sequence[Deciders]:
+def deciders_of(act: Act[Any]) -> Sequence[Deciders]:
+    """Who may have to agree to an act."""
     if act.approval is None:
         return ()
     return list(act.approval.values()) if isinstance(act.approval, Mapping) else [act.approval]
@@ -276,9 +265,9 @@ def _faults(aggregate: Aggregate[Any], table: Sequence[Act[Any]]) -> "list[str]"
             found.append(f"{act.name} can be done twice: it stays in its state without If-Match or Idempotency-Key")
         if act.to in on and not act.stays:
             found.append(f"{act.name} leads to its own state")
-        if len(set(_deciders(act))) > 1:
+        if len(set(deciders_of(act))) > 1:
             found.append(f"{act.name}: one act has one kind of second person")
-        if _deciders(act) and act.needs and act.takes is None:
+        if deciders_of(act) and act.needs and act.takes is None:
             found.append(f"{act.name}: what waits for a second person says the type of its body")
         for name, move in act.clocks.items():
             kinds = list(clocks.values()) if name == EVERY else [clocks[name]] if name in clocks else []
