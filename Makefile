@@ -6,7 +6,7 @@ TEST_WORKERS ?= 4
 SOURCES := contracts chassis services gateway careline bench
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check format lint types imports tests clean
+.PHONY: help install run test check format-check format lint types imports tests faults clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ imports: $(INSTALLED)
 # Most of a test's time is waiting for servers: several workers, each with servers of its own, a file at a time.
 tests: $(INSTALLED)  ## the tests alone; ARGS="tests/points -k debt"
 	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(ARGS)
+
+SEEDS ?= 20
+faults: $(INSTALLED)  ## play every fault with SEEDS=20 seeds, or one SCENARIO=name; prints seeds, lost, doubled
+	@$(BIN)/python -m tests.faults.suite $(SEEDS) $(SCENARIO) $(if $(SCENARIO),,--table docs/reliability.md)
 
 clean:  ## remove .venv and caches; what Careline keeps (var) stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info

@@ -113,7 +113,7 @@ def ground() -> Iterator[Ground]:
     """The servers that `CARELINE_DATABASE_URL` and `CARELINE_BUS_URL` name; without both a stack in a temporary home."""
     given = Settings()
     if given.database_url and given.bus_url:
-        yield Ground(given.database_url, KafkaAddress.parse(given.bus_url).servers)
+        yield Ground(given.owner_url or given.database_url, KafkaAddress.parse(given.bus_url).servers)
         return
     home = Path(tempfile.mkdtemp(prefix="careline-bench-"))
     try:

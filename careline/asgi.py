@@ -1,16 +1,15 @@
 """HTTP of this process: the gateway, with the services behind it that run here."""
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from careline.platform import Platform
 from chassis.http import service_app
-from chassis.http.probes import Check, service_checks
+from chassis.http.probes import Check, sealing_check, service_checks
 from gateway.app import gateway_app
 from gateway.people import make_sign_in_link
 
 
-def apps_of(platform: Platform) -> dict[str, ASGIApp]:
+def apps_of(platform: Platform) -> dict[str, FastAPI]:
     """One app per service but the gateway, with its worker's health where the worker runs here."""
     return {
         service.name: service_app(
@@ -34,11 +33,12 @@ def platform_app(platform: Platform) -> FastAPI:
 
 def advised(platform: Platform) -> dict[str, Check]:
     """What the services of this process look at for people."""
-    return {
+    looked_at = {
         name: check
         for service in platform.services
         for name, check in service_checks(service, platform.databases[service.name]).items()
     }
+    return looked_at | {f"{name}-seals": sealing_check(platform.workers[name].sealer) for name in platform.working}
 
 
 async def one_time_link(platform: Platform, address: str) -> str:

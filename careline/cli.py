@@ -8,7 +8,20 @@ import sys
 import typer
 
 from careline import questionnaire, stack
-from careline.commands import access, coverage, deadlines, exports, letters, operate, packs, policy, replay, run, token
+from careline.commands import (
+    access,
+    coverage,
+    deadlines,
+    exports,
+    letters,
+    operate,
+    packs,
+    policy,
+    positions,
+    replay,
+    run,
+    token,
+)
 
 app = typer.Typer(
     name="careline",
@@ -21,6 +34,7 @@ app = typer.Typer(
 app.command()(run.up)
 app.command()(run.serve)
 app.command()(run.work)
+app.command()(run.seal)
 app.command()(operate.migrate)
 app.command()(replay.replay)
 app.command()(exports.export)
@@ -32,9 +46,11 @@ app.command()(policy.recalibrate)
 app.command()(token.token)
 app.add_typer(access.users, name="users")
 app.add_typer(access.keys, name="keys")
+app.add_typer(access.sessions, name="sessions")
 app.add_typer(letters.dead_letters, name="dead-letters")
 app.add_typer(letters.conflicts, name="conflicts")
 app.add_typer(deadlines.deadlines, name="deadlines")
+app.add_typer(positions.positions, name="positions")
 app.add_typer(questionnaire.app, name="questionnaire")
 app.command()(questionnaire.verify_evidence)
 app.command()(packs.verify_pack)

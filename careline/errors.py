@@ -27,7 +27,8 @@ def told(error: BaseException) -> str | None:
     if isinstance(error, ValidationError):
         found = error.errors()[0]
         where = "_".join(str(part) for part in found["loc"]).upper()
-        return f"setting CARELINE_{where}: {found['msg']}"
+        said = found["msg"].removeprefix("Value error, ")
+        return f"setting CARELINE_{where}: {said}" if where else f"settings: {said}"
     if isinstance(error, DBAPIError) and error.orig is not None:
         return told(error.orig.__cause__ or error.orig)
     return _of_server(error)

@@ -16,6 +16,8 @@ from chassis.settings import Settings
 from chassis.worker import Worker
 from gateway.clock import Clock
 
+DRAIN_SECONDS = 10.0
+
 
 class Platform:
     """`async with Platform(settings) as platform:` migrates, connects and works until the block ends.
@@ -47,7 +49,8 @@ class Platform:
         await make_schemas(self.settings, self.services)
         self.connect()
         await self._group.__aenter__()
-        for url in {database.url for database in self.databases.values()}:
+        # One listener a database, whatever the logins.
+        for url in {database.url.rpartition("@")[2]: database.url for database in self.databases.values()}.values():
             self._tasks.add(self._group.create_task(self.wake.listen(url)))
         for service in self.services:
             if service.name in self.working:
@@ -59,6 +62,8 @@ class Platform:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            await self._drain()
         for task in self._tasks:
             task.cancel()
         try:
@@ -69,6 +74,14 @@ class Platform:
             raise
         finally:
             await self.disconnect()
+
+    async def _drain(self) -> None:
+        """Let every loop end its batch; what takes too long is broken off, and leaves nothing behind."""
+        for worker in self.workers.values():
+            worker.stop()
+        working = [task for task in self._tasks if task.get_name() in self.workers]
+        if working:
+            await asyncio.wait(working, timeout=DRAIN_SECONDS)
 
     def connect(self) -> None:
         """Make the databases' pools and the workers, without running anything (tests turn the loops themselves)."""

@@ -1,7 +1,5 @@
 """`careline questionnaire` and `careline verify-evidence`: proofs and checks that need no running platform."""
 
-import base64
-import binascii
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +10,6 @@ from careline.refusals import WrongArgument
 from chassis.errors import Text
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     from services.suitability.questionnaires.template import Template
 
 app = typer.Typer(help="Questionnaire templates: list, prove.", no_args_is_help=True, rich_markup_mode=None)
@@ -52,21 +48,24 @@ def prove(
 
 def verify_evidence(
     file: Annotated[Path, typer.Argument(help="an exported evidence bundle")],
-    key: Annotated[str | None, typer.Option("--key", help="the platform's public key (base64), if you have it")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="the signer's public key (base64); else this home's")] = None,
 ) -> None:
-    """Check an evidence bundle offline: chain, signature, score, level and decision. Exit code 0 only when all hold."""
+    """Check an evidence bundle offline: chain, signature, score, level and decision. Exit code 0 only when all hold and a
+    trusted key signed it; 3 when all hold and the signer is unknown."""
+    from careline.trust import UNKNOWN_SIGNER, trusted_keys
     from services.suitability.evidence import verify
 
+    trusted = trusted_keys(key)
     try:
-        checked = verify(file.read_bytes(), _key(key) if key else None)
+        checked = verify(file.read_bytes(), *trusted)
     except ValueError as wrong:
         raise WrongArgument(Text(f"{file}: {wrong}", f"{file}: 不是证据文件")) from None
     for problem in checked.problems:
         print(problem, file=sys.stderr, flush=True)
-    verdict = "NOT VALID" if checked.problems else "valid"
+    verdict = "NOT VALID" if checked.problems else "valid" if checked.signer_known else "consistent, signer unknown"
     print(f"{verdict}: decision {checked.decision_id} {checked.outcome} of {checked.made_at}, key {checked.key_id}")
-    if checked.problems:
-        raise typer.Exit(1)
+    if verdict != "valid":
+        raise typer.Exit(1 if checked.problems else UNKNOWN_SIGNER)
 
 
 def _template(named: str) -> "Template":
@@ -85,12 +84,3 @@ def _template(named: str) -> "Template":
         return read_template(msgspec.json.decode(path.read_bytes()))
     except msgspec.MsgspecError as wrong:
         raise WrongArgument(Text(f"{named}: {wrong}", f"{named}: 不是调查表模板")) from None
-
-
-def _key(text: str) -> "Ed25519PublicKey":
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    try:
-        return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError):
-        raise WrongArgument(Text("--key is not an Ed25519 public key in base64", "--key 不是有效公钥")) from None

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from careline.asgi import advised, apps_of, one_time_link, platform_app
 from careline.platform import Platform
@@ -10,9 +11,14 @@ from careline.server import serve
 from careline.services import SERVICES, named
 from careline.session import say, stop_signals
 from careline.sockets import address_of
+from chassis import housekeeping
 from chassis.http import new_app
-from chassis.http.probes import database_check, worker_check
+from chassis.http.probes import database_check, sealing_check, worker_check
 from chassis.settings import Settings
+from gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 async def run_all(settings: Settings, listening: socket.socket) -> None:
@@ -25,14 +31,15 @@ async def run_all(settings: Settings, listening: socket.socket) -> None:
             say(f"ready {address}")
             say(f"sign in once at {link}")
 
-        await serve(app, listening, ready)
+        await _serve(settings, app, listening, ready, GatewaySettings().trusted_proxies)
 
 
 async def run_http(settings: Settings, name: str, listening: socket.socket) -> None:
     """One service's HTTP, until told to stop; the gateway reaches the others where CARELINE_SERVICE_URLS says."""
     async with Platform(settings, named(name), working=()) as platform:
-        app = platform_app(platform) if name == "gateway" else apps_of(platform)[name]
-        await serve(app, listening, lambda: say(f"ready {address_of(listening)}"))
+        app: FastAPI = platform_app(platform) if name == "gateway" else apps_of(platform)[name]
+        proxies = GatewaySettings().trusted_proxies if name == "gateway" else ""
+        await _serve(settings, app, listening, lambda: say(f"ready {address_of(listening)}"), proxies)
 
 
 async def run_work(settings: Settings, names: Sequence[str], listening: socket.socket | None) -> None:
@@ -48,4 +55,25 @@ async def run_work(settings: Settings, names: Sequence[str], listening: socket.s
         checks = {f"{name}-database": database_check(platform.databases[name]) for name in names}
         checks |= {f"{name}-worker": worker_check(platform.workers[name]) for name in names}
         app = new_app("work", "Careline work", [], checks, advised=advised(platform))
-        await serve(app, listening, lambda: say(f"{started} {address_of(listening)}"))
+        await _serve(settings, app, listening, lambda: say(f"{started} {address_of(listening)}"))
+
+
+async def run_seal(settings: Settings, listening: socket.socket) -> None:
+    """Sealing and housekeeping of every service, until told to stop."""
+    async with Platform(settings, SERVICES, working=()) as platform:
+        for worker in platform.workers.values():
+            platform.supervise(worker.seal())
+        platform.supervise(housekeeping.run(settings, SERVICES))
+        checks = {f"{name}-database": database_check(one) for name, one in platform.databases.items()}
+        sealing = {f"{name}-seals": sealing_check(worker.sealer) for name, worker in platform.workers.items()}
+        app = new_app("seal", "Careline seal", [], checks, advised=sealing)
+        await _serve(settings, app, listening, lambda: say(f"sealing {address_of(listening)}"))
+
+
+async def _serve(
+    settings: Settings, app: "FastAPI", listening: socket.socket, ready: Callable[[], None], proxies: str = ""
+) -> None:
+    await serve(
+        app, listening, ready, trusted_proxies=proxies, drain_seconds=settings.drain_seconds,
+        of_one_address=settings.connections_per_address,
+    )  # fmt: skip

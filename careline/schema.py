@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from careline.refusals import WrongArgument
 from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.database import connect, role_of, url_of
+from chassis.database import connect, owner_of, owner_url_of
 from chassis.migrate import migrate
 from chassis.service import Service
 from chassis.settings import Settings
@@ -40,9 +40,12 @@ async def _make(settings: Settings, services: Sequence[Service], topics: bool) -
 async def _make_broker_topics(settings: Settings) -> None:
     """A day is closed on every broker topic, also on those nothing has been said on yet."""
     schema = INGEST if settings.on_kafka else SHARED_SCHEMA
-    admin = await connect(url_of(settings, INGEST))
+    url = owner_url_of(settings, INGEST)
+    if url is None:
+        return
+    admin = await connect(url)
     try:
-        await admin.execute(f"SET ROLE {role_of(schema)}")
+        await admin.execute(f"SET ROLE {owner_of(schema)}")
         await Log(schema).create_topics(admin, broker.TOPICS, settings.partitions)
     finally:
         await admin.close()

@@ -51,10 +51,10 @@ def database_there(*, keep_running: bool = False) -> Iterator[Settings]:
         starting = aside.submit(server.start)
         import careline.platform  # noqa: F401 - what takes longest to load, meanwhile
     try:
-        url = starting.result()
+        starting.result()
         if keep_running:
             server.keep_running()
-        yield settings.model_copy(update={"database_url": url})
+        yield settings.model_copy(update={"database_url": server.service_url, "owner_url": server.owner_url})
     finally:
         server.stop()
 
@@ -109,12 +109,12 @@ def with_platform(work: Callable[["Platform"], Awaitable[T]]) -> T:
         return run(go(settings))
 
 
-def stop_signals(stop: Callable[[], None]) -> None:
-    """From now on Ctrl-C and a termination call `stop` instead of breaking off."""
+def stop_signals(stop: Callable[[], None], terminate: Callable[[], None] | None = None) -> None:
+    """From now on Ctrl-C calls `stop` and a termination `terminate` (or `stop`) instead of breaking off."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number, call in ((signal.SIGINT, stop), (signal.SIGTERM, terminate or stop)):
         with suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop)
+            loop.add_signal_handler(number, call)
 
 
 def say_little() -> None:

@@ -1,49 +1,44 @@
-"""The sealed chain over immutable rows, and its verification.
+"""The sealed chain over immutable rows.
 
 Rows of a sealed table carry gapless numbers per partition. A seal covers a range of them: the SHA-256 of the rows'
 text, column by column as named in the seal, the digest of the seal before it, and an Ed25519 signature made with a
-key that is not in the database.
+key that is not in the database. Each new head goes to the witness, outside the database. The service's own role can
+change none of it: sealing works as the schema's owner.
 """
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
+import structlog
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from chassis.database import Database
-from chassis.sealed import AUDIT, CLOCK_ENTRIES
-from chassis.secrets import signing_key
+from chassis.database import Database, connect, owner_of, owner_url_of
+from chassis.key_history import KeyHistory, KeyReplaced
+from chassis.secrets import name_of, signing_key
 from chassis.service import Service
 from chassis.settings import Settings
+from chassis.telemetry import SEALING_STOPPED
+from chassis.witness import Head, Witness, WitnessDamaged
+
+log = structlog.get_logger()
 
 ROWS_PER_SEAL = 10_000
 NOTHING = bytes(32)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something `careline verify` found wrong."""
-
-    service: str
-    table: str
-    partition: int
-    detail: str
-
-
-def key_id(public: Ed25519PublicKey) -> str:
-    """A short name of a public key, kept with each seal."""
-    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
-
-
-def _signed(name: str, partition: int, first: int, last: int, columns: str, digest: bytes, previous: bytes) -> bytes:
+def signed_digest(
+    name: str, partition: int, first: int, last: int, columns: str, digest: bytes, previous: bytes
+) -> bytes:
     head = f"{name}\n{partition}\n{first}\n{last}\n{columns}\n".encode()
     return hashlib.sha256(head + digest + previous).digest()
 
 
-async def _digest(
+async def digest_of(
     sql: asyncpg.Connection, table: str, columns: str, partition: int, first: int, last: int
 ) -> tuple[bytes, int]:
     """The digest of rows `first` to `last`, and how many there are. Text forms are fixed by the connection's settings."""
@@ -59,40 +54,189 @@ async def _digest(
     return row[0], row[1]
 
 
+class HistoryAltered(Exception):
+    """What was sealed is not what is there now: nothing more may be signed on top of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A partition as the database has it: its newest seal, and up to where rows are numbered."""
+
+    sealed: Head | None
+    following: int
+
+    @property
+    def unsealed(self) -> int:
+        return self.following - (self.sealed.last + 1 if self.sealed else 0)
+
+
 class Sealer:
-    """Seals what was written since the last seal; one sealer a service works at a time."""
+    """Seals what was written since the last seal; one sealer a service works at a time.
+
+    Before it signs, it compares with the witness, and the rows of the last seal with that seal. Where anything differs
+    it stops sealing and says so (`alarm`, a metric, readyz, the log) until the history is whole again.
+    """
 
     def __init__(self, service: Service, database: Database, settings: Settings) -> None:
         self.service = service
         self.database = database
-        self.key = signing_key(settings, "seal")
-        self.tables = {table.name: table for table in (AUDIT, CLOCK_ENTRIES, *service.sealed)}
+        self.settings = settings
+        self.tables = {table.name: table for table in service.every_sealed}
+        self.witness = Witness(settings, service.name)
+        self.keys = KeyHistory(settings)
+        self.alarm = ""
+        SEALING_STOPPED.labels(service.name).set(0)
 
     async def step(self) -> bool:
-        """Seal one range of each partition that has unsealed rows."""
-        async with self.database.unit_of_work() as uow:
-            if not await uow.sql.fetchval(
-                "SELECT pg_try_advisory_xact_lock(hashtext('seal'), hashtext(current_schema()))"
-            ):
+        """Seal one range of each partition that has unsealed rows. Without the owner's login: nothing to do here."""
+        url = owner_url_of(self.settings, self.service.name)
+        if url is None:
+            return False
+        with self.witness.held() as alone:
+            if not alone:
                 return False
-            open_ranges = await uow.sql.fetch(
-                """SELECT h.name, h.partition, coalesce(s.last + 1, 0) AS first, h.next - 1 AS last, s.head
-                   FROM sealed_heads h
-                   LEFT JOIN LATERAL (
-                       SELECT last, digest AS head FROM seals s WHERE s.name = h.name AND s.partition = h.partition
-                       ORDER BY first DESC LIMIT 1) s ON true
-                   WHERE h.next > coalesce(s.last + 1, 0)"""
-            )
-            for name, partition, first, last, head in open_ranges:
-                await self._seal(uow.sql, name, partition, first, min(last, first + ROWS_PER_SEAL - 1), head or NOTHING)
-        return bool(open_ranges)
+            try:
+                worked = await self._step(url)
+            except (HistoryAltered, WitnessDamaged, KeyReplaced) as altered:
+                self._stop(str(altered))
+                return False
+        if self.alarm:
+            log.warning("sealing again", service=self.service.name)
+        self.alarm = ""
+        SEALING_STOPPED.labels(self.service.name).set(0)
+        return worked
 
-    async def _seal(
-        self, sql: asyncpg.Connection, name: str, partition: int, first: int, last: int, previous: bytes
-    ) -> None:
+    def _stop(self, why: str) -> None:
+        SEALING_STOPPED.labels(self.service.name).set(1)
+        if why != self.alarm:
+            log.error("sealing stopped: the history was altered", service=self.service.name, reason=why)
+        self.alarm = why
+
+    async def _step(self, url: str) -> bool:
+        with self.keys.held(wait=True):
+            key = signing_key(self.settings, "seal")
+            self.keys.keep()
+        self.witness.read()
+        async with self.database.reading() as sql:
+            ranges = await self._ranges(sql)
+            lines = await sql.fetchval("SELECT lines FROM witnessed")
+        if problem := self.witness.shortened(lines):
+            raise HistoryAltered(problem)
+        adopting = lines is None  # a home made before there was a witness
+        ahead = {place for place, found in ranges.items() if self._compared(place, found, adopting=adopting)}
+        if not adopting and not ahead and not any(found.unsealed for found in ranges.values()):
+            return False
+        owner = await connect(url, self.service.name, role=owner_of(self.service.name))
+        try:
+            return await self._seal_all(owner, key, ahead, adopting=adopting)
+        finally:
+            await owner.close()
+
+    async def _ranges(self, sql: asyncpg.Connection) -> dict[tuple[str, int], _Range]:
+        """Every partition the database numbers, has sealed, or the witness knows."""
+        known = list(self.witness.heads)
+        rows = await sql.fetch(
+            """SELECT h.name, h.partition, h.next, s.first, s.last, s.digest
+               FROM (SELECT name, partition, next FROM sealed_heads
+                     UNION ALL
+                     SELECT name, partition, 0 FROM unnest($1::text[], $2::int[]) w (name, partition)
+                     WHERE NOT EXISTS (SELECT FROM sealed_heads o WHERE o.name = w.name AND o.partition = w.partition)) h
+               LEFT JOIN LATERAL (
+                   SELECT first, last, digest FROM seals s WHERE s.name = h.name AND s.partition = h.partition
+                   ORDER BY first DESC LIMIT 1) s ON true""",
+            [name for name, _ in known],
+            [partition for _, partition in known],
+        )
+        return {
+            (name, partition): _Range(None if digest is None else Head(name, partition, first, last, digest), following)
+            for name, partition, following, first, last, digest in rows
+        }
+
+    def _compared(self, place: tuple[str, int], found: _Range, *, adopting: bool) -> bool:
+        """Whether the database is ahead of the witness, which is so when we ended between the two.
+
+        Raises: HistoryAltered when it is behind, or another.
+        """
+        name, partition = place
+        seen, sealed = self.witness.heads.get(place), found.sealed
+        if found.unsealed < 0:
+            raise HistoryAltered(f"{name} partition {partition}: numbered up to {found.following}, sealed beyond it")
+        if seen == sealed:
+            return False
+        if sealed is None or (seen and sealed.last <= seen.last):
+            assert seen is not None
+            there = "no seal is there" if sealed is None else f"the seal there is of {sealed.first} to {sealed.last}"
+            raise HistoryAltered(
+                f"{name} partition {partition}: rows up to {seen.last} were sealed, and {there}, or another one"
+            )
+        if not adopting and sealed.first != (seen.last + 1 if seen else 0):
+            raise HistoryAltered(
+                f"{name} partition {partition}: the witness has rows up to {seen.last if seen else -1} only"
+            )
+        return True
+
+    async def _seal_all(
+        self, sql: asyncpg.Connection, key: Any, ahead: set[tuple[str, int]], *, adopting: bool
+    ) -> bool:
+        heads = []
+        async with sql.transaction():
+            if not await sql.fetchval("SELECT pg_try_advisory_xact_lock(hashtext('seal'), hashtext(current_schema()))"):
+                return False
+            for place in ahead:
+                heads += await self._unwitnessed(sql, *place)
+            if adopting:
+                await sql.execute("INSERT INTO witnessed (since) VALUES (clock_timestamp())")
+            self.witness.add(heads)
+            heads = []
+            for place, found in (await self._ranges(sql)).items():
+                self._compared(place, found, adopting=False)
+                if found.unsealed and place[0] in self.tables:
+                    heads.append(await self._seal(sql, key, place, found))
+        await asyncio.to_thread(self.witness.add, heads)
+        await sql.execute("UPDATE witnessed SET lines = $1", self.witness.at.lines)
+        return bool(heads)
+
+    async def _unwitnessed(self, sql: asyncpg.Connection, name: str, partition: int) -> list[Head]:
+        """The seals the witness does not have yet, each signed and chained to the one before it.
+
+        Raises: HistoryAltered.
+        """
+        seen = self.witness.heads.get((name, partition))
+        previous = seen.digest if seen else NOTHING
+        heads = []
+        for seal in await sql.fetch(
+            "SELECT * FROM seals WHERE name = $1 AND partition = $2 AND first > $3 ORDER BY first",
+            name,
+            partition,
+            seen.last if seen else -1,
+        ):
+            if problem := signature_problem(dict(seal), self.keys.seal_keys):
+                raise HistoryAltered(f"{name} partition {partition}: {problem}")
+            if seal["previous"] != previous:
+                raise HistoryAltered(f"{name} partition {partition}: the seal of {seal['first']} does not follow")
+            previous = seal["digest"]
+            heads.append(Head(name, partition, seal["first"], seal["last"], seal["digest"]))
+        return heads
+
+    async def _seal(self, sql: asyncpg.Connection, key: Any, place: tuple[str, int], found: _Range) -> Head:
+        (name, partition), before = place, found.sealed
+        if before:
+            seal = await sql.fetchrow(
+                "SELECT * FROM seals WHERE name = $1 AND partition = $2 AND first = $3", name, partition, before.first
+            )
+            assert seal is not None
+            if problem := await rows_problem(sql, dict(seal)):
+                raise HistoryAltered(f"{name} partition {partition}: {problem}")
+        first = before.last + 1 if before else 0
+        last = min(found.following - 1, first + ROWS_PER_SEAL - 1)
         columns = ", ".join(f'"{column}"' for column in self.tables[name].columns)
-        rows, _ = await _digest(sql, name, columns, partition, first, last)
-        digest = _signed(name, partition, first, last, columns, rows, previous)
+        rows, count = await digest_of(sql, name, columns, partition, first, last)
+        if count != last - first + 1:
+            raise HistoryAltered(
+                f"{name} partition {partition}: rows {first} to {last} were numbered, {count} are there"
+            )
+        previous = before.digest if before else NOTHING
+        digest = signed_digest(name, partition, first, last, columns, rows, previous)
         await sql.execute(
             """INSERT INTO seals (name, partition, first, last, columns, digest, previous, signature, key_id, sealed_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp())""",
@@ -103,52 +247,40 @@ class Sealer:
             columns,
             digest,
             previous,
-            self.key.sign(digest),
-            key_id(self.key.public_key()),
+            key.sign(digest),
+            name_of(key.public_key()),
         )
+        return Head(name, partition, first, last, digest)
 
-    async def verify(self) -> AsyncIterator[Finding]:
-        """Everything altered, missing or inserted in this service's sealed tables."""
-        async with self.database.reading() as sql:
-            for table in self.tables.values():
-                for partition, following in await sql.fetch(
-                    "SELECT partition, next FROM sealed_heads WHERE name = $1 ORDER BY partition", table.name
-                ):
-                    async for detail in self._verify_partition(sql, table.name, partition, following):
-                        yield Finding(self.service.name, table.name, partition, detail)
-                strays = await sql.fetchval(
-                    f"""SELECT count(*) FROM {table.name} t WHERE NOT EXISTS (
-                            SELECT FROM sealed_heads h WHERE h.name = $1 AND h.partition = t.partition
-                            AND t.number >= 0 AND t.number < h.next)""",
-                    table.name,
-                )
-                if strays:
-                    yield Finding(self.service.name, table.name, -1, f"{strays} rows outside every numbered range")
 
-    async def _verify_partition(
-        self, sql: asyncpg.Connection, name: str, partition: int, following: int
-    ) -> AsyncIterator[str]:
-        public, previous, expected = self.key.public_key(), NOTHING, 0
-        for seal in await sql.fetch(
-            "SELECT * FROM seals WHERE name = $1 AND partition = $2 ORDER BY first", name, partition
-        ):
-            first, last = seal["first"], seal["last"]
-            if first != expected:
-                yield f"seals jump from {expected} to {first}"
-            rows, count = await _digest(sql, name, seal["columns"], partition, first, last)
-            if count != last - first + 1:
-                yield f"rows {first} to {last}: {last - first + 1} were sealed, {count} are there"
-            elif _signed(name, partition, first, last, seal["columns"], rows, seal["previous"]) != seal["digest"]:
-                yield f"rows {first} to {last} were altered"
-            if seal["previous"] != previous:
-                yield f"the seal of {first} to {last} does not follow the one before it"
-            try:
-                public.verify(seal["signature"], seal["digest"])
-            except InvalidSignature:
-                yield f"the seal of {first} to {last} was not signed with this platform's key"
-            previous, expected = seal["digest"], last + 1
-        tail = await sql.fetchval(
-            f"SELECT count(*) FROM {name} WHERE partition = $1 AND number >= $2", partition, expected
+def signature_problem(seal: Mapping[str, Any], trusted: Mapping[str, Ed25519PublicKey]) -> str:
+    """What is wrong with a seal's signature; empty when a key of this home's made it."""
+    where = f"the seal of {seal['first']} to {seal['last']}"
+    if seal["key_id"] not in trusted:
+        return f"{where} was signed with a key that is not this platform's ({seal['key_id']})"
+    try:
+        trusted[seal["key_id"]].verify(seal["signature"], seal["digest"])
+    except InvalidSignature:
+        return f"{where} was not signed with this platform's key"
+    return ""
+
+
+async def rows_problem(sql: asyncpg.Connection, seal: Mapping[str, Any]) -> str:
+    """What is wrong with the rows under a seal; empty when they are what was sealed."""
+    name, partition, first, last = seal["name"], seal["partition"], seal["first"], seal["last"]
+    rows, count = await digest_of(sql, name, seal["columns"], partition, first, last)
+    if count != last - first + 1:
+        missing = await sql.fetch(
+            f"""SELECT n FROM generate_series($2::bigint, $3::bigint) n
+                WHERE NOT EXISTS (SELECT FROM {name} WHERE partition = $1 AND number = n) LIMIT 6""",
+            partition,
+            first,
+            last,
         )
-        if following < expected or tail != following - expected:
-            yield f"from {expected} on {following - expected} rows were numbered, {tail} are there"
+        numbers = ", ".join(str(n) for (n,) in missing[:5]) + (", ..." if len(missing) > 5 else "")
+        return (
+            f"rows {first} to {last}: {last - first + 1} were sealed, {count} are there (missing: {numbers or 'none'})"
+        )
+    if signed_digest(name, partition, first, last, seal["columns"], rows, seal["previous"]) != seal["digest"]:
+        return f"rows {first} to {last} were altered, swapped or renumbered"
+    return ""

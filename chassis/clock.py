@@ -2,7 +2,11 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    import asyncpg
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -58,3 +62,14 @@ def is_month_end(day: date) -> bool:
 def utc_now() -> datetime:
     """This machine's clock: for logs and waiting only; what is recorded carries the database's."""
     return datetime.now(UTC)
+
+
+async def clock_ahead(sql: "asyncpg.Connection") -> float:
+    """How many seconds this machine's clock is ahead of the database's (negative: behind); the way there and back is allowed
+    for."""
+    before = utc_now()
+    there: datetime = await sql.fetchval("SELECT clock_timestamp()")
+    after = utc_now()
+    if before <= there <= after:
+        return 0.0
+    return (before - there).total_seconds() if there < before else (after - there).total_seconds()

@@ -7,19 +7,24 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 import asyncio
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
+import asyncpg
 import msgspec
 import structlog
 from sqlalchemy import insert
 
 from chassis import tables
-from chassis.bus.record import Record
+from chassis.breaker import Breaker, TooManyBadRecords
+from chassis.bus.log import BelowLowWater, Log, LowWater
+from chassis.bus.parts import LOCK
+from chassis.bus.record import ForeignRecord, Record, Unreadable, flaw_of, flaw_of_time, storable
 from chassis.database import Database
 from chassis.deadlines.firing import Firing
-from chassis.outages import FAULTS_OF_OURS, OUTAGES
+from chassis.outages import blames_record
 from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.telemetry import BATCH_RECORDS, CONSUMED, DEAD_LETTERS
@@ -36,10 +41,7 @@ class LostPartition(Exception):
     """Another worker moved the position: nothing of this batch was kept."""
 
 
-class TooManyBadRecords(Exception):
-    """So many dead letters in a row that something is wrong with the reader, not with the records."""
-
-
+Place = tuple[str, int]
 Moves = Mapping[tuple[str, int], tuple[int, int]]
 """From and to which offset the position of each topic and partition moves."""
 
@@ -77,6 +79,19 @@ class Batch:
                 second, self.said[middle:], {place: (begin, self.moves[place][1]) for place, begin in begins.items()}
             ),
         )
+
+    def without_flaws(self) -> "Batch | None":
+        """The same batch where records whose envelope cannot be kept are unreadable; None when there are no such records
+        left. Looked for only when something failed: it costs too much to ask of each record."""
+        flaws = {
+            index: flaw
+            for index, (record, said) in enumerate(zip(self.records, self.said, strict=True))
+            if isinstance(said, Event) and (flaw := flaw_of(record))
+        }
+        if not flaws:
+            return None
+        said = [Unreadable(flaws[index]) if index in flaws else one for index, one in enumerate(self.said)]
+        return Batch(self.records, said, self.moves)
 
 
 @dataclass(slots=True)
@@ -133,23 +148,49 @@ class Consumer:
         self.handlers = handlers_of(service)
         self.firing = Firing(service.name, service.deadlines, bad_records_limit)
         self.types = sorted(self.registry.readers)
-        self.bad_records_limit = bad_records_limit
-        self.bad_in_a_row = 0
+        self.breaker = Breaker(bad_records_limit)
 
     async def prepare(self) -> None:
-        """Make the position rows of every topic and partition read here."""
+        """Make the position rows of every topic and partition read here: each begins where its bus still has everything."""
         async with self.database.unit_of_work() as uow:
             await uow.sql.execute(
                 """INSERT INTO consumer_partitions SELECT generate_series(0, $1::int - 1) ON CONFLICT DO NOTHING""",
                 self.database.partitions,
             )
-            await uow.sql.execute(
-                """INSERT INTO consumer_offsets (topic, partition)
-                   SELECT t, p FROM unnest($1::text[]) t, generate_series(0, $2::int - 1) p ON CONFLICT DO NOTHING""",
-                self.service.topics,
-                self.database.partitions,
-            )
+            known = {tuple(row) for row in await uow.sql.fetch("SELECT topic, partition FROM consumer_offsets")}
+            missing = sorted({(t, p) for t in self.service.topics for p in range(self.database.partitions)} - known)
+            if missing:
+                await self._begin(missing, uow)
             await uow.sql.execute("INSERT INTO closed_days DEFAULT VALUES ON CONFLICT DO NOTHING")
+
+    async def _begin(self, places: Sequence[Place], uow: UnitOfWork) -> None:
+        # Shared with whoever raises the marks: a reader that begins is seen before anything more is dropped.
+        await uow.sql.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
+        topics = sorted({topic for topic, _ in places})
+        kept = await self.kept_from(uow.sql, topics)
+        begins = [kept.get(place, LowWater(0, None)) for place in places]
+        await uow.sql.execute(
+            """INSERT INTO consumer_offsets (topic, partition, next, since)
+               SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::timestamptz[]) ON CONFLICT DO NOTHING""",
+            [topic for topic, _ in places],
+            [partition for _, partition in places],
+            [mark.next for mark in begins],
+            [mark.since for mark in begins],
+        )
+        if late := [mark.since for mark in begins if mark.since]:
+            log.warning(
+                "this service's knowledge does not begin at the first fact", service=self.service.name,
+                since=max(late).isoformat(), topics=topics,
+            )  # fmt: skip
+
+    async def kept_from(self, sql: asyncpg.Connection, topics: Sequence[str]) -> dict[Place, LowWater]:
+        """From where on the bus still has the records of some topics."""
+        if not self.database.settings.on_kafka:
+            return await self.database.log.low_water(sql, topics)
+        from chassis.bus.kafka import KafkaAddress, kept_from
+
+        address = KafkaAddress.parse(self.database.settings.bus_url or "")
+        return await kept_from(address, [(topic, p) for topic in topics for p in range(self.database.partitions)])
 
     async def positions(self) -> dict[tuple[str, int], int]:
         """The next offset of every topic and partition read here."""
@@ -160,26 +201,79 @@ class Consumer:
     async def apply(self, batch: Batch) -> None:
         """Apply a batch exactly once, dead-lettering what cannot be.
 
-        Raises: LostPartition, TooManyBadRecords, or an outage (nothing of the failing part was kept).
+        Raises: LostPartition, TooManyBadRecords (the batch is kept then), or what blames no record (nothing of the failing
+        part was kept).
         """
+        if self.too_many_at_once(batch):
+            await self._apply_halves(batch)
+            return
         try:
             async with self.database.unit_of_work() as uow:
                 await self.handle(batch, uow)
-        except (*OUTAGES, *FAULTS_OF_OURS, LostPartition, TooManyBadRecords):
+        except (LostPartition, TooManyBadRecords):
             raise
         except Exception as error:
-            await self.apply_in_parts(batch, error)
+            await self.apply_after(batch, error)
+        else:
+            self.note(batch)
 
-    async def apply_in_parts(self, batch: Batch, error: Exception) -> None:
-        """Halve a batch that failed; bury a record that fails alone."""
-        if len(batch.records) > 1:
-            for half in batch.halves():
-                await self.apply(half)
+    async def apply_after(self, batch: Batch, error: Exception) -> None:
+        """Apply a batch whose transaction failed: halved, until the bad record stands alone and is buried.
+
+        Raises: the error, when it blames no record; and as `apply`.
+        """
+        if flawed := batch.without_flaws():
+            await self.apply(flawed)
+        elif not batch.records or not blames_record(error):
+            raise error
+        elif len(batch.records) > 1:
+            await self._apply_halves(batch)
+        else:
+            await self._apply_alone(batch)
+
+    async def _apply_halves(self, batch: Batch) -> None:
+        for half in batch.halves():
+            await self.apply(half)
+
+    async def _apply_alone(self, batch: Batch) -> None:
+        """Once more in a transaction of its own, then buried."""
+        [record] = batch.records
+        try:
+            async with self.database.unit_of_work() as uow:
+                await self.handle(batch, uow)
+        except (LostPartition, TooManyBadRecords):
+            raise
+        except Exception as error:
+            if not blames_record(error):
+                raise
+            log.warning(
+                "dead letter", service=self.service.name, type=record.type, event_id=record.id, error=repr(error)
+            )
+            batch = Batch(batch.records, [error], batch.moves)
+            async with self.database.unit_of_work() as uow:
+                await self.handle(batch, uow)
+        self.note(batch)
+
+    def too_many_at_once(self, batch: Batch) -> bool:
+        """Whether it has more unreadable records than the breaker lets pass in a row: in parts, so that it is asked in between."""
+        limit = self.breaker.limit
+        return len(batch.said) > limit and sum(isinstance(one, Exception) for one in batch.said) > limit
+
+    def note(self, batch: Batch) -> None:
+        """Tell the breaker of a batch that was kept.
+
+        Raises: TooManyBadRecords.
+        """
+        if not any(isinstance(one, Exception) for one in batch.said):
+            self.breaker.good(len(batch.records), list(batch.moves))
             return
-        record = batch.records[0]
-        log.warning("dead letter", service=self.service.name, type=record.type, event_id=record.id, error=repr(error))
-        async with self.database.unit_of_work() as uow:
-            await self.handle(Batch(batch.records, [error], batch.moves), uow)
+        self.breaker.mixed(
+            [
+                ((record.topic, record.partition), isinstance(said, Exception))
+                for record, said in zip(batch.records, batch.said, strict=True)
+                if said is not None
+            ]
+        )
 
     async def handle(self, batch: Batch, uow: UnitOfWork) -> None:
         """Everything a batch does, inside one unit of work."""
@@ -241,8 +335,11 @@ class Consumer:
         for record in records:
             decode = readers.get(record.type)
             try:
-                said.append(decode(record.value) if decode else None)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as unreadable:
+                if type(record) is not Record:
+                    said.append(_of_foreign(record, decode))
+                else:
+                    said.append(decode(record.value) if decode else None)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as unreadable:
                 said.append(unreadable.with_traceback(None))  # it would keep all of these records
         return said
 
@@ -292,53 +389,74 @@ class Consumer:
         )
 
     async def _bury(self, bad: Sequence[tuple[Record, Exception]], uow: UnitOfWork) -> None:
+        """Put records aside with all their bytes; words are made storable, whatever was in them."""
         if not bad:
-            self.bad_in_a_row = 0
             return
-        self.bad_in_a_row += len(bad)
-        if self.bad_in_a_row > self.bad_records_limit:
-            raise TooManyBadRecords(f"{self.bad_in_a_row} in a row; the last: {bad[-1][1]!r}")
-        await uow.connection.execute(
-            insert(tables.dead_letters),
-            [
-                {
-                    "at": uow.now,
-                    "topic": record.topic,
-                    "partition": record.partition,
-                    "offset": record.offset,
-                    "key": record.key,
-                    "type": record.type,
-                    "event_id": record.id,
-                    "event_source": record.source,
-                    "event_time": record.time,
-                    "value": record.value,
-                    "reason": type(error).__name__,
-                    "error": str(error)[:2000],
-                }
-                for record, error in bad
-            ],
-        )
+        await uow.connection.execute(insert(tables.dead_letters), [_letter(r, error, uow.now) for r, error in bad])
         DEAD_LETTERS.labels(self.service.name).inc(len(bad))
 
 
+def _letter(record: Record, error: Exception, at: datetime) -> dict[str, Any]:
+    foreign = record if isinstance(record, ForeignRecord) else None
+    return {
+        "at": at,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "key": storable(record.key),
+        "type": storable(record.type),
+        "event_id": storable(record.id),
+        "event_source": storable(record.source),
+        "event_time": None if flaw_of_time(record.time) else record.time,
+        "raw_key": foreign.raw_key if foreign else record.key.encode("utf-8", "surrogatepass"),
+        "raw_headers": foreign.raw_headers if foreign else None,
+        "value": record.value,
+        "reason": type(error).__name__,
+        "error": storable(str(error))[:2000],
+    }
+
+
+def _of_foreign(record: Record, decode: Callable[[bytes], Event] | None) -> Said:
+    """What a record says whose envelope is not as we write it."""
+    if not record.type:
+        return Unreadable("no type")
+    if decode is None:
+        return None
+    if flaw := flaw_of(record):
+        return Unreadable(flaw)
+    return decode(record.value)
+
+
 async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int) -> int:
-    """Claim partitions with something to read, and apply one batch of theirs. Returns how far positions moved in all."""
+    """Claim partitions with something to read, and apply one batch of theirs. Returns how far positions moved in all.
+
+    Raises: BelowLowWater, and as `Consumer.apply`.
+    """
     database = consumer.database
     batch: Batch | None = None
     try:
         async with database.unit_of_work() as uow:
-            moves = await _claim(uow, database.log.schema, partitions_at_once, limit)
+            moves, since = await _claim(uow, database.log, consumer.service.name, partitions_at_once, limit)
             if not moves:
                 return 0
-            records = await database.log.read_types(uow.sql, moves, consumer.types)
+            records = await database.log.read_types(uow.sql, moves, consumer.types, since)
             batch = Batch(records, await _read_all(consumer, records), moves)
-            await consumer.handle(batch, uow)
-    except (*OUTAGES, *FAULTS_OF_OURS, LostPartition, TooManyBadRecords):
+            if not consumer.too_many_at_once(batch):
+                await consumer.handle(batch, uow)
+                whole = True
+            else:
+                whole = False
+    except LostPartition:
         raise
     except Exception as error:
-        if batch is None or not batch.records:
+        if batch is None:
             raise
-        await consumer.apply_in_parts(batch, error)
+        await consumer.apply_after(batch, error)
+    else:
+        if whole:
+            consumer.note(batch)
+        else:
+            await consumer.apply(batch)
     return sum(end - start for start, end in batch.moves.values())
 
 
@@ -351,18 +469,32 @@ async def _read_all(consumer: Consumer, records: Sequence[Record]) -> list[Said]
     return said
 
 
-async def _claim(uow: UnitOfWork, schema: str, partitions_at_once: int, limit: int) -> Moves:
-    """Stretches of up to `limit` offsets in all."""
+async def _claim(
+    uow: UnitOfWork, bus: Log, service: str, partitions_at_once: int, limit: int
+) -> tuple[Moves, datetime | None]:
+    """Stretches of up to `limit` offsets in all, and an instant before which none of their records was written.
+
+    Raises: BelowLowWater.
+    """
+    schema = bus.schema
     rows = await uow.sql.fetch(
         f"""WITH claimed AS (
                 SELECT partition FROM consumer_partitions p
                 WHERE EXISTS (SELECT FROM consumer_offsets o JOIN {schema}.heads h USING (topic, partition)
                               WHERE o.partition = p.partition AND h.next > o.next)
                 LIMIT $1 FOR UPDATE SKIP LOCKED)
-            SELECT o.topic, o.partition, o.next, h.next FROM claimed
+            SELECT o.topic, o.partition, o.next, h.next, w.next, {bus.first_day("o")} FROM claimed
             JOIN consumer_offsets o USING (partition) JOIN {schema}.heads h USING (topic, partition)
+            JOIN {schema}.low_water w USING (topic, partition)
             WHERE h.next > o.next ORDER BY o.topic, o.partition""",
         partitions_at_once,
     )
+    if gone := [(topic, partition, start, kept) for topic, partition, start, _, kept, _ in rows if start < kept]:
+        topic, partition, start, kept = gone[0]
+        raise BelowLowWater(
+            f"{topic}/{partition}: the next record is {start}, the log begins at {kept}. Send the facts in between again and "
+            f"skip to there: careline positions skip {service} {topic} {partition} --to {kept} --reason ..."
+        )
     share = max(1, limit // max(1, len(rows)))
-    return {(topic, partition): (start, min(end, start + share)) for topic, partition, start, end in rows}
+    moves = {(topic, partition): (start, min(end, start + share)) for topic, partition, start, end, *_ in rows}
+    return moves, min((since for *_, since in rows), default=None)

@@ -1,19 +1,21 @@
 """A service's database: one engine, the service's own role and schema, and the only place that commits."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
-from sqlalchemy import event, exc, text
+from sqlalchemy import TextClause, event, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chassis.actor import PLATFORM, Actor
-from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.outages import OUTAGES
+from chassis.bus.log import HEAD_IDLE_SECONDS, SHARED_SCHEMA, Log
+from chassis.outages import is_outage
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
@@ -26,27 +28,68 @@ def _as_it_is(value: Any) -> Any:
 
 
 def role_of(service: str) -> str:
-    """The NOLOGIN role that owns a service's schema."""
+    """The role a service works as: it reads and writes its tables, and only adds to sealed ones."""
     return f"careline_{service}"
 
 
+def owner_of(schema: str) -> str:
+    """The NOLOGIN role that owns a schema and everything in it: migrations, sealing and upkeep work as it."""
+    return f"careline_{schema}_owner"
+
+
 def url_of(settings: Settings, service: str) -> str:
-    """The URL of a service's database."""
+    """The URL a service's role logs in with."""
     if settings.database_url is None:
         raise ValueError("no database: set CARELINE_DATABASE_URL, or start the private server first")
     return settings.database_url.replace("{service}", service)
 
 
-async def connect(url: str, service: str | None = None) -> asyncpg.Connection:
-    """One connection of its own: as the service's role in its schema, or as the login."""
+def owner_url_of(settings: Settings, service: str) -> str | None:
+    """The URL of the login that may act as the owner of a service's schema; None where this process has none."""
+    if settings.owner_url is not None:
+        return settings.owner_url.replace("{service}", service)
+    return None if settings.login_per_service else url_of(settings, service)
+
+
+class Limits(NamedTuple):
+    """How long, in seconds, one kind of work may wait for a lock, run a statement, do nothing inside a transaction."""
+
+    lock: int
+    statement: int
+    idle: int
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """As PostgreSQL's settings."""
+        return {
+            "lock_timeout": f"{self.lock}s",
+            "statement_timeout": f"{self.statement}s",
+            "idle_in_transaction_session_timeout": f"{self.idle}s",
+        }
+
+
+REQUEST = Limits(lock=8, statement=30, idle=30)
+WORK = Limits(lock=8, statement=1800, idle=60)
+"""Batches and closes; a close of a large month has long statements."""
+SHIPPING = Limits(lock=8, statement=60, idle=90)
+"""The relay waits for Kafka inside its transaction; only its cursors are locked."""
+KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+"""A peer that is gone without a word is noticed within a minute."""
+POOL_WAIT_SECONDS = 0.8
+"""How long one waits for a connection: a request hears "not now" within a second."""
+STOPPED_SECONDS = HEAD_IDLE_SECONDS
+
+
+async def connect(url: str, service: str | None = None, *, role: str | None = None) -> asyncpg.Connection:
+    """One connection of its own: in the service's schema as the service's role (or another), or as the login."""
     options = {
         "timezone": "UTC",
         "application_name": f"careline {service or 'admin'} {os.getpid()}",
         "random_page_cost": "1.1",  # solid-state disks: the planner's default sends small lookups to whole tables
         "jit": "off",
-    }
+    } | KEEPALIVE
     if service:
-        options |= {"role": role_of(service), "search_path": service}
+        options |= {"role": role or role_of(service), "search_path": service} | WORK.settings
     connection = await asyncpg.connect(url, server_settings=options, timeout=10)
     await _speak_json(connection)
     return connection
@@ -84,7 +127,7 @@ def _outages_as_they_are() -> Iterator[None]:
     except (exc.DBAPIError, exc.TimeoutError) as error:
         cause = error.orig.__cause__ if isinstance(error, exc.DBAPIError) and error.orig else None
         invalid = isinstance(error, exc.DBAPIError) and error.connection_invalidated
-        if isinstance(error, exc.TimeoutError) or invalid or isinstance(cause, OUTAGES):
+        if isinstance(error, exc.TimeoutError) or invalid or (cause is not None and is_outage(cause)):
             raise DatabaseAway(str(cause or error)) from error
         raise
 
@@ -93,6 +136,17 @@ def _only_living(dbapi: Any, *_: object) -> None:
     """A connection whose server has gone is not handed out, nor any made before it."""
     if dbapi.driver_connection.is_closed():
         raise exc.InvalidatePoolError
+
+
+def _begin(limits: Limits | None) -> TextClause:
+    """The first statement of a transaction, which asks for its moment."""
+    others = (
+        "".join(f", set_config('{name}', '{value}', true)" for name, value in limits.settings.items()) if limits else ""
+    )
+    return text(f"SELECT clock_timestamp(){others}")
+
+
+_BEGIN = {limits: _begin(limits) for limits in (None, REQUEST, WORK, SHIPPING)}
 
 
 class Database:
@@ -110,27 +164,55 @@ class Database:
             pool_size=settings.pool_size,
             max_overflow=settings.pool_overflow,
             pool_use_lifo=True,
-            pool_timeout=10,
+            pool_timeout=POOL_WAIT_SECONDS,
             json_serializer=_as_it_is,
             json_deserializer=_as_it_is,
         )
+        self._probe: asyncpg.Connection | None = None
+        self._probing = asyncio.Lock()
         # SQLAlchemy sets JSON codecs of its own on each new connection; ours serve driver and SQLAlchemy alike.
         event.listen(self.engine.sync_engine, "connect", lambda dbapi, _: dbapi.run_async(_speak_json))
         event.listen(self.engine.sync_engine, "checkout", _only_living)
 
     @asynccontextmanager
-    async def unit_of_work(self, actor: Actor = PLATFORM) -> AsyncIterator[UnitOfWork]:
-        """A transaction that commits at the end of the block, or leaves nothing behind."""
-        with _outages_as_they_are():
-            async with self.engine.begin() as connection:
-                # The driver opens the transaction with SQLAlchemy's first statement: raw work before it would be outside.
-                now = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
-                sql: Any = (await connection.get_raw_connection()).driver_connection
-                if not sql.is_in_transaction():
-                    raise RuntimeError("the driver's connection is not in the transaction")
-                uow = UnitOfWork(self, connection, sql, now, actor)
-                yield uow
-                await uow.finish()
+    async def unit_of_work(self, actor: Actor = PLATFORM, limits: Limits | None = None) -> AsyncIterator[UnitOfWork]:
+        """A transaction that commits at the end of the block, or leaves nothing behind. `limits` other than those of work."""
+        try:
+            with _outages_as_they_are():
+                async with self.engine.begin() as connection:
+                    # The driver opens the transaction with SQLAlchemy's first statement: raw work before it is outside.
+                    now = (await connection.execute(_BEGIN[limits])).scalar_one()
+                    sql: Any = (await connection.get_raw_connection()).driver_connection
+                    if not sql.is_in_transaction():
+                        raise RuntimeError("the driver's connection is not in the transaction")
+                    uow = UnitOfWork(self, connection, sql, now, actor)
+                    yield uow
+                    await uow.finish()
+        except asyncpg.LockNotAvailableError:
+            await self._end_stopped_publishers()
+            raise
+
+    async def _end_stopped_publishers(self) -> None:
+        """End those that hold heads and do not go on: their process was stopped, or its machine is gone, in the middle of
+        sending rows, where no time limit of the database's reaches them. The login may do so, a service's role may not."""
+        admin = await connect(self.url)
+        try:
+            await admin.execute(
+                """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name LIKE 'careline %' AND state = 'active'
+                     AND wait_event = 'ClientRead' AND query LIKE 'COPY %' AND clock_timestamp() - query_start > $1""",
+                timedelta(seconds=STOPPED_SECONDS),
+            )
+        finally:
+            await admin.close()
+
+    @asynccontextmanager
+    async def probing(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection apart from the pool, one at a time: probes are answered also when requests wait for theirs."""
+        async with self._probing:
+            if self._probe is None or self._probe.is_closed():
+                self._probe = await connect(self.url, self.service)
+            yield self._probe
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
@@ -142,4 +224,6 @@ class Database:
 
     async def close(self) -> None:
         """Give all connections back."""
+        if self._probe is not None:
+            await self._probe.close(timeout=2)
         await self.engine.dispose()

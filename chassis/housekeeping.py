@@ -1,27 +1,26 @@
-"""Room for the log, and what nobody needs any more: done once an hour by whichever process comes first.
+"""Room for the log, and what nobody needs any more: looked at every minute by whichever process comes first.
 
-A day's part of the log is dropped as a whole once it is older than a week and every consumer (and, on Kafka, the
-relay) has passed all of it: see docs/decisions/0004-retention.md.
+A day's part of the log is dropped as a whole once it is older than a week and every registered consumer (and, on Kafka, the
+relay) has passed all of it: see docs/decisions/0016-low-water-marks.md. A consumer is registered by its positions: whichever
+service has some in this database is asked, also one that this process knows nothing of.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
 
 import asyncpg
 import structlog
 
-from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.clock import utc_now
-from chassis.database import connect, role_of, url_of
+from chassis.bus.log import SHARED_SCHEMA
+from chassis.bus.parts import Parts
+from chassis.database import connect, owner_url_of
 from chassis.http.idempotency import KEPT
-from chassis.outages import OUTAGES
+from chassis.outages import is_outage
 from chassis.service import Service
 from chassis.settings import Settings
 
 log = structlog.get_logger()
-EVERY_SECONDS = 3600.0
-KEPT_DAYS = 7
+EVERY_SECONDS = 60.0
 LOCK = "careline upkeep"
 
 
@@ -29,25 +28,28 @@ async def run(settings: Settings, services: Sequence[Service]) -> None:
     """Look after every database, for ever; an outage is waited out."""
     while True:
         try:
-            await once(settings, services, utc_now().date())
-        except OUTAGES as error:
-            log.warning("upkeep waits", error=repr(error))
+            await once(settings, services)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("housekeeping waits", error=repr(error))
         await asyncio.sleep(EVERY_SECONDS)
 
 
-async def once(settings: Settings, services: Sequence[Service], today: date) -> list[str]:
+async def once(settings: Settings, services: Sequence[Service]) -> list[str]:
     """Make room ahead and drop what is over. Returns the table partitions dropped; nothing when another is at it."""
     dropped: list[str] = []
     by_url: dict[str, list[Service]] = {}
     for service in services:
-        by_url.setdefault(url_of(settings, service.name), []).append(service)
+        if url := owner_url_of(settings, service.name):
+            by_url.setdefault(url, []).append(service)
     for url, there in by_url.items():
         admin = await connect(url)
         try:
             if await admin.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", LOCK):
-                schemas = [service.name for service in there] if settings.on_kafka else [SHARED_SCHEMA]
-                for schema in schemas:
-                    dropped += await _look_after_log(admin, schema, there, today, on_kafka=settings.on_kafka)
+                for schema in [service.name for service in there] if settings.on_kafka else [SHARED_SCHEMA]:
+                    positions = await _readers(admin, schema, on_kafka=settings.on_kafka)
+                    dropped += await Parts(admin, schema).look_after(positions)
                 for service in there:
                     await _forget_answers(admin, service.name)
         finally:
@@ -55,36 +57,15 @@ async def once(settings: Settings, services: Sequence[Service], today: date) -> 
     return dropped
 
 
-async def _look_after_log(
-    admin: asyncpg.Connection, schema: str, services: Iterable[Service], today: date, *, on_kafka: bool
-) -> list[str]:
-    await admin.execute(f"SET ROLE {role_of(schema)}")
-    await Log(schema).make_room(admin, today - timedelta(days=1))
-    await admin.execute("RESET ROLE")
-    positions = (
-        f"SELECT topic, partition, next FROM {schema}.relay_cursors"
-        if on_kafka
-        else " UNION ALL ".join(f"SELECT topic, partition, next FROM {s.name}.consumer_offsets" for s in services)
+async def _readers(admin: asyncpg.Connection, schema: str, *, on_kafka: bool) -> str:
+    """A query for the positions of everybody who reads a log."""
+    if on_kafka:
+        return f"SELECT topic, partition, next FROM {schema}.relay_cursors"
+    consumers = await admin.fetch(
+        """SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.relname = 'consumer_offsets' AND c.relkind = 'r' ORDER BY 1"""
     )
-    dropped = []
-    for (table,) in await admin.fetch(
-        """SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-           WHERE i.inhparent = $1::regclass ORDER BY c.relname""",
-        f"{schema}.log",
-    ):
-        written_on = datetime.strptime(table.removeprefix("log_"), "%Y%m%d").replace(tzinfo=UTC).date()
-        if written_on >= today - timedelta(days=KEPT_DAYS):
-            continue
-        needed = await admin.fetchval(
-            f"""SELECT EXISTS (
-                    SELECT FROM (SELECT topic, partition, max("offset") AS last FROM {schema}.{table} GROUP BY 1, 2) t
-                    JOIN ({positions}) p USING (topic, partition) WHERE p.next <= t.last)"""
-        )
-        if not needed:
-            await admin.execute(f"DROP TABLE {schema}.{table}")
-            log.info("log part dropped", table=f"{schema}.{table}")
-            dropped.append(f"{schema}.{table}")
-    return dropped
+    return " UNION ALL ".join(f"SELECT topic, partition, next FROM {name}.consumer_offsets" for (name,) in consumers)
 
 
 async def _forget_answers(admin: asyncpg.Connection, schema: str) -> None:

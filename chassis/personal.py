@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
 import unicodedata
 
 from cryptography.exceptions import InvalidTag
@@ -12,11 +13,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chassis.actor import Actor, Role
-from chassis.secrets import key_bytes
+from chassis.secrets import key_ring
 from chassis.settings import Settings
 
 NONCE_BYTES = 12
 FORMAT = 1
+RENEW_SECONDS = 30.0
 _SEE_ALL = {Role.CLIENT, Role.COMPLIANCE}
 _SEE_CONTACTS = {Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER}
 
@@ -32,16 +34,25 @@ class FieldCipher:
     """
 
     def __init__(self, settings: Settings) -> None:
-        key = key_bytes(settings, "field")
-        self._cipher = AESGCM(_derived(key, b"careline field encryption"))
-        self._index_key = _derived(key, b"careline blind index")
-        self._key_id = hashlib.sha256(b"careline key id" + key).digest()[:4]
+        self._settings = settings
+        self._renew()
+
+    def _renew(self) -> None:
+        """Take in a ring that was rotated meanwhile."""
+        ring = key_ring(self._settings, "field")
+        self._renew_at = time.monotonic() + RENEW_SECONDS
+        self._ciphers = {_head(key): AESGCM(_derived(key, b"careline field encryption")) for key in ring}
+        self._newest = _head(ring[0])
+        # Of the oldest key for good: rows found by an index are not written anew when the key is rotated.
+        self._index_key = _derived(ring[-1], b"careline blind index")
 
     def encrypt(self, field: str, owner: str, value: str) -> bytes:
         """The value as format, key id, nonce and ciphertext."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        head = bytes([FORMAT]) + self._key_id
-        return head + nonce + self._cipher.encrypt(nonce, value.encode(), _bound(head, field, owner))
+        if time.monotonic() > self._renew_at:
+            self._renew()
+        head = self._newest
+        return head + nonce + self._ciphers[head].encrypt(nonce, value.encode(), _bound(head, field, owner))
 
     def decrypt(self, field: str, owner: str, stored: bytes) -> str:
         """The value again.
@@ -49,16 +60,24 @@ class FieldCipher:
         Raises: Undecipherable.
         """
         head, nonce, text = stored[:5], stored[5 : 5 + NONCE_BYTES], stored[5 + NONCE_BYTES :]
-        if head != bytes([FORMAT]) + self._key_id:
+        if head not in self._ciphers:
+            self._renew()
+        cipher = self._ciphers.get(head)
+        if cipher is None:
             raise Undecipherable("made with another key")
         try:
-            return self._cipher.decrypt(nonce, text, _bound(head, field, owner)).decode()
+            return cipher.decrypt(nonce, text, _bound(head, field, owner)).decode()
         except InvalidTag:
             raise Undecipherable("altered, or of another field or row") from None
 
     def blind_index(self, field: str, value: str) -> bytes:
         """What equal values have in common, for exact search; written forms that mean the same count as equal."""
         return hmac.digest(self._index_key, f"{field}\n{normalised(value)}".encode(), "sha256")
+
+
+def _head(key: bytes) -> bytes:
+    """Format and key id, as each value begins with them."""
+    return bytes([FORMAT]) + hashlib.sha256(b"careline key id" + key).digest()[:4]
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:

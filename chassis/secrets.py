@@ -1,11 +1,16 @@
-"""Keys: from the environment, or, embedded, made once under `CARELINE_HOME/secrets` (mode 0600)."""
+"""Keys: from the environment, or, embedded, made once under `CARELINE_HOME/secrets` (mode 0600).
+
+Each is a ring, the newest first: the first is used, the others still open and check what they made before.
+"""
 
 import base64
+import binascii
+import hashlib
 import os
 import secrets
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import SecretStr
 
 from chassis.settings import Settings
@@ -13,18 +18,35 @@ from chassis.settings import Settings
 KEY_BYTES = 32
 
 
-def key_bytes(settings: Settings, name: str) -> bytes:
-    """The 32 bytes of `internal`, `field` or `seal`.
+def key_ring(settings: Settings, name: str) -> tuple[bytes, ...]:
+    """The keys of `internal`, `field` or `seal`, 32 bytes each, the newest first; a home that has none makes one.
 
-    Raises: ValueError when the environment's value is not base64 of 32 bytes.
+    Raises: ValueError, naming the setting or file, when a value is not base64 of 32 bytes.
+    """
+    return known_ring(settings, name) or (_make(settings.home / "secrets", name),)
+
+
+def known_ring(settings: Settings, name: str) -> tuple[bytes, ...] | None:
+    """The same, or None where there is no such key: nothing is made.
+
+    Raises: ValueError.
     """
     given: SecretStr | None = getattr(settings, f"{name}_key")
-    if given is None:
-        return _kept(settings.home / "secrets", name)
-    raw = base64.b64decode(given.get_secret_value(), validate=True)
-    if len(raw) != KEY_BYTES:
-        raise ValueError(f"CARELINE_{name.upper()}_KEY must be base64 of {KEY_BYTES} bytes, not of {len(raw)}")
-    return raw
+    if given is not None:
+        return ring_of(given.get_secret_value(), f"CARELINE_{name.upper()}_KEY")
+    path = settings.home / "secrets" / f"{name}.key"
+    try:
+        return ring_of(path.read_text("ascii", "replace"), str(path))
+    except FileNotFoundError:
+        return None
+
+
+def key_bytes(settings: Settings, name: str) -> bytes:
+    """The 32 bytes of the key in use.
+
+    Raises: ValueError.
+    """
+    return key_ring(settings, name)[0]
 
 
 def signing_key(settings: Settings, name: str) -> Ed25519PrivateKey:
@@ -32,21 +54,68 @@ def signing_key(settings: Settings, name: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(key_bytes(settings, name))
 
 
-def _kept(folder: Path, name: str) -> bytes:
+def name_of(key: bytes | Ed25519PublicKey) -> str:
+    """A short name of a key or of its public half, which tells nothing of it."""
+    public = Ed25519PrivateKey.from_private_bytes(key).public_key() if isinstance(key, bytes) else key
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
+
+
+def rotate(settings: Settings, name: str) -> str:
+    """Put a new key before the others of a home's ring; its name.
+
+    Raises: ValueError where the key comes from the environment, which only its owner can change.
+    """
+    if getattr(settings, f"{name}_key") is not None:
+        raise ValueError(
+            f"the key comes from the environment: put a new one before it, CARELINE_{name.upper()}_KEY=NEW,OLD, and restart "
+            "the processes one after the other"
+        )
+    ring = key_ring(settings, name)
+    made = secrets.token_bytes(KEY_BYTES)
+    folder = settings.home / "secrets"
+    # What the internal key signed is over within a day: the key before the last one is trusted no more.
+    fresh = _written(folder, name, (made, *(ring[:1] if name == "internal" else ring)))
+    fresh.rename(folder / f"{name}.key")
+    return name_of(made)
+
+
+def ring_of(text: str, where: str) -> tuple[bytes, ...]:
+    """Keys as they are written: base64 of 32 bytes each, a comma or a line apart.
+
+    Raises: ValueError, saying where they came from.
+    """
+    keys = []
+    for line in text.replace(",", " ").split():
+        try:
+            raw = base64.b64decode(line, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(f"{where} must be base64 of {KEY_BYTES} bytes") from None
+        if len(raw) != KEY_BYTES:
+            raise ValueError(f"{where} must be base64 of {KEY_BYTES} bytes, not of {len(raw)}")
+        keys.append(raw)
+    if not keys:
+        raise ValueError(f"{where} is empty: it must be base64 of {KEY_BYTES} bytes")
+    return tuple(keys)
+
+
+def _written(folder: Path, name: str, keys: tuple[bytes, ...]) -> Path:
+    fresh = folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(b"\n".join(map(base64.b64encode, keys)))
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh
+
+
+def _make(folder: Path, name: str) -> bytes:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{name}.key"
+    fresh = _written(folder, name, (secrets.token_bytes(KEY_BYTES),))
     try:
-        return base64.b64decode(path.read_bytes())
-    except FileNotFoundError:
-        made = secrets.token_bytes(KEY_BYTES)
-        fresh = folder / f".{name}.{os.getpid()}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(made))
-        try:
-            os.link(fresh, path)  # fails when another process was first: its key is the one
-        except FileExistsError:
-            return base64.b64decode(path.read_bytes())
-        finally:
-            fresh.unlink()
-        return made
+        os.link(fresh, path)  # fails when another process was first: its key is the one
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return ring_of(path.read_text("ascii", "replace"), str(path))[0]

@@ -16,7 +16,7 @@ from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
 from chassis.policy import PolicyBook
 from chassis.publishing import approval_of
-from chassis.sealed import SealedTable
+from chassis.sealed import AUDIT, CLOCK_ENTRIES, SealedTable
 from chassis.shadow import Shadow
 from chassis.uow import UnitOfWork
 from contracts import broker, platform
@@ -77,6 +77,11 @@ class Service:
         object.__setattr__(self, "approvals", tuple({kind.name: kind for kind in kinds}.values()))
         if self.approvals:
             object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
+
+    @property
+    def every_sealed(self) -> tuple[SealedTable, ...]:
+        """Its sealed tables: those of every service, and its own."""
+        return (AUDIT, CLOCK_ENTRIES, *self.sealed)
 
     @property
     def hears(self) -> Sequence[type[Event]]:

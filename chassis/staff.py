@@ -15,13 +15,14 @@ it is in force. Facts may come late, twice and in any order.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
 
+from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.bus.record import Record
 from chassis.clock import start_of
 from chassis.uow import UnitOfWork
@@ -34,7 +35,6 @@ COMPLAINT_OFFICER, MARKETING_DIRECTOR = "complaint_officer", "marketing_director
 OPERATIONS_DIRECTOR, GENERAL_MANAGER = "operations_director", "general_manager"
 COMPLAINT_GROUP = (COMPLAINT_OFFICER, MARKETING_DIRECTOR, OPERATIONS_DIRECTOR, GENERAL_MANAGER)
 """The complaint group (投诉处理组) of a branch: 投诉专员, 营销总监, 营运总监, 总经理 [C5]."""
-CALL_CENTRE = "call_centre"
 OPERATIONS_CENTRE, RISK_CONTROL, COMPLIANCE = "operations_centre", "risk_control", "compliance"
 SALES_TRADING, BROKERAGE, STRATEGY = "sales_trading", "brokerage", "strategy"
 DEPARTMENTS = (OPERATIONS_CENTRE, RISK_CONTROL, COMPLIANCE, SALES_TRADING, BROKERAGE, STRATEGY)
@@ -100,16 +100,49 @@ class Roster:
             return []
         return sorted({(s.unit, s.seat) for s in person.seats if _holds(person, s.unit, s.seat, at)})
 
-    def person_of(self, subject: str, at: datetime) -> str | None:
-        """The staff id behind a signed-in caller: their own id, or the person whose sign-in name it is."""
-        name = subject.partition(":")[2] if subject.startswith("user:") else subject
-        if self.person(name, at) is not None:
-            return name
+    def person_of(self, name: str, at: datetime) -> str | None:
+        """The staff id behind a name: itself, or of whoever signs in by it (`user:NAME` and `oidc:NAME` are NAME too)."""
+        kind, _, bare = name.partition(":")
+        own = bare if kind in ("user", "oidc") else name
+        if self.person(own, at) is not None:
+            return own
         for staff_id in self.people:
             person = self.person(staff_id, at)
-            if person is not None and person.user is not None and person.user in (name, subject):
+            if person is not None and person.user is not None and person.user in (name, own, f"user:{name}"):
                 return staff_id
         return None
+
+    def has_left(self, staff_id: str, at: datetime) -> bool:
+        """Whether a person is known, and no longer works here."""
+        person = self.person(staff_id, at)
+        return person is not None and not _works(person, at)
+
+    def acts_in(self, staff_id: str, at: datetime) -> set[tuple[str, str]]:
+        """The (unit, seat) a person acts in: their own, and those they stand in for at the moment."""
+        if self.person(staff_id, at) is None:
+            return set()
+        named = {(unit, seat) for unit in self.places if (b := self.branch(unit, at)) for seat in b.seat_deputies}
+        found = (
+            (unit, seat)
+            for unit, seat in {*self._seated, *named}
+            if (holder := self.holder(unit, seat, at)) is not None and holder.staff_id == staff_id
+        )
+        return {*self.seats_of(staff_id, at), *found}
+
+    def resolve(self, actor: Actor, at: datetime) -> Actor:
+        """A caller as the person they are, with their seats and branch as the roster knows them.
+
+        Whom it does not know stays as they came; an agent of headquarters nobody has entered sits in the call centre.
+        """
+        if actor.role in (Role.CLIENT, Role.SYSTEM):
+            return actor
+        staff_id = self.person_of(actor.subject, at) or self.person_of(actor.person, at)
+        if staff_id is None:
+            centre = actor.role is Role.AGENT and actor.branch_id == HQ
+            return replace(actor, seats=frozenset({(HQ, CALL_CENTRE)})) if centre else actor
+        person = self.person(staff_id, at)
+        branch_id = (person.branch_id if person is not None else None) or actor.branch_id
+        return replace(actor, person=staff_id, branch_id=branch_id, seats=frozenset(self.acts_in(staff_id, at)))
 
     def stands_in_for(self, staff_id: str, unit: str, seat: str, at: datetime) -> bool:
         """Whether a person acts for a seat now: as its holder, or as the one found for it."""

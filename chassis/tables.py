@@ -44,6 +44,7 @@ consumer_offsets = Table(
     Column("partition", Integer, primary_key=True),
     Column("topic", Text, primary_key=True),
     Column("next", BigInteger, nullable=False, server_default="0"),
+    Column("since", Instant, comment="from when on the facts of this place are known; none: from the first one"),
     Column("first_passed", Date, comment="the first watermark seen here"),
     Column("passed", Date, comment="the last watermark seen here"),
 )
@@ -68,13 +69,18 @@ dead_letters = Table(
     Column("type", Text),
     Column("event_id", Text),
     Column("event_source", Text),
-    Column("event_time", Instant),
+    Column("event_time", Instant, comment="as its envelope says; none when that cannot be"),
+    Column("raw_key", LargeBinary, comment="the key's bytes"),
+    Column("raw_headers", JSONB, comment="of an envelope not as we write it: names, and values in base64"),
     Column("value", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("error", Text, nullable=False, server_default=""),
     Column("redriven_at", Instant),
     Column("redriven_by", Text),
-    Index(None, "id", postgresql_where=text("redriven_at IS NULL")),
+    Column("skipped_at", Instant, comment="when somebody decided that it stays undone"),
+    Column("skipped_by", Text),
+    Column("skipped_because", Text),
+    Index("ix_dead_letters_open", "id", postgresql_where=text("redriven_at IS NULL AND skipped_at IS NULL")),
 )
 
 conflicts = Table(
@@ -128,6 +134,14 @@ seals = Table(
     Column("signature", LargeBinary, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("sealed_at", Instant, nullable=False),
+)
+
+witnessed = Table(
+    "witnessed",
+    chassis,
+    Column("one", SmallInteger, primary_key=True, server_default="1"),
+    Column("since", Instant, nullable=False, comment="from here on every seal has its line in the witness"),
+    Column("lines", BigInteger, nullable=False, server_default="0", comment="how many lines the witness has at least"),
 )
 
 idempotency_keys = Table(
@@ -346,13 +360,39 @@ relay_cursors = Table(
     Column("next", BigInteger, nullable=False, server_default="0", comment="shipped to Kafka up to here"),
 )
 
+low_water = Table(
+    "low_water",
+    log,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next", BigInteger, nullable=False, server_default="0", comment="records before this offset may be gone"),
+    Column("since", Instant, comment="nothing from here on was written before; none: nothing was ever dropped"),
+)
+
+past_days = Table(
+    "past_days",
+    log,
+    Column("day", Date, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("last", BigInteger, nullable=False, comment="the last offset written on that day"),
+    Index("ix_past_days_last", "topic", "partition", "last"),
+    comment="of days that are over: where a reader's next record can lie, without looking into every part",
+)
+
 records = Table(
     "log",
     log,
     Column("topic", Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("offset", BigInteger, primary_key=True),
-    Column("written_at", Instant, primary_key=True, server_default=text("now()"), comment="how old lag is; its part"),
+    Column(
+        "written_at",
+        Instant,
+        primary_key=True,
+        server_default=text("statement_timestamp()"),
+        comment="how old lag is; its part",
+    ),
     Column("key", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("id", Text, nullable=False),

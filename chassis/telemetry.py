@@ -30,6 +30,7 @@ LAG_RECORDS = Gauge("careline_lag_records", "Records not yet applied", ["service
 LAG_SECONDS = Gauge("careline_lag_seconds", "Age of the oldest record not yet applied", ["service"])
 RELAYED = Counter("careline_relayed_records_total", "Records shipped to Kafka", ["service"])
 UNIT_STATE = Gauge("careline_worker_up", "1 while the worker's loop makes progress or has nothing to do", ["service"])
+SEALING_STOPPED = Gauge("careline_sealing_stopped", "1 while the history differs from what was sealed", ["service"])
 
 
 def configure_logs(level: str = "INFO") -> None:

@@ -137,7 +137,12 @@ class UnitOfWork:
     def audit(
         self, action: str, subject: str, *, key: str | None = None, policy: str | None = None, **inputs: Any
     ) -> None:
-        """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs."""
+        """Leave an immutable row: this actor did `action` to `subject` (`client/ID`, ...) on these inputs.
+
+        Its actor is the name they signed in with; where the roster knows the person by another, the inputs name them.
+        """
+        if self.actor.person not in (self.actor.subject.removeprefix("user:"), self.actor.client_id):
+            inputs["person"] = self.actor.person
         row = {
             "at": self.now, "actor": self.actor.subject, "role": self.actor.role, "action": action, "object": subject,
             "inputs": inputs, "policy": policy,
@@ -185,15 +190,7 @@ class UnitOfWork:
         """
         partitions = sorted(counts)
         rows = await self.sql.fetch(
-            """WITH locked AS MATERIALIZED (
-                   SELECT partition FROM sealed_heads WHERE name = $1 AND partition = ANY($2::int[])
-                   ORDER BY partition FOR UPDATE)
-               UPDATE sealed_heads h SET next = h.next + n.count
-               FROM locked JOIN unnest($2::int[], $3::bigint[]) AS n(partition, count) USING (partition)
-               WHERE h.name = $1 AND h.partition = n.partition RETURNING h.partition, h.next - n.count""",
-            table,
-            partitions,
-            [counts[p] for p in partitions],
+            "SELECT partition, first FROM take_numbers($1, $2, $3)", table, partitions, [counts[p] for p in partitions]
         )
         if len(rows) != len(partitions):
             raise LookupError(f"{table} is not among the sealed tables of {self.database.service}")
@@ -216,10 +213,9 @@ class UnitOfWork:
         if len(rows) == 1:  # one round trip, as everybody with a row for this partition waits
             [(partition, row)] = rows
             taken = await self.sql.fetchval(
-                f"""WITH taken AS (UPDATE sealed_heads SET next = next + 1 WHERE name = $1 AND partition = $2
-                                   RETURNING next - 1 AS number)
-                    INSERT INTO {table} (partition, number, {", ".join(columns)})
-                    SELECT $2, number, {", ".join(f"${n}" for n in range(3, len(row) + 3))} FROM taken RETURNING number""",
+                f"""INSERT INTO {table} (partition, number, {", ".join(columns)})
+                    SELECT $2, number, {", ".join(f"${n}" for n in range(3, len(row) + 3))}
+                    FROM take_number($1, $2) AS number WHERE number IS NOT NULL RETURNING number""",
                 table,
                 partition,
                 *row.values(),

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from chassis.audit import Sealer
+from chassis.breaker import TooManyBadRecords
+from chassis.clock import clock_ahead
 from chassis.closing import Closer
-from chassis.consumer import Consumer, LostPartition, TooManyBadRecords, read_from_log
+from chassis.consumer import Consumer, LostPartition, read_from_log
 from chassis.database import Database
 from chassis.deadlines.scheduler import Scheduler
 from chassis.notifications import Notifications
@@ -32,9 +34,11 @@ log = structlog.get_logger()
 LONGEST_WAIT_SECONDS = 5.0
 LAG_EVERY_SECONDS = 15.0
 SILENT_MEASURES = 3
+SEAL_EVERY_SECONDS = 5.0
 OWN_LOOPS_EVERY_SECONDS = 5.0
 FEW_RECORDS = 200
 GATHER_SECONDS = 0.005
+CLOCK_REFUSES_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -68,6 +72,9 @@ class Worker:
         self.states: dict[str, LoopState] = {}
         self.source: KafkaSource | None = None
         self.measured: dict[tuple[str, int], int] = {}
+        self.stopping = False
+        self.clock_fits = asyncio.Event()
+        self._wakes: list[Notifications] = []
         self.silent_for = 0  # measures in a row with something to read and no position moved
 
     @property
@@ -75,9 +82,33 @@ class Worker:
         """No loop has stopped or is failing."""
         return not any(state.stopped or state.error for state in self.states.values())
 
+    def stop(self) -> None:
+        """Let every loop end after what it has in hand: `run` returns then."""
+        self.stopping = True
+        for wake in self._wakes:
+            wake.set()
+
+    async def _check_clock(self) -> bool:
+        """Hold all work while this machine's clock is far from the database's: then one of the two is wrong.
+
+        Raises: ClockWrong.
+        """
+        async with self.database.reading() as sql:
+            ahead = await clock_ahead(sql)
+        if abs(ahead) < CLOCK_REFUSES_SECONDS:
+            self.clock_fits.set()
+            return False
+        self.clock_fits.clear()
+        raise ClockWrong(
+            f"this machine's clock is {ahead:+.0f} s against the database's: set it right, work goes on by itself"
+        )
+
     async def run(self) -> None:
-        """All loops, for ever."""
+        """All loops, until told to stop."""
+        await self._until_done("clock", self._check_clock)
         await self._until_done("prepare", self.consumer.prepare)
+        if self.stopping:
+            return
         self.armed = self.wake.of({f"deadlines:{self.service.name}"})
         async with asyncio.TaskGroup() as loops:
             if self.service.topics:
@@ -88,10 +119,12 @@ class Worker:
                 # Woken by what is armed, and by the consumer: a handler of facts may arm, or hear whose time it is.
                 idle = lambda: self.scheduler.waits_seconds  # noqa: E731
                 loops.create_task(self._loop("deadlines", self.scheduler.step, wake=self.armed, idle_seconds=idle))
-            # Woken by nothing: sealing is not urgent, and looking costs a transaction.
-            loops.create_task(self._loop("seal", self.sealer.step, wake=Notifications(), idle_seconds=5.0))
+            loops.create_task(self.seal())
             loops.create_task(
                 self._loop("measure", self._measure, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS)
+            )
+            loops.create_task(
+                self._loop("clock", self._check_clock, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS)
             )
             for name, step in self.service.loops.items():
                 # Woken by nothing, as the outside world does not wake us.
@@ -99,6 +132,10 @@ class Worker:
                 loops.create_task(self._loop(name, turn, wake=Notifications(), idle_seconds=OWN_LOOPS_EVERY_SECONDS))
             if self.settings.on_kafka:
                 loops.create_task(self._relay())
+
+    async def seal(self) -> None:
+        """The sealing alone, for ever. Woken by nothing: it is not urgent, and looking costs a transaction."""
+        await self._loop("seal", self.sealer.step, wake=Notifications(), idle_seconds=SEAL_EVERY_SECONDS)
 
     async def _measure(self) -> bool:
         """Set the lag gauges; see whether a Kafka client has fallen silent."""
@@ -140,7 +177,7 @@ class Worker:
         finally:
             await relay.stop()
 
-    async def _until_done(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _until_done(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         async def step() -> bool:
             await work()
             raise _DoneError
@@ -160,11 +197,14 @@ class Worker:
         waits_itself: bool = False,
         reset: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Turn for ever: at once while there is work, else when woken. Errors are shown and waited out."""
+        """Turn until told to stop: at once while there is work, else when woken. Errors are shown and waited out."""
         state = self.states.setdefault(name, LoopState(name))
         wake = wake or self.wake
+        self._wakes.append(wake)
         wait = 0.1
-        while True:
+        while not self.stopping:
+            if name != "clock":
+                await self.clock_fits.wait()
             seen = wake.count
             try:
                 worked = await step()
@@ -176,7 +216,9 @@ class Worker:
                 state.error, state.stopped = str(error), True
                 UNIT_STATE.labels(self.service.name).set(0)
                 log.error("consumer stopped: too many bad records", service=self.service.name, error=str(error))
-                await asyncio.Event().wait()
+                while not self.stopping:  # until somebody has mended the cause and starts the worker again
+                    await wake.wait(wake.count, LAG_EVERY_SECONDS)
+                return
             except Exception as error:  # shown in health, and tried again: a loop that dies silently helps nobody
                 await self._failed(state, error, wait, reset)
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
@@ -209,6 +251,10 @@ class Worker:
             except Exception as second:  # the thing being reset is what is broken
                 log.info("reset failed", service=self.service.name, loop=state.name, error=repr(second))
         await asyncio.sleep(wait)
+
+
+class ClockWrong(Exception):
+    """This machine and its database do not agree on the time."""
 
 
 class _DoneError(Exception):

@@ -3,12 +3,14 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 import contracts
-from contracts.base import DayClosed, Event, schema_custom
+from contracts.base import DayClosed, Event
+from contracts.fields import schema_custom
 
 ENVELOPE: dict[str, Any] = {
     "type": "object",
@@ -55,6 +57,32 @@ def schema_of(kind: type[Event]) -> dict[str, Any]:
         "description": inspect.cleandoc(kind.__doc__ or ""),
     }
     return schema | ({"$defs": parts} if parts else {})
+
+
+def example_of(schema: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> Any:
+    """A value the schema accepts, made of its fields' own examples."""
+    parts = schema.get("$defs", {}) if parts is None else parts
+    if "$ref" in schema:
+        return example_of(parts[schema["$ref"].rpartition("/")[2]], parts)
+    for given in ("const", "enum", "examples"):
+        if given in schema:
+            return schema[given] if given == "const" else schema[given][0]
+    if "anyOf" in schema:
+        return example_of(schema["anyOf"][0], parts)
+    match schema.get("type"):
+        case "object" if "properties" in schema:
+            return {name: example_of(field, parts) for name, field in schema["properties"].items()}
+        case "object":
+            return {"key": example_of(schema.get("additionalProperties", {}), parts)}
+        case "array" if "prefixItems" in schema:
+            return [example_of(item, parts) for item in schema["prefixItems"]]
+        case "array":
+            return [example_of(schema["items"], parts)]
+        case "boolean":
+            return schema.get("default", False)
+        case "integer":
+            return max(1, schema.get("minimum", 1))
+    return "text"
 
 
 def document(version: str) -> dict[str, Any]:

@@ -1,12 +1,35 @@
 """External facts: what the broker's trading, account and staff systems tell Careline."""
 
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 from uuid import UUID, uuid5
 
 import msgspec
 
-from contracts.base import Amount, DayClosed, Event, Quantity
+from contracts.base import DayClosed, Event
+from contracts.fields import (
+    Amount,
+    BirthDate,
+    BusinessDate,
+    Code,
+    Currency,
+    Email,
+    Id,
+    Identifier,
+    IdNumber,
+    Instant,
+    Phone,
+    Quantity,
+    Rate,
+    Seconds,
+    Text64,
+    Text200,
+    Text400,
+    Text500,
+    Text2000,
+    Text20000,
+    Years,
+)
 
 TRADES = "careline.broker.trades"
 ACCOUNTS = "careline.broker.accounts"
@@ -14,33 +37,15 @@ STAFF = "careline.broker.staff"
 SERVICE = "careline.broker.service"
 TOPICS = (TRADES, ACCOUNTS, STAFF, SERVICE)
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _CASES = UUID("5b1cf4a3-9d0c-5e0e-8f57-0c9a1b6f4d21")
-FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 1, 1)
-
-
-def within_reach(*days: date | datetime) -> None:
-    """Refuse dates no broker's record can carry: before 1990 (the exchanges opened) or from 2100 on."""
-    for day in days:
-        when = day.date() if isinstance(day, datetime) else day
-        if not FIRST_DAY <= when < LAST_DAY:
-            raise ValueError(f"{when.isoformat()} lies outside {FIRST_DAY.isoformat()} to {LAST_DAY.isoformat()}")
-
-
-def aware(*instants: datetime) -> None:
-    """Refuse times without an offset: nobody can say when they were."""
-    for instant in instants:
-        if instant.tzinfo is None:
-            raise ValueError(f"{instant.isoformat()} has no UTC offset")
-    within_reach(*instants)
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What was traded: a symbol, its kind (`stock`, `bond`, `fund:equity`, ..., `unknown`) and the issuer's risk class."""
 
-    symbol: Name
-    kind: Name
-    risk_class: Name | None = None
+    symbol: Code
+    kind: Code
+    risk_class: Code | None = None
 
 
 class TradeSettled(Event, frozen=True, kw_only=True, gc=False):
@@ -52,26 +57,20 @@ class TradeSettled(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.trade.settled"
     topic: ClassVar[str] = TRADES
 
-    trade_id: Name
-    client_id: Name
-    account_id: Name
-    branch_id: Name
-    trade_date: date
-    settled_at: datetime
+    trade_id: Identifier
+    client_id: Identifier
+    account_id: Identifier
+    branch_id: Identifier
+    trade_date: BusinessDate
+    settled_at: Instant
     instrument: Instrument
     side: Literal["buy", "sell"]
     quantity: Quantity
     price: Quantity | None = None
     amount: Quantity
     commission: Quantity
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
-    channel: Annotated[str, msgspec.Meta(max_length=64)] = ""
-
-    def __post_init__(self) -> None:
-        if self.settled_at.tzinfo is None:
-            aware(self.settled_at)
-        if not FIRST_DAY <= self.trade_date < LAST_DAY:
-            within_reach(self.trade_date)
+    currency: Currency
+    channel: Text64 = ""
 
     @property
     def identity(self) -> str:
@@ -91,14 +90,11 @@ class TradeCancelled(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.trade.cancelled"
     topic: ClassVar[str] = TRADES
 
-    trade_id: Name
-    client_id: Name
-    cancelled_at: datetime
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    trade_id: Identifier
+    client_id: Identifier
+    cancelled_at: Instant
+    reason: Text500 = ""
     remaining_commission: Quantity = msgspec.field(default_factory=lambda: Quantity(0))
-
-    def __post_init__(self) -> None:
-        aware(self.cancelled_at)
 
     @property
     def happened_at(self) -> datetime:
@@ -110,21 +106,21 @@ class Profile(Event, frozen=True, kw_only=True, gc=False):
 
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    branch_id: Name | None = None
-    manager_id: Name | None = None
-    opener_id: Name | None = None
-    referrer_id: Name | None = None
-    referrer_client_id: Name | None = None
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    manager_id: Identifier | None = None
+    opener_id: Identifier | None = None
+    referrer_id: Identifier | None = None
+    referrer_client_id: Identifier | None = None
     kind: Literal["individual", "institution"] | None = None
-    account_status: Name | None = None
-    experience_years: Annotated[int, msgspec.Meta(ge=0, le=150)] | None = None
-    birth_date: date | None = None
-    name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    email: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    id_number: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    address: Annotated[str, msgspec.Meta(max_length=400)] | None = None
+    account_status: Code | None = None
+    experience_years: Years | None = None
+    birth_date: BirthDate | None = None
+    name: Text200 | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+    id_number: IdNumber | None = None
+    address: Text400 | None = None
     professional: Literal["A", "B", "C"] | None = None
 
 
@@ -133,11 +129,8 @@ class ClientOpened(Profile, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "broker.client.opened"
 
-    branch_id: Name
-    opened_on: date
-
-    def __post_init__(self) -> None:
-        within_reach(self.opened_on)
+    branch_id: Identifier
+    opened_on: BusinessDate
 
     @property
     def identity(self) -> str:
@@ -160,11 +153,8 @@ class ClosingRequested(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.client.closing_requested"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    requested_on: date
-
-    def __post_init__(self) -> None:
-        within_reach(self.requested_on)
+    client_id: Identifier
+    requested_on: BusinessDate
 
     @property
     def happened_at(self) -> date:
@@ -177,11 +167,8 @@ class ClientClosed(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.client.closed"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    closed_on: date
-
-    def __post_init__(self) -> None:
-        within_reach(self.closed_on)
+    client_id: Identifier
+    closed_on: BusinessDate
 
     @property
     def happened_at(self) -> date:
@@ -194,14 +181,11 @@ class AssetsValued(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.assets.valued"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    as_of: date
+    client_id: Identifier
+    as_of: BusinessDate
     total_assets: Amount
     cash: Amount | None = None
     market_value: Amount | None = None
-
-    def __post_init__(self) -> None:
-        within_reach(self.as_of)
 
     @property
     def happened_at(self) -> date:
@@ -214,13 +198,10 @@ class AssessmentRecorded(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.assessment.recorded"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    scheme: Name
-    level: Name
-    assessed_on: date
-
-    def __post_init__(self) -> None:
-        within_reach(self.assessed_on)
+    client_id: Identifier
+    scheme: Code
+    level: Code
+    assessed_on: BusinessDate
 
     @property
     def happened_at(self) -> date:
@@ -233,14 +214,11 @@ class FundsMoved(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.funds.moved"
     topic: ClassVar[str] = ACCOUNTS
 
-    transfer_id: Name
-    client_id: Name
-    moved_at: datetime
+    transfer_id: Identifier
+    client_id: Identifier
+    moved_at: Instant
     direction: Literal["in", "out"]
     amount: Quantity
-
-    def __post_init__(self) -> None:
-        aware(self.moved_at)
 
     @property
     def identity(self) -> str:
@@ -257,12 +235,9 @@ class PermissionRequested(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.permission.requested"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    permission: Name
-    at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    client_id: Identifier
+    permission: Code
+    at: Instant
 
     @property
     def happened_at(self) -> datetime:
@@ -281,14 +256,11 @@ class ProductPurchased(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.product.purchased"
     topic: ClassVar[str] = TRADES
 
-    client_id: Name
-    purchase_id: Name
-    product_code: Name
+    client_id: Identifier
+    purchase_id: Identifier
+    product_code: Code
     amount: Amount
-    at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    at: Instant
 
     @property
     def identity(self) -> str:
@@ -305,13 +277,10 @@ class SurveillanceAlerted(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.surveillance.alerted"
     topic: ClassVar[str] = SERVICE
 
-    client_id: Name
-    alert_id: Name
+    client_id: Identifier
+    alert_id: Identifier
     kind: Literal["trading", "funds", "laundering"]
-    at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    at: Instant
 
     @property
     def identity(self) -> str:
@@ -328,15 +297,12 @@ class CallMissed(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.call.missed"
     topic: ClassVar[str] = SERVICE
 
-    call_id: Name
-    client_id: Name | None = None
-    branch_id: Name | None = None
-    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    line: Name = "hotline"
-    at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    call_id: Identifier
+    client_id: Identifier | None = None
+    branch_id: Identifier | None = None
+    phone: Phone | None = None
+    line: Code = "hotline"
+    at: Instant
 
     @property
     def key(self) -> str:
@@ -357,15 +323,12 @@ class OpeningBooked(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.opening.booked"
     topic: ClassVar[str] = SERVICE
 
-    booking_id: Name
-    branch_id: Name
-    owner: Name | None = None
-    name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    booking_id: Identifier
+    branch_id: Identifier
+    owner: Code | None = None
+    name: Text200 | None = None
+    phone: Phone | None = None
+    at: Instant
 
     @property
     def key(self) -> str:
@@ -386,14 +349,11 @@ class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.enquiry.received"
     topic: ClassVar[str] = SERVICE
 
-    enquiry_id: Name
-    client_id: Name | None = None
-    branch_id: Name | None = None
-    subject: Annotated[str, msgspec.Meta(max_length=500)] = ""
-    at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    enquiry_id: Identifier
+    client_id: Identifier | None = None
+    branch_id: Identifier | None = None
+    subject: Text500 = ""
+    at: Instant
 
     @property
     def key(self) -> str:
@@ -418,12 +378,12 @@ class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.complaint.received"
     topic: ClassVar[str] = SERVICE
 
-    system: Name = "broker"
-    external_ref: Name
-    client_id: Name | None = None
-    branch_id: Name | None = None
-    received_at: datetime
-    dispatched_at: datetime | None = None
+    system: Code = "broker"
+    external_ref: Code
+    client_id: Identifier | None = None
+    branch_id: Identifier | None = None
+    received_at: Instant
+    dispatched_at: Instant | None = None
     kind: Literal["complaint", "suggestion", "enquiry"] = "complaint"
     source: Literal["client", "regulator", "exchange", "petition_office"] = "client"
     channel: Literal[
@@ -441,22 +401,17 @@ class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
     ]
     flow: Literal["centre", "branch", "on_site"] = "centre"
     severity: Literal["ordinary", "major"] | None = None
-    owner: Name | None = None
-    category: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    words: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
-    product: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    employee: Name | None = None
-    script: Name | None = None
+    owner: Code | None = None
+    category: Text200 = ""
+    words: Text20000 = ""
+    product: Text200 | None = None
+    employee: Code | None = None
+    script: Code | None = None
     claim: Quantity | None = None
-    regulator_ref: Name | None = None
-    reply_due_on: date | None = None
+    regulator_ref: Code | None = None
+    reply_due_on: BusinessDate | None = None
     imported: bool = True
-    attributes: dict[str, str] = msgspec.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        aware(self.received_at, *([self.dispatched_at] if self.dispatched_at else []))
-        if self.reply_due_on is not None:
-            within_reach(self.reply_due_on)
+    attributes: dict[Code, Text2000] = msgspec.field(default_factory=dict)
 
     @property
     def case_id(self) -> UUID:
@@ -483,21 +438,20 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     `general_manager` 总经理 are the complaint group [C5]; in HQ `call_centre` and one seat a department.
     """
 
-    unit: Name
-    seat: Name
-    since: datetime | None = None
-    until: datetime | None = None
+    unit: Code
+    seat: Code
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 class Absence(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Away (缺勤) from `since` until the instant before `until`; without it until further notice."""
 
-    since: datetime
-    until: datetime | None = None
-    reason: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    since: Instant
+    until: Instant | None = None
+    reason: Text64 = ""
 
     def __post_init__(self) -> None:
-        aware(self.since, *([self.until] if self.until else []))
         if self.until is not None and self.until <= self.since:
             raise ValueError("an absence ends before it begins")
 
@@ -512,22 +466,18 @@ class StaffChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.staff.changed"
     topic: ClassVar[str] = STAFF
 
-    staff_id: Name
-    branch_id: Name | None = None
-    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    user: Name | None = None
+    staff_id: Identifier
+    branch_id: Identifier | None = None
+    name: Text200 = ""
+    user: Code | None = None
     seats: tuple[Seat, ...] = ()
-    deputies: tuple[Name, ...] = ()
+    deputies: tuple[Code, ...] = ()
     absences: tuple[Absence, ...] = ()
-    skills: tuple[Name, ...] = ()
-    languages: tuple[Name, ...] = ()
-    left_on: date | None = None
+    skills: tuple[Code, ...] = ()
+    languages: tuple[Code, ...] = ()
+    left_on: BusinessDate | None = None
 
     def __post_init__(self) -> None:
-        for seat in self.seats:
-            aware(*(when for when in (seat.since, seat.until) if when))
-        if self.left_on is not None:
-            within_reach(self.left_on)
         if self.staff_id in self.deputies:
             raise ValueError(f"{self.staff_id} cannot be their own deputy")
 
@@ -545,17 +495,14 @@ class BranchChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.branch.changed"
     topic: ClassVar[str] = STAFF
 
-    branch_id: Name
-    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    phone: Annotated[str, msgspec.Meta(max_length=40)] = ""
-    mailbox: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    published_at_places: tuple[Annotated[str, msgspec.Meta(max_length=200)], ...] = ()
-    published_on: date | None = None
-    seat_deputies: dict[Name, Name] = msgspec.field(default_factory=dict)
-    closed_on: date | None = None
-
-    def __post_init__(self) -> None:
-        within_reach(*(day for day in (self.published_on, self.closed_on) if day))
+    branch_id: Identifier
+    name: Text200 = ""
+    phone: Text64 = ""
+    mailbox: Text200 = ""
+    published_at_places: tuple[Text200, ...] = ()
+    published_on: BusinessDate | None = None
+    seat_deputies: dict[Code, Code] = msgspec.field(default_factory=dict)
+    closed_on: BusinessDate | None = None
 
     @property
     def key(self) -> str:
@@ -569,17 +516,12 @@ class CommissionAgreed(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.commission.agreed"
     topic: ClassVar[str] = ACCOUNTS
 
-    agreement_id: Name
-    client_id: Name
-    account_id: Name | None = None
-    rate: Quantity
-    effective_on: date
+    agreement_id: Identifier
+    client_id: Identifier
+    account_id: Identifier | None = None
+    rate: Rate
+    effective_on: BusinessDate
     withdrawn: bool = False
-
-    def __post_init__(self) -> None:
-        within_reach(self.effective_on)
-        if self.rate != round(self.rate, 4):
-            raise ValueError("a rate has at most four decimals")
 
     @property
     def identity(self) -> str:
@@ -596,14 +538,11 @@ class AgreementSigned(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.agreement.signed"
     topic: ClassVar[str] = ACCOUNTS
 
-    agreement_id: Name
-    client_id: Name
-    kind: Name
-    ref: Name
-    on: date
-
-    def __post_init__(self) -> None:
-        within_reach(self.on)
+    agreement_id: Identifier
+    client_id: Identifier
+    kind: Code
+    ref: Code
+    on: BusinessDate
 
     @property
     def identity(self) -> str:
@@ -626,13 +565,10 @@ class EntrustedValued(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.entrusted.valued"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    agreement_id: Name
-    as_of: date
+    client_id: Identifier
+    agreement_id: Identifier
+    as_of: BusinessDate
     value: Quantity
-
-    def __post_init__(self) -> None:
-        within_reach(self.as_of)
 
     @property
     def happened_at(self) -> date:
@@ -645,13 +581,10 @@ class PaymentRecorded(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.payment.recorded"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    charge_id: UUID
+    client_id: Identifier
+    charge_id: Id
     state: Literal["paid", "failed", "refunded"]
-    at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    at: Instant
 
     @property
     def happened_at(self) -> datetime:
@@ -664,14 +597,11 @@ class HoldingValued(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.holding.valued"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    as_of: date
-    symbol: Name
+    client_id: Identifier
+    as_of: BusinessDate
+    symbol: Code
     quantity: Quantity
     value: Quantity
-
-    def __post_init__(self) -> None:
-        within_reach(self.as_of)
 
     @property
     def happened_at(self) -> date:
@@ -684,13 +614,10 @@ class InstrumentNoticed(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.instrument.noticed"
     topic: ClassVar[str] = SERVICE
 
-    notice_id: Name
-    symbol: Name
+    notice_id: Identifier
+    symbol: Code
     kind: Literal["warrant_expiry", "rights_issue", "listing", "new_issue", "suspension", "rating", "risk"]
-    on: date
-
-    def __post_init__(self) -> None:
-        within_reach(self.on)
+    on: BusinessDate
 
     @property
     def key(self) -> str:
@@ -711,14 +638,11 @@ class AllotmentMade(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.allotment.made"
     topic: ClassVar[str] = TRADES
 
-    client_id: Name
-    allotment_id: Name
-    symbol: Name
+    client_id: Identifier
+    allotment_id: Identifier
+    symbol: Code
     quantity: Quantity
-    pay_by: date
-
-    def __post_init__(self) -> None:
-        within_reach(self.pay_by)
+    pay_by: BusinessDate
 
     @property
     def identity(self) -> str:
@@ -731,13 +655,10 @@ class QuotaReported(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.quota.reported"
     topic: ClassVar[str] = ACCOUNTS
 
-    client_id: Name
-    market: Name
-    as_of: date
+    client_id: Identifier
+    market: Code
+    as_of: BusinessDate
     quota: Quantity
-
-    def __post_init__(self) -> None:
-        within_reach(self.as_of)
 
     @property
     def happened_at(self) -> date:
@@ -754,19 +675,16 @@ class ContactRecorded(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "broker.contact.recorded"
     topic: ClassVar[str] = SERVICE
 
-    contact_id: Name
-    client_id: Name | None = None
-    staff_id: Name
-    channel: Name
+    contact_id: Identifier
+    client_id: Identifier | None = None
+    staff_id: Identifier
+    channel: Code
     direction: Literal["in", "out"]
-    at: datetime
+    at: Instant
     valid: bool = False
-    topics: list[Name] = msgspec.field(default_factory=list)
-    evidence: Name | None = None
-    wait_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] | None = None
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    topics: list[Code] = msgspec.field(default_factory=list)
+    evidence: Code | None = None
+    wait_s: Seconds | None = None
 
     @property
     def key(self) -> str:
@@ -785,9 +703,6 @@ class BrokerDayClosed(DayClosed, frozen=True, kw_only=True, gc=False):
     """The business date is closed: the only source of "time has passed" for rules."""
 
     type: ClassVar[str] = "broker.day.closed"
-
-    def __post_init__(self) -> None:
-        within_reach(self.business_date)
 
     @property
     def key(self) -> str:

@@ -2,12 +2,11 @@
 
 from datetime import date, datetime
 from typing import ClassVar, Literal
-from uuid import UUID
 
 import msgspec
 
 from contracts.base import DayClosed, Event
-from contracts.broker import Name
+from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text200, Text20000
 
 TOPIC = "careline.callbacks"
 
@@ -19,9 +18,9 @@ class TaskEvent(Event, frozen=True, kw_only=True, gc=False):
 
     topic: ClassVar[str] = TOPIC
 
-    task_id: UUID
-    client_id: Name
-    rule: Name
+    task_id: Id
+    client_id: Identifier
+    rule: Code
 
 
 class TaskCreated(TaskEvent, frozen=True, kw_only=True, gc=False):
@@ -29,11 +28,11 @@ class TaskCreated(TaskEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "callbacks.task.created"
 
-    task_topic: Name
+    task_topic: Code
     queue: Queue
-    branch_id: Name | None = None
-    created_on: date
-    due_on: date
+    branch_id: Identifier | None = None
+    created_on: BusinessDate
+    due_on: BusinessDate
 
     @property
     def identity(self) -> str:
@@ -49,9 +48,9 @@ class TaskAssigned(TaskEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "callbacks.task.assigned"
 
-    agent: Name
-    assigned_at: datetime
-    deputy_for: Name | None = None
+    agent: Code
+    assigned_at: Instant
+    deputy_for: Code | None = None
 
 
 class TaskAttempted(TaskEvent, frozen=True, kw_only=True, gc=False):
@@ -59,12 +58,12 @@ class TaskAttempted(TaskEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "callbacks.task.attempted"
 
-    attempt_id: UUID
-    agent: Name
-    channel: Name
-    outcome: Name
+    attempt_id: Id
+    agent: Code
+    channel: Code
+    outcome: Code
     valid_contact: bool = False
-    attempted_at: datetime
+    attempted_at: Instant
 
     @property
     def identity(self) -> str:
@@ -80,12 +79,12 @@ class TaskCompleted(TaskEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "callbacks.task.completed"
 
-    outcome: Name
-    subject: Name | None = None
-    scores: dict[str, int] = msgspec.field(default_factory=dict)
+    outcome: Code
+    subject: Code | None = None
+    scores: dict[Code, Count] = msgspec.field(default_factory=dict)
     accepted: bool | None = None
-    opinions: str | None = None
-    completed_at: datetime
+    opinions: Text20000 | None = None
+    completed_at: Instant
 
     @property
     def identity(self) -> str:
@@ -100,9 +99,9 @@ class TaskExhausted(TaskEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "callbacks.task.exhausted"
 
-    subject: Name | None = None
-    channel: Name
-    exhausted_at: datetime
+    subject: Code | None = None
+    channel: Code
+    exhausted_at: Instant
 
 
 class TaskExpired(TaskEvent, frozen=True, kw_only=True, gc=False):
@@ -110,8 +109,8 @@ class TaskExpired(TaskEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "callbacks.task.expired"
 
-    subject: Name | None = None
-    due_on: date
+    subject: Code | None = None
+    due_on: BusinessDate
 
     @property
     def identity(self) -> str:
@@ -127,7 +126,7 @@ class TaskCancelled(TaskEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "callbacks.task.cancelled"
 
-    reason: Name
+    reason: Code
 
 
 class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
@@ -139,13 +138,13 @@ class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "callbacks.finding.raised"
     topic: ClassVar[str] = TOPIC
 
-    finding_id: UUID
-    client_id: Name
-    task_id: UUID | None = None
-    branch_id: Name | None = None
-    kind: Name
-    concerned: list[str]
-    raised_at: datetime
+    finding_id: Id
+    client_id: Identifier
+    task_id: Id | None = None
+    branch_id: Identifier | None = None
+    kind: Code
+    concerned: list[Text200]
+    raised_at: Instant
 
     @property
     def identity(self) -> str:
@@ -166,17 +165,17 @@ class AlarmRaised(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "callbacks.alarm.raised"
     topic: ClassVar[str] = TOPIC
 
-    alarm_id: UUID
-    client_id: Name
-    branch_id: Name | None = None
-    kind: Name
-    subject: Name
-    step: Name | None = None
+    alarm_id: Id
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    kind: Code
+    subject: Code
+    step: Code | None = None
     """The step of the ladder of a mandatory moment."""
-    told_to: list[Name] = msgspec.field(default_factory=list)
+    told_to: list[Code] = msgspec.field(default_factory=list)
     """Whom that step is for, as the roster stood then."""
-    due_at: datetime
-    raised_at: datetime
+    due_at: Instant
+    raised_at: Instant
 
     @property
     def identity(self) -> str:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
-from contracts.base import decode_custom
+from contracts.fields import convert
 
 _PLACE = re.compile(r"^(?P<words>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
@@ -20,7 +20,7 @@ def field_errors(kind: type[msgspec.Struct], data: Any) -> list[tuple[str, str]]
     if found:
         return found
     try:
-        msgspec.convert(data, kind, dec_hook=decode_custom)
+        convert(data, kind)
     except msgspec.ValidationError as error:
         pointer, words = place_of(str(error))
         # A rule about the whole names the value it refuses: point at the field that holds it.
@@ -32,6 +32,7 @@ def field_errors(kind: type[msgspec.Struct], data: Any) -> list[tuple[str, str]]
 
 
 def _of_fields(kind: type[msgspec.Struct], data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    hints = get_type_hints(kind, include_extras=True)
     for field in msgspec.structs.fields(kind):
         name = field.encode_name
         if name not in data:
@@ -45,7 +46,7 @@ def _of_fields(kind: type[msgspec.Struct], data: dict[str, Any]) -> Iterator[tup
                 yield f"/{_escaped(name)}{pointer}", words
             continue
         try:
-            msgspec.convert(data[name], field.type, dec_hook=decode_custom)
+            convert(data[name], hints[name])
         except msgspec.ValidationError as error:
             pointer, words = place_of(str(error))
             yield f"/{_escaped(name)}{pointer}", words

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from contracts.base import Amount, DayClosed, Event
-from contracts.broker import Name
+from contracts.base import DayClosed, Event
+from contracts.fields import Amount, BusinessDate, Code, Count, Identifier, Number, Text200
 
 TOPIC = "careline.classification"
 
@@ -28,10 +28,10 @@ class ClassChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.class.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
-    revision: int
-    effective_on: date
+    client_id: Identifier
+    branch_id: Identifier
+    revision: Count
+    effective_on: BusinessDate
     code: ClassCode
     previous: ClassCode | None = None
     provisional: bool = False
@@ -40,9 +40,9 @@ class ClassChanged(Event, frozen=True, kw_only=True, gc=False):
 class TierStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The effective tier (客户级别) from a day on, until the next stretch or `until` (exclusive)."""
 
-    since: date
+    since: BusinessDate
     tier: TierCode
-    until: date | None = None
+    until: BusinessDate | None = None
 
 
 class TierChanged(Event, frozen=True, kw_only=True, gc=False):
@@ -54,10 +54,10 @@ class TierChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.tier.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    branch_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     previous: TierCode
     stretches: Annotated[list[TierStretch], msgspec.Meta(min_length=1)]
     reason: Literal["opened", "upgrade", "downgrade", "grant", "revocation", "correction"]
@@ -69,13 +69,13 @@ class TierDowngradeWarned(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.tier.downgrade_warned"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
+    client_id: Identifier
+    branch_id: Identifier
     tier: TierCode
     next_tier: TierCode
-    grace_from: date
-    steps_down_on: date
-    days_left: int
+    grace_from: BusinessDate
+    steps_down_on: BusinessDate
+    days_left: Count
 
 
 class TagStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -85,8 +85,8 @@ class TagStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defau
     """
 
     tag: TagCode
-    since: date
-    until: date | None = None
+    since: BusinessDate
+    until: BusinessDate | None = None
     baseline: bool = False
 
 
@@ -102,10 +102,10 @@ class GroupChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.group.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    branch_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     primary: GroupCode | None = None
     """The group in force now: first match, REGULAR without a tag, none once the account is closed."""
     previous: GroupCode | None = None
@@ -130,7 +130,7 @@ class GroupChanged(Event, frozen=True, kw_only=True, gc=False):
 class CoreStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Whether the client is core from a day on, until the next stretch."""
 
-    since: date
+    since: BusinessDate
     core: bool
 
 
@@ -140,17 +140,17 @@ class CoreChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.core.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    branch_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: Annotated[list[CoreStretch], msgspec.Meta(min_length=1)]
 
 
 class LifecycleStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The client's lifecycle from a day on, until the next stretch."""
 
-    since: date
+    since: BusinessDate
     lifecycle: LifecycleCode
 
 
@@ -160,10 +160,10 @@ class LifecycleChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.lifecycle.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    branch_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     previous: LifecycleCode | None = None
     stretches: Annotated[list[LifecycleStretch], msgspec.Meta(min_length=1)]
     baseline: bool = False
@@ -179,12 +179,12 @@ class SupplementaryChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.supplementary.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
-    revision: int
+    client_id: Identifier
+    branch_id: Identifier
+    revision: Count
     kind: SupplementaryKind
-    codes: list[str]
-    guardrails: list[str] = msgspec.field(default_factory=list)
+    codes: list[Text200]
+    guardrails: list[Text200] = msgspec.field(default_factory=list)
 
 
 class GuardrailAlerted(Event, frozen=True, kw_only=True, gc=False):
@@ -193,11 +193,11 @@ class GuardrailAlerted(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.guardrail.alerted"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
+    client_id: Identifier
+    branch_id: Identifier
     rule: Literal["NO_DISCRETION"]
-    entry_id: int
-    written_by: str
+    entry_id: Number
+    written_by: Text200
 
 
 class MonthEvaluated(Event, frozen=True, kw_only=True, gc=False):
@@ -207,17 +207,17 @@ class MonthEvaluated(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "classification.month.evaluated"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name
-    month_end: date
-    revision: int
+    client_id: Identifier
+    branch_id: Identifier
+    month_end: BusinessDate
+    revision: Count
     mean_assets: Amount | None = None
     turnover: Amount | None = None
     commission: Amount | None = None
     value: Amount | None = None
     value_type: ValueType | None = None
-    rank: int | None = None
-    investor_type: Name | None = None
+    rank: Count | None = None
+    investor_type: Code | None = None
 
     @property
     def identity(self) -> str:

@@ -1,13 +1,12 @@
 """What complaints (投诉) tell of their cases. Callbacks hears the feedback a branch gave; everybody else may listen."""
 
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID
+from typing import ClassVar, Literal
 
 import msgspec
 
-from contracts.base import DayClosed, Event, Quantity
-from contracts.broker import Name, aware
+from contracts.base import DayClosed, Event
+from contracts.fields import BusinessDate, Code, Count, Currency, Id, Identifier, Instant, Quantity, Text64, Text200
 
 TOPIC = "careline.complaints"
 Severity = Literal["ordinary", "major"]
@@ -18,10 +17,10 @@ class CaseEvent(Event, frozen=True, kw_only=True, gc=False):
 
     topic: ClassVar[str] = TOPIC
 
-    case_id: Name
-    client_id: Name | None = None
-    branch_id: Name | None = None
-    generation: int = 1
+    case_id: Identifier
+    client_id: Identifier | None = None
+    branch_id: Identifier | None = None
+    generation: Count = 1
 
     @property
     def key(self) -> str:
@@ -33,13 +32,13 @@ class CaseOpened(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.opened"
 
-    kind: Name
-    source: Name
-    channel: Name
-    flow: Name
+    kind: Code
+    source: Code
+    channel: Code
+    flow: Code
     severity: Severity
-    owner: Name
-    received_at: datetime
+    owner: Code
+    received_at: Instant
     restricted: bool = False
 
     @property
@@ -56,8 +55,8 @@ class CaseAccepted(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.accepted"
 
-    owner: Name
-    accepted_at: datetime
+    owner: Code
+    accepted_at: Instant
 
     @property
     def happened_at(self) -> datetime:
@@ -69,7 +68,7 @@ class CaseDispatched(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.dispatched"
 
-    dispatched_at: datetime
+    dispatched_at: Instant
     met: bool
 
     @property
@@ -90,12 +89,9 @@ class CaseFeedback(CaseEvent, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "complaints.case.feedback"
 
     kind: Literal["ordinary", "major"] = "ordinary"
-    fed_back_at: datetime
-    concerned: list[str] = msgspec.field(default_factory=list)
-    promised_on: date | None = None
-
-    def __post_init__(self) -> None:
-        aware(self.fed_back_at)
+    fed_back_at: Instant
+    concerned: list[Text200] = msgspec.field(default_factory=list)
+    promised_on: BusinessDate | None = None
 
     @property
     def identity(self) -> str:
@@ -111,8 +107,8 @@ class CaseBreached(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.breached"
 
-    clock: Name
-    due: datetime
+    clock: Code
+    due: Instant
 
     @property
     def identity(self) -> str:
@@ -128,10 +124,10 @@ class CaseEscalated(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.escalated"
 
-    clock: Name
-    step: Name
-    told: list[str]
-    escalated_at: datetime
+    clock: Code
+    step: Code
+    told: list[Text200]
+    escalated_at: Instant
 
     @property
     def identity(self) -> str:
@@ -147,10 +143,10 @@ class EscalationAcknowledged(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.acknowledged"
 
-    clock: Name
-    step: Name
-    by: Name
-    acknowledged_at: datetime
+    clock: Code
+    step: Code
+    by: Code
+    acknowledged_at: Instant
 
     @property
     def happened_at(self) -> datetime:
@@ -162,8 +158,8 @@ class MajorReported(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.major_reported"
 
-    told: list[str]
-    reported_at: datetime
+    told: list[Text200]
+    reported_at: Instant
 
     @property
     def identity(self) -> str:
@@ -179,10 +175,10 @@ class SatisfactionRecorded(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.satisfaction_recorded"
 
-    outcome: Name
-    scores: dict[str, int] = msgspec.field(default_factory=dict)
+    outcome: Code
+    scores: dict[Code, Count] = msgspec.field(default_factory=dict)
     accepted: bool | None = None
-    recorded_at: datetime
+    recorded_at: Instant
 
     @property
     def identity(self) -> str:
@@ -198,9 +194,9 @@ class CaseClosed(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.closed"
 
-    outcome: Name
+    outcome: Code
     upheld: bool | None = None
-    closed_at: datetime
+    closed_at: Instant
 
     @property
     def happened_at(self) -> datetime:
@@ -212,9 +208,9 @@ class CaseReopened(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.reopened"
 
-    level: int
-    owner: Name
-    reopened_at: datetime
+    level: Count
+    owner: Code
+    reopened_at: Instant
 
     @property
     def identity(self) -> str:
@@ -230,8 +226,8 @@ class SuggestionAdopted(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.suggestion.adopted"
 
-    suggestion_id: UUID
-    adopted_at: datetime
+    suggestion_id: Id
+    adopted_at: Instant
 
     @property
     def identity(self) -> str:
@@ -247,10 +243,10 @@ class RedressApproved(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.redress.approved"
 
-    redress_id: UUID
+    redress_id: Id
     amount: Quantity
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
-    approved_at: datetime
+    currency: Currency
+    approved_at: Instant
 
     @property
     def identity(self) -> str:
@@ -270,12 +266,12 @@ class ChurnSignalled(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "complaints.churn.signalled"
     topic: ClassVar[str] = TOPIC
 
-    signal_id: UUID
-    client_id: Name
-    branch_id: Name | None = None
+    signal_id: Id
+    client_id: Identifier
+    branch_id: Identifier | None = None
     reason: Literal["repeated", "tier", "complaint"]
-    mood: Name
-    signalled_at: datetime
+    mood: Code
+    signalled_at: Instant
 
     @property
     def identity(self) -> str:
@@ -296,13 +292,13 @@ class ClusterAlarmed(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "complaints.cluster.alarmed"
     topic: ClassVar[str] = TOPIC
 
-    alarm_id: UUID
-    dimension: Name
-    value: Annotated[str, msgspec.Meta(max_length=200)]
-    alarmed_on: date
-    cases: int
-    group_case_id: Name | None = None
-    recurs_after: UUID | None = None
+    alarm_id: Id
+    dimension: Code
+    value: Text200
+    alarmed_on: BusinessDate
+    cases: Count
+    group_case_id: Identifier | None = None
+    recurs_after: Id | None = None
 
     @property
     def key(self) -> str:
@@ -322,9 +318,9 @@ class PackEvent(Event, frozen=True, kw_only=True, gc=False):
 
     topic: ClassVar[str] = TOPIC
 
-    period: Name
-    sign_off_due: date
-    to_sign: list[str]
+    period: Code
+    sign_off_due: BusinessDate
+    to_sign: list[Text200]
 
     @property
     def key(self) -> str:
@@ -340,8 +336,8 @@ class PackMade(PackEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.pack.made"
 
-    cut_off: datetime
-    manifest_sha256: str
+    cut_off: Instant
+    manifest_sha256: Text64
 
     @property
     def happened_at(self) -> datetime:
@@ -373,12 +369,12 @@ class CaseCorrected(CaseEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "complaints.case.corrected"
 
-    revision: int
+    revision: Count
     under: Literal["old", "new"]
-    previous_client_id: Name | None = None
-    previous_branch_id: Name | None = None
-    category: Name | None = None
-    corrected_at: datetime
+    previous_client_id: Identifier | None = None
+    previous_branch_id: Identifier | None = None
+    category: Code | None = None
+    corrected_at: Instant
 
     @property
     def identity(self) -> str:
@@ -395,10 +391,10 @@ class HoldPlaced(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "complaints.hold.placed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    hold_id: Name
-    scope: Name
-    at: datetime
+    client_id: Identifier
+    hold_id: Identifier
+    scope: Code
+    at: Instant
 
     @property
     def identity(self) -> str:

@@ -1,13 +1,12 @@
 """What messaging (消息) tells: what became of each message, replies heard, consent, addresses that failed."""
 
-from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID
+from datetime import datetime
+from typing import ClassVar, Literal
 
 import msgspec
 
 from contracts.base import DayClosed, Event
-from contracts.broker import Name, aware
+from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text500
 
 TOPIC = "careline.messaging"
 
@@ -27,20 +26,19 @@ class MessageRequested(Event, frozen=True, kw_only=True, gc=False):
     `required` ones count towards no cap of contacts; `shock`: a market shock's, which quiet hours do not hold [A21].
     """
 
-    request_id: UUID
-    client_id: Name | None = None
-    staff_id: Name | None = None
-    kind: Name
-    cause: Name
-    fields: dict[str, Annotated[str, msgspec.Meta(max_length=500)]] = msgspec.field(default_factory=dict)
-    not_before: datetime | None = None
-    not_after: datetime | None = None
+    request_id: Id
+    client_id: Identifier | None = None
+    staff_id: Identifier | None = None
+    kind: Code
+    cause: Code
+    fields: dict[Code, Text500] = msgspec.field(default_factory=dict)
+    not_before: Instant | None = None
+    not_after: Instant | None = None
     required: bool = False
     shock: bool = False
-    asked_at: datetime
+    asked_at: Instant
 
     def __post_init__(self) -> None:
-        aware(self.asked_at, *(at for at in (self.not_before, self.not_after) if at is not None))
         if (self.client_id is None) == (self.staff_id is None):
             raise ValueError("a message is for one client or one member of staff")
 
@@ -63,16 +61,16 @@ class MessageChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "messaging.message.changed"
     topic: ClassVar[str] = TOPIC
 
-    message_id: UUID
-    client_id: Name | None = None
-    staff_id: Name | None = None
-    request_id: UUID | None = None
-    kind: Name
+    message_id: Id
+    client_id: Identifier | None = None
+    staff_id: Identifier | None = None
+    request_id: Id | None = None
+    kind: Code
     message_class: MessageClass
     channel: Channel | None = None
     state: MessageState
-    reason: Name | None = None
-    at: datetime
+    reason: Code | None = None
+    at: Instant
 
     @property
     def key(self) -> str:
@@ -96,11 +94,11 @@ class ReplyReceived(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "messaging.reply.received"
     topic: ClassVar[str] = TOPIC
 
-    inbound_id: Name
-    client_id: Name | None = None
-    number: Name | None = None
-    command: Name
-    at: datetime
+    inbound_id: Identifier
+    client_id: Identifier | None = None
+    number: Code | None = None
+    command: Code
+    at: Instant
 
     @property
     def key(self) -> str:
@@ -118,7 +116,7 @@ class ReplyReceived(Event, frozen=True, kw_only=True, gc=False):
 class ConsentStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Whether messages of a class may go by a channel from an instant on, until the next stretch."""
 
-    since: datetime
+    since: Instant
     message_class: MessageClass
     channel: Channel | None = None
     allowed: bool
@@ -130,9 +128,9 @@ class ConsentChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "messaging.consent.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[ConsentStretch]
 
     @property
@@ -146,11 +144,11 @@ class AddressFailed(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "messaging.address.failed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
+    client_id: Identifier
     channel: Channel
-    message_id: UUID
-    reason: Name
-    at: datetime
+    message_id: Id
+    reason: Code
+    at: Instant
 
     @property
     def identity(self) -> str:
@@ -167,12 +165,12 @@ class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "messaging.finding.raised"
     topic: ClassVar[str] = TOPIC
 
-    finding_id: UUID
-    client_id: Name | None = None
-    staff_id: Name | None = None
-    kind: Name
-    subject: Name
-    raised_at: datetime
+    finding_id: Id
+    client_id: Identifier | None = None
+    staff_id: Identifier | None = None
+    kind: Code
+    subject: Code
+    raised_at: Instant
 
     @property
     def key(self) -> str:

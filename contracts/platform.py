@@ -1,11 +1,12 @@
 """What the platform tells every service of itself: whose time it lives in, and the calendar."""
 
-from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
+from datetime import datetime
+from typing import ClassVar, Literal
 
 import msgspec
 
 from contracts.base import Event
+from contracts.fields import BusinessDate, Instant, Positive, Text64, Text200, Text500
 
 TOPIC = "careline.platform"
 
@@ -21,7 +22,7 @@ class TimelineDecided(Event, frozen=True, kw_only=True, gc=False):
     topic: ClassVar[str] = TOPIC
 
     timeline: Literal["real", "simulated"]
-    decided_at: datetime
+    decided_at: Instant
 
     @property
     def key(self) -> str:
@@ -39,12 +40,12 @@ class TimelineDecided(Event, frozen=True, kw_only=True, gc=False):
 class CalendarDay(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One row of a calendar as published notices state it (see `chassis.calendar.CalendarRow`)."""
 
-    first: date
-    last: date
+    first: BusinessDate
+    last: BusinessDate
     kind: Literal["notice", "holiday", "make_up", "exchange_closed", "service"]
-    name_zh: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    name_en: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    source: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    name_zh: Text200 = ""
+    name_en: Text200 = ""
+    source: Text500 = ""
 
 
 class CalendarPublished(Event, frozen=True, kw_only=True, gc=False):
@@ -53,12 +54,12 @@ class CalendarPublished(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "platform.calendar.published"
     topic: ClassVar[str] = TOPIC
 
-    number: Annotated[int, msgspec.Meta(ge=1)]
+    number: Positive
     rows: tuple[CalendarDay, ...]
-    hours: tuple[tuple[str, str], ...] = ()
-    published_at: datetime
-    published_by: str
-    checked_by: str
+    hours: tuple[tuple[Text64, Text64], ...] = ()
+    published_at: Instant
+    published_by: Text200
+    checked_by: Text200
 
     @property
     def key(self) -> str:
@@ -79,9 +80,9 @@ class AccessRevoked(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "platform.access.revoked"
     topic: ClassVar[str] = TOPIC
 
-    person: str
-    session: str | None = None
-    at: datetime
+    person: Text200
+    session: Text200 | None = None
+    at: Instant
 
     @property
     def key(self) -> str:

@@ -1,14 +1,11 @@
 """What the points ledger tells."""
 
-from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID
+from datetime import datetime
+from typing import ClassVar, Literal
 
-import msgspec
-
-from contracts.base import Amount, DayClosed, Event, Quantity
-from contracts.broker import Name
+from contracts.base import DayClosed, Event
 from contracts.classification import TierCode
+from contracts.fields import Amount, BusinessDate, Code, Count, Id, Identifier, Instant, Month, Positive, Quantity
 
 TOPIC = "careline.points"
 
@@ -25,15 +22,15 @@ class PointsPosted(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "points.entry.posted"
     topic: ClassVar[str] = TOPIC
 
-    entry_id: Name
-    client_id: Name
+    entry_id: Identifier
+    client_id: Identifier
     kind: EntryKind
     points: Amount
-    posted_on: date
-    trade_id: Name | None = None
-    value_on: date | None = None
-    expires_on: date | None = None
-    original: Name | None = None
+    posted_on: BusinessDate
+    trade_id: Identifier | None = None
+    value_on: BusinessDate | None = None
+    expires_on: BusinessDate | None = None
+    original: Code | None = None
 
     @property
     def identity(self) -> str:
@@ -46,11 +43,11 @@ class UpgradeApproved(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "points.upgrade.approved"
     topic: ClassVar[str] = TOPIC
 
-    application_id: UUID
-    client_id: Name
+    application_id: Id
+    client_id: Identifier
     tier: TierCode
-    since: date
-    until: date
+    since: BusinessDate
+    until: BusinessDate
     mode: Literal["SPEND", "QUALIFY"]
 
     @property
@@ -63,12 +60,12 @@ class RedemptionEvent(Event, frozen=True, kw_only=True, gc=False):
 
     topic: ClassVar[str] = TOPIC
 
-    redemption_id: UUID
-    client_id: Name
-    reward: Name
-    quantity: Annotated[int, msgspec.Meta(ge=1)]
+    redemption_id: Id
+    client_id: Identifier
+    reward: Code
+    quantity: Positive
     points: Quantity
-    at: datetime
+    at: Instant
 
     @property
     def identity(self) -> str:
@@ -103,10 +100,10 @@ class LotsExpiring(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "points.lots.expiring"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    month: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}$")]
+    client_id: Identifier
+    month: Month
     points: Quantity
-    days_left: int
+    days_left: Count
 
     @property
     def identity(self) -> str:

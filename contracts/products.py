@@ -1,13 +1,12 @@
 """What products (产品) tell: the catalogue, subscriptions, fee rates, charges, entitlements, the club."""
 
-from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID
+from datetime import datetime
+from typing import ClassVar, Literal
 
 import msgspec
 
-from contracts.base import Amount, DayClosed, Event, Quantity
-from contracts.broker import Name
+from contracts.base import DayClosed, Event
+from contracts.fields import Amount, BusinessDate, Code, Count, Id, Identifier, Instant, Month, Quantity
 
 TOPIC = "careline.products"
 
@@ -19,10 +18,10 @@ ClubState = Literal["invited", "member", "grace", "lapsed"]
 class ProductStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A product from a day on: its shelf state, the suitability level it asks for at least, its rank."""
 
-    since: date
+    since: BusinessDate
     shelf: ShelfState
-    floor: Name | None = None
-    rank: int | None = None
+    floor: Code | None = None
+    rank: Count | None = None
 
 
 class ProductChanged(Event, frozen=True, kw_only=True, gc=False):
@@ -31,9 +30,9 @@ class ProductChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "products.product.changed"
     topic: ClassVar[str] = TOPIC
 
-    product: Name
-    revision: int
-    changed_from: date
+    product: Code
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[ProductStretch]
 
     @property
@@ -48,9 +47,9 @@ class ProductChanged(Event, frozen=True, kw_only=True, gc=False):
 class SubscriptionStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A subscription from a day on, until the next stretch or `until` (exclusive)."""
 
-    since: date
-    until: date | None = None
-    code: Name
+    since: BusinessDate
+    until: BusinessDate | None = None
+    code: Code
     state: SubscriptionState
     paid_by: Literal["fee", "points", "bundle", "none"] = "fee"
 
@@ -61,9 +60,9 @@ class SubscriptionChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "products.subscription.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[SubscriptionStretch]
 
     @property
@@ -74,11 +73,11 @@ class SubscriptionChanged(Event, frozen=True, kw_only=True, gc=False):
 class RateStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The all-in rate in per mille from a day on; `x` is the commission agreed; flags such as `no_uplift`."""
 
-    since: date
-    until: date | None = None
+    since: BusinessDate
+    until: BusinessDate | None = None
     rate: Quantity
     x: Quantity
-    flags: list[Name] = msgspec.field(default_factory=list)
+    flags: list[Code] = msgspec.field(default_factory=list)
 
 
 class FeeRateChanged(Event, frozen=True, kw_only=True, gc=False):
@@ -88,11 +87,11 @@ class FeeRateChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "products.fee_rate.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[RateStretch]
-    apply_from: date
+    apply_from: BusinessDate
 
     @property
     def identity(self) -> str:
@@ -105,12 +104,12 @@ class ChargePosted(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "products.charge.posted"
     topic: ClassVar[str] = TOPIC
 
-    charge_id: UUID
-    client_id: Name
-    month: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}$")]
+    charge_id: Id
+    client_id: Identifier
+    month: Month
     kind: Literal["subscription", "day_credit", "asset_fee", "rate_difference"]
     amount: Amount
-    original: UUID | None = None
+    original: Id | None = None
 
     @property
     def identity(self) -> str:
@@ -120,11 +119,11 @@ class ChargePosted(Event, frozen=True, kw_only=True, gc=False):
 class EntitlementStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A service the client may have from a day on, by which source and version, until a day (exclusive)."""
 
-    since: date
-    until: date | None = None
-    code: Name
-    source: Name
-    version: Name
+    since: BusinessDate
+    until: BusinessDate | None = None
+    code: Code
+    source: Code
+    version: Code
 
 
 class EntitlementChanged(Event, frozen=True, kw_only=True, gc=False):
@@ -133,9 +132,9 @@ class EntitlementChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "products.entitlement.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[EntitlementStretch]
 
     @property
@@ -146,7 +145,7 @@ class EntitlementChanged(Event, frozen=True, kw_only=True, gc=False):
 class ClubStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The client's state in the club from a day on, until the next stretch."""
 
-    since: date
+    since: BusinessDate
     state: ClubState
 
 
@@ -156,9 +155,9 @@ class ClubChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "products.club.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[ClubStretch]
 
     @property
@@ -172,10 +171,10 @@ class RedemptionConfirmed(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "products.redemption.confirmed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    redemption_id: UUID
-    subscription_id: UUID | None = None
-    at: datetime
+    client_id: Identifier
+    redemption_id: Id
+    subscription_id: Id | None = None
+    at: Instant
 
     @property
     def identity(self) -> str:
@@ -192,10 +191,10 @@ class RedemptionRefused(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "products.redemption.refused"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    redemption_id: UUID
-    reason: Name
-    at: datetime
+    client_id: Identifier
+    redemption_id: Id
+    reason: Code
+    at: Instant
 
     @property
     def identity(self) -> str:

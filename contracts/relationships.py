@@ -1,13 +1,12 @@
 """What relationships (客户关系) tell: who looks after a client, what is known of them, who may contact them."""
 
-from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID
+from datetime import datetime
+from typing import ClassVar, Literal
 
 import msgspec
 
 from contracts.base import DayClosed, Event
-from contracts.broker import Name, aware
+from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text200
 
 TOPIC = "careline.relationships"
 
@@ -17,12 +16,12 @@ AssignmentRole = Literal["primary", "secondary", "adviser", "pool_lead"]
 class AssignmentStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Who looks after the client in a role from an instant on, until another (exclusive)."""
 
-    since: datetime
-    until: datetime | None = None
-    person: Name
+    since: Instant
+    until: Instant | None = None
+    person: Code
     role: AssignmentRole
-    reason: Name
-    run: Name | None = None
+    reason: Code
+    run: Code | None = None
 
 
 class AssignmentChanged(Event, frozen=True, kw_only=True, gc=False):
@@ -31,9 +30,9 @@ class AssignmentChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "relationships.assignment.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[AssignmentStretch]
 
     @property
@@ -44,8 +43,8 @@ class AssignmentChanged(Event, frozen=True, kw_only=True, gc=False):
 class ObjectionStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """From an instant on the client objects to being viewed by `person` (everybody where not said), or no longer."""
 
-    since: datetime
-    person: Name | None = None
+    since: Instant
+    person: Code | None = None
     objects: bool
 
 
@@ -55,9 +54,9 @@ class ObjectionChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "relationships.objection.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[ObjectionStretch]
 
     @property
@@ -71,10 +70,10 @@ class GrumbleHeard(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "relationships.grumble.heard"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    contact_id: UUID
-    mood: Name
-    heard_at: datetime
+    client_id: Identifier
+    contact_id: Id
+    mood: Code
+    heard_at: Instant
 
     @property
     def identity(self) -> str:
@@ -91,12 +90,12 @@ class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "relationships.finding.raised"
     topic: ClassVar[str] = TOPIC
 
-    finding_id: UUID
-    client_id: Name
-    staff_id: Name | None = None
-    kind: Name
-    subject: Name
-    raised_at: datetime
+    finding_id: Id
+    client_id: Identifier
+    staff_id: Identifier | None = None
+    kind: Code
+    subject: Code
+    raised_at: Instant
 
     @property
     def identity(self) -> str:
@@ -110,18 +109,15 @@ class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
 class ContactMade(Event, frozen=True, kw_only=True, gc=False):
     """A service was in contact with a client; each publisher has a subclass with its own topic [A12, RE4]."""
 
-    contact_id: UUID
-    client_id: Name
-    person: Name
-    channel: Name
+    contact_id: Id
+    client_id: Identifier
+    person: Code
+    channel: Code
     two_way: bool
     valid: bool
     required: bool = False
     restricted: bool = False
-    at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.at)
+    at: Instant
 
     @property
     def identity(self) -> str:
@@ -135,13 +131,10 @@ class ContactMade(Event, frozen=True, kw_only=True, gc=False):
 class ContactRequested(Event, frozen=True, kw_only=True, gc=False):
     """A service asks for one of the contacts a client allows a month [RE4]; each publisher has a subclass."""
 
-    request_id: UUID
-    client_id: Name
-    not_after: datetime
-    asked_at: datetime
-
-    def __post_init__(self) -> None:
-        aware(self.not_after, self.asked_at)
+    request_id: Id
+    client_id: Identifier
+    not_after: Instant
+    asked_at: Instant
 
     @property
     def identity(self) -> str:
@@ -158,11 +151,11 @@ class ContactDecided(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "relationships.contact.decided"
     topic: ClassVar[str] = TOPIC
 
-    request_id: UUID
-    client_id: Name
+    request_id: Id
+    client_id: Identifier
     granted: bool
-    reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    at: datetime
+    reason: Text200 = ""
+    at: Instant
 
     @property
     def identity(self) -> str:

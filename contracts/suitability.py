@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from contracts.base import DayClosed, Event
-from contracts.broker import Name
+from contracts.fields import BusinessDate, Code, Count, Identifier, Instant, Text200
 
 TOPIC = "careline.suitability"
 
@@ -19,12 +19,12 @@ class QuestionnaireSubmitted(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.questionnaire.submitted"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
-    submission_id: Name
-    template: Name
-    template_version: int
-    submitted_at: datetime
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    submission_id: Identifier
+    template: Code
+    template_version: Count
+    submitted_at: Instant
     in_review: bool = False
 
     @property
@@ -42,14 +42,14 @@ class AssessmentCompleted(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.assessment.completed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
-    assessment_id: Name
-    scheme: Name
-    level: Name
-    previous: Name | None = None
-    valid_from: date
-    valid_until: date
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    assessment_id: Identifier
+    scheme: Code
+    level: Code
+    previous: Code | None = None
+    valid_from: BusinessDate
+    valid_until: BusinessDate
     source: Literal["questionnaire", "imported"]
 
     @property
@@ -67,13 +67,13 @@ class AssessmentExpiring(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.assessment.expiring"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
-    assessment_id: Name
-    scheme: Name
-    level: Name
-    valid_until: date
-    days_left: int
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    assessment_id: Identifier
+    scheme: Code
+    level: Code
+    valid_until: BusinessDate
+    days_left: Count
 
     @property
     def identity(self) -> str:
@@ -86,12 +86,12 @@ class AssessmentExpired(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.assessment.expired"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
-    assessment_id: Name
-    scheme: Name
-    level: Name
-    valid_until: date
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    assessment_id: Identifier
+    scheme: Code
+    level: Code
+    valid_until: BusinessDate
 
     @property
     def identity(self) -> str:
@@ -108,10 +108,10 @@ class ReassessmentRequested(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.reassessment.requested"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
-    change: Name
-    due_on: date
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    change: Code
+    due_on: BusinessDate
 
 
 class DecisionMade(Event, frozen=True, kw_only=True, gc=False):
@@ -120,15 +120,15 @@ class DecisionMade(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.decision.made"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
-    decision_id: Name
-    product: Name
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    decision_id: Identifier
+    product: Code
     side: Literal["buy", "sell"]
     initiator: Literal["client", "staff", "campaign"]
     outcome: OutcomeCode
-    reasons: list[str]
-    decided_at: datetime
+    reasons: list[Text200]
+    decided_at: Instant
 
     @property
     def identity(self) -> str:
@@ -145,12 +145,12 @@ class DecisionConfirmed(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.decision.confirmed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
-    decision_id: Name
-    product: Name
-    confirmed_at: datetime
-    valid_until: date
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    decision_id: Identifier
+    product: Code
+    confirmed_at: Instant
+    valid_until: BusinessDate
 
     @property
     def identity(self) -> str:
@@ -164,8 +164,8 @@ class DecisionConfirmed(Event, frozen=True, kw_only=True, gc=False):
 class DriftedProduct(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A holding or an open confirmation that the client's level no longer covers."""
 
-    product: str
-    needed: str | None
+    product: Text200
+    needed: Text200 | None
     what: Literal["holding", "confirmation"]
 
 
@@ -175,11 +175,11 @@ class MatchDrifted(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.match.drifted"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
+    client_id: Identifier
+    branch_id: Identifier | None = None
     cause: Literal["level_lowered", "assessment_expired", "class_raised"]
-    found_on: date
-    held: Name | None = None
+    found_on: BusinessDate
+    held: Code | None = None
     products: list[DriftedProduct]
 
     @property
@@ -193,13 +193,13 @@ class MismatchFound(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.mismatch.found"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    branch_id: Name | None = None
-    trade_id: Name
-    trade_date: date
-    symbol: Name
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    trade_id: Identifier
+    trade_date: BusinessDate
+    symbol: Code
     reason: Literal["above_level", "expired", "no_assessment", "unknown_class"]
-    confirmation: Name | None = None
+    confirmation: Code | None = None
 
     @property
     def happened_at(self) -> date:
@@ -212,9 +212,9 @@ class GamingSuspected(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.gaming.suspected"
     topic: ClassVar[str] = TOPIC
 
-    subject: Name
-    pattern: Name
-    found_on: date
+    subject: Code
+    pattern: Code
+    found_on: BusinessDate
 
     @property
     def key(self) -> str:
@@ -228,10 +228,10 @@ class GamingSuspected(Event, frozen=True, kw_only=True, gc=False):
 class ProductStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """An instrument or product from an instant on: the level it asks for, its risk class, whether it may be sold."""
 
-    since: datetime
-    level: Name | None = None
-    risk_class: Name | None = None
-    shelf: Name | None = None
+    since: Instant
+    level: Code | None = None
+    risk_class: Code | None = None
+    shelf: Code | None = None
 
 
 class ProductChanged(Event, frozen=True, kw_only=True, gc=False):
@@ -240,9 +240,9 @@ class ProductChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.product.changed"
     topic: ClassVar[str] = TOPIC
 
-    product: Name
-    revision: int
-    changed_from: date
+    product: Code
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[ProductStretch]
 
     @property
@@ -257,8 +257,8 @@ class ProductChanged(Event, frozen=True, kw_only=True, gc=False):
 class ProfessionalStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The client's status as professional investor (专业投资者) from a day on; None: ordinary (普通投资者)."""
 
-    since: date
-    until: date | None = None
+    since: BusinessDate
+    until: BusinessDate | None = None
     category: Literal["A", "B", "C"] | None = None
 
 
@@ -268,9 +268,9 @@ class ProfessionalChanged(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.professional.changed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    revision: int
-    changed_from: date
+    client_id: Identifier
+    revision: Count
+    changed_from: BusinessDate
     stretches: list[ProfessionalStretch]
 
     @property
@@ -284,10 +284,10 @@ class HoldPlaced(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.hold.placed"
     topic: ClassVar[str] = TOPIC
 
-    client_id: Name
-    hold_id: Name
-    scope: Name
-    at: datetime
+    client_id: Identifier
+    hold_id: Identifier
+    scope: Code
+    at: Instant
 
     @property
     def identity(self) -> str:

@@ -19,12 +19,13 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import api, approvals, calendar, staff
+from gateway import access_api, api, approvals, calendar, staff
+from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
 from gateway.documents import Documents
 from gateway.keys import Keys
-from gateway.limits import Buckets
+from gateway.limits import Attempts
 from gateway.oidc import OpenId
 from gateway.service_client import ServiceClient
 from gateway.settings import GatewaySettings
@@ -43,6 +44,7 @@ service = Service(
     listens={broker.StaffChanged: keep_staff, broker.BranchChanged: keep_branches},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
+    approvals=[staff.ROSTER, access_api.SIGN_IN],
 )
 
 
@@ -59,7 +61,7 @@ def gateway_app(
     the services' own checks."""
     own = own or GatewaySettings()
     tokens = GatewayTokens(settings)
-    identities = Identities(tokens)
+    identities, keys, access = Identities(tokens), Keys(database), Access(database)
     transports: dict[str, Transport] = {
         name: OverHttp(url, own.service_seconds) for name, url in settings.service_urls.items()
     }
@@ -73,7 +75,7 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
+        [api.routes, access_api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,
@@ -84,7 +86,8 @@ def gateway_app(
                 AuthMiddleware,
                 tokens=tokens,
                 identities=identities,
-                keys=Keys(database),
+                keys=keys,
+                access=access,
                 services=transports,
                 settings=own,
             )
@@ -95,7 +98,8 @@ def gateway_app(
     state = app.state
     state.service, state.database, state.settings, state.worker = service, database, settings, worker
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
-    state.attempts = Buckets(rate=0.5, burst=10)
+    state.keys, state.access = keys, access
+    state.attempts = Attempts()
     operated.state.traffic = state.traffic
     state.services = ServiceClient(transports, identities)
     state.open_id = OpenId(own) if own.oidc_issuer else None

@@ -12,6 +12,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, Refusal, Text, Unauthenticated
 from chassis.http.identity import HEADER
 from chassis.http.problems import answer
+from gateway.access import SESSION, TOKEN, Access
 from gateway.keys import PREFIX, Keys
 from gateway.limits import Buckets
 from gateway.settings import GatewaySettings
@@ -25,8 +26,9 @@ _IDENTITY = frozenset((HEADER.encode(),))
 _DROPPED = _IDENTITY | frozenset((b"authorization", b"cookie", b"x-api-key", CSRF_HEADER))
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _SYSTEMS = frozenset((Role.SYSTEM, Role.OPERATIONS))
-INTERNAL_SECONDS = 60
-RENEW_SECONDS = 20.0
+# Whoever is let in stays so for the age of what is known of them (`gateway.access`) and the life of this token: under 15 s.
+INTERNAL_SECONDS = 10
+RENEW_SECONDS = 3.0
 _POLICY = (
     b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
     b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -51,14 +53,14 @@ class CrossSite(Forbidden):
 
 
 class Identities:
-    """Internal tokens of callers, made anew every 20 seconds: signing each request would cost more than the hop."""
+    """Internal tokens of callers, made anew every 3 seconds: signing each request would cost more than the hop."""
 
     def __init__(self, tokens: GatewayTokens) -> None:
         self.tokens = tokens
         self._made: dict[Actor, tuple[float, bytes]] = {}
 
     def of(self, actor: Actor) -> bytes:
-        """A token that is good for at least 40 seconds."""
+        """A token that is good for at least 6 seconds, in which a request has to arrive."""
         now = monotonic()
         at, token = self._made.get(actor, (-RENEW_SECONDS, b""))
         if now - at >= RENEW_SECONDS:
@@ -79,12 +81,14 @@ class AuthMiddleware:
         tokens: GatewayTokens,
         identities: Identities,
         keys: Keys,
+        access: Access,
         services: Mapping[str, Transport],
         settings: GatewaySettings,
     ) -> None:
         self.app = app
         self.tokens = tokens
         self.keys = keys
+        self.access = access
         self.services = services
         self.identities = identities
         self.people = Buckets(settings.rate_people, settings.rate_people * 2)
@@ -134,14 +138,15 @@ class AuthMiddleware:
     async def _actor(self, scope: Scope, given: Mapping[bytes, bytes]) -> Actor | None:
         """Who is calling: by bearer token, API key or session. None when the request names nobody.
 
-        Raises: Unauthenticated for a token or key that is not good; CrossSite.
+        Raises: Unauthenticated for a token or key that is not good, or of somebody who left; CrossSite; Unavailable.
         """
         key = given.get(b"x-api-key", b"").decode("latin-1")
         kind, _, credentials = given.get(b"authorization", b"").decode("latin-1").partition(" ")
         if kind.lower() == "bearer":
             credentials = credentials.strip()
             if not credentials.startswith(PREFIX):
-                caller = self.tokens.bearer.check(credentials)
+                signed = self.tokens.bearer.check(credentials)
+                caller = await self.access.of_token(signed, TOKEN)
                 return caller if caller.purpose else replace(caller, purpose=PURPOSE)
             key = credentials
         elif kind:
@@ -152,17 +157,18 @@ class AuthMiddleware:
             actor = await self.keys.actor(key)
             if actor is None:
                 raise Unauthenticated(Text("the API key is not valid", "API 密钥无效"))
-            return actor
+            return await self.access.of_key(actor)
         if session := _cookie(given.get(b"cookie", b"")):
-            return self._of_session(scope, given, session)
+            return await self._of_session(scope, given, session)
         return None
 
-    def _of_session(self, scope: Scope, given: Mapping[bytes, bytes], session: str) -> Actor | None:
+    async def _of_session(self, scope: Scope, given: Mapping[bytes, bytes], session: str) -> Actor | None:
         try:
-            actor = self.tokens.session.check(session)
+            signed = self.tokens.session.check(session)
+            actor = await self.access.of_token(signed, SESSION)
         except Unauthenticated:
             return None  # an old session is no session: pages lead to the sign-in
-        scope["session"] = session
+        scope["session"], scope["session_id"] = session, signed.id
         if scope["method"] not in _SAFE and not scope["path"].startswith("/sign-in"):
             proof = given.get(CSRF_HEADER, b"").decode("latin-1")
             if not hmac.compare_digest(proof.encode(), self.tokens.csrf(session).encode()):

@@ -155,7 +155,7 @@ async def draft(actor: Keeper, uow: Work, body: DraftBody) -> DraftView:
         [list(session) for session in body.hours],
         [_change(one).model_dump(mode="json") for one in difference(before, after)],
         body.reason,
-        actor.subject,
+        actor.person,
         uow.now,
     )
     uow.audit("draft_calendar", f"calendar_draft/{number}", reason=body.reason, rows=len(rows))
@@ -176,12 +176,12 @@ async def decide(actor: Keeper, uow: Work, number: int, body: DecisionBody) -> D
         raise NotFound
     if row["state"] != "draft":
         raise DecidedBefore
-    if row["made_by"] == actor.subject:
+    if row["made_by"] == actor.person:
         raise SamePerson
     version = await _publish(uow, row, actor) if body.decision == "published" else None
     await uow.sql.execute(
         "UPDATE calendar_drafts SET state = $2, checked_by = $3, checked_at = $4, number = $5 WHERE id = $1",
-        number, body.decision, actor.subject, uow.now, version,
+        number, body.decision, actor.person, uow.now, version,
     )  # fmt: skip
     uow.audit(f"{body.decision}_calendar", f"calendar_draft/{number}", version=version, made_by=row["made_by"])
     return await _view(uow.sql, number)
@@ -198,12 +198,12 @@ async def _publish(uow: UnitOfWork, row: asyncpg.Record, actor: Actor) -> int:
         hours=tuple((start, end) for start, end in row["hours"]),
         published_at=uow.now,
         published_by=row["made_by"],
-        checked_by=actor.subject,
+        checked_by=actor.person,
     )
     await uow.sql.execute(
         """INSERT INTO calendars (number, rows, hours, published_at, published_by, checked_by)
            VALUES ($1, $2, $3, $4, $5, $6)""",
-        number, msgspec.to_builtins(event.rows), row["hours"], uow.now, row["made_by"], actor.subject,
+        number, msgspec.to_builtins(event.rows), row["hours"], uow.now, row["made_by"], actor.person,
     )  # fmt: skip
     uow.emit(event)
     return number

@@ -34,3 +34,22 @@ class Buckets:
         full = self.burst / self.rate
         self._buckets = {name: bucket for name, bucket in self._buckets.items() if now - bucket[1] < full}
         self._swept = now
+
+
+class Attempts:
+    """Tries to sign in: few at one name from one address, more from one address at all names.
+
+    Never few at a name from everywhere: whoever knows a name could lock its owner out.
+    """
+
+    def __init__(self) -> None:
+        self.at_name = Buckets(rate=0.5, burst=10)
+        self.from_address = Buckets(rate=5, burst=100)
+
+    def take(self, address: str, name: str = "") -> None:
+        """Let one try through.
+
+        Raises: TooManyRequests.
+        """
+        self.at_name.take(f"{address} {name}")
+        self.from_address.take(address)

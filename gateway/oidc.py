@@ -64,7 +64,8 @@ class OpenId:
 
         Raises: NotAccepted; Unavailable when the provider does not answer.
         """
-        if not secrets.compare_digest(state.encode(), kept.get("state", "").encode()):
+        begun = all(kept.get(name) for name in ("state", "nonce", "verifier"))
+        if not begun or not secrets.compare_digest(state.encode(), kept["state"].encode()):
             raise NotAccepted(Text("the sign-in was begun elsewhere", "登录并非由此处发起"))
         form = {
             "grant_type": "authorization_code",
@@ -81,7 +82,11 @@ class OpenId:
     async def _claims(self, token: str) -> dict[str, Any]:
         for fresh in (False, True):
             if self._keys is None or fresh:
-                self._keys = KeySet.import_key_set(await self._ask("GET", (await self._provider())["jwks_uri"]))  # type: ignore[arg-type]
+                published = await self._ask("GET", (await self._provider())["jwks_uri"])
+                try:
+                    self._keys = KeySet.import_key_set(published)  # type: ignore[arg-type]
+                except (JoseError, ValueError, KeyError, TypeError) as error:
+                    raise Unavailable(Text("the provider's keys cannot be read", "无法读取身份提供方的密钥")) from error
             try:
                 claims: dict[str, Any] = jwt.decode(token, self._keys, algorithms=ALGORITHMS).claims
             except (JoseError, ValueError) as error:
@@ -90,7 +95,7 @@ class OpenId:
                 continue
             rules = jwt.JWTClaimsRegistry(
                 leeway=LEEWAY_SECONDS,
-                iss={"essential": True, "value": self.issuer},
+                iss={"essential": True, "value": (await self._provider())["issuer"]},
                 aud={"essential": True, "value": self.settings.oidc_client_id},
                 exp={"essential": True},
                 sub={"essential": True},
@@ -105,18 +110,50 @@ class OpenId:
     def _actor(self, claims: dict[str, Any], nonce: str) -> Actor:
         if claims.get("nonce") != nonce:
             raise NotAccepted(Text("the ID token belongs to another sign-in", "ID 令牌属于另一次登录"))
-        try:
-            role = Role(claims.get(self.settings.oidc_role_claim, ""))
-        except ValueError:
-            raise NotAccepted(Text("the provider names no role for you here", "身份提供方未给出角色")) from None
-        if role in {Role.CLIENT, Role.SYSTEM}:
+        azp, audience = claims.get("azp"), claims.get("aud")
+        if azp not in (None, self.settings.oidc_client_id) or (
+            azp is None and isinstance(audience, list) and audience[1:]
+        ):
+            raise NotAccepted(
+                Text("the ID token was made for another client (azp)", "ID 令牌颁发给了其他客户端（azp）")
+            )
+        if not isinstance(claims["sub"], str) or not claims["sub"]:
+            raise NotAccepted(Text("the ID token names nobody", "ID 令牌未指明用户"))
+        ours = [Role(one) for one in self._texts(claims, self.settings.oidc_role_claim) if one in set(Role)]
+        if len(set(ours)) != 1:
+            raise NotAccepted(
+                Text("the provider names several roles for you here", "身份提供方给出了多个角色")
+                if ours
+                else Text("the provider names no role for you here", "身份提供方未给出角色")
+            )
+        if ours[0] in {Role.CLIENT, Role.SYSTEM}:
             raise NotAccepted(Text("this console is for staff", "本控制台仅供员工使用"))
-        return Actor(f"oidc:{claims['sub']}", role, None, claims.get(self.settings.oidc_branch_claim))
+        branches = set(self._texts(claims, self.settings.oidc_branch_claim))
+        if len(branches) > 1:
+            raise NotAccepted(Text("the provider names several branches for you", "身份提供方给出了多个营业部"))
+        return Actor(f"oidc:{claims['sub']}", ours[0], None, next(iter(branches), None))
+
+    @staticmethod
+    def _texts(claims: dict[str, Any], name: str) -> list[str]:
+        """A claim that is a text or a list of texts.
+
+        Raises: NotAccepted for anything else.
+        """
+        value = claims.get(name)
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        if not all(isinstance(one, str) and 0 < len(one) <= 64 for one in values):
+            raise NotAccepted(
+                Text(f"the claim {name} is neither a text nor a list of texts", f"声明 {name} 的格式不正确")
+            )
+        return values
 
     async def _provider(self) -> dict[str, Any]:
         if self._published is None:
             published = await self._ask("GET", f"{self.issuer}/.well-known/openid-configuration")
-            if published.get("issuer", "").rstrip("/") != self.issuer:
+            wanted = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
+            if not all(isinstance(published.get(name), str) for name in wanted):
+                raise Unavailable(Text("the provider's configuration is not complete", "身份提供方配置不完整"))
+            if published["issuer"].rstrip("/") != self.issuer:
                 raise NotAccepted(Text("the provider says it is another", "身份提供方标识不符"))
             self._published = published
         return self._published
@@ -131,5 +168,10 @@ class OpenId:
             raise Unavailable(Text("the sign-in provider has a fault", "身份提供方出错"))
         if answer.status_code >= 400:
             raise NotAccepted(Text("the provider refused the sign-in", "身份提供方拒绝登录"))
-        found: dict[str, Any] = answer.json()
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise Unavailable(Text("the sign-in provider's answer is not JSON", "身份提供方返回的不是 JSON"))
         return found

@@ -17,6 +17,9 @@ class GatewaySettings(BaseSettings):
         100_000_000, gt=0, description="the largest file passed on to a service; each has its own"
     )
     service_seconds: float = Field(30, gt=0, description="how long a service may take to answer")
+    trusted_proxies: str = Field(
+        "", description="addresses of proxies whose X-Forwarded-For is believed, comma-separated; empty: nobody's"
+    )
     secure_cookies: bool = Field(False, description="cookies over TLS only: set it behind TLS")
     public_url: str | None = Field(None, description="where browsers reach the console; needed for OpenID Connect")
     oidc_issuer: str | None = Field(None, description="OpenID Connect issuer; unset: no sign-in through it")

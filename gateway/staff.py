@@ -2,23 +2,27 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import Query
+from fastapi import Header, Query
 from pydantic import BaseModel, Field
 from uuid_utils import uuid7
 
 from chassis import staff
-from chassis.actor import Actor, Role
+from chassis.actor import CALL_CENTRE, Actor, Role
+from chassis.approvals import Approval, ApprovalKind, ask, by
 from chassis.bus.record import Outgoing, partition_of
 from chassis.clock import utc_now
-from chassis.errors import FieldError, Invalid, NotFound
+from chassis.errors import FieldError, Forbidden, Invalid, NotFound, Text
 from chassis.http import Reading, Work, permits, router
+from chassis.http.approvals import ApprovalView
+from chassis.http.approvals import view as approval_view
 from chassis.staff import HQ, Roster, roster, roster_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event, encode
 from contracts.broker import BranchChanged, StaffChanged
+from gateway.access import names_of
 from gateway.timeline import require_real
 
 routes = router("/v1", "staff")
@@ -26,7 +30,16 @@ STAFF = tuple(role for role in Role if role is not Role.CLIENT)
 SOURCE = "careline/gateway"
 Reader = Annotated[Actor, permits("staff:read", *STAFF)]
 Keeper = Annotated[Actor, permits("staff:maintain", Role.HQ, Role.OPERATIONS)]
+Language = Annotated[str, Header(alias="accept-language")]
 Id = Annotated[str, Field(min_length=1, max_length=64)]
+DECIDING = (Role.HQ, Role.OPERATIONS)
+GUARDED = ("user", "seats", "deputies", "branch_id")
+
+
+class AboutOneself(Forbidden):
+    """Nobody gives or takes themselves a sign-in, a seat, a branch or somebody to stand in for: ask somebody else to."""
+
+    title = Text("This is about yourself", "不得变更本人的登录、席位或代理关系")
 
 
 class SeatBody(BaseModel, extra="forbid"):
@@ -75,7 +88,15 @@ class BranchBody(BaseModel, extra="forbid"):
 class Told(BaseModel):
     """The fact is durable; `warnings` are what is odd about it, and does not stop it."""
 
-    status: str = "durable"
+    status: Literal["durable"] = "durable"
+    warnings: list[str]
+
+
+class Waits(BaseModel):
+    """The change waits for a second person."""
+
+    status: Literal["waiting"] = "waiting"
+    approval: ApprovalView
     warnings: list[str]
 
 
@@ -92,25 +113,108 @@ class SeatHolder(BaseModel):
 
 
 @routes.put("/staff/{staff_id}", status_code=202)
-async def put_person(_: Keeper, uow: Work, staff_id: Id, body: PersonBody) -> Told:
-    """Say what a person is from now on; every service hears it."""
+async def put_person(
+    _: Keeper, uow: Work, staff_id: Id, body: PersonBody, accept_language: Language = ""
+) -> Told | Waits:
+    """Say what a person is from now on; every service hears it. What touches their sign-in, seats, deputies, branch or
+    leaving waits for a second person, and nobody says it of themselves."""
     event = _event(StaffChanged, {"staff_id": staff_id} | body.model_dump(mode="json", exclude_defaults=True))
     known = await roster(uow.sql)
     warnings = [*_odd_person(known, event, uow.now)]
-    await _say(uow, event)
-    uow.audit("change_staff", f"staff/{staff_id}", seats=len(body.seats), left_on=str(body.left_on or ""))
-    return Told(warnings=warnings)
+    return await _change(uow, known, f"staff/{staff_id}", event, warnings, accept_language)
 
 
 @routes.put("/branches/{branch_id}", status_code=202)
-async def put_branch(_: Keeper, uow: Work, branch_id: Id, body: BranchBody) -> Told:
-    """Say what a branch is from now on; every service hears it."""
+async def put_branch(
+    _: Keeper, uow: Work, branch_id: Id, body: BranchBody, accept_language: Language = ""
+) -> Told | Waits:
+    """Say what a branch is from now on; every service hears it. Who stands in for its seats waits for a second person."""
     event = _event(BranchChanged, {"branch_id": branch_id} | body.model_dump(mode="json", exclude_defaults=True))
     known = await roster(uow.sql)
     unknown = sorted(name for name in event.seat_deputies.values() if known.person(name, uow.now) is None)
+    warnings = [f"nothing is known of the deputy {name}" for name in unknown]
+    return await _change(uow, known, f"branch/{branch_id}", event, warnings, accept_language)
+
+
+async def _change(
+    uow: UnitOfWork, known: Roster, object: str, event: Any, warnings: list[str], language: str
+) -> Told | Waits:
+    """Put a change in force, or ask a second person for it."""
+    before = _now(known, object, uow.now)
+    concerned = _touched(before, event)
+    if (concerned and uow.actor.person in concerned) or _links_to(event, before, uow.actor):
+        raise AboutOneself
+    after = msgspec.to_builtins(event)
+    if concerned and await approvers(uow, known):
+        asked = await ask(uow, ROSTER, object, body=after, before=before, after=after, concerned=concerned)
+        shown = approval_view("gateway", ROSTER, asked, language)
+        return Waits(approval=shown, warnings=warnings)
     await _say(uow, event)
-    uow.audit("change_branch", f"branch/{branch_id}", phone=body.phone, mailbox=body.mailbox)
-    return Told(warnings=[f"nothing is known of the deputy {name}" for name in unknown])
+    uow.audit(f"change_{object.partition('/')[0]}", object, before=before, after=after)
+    return Told(warnings=warnings)
+
+
+async def approvers(uow: UnitOfWork, known: Roster) -> set[str]:
+    """Who could be the second person to the caller: people of the roster who sign in and sit in headquarters, or have a
+    user with a role that decides. While there is nobody (a first set-up) one person's word is enough, and is audited."""
+    rows = await uow.sql.fetch(
+        "SELECT name FROM users WHERE role = ANY($1::text[]) AND NOT disabled", [str(role) for role in DECIDING]
+    )
+    found = {known.person_of(f"user:{row['name']}", uow.now) for row in rows}
+    for staff_id in known.people:
+        person = known.person(staff_id, uow.now)
+        in_hq = any(unit == HQ and seat != CALL_CENTRE for unit, seat in known.seats_of(staff_id, uow.now))
+        if person is not None and person.user is not None and in_hq:
+            found.add(staff_id)
+    return {one for one in found if one not in (None, uow.actor.person) and not known.has_left(str(one), uow.now)}
+
+
+def _now(known: Roster, object: str, at: datetime) -> Any:
+    kind, _, name = object.partition("/")
+    found = known.person(name, at) if kind == "staff" else known.branch(name, at)
+    return None if found is None else msgspec.to_builtins(found)
+
+
+def _touched(before: Any, event: Any) -> set[str]:
+    """Whom a change gives or takes a sign-in, a seat, a branch or the standing-in for one; nobody: it needs no second
+    person. Leaving, or leaving earlier, does not wait: it only takes away."""
+    after, was = msgspec.to_builtins(event), before or {}
+    if isinstance(event, BranchChanged):
+        now, then = after.get("seat_deputies") or {}, was.get("seat_deputies") or {}
+        return {name for _, name in now.items() ^ then.items()}
+    changed = [name for name in GUARDED if (after.get(name) or None) != (was.get(name) or None)]
+    left, leaves = was.get("left_on"), after.get("left_on")
+    if left is not None and (leaves is None or leaves > left):
+        changed.append("left_on")
+    if not changed:
+        return set()
+    deputies = {*(after.get("deputies") or ())} ^ {*(was.get("deputies") or ())}
+    return {event.staff_id, *deputies}
+
+
+def _links_to(event: Any, before: Any, actor: Actor) -> bool:
+    """Whether a change links or unlinks the caller's own sign-in."""
+    then = (before or {}).get("user")
+    now = getattr(event, "user", None)
+    return now != then and bool({now, then} & names_of(actor))
+
+
+async def _put_in_force(uow: UnitOfWork, approval: Approval) -> None:
+    kind = StaffChanged if approval.object.startswith("staff/") else BranchChanged
+    await _say(uow, _event(kind, approval.body))
+
+
+async def _present(uow: UnitOfWork, approval: Approval) -> Any:
+    return _now(await roster(uow.sql), approval.object, uow.now)
+
+
+ROSTER = ApprovalKind(
+    "roster",
+    Text("Change of the roster", "员工名册变更"),
+    decides=by(*DECIDING),
+    apply=_put_in_force,
+    present=_present,
+)
 
 
 @routes.get("/staff")

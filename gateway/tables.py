@@ -1,6 +1,6 @@
-"""What the gateway keeps: the home's timeline, people, sign-in links, keys of systems."""
+"""What the gateway keeps: the home's timeline, people, their sessions and sign-in links, keys."""
 
-from sqlalchemy import Boolean, Column, Date, Identity, Integer, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import Boolean, Column, Date, Identity, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.tables import Instant, new_metadata
@@ -29,6 +29,31 @@ users = Table(
     Column("client_id", Text),
     Column("disabled", Boolean, nullable=False, server_default=text("false")),
     Column("made_at", Instant, nullable=False),
+    Column("new_password", Text, comment="argon2id; waits for a second person"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False, comment="session of a browser, or bearer token, listed from its first use on"),
+    Column("subject", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("branch_id", Text),
+    Column("issued_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_by", Text),
+    Index("ix_sessions_expires_at", "expires_at"),
+    Index("ix_sessions_person", "person"),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("name", Text, primary_key=True, comment="a person or a sign-in name"),
+    Column("at", Instant, nullable=False, comment="what was issued before is worth nothing"),
 )
 
 sign_in_links = Table(
@@ -51,6 +76,8 @@ api_keys = Table(
     Column("branch_id", Text),
     Column("made_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    Column("person", Text, comment="whose it is; empty for a system's"),
+    Column("disabled", Boolean, nullable=False, server_default=text("false")),
 )
 
 calendar_drafts = Table(

@@ -3,13 +3,14 @@
 import hmac
 from functools import cached_property
 
-from chassis.actor import Actor, Role
+from chassis.actor import OF_A_BRANCH, Actor, Role
 from chassis.http.identity import GATEWAY, INTERNAL, Tokens
 from chassis.secrets import key_bytes
 from chassis.settings import Settings
+from gateway.access import new_id
 
 SESSION = "careline-session"
-HOURS = 24
+HOURS = 12
 PURPOSE = "trial and scripts"
 
 
@@ -38,17 +39,21 @@ def issue_token(
     branch_id: str | None = None,
     client_id: str | None = None,
     subject: str | None = None,
+    person: str | None = None,
     hours: float = HOURS,
 ) -> str:
-    """A bearer token for the gateway, as `careline token` prints it. It carries a purpose, so reads are recorded.
+    """A bearer token for the gateway, as `careline token` prints it. It carries a purpose, so reads are recorded, and an
+    id, by which it is listed from its first use on and can be revoked. `person` is the staff id it stands for.
 
     Raises: ValueError when the role needs a client or a branch and none is given.
     """
     if role is Role.CLIENT and not client_id:
         raise ValueError("a client's token names the client: --client ID")
-    if role in {Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER} and not branch_id:
+    if role is Role.CLIENT and person not in (None, client_id):
+        raise ValueError("a client's token stands for the client: --person is for staff")
+    if role in OF_A_BRANCH and not branch_id:
         raise ValueError(f"a token of role {role} names the branch: --branch B")
-    name = subject or (
-        f"client:{client_id}" if role is Role.CLIENT else f"token:{role}" + (f"@{branch_id}" if branch_id else "")
-    )
-    return Tokens(settings, GATEWAY).make(Actor(name, role, client_id, branch_id, PURPOSE), hours * 3600)
+    of_role = f"token:{role}" + (f"@{branch_id}" if branch_id else "")
+    name = subject or (f"client:{client_id}" if role is Role.CLIENT else f"token:{person}" if person else of_role)
+    actor = Actor(name, role, client_id, branch_id, PURPOSE, person or "")
+    return Tokens(settings, GATEWAY).make(actor, hours * 3600, id=new_id())

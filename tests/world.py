@@ -18,10 +18,11 @@ from fastapi import FastAPI
 from careline.lag import Heads, first_behind
 from careline.platform import Platform
 from careline.services import SERVICES
+from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.bus.record import Outgoing, partition_of
 from chassis.clock import at as clock_at
-from chassis.clock import end_of
+from chassis.clock import end_of, utc_now
 from chassis.consumer import read_from_log
 from chassis.database import Database
 from chassis.service import Service
@@ -74,7 +75,8 @@ class World:
         return self.platform.databases[service]
 
     def client(self, service: str, actor: Actor = OPERATOR, **headers: str) -> httpx.AsyncClient:
-        """`async with world.client("points", actor) as http:` a service over HTTP, in process, as some caller."""
+        """`async with world.client("points", actor) as http:` a service over HTTP, in process, as some caller: each
+        request carries who the roster says that is, as behind the gateway."""
         from chassis.http import mint, service_app
         from chassis.http.identity import HEADER
 
@@ -82,9 +84,20 @@ class World:
         app = self._apps.get(worker)
         if app is None:
             app = self._apps[worker] = service_app(worker.service, worker.database, self.settings, worker)
-        given = {HEADER: mint(actor, self.settings), **{name.replace("_", "-"): v for name, v in headers.items()}}
-        transport = httpx.ASGITransport(app)
-        return httpx.AsyncClient(transport=transport, base_url=f"http://{service}", headers=given)
+
+        async def identify(request: httpx.Request) -> None:
+            known = self.platform.databases.get("gateway")
+            if HEADER in request.headers or known is None:
+                return
+            async with known.reading() as sql:
+                caller = (await staff.roster(sql)).resolve(actor, utc_now())
+            request.headers[HEADER] = mint(caller, self.settings)
+
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if "gateway" not in self.platform.databases:
+            given[HEADER] = mint(actor, self.settings)
+        transport, hooks = httpx.ASGITransport(app), {"request": [identify]}
+        return httpx.AsyncClient(transport=transport, base_url=f"http://{service}", headers=given, event_hooks=hooks)
 
     def sql(self, service: str) -> AbstractAsyncContextManager[asyncpg.Connection]:
         """`async with world.sql("points") as sql:` a connection as the service, in its schema."""
@@ -156,10 +169,11 @@ class World:
             while await worker.sealer.step():
                 pass
 
-    async def findings(self) -> list[Any]:
+    async def findings(self, *, full: bool = False) -> list[Any]:
         """What `careline verify` finds wrong."""
-        workers = self.platform.workers.values()
-        return [finding for worker in workers async for finding in worker.sealer.verify()]
+        from chassis.verify import verify
+
+        return await verify(self.settings, self.platform.services, self.platform.databases, full=full)
 
     async def _turn(self, service: Service) -> bool:
         worker, worked = self.platform.workers[service.name], False

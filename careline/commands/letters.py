@@ -1,5 +1,6 @@
 """What could not be applied (dead letters) and what came with other content (conflicts): see, redrive, decide."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,13 +38,13 @@ async def _pages(listed: Any, platform: "Platform", only: str | None) -> list[tu
 @dead_letters.command("list")
 def list_letters(
     service: ServiceOption = None,
-    state: Annotated[str, typer.Option(help="open, redriven or all")] = "open",
+    state: Annotated[str, typer.Option(help="open, redriven, skipped or all")] = "open",
 ) -> None:
     """List them, oldest first."""
     from chassis.operations.dead_letters import listed
 
-    if state not in {"open", "redriven", "all"}:
-        raise WrongArgument(f"--state is open, redriven or all, not {state!r}")
+    if state not in {"open", "redriven", "skipped", "all"}:
+        raise WrongArgument(f"--state is open, redriven, skipped or all, not {state!r}")
 
     async def ask(platform: "Platform") -> list[tuple[str, dict[str, Any]]]:
         return await _pages(lambda d, after, n: listed(d, state, after=after, limit=n), platform, service)  # type: ignore[arg-type]
@@ -76,16 +77,12 @@ def redrive_letters(
     """Give them to their handler again; one that fails stays, with its new error. Audited."""
     from chassis.operations.dead_letters import Redriven, redrive
 
-    chosen: dict[str, list[int] | None] = {}
-    for name, number in map(reference, letters or []):
-        numbers = chosen.setdefault(name, [])
-        assert numbers is not None
-        numbers.append(number)
+    chosen = _by_service(letters or [])
     if every == bool(chosen):
         raise WrongArgument("name the letters (points/12 points/13), or say --all")
 
     async def go(platform: "Platform") -> list[tuple[str, Redriven]]:
-        wanted = chosen or dict.fromkeys([service] if service else platform.databases)
+        wanted: Mapping[str, list[int] | None] = chosen or dict.fromkeys([service] if service else platform.databases)
         known = {one.name: one for one in platform.services}
         return [
             (name, result)
@@ -100,6 +97,31 @@ def redrive_letters(
     say(f"{len(results) - failed} {'would pass' if dry_run else 'redriven'}, {failed} failed")
     if failed:
         raise typer.Exit(1)
+
+
+@dead_letters.command("skip")
+def skip_letters(
+    letters: Annotated[list[str], typer.Argument(metavar="SERVICE/NUMBER...")],
+    reason: Annotated[str, typer.Option("--reason", help="Why they stay undone; kept with them.")],
+) -> None:
+    """Decide that they stay undone: kept, and not open any more. Audited."""
+    from chassis.operations.dead_letters import skip
+
+    chosen = _by_service(letters)
+
+    async def go(platform: "Platform") -> None:
+        for name, ids in chosen.items():
+            await skip(platform.databases[name], os_user(), ids, reason)
+
+    with_platform(go)
+    say(f"{len(letters)} skipped")
+
+
+def _by_service(letters: Iterable[str]) -> dict[str, list[int]]:
+    chosen: dict[str, list[int]] = {}
+    for name, number in map(reference, letters):
+        chosen.setdefault(name, []).append(number)
+    return chosen
 
 
 @conflicts.command("list")

@@ -1,6 +1,7 @@
 """Looking after the platform: migrate, lag, verify, doctor."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -41,22 +42,26 @@ def print_table(rows: Sequence[tuple[str, ...]]) -> None:
         say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def verify() -> None:
-    """Check every sealed row of every service: anything altered, missing or inserted is named. Exit code 1 then."""
+def verify(
+    full: Annotated[bool, typer.Option("--full", help="Look at everything, not only at what is new.")] = False,
+) -> None:
+    """Check the sealed rows of every service, their seals, the witness and the keys; what is wrong is named. Exit code 1
+    then. After a clean run only what is new is looked at."""
     from careline.platform import Platform
-    from chassis.audit import Finding
+    from careline.services import SERVICES
+    from chassis.verify import Finding
+    from chassis.verify import verify as verified
 
     async def check(platform: Platform) -> list[Finding]:
-        found: list[Finding] = []
-        for name, worker in platform.workers.items():
-            wrong = [finding async for finding in worker.sealer.verify()]
-            say(f"{name}: {'nothing wrong' if not wrong else f'{len(wrong)} findings'}")
-            found += wrong
-        return found
+        return await verified(platform.settings, platform.services, platform.databases, full=full)
 
     findings = with_platform(check)
+    for service in SERVICES:
+        wrong = sum(finding.service == service.name for finding in findings)
+        say(f"{service.name}: {f'{wrong} findings' if wrong else 'nothing wrong'}")
     for finding in findings:
-        say(f"{finding.service}.{finding.table} partition {finding.partition}: {finding.detail}")
+        where = f" partition {finding.partition}" if finding.partition >= 0 else ""
+        say(f"{finding.service}.{finding.table}{where}: {finding.detail}")
     say("verified" if not findings else f"NOT verified: {len(findings)} findings")
     if findings:
         raise typer.Exit(1)

@@ -62,3 +62,26 @@ def work(
     listening = None if port is None else listen(settings.host if host is None else host, port)
     with database_there(keep_running=True) as settings:
         run(run_work(settings, names, listening))
+
+
+def seal(port: Port = None, host: Host = None) -> None:
+    """Seal what every service wrote and look after their databases, under the login that owns the schemas: where services
+    log in under names of their own, their workers may not."""
+    from careline.logs import log_at
+    from careline.refusals import WrongArgument
+    from careline.running import run_seal
+    from careline.services import SERVICES
+    from careline.session import database_there, run
+    from careline.sockets import listen
+    from chassis.database import owner_url_of
+    from chassis.settings import Settings
+
+    settings = Settings()
+    log_at(settings.log_level)
+    with (
+        listen(settings.host if host is None else host, settings.port if port is None else port) as listening,
+        database_there(keep_running=True) as settings,
+    ):
+        if owner_url_of(settings, SERVICES[0].name) is None:
+            raise WrongArgument("sealing needs the login that owns the schemas: set CARELINE_OWNER_URL")
+        run(run_seal(settings, listening))

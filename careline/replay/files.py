@@ -10,8 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from chassis.errors import Invalid, Text
-from contracts.base import LARGEST_AMOUNT, SMALLEST_EXPONENT
-from contracts.broker import FIRST_DAY, LAST_DAY
+from contracts.fields import FIRST_DAY, LARGEST_AMOUNT, LAST_DAY, MOST_DECIMALS
 
 LONGEST_NAME = 64
 _PLAIN_NUMBER = frozenset("0123456789.eE+-")
@@ -97,8 +96,8 @@ class CsvFile:
         except InvalidOperation:
             raise self.wrong(f"{what} {text[:40]!r} is not a decimal number") from None
         exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int) or exponent < SMALLEST_EXPONENT:
-            raise self.wrong(f"{what} {text[:60]!r} has more than {-SMALLEST_EXPONENT} decimals")
+        if not isinstance(exponent, int) or exponent < -MOST_DECIMALS:
+            raise self.wrong(f"{what} {text[:60]!r} has more than {MOST_DECIMALS} decimals")
         if not -LARGEST_AMOUNT < number < LARGEST_AMOUNT:
             raise self.wrong(f"{what} {text[:60]!r} is not below 10^15")
         return number
@@ -134,6 +133,6 @@ class Days:
             day = None
         if day is None:
             raise wrong(f"{what} {text[:40]!r} is not a date (YYYY-MM-DD)")
-        if not FIRST_DAY <= day < LAST_DAY:
+        if not FIRST_DAY <= day <= LAST_DAY:
             raise wrong(f"{what} {text} lies outside {FIRST_DAY} to {LAST_DAY}")
         return day

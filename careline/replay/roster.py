@@ -6,11 +6,11 @@ Said once, before the first day, for headquarters and every branch in the files.
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from chassis.actor import CALL_CENTRE
 from chassis.bus.record import Outgoing, partition_of
 from chassis.clock import start_of
 from chassis.staff import (
     BROKERAGE,
-    CALL_CENTRE,
     COMPLAINT_OFFICER,
     COMPLIANCE,
     GENERAL_MANAGER,
@@ -23,7 +23,8 @@ from chassis.staff import (
     STRATEGY,
 )
 from contracts.base import Event, encode
-from contracts.broker import FIRST_DAY, BranchChanged, Seat, StaffChanged
+from contracts.broker import BranchChanged, Seat, StaffChanged
+from contracts.fields import FIRST_DAY
 
 SOURCE = "careline/replay"
 FROM = start_of(FIRST_DAY)

@@ -1,8 +1,9 @@
 """Apache Kafka as the bus: names, headers, reading and the relay that ships the outbox."""
 
 import asyncio
+from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,18 +18,22 @@ from aiokafka.errors import (
     IllegalStateError,
     KafkaError,
     NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
     TopicAlreadyExistsError,
     for_code,
 )
 
-from chassis.bus.record import Record
-from chassis.consumer import Batch, Consumer, Said
-from chassis.database import Database
+from chassis.bus.log import BelowLowWater, LowWater
+from chassis.bus.record import FIRST_YEAR, LAST_YEAR, ForeignRecord, Record, storable
+from chassis.clock import utc_now
+from chassis.consumer import Batch, Consumer, Place, Said
+from chassis.database import SHIPPING, Database
 from chassis.telemetry import RELAYED
 
 log = structlog.get_logger()
 PLATFORM_PREFIX = "careline"
 AT_A_TIME = 250
+FIRST_RECORD_WAIT_MS = 2000
 STOP_SECONDS = 20.0
 SHIP_SECONDS = 60.0
 
@@ -81,6 +86,40 @@ async def create_topics(address: KafkaAddress, names: Iterable[str], partitions:
                 )
     finally:
         await admin.close()
+
+
+async def kept_from(address: KafkaAddress, places: Sequence[Place]) -> dict[Place, LowWater]:
+    """From where on Kafka still has the records of some topics and partitions, and since when it got them."""
+    kafka = AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)
+    await kafka.start()
+    try:
+        begins = await kafka.beginning_offsets([TopicPartition(address.topic(t), p) for t, p in places])
+        since = await sent_at(kafka, {place: offset for place, offset in begins.items() if offset})
+    finally:
+        await kafka.stop()
+    return {
+        (address.name(place.topic), place.partition): LowWater(offset, since.get(place, utc_now()) if offset else None)
+        for place, offset in begins.items()
+    }
+
+
+async def sent_at(kafka: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, datetime]:
+    """When Kafka got the first record from each position on; without those that have none."""
+    found: dict[TopicPartition, datetime] = {}
+    if not positions:
+        return found
+    kafka.assign(list(positions))
+    for place, offset in positions.items():
+        kafka.seek(place, offset)
+    while len(found) < len(positions):
+        fetched = await kafka.getmany(timeout_ms=FIRST_RECORD_WAIT_MS)
+        if not fetched:
+            break
+        for place, records in fetched.items():
+            if records and place not in found:
+                found[place] = datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
+        kafka.pause(*found)
+    return found
 
 
 def _headers(record: Record) -> list[tuple[str, bytes]]:
@@ -205,12 +244,26 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             # The client looked for a position of its own before it was told ours, as it may right after an assignment.
             await self._seek(kafka.assignment())
             return []
+        except OffsetOutOfRangeError as error:
+            raise BelowLowWater(self._gone(error)) from error
         batches = [batch]
         if len(batch.records) == self.batch_records:
             taken = {partition for _, partition in batch.moves}
             if others := [place for place in kafka.assignment() if place.partition not in taken]:
                 batches.append(await self._read(kafka, others, 0))
         return [one for one in batches if one.records]
+
+    def _gone(self, error: OffsetOutOfRangeError) -> str:
+        """What to do about positions that Kafka does not have."""
+        name = self.consumer.service.name
+        gone = ", ".join(
+            f"{self.address.name(place.topic)}/{place.partition} at {offset}" for place, offset in error.args[0].items()
+        )
+        return (
+            f"Kafka does not have {gone} (any more). Look: careline positions show --service {name}. What still lies in the "
+            "publisher's log can be sent again: careline positions ship-again ...; then read on from what Kafka has: "
+            f"careline positions skip {name} ..."
+        )
 
     async def _read(self, kafka: Any, places: Sequence[TopicPartition], wait_milliseconds: int) -> Batch:
         """A batch of these places, of all where none is named.
@@ -274,7 +327,10 @@ _text = lru_cache(maxsize=1024)(bytes.decode)
 def _record(topic: str, m: Any) -> Record:
     try:
         _, (n1, event_id), (n2, source), (n3, kind), (n4, when), _, _ = m.headers
-        if (n1, n2, n3, n4) == _ORDER:  # as we write them
+        time = datetime.fromisoformat(when.decode())
+        if (
+            (n1, n2, n3, n4) == _ORDER and event_id and kind and time.tzinfo and FIRST_YEAR <= time.year <= LAST_YEAR
+        ):  # as we write them
             return _new(  # a third of a named tuple's own constructor
                 Record,
                 (
@@ -285,7 +341,7 @@ def _record(topic: str, m: Any) -> Record:
                     _text(kind),
                     event_id.decode(),
                     _text(source),
-                    datetime.fromisoformat(when.decode()),
+                    time,
                     None,
                     m.value or b"",
                 ),
@@ -295,17 +351,28 @@ def _record(topic: str, m: Any) -> Record:
     return _unusual_record(topic, m)
 
 
-def _unusual_record(topic: str, m: Any) -> Record:
-    """Whatever the headers are, the record is read: what they lack is empty."""
+def _unusual_record(topic: str, m: Any) -> ForeignRecord:
+    """Whatever key and headers are, the record is read: what they lack is empty, and their bytes are kept."""
     named = {name: value or b"" for name, value in m.headers}
     event_id, source, kind, when = (named.get(name, b"").decode("utf-8", "replace") for name in _ORDER)
-    try:
-        time = datetime.fromisoformat(when)
-    except ValueError:
-        time = datetime.fromtimestamp(m.timestamp / 1000, tz=UTC)
     trace = named["traceparent"].decode("ascii", "replace") if named.get("traceparent") else None
     key = (m.key or b"").decode("utf-8", "replace")
-    return Record(topic, m.partition, m.offset, key, kind, event_id, source, time, trace, m.value or b"")
+    time = _time_of(when, m.timestamp)
+    record = ForeignRecord(topic, m.partition, m.offset, key, kind, event_id, source, time, trace, m.value or b"")
+    record.raw_key = m.key
+    record.raw_headers = [
+        [storable(name), None if value is None else b64encode(value).decode()] for name, value in m.headers
+    ]
+    return record
+
+
+def _time_of(words: str, sent: int) -> datetime:
+    """The envelope's time; without one when Kafka got the record (milliseconds), if that can be. Else one with no offset, which
+    no record may have."""
+    try:
+        return datetime.fromisoformat(words) if words else datetime.fromtimestamp(sent / 1000, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime(1, 1, 1)  # noqa: DTZ001
 
 
 class Relay:
@@ -342,15 +409,16 @@ class Relay:
         if self.producer is None:
             await self.start()
         schema = self.database.log.schema
-        async with self.database.unit_of_work() as uow:
+        async with self.database.unit_of_work(limits=SHIPPING) as uow:
             cursors = await uow.sql.fetch(
-                f"""SELECT c.topic, c.partition, c.next FROM {schema}.relay_cursors c
-                    JOIN {schema}.heads h USING (topic, partition) WHERE h.next > c.next
+                f"""SELECT c.topic, c.partition, c.next, {self.database.log.first_day("c")} AS since
+                    FROM {schema}.relay_cursors c JOIN {schema}.heads h USING (topic, partition) WHERE h.next > c.next
                     ORDER BY c.topic, c.partition FOR UPDATE OF c SKIP LOCKED"""
             )
             if not cursors:
                 return 0
-            records = await self.database.log.read(uow.sql, {(t, p): n for t, p, n in cursors}, self.batch_records)
+            positions, since = {(t, p): n for t, p, n, _ in cursors}, min(row["since"] for row in cursors)
+            records = await self.database.log.read(uow.sql, positions, self.batch_records, since)
             try:
                 async with asyncio.timeout(SHIP_SECONDS):
                     await self._ship(records)

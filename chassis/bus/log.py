@@ -5,10 +5,10 @@ commit order: a reader that asks for "from offset n" can miss nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import datetime
 from itertools import chain, count, repeat
 from operator import add
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import asyncpg
 
@@ -21,6 +21,25 @@ FEW = 50
 """Up to so many records one statement is quicker than COPY and the statements it needs around it."""
 
 
+HEAD_IDLE_SECONDS = 5
+HURRY = f"set_config('idle_in_transaction_session_timeout', '{HEAD_IDLE_SECONDS}s', true)"
+"""Whoever holds heads keeps others waiting: a transaction that does nothing from here on is ended soon."""
+
+
+Place = tuple[str, int]
+
+
+class LowWater(NamedTuple):
+    """The first offset still kept, and from when on records are; no instant: nothing was ever dropped."""
+
+    next: int
+    since: datetime | None
+
+
+class BelowLowWater(Exception):
+    """A reader's next record may be gone: it was away for longer than the log is kept, or its position was set back."""
+
+
 class Log:
     """The log in one schema: `bus` when it is the bus of all services, the service's own when a relay ships it."""
 
@@ -29,7 +48,7 @@ class Log:
 
     async def create_topics(self, driver: asyncpg.Connection, topics: Iterable[str], partitions: int) -> None:
         """Make the rows of topics; a topic that exists keeps its own."""
-        for table in ("heads", "relay_cursors"):
+        for table in ("heads", "relay_cursors", "low_water"):
             await driver.execute(
                 f"""INSERT INTO {self.schema}.{table} (topic, partition)
                     SELECT t, p FROM unnest($1::text[]) t, generate_series(0, $2::int - 1) p ON CONFLICT DO NOTHING""",
@@ -46,16 +65,16 @@ class Log:
             return
         heads = await driver.fetch(
             f"""WITH n AS (SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[]) AS n(topic, partition, count)),
-                {self._taken} SELECT * FROM taken""",
+                {self._taken} SELECT topic, partition, first, {HURRY} FROM taken""",
             [topic for topic, _ in places],
             [partition for _, partition in places],
             [len(contents) for contents in places.values()],
         )
         if len(heads) != len(places):
-            self._refuse(set(places) - {(t, p) for t, p, _ in heads})
+            self._refuse(set(places) - {(t, p) for t, p, *_ in heads})
         rows = chain.from_iterable(
             map(add, zip(repeat(topic), repeat(partition), count(first)), places[topic, partition])
-            for topic, partition, first in heads
+            for topic, partition, first, _ in heads
         )
         await driver.copy_records_to_table("log", schema_name=self.schema, records=rows, columns=COLUMNS)
         await driver.execute(f"SELECT pg_notify('{CHANNEL}', $1)", topics)
@@ -77,7 +96,7 @@ class Log:
                         (topic, partition, "offset", key, type, id, source, time, traceparent, value)
                     SELECT g.topic, g.partition, t.first + g.nth, key, type, id, source, time, traceparent, value
                     FROM given g JOIN taken t USING (topic, partition) RETURNING 1)
-                SELECT count(*), pg_notify('{CHANNEL}', $11) FROM written""",
+                SELECT count(*), pg_notify('{CHANNEL}', $11), {HURRY} FROM written""",
             *map(list, zip(*rows, strict=True)),
             topics,
         )
@@ -100,15 +119,28 @@ class Log:
     def _refuse(self, missing: set[tuple[str, int]]) -> NoReturn:
         raise LookupError(f"no such topic or partition in {self.schema}.heads, one of {sorted(missing)}")
 
+    def first_day(self, of: str) -> str:
+        """SQL: the first day on which the records of a place from an offset on can lie; `of` names topic, partition, next."""
+        return f"""coalesce(
+            (SELECT min(d.day) FROM {self.schema}.past_days d
+             WHERE d.topic = {of}.topic AND d.partition = {of}.partition AND d.last >= {of}.next),
+            (SELECT max(d.day) + 1 FROM {self.schema}.past_days d), '2000-01-01')::timestamptz"""
+
     async def read(
-        self, driver: asyncpg.Connection, positions: Mapping[tuple[str, int], int], limit: int
+        self,
+        driver: asyncpg.Connection,
+        positions: Mapping[tuple[str, int], int],
+        limit: int,
+        since: datetime | None = None,
     ) -> list[Record]:
-        """Up to `limit` records in all, in order in each partition, from the given offsets on."""
+        """Up to `limit` records in all, in order in each partition, from the given offsets on. `since`: none of them was
+        written before, so that older parts are left alone."""
         rows = await driver.fetch(
             f"""SELECT l.topic, l.partition, l."offset", l.key, l.type, l.id, l.source, l.time, l.traceparent, l.value
                 FROM unnest($1::text[], $2::int[], $3::bigint[]) AS p(topic, partition, next),
                 LATERAL (SELECT * FROM {self.schema}.log l
                          WHERE l.topic = p.topic AND l.partition = p.partition AND l."offset" >= p.next
+                           AND l.written_at >= coalesce($6::timestamptz, '-infinity')
                          ORDER BY l."offset" LIMIT $4) l
                 LIMIT $5""",
             [topic for topic, _ in positions],
@@ -116,19 +148,26 @@ class Log:
             list(positions.values()),
             max(1, limit // max(1, len(positions))),
             limit,
+            since,
         )
         return [Record(*row) for row in rows]
 
     async def read_types(
-        self, driver: asyncpg.Connection, stretches: Mapping[tuple[str, int], tuple[int, int]], types: Sequence[str]
+        self,
+        driver: asyncpg.Connection,
+        stretches: Mapping[tuple[str, int], tuple[int, int]],
+        types: Sequence[str],
+        since: datetime | None = None,
     ) -> list[Record]:
-        """The records of some types in stretches of offsets (from, up to and without), in order in each partition."""
+        """The records of some types in stretches of offsets (from, up to and without), in order in each partition; `since` as
+        in `read`."""
         rows = await driver.fetch(
             f"""SELECT l.topic, l.partition, l."offset", l.key, l.type, l.id, l.source, l.time, l.traceparent, l.value
                 FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS p(topic, partition, first, following),
                 LATERAL (SELECT * FROM {self.schema}.log l
                          WHERE l.topic = p.topic AND l.partition = p.partition
                            AND l."offset" >= p.first AND l."offset" < p.following
+                           AND l.written_at >= coalesce($6::timestamptz, '-infinity')
                          ORDER BY l."offset") l
                 WHERE l.type = ANY($5::text[])""",
             [topic for topic, _ in stretches],
@@ -136,8 +175,17 @@ class Log:
             [first for first, _ in stretches.values()],
             [following for _, following in stretches.values()],
             types,
+            since,
         )
         return [Record(*row) for row in rows]
+
+    async def low_water(self, driver: asyncpg.Connection, topics: Sequence[str]) -> dict[Place, LowWater]:
+        """From where on the records of some topics are kept."""
+        rows = await driver.fetch(
+            f"SELECT topic, partition, next, since FROM {self.schema}.low_water WHERE topic = ANY($1::text[])",
+            list(topics),
+        )
+        return {(topic, partition): LowWater(following, since) for topic, partition, following, since in rows}
 
     async def ends(self, driver: asyncpg.Connection, topics: Sequence[str]) -> dict[tuple[str, int], int]:
         """The next offset of every partition of some topics."""
@@ -145,11 +193,3 @@ class Log:
             f"SELECT topic, partition, next FROM {self.schema}.heads WHERE topic = ANY($1::text[])", list(topics)
         )
         return {(topic, partition): following for topic, partition, following in rows}
-
-    async def make_room(self, driver: asyncpg.Connection, today: date, days_ahead: int = 7) -> None:
-        """Make the table partitions of the coming days."""
-        for day in (today + timedelta(days=n) for n in range(days_ahead + 1)):
-            await driver.execute(
-                f"""CREATE TABLE IF NOT EXISTS {self.schema}.log_{day:%Y%m%d} PARTITION OF {self.schema}.log
-                    FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"""
-            )

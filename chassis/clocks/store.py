@@ -189,7 +189,7 @@ async def acknowledge(uow: UnitOfWork, answered: Sequence[tuple[str, str, str]],
         [clock for _, clock, _ in answered],
         [step for _, _, step in answered],
         at,
-        uow.actor.subject,
+        uow.actor.person,
     )
     names = sorted({(row["object"], row["clock"]) for row in rows})
     await _plan(uow, await _load(uow.sql, names, lock=True), await current(uow.sql))
@@ -396,7 +396,7 @@ async def _write(uow: UnitOfWork, entries: Sequence[tuple[Kept, Entry]]) -> None
         rows.append(
             (
                 partition, following[partition], clock.object, clock.clock, kind_of(entry), entry.effective,
-                entry.recorded, uow.actor.subject, detail_of(entry),
+                entry.recorded, uow.actor.person, detail_of(entry),
             )
         )  # fmt: skip
         following[partition] += 1

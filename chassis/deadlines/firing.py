@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from chassis.deadlines.due import DeadlineHandler, Due
-from chassis.outages import FAULTS_OF_OURS, is_outage
+from chassis.outages import blames_record
 from chassis.telemetry import DEADLINE_LATENESS, DEADLINES_FAILED
 from chassis.uow import UnitOfWork
 
@@ -24,7 +24,7 @@ _EARLIEST = """d.failed_at IS NULL AND d.generation = (
     ORDER BY e.due, e.generation LIMIT 1)"""
 
 
-class NoHandler(Exception):
+class NoHandler(ValueError):
     """A deadline of a kind this version of the service knows nothing of."""
 
 
@@ -121,10 +121,8 @@ class Firing:
         try:
             async with uow.sql.transaction():  # inside the unit of work: a savepoint
                 await self._hand_over(uow, due)
-        except FAULTS_OF_OURS:
-            raise
-        except Exception as error:  # what a handler may raise is anything
-            if is_outage(error):
+        except Exception as error:
+            if not blames_record(error):
                 raise
             uow.rollback_to(mark)
             if len(due) > 1:

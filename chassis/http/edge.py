@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from time import perf_counter
+from time import perf_counter, time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,7 +18,16 @@ from chassis.http.uploads import IN_MEMORY_BYTES, Large, largest, seconds_for
 log = structlog.get_logger()
 SLOW_SECONDS = 1.0
 SAMPLED = 0.01
+BODY_SECONDS = 5.0
+SLOWEST_BODY_BYTES_A_SECOND = 100_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+class BodyTooSlow(Refusal):
+    """The body did not come in time: nothing was done."""
+
+    status = 408
+    title = Text("The body did not come in time", "请求体未及时送达")
 
 
 class Edge:
@@ -46,10 +55,14 @@ class Edge:
             await self.app(scope, receive, send)
             return
         request = _Request(scope, receive, send, self.body_bytes, self.large)
+        scope["arrived"] = time()
         started = perf_counter()
         try:
             async with asyncio.timeout(seconds_for(request.expected, self.seconds)) as limit:
                 request.limit, request.seconds = limit, self.seconds
+                if request.has_body and not request.refusal and request.body_bytes <= self.body_bytes:
+                    # Before anything is asked for it: no slow sender holds a connection to the database.
+                    await request.read_ahead()
                 if not request.refusal:
                     await self.app(scope, request.receive, request.send)
             if request.refusal and not request.status:
@@ -87,7 +100,7 @@ class _Request:
     """One request on its way through the edge."""
 
     __slots__ = (
-        "_receive", "_send", "body_bytes", "body_left", "expected", "id", "limit", "refusal", "seconds", "status",
+        "_read", "_receive", "_send", "body_bytes", "body_left", "expected", "has_body", "id", "limit", "refusal", "seconds", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body_bytes: int, large: Large) -> None:
@@ -99,12 +112,14 @@ class _Request:
         self.seconds = 0.0
         self.refusal: Refusal | None = None
         self._receive = receive
+        self._read: list[Message] = []
         self._send = send
         length = headers.get("content-length", "")
         self.expected = int(length) if length.isdigit() else 0
         if large and (self.expected > body_bytes or "transfer-encoding" in headers):
             body_bytes = largest(scope["path"], body_bytes, large)
             self.expected = self.expected or body_bytes  # sent in chunks: how many is not known
+        self.has_body = bool(self.expected) or "transfer-encoding" in headers
         self.body_bytes = self.body_left = body_bytes
         if self.expected > body_bytes:
             self._refuse_body()
@@ -114,8 +129,26 @@ class _Request:
         self.refusal = TooLarge(Text(f"at most {limit} bytes", f"至多 {limit} 字节"), limit_bytes=limit)
         return self.refusal
 
+    async def read_ahead(self) -> None:
+        """Take the whole body off the wire, if there is one; it is given to the app as it came."""
+        read, parts, more = list[Message](), [], True
+        try:
+            async with asyncio.timeout(BODY_SECONDS + self.body_bytes / SLOWEST_BODY_BYTES_A_SECOND):
+                while more:
+                    read.append(await self.receive())
+                    parts.append(read[-1].get("body", b""))
+                    more = read[-1]["type"] == "http.request" and read[-1].get("more_body", False)
+        except TimeoutError:
+            self.refusal = BodyTooSlow()
+            return
+        if read[-1]["type"] == "http.request":
+            read = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
+        self._read = read
+
     async def receive(self) -> Message:
         """The body's next part, unless it grew too large."""
+        if self._read:
+            return self._read.pop(0)
         message = await self._receive()
         if message["type"] == "http.request":
             self.body_left -= len(message.get("body", b""))

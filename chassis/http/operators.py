@@ -29,6 +29,7 @@ class TopicLag(BaseModel):
     topic: str
     records: int
     seconds: float
+    at_least: bool = Field(False, description="older than `seconds`: the oldest record is not there any more")
 
 
 class LagReport(BaseModel):
@@ -83,12 +84,17 @@ class DeadLetter(BaseModel):
     error: str
     redriven_at: datetime | None
     redriven_by: str | None
+    skipped_at: datetime | None = None
+    skipped_by: str | None = None
+    skipped_because: str | None = None
 
 
 class DeadLetterWithValue(DeadLetter):
-    """The same with the record's value as text."""
+    """The same with the record's value as text, the key's bytes in base64 and, of an unusual envelope, its headers."""
 
     value: str
+    raw_key: str | None
+    raw_headers: list[tuple[str, str | None]] | None
 
 
 class RedriveOrder(BaseModel, extra="forbid"):
@@ -105,6 +111,13 @@ class Redriven(BaseModel):
     id: int
     outcome: Literal["done", "would_pass", "failed"]
     error: str
+
+
+class SkipOrder(BaseModel, extra="forbid"):
+    """Which dead letters stay undone, and why."""
+
+    ids: list[int] = Field(min_length=1, max_length=1000)
+    reason: str = Field(min_length=1, max_length=500)
 
 
 class RedriveReport(BaseModel):
@@ -237,6 +250,11 @@ def operators_routes(service: str) -> APIRouter:
         ids = None if order.all else order.ids or []
         results = await dead_letters.redrive(state.service, state.database, actor, ids, dry_run=order.dry_run)
         return RedriveReport(dry_run=order.dry_run, results=[Redriven.model_validate(asdict(one)) for one in results])
+
+    @routes.post("/dead-letters/skip", status_code=204)
+    async def skip(actor: Operator, request: Request, order: SkipOrder) -> None:
+        """Decide that dead letters stay undone: all of them or none. They are kept, with who, when and why."""
+        await dead_letters.skip(request.app.state.database, actor, order.ids, order.reason)
 
     @routes.get("/deadlines/counts")
     async def count_deadlines(_: Reader, request: Request) -> DeadlineCounts:

@@ -4,18 +4,21 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
 from chassis import calendars
+from chassis.clock import clock_ahead
 from chassis.database import Database
 
 if TYPE_CHECKING:
+    from chassis.audit import Sealer
     from chassis.service import Service
     from chassis.worker import Worker
 
 CHECK_SECONDS = 2.0
+CLOCK_WARNS_SECONDS = 2.0
 Check = Callable[[], Awaitable[dict[str, Any]]]
 
 
@@ -29,12 +32,15 @@ def probes(checks: dict[str, Check], advised: dict[str, Check] | None = None) ->
         return {"status": "pass"}
 
     @routes.get("/readyz")
-    async def readyz() -> JSONResponse:
+    async def readyz(request: Request) -> JSONResponse:
         names = list(shown)
         found = dict(zip(names, await asyncio.gather(*(_checked(shown[name]) for name in names)), strict=True))
         failing = [name for name in names if found[name]["status"] == "fail"]
-        ready = not checks.keys() & failing  # a warning is shown, and served
-        body = {"status": ("warn" if failing else "pass") if ready else "fail", "checks": found}
+        poor = [name for name in names if found[name]["status"] != "pass"]
+        ready = not checks.keys() & failing and not getattr(
+            request.app.state, "draining", False
+        )  # a warning is shown, and served
+        body = {"status": ("warn" if poor else "pass") if ready else "fail", "checks": found}
         return JSONResponse(body, 200 if ready else 503, media_type="application/health+json")
 
     @routes.get("/metrics")
@@ -56,8 +62,10 @@ def database_check(database: Database) -> Check:
     """Whether the database answers."""
 
     async def check() -> dict[str, Any]:
-        async with database.reading() as sql:
-            await sql.fetchval("SELECT 1")
+        async with database.probing() as sql:
+            ahead = await clock_ahead(sql)
+        if abs(ahead) >= CLOCK_WARNS_SECONDS:
+            return {"status": "warn", "output": f"this machine's clock is {ahead:+.1f} s against the database's"}
         return {"status": "pass"}
 
     return check
@@ -67,7 +75,7 @@ def calendar_check(service: str, database: Database) -> Check:
     """Whether the calendar lasts: a warning from 60 days before its end on, never a failure."""
 
     async def check() -> dict[str, Any]:
-        async with database.reading() as sql:
+        async with database.probing() as sql:
             return await calendars.check(service, sql)
 
     return check
@@ -84,6 +92,15 @@ def service_checks(service: "Service", database: Database) -> dict[str, Check]:
         return check
 
     return {f"{service.name}-{name}": of(look) for name, look in service.checks.items()}
+
+
+def sealing_check(sealer: "Sealer") -> Check:
+    """Whether the sealer finds the history as it was sealed."""
+
+    async def check() -> dict[str, Any]:
+        return {"status": "fail", "output": sealer.alarm} if sealer.alarm else {"status": "pass"}
+
+    return check
 
 
 def worker_check(worker: "Worker") -> Check:

@@ -7,7 +7,7 @@ import asyncpg
 from fastapi import Depends, Request
 
 from chassis.actor import Actor
-from chassis.database import Database
+from chassis.database import REQUEST, Database
 from chassis.http.identity import identified
 from chassis.uow import UnitOfWork
 
@@ -15,7 +15,7 @@ from chassis.uow import UnitOfWork
 async def work(request: Request, actor: Annotated[Actor, Depends(identified)]) -> AsyncIterator[UnitOfWork]:
     """One transaction in the caller's name; an error anywhere in the route leaves nothing behind."""
     database: Database = request.app.state.database
-    async with database.unit_of_work(actor) as uow:
+    async with database.unit_of_work(actor, REQUEST) as uow:
         uow.traceparent = request.headers.get("traceparent")
         uow.if_match = request.headers.get("if-match")
         yield uow

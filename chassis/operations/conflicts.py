@@ -68,7 +68,7 @@ async def decide(
             conflict,
             decision,
             uow.now,
-            actor.subject,
+            actor.person,
         )
         uow.audit(
             f"conflict_{decision}", f"conflict/{conflict}", key=row["client_id"], reason=reason, known=row["known"]

@@ -1,5 +1,6 @@
-"""Dead letters: see them, and give them to their handler again."""
+"""Dead letters: see them, give them to their handler again, or leave them undone for good."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,16 +12,19 @@ from chassis.actor import Actor
 from chassis.bus.record import Record
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Text
-from chassis.outages import is_outage
+from chassis.outages import blames_record
 from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.uow import UnitOfWork
 from contracts.base import DayClosed
 
-State = Literal["open", "redriven", "all"]
-_CONDITIONS = {"open": "redriven_at IS NULL", "redriven": "redriven_at IS NOT NULL", "all": "true"}
+State = Literal["open", "redriven", "skipped", "all"]
+_OPEN = "redriven_at IS NULL AND skipped_at IS NULL"
+_CONDITIONS = {
+    "open": _OPEN, "redriven": "redriven_at IS NOT NULL", "skipped": "skipped_at IS NOT NULL", "all": "true"
+}  # fmt: skip
 _COLUMNS = """id, at, topic, partition, "offset", key, type, event_id, event_source, event_time, reason, error,
-              redriven_at, redriven_by"""
+              redriven_at, redriven_by, skipped_at, skipped_by, skipped_because"""
 
 
 class NotRedrivable(Conflict):
@@ -55,36 +59,37 @@ async def grouped(database: Database) -> list[dict[str, Any]]:
     """Open dead letters by type and reason: how many, the first and last, one id to look at."""
     async with database.reading() as sql:
         rows = await sql.fetch(
-            """SELECT type, reason, count(*) AS count, min(at) AS first_at, max(at) AS last_at, min(id) AS example
-               FROM dead_letters WHERE redriven_at IS NULL GROUP BY type, reason ORDER BY count(*) DESC, type, reason"""
+            f"""SELECT type, reason, count(*) AS count, min(at) AS first_at, max(at) AS last_at, min(id) AS example
+               FROM dead_letters WHERE {_OPEN} GROUP BY type, reason ORDER BY count(*) DESC, type, reason"""
         )
     return [dict(row) for row in rows]
 
 
 async def shown(database: Database, letter: int) -> dict[str, Any]:
-    """One dead letter with its value as text.
+    """One dead letter with its value as text, key and headers as they came.
 
     Raises: NotFound.
     """
     async with database.reading() as sql:
-        row = await sql.fetchrow(f"SELECT {_COLUMNS}, value FROM dead_letters WHERE id = $1", letter)
+        row = await sql.fetchrow(
+            f"SELECT {_COLUMNS}, raw_key, raw_headers, value FROM dead_letters WHERE id = $1", letter
+        )
     if row is None:
         raise NotFound(Text(f"no dead letter {letter}", f"没有编号为 {letter} 的死信"))
-    return dict(row) | {"value": row["value"].decode("utf-8", "replace")}
+    raw_key = None if row["raw_key"] is None else b64encode(row["raw_key"]).decode()
+    return dict(row) | {"value": row["value"].decode("utf-8", "replace"), "raw_key": raw_key}
 
 
 async def count(sql: asyncpg.Connection) -> int:
     """How many are open."""
-    found: int = await sql.fetchval("SELECT count(*) FROM dead_letters WHERE redriven_at IS NULL")
+    found: int = await sql.fetchval(f"SELECT count(*) FROM dead_letters WHERE {_OPEN}")
     return found
 
 
 async def open_ids(database: Database) -> list[int]:
     """Every open dead letter's id, oldest first."""
     async with database.reading() as sql:
-        return [
-            row["id"] for row in await sql.fetch("SELECT id FROM dead_letters WHERE redriven_at IS NULL ORDER BY id")
-        ]
+        return [row["id"] for row in await sql.fetch(f"SELECT id FROM dead_letters WHERE {_OPEN} ORDER BY id")]
 
 
 async def redrive(
@@ -113,8 +118,8 @@ async def _redrive_one(service: Service, database: Database, actor: Actor, lette
         return Redriven(letter, "would_pass")
     except (NotFound, NotRedrivable):
         raise
-    except Exception as error:  # what a handler may raise on a bad record is anything
-        if is_outage(error):
+    except Exception as error:
+        if not blames_record(error):
             raise
         if not dry_run:
             await _note_failure(database, actor, letter, error)
@@ -123,13 +128,7 @@ async def _redrive_one(service: Service, database: Database, actor: Actor, lette
 
 
 async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
-    row = await uow.sql.fetchrow("SELECT * FROM dead_letters WHERE id = $1 FOR UPDATE", letter)
-    if row is None:
-        raise NotFound(Text(f"no dead letter {letter}", f"没有编号为 {letter} 的死信"))
-    if row["redriven_at"] is not None:
-        raise NotRedrivable(
-            Text(f"{letter} was redriven by {row['redriven_by']}", f"{letter} 已由 {row['redriven_by']} 重新投递")
-        )
+    row = await _open_one(uow, letter)
     registry = service.registry
     event, kind = registry.decode(row["type"], row["value"]), registry.kinds[row["type"]]
     if isinstance(event, DayClosed):
@@ -143,6 +142,42 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
     uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
 
 
+async def _open_one(uow: UnitOfWork, letter: int) -> asyncpg.Record:
+    row = await uow.sql.fetchrow("SELECT * FROM dead_letters WHERE id = $1 FOR UPDATE", letter)
+    if row is None:
+        raise NotFound(Text(f"no dead letter {letter}", f"没有编号为 {letter} 的死信"))
+    if row["redriven_at"] is not None:
+        raise NotRedrivable(
+            Text(f"{letter} was redriven by {row['redriven_by']}", f"{letter} 已由 {row['redriven_by']} 重新投递")
+        )
+    if row["skipped_at"] is not None:
+        raise NotRedrivable(
+            Text(f"{letter} was skipped by {row['skipped_by']}", f"{letter} 已由 {row['skipped_by']} 跳过")
+        )
+    return row
+
+
+async def skip(database: Database, actor: Actor, ids: Sequence[int], reason: str) -> None:
+    """Decide that dead letters stay undone: they are kept, and not open any more. All of them or none; audited.
+
+    Raises: NotFound, NotRedrivable when one is not open.
+    """
+    async with database.unit_of_work(actor) as uow:
+        for letter in sorted(set(ids)):
+            row = await _open_one(uow, letter)
+            await uow.sql.execute(
+                "UPDATE dead_letters SET skipped_at = $2, skipped_by = $3, skipped_because = $4 WHERE id = $1",
+                letter,
+                uow.now,
+                actor.subject,
+                reason,
+            )
+            uow.audit(
+                "skip_dead_letter", f"dead_letter/{letter}", key=row["key"], reason=reason, type=row["type"],
+                event_id=row["event_id"],
+            )  # fmt: skip
+
+
 def _record(row: asyncpg.Record) -> Record:
     return Record(
         row["topic"], row["partition"], row["offset"], row["key"], row["type"], row["event_id"], row["event_source"],
@@ -152,7 +187,7 @@ def _record(row: asyncpg.Record) -> Record:
 
 async def _mark(uow: UnitOfWork, letter: int, at: datetime) -> None:
     await uow.sql.execute(
-        "UPDATE dead_letters SET redriven_at = $2, redriven_by = $3 WHERE id = $1", letter, at, uow.actor.subject
+        "UPDATE dead_letters SET redriven_at = $2, redriven_by = $3 WHERE id = $1", letter, at, uow.actor.person
     )
 
 

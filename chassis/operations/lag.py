@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
+from typing import NamedTuple
 
 from chassis.clock import utc_now
 from chassis.database import Database
@@ -12,16 +12,30 @@ from chassis.settings import Settings
 from chassis.telemetry import LAG_RECORDS, LAG_SECONDS
 
 Place = tuple[str, int]
-KAFKA_WAIT_MS = 2000
+
+
+LEAST_AGE_SECONDS = 1.0
+
+
+class PlaceLag(NamedTuple):
+    """Records of one partition not yet applied, and the age in seconds of the oldest (or more than that)."""
+
+    records: int
+    seconds: float
+    at_least: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TopicLag:
-    """Records of one topic not yet applied, and the age of the oldest of them in seconds."""
+    """Records of one topic not yet applied, and the age of the oldest of them in seconds.
+
+    `at_least`: the oldest is not there any more (or gives no age), it is older than that.
+    """
 
     topic: str
     records: int
     seconds: float
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +74,51 @@ async def lag(service: Service, database: Database, settings: Settings) -> Lag:
     return found
 
 
-def _of_topic(topic: str, behind: Mapping[Place, tuple[int, float]]) -> TopicLag:
+def _of_topic(topic: str, behind: Mapping[Place, PlaceLag]) -> TopicLag:
     places = [lag for (name, _), lag in behind.items() if name == topic]
-    return TopicLag(topic, sum(records for records, _ in places), max((seconds for _, seconds in places), default=0.0))
+    return TopicLag(
+        topic,
+        sum(behind.records for behind in places),
+        max((behind.seconds for behind in places), default=0.0),
+        any(behind.at_least for behind in places),
+    )
 
 
-async def _on_log(
-    database: Database, _: Settings, positions: Mapping[Place, int]
-) -> tuple[dict[Place, tuple[int, float]], int]:
+async def _on_log(database: Database, _: Settings, positions: Mapping[Place, int]) -> tuple[dict[Place, PlaceLag], int]:
     schema = database.log.schema
     async with database.reading() as sql:
         rows = await sql.fetch(
             f"""SELECT h.topic, h.partition, h.next - p.next AS records,
-                       greatest(0, extract(epoch FROM clock_timestamp() - l.written_at))::float8 AS seconds
+                       greatest(0, extract(epoch FROM clock_timestamp()
+                           - coalesce(l.written_at, w.since, clock_timestamp())))::float8 AS seconds,
+                       l.written_at IS NULL AS at_least
                 FROM unnest($1::text[], $2::int[], $3::bigint[]) AS p(topic, partition, next)
                 JOIN {schema}.heads h ON h.topic = p.topic AND h.partition = p.partition AND h.next > p.next
+                JOIN {schema}.low_water w ON w.topic = p.topic AND w.partition = p.partition
                 LEFT JOIN {schema}.log l
-                  ON l.topic = p.topic AND l.partition = p.partition AND l."offset" = p.next""",
+                  ON l.topic = p.topic AND l.partition = p.partition AND l."offset" = p.next
+                 AND l.written_at >= {database.log.first_day("p")}""",
             [topic for topic, _ in positions],
             [partition for _, partition in positions],
             list(positions.values()),
         )
-    return {(r["topic"], r["partition"]): (r["records"], round(r["seconds"] or 0.0, 3)) for r in rows}, 0
+    return {
+        (topic, partition): PlaceLag(records, _age(seconds, at_least), at_least)
+        for topic, partition, records, seconds, at_least in rows
+    }, 0
+
+
+def _age(seconds: float, at_least: bool) -> float:
+    """An age that is not known is never nothing."""
+    return max(round(seconds, 3), LEAST_AGE_SECONDS if at_least else 0.0)
 
 
 async def _on_kafka(
     database: Database, settings: Settings, positions: Mapping[Place, int]
-) -> tuple[dict[Place, tuple[int, float]], int]:
+) -> tuple[dict[Place, PlaceLag], int]:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from chassis.bus.kafka import KafkaAddress
+    from chassis.bus.kafka import KafkaAddress, sent_at
 
     schema = database.log.schema
     async with database.reading() as sql:
@@ -103,34 +132,18 @@ async def _on_kafka(
     try:
         places = {TopicPartition(address.topic(topic), partition): at for (topic, partition), at in positions.items()}
         ends = await consumer.end_offsets(list(places)) if places else {}
-        late = [place for place, end in ends.items() if end > places[place]]
-        ages = await _ages(consumer, {place: places[place] for place in late})
+        late = {place: places[place] for place, end in ends.items() if end > places[place]}
+        begins = await consumer.beginning_offsets(list(late)) if late else {}
+        sent = await sent_at(consumer, {place: max(at, begins[place]) for place, at in late.items()})
     finally:
         await consumer.stop()
-    return {
-        (address.name(place.topic), place.partition): (ends[place] - places[place], ages.get(place, 0.0))
-        for place in late
-    }, unshipped
-
-
-async def _ages(consumer: Any, positions: Mapping[Any, int]) -> dict[Any, float]:
-    """The age in seconds of the record at each position, by the time Kafka got it."""
-    if not positions:
-        return {}
-    consumer.assign(list(positions))
-    for place, offset in positions.items():
-        consumer.seek(place, offset)
-    ages: dict[Any, float] = {}
-    while len(ages) < len(positions):
-        fetched = await consumer.getmany(timeout_ms=KAFKA_WAIT_MS)
-        if not fetched:
-            break
-        for place, records in fetched.items():
-            if records and place not in ages:
-                sent = datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
-                ages[place] = round(max(0.0, (utc_now() - sent).total_seconds()), 3)
-        consumer.pause(*ages)
-    return ages
+    found: dict[Place, PlaceLag] = {}
+    for place, at in late.items():
+        at_least = at < begins[place] or place not in sent
+        seconds = (utc_now() - sent[place]).total_seconds() if place in sent else 0.0
+        behind = PlaceLag(ends[place] - at, _age(max(0.0, seconds), at_least), at_least)
+        found[address.name(place.topic), place.partition] = behind
+    return found, unshipped
 
 
 async def lags(services: Sequence[Service], databases: Mapping[str, Database], settings: Settings) -> list[Lag]:

@@ -22,6 +22,22 @@ from chassis.servers.sockets import make_private, socket_folder
 log = logging.getLogger(__name__)
 
 DATABASE = "careline"
+OWNER = "careline"
+# A home made before services had logins has their roles already: the owner's login becomes theirs.
+MAKE_OWNER = f"""
+DO $$
+DECLARE
+    made name;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}') THEN
+        CREATE ROLE {OWNER} LOGIN CREATEROLE CREATEDB;
+    END IF;
+    ALTER DATABASE {DATABASE} OWNER TO {OWNER};
+    FOR made IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'careline\\_%' LOOP
+        EXECUTE format('GRANT %I TO {OWNER} WITH ADMIN OPTION', made);
+    END LOOP;
+END $$
+"""
 START_SECONDS = 60
 # Durable (fsync, synchronous commit and full pages stay on) and small when idle. No standby and no logical decoding
 # reads this server, so its WAL can be minimal.
@@ -76,11 +92,25 @@ class PrivatePostgres:
 
     @property
     def url(self) -> str:
-        """How to reach the `careline` database, for asyncpg as it stands; SQLAlchemy wants `postgresql+asyncpg:`.
+        """How the server's superuser reaches the `careline` database, for asyncpg as it stands; no part of the platform
+        logs in so.
 
         It depends on the folder alone, so it stays the same when the server is started again.
         """
-        return f"postgresql://postgres@/{DATABASE}?host={socket_folder(self.folder)}&port=5432"
+        return self._url("postgres")
+
+    @property
+    def owner_url(self) -> str:
+        """How the login reaches it that owns the database and may make roles."""
+        return self._url(OWNER)
+
+    @property
+    def service_url(self) -> str:
+        """How each service reaches it under a login of its own: `{service}` is its name."""
+        return self._url("careline_{service}")
+
+    def _url(self, user: str) -> str:
+        return f"postgresql://{user}@/{DATABASE}?host={socket_folder(self.folder)}&port=5432"
 
     def start(self, *, hold: bool = True) -> str:
         """Start the server, or find the one that runs, and return its URL once it answers.
@@ -237,17 +267,21 @@ class PrivatePostgres:
         return False
 
     def _make_database(self) -> None:
-        made = self.folder / "database.made"
+        made = self.folder / "logins.made"
         if made.exists():
             return
-        binaries = self._bin_dir or wheel_binaries()
-        asked = [str(binaries / "psql"), "-X", "-q", "-h", str(socket_folder(self.folder)), "-U", "postgres", "-d"]
-        done = process.run([*asked, "postgres", "-c", f"CREATE DATABASE {DATABASE}"], environment=account.environment())
         # Killed between the statement and the mark, an earlier start has made it already.
-        if done.returncode != 0 and "already exists" not in done.stderr:
-            raise ServerNotReady(f"the database could not be made: {done.stderr.strip()}")
+        self._ask("postgres", f"CREATE DATABASE {DATABASE}", but="already exists")
+        self._ask(DATABASE, MAKE_OWNER)
         made.touch()
         _sync(self.folder)
+
+    def _ask(self, database: str, statement: str, but: str | None = None) -> None:
+        binaries = self._bin_dir or wheel_binaries()
+        asked = [str(binaries / "psql"), "-X", "-q", "-h", str(socket_folder(self.folder)), "-U", "postgres", "-d"]
+        done = process.run([*asked, database, "-c", statement], environment=account.environment())
+        if done.returncode != 0 and not (but and but in done.stderr):
+            raise ServerNotReady(f"the database could not be made: {done.stderr.strip()}")
 
     def _remove_sockets(self) -> None:
         with suppress(OSError):  # somebody else's file in it is none of ours to remove

@@ -26,8 +26,9 @@ def up(home: Path) -> dict[str, str]:
     with ThreadPoolExecutor(2) as both:
         database = both.submit(postgres.start, hold=False)
         bus = both.submit(kafka.start)
+        database.result()
         return {
-            "CARELINE_DATABASE_URL": database.result(),
+            "CARELINE_DATABASE_URL": postgres.owner_url,
             "CARELINE_BUS_URL": f"kafka://{bus.result()}/{TOPIC_PREFIX}",
         }
 

@@ -1,5 +1,6 @@
 """Signing in and out: by one-time link, password, or OpenID Connect. The session is a signed cookie."""
 
+from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -7,11 +8,12 @@ import msgspec
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from chassis.actor import Actor
-from chassis.errors import NotFound, Refusal
+from chassis.actor import OF_A_BRANCH, Actor
+from chassis.errors import NotFound, Refusal, Text
+from gateway.access import begin_session, end_session, new_id
 from gateway.auth_middleware import COOKIE, CrossSite
 from gateway.console.render import render
-from gateway.limits import Buckets
+from gateway.limits import Attempts
 from gateway.oidc import NotAccepted, OpenId
 from gateway.people import check_password, use_link
 
@@ -33,18 +35,17 @@ async def by_password(
     password: Annotated[str, Form(max_length=200)],
     next: Annotated[str, Form(max_length=500)] = "/",
 ) -> Response:
-    """Name and password of the development user store; few tries a minute for each address."""
+    """Name and password of the built-in user store; few tries a minute for each name and address."""
     _require_same_site(request)
-    _slowly(request)
+    _slowly(request, name)
     try:
-        actor = await check_password(request.app.state.database, name, password)
+        return await _signed_in(request, await check_password(request.app.state.database, name, password), next)
     except Refusal as wrong:
         page = render(
             request, "sign_in.html", next=_inside(next), wrong=wrong, open_id=request.app.state.open_id is not None
         )
         page.status_code = wrong.status
         return page
-    return _signed_in(request, actor, next)
 
 
 @routes.get("/sign-in/link")
@@ -52,12 +53,11 @@ async def by_link(request: Request, token: Annotated[str, Query(max_length=200)]
     """The one-time link that `careline up` prints."""
     _slowly(request)
     try:
-        actor = await use_link(request.app.state.database, token)
+        return await _signed_in(request, await use_link(request.app.state.database, token), "/")
     except Refusal as wrong:
         page = render(request, "sign_in.html", next="/", wrong=wrong, open_id=request.app.state.open_id is not None)
         page.status_code = wrong.status
         return page
-    return _signed_in(request, actor, "/")
 
 
 @routes.get("/sign-in/openid")
@@ -83,14 +83,21 @@ async def back_from_open_id(
         kept = msgspec.json.decode(bytes.fromhex(request.cookies.get(BEGUN, "")), type=dict[str, str])
     except (ValueError, msgspec.MsgspecError):
         raise NotAccepted from None
-    answer = _signed_in(request, await _open_id(request).finish(kept, state, code), "/")
+    _slowly(request)
+    answer = await _signed_in(request, await _open_id(request).finish(kept, state, code), "/")
     answer.delete_cookie(BEGUN, path="/sign-in")
     return answer
 
 
 @routes.post("/sign-out")
-async def leave() -> Response:
-    """Forget the session."""
+async def leave(request: Request) -> Response:
+    """End the session: its cookie is worth nothing from now on, wherever it was copied to."""
+    state, session = request.app.state, request.scope.get("session_id")
+    if session is not None:
+        with suppress(NotFound):  # somebody ended it in this moment
+            async with state.database.unit_of_work(request.scope["actor"]) as uow:
+                await end_session(uow, session, "signed out")
+        state.access.forget()
     answer = Response(headers={"hx-redirect": "/sign-in"})
     answer.delete_cookie(COOKIE)
     return answer
@@ -104,13 +111,32 @@ async def speak(language: str) -> Response:
     return answer
 
 
-def _signed_in(request: Request, actor: Actor, following: str) -> Response:
+async def _signed_in(request: Request, actor: Actor, following: str) -> Response:
+    """On to the console with a session of its own.
+
+    Raises: Left, Unavailable.
+    """
     state = request.app.state
-    seconds = state.own_settings.session_hours * 3600
+    known = await state.access.known()
+    actor = known.resolve(actor)
+    require_place(actor)
+    seconds, tokens = state.own_settings.session_hours * 3600, state.gateway_tokens.session
+    session = tokens.make(actor, seconds, id=new_id())
+    await begin_session(state.database, tokens.check(session), actor, request.url.path)
     answer = RedirectResponse(_inside(following), 303)
-    session = state.gateway_tokens.session.make(actor, seconds)
     answer.set_cookie(COOKIE, session, int(seconds), httponly=True, samesite="lax", secure=_secure(request))
     return answer
+
+
+def require_place(actor: Actor) -> None:
+    """Refuse somebody of a branch whose branch neither their sign-in nor the roster names.
+
+    Raises: NotAccepted.
+    """
+    if actor.role in OF_A_BRANCH and not actor.branch_id:
+        raise NotAccepted(
+            Text("neither your sign-in nor the roster names your branch", "登录信息与员工名册均未指明所属营业部")
+        )
 
 
 def _secure(request: Request) -> bool:
@@ -122,9 +148,9 @@ def _inside(path: str) -> str:
     return path if path.startswith("/") and not path.startswith("//") and "\\" not in path else "/"
 
 
-def _slowly(request: Request) -> None:
-    attempts: Buckets = request.app.state.attempts
-    attempts.take(request.client.host if request.client else "")
+def _slowly(request: Request, name: str = "") -> None:
+    attempts: Attempts = request.app.state.attempts
+    attempts.take(request.client.host if request.client else "", name)
 
 
 def _require_same_site(request: Request) -> None:

@@ -377,7 +377,7 @@ async def answer_survey(
     check_move(task["state"], "completed")
     policies = await uow.policies(Policies)
     outcome = policies.outcomes.on(business_date(at)).body[outcome_code]
-    agent = agent or Agent(uow.actor.subject, uow.actor.role, None, (), ())
+    agent = agent or Agent(uow.actor.person, uow.actor.role, None, (), ())
     channel = "e_survey" if outcome_code == "survey_answered" else "letter"
     result = Result(task["task_id"], outcome_code, answers)
     call = Call(task["client_id"], at, channel, [result], evidence_id, profile=profile or {})

@@ -198,7 +198,7 @@ async def make_draw(uow: UnitOfWork, as_of: date, seed: str | None) -> dict[str,
         }
         for stratum, clients in chosen.items()
     }
-    made_by = uow.actor.subject
+    made_by = uow.actor.person
     digest = sampling.digest(found)
     await uow.sql.execute(
         "INSERT INTO draws VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

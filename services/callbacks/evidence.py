@@ -128,7 +128,7 @@ async def _note(
         media_type,
         size,
         uow.now,
-        uow.actor.subject,
+        uow.actor.person,
     )
     uow.audit("evidence_stored", f"evidence/{evidence_id}", key=client_id, kind=kind, client=client_id)
 

@@ -77,7 +77,7 @@ async def keep(
         question,
         list(concerned),
         at,
-        uow.actor.subject,
+        uow.actor.person,
         mask_text(notes) if notes else None,
     )
     if not new:

@@ -34,7 +34,7 @@ async def subscribe(uow: UnitOfWork, client_id: str, column_code: str, channel: 
         column_code,
         channel,
         business_date(at),
-        uow.actor.subject,
+        uow.actor.person,
     )
     if changed:
         await _keep(uow, client_id, column_code, SUBSCRIBED, at)
@@ -90,7 +90,7 @@ async def _keep(
         at,
         business_date(at),
         message_id,
-        uow.actor.subject,
+        uow.actor.person,
     )
 
 

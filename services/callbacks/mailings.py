@@ -87,7 +87,7 @@ async def order(
         words,
         send_from,
         send_until,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         version.name,
     )
@@ -100,7 +100,7 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
     Raises: NotFound, NotADraft, OwnMailing, NothingGoesOut in a replayed home.
     """
     row = await _locked(uow, mailing_id, "draft")
-    if row["ordered_by"] == uow.actor.subject:
+    if row["ordered_by"] == uow.actor.person:
         raise OwnMailing
     if await timeline(uow.sql) is Timeline.SIMULATED:
         raise NothingGoesOut
@@ -131,7 +131,7 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
         """UPDATE mailings SET state = 'released', released_by = $2, released_at = $3, planned = $4, left_out = $5
            WHERE mailing_id = $1""",
         mailing_id,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         planned,
         dict(left_out),

@@ -209,7 +209,7 @@ async def report(uow: UnitOfWork, code: str, clients: Sequence[str], at: datetim
     if code not in catalogue or catalogue[code].seen != "reported":
         known = sorted(one.code for one in catalogue.values() if one.seen == "reported")
         raise Invalid(errors=(FieldError("body#/code", f"one of {', '.join(known)}"),))
-    cause = {"reference": mask_text(reference), "by": uow.actor.subject}
+    cause = {"reference": mask_text(reference), "by": uow.actor.person}
     new = await keep(uow, [Seen(client, code, reference, at, cause) for client in sorted(set(clients))])
     uow.audit("moments_reported", f"moment/{code}", reference=mask_text(reference), clients=len(clients), new=new)
     return new
@@ -226,7 +226,7 @@ async def react(uow: UnitOfWork, moment_id: UUID, reaction: str, on_day: date) -
            WHERE moment_id = $1 AND done_on IS NULL RETURNING *""",
         moment_id,
         on_day,
-        uow.actor.subject,
+        uow.actor.person,
         mask_text(reaction),
     )
     if row is None:

@@ -41,18 +41,17 @@ async def agent_of(sql: asyncpg.Connection, actor: Actor, at: datetime) -> Agent
 
     Raises: Away when the roster knows them as absent, or gone.
     """
-    roster = await staff.roster(sql)
-    staff_id = roster.person_of(actor.subject, at) or actor.subject
+    roster, staff_id = await staff.roster(sql), actor.person
     if roster.person(staff_id, at) is not None and not roster.is_present(staff_id, at):
         raise Away
     return Agent(staff_id, actor.role, actor.branch_id, queues_of(actor), tuple(owners_for(roster, staff_id, at)))
 
 
 def queues_of(actor: Actor) -> tuple[str, ...]:
-    """The queues a caller works: without a branch the call centre's, with one the branch's and the managers' there."""
+    """The queues a caller works: the call centre's seat its own, a branch's people the branch's and the managers'."""
     if actor.role is Role.COMPLIANCE:
         return ("compliance",)
-    if actor.role in OPEN_TO_ALL or (actor.role is Role.AGENT and actor.branch_id in (None, staff.HQ)):
+    if actor.role in OPEN_TO_ALL or actor.is_centre:
         return ("centre",)
     return ("branch", "manager")
 

@@ -100,7 +100,7 @@ async def hold_drill(
         dict(participants),
         evidence_id,
         mask_text(lessons),
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         version.name,
     )

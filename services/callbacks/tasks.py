@@ -50,7 +50,7 @@ def record(uow: UnitOfWork, steps: Sequence[TaskStep]) -> None:
             "at": step.at or uow.now,
             "from_state": step.before,
             "to_state": step.after,
-            "actor": uow.actor.subject,
+            "actor": uow.actor.person,
             "reason": step.reason,
             "detail": step.detail,
             "policy": step.policy,

@@ -189,10 +189,10 @@ async def write_note(actor: Writer, uow: Work, once: Once, client_id: str, note:
         entry["lifecycle"],
         note.code,
         note.note,
-        actor.subject,
+        actor.person,
     )
     uow.audit("lifecycle_note", f"client/{client_id}", key=client_id, **note.model_dump(mode="json", exclude={"note"}))
-    return NoteView(**note.model_dump(), lifecycle=entry["lifecycle"], at=uow.now, by=actor.subject)
+    return NoteView(**note.model_dump(), lifecycle=entry["lifecycle"], at=uow.now, by=actor.person)
 
 
 @routes.get("/clients/{client_id}/lifecycle/notes")

@@ -67,7 +67,7 @@ async def propose(uow: UnitOfWork, client_id: str, tier: int, since: date, until
         since,
         until,
         reason,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     assert row is not None
@@ -94,10 +94,10 @@ async def decide(uow: UnitOfWork, grant: Grant, *, approved: bool) -> Grant:
     """
     if grant.state != "proposed":
         raise GrantDecided(state=grant.state)
-    if grant.made_by == uow.actor.subject:
+    if grant.made_by == uow.actor.person:
         raise NotYourOwn
     return await _change(
-        uow, grant, "approved" if approved else "rejected", checked_by=uow.actor.subject, checked_at=uow.now
+        uow, grant, "approved" if approved else "rejected", checked_by=uow.actor.person, checked_at=uow.now
     )
 
 

@@ -53,7 +53,7 @@ async def enter(
         suggested,
         note,
         *figures,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     assert row is not None
@@ -78,7 +78,7 @@ async def enter(
                 branch_id=who.branch_id,
                 rule="NO_DISCRETION",
                 entry_id=row["entry_id"],
-                written_by=uow.actor.subject,
+                written_by=uow.actor.person,
             )
         )
     return dict(row)

@@ -26,7 +26,7 @@ async def carry_out(uow: UnitOfWork, accountability_id: UUID, at: Any) -> None:
         "UPDATE accountability SET carried_out_at = $2, carried_out_by = $3 WHERE accountability_id = $1",
         accountability_id,
         at,
-        uow.actor.subject,
+        uow.actor.person,
     )
 
 

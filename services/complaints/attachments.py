@@ -77,7 +77,7 @@ async def keep(uow: UnitOfWork, case_id: UUID, upload: Upload, kind: str, name: 
         name,
         role,
         uow.happened_at,
-        uow.actor.subject,
+        uow.actor.person,
     )
     return bool(added)
 

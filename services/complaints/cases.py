@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis import calendars, staff
+from chassis import calendars
 from chassis.actor import Actor, Role
 from chassis.calendar import Calendar
 from chassis.clock import business_date
@@ -47,10 +47,10 @@ class EvidenceMissing(Invalid):
 
 
 def visible(actor: Actor, case: Any) -> bool:
-    """Own cases, own branch, everything for headquarters; restricted ones for compliance, never who they concern."""
+    """Own cases, own branch, everything for headquarters and the call centre; restricted ones for compliance, never who they concern."""
     if case["restricted"]:
-        return actor.role is Role.COMPLIANCE and actor.subject not in case["concerned"]
-    return may_see(actor, case["client_id"] or "", case["branch_id"])
+        return actor.role is Role.COMPLIANCE and actor.person not in case["concerned"]
+    return may_see(actor, case["client_id"] or "", case["branch_id"], centre=True)
 
 
 async def seen(sql: asyncpg.Connection, actor: Actor, case_id: UUID) -> asyncpg.Record:
@@ -77,7 +77,7 @@ async def locked(uow: UnitOfWork, case_id: UUID, match: Match | None = None) -> 
     if match is not None:
         match.check(case["revision"])
     if uow.actor.role is not Role.CLIENT:
-        refuse_conflict(await staff.roster(uow.sql), uow.actor, case["concerned"], uow.now)
+        refuse_conflict(uow.actor, case["concerned"])
     return case
 
 

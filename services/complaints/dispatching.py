@@ -102,7 +102,7 @@ async def _write(uow: UnitOfWork, sent: Sequence[tuple[Order, Group]], phone: bo
         "tickets",
         records=[
             (
-                one.case_id, one.generation, one.branch_id, one.at, uow.actor.subject, group.rows(),
+                one.case_id, one.generation, one.branch_id, one.at, uow.actor.person, group.rows(),
                 dispatch_due(one.at) if phone else None,
             )
             for one, group in sent

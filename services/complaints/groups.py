@@ -106,7 +106,7 @@ async def link_members(uow: UnitOfWork, first: date, last: date, alarms: Sequenc
         list(alarms),
         MEMBER,
         uow.now,
-        uow.actor.subject,
+        uow.actor.person,
     )
 
 

@@ -33,7 +33,7 @@ async def first(uow: UnitOfWork, steps: Sequence[CaseStep]) -> None:
     for one in steps:
         number = numbers[one.case_id] = numbers.get(one.case_id, 0) + 1
         rows.append(
-            (one.case_id, number, one.generation, one.what, one.state, one.at, uow.now, uow.actor.subject, one.detail)
+            (one.case_id, number, one.generation, one.what, one.state, one.at, uow.now, uow.actor.person, one.detail)
         )
     await uow.sql.copy_records_to_table("case_moves", records=rows, columns=COLUMNS)
 
@@ -52,7 +52,7 @@ async def add(uow: UnitOfWork, steps: Sequence[CaseStep]) -> None:
         [one.state for one in steps],
         [one.at for one in steps],
         uow.now,
-        uow.actor.subject,
+        uow.actor.person,
         [_json(one.detail) for one in steps],
     )
 

@@ -196,7 +196,7 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) 
                 one.words.masked, one.words.original,
                 r.product, r.employee, r.script, r.claim, list(r.allegations), r.complainants, r.regulator_ref,
                 r.reply_due_on, sorted({*r.concerned, *([r.employee] if r.employee else [])}), r.restricted,
-                r.imported, dict(r.attributes), r.contact_channel, r.priority, uow.actor.subject, r.fingerprint,
+                r.imported, dict(r.attributes), r.contact_channel, r.priority, uow.actor.person, r.fingerprint,
                 _to_call_back(one, calendar),
             )
         )  # fmt: skip

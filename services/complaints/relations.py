@@ -29,7 +29,7 @@ async def link(uow: UnitOfWork, case_id: UUID, other: UUID, relation: str) -> No
         other,
         relation,
         uow.now,
-        uow.actor.subject,
+        uow.actor.person,
     )
 
 

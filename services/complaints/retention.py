@@ -111,7 +111,7 @@ async def place(uow: UnitOfWork, case: Any, reason: str) -> UUID:
         hold_id,
         case["case_id"],
         reason,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     await cases.change(uow, case, "hold placed", uow.now, detail={"hold": str(hold_id), "reason": reason})
@@ -129,7 +129,7 @@ async def ask_release(uow: UnitOfWork, case: Any, hold_id: UUID, reason: str) ->
     await uow.sql.execute(
         "UPDATE holds SET release_asked_by = $2, release_asked_at = $3, release_reason = $4 WHERE hold_id = $1",
         hold_id,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         reason,
     )
@@ -144,13 +144,13 @@ async def decide_release(uow: UnitOfWork, case: Any, hold_id: UUID, *, release: 
     hold = await _hold(uow, case, hold_id)
     if hold["release_asked_by"] is None:
         raise NotFound
-    if hold["release_asked_by"] == uow.actor.subject:
+    if hold["release_asked_by"] == uow.actor.person:
         raise SecondPerson
     if release:
         await uow.sql.execute(
             "UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1",
             hold_id,
-            uow.actor.subject,
+            uow.actor.person,
             uow.now,
         )
     else:
@@ -186,7 +186,7 @@ async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
         UUID(bytes=uuid7().bytes),
         case["case_id"],
         reason,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     if erasure_id is None:
@@ -207,7 +207,7 @@ async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase:
         raise NotFound
     if asked["state"] != "asked":
         raise Decided(state=asked["state"])
-    if asked["asked_by"] == uow.actor.subject:
+    if asked["asked_by"] == uow.actor.person:
         raise SecondPerson
     if erase:
         (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
@@ -216,7 +216,7 @@ async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase:
         "UPDATE erasures SET state = $2, decided_by = $3, decided_at = $4 WHERE erasure_id = $1",
         erasure_id,
         "erased" if erase else "refused",
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     what = "erased" if erase else "erasure refused"

@@ -64,12 +64,12 @@ class Search:
         after: Sequence[Any] | None,
     ) -> None:  # fmt: skip
         self.bound = _Bound()
-        scope, values = object_scope(actor, 1)
+        scope, values = object_scope(actor, 1, centre=True)
         self.bound.values += values
         # What an index of cases leads to, and what each case is then asked.
         self.within = [scope]
         self.filters = [self._restricted(actor)]
-        self.scoped = not actor.sees_all_branches
+        self.scoped = not (actor.sees_all_branches or actor.is_centre)
         self.narrow = client is not None or actor.role is Role.CLIENT
         if client is not None:
             self.within.append(f"client_id = {self.bound(client)}")
@@ -93,7 +93,7 @@ class Search:
 
     def _restricted(self, actor: Actor) -> str:
         if actor.role is Role.COMPLIANCE:
-            return f"NOT (restricted AND {self.bound(actor.subject)} = ANY(concerned))"
+            return f"NOT (restricted AND {self.bound(actor.person)} = ANY(concerned))"
         return "NOT restricted"
 
     async def page(self, sql: asyncpg.Connection, limit: int) -> list[asyncpg.Record]:

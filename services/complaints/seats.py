@@ -56,19 +56,10 @@ def department_for(roster: Roster, limits: Limits, category: str, at: datetime, 
     return found.staff_id if found else f"seat:{HQ}/{seat}"
 
 
-def staff_ids(roster: Roster, actor: Actor, at: datetime) -> set[str]:
-    """The staff ids a caller acts as: their sign-in name is looked up among the staff."""
-    return {actor.subject} | {
-        staff_id
-        for staff_id in roster.people
-        if (person := roster.person(staff_id, at)) is not None and person.user == actor.subject
-    }
-
-
-def refuse_conflict(roster: Roster, actor: Actor, concerned: Collection[str], at: datetime) -> None:
+def refuse_conflict(actor: Actor, concerned: Collection[str]) -> None:
     """Refuse who the case is about.
 
     Raises: ConflictOfInterest.
     """
-    if actor.role is not Role.SYSTEM and staff_ids(roster, actor, at) & set(concerned):
+    if actor.role is not Role.SYSTEM and actor.person in concerned:
         raise ConflictOfInterest

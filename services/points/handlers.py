@@ -106,7 +106,7 @@ async def accept_other_content(offered: Sequence[SettledTrade], uow: UnitOfWork)
         trade = known[event.client_id, event.trade_id]
         trade.commission, trade.trade_date = event.commission, event.trade_date
         await trades.amend(uow.sql, trade, uow.now)
-        cause = f"accepted by {uow.actor.subject}"
+        cause = f"accepted by {uow.actor.person}"
         posting.settle(trade, trade.base, "corrected", posting_date(trade.trade_date, uow.now), cause)
     await posting.write()
 

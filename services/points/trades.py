@@ -8,8 +8,9 @@ from typing import ClassVar, NamedTuple
 
 import asyncpg
 
-from contracts.base import Event, Quantity
-from contracts.broker import FIRST_DAY, LAST_DAY, Name, TradeSettled, within_reach
+from contracts.base import Event
+from contracts.broker import TradeSettled
+from contracts.fields import BusinessDate, Identifier, Quantity
 from services.points.lots import Lot
 
 Key = tuple[str, str]
@@ -22,14 +23,10 @@ class SettledTrade(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = TradeSettled.type
     topic: ClassVar[str] = TradeSettled.topic
 
-    trade_id: Name
-    client_id: Name
-    trade_date: date
+    trade_id: Identifier
+    client_id: Identifier
+    trade_date: BusinessDate
     commission: Quantity
-
-    def __post_init__(self) -> None:
-        if not FIRST_DAY <= self.trade_date < LAST_DAY:
-            within_reach(self.trade_date)
 
     @property
     def identity(self) -> str:

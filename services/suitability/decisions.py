@@ -228,7 +228,7 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
         "warning_version": warning_version,
         "signature": proofs.signature,
         "recording": proofs.recording,
-        "actor": uow.actor.subject,
+        "actor": uow.actor.person,
         "policy": policy.version,
     }
     uow.seal("confirmations", decision["client_id"], row)

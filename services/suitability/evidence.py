@@ -18,8 +18,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from chassis.audit import key_id
 from chassis.clock import months_after
+from chassis.secrets import name_of
 from services.suitability.policy import Policies
 from services.suitability.questionnaires.scoring import score
 from services.suitability.questionnaires.template import read_template
@@ -33,13 +33,14 @@ _ENTRY = frozenset({"kind", "content", "previous", "digest"})
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What checking a bundle found: nothing in `problems` means unaltered and right."""
+    """What checking a bundle found: nothing in `problems` means unaltered and right, if the signer is one we know."""
 
     decision_id: str
     outcome: str
     made_at: str
     key_id: str
     problems: tuple[str, ...]
+    signer_known: bool
 
 
 def canonical(content: Any) -> bytes:
@@ -89,14 +90,15 @@ def sign(entries: Sequence[tuple[str, Any]], keep_until: date, key: Ed25519Priva
         "retention": retention,
         "entries": chain,
         "head": previous,
-        "key_id": key_id(public),
+        "key_id": name_of(public),
         "public_key": base64.b64encode(public.public_bytes_raw()).decode(),
         "signature": base64.b64encode(key.sign(_signed(retention, len(chain), previous))).decode(),
     }
 
 
-def verify(data: bytes, trusted: Ed25519PublicKey | None = None) -> Checked:
-    """Check a bundle's file. `trusted`: the platform's public key, where the checker has it from elsewhere.
+def verify(data: bytes, *trusted: Ed25519PublicKey) -> Checked:
+    """Check a bundle's file. `trusted`: the platform's public keys, which the checker has from elsewhere; without one
+    the signer stays unknown, as anybody can sign with a key of their own.
 
     Raises: ValueError when the file is no bundle at all.
     """
@@ -112,18 +114,21 @@ def verify(data: bytes, trusted: Ed25519PublicKey | None = None) -> Checked:
         about = (str(decision["decision_id"]), str(decision["outcome"]), str(decision["decided_at"]))
     except (msgspec.MsgspecError, binascii.Error, KeyError, TypeError, StopIteration) as wrong:
         raise ValueError(f"this is no evidence bundle ({type(wrong).__name__})") from None
+    signer_known = raw_key in {key.public_bytes_raw() for key in trusted}
+    if trusted and not signer_known:
+        problems.append("signed with a key that is not trusted")
     try:
-        (trusted or public).verify(signature, _signed(retention, len(entries), head))
+        public.verify(signature, _signed(retention, len(entries), head))
     except InvalidSignature:
         problems.append("the signature does not match: altered, or signed with another key")
-    if key_id(public) != file["key_id"]:
+    if name_of(public) != file["key_id"]:
         problems.append("the key's name does not match the key")
     if not problems:
         try:
             problems += _wrong_conclusions(entries, decision)
         except (LookupError, TypeError, ValueError) as unreadable:
             problems.append(f"the conclusions cannot be worked out again ({type(unreadable).__name__})")
-    return Checked(*about, key_id(public), tuple(problems))
+    return Checked(*about, name_of(public), tuple(problems), signer_known)
 
 
 def _broken_chain(entries: Sequence[Mapping[str, Any]], head: str) -> list[str]:

@@ -134,7 +134,7 @@ async def set_class(
         scheme,
         level,
         reason,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit("class product", f"product/{code}", level=level, effective_on=effective_on.isoformat(), reason=reason)

@@ -32,7 +32,7 @@ async def request(uow: UnitOfWork, client: str, wanted: str, proof: str) -> str:
         branch["branch_id"],
         wanted,
         proof,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit("request professional", f"client/{client}", key=client, wanted=wanted, proof=proof)
@@ -45,7 +45,7 @@ async def check(uow: UnitOfWork, request_id: str, approve: bool) -> dict[str, An
     Raises: NotFound, WrongState, SecondPersonNeeded.
     """
     row = await _locked(uow, request_id, "requested")
-    if row["made_by"] == uow.actor.subject:
+    if row["made_by"] == uow.actor.person:
         raise SecondPersonNeeded
     day = await today(uow.sql)
     until = months_after(day, (await uow.policies(Policies)).on(day).professional_months)
@@ -54,7 +54,7 @@ async def check(uow: UnitOfWork, request_id: str, approve: bool) -> dict[str, An
            WHERE request_id = $1""",
         request_id,
         "approved" if approve else "rejected",
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         day if approve else None,
         until if approve else None,
@@ -74,7 +74,7 @@ async def end(uow: UnitOfWork, request_id: str, reason: str) -> None:
         request_id,
         await today(uow.sql),
         reason,
-        uow.actor.subject,
+        uow.actor.person,
     )
     uow.audit("end professional", f"client/{row['client_id']}", key=row["client_id"], reason=reason)
 

@@ -26,7 +26,7 @@ async def hold(uow: UnitOfWork, client: str, reason: str) -> str:
         hold_id,
         client,
         reason,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit("place hold", f"client/{client}", key=client, reason=reason)
@@ -42,7 +42,7 @@ async def release(uow: UnitOfWork, hold_id: str) -> None:
         """UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1 AND released_at IS NULL
            RETURNING client_id""",
         hold_id,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     if client is None:

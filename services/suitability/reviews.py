@@ -29,14 +29,14 @@ async def decide(uow: UnitOfWork, review_id: str, approve: bool, note: str) -> d
         review["submission_id"],
         review["assessment_id"],
     )
-    if submission is not None and submission["submitted_by"] == uow.actor.subject:
+    if submission is not None and submission["submitted_by"] == uow.actor.person:
         raise SecondPersonNeeded
     state = "approved" if approve else "rejected"
     await uow.sql.execute(
         "UPDATE reviews SET state = $2, decided_by = $3, decided_at = $4, note = $5 WHERE review_id = $1",
         review_id,
         state,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         note,
     )

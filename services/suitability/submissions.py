@@ -242,7 +242,7 @@ async def _keep(
         "submitted_at": uow.now,
         "submitted_on": day,
         "channel": handed_in.channel,
-        "submitted_by": uow.actor.subject,
+        "submitted_by": uow.actor.person,
         "assisted": uow.actor.role is not Role.CLIENT,
         "signature": handed_in.proofs.signature,
         "recording": handed_in.proofs.recording,

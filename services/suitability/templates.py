@@ -87,7 +87,7 @@ async def keep_draft(uow: UnitOfWork, template: Template) -> int:
            RETURNING version""",
         template.code,
         plain(template),
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit("draft template", f"template/{template.code}/{version}")
@@ -111,13 +111,13 @@ async def review(uow: UnitOfWork, code: str, version: int) -> None:
     Raises: UnknownTemplate, WrongState, SecondPersonNeeded.
     """
     row = await _locked(uow, code, version, "draft")
-    if row["made_by"] == uow.actor.subject:
+    if row["made_by"] == uow.actor.person:
         raise SecondPersonNeeded
     await uow.sql.execute(
         "UPDATE templates SET state = 'reviewed', reviewed_by = $3, reviewed_at = $4 WHERE code = $1 AND version = $2",
         code,
         version,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit("review template", f"template/{code}/{version}")
@@ -144,7 +144,7 @@ async def publish(uow: UnitOfWork, code: str, version: int, effective_on: date) 
         version,
         effective_on,
         asdict(proof),
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit("publish template", f"template/{code}/{version}", effective_on=effective_on.isoformat())

@@ -7,7 +7,7 @@ import pytest
 
 from careline.schema import make_schemas
 from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.database import connect, role_of
+from chassis.database import connect, owner_of
 from chassis.settings import Settings
 from contracts import classification, complaints, suitability
 from gateway.app import service as gateway
@@ -30,7 +30,7 @@ async def desk(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator
     schema = "gateway" if settings.on_kafka else SHARED_SCHEMA
     admin = await connect(settings.database_url or "")
     try:
-        await admin.execute(f"SET ROLE {role_of(schema)}")
+        await admin.execute(f"SET ROLE {owner_of(schema)}")
         await Log(schema).create_topics(admin, NEIGHBOURS, settings.partitions)
     finally:
         await admin.close()

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from chassis.actor import Actor, Role
+from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.clock import at
 from chassis.http import mint, service_app
 from chassis.http.identity import HEADER
@@ -27,8 +27,9 @@ CONDUCT = {**IDENTITY, "changes": "yes", "operated": "no", "discretion": "no", "
 
 
 def agent(name: str, branch: str | None = "B1", role: Role = Role.AGENT) -> Actor:
-    """A member of staff who calls clients."""
-    return Actor(name, role, branch_id=branch, purpose="test")
+    """A member of staff who calls clients; without a branch, of the call centre."""
+    seats = frozenset() if branch else frozenset({("HQ", CALL_CENTRE)})
+    return Actor(name, role, branch_id=branch, purpose="test", seats=seats)
 
 
 COMPLIANCE = Actor("compliance-1", Role.COMPLIANCE, purpose="test")

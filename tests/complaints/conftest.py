@@ -9,7 +9,7 @@ import pytest
 from careline.replay.roster import FROM, roster
 from careline.schema import make_schemas
 from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.database import connect, role_of
+from chassis.database import connect, owner_of
 from chassis.settings import Settings
 from chassis.timeline import Timeline, announce
 from contracts import callbacks, classification
@@ -39,7 +39,7 @@ async def home(settings: Settings, postgres: Cluster, bus: str, timeline: Timeli
     schema = "gateway" if settings.on_kafka else SHARED_SCHEMA
     admin = await connect(settings.database_url or "")
     try:
-        await admin.execute(f"SET ROLE {role_of(schema)}")
+        await admin.execute(f"SET ROLE {owner_of(schema)}")
         await Log(schema).create_topics(admin, (callbacks.TOPIC, classification.TOPIC), settings.partitions)
     finally:
         await admin.close()

@@ -91,7 +91,7 @@ async def test_when_everybody_left_the_seat_owns_it_and_a_new_holder_can_take_it
 async def test_a_leavers_sign_in_name_is_theirs_too(desk: Desk) -> None:
     clerk = Actor("user:wang", Role.AGENT, branch_id="B1", purpose="complaints")
     case = await desk.open(clerk, channel="on_site", branch_id=None)
-    assert await owner(desk, case) == "user:wang"
+    assert await owner(desk, case) == "wang"
     person = StaffChanged(
         staff_id="s-wang",
         user="wang",

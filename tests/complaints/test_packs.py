@@ -1,11 +1,14 @@
 """Packs make themselves at the end of a month and a year, and are watched until they are signed off [C15, C16, C21]."""
 
+import base64
 import zipfile
 from datetime import date
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.actor import Actor, Role
 from chassis.clock import at as clock_at
@@ -184,10 +187,18 @@ async def test_one_command_finds_any_changed_byte(desk: Desk, tmp_path: Path) ->
         assert check(BytesIO(altered)).problems, place
     for longer in (content + b"\0", b"\0" + content, content[:-1]):
         assert check(BytesIO(longer)).problems
+    public = signing_key(desk.world.settings, "seal").public_key()
+    signer = base64.b64encode(public.public_bytes_raw()).decode()
     file = tmp_path / "2009-03.zip"
+    file.write_bytes(content)
+    running = await Command.start("verify-pack", str(file))
+    ended, out, _ = await running.ended()
+    assert ended == 3
+    assert "consistent, signer unknown" in out
+    assert check(BytesIO(content), Ed25519PrivateKey.generate().public_key()).problems
     for bytes_, code in ((content, 0), (content[:-40] + b"x" + content[-39:], 1), (content.replace(b"B1", b"B9"), 1)):
         file.write_bytes(bytes_)
-        running = await Command.start("verify-pack", str(file))
+        running = await Command.start("verify-pack", str(file), "--key", signer)
         ended, out, err = await running.ended()
         assert ended == code, (out, err)
         assert ("complete and unaltered" in out) is (code == 0)

@@ -9,6 +9,7 @@ from typing import Any
 from careline.export import EXPORTS
 from careline.platform import Platform
 from chassis.settings import Settings
+from chassis.verify import verify
 from tests.reference.exports import client_rows, point_rows, tier_rows
 from tests.reference.exports import replay as reference
 
@@ -41,7 +42,7 @@ async def assert_outcome(platform: Platform, until: date = LAST, customers: int 
             assert await sql.fetchval("SELECT count(*) FROM conflicts") == 0
         while await worker.sealer.step():
             pass
-        assert [finding async for finding in worker.sealer.verify()] == []
+    assert await verify(platform.settings, platform.services, platform.databases) == []
 
 
 async def heads(platform: Platform) -> list[Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from careline.questionnaire import app, verify_evidence
@@ -32,11 +33,20 @@ def test_prove_refuses_with_reasons(tmp_path: Path) -> None:
     assert isinstance(runner.invoke(app, ["prove", str(file)]).exception, WrongArgument)
 
 
-def test_verify_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+OTHER = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+
+
+def test_verify_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARELINE_HOME", str(tmp_path / "none"))
     file = tmp_path / "evidence.json"
     file.write_bytes(SMALL)
     verify_evidence(file, base64.b64encode(KEY.public_key().public_bytes_raw()).decode())
     assert capsys.readouterr().out.startswith("valid: decision d-1 PASS")
+    for wrong, code, said in ((None, 3, "consistent, signer unknown"), (OTHER, 1, "NOT VALID")):
+        with pytest.raises(typer.Exit) as ended:
+            verify_evidence(file, wrong)
+        assert ended.value.exit_code == code
+        assert capsys.readouterr().out.startswith(said)
     file.write_bytes(SMALL.replace(b'"LOW"', b'"MEDIUM"'))
     with pytest.raises(typer.Exit):
         verify_evidence(file)

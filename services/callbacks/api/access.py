@@ -6,9 +6,7 @@ from typing import Annotated
 import asyncpg
 from pydantic import AwareDatetime, Field
 
-from chassis import staff
 from chassis.actor import Actor, Role
-from chassis.clock import utc_now
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import may_see, permits
 
@@ -31,22 +29,16 @@ Officer = Annotated[Actor, permits("callbacks:compliance", Role.COMPLIANCE)]
 Operator = Annotated[Actor, permits("callbacks:operate", Role.OPERATIONS, Role.SYSTEM)]
 
 
-def sight(actor: Actor, staff_id: str, next_argument: int) -> tuple[str, list[object]]:
+def sight(actor: Actor, next_argument: int) -> tuple[str, list[object]]:
     """An SQL condition on tasks t and its arguments: the own branch (or everything), nothing restricted unless for
     compliance, nothing one is concerned by. The call centre sees its own queue of every branch."""
     one, two, three, four = range(next_argument, next_argument + 4)
     everywhere = actor.sees_all_branches
-    centre = actor.role is Role.AGENT and actor.branch_id in (None, "HQ")
     condition = f"""(${one}::bool OR t.branch_id = ${two} OR (${three}::bool AND t.queue = 'centre'))
         AND NOT (${four}::text = ANY(t.concerned))"""
     if actor.role is not Role.COMPLIANCE:
         condition += " AND NOT t.restricted"
-    return condition, [everywhere, actor.branch_id, centre, staff_id]
-
-
-async def staff_id_of(sql: asyncpg.Connection, actor: Actor) -> str:
-    """The person behind a caller, or the caller's own name where the roster does not know it."""
-    return (await staff.roster(sql)).person_of(actor.subject, utc_now()) or actor.subject
+    return condition, [everywhere, actor.branch_id, actor.is_centre, actor.person]
 
 
 async def require_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> None:
@@ -63,7 +55,7 @@ async def require_client(sql: asyncpg.Connection, actor: Actor, client_id: str) 
         raise NotFound
     if may_see(actor, client_id, known["branch_id"]):
         return
-    condition, arguments = sight(actor, await staff_id_of(sql, actor), 2)
+    condition, arguments = sight(actor, 2)
     if not await sql.fetchval(
         f"SELECT EXISTS (SELECT FROM tasks t WHERE t.client_id = $1 AND {condition})", client_id, *arguments
     ):
@@ -83,7 +75,7 @@ async def require_view(sql: asyncpg.Connection, actor: Actor, client_id: str) ->
         """SELECT objects_to_viewing AND NOT EXISTS (
                SELECT FROM tasks WHERE client_id = $1 AND holder = $2) FROM clients WHERE client_id = $1""",
         client_id,
-        await staff_id_of(sql, actor),
+        actor.person,
     )
     if barred:
         raise Forbidden(Text("the client objects to views without a service due", "客户反对无服务事由的查阅"))

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from chassis.http import Once, Reading, Work, router
 from chassis.timeline import effective_now
 from services.callbacks import findings
-from services.callbacks.api.access import Instant, Officer, Server, staff_id_of
+from services.callbacks.api.access import Instant, Officer, Server
 
 routes = router("/v1/callbacks/findings", "callbacks findings")
 
@@ -48,7 +48,7 @@ class Raised(BaseModel):
 @routes.get("")
 async def list_findings(actor: Officer, sql: Reading, before: Instant | None = None) -> list[Finding]:
     """Findings, newest first, up to 200, without those that concern the caller."""
-    rows = await findings.listed(sql, await staff_id_of(sql, actor), before, 200)
+    rows = await findings.listed(sql, actor.person, before, 200)
     return [Finding.model_validate(dict(row)) for row in rows]
 
 

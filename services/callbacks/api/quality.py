@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from chassis.http import Reading, Work, router
 from chassis.timeline import effective_now
 from services.callbacks import reviews
-from services.callbacks.api.access import Leader, sight, staff_id_of
+from services.callbacks.api.access import Leader, sight
 
 routes = router("/v1/callbacks/reviews", "callbacks quality")
 
@@ -41,8 +41,8 @@ class Judgement(BaseModel):
 @routes.get("")
 async def list_waiting(actor: Leader, sql: Reading) -> list[Waiting]:
     """Contacts that wait for review, flagged ones first, up to 200; never the caller's own."""
-    reviewer = await staff_id_of(sql, actor)
-    rows = await reviews.waiting(sql, reviewer, *sight(actor, reviewer, 3), 200)
+    reviewer = actor.person
+    rows = await reviews.waiting(sql, reviewer, *sight(actor, 3), 200)
     return [Waiting.model_validate(dict(row)) for row in rows]
 
 
@@ -50,6 +50,6 @@ async def list_waiting(actor: Leader, sql: Reading) -> list[Waiting]:
 async def review(actor: Leader, uow: Work, attempt_id: UUID, given: Judgement) -> dict[str, Any]:
     """Review a contact, once; one not accepted leaves coverage."""
     now = await effective_now(uow.sql, uow.now)
-    reviewer = await staff_id_of(uow.sql, actor)
-    seen = sight(actor, reviewer, 3)
+    reviewer = actor.person
+    seen = sight(actor, 3)
     return await reviews.judge(uow, reviewer, *seen, attempt_id, given.score, given.accepted, given.notes, now)

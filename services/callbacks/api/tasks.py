@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from chassis import staff
-from chassis.actor import Actor, Role
+from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.clock import business_date, utc_now
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
@@ -17,7 +17,7 @@ from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
-from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight, staff_id_of
+from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight
 from services.callbacks.attempts import Call, Result
 from services.callbacks.policy import Policies
 from services.callbacks.rule_texts import rule_text
@@ -195,8 +195,7 @@ async def list_tasks(
     alarmed_on: Annotated[Day | None, Query(description="past the alarm day by then and not done")] = None,
 ) -> Listing[Task]:
     """Tasks the caller may see, by due date."""
-    staff_id = await staff_id_of(sql, actor)
-    condition, arguments = sight(actor, staff_id, 8)
+    condition, arguments = sight(actor, 8)
     rows = await sql.fetch(
         f"""SELECT t.* FROM tasks t
             WHERE ($1::text IS NULL OR t.state = $1) AND ($2::text IS NULL OR t.rule = $2)
@@ -221,8 +220,7 @@ async def list_tasks(
 async def list_client_tasks(actor: Reader, sql: Reading, client_id: str, page: Page) -> Listing[Task]:
     """A client's tasks, newest first. Whoever objects to being looked at is looked at only when a service is due."""
     await require_view(sql, actor, client_id)
-    staff_id = await staff_id_of(sql, actor)
-    condition, arguments = sight(actor, staff_id, 4)
+    condition, arguments = sight(actor, 4)
     rows = await sql.fetch(
         f"""SELECT t.* FROM tasks t WHERE t.client_id = $1
               AND ($2::date IS NULL OR (t.created_on, t.task_id) < ($2, $3::uuid)) AND {condition}
@@ -298,7 +296,7 @@ async def explain_routing(actor: Reader, uow: Work, task_id: UUID) -> Routing:
     client = task["client_id"]
     ties = (await contacts.ties_of(sql, [client], {client: task["concerned"]}))[client]
     unit = staff.HQ if task["queue"] in ("centre", "compliance") else task["branch_id"]
-    seat = {"centre": staff.CALL_CENTRE, "compliance": staff.COMPLIANCE}.get(task["queue"])
+    seat = {"centre": CALL_CENTRE, "compliance": staff.COMPLIANCE}.get(task["queue"])
     working = [
         one
         for one in sorted(roster.people)
@@ -456,7 +454,7 @@ async def _row(sql: asyncpg.Connection, task_id: UUID) -> asyncpg.Record:
 
 
 async def _seen(sql: asyncpg.Connection, actor: Actor, task_id: UUID) -> asyncpg.Record:
-    condition, arguments = sight(actor, await staff_id_of(sql, actor), 2)
+    condition, arguments = sight(actor, 2)
     row = await sql.fetchrow(f"SELECT t.* FROM tasks t WHERE t.task_id = $1 AND {condition}", task_id, *arguments)
     if row is None:
         raise NotFound
@@ -472,4 +470,4 @@ async def _approver(uow: UnitOfWork, report: CallReport, agent: str) -> str | No
         report.failed_recording_approval,
         report.client_id,
     )
-    return by if by not in (None, agent, uow.actor.subject) else None
+    return by if by not in (None, agent, uow.actor.person) else None

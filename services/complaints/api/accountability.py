@@ -7,17 +7,15 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel
 
-from chassis import staff
 from chassis.actor import Actor
 from chassis.errors import Conflict, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from services.complaints import accountability, cases
 from services.complaints.api.findings import DecidedAlready, Made, TwoPersons
 from services.complaints.api.shapes import CENTRE, Act, Day, Label, Name, Words
-from services.complaints.seats import staff_ids
 
 routes = router("/v1/complaints", "complaints")
-Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE)]
+Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
 
 
 class NotConcluded(Conflict):
@@ -42,7 +40,6 @@ class AccountabilityOutcome(Act):
 async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: AccountabilityOutcome) -> Made:
     """Conclude accountability (责任追究): summary, root cause, plan with owner and date, circular, measure [C14]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    mine = staff_ids(await staff.roster(uow.sql), uow.actor, at)
     row = await uow.sql.fetchrow(
         "SELECT against, done_at FROM accountability WHERE accountability_id = $1 AND case_id = $2 FOR UPDATE",
         accountability_id, case_id,
@@ -51,13 +48,13 @@ async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, 
         raise NotFound
     if row["done_at"]:
         raise DecidedAlready
-    if mine & set(row["against"]):
+    if uow.actor.person in row["against"]:
         raise TwoPersons
     await uow.sql.execute(
         """UPDATE accountability SET summary = $2, root_cause = $3, plan = $4, plan_owner = $5, due_on = $6,
                   circular = $7, measure = $8, done_at = $9, done_by = $10 WHERE accountability_id = $1""",
         accountability_id, body.summary, body.root_cause, body.plan, body.plan_owner, body.due_on, body.circular,
-        body.measure, at, uow.actor.subject,
+        body.measure, at, uow.actor.person,
     )  # fmt: skip
     await accountability.watch_plan(uow, accountability_id, case, body.due_on)
     await cases.change(uow, case, "held to account", at, detail={"accountability": str(accountability_id)})

@@ -116,7 +116,7 @@ async def review_alarm(_: Analyst, uow: Work, alarm_id: UUID, body: Review) -> A
         body.action,
         body.owner,
         body.due_on,
-        uow.actor.subject,
+        uow.actor.person,
         at,
     )
     if row is None:
@@ -143,7 +143,7 @@ async def complete_action(_: Analyst, uow: Work, alarm_id: UUID, body: Done) -> 
     if row["done_at"] is not None:
         raise DecidedAlready
     row = await uow.sql.fetchrow(
-        "UPDATE alarms SET done_at = $2, done_by = $3 WHERE alarm_id = $1 RETURNING *", alarm_id, at, uow.actor.subject
+        "UPDATE alarms SET done_at = $2, done_by = $3 WHERE alarm_id = $1 RETURNING *", alarm_id, at, uow.actor.person
     )
     await cancel(uow, [(groups.ACTION, f"alarm/{alarm_id}")])
     group = await cases.change(uow, group, "corrective action done", at, detail={"evidence": body.evidence})

@@ -35,7 +35,7 @@ async def propose_redress(_: Handler, uow: Work, _once: Once, case_id: UUID, bod
     redress_id = UUID(bytes=uuid7().bytes)
     await uow.sql.execute(
         "INSERT INTO redress (redress_id, case_id, amount, reason, made_by, made_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        redress_id, case_id, body.amount, body.reason, uow.actor.subject, at,
+        redress_id, case_id, body.amount, body.reason, uow.actor.person, at,
     )  # fmt: skip
     await cases.change(uow, case, "redress proposed", at, detail={"redress": str(redress_id), "amount": body.amount})
     return Made(id=str(redress_id))
@@ -52,11 +52,11 @@ async def approve_redress(_: Approver, uow: Work, _once: Once, case_id: UUID, re
         raise NotFound
     if row["state"] != "proposed":
         raise DecidedAlready(state=row["state"])
-    if row["made_by"] == uow.actor.subject:
+    if row["made_by"] == uow.actor.person:
         raise TwoPersons
     await uow.sql.execute(
         "UPDATE redress SET state = 'approved', checked_by = $2, checked_at = $3 WHERE redress_id = $1",
-        redress_id, uow.actor.subject, at,
+        redress_id, uow.actor.person, at,
     )  # fmt: skip
     await cases.change(uow, case, "redress approved", at, detail={"redress": str(redress_id)})
     uow.emit(
@@ -75,7 +75,7 @@ async def ask_deviation(_: Handler, uow: Work, case_id: UUID, body: Noted) -> Ma
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     number = await uow.sql.fetchval(
         "INSERT INTO deviations (case_id, what, reason, asked_by, asked_at) VALUES ($1, $2, $3, $4, $5) RETURNING id",
-        case_id, case["state"], body.reason, uow.actor.subject, at,
+        case_id, case["state"], body.reason, uow.actor.person, at,
     )  # fmt: skip
     await cases.change(uow, case, "deviation asked for", at, detail={"deviation": number})
     return Made(id=str(number))
@@ -92,10 +92,10 @@ async def approve_deviation(_: Approver, uow: Work, case_id: UUID, deviation_id:
         raise NotFound
     if row["approved_by"]:
         raise DecidedAlready
-    if row["asked_by"] == uow.actor.subject:
+    if row["asked_by"] == uow.actor.person:
         raise TwoPersons
     await uow.sql.execute(
-        "UPDATE deviations SET approved_by = $2, approved_at = $3 WHERE id = $1", deviation_id, uow.actor.subject, at
+        "UPDATE deviations SET approved_by = $2, approved_at = $3 WHERE id = $1", deviation_id, uow.actor.person, at
     )
     await cases.change(uow, case, "deviation approved", at, detail={"deviation": deviation_id})
     return Made(id=str(deviation_id))

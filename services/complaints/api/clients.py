@@ -47,7 +47,7 @@ async def read_client(actor: Reader, sql: Reading, client_id: PathName) -> Clien
     assert counts is not None
     if known is None and not counts["all"]:
         raise NotFound
-    require_sight(actor, client_id, known["branch_id"] if known else counts["branch_id"])
+    require_sight(actor, client_id, known["branch_id"] if known else counts["branch_id"], centre=True)
     rows = await sql.fetch(
         """SELECT * FROM cases WHERE client_id = $1 AND NOT restricted
            ORDER BY received_at DESC, case_id DESC LIMIT $2""",

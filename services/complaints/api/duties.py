@@ -49,7 +49,7 @@ async def file_nil_report(actor: Manager, uow: Work, branch_id: PathName, month:
            ON CONFLICT DO NOTHING""",
         branch_id,
         period.first,
-        actor.subject,
+        actor.person,
         uow.now,
     )
     uow.audit("file nil report", f"branch/{branch_id}", month=month)
@@ -95,7 +95,7 @@ async def publish_reception_day(actor: Manager, uow: Work, branch_id: PathName, 
         body.day,
         body.leader,
         uow.now,
-        actor.subject,
+        actor.person,
     )
     uow.audit("publish reception day", f"branch/{branch_id}", day=body.day.isoformat())
     return Made(id=f"{branch_id}/{body.day}")
@@ -119,7 +119,7 @@ async def register_visit(actor: Manager, uow: Work, branch_id: PathName, day: da
         mask_text(body.matter),
         mask_text(body.outcome) if body.outcome else None,
         body.case_id,
-        actor.subject,
+        actor.person,
     )
     uow.audit("register visit", f"branch/{branch_id}", visit=str(made))
     return Made(id=str(made))
@@ -171,7 +171,7 @@ class ReceptionDayShown(BaseModel):
 @routes.get("/branches/{branch_id}/reception-days")
 async def read_reception_days(actor: Reader, sql: Reading, branch_id: PathName) -> list[ReceptionDayShown]:
     """The last 24 reception days of a branch, newest first, with every visit and what became of it."""
-    require_sight(actor, "", branch_id)
+    require_sight(actor, "", branch_id, centre=True)
     days = await sql.fetch(
         "SELECT day, leader, published_at FROM reception_days WHERE branch_id = $1 ORDER BY day DESC LIMIT 24",
         branch_id,

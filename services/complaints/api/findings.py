@@ -19,7 +19,7 @@ from services.complaints.rules import OVER
 routes = router("/v1/complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 Complainant = Annotated[Actor, permits("complaints.cases:withdraw", Role.CLIENT, *STAFF)]
-Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE)]
+Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
 Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]
 
 
@@ -127,7 +127,7 @@ async def withdraw_demand(_: Complainant, uow: Work, case_id: UUID, demand_id: U
     done = await uow.sql.fetchval(
         """UPDATE demands SET withdrawn_at = $3, withdrawn_by = $4, reason = $5
            WHERE demand_id = $2 AND case_id = $1 AND withdrawn_at IS NULL RETURNING true""",
-        case_id, demand_id, at, uow.actor.subject, mask_text(body.reason),
+        case_id, demand_id, at, uow.actor.person, mask_text(body.reason),
     )  # fmt: skip
     if not done:
         raise NotFound
@@ -143,7 +143,7 @@ async def add_suggestion(_: Complainant, uow: Work, case_id: UUID, body: Noted) 
     await uow.sql.execute(
         """INSERT INTO suggestions (suggestion_id, case_id, words, recorded_at, recorded_by)
            VALUES ($1, $2, $3, $4, $5)""",
-        suggestion_id, case_id, mask_text(body.reason), at, uow.actor.subject,
+        suggestion_id, case_id, mask_text(body.reason), at, uow.actor.person,
     )  # fmt: skip
     await cases.change(uow, case, "suggested", at, detail={"suggestion": str(suggestion_id)})
     return Made(id=str(suggestion_id))
@@ -156,7 +156,7 @@ async def adopt(_: Centre, uow: Work, case_id: UUID, suggestion_id: UUID, body: 
     done = await uow.sql.fetchval(
         """UPDATE suggestions SET adopted_at = $3, adopted_by = $4
            WHERE suggestion_id = $2 AND case_id = $1 AND adopted_at IS NULL RETURNING true""",
-        case_id, suggestion_id, at, uow.actor.subject,
+        case_id, suggestion_id, at, uow.actor.person,
     )  # fmt: skip
     if not done:
         raise NotFound
@@ -195,7 +195,7 @@ async def add_contact(_: Handler, uow: Work, case_id: UUID, body: Contact) -> Ma
     number = await uow.sql.fetchval(
         """INSERT INTO contacts (case_id, at, by, channel, about, recording) VALUES ($1, $2, $3, $4, $5, $6)
            RETURNING id""",
-        case_id, at, uow.actor.subject, body.channel, mask_text(body.about), body.recording,
+        case_id, at, uow.actor.person, body.channel, mask_text(body.about), body.recording,
     )  # fmt: skip
     await cases.change(uow, case, "complainant contacted", at, detail={"channel": body.channel})
     await contact_duties.note_contact(uow, case_id, at)

@@ -31,12 +31,12 @@ from services.complaints.rules import (
     WITHDRAWN,
     dispatch_due,
 )
-from services.complaints.seats import EmptySeat, group_of, staff_ids
+from services.complaints.seats import EmptySeat, group_of
 
 routes = router("/v1/complaints/cases/{case_id}", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
-Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE)]
-Branch = Annotated[Actor, permits("complaints.tickets:answer", *BRANCH)]
+Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
+Branch = Annotated[Actor, permits("complaints.tickets:answer", *BRANCH, centre=False)]
 Complainant = Annotated[Actor, permits("complaints.cases:withdraw", Role.CLIENT, *STAFF)]
 
 
@@ -99,12 +99,11 @@ class Rejection(Noted):
 async def accept(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Act, response: Response) -> Case:
     """Take a case in hand, or take over one that was offered."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id, match)
-    me = uow.actor.subject
+    me = uow.actor.person
     if case["offered_to"]:
-        mine = staff_ids(await staff.roster(uow.sql), uow.actor, at)
-        if case["offered_to"] not in mine:
+        if case["offered_to"] != me:
             raise cases.NotYours
-        row = await cases.change(uow, case, "hand-over accepted", at, owner=case["offered_to"], offered_to=None)
+        row = await cases.change(uow, case, "hand-over accepted", at, owner=me, offered_to=None)
         return answered(row, response)
     row = await cases.change(uow, case, "accepted", at, to=ACCEPTED, owner=me)
     uow.emit(CaseAccepted(**cases.naming(row), owner=me, accepted_at=at), at=at)
@@ -154,7 +153,7 @@ async def note_phone(_: Centre, uow: Work, case_id: UUID, body: PhoneNotice, res
         case_id,
         case["generation"],
         at,
-        uow.actor.subject,
+        uow.actor.person,
         body.to,
         body.recording,
     )
@@ -173,7 +172,7 @@ async def talk_through(_: Handler, uow: Work, case_id: UUID, body: Solution, res
         """UPDATE tickets SET solutions = solutions || $3::jsonb WHERE case_id = $1 AND generation = $2""",
         case_id,
         case["generation"],
-        [{"at": at.isoformat(), "by": uow.actor.subject, "words": body.words}],
+        [{"at": at.isoformat(), "by": uow.actor.person, "words": body.words}],
     )
     row = await cases.change(uow, case, "solution discussed", at, detail={"words": body.words})
     return answered(row, response)
@@ -204,7 +203,7 @@ async def feed_back(_: Branch, uow: Work, case_id: UUID, match: IfMatch, body: F
         case["branch_id"],
         *ticket.values(),
         at,
-        uow.actor.subject,
+        uow.actor.person,
     )
     row = await cases.change(uow, case, "fed back", at, to=FEEDBACK, detail={"upheld": body.upheld}, upheld=body.upheld)
     await cases.stop_clocks(uow, case, at, "feedback")

@@ -71,7 +71,7 @@ async def hear_grumble(actor: Handler, uow: Work, body: Grumble) -> Heard:
         body.client_id,
         branch or actor.branch_id,
         at,
-        actor.subject,
+        actor.person,
         body.mood,
         body.words,
         "churn" if reason else None,
@@ -108,7 +108,7 @@ async def read_grumbles(
     actor: Handler, sql: Reading, page: Page, client: Annotated[str | None, Query(max_length=64)] = None
 ) -> Listing[PreComplaint]:
     """Grumbles the caller may see, newest first."""
-    scope, arguments = object_scope(actor, 5)
+    scope, arguments = object_scope(actor, 5, centre=True)
     after = page.after or (None, None)
     rows = await sql.fetch(
         f"""SELECT * FROM pre_complaints WHERE ($1::text IS NULL OR client_id = $1) AND {scope}

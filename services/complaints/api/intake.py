@@ -93,14 +93,15 @@ async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report
         raise Invalid(errors=(FieldError("/client_id", "clients report for themselves"),))
     client = actor.client_id if actor.role is Role.CLIENT else body.client_id
     known = await uow.sql.fetchval("SELECT branch_id FROM clients WHERE client_id = $1", client) if client else None
-    branch = actor.branch_id if actor.role in BRANCH else None
+    of_branch = actor.role in BRANCH and not actor.is_centre
+    branch = actor.branch_id if of_branch else None
     reference = body.external_ref or body.regulator_ref
     system = body.source if body.regulator_ref and not body.external_ref else body.system
     case_id = UUID(bytes=uuid7().bytes)
     if reference:
         derived = ComplaintReceived(system=system, external_ref=reference, received_at=at, channel=body.channel)
         case_id = derived.case_id
-    owner = actor.subject
+    owner = actor.person
     if actor.role in {Role.CLIENT, Role.SYSTEM}:
         named = (body.employee,) if body.employee else ()
         owner = department_for(await staff.roster(uow.sql), await cases.limits_of(uow, at), body.category, at, named)
@@ -110,7 +111,7 @@ async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report
         external_ref=reference,
         client_id=client,
         branch_id=branch or body.branch_id or known or HQ,
-        flow="on_site" if actor.role in BRANCH else "centre",
+        flow="on_site" if of_branch else "centre",
         owner=owner,
         received_at=at,
         **body.model_dump(

@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel
 
-from chassis import staff
 from chassis.actor import Actor
 from chassis.calendars import current
 from chassis.clock import business_date
@@ -16,7 +15,6 @@ from chassis.http import Reading, object_scope, permits, router
 from services.complaints.api.shapes import STAFF
 from services.complaints.followed_histories import PRIORITY_TIERS, standing
 from services.complaints.policy import Policies
-from services.complaints.seats import staff_ids
 
 routes = router("/v1/complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
@@ -48,7 +46,7 @@ async def read_queue(actor: Handler, sql: Reading) -> list[Waiting]:
 
     Only the order differs: clocks, ladders and what counts as proof are everybody's [C18].
     """
-    scope, arguments = object_scope(actor, 4)
+    scope, arguments = object_scope(actor, 4, centre=True)
     today = business_date(await sql.fetchval("SELECT clock_timestamp()"))
     rows = await sql.fetch(
         f"""SELECT q.*, CASE WHEN q.by_line THEN 'vip_line' WHEN q.tier = ANY($1::text[]) THEN 'tier' END AS priority
@@ -57,12 +55,12 @@ async def read_queue(actor: Handler, sql: Reading) -> list[Waiting]:
                   FROM cases c LEFT JOIN clocks k
                        ON k.object = 'case/' || c.case_id || '/' || c.generation AND k.clock = 'result'
                   WHERE c.state IN ('received', 'reopened') AND c.kind <> 'cluster' AND NOT c.restricted AND NOT c.imported
-                    AND NOT (c.concerned && $3::text[]) AND {scope.replace("branch_id", "c.branch_id")}) q
+                    AND NOT ($3 = ANY(c.concerned)) AND {scope.replace("branch_id", "c.branch_id")}) q
             ORDER BY q.by_line OR coalesce(q.tier = ANY($1::text[]), false) DESC, q.due NULLS LAST, q.received_at, q.case_id
             LIMIT 200""",
         list(PRIORITY_TIERS),
         today,
-        sorted(staff_ids(await staff.roster(sql), actor, await sql.fetchval("SELECT clock_timestamp()"))),
+        actor.person,
         *arguments,
     )
     return [Waiting.model_validate(dict(row)) for row in rows]
@@ -90,15 +88,14 @@ async def read_prompts(
 ) -> list[Prompt]:
     """Which complainants are to be contacted (及时与投诉人联系), oldest first; logging the contact answers it [C25]."""
     now: datetime = await sql.fetchval("SELECT clock_timestamp()")
-    mine = sorted(staff_ids(await staff.roster(sql), actor, now))
-    scope, arguments = object_scope(actor, 3)
+    scope, arguments = object_scope(actor, 3, centre=True)
     rows = await sql.fetch(
         f"""SELECT case_id, client_id, owner, state, outcome, to_tell_since AS since, received_at,
                    coalesce(contact_channel, channel) AS channel
-            FROM cases WHERE to_tell_since IS NOT NULL AND ($1 OR owner = ANY($2::text[])) AND NOT restricted AND {scope}
+            FROM cases WHERE to_tell_since IS NOT NULL AND ($1 OR owner = $2) AND NOT restricted AND {scope}
             ORDER BY to_tell_since, case_id LIMIT 200""",
         everybody,
-        mine,
+        actor.person,
         *arguments,
     )
     policies = await Policies.read(sql)

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from chassis.audit import key_id
+from chassis.secrets import name_of
 from contracts.base import encode_custom
 from services.complaints.packs.figures import Figures
 from services.complaints.packs.sheets import page, workbook
@@ -37,12 +37,13 @@ _THEN = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What checking found: nothing in `problems` means complete and unaltered."""
+    """What checking found: nothing in `problems` means complete and unaltered, if the signer is one we know."""
 
     period: str
     files: int
     key_id: str
     problems: tuple[str, ...]
+    signer_known: bool
 
 
 async def write_bundle(figures: Figures, key: Ed25519PrivateKey, out: IO[bytes], contents: Contents) -> str:
@@ -112,8 +113,9 @@ def _json(value: Any) -> bytes:
     return msgspec.json.encode(value, enc_hook=encode_custom, order="deterministic")
 
 
-def check(source: IO[bytes], trusted: Ed25519PublicKey | None = None) -> Checked:
-    """Check an archive; with `trusted`, also that this home's key signed it."""
+def check(source: IO[bytes], *trusted: Ed25519PublicKey) -> Checked:
+    """Check an archive. `trusted`: the platform's public keys, which the checker has from elsewhere; without one the
+    signer stays unknown, as anybody can sign with a key of their own."""
     try:
         archive = zipfile.ZipFile(source)
         manifest_bytes, signature = archive.read(MANIFEST), archive.read(SIGNATURE)
@@ -123,14 +125,15 @@ def check(source: IO[bytes], trusted: Ed25519PublicKey | None = None) -> Checked
         names = set(archive.namelist()) - {MANIFEST, SIGNATURE}
         missing, unknown = sorted(wanted.keys() - names), sorted(names - wanted.keys())
     except UNREADABLE as error:
-        return Checked("?", 0, "?", (f"not a pack: {error}",))
+        return Checked("?", 0, "?", (f"not a pack: {error}",), False)
     problems = []
     try:
         public.verify(signature, manifest_bytes)
     except InvalidSignature:
         problems.append("the signature does not fit the manifest")
-    if trusted is not None and trusted.public_bytes_raw() != public.public_bytes_raw():
-        problems.append("signed with another key than this home's")
+    signer_known = public.public_bytes_raw() in {key.public_bytes_raw() for key in trusted}
+    if trusted and not signer_known:
+        problems.append("signed with a key that is not trusted")
     problems += [f"{name}: missing" for name in missing]
     problems += [f"{name}: not in the manifest" for name in unknown]
     for name in sorted(names & wanted.keys()):
@@ -147,4 +150,4 @@ def check(source: IO[bytes], trusted: Ed25519PublicKey | None = None) -> Checked
             problems.append(f"{name}: its content has another hash")
     if not problems and not _is_as_written(archive, source):
         problems.append("its files are unaltered, the bytes around them are not")
-    return Checked(str(manifest.get("period")), len(wanted), key_id(public), tuple(problems))
+    return Checked(str(manifest.get("period")), len(wanted), name_of(public), tuple(problems), signer_known)

@@ -99,7 +99,7 @@ async def _keep(
         period.name,
         period.cut_off,
         uow.now,
-        uow.actor.subject,
+        uow.actor.person,
         digest,
         due_on,
         [signer.staff_id if signer else f"seat:{HQ}/{SALES_TRADING}"],
@@ -165,7 +165,7 @@ async def sign(uow: UnitOfWork, pack_id: str) -> Any:
         f"""UPDATE packs SET signed_off_by = coalesce(signed_off_by, $2), signed_off_at = coalesce(signed_off_at, $3)
             WHERE pack_id = $1 RETURNING {SHOWN}""",
         pack_id,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     uow.audit("sign off pack", f"pack/{pack_id}", key=f"pack:{pack_id}", late=is_late(row))

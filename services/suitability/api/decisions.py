@@ -151,7 +151,7 @@ async def _decide(uow: UnitOfWork, question: Question, found: tuple[Situation, P
     (situation, policy), ask = found, question.ask
     require_sight(question.actor, ask.client, situation.branch_id)
     decisions.demanded_by(ask.channel, policy)
-    return await decisions.make_decision(uow, ask, situation, policy, question.actor.subject)
+    return await decisions.make_decision(uow, ask, situation, policy, question.actor.person)
 
 
 @routes.post("/decisions", status_code=201, response_model=Decision)

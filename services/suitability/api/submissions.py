@@ -205,7 +205,7 @@ async def state_life_change(actor: Submitter, uow: Work, client_id: PathName, bo
         body.change,
         branch,
         due,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     if new:

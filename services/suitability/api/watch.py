@@ -159,7 +159,7 @@ async def handle_drift(actor: Handler, uow: Work, drift_id: PathName, body: Note
         """UPDATE drifts SET state = 'handled', handled_by = $2, handled_at = $3, note = $4 WHERE drift_id = $1
            RETURNING *""",
         drift_id,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
         body.note,
     )
@@ -189,7 +189,7 @@ async def judge_finding(_: Compliance, uow: Work, body: Judgement) -> Finding:
         body.found_on,
         body.state,
         body.note,
-        uow.actor.subject,
+        uow.actor.person,
         uow.now,
     )
     if row is None:

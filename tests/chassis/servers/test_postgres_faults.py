@@ -138,7 +138,7 @@ def test_killed_in_the_middle_of_the_first_start(tmp_path: Path, private: Start,
     parent.wait()
     server = private(tmp_path)
     server.start()
-    assert sorted(path.name for path in server.folder.glob("data*")) == ["data", "database.made"]
+    assert sorted(path.name for path in server.folder.glob("data*")) == ["data"]
 
 
 async def test_a_killed_server_is_kept_running(tmp_path: Path, private: Start) -> None:

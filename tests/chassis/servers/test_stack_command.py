@@ -33,7 +33,7 @@ def test_up_status_down(home: Path) -> None:
     up = command(home, "up")
     assert (up.returncode, up.stderr) == (0, "")
     database, bus = up.stdout.splitlines()
-    assert database == f"CARELINE_DATABASE_URL={stack.servers(home)[0].url}"
+    assert database == f"CARELINE_DATABASE_URL={stack.servers(home)[0].owner_url}"
     assert bus.startswith("CARELINE_BUS_URL=kafka://127.0.0.1:")
     assert bus.endswith("/careline")
     assert command(home, "status").returncode == 0

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Run once by PostgreSQL's image: the login that owns the schemas, and one login a service. None of them is a superuser.
+set -eu
+sql() { psql -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" "$@"; }
+sql -v password="$OWNER_PASSWORD" <<'SQL'
+CREATE ROLE careline LOGIN CREATEROLE PASSWORD :'password';
+ALTER DATABASE careline OWNER TO careline;
+SQL
+for service in gateway classification points suitability callbacks complaints; do
+    name=$(echo "$service" | tr '[:lower:]' '[:upper:]')_PASSWORD
+    eval "password=\$$name"
+    sql -v role="careline_$service" -v password="$password" <<'SQL'
+CREATE ROLE :"role" LOGIN PASSWORD :'password';
+SQL
+done

@@ -1,0 +1,10 @@
+"""Sessions and tokens have ids and can be revoked; API keys of people."""
+
+from chassis.migrate import run_sql
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    run_sql(__file__)

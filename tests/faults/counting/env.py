@@ -1,0 +1,5 @@
+"""Runs the migrations of the small service."""
+
+from chassis.migrate import run_environment
+
+run_environment()

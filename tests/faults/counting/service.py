@@ -1,0 +1,54 @@
+"""A small service that shows every loss and every double: a transfer leaves one entry, moves one balance, tells one event."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from chassis.service import Service
+from chassis.tables import new_metadata
+from chassis.uow import UnitOfWork
+from contracts.broker import FundsMoved, PermissionGranted
+
+Hook = Callable[[UnitOfWork], Awaitable[None]]
+HOOKS: dict[str, Hook] = {}
+"""What a scenario does to a batch: `first` before, `between` in the midst of, `last` after its statements."""
+
+
+async def _at(place: str, uow: UnitOfWork) -> None:
+    if hook := HOOKS.get(place):
+        await hook(uow)
+
+
+async def count(moves: Sequence[FundsMoved], uow: UnitOfWork) -> None:
+    """Keep each transfer once."""
+    await _at("first", uow)
+    new = await uow.sql.fetch(
+        """INSERT INTO entries SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[])
+           ON CONFLICT DO NOTHING RETURNING transfer_id, client_id, amount""",
+        [move.transfer_id for move in moves],
+        [move.client_id for move in moves],
+        [Decimal(move.amount) for move in moves],
+    )
+    await _at("between", uow)
+    totals: Counter[str] = Counter()
+    for _, client, amount in new:
+        totals[client] += amount
+    await uow.sql.execute(
+        """INSERT INTO balances SELECT * FROM unnest($1::text[], $2::numeric[])
+           ON CONFLICT (client_id) DO UPDATE SET total = balances.total + excluded.total""",
+        sorted(totals),
+        [totals[client] for client in sorted(totals)],
+    )
+    uow.emit_all(PermissionGranted(client_id=client, permission=transfer, at=uow.now) for transfer, client, _ in new)
+    await _at("last", uow)
+
+
+COUNTING = Service(
+    name="counting",
+    tables=new_metadata(),
+    migrations=Path(__file__).parent,
+    listens={FundsMoved: count},
+    publishes=[PermissionGranted],
+    waits_for=(),
+)

@@ -1,0 +1,427 @@
+"""The faults, each a scenario that a seed plays in its own way. Every one of them ends with nothing lost and nothing doubled."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from chassis import housekeeping
+from chassis.bus.parts import Parts
+from chassis.bus.record import Outgoing
+from chassis.consumer import Batch, LostPartition
+from chassis.database import Database
+from chassis.operations import dead_letters, positions
+from chassis.outages import is_outage
+from chassis.uow import UnitOfWork
+from contracts.broker import ACCOUNTS, FundsMoved
+from gateway.app import service as gateway_service
+from tests.faults.counting.service import COUNTING, HOOKS
+from tests.faults.scene import CutOff, Scene
+from tests.world import OPERATOR
+
+Scenario = Callable[[Scene], Awaitable[None]]
+
+
+async def _cut(uow: UnitOfWork) -> None:
+    """Cut this transaction's connection, as a network does that is gone."""
+    uow.sql.terminate()
+
+
+async def cut_before_commit(scene: Scene) -> None:
+    """The connection is cut at any place of a batch."""
+    for _ in range(3):
+        await scene.say(scene.chance.randint(1, 120))
+        HOOKS[scene.chance.choice(["first", "between", "last"])] = _cut
+        with suppress(Exception):
+            await scene.step()
+        HOOKS.clear()
+    await scene.drain()
+
+
+async def backend_killed(scene: Scene) -> None:
+    """The database ends the session in the middle of a batch."""
+
+    async def kill(uow: UnitOfWork) -> None:
+        admin = await scene.admin()
+        try:
+            await admin.execute("SELECT pg_terminate_backend($1)", uow.sql.get_server_pid())
+        finally:
+            await admin.close()
+
+    await scene.say(150)
+    for _ in range(2):
+        HOOKS[scene.chance.choice(["first", "between", "last"])] = kill
+        with suppress(Exception):
+            await scene.step()
+        HOOKS.clear()
+    await scene.drain()
+
+
+async def commit_not_acknowledged(scene: Scene) -> None:
+    """The commit is done, and its acknowledgement lost: the consumer takes it for an outage and tries again."""
+    real, chance = Database.unit_of_work, scene.chance
+
+    class Deaf(Database):
+        def unit_of_work(self, *arguments, **named):  # type: ignore[no-untyped-def, override]
+            from contextlib import asynccontextmanager
+
+            @asynccontextmanager
+            async def block():  # type: ignore[no-untyped-def]
+                async with real(self, *arguments, **named) as uow:
+                    yield uow
+                if chance.random() < 0.3:
+                    raise CutOff("the acknowledgement is lost")
+
+            return block()
+
+    await scene.say(200)
+    deaf = Deaf(scene.settings, "counting")
+    consumer = scene.consumer()
+    consumer.database = deaf
+    for _ in range(8):
+        with suppress(Exception):
+            await scene.step(consumer, limit=40)
+    await deaf.close()
+    await scene.drain()
+
+
+async def two_owners(scene: Scene) -> None:
+    """Two workers apply the same records at the same moment, as after a rebalance."""
+    await scene.say(120)
+    first, second = scene.consumer(), scene.consumer()
+    async with scene.counting.reading() as sql:
+        ends = await scene.counting.log.ends(sql, COUNTING.topics)
+        places = {place: at for place, at in (await first.positions()).items() if ends[place] > at}
+        moves = {place: (at, ends[place]) for place, at in places.items()}
+        records = await scene.counting.log.read_types(sql, moves, first.types)
+    outcomes = await asyncio.gather(
+        *(one.apply(Batch(records, one.read(records), moves)) for one in (first, second)), return_exceptions=True
+    )
+    assert sorted(type(one) for one in outcomes if one) in ([LostPartition], []) or any(map(bool, outcomes))
+    await scene.drain()
+
+
+async def late_duplicates(scene: Scene) -> None:
+    """Facts come again at new offsets, under new ids, in any order, also in the same batch."""
+    await scene.say(100)
+    await scene.say_again(60)
+    if scene.chance.random() < 0.5:
+        await scene.step()
+    await scene.say_again(100)
+    await scene.drain()
+
+
+async def foreign_limits(scene: Scene) -> None:
+    """Somebody else's settings or changes break every statement: locks, read-only, a changed schema, a missing part."""
+    admin = await scene.admin()
+    try:
+        await scene.say(60)
+        kind = scene.chance.choice(["lock", "read-only", "schema", "part", "idle", "statement"])
+        if kind == "lock":
+            async with admin.transaction():
+                await admin.execute("LOCK TABLE counting.entries IN ACCESS EXCLUSIVE MODE")
+                await _fails(scene, "SET LOCAL lock_timeout = '20ms'")
+        elif kind == "read-only":
+            await _fails(scene, "SET LOCAL transaction_read_only = on")
+        elif kind == "schema":
+            await admin.execute("ALTER TABLE counting.balances RENAME TO elsewhere")
+            await _fails(scene)
+            await admin.execute("ALTER TABLE counting.elsewhere RENAME TO balances")
+        elif kind == "part":
+            part = f"bus.log_{await admin.fetchval('SELECT clock_timestamp()::date'):%Y%m%d}"
+            bounds = await admin.fetchval(
+                "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = $1::regclass", part
+            )
+            await admin.execute(f"ALTER TABLE bus.log DETACH PARTITION {part}; ALTER TABLE {part} RENAME TO kept_aside")
+            # What is read is gone too: only publishing is tried.
+            with pytest.raises(asyncpg.PostgresError) as nowhere:
+                await scene.publish(scene.messages[:1])
+            assert is_outage(nowhere.value)
+            await admin.execute(f"ALTER TABLE bus.kept_aside RENAME TO {part[4:]}")
+            await admin.execute(f"ALTER TABLE bus.log ATTACH PARTITION {part} {bounds}")
+        elif kind == "idle":
+            await _fails(scene, "SET LOCAL idle_in_transaction_session_timeout = '20ms'", sleeps=True)
+        else:
+            await _fails(scene, "SET LOCAL statement_timeout = '1ms'", "SELECT pg_sleep(0.05)")
+    finally:
+        await admin.close()
+    await scene.drain()
+
+
+async def _fails(scene: Scene, *statements: str, sleeps: bool = False) -> None:
+    async def broken(uow: UnitOfWork) -> None:
+        for statement in statements:
+            await uow.sql.execute(statement)
+        if sleeps:
+            with suppress(Exception):
+                while not uow.sql.is_closed():  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)  # the server ends the session: nothing here can be woken
+
+    HOOKS["first"] = broken
+    failed = False
+    try:
+        await scene.step()
+    except Exception:
+        failed = True
+    HOOKS.clear()
+    assert failed, "it should have stood still"
+
+
+async def any_bytes(scene: Scene) -> None:
+    """Records of any bytes among healthy ones: each ends as an effect or as a dead letter."""
+    await scene.say(40)
+    for _ in range(scene.chance.randint(1, 12)):
+        client = scene.chance.choice(scene.messages).key
+        place = scene.chance.choice(scene.messages).partition
+        value = scene.chance.choice(
+            [
+                b"",
+                b"\xff\xfe",
+                b"null",
+                b"[" * 5000,
+                b'{"transfer_id":"\\u0000"}',
+                scene.chance.randbytes(50),
+                b'{"a":1}',
+            ]
+        )
+        await scene.publish(
+            [
+                Outgoing(
+                    ACCOUNTS, place, client, FundsMoved.type, "odd", "faults", datetime(2026, 1, 1, tzinfo=UTC), value
+                )
+            ]
+        )
+        scene.bad += 1
+        await scene.say(3)
+    await scene.drain()
+
+
+async def redriven_and_skipped(scene: Scene) -> None:
+    """A handler that refuses for a while; its letters are redriven, odd ones skipped."""
+
+    async def refuse(uow: UnitOfWork) -> None:
+        raise ValueError("not now")
+
+    await scene.say(25)
+    HOOKS["between"] = refuse
+    while await scene.step(limit=7):
+        pass
+    HOOKS.clear()
+    results = await dead_letters.redrive(COUNTING, scene.counting, OPERATOR)
+    assert {one.outcome for one in results} == {"done"}, results
+    scene.bad = len(results)
+    await scene.drain()
+
+
+async def stopped_publisher(scene: Scene) -> None:
+    """A publisher stops between its records and its commit; others wait no longer than the limit."""
+    async with scene.counting.reading() as sql:
+        await sql.fetchval("SELECT 1")
+    stopped = Database(scene.settings, "gateway")
+    entered = stopped.unit_of_work()
+    uow = await entered.__aenter__()
+    lost = scene.messages_of(5)
+    uow.publish(lost)
+    await uow.finish()
+    await uow.sql.execute("SET LOCAL idle_in_transaction_session_timeout = '100ms'")  # instead of the limit of seconds
+    await scene.say(40)
+    with suppress(Exception):
+        await entered.__aexit__(None, None, None)
+    await stopped.close()
+    await scene.publish(lost)
+    await scene.drain()
+
+
+async def backup_meanwhile(scene: Scene) -> None:
+    """A backup reads every table all the time: publishing, room and retention go on."""
+    admin = await scene.admin()
+    try:
+        async with admin.transaction(isolation="repeatable_read", readonly=True):
+            for (table,) in await admin.fetch(
+                "SELECT c.oid::regclass::text FROM pg_class c WHERE relkind IN ('r', 'p')"
+            ):
+                if table.startswith(("bus.", "counting.", "gateway.")):
+                    await admin.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+            await scene.say(30)
+            other = await scene.admin()
+            try:
+                day = await other.fetchval("SELECT clock_timestamp()::date") + timedelta(
+                    days=scene.chance.randint(20, 400)
+                )
+                await Parts(other, "bus").make_room(day, 1)
+                await housekeeping.once(scene.settings, (gateway_service, COUNTING))
+            finally:
+                await other.close()
+            await scene.say(30)
+            await scene.step()
+    finally:
+        await admin.close()
+    await scene.drain()
+
+
+async def retention(scene: Scene) -> None:
+    """Days pass, readers are far behind, parts are dropped: never what somebody has not read."""
+    await scene.say(60)
+    admin = await scene.admin()
+    try:
+        await scene.step(limit=scene.chance.choice([1, 20]))
+        today = await admin.fetchval("SELECT clock_timestamp()::date")
+        day = today - timedelta(days=scene.chance.randint(9, 30))
+        await admin.execute(f"DROP TABLE IF EXISTS bus.log_{day:%Y%m%d}") if day not in await Parts(
+            admin, "bus"
+        ).attached() else None
+        await Parts(admin, "bus").make_room(day + timedelta(days=1), -1)
+        with suppress(asyncpg.ObjectNotInPrerequisiteStateError):  # that day was over before
+            await admin.execute("UPDATE bus.log SET written_at = $1 WHERE key LIKE $2", _noon(day), f"{scene.name}-%")
+        scene.log_is_whole = False
+        await housekeeping.once(scene.settings, (gateway_service,))  # a process that knows nothing of the reader
+        await scene.say(20)
+        await housekeeping.once(scene.settings, (gateway_service,))
+    finally:
+        await admin.close()
+    await scene.drain()
+
+
+def _noon(day: object) -> datetime:
+    return datetime.fromisoformat(f"{day}T12:00:00+00:00")
+
+
+async def below_low_water(scene: Scene) -> None:
+    """A reader whose records are gone stops, and goes on where an operator says; nothing is jumped in silence."""
+    from chassis.bus.log import BelowLowWater
+
+    await scene.say(30)
+    await scene.drain()
+    place = (ACCOUNTS, scene.messages[0].partition)
+    admin = await scene.admin()
+    try:
+        at = await admin.fetchval(
+            "UPDATE bus.low_water w SET next = h.next FROM bus.heads h WHERE w.topic = $1 AND w.partition = $2 "
+            "AND h.topic = w.topic AND h.partition = w.partition RETURNING h.next",
+            *place,
+        )
+        await admin.execute(
+            "UPDATE counting.consumer_offsets SET next = $3 WHERE topic = $1 AND partition = $2", *place, at - 1
+        )
+        with pytest.raises(BelowLowWater, match=f"--to {at}"):
+            await scene.step(limit=5000)
+        await positions.skip(scene.counting, OPERATOR, place, at, "tried")
+        await scene.say(20)
+    finally:
+        await admin.execute("UPDATE bus.low_water SET next = 0, since = NULL")
+        await admin.close()
+    await scene.drain()
+
+
+async def stopped_while_working(scene: Scene) -> None:
+    """A worker is told to stop, or is cancelled, at any moment of its work."""
+    from chassis.notifications import Notifications
+    from chassis.worker import Worker
+
+    await scene.say(150)
+    worker = Worker(
+        COUNTING, scene.counting, scene.settings.model_copy(update={"batch_records": 10}), Notifications(), sole=True
+    )
+    reached, wanted = asyncio.Event(), scene.chance.randint(1, 6)
+    count = 0
+
+    async def note(uow: UnitOfWork) -> None:
+        nonlocal count
+        count += 1
+        if count >= wanted:
+            reached.set()
+            await asyncio.sleep(0)
+
+    HOOKS[scene.chance.choice(["first", "between", "last"])] = note
+    working = asyncio.create_task(worker.run())
+    async with asyncio.timeout(60):
+        await reached.wait()
+        if scene.chance.random() < 0.5:
+            worker.stop()
+            await working
+        else:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+    HOOKS.clear()
+    await scene.drain()
+
+
+async def relay_dies(scene: Scene) -> None:
+    """The relay sends, and dies before its cursor moves: Kafka has the records twice, the service once."""
+    await scene.say(80)
+    relay = scene.relays[0]
+    real = relay._ship
+
+    async def dies(records):  # type: ignore[no-untyped-def]
+        await real(records)
+        raise CutOff("killed between send and cursor")
+
+    relay._ship = dies  # type: ignore[method-assign]
+    for _ in range(scene.chance.randint(1, 3)):
+        with suppress(CutOff):
+            await relay.step()
+    relay._ship = real  # type: ignore[method-assign]
+    await scene.drain()
+
+
+async def any_bytes_on_kafka(scene: Scene) -> None:
+    """Any bytes as key, headers and value, sent by somebody else's producer."""
+    from aiokafka import AIOKafkaProducer
+
+    address, chance = scene.sources[0].address, scene.chance
+    await scene.say(20)
+    producer = AIOKafkaProducer(bootstrap_servers=address.servers)
+    await producer.start()
+    try:
+        for _ in range(chance.randint(5, 25)):
+            good = chance.choice(scene.messages)
+            headers = {
+                "ce_specversion": b"1.0", "ce_id": b"x", "ce_source": b"s", "ce_type": FundsMoved.type.encode(),
+                "ce_time": b"2026-01-01T00:00:00+00:00", "ce_subject": b"c", "content-type": b"application/json",
+            }  # fmt: skip
+            key, value = good.key.encode(), good.value
+            broken = chance.choice(["time", "id", "type", "key", "value", "none"])
+            junk = chance.choice([b"", b"\0", b"\xff\xfe", chance.randbytes(20), b"x" * 2000])
+            if broken == "time":
+                headers["ce_time"] = chance.choice(
+                    [
+                        b"0001-01-01T00:00:00+14:00",
+                        b"9999-12-31T23:59:59-14:00",
+                        b"2026-01-01T00:00:00",
+                        b"yesterday",
+                        b"\0",
+                    ]
+                )
+            elif broken == "id":
+                headers["ce_id"] = b""
+            elif broken == "type":
+                headers["ce_type"] = b""
+            elif broken == "key":
+                key, value = b"\0" + junk, b'{"transfer_id": 1}'
+            elif broken == "value":
+                value = junk
+            else:
+                headers, value = {}, junk
+            await producer.send_and_wait(
+                address.topic(ACCOUNTS), value, key=key, partition=good.partition, headers=list(headers.items()),
+                timestamp_ms=chance.choice([None, 0, 1]),
+            )  # fmt: skip
+            scene.bad += 1
+    finally:
+        await producer.stop()
+    await scene.say(20)
+    await scene.drain()
+
+
+LOG: dict[str, Scenario] = {
+    one.__name__: one
+    for one in (
+        cut_before_commit, backend_killed, commit_not_acknowledged, two_owners, late_duplicates, foreign_limits, any_bytes,
+        redriven_and_skipped, stopped_publisher, backup_meanwhile, retention, below_low_water, stopped_while_working,
+    )
+}  # fmt: skip
+KAFKA: dict[str, Scenario] = {one.__name__: one for one in (relay_dies, any_bytes_on_kafka)}
+SCENARIOS = LOG | KAFKA
