@@ -78,7 +78,8 @@ def by(*roles: Role, seats: Collection[str] = ()) -> Deciders:
 class Approval:
     """What was asked and what became of it. Persons are staff ids (or client ids); instants are UTC.
 
-    `before` and `after` say what changes, `body` is what `apply` needs. `concerned` may neither see nor decide it.
+    `before` and `after` say what changes, `body` is what `apply` needs. `concerned` may neither see nor decide it; one
+    that is `restricted` compliance alone does.
     """
 
     approval_id: UUID
@@ -98,6 +99,7 @@ class Approval:
     decided_by: str | None
     decided_at: datetime | None
     because: str | None
+    restricted: bool = False
 
     def state_at(self, now: datetime) -> str:
         """Its state at an instant: one that waits has run out from `expires_at` on, whether or not that was kept yet."""
@@ -140,6 +142,7 @@ async def ask(
     client_id: str | None = None,
     branch_id: str | None = None,
     concerned: Collection[str] = (),
+    restricted: bool = False,
 ) -> Approval:
     """Ask for a second person, in the caller's name. `branch_id`: whose branch may decide; None: headquarters only.
 
@@ -155,8 +158,8 @@ async def ask(
         concerned = {*concerned, *await kind.concerned(uow.sql, approval)}
     row = await uow.sql.fetchrow(
         f"""INSERT INTO approvals (approval_id, kind, object, client_id, branch_id, body, why, before, after, concerned,
-                                   state, asked_by, asked_at, expires_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{WAITING}', $11, $12, $13) RETURNING *""",
+                                   state, asked_by, asked_at, expires_at, restricted)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{WAITING}', $11, $12, $13, $14) RETURNING *""",
         approval.approval_id, kind.name, object, client_id, branch_id, approval.body, why, before, after,
         sorted(concerned), approval.asked_by, approval.asked_at, approval.expires_at,
     )  # fmt: skip
@@ -223,6 +226,15 @@ async def withdraw(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, becau
     return await _not_done(uow, kind, await _end(uow, approval, WITHDRAWN, because))
 
 
+async def decide(uow: UnitOfWork, kind: ApprovalKind, object: str, *, agree: bool, because: str = "") -> Approval:
+    """Approve or refuse the newest asked for an object: what older paths of a service, which name the object, do.
+
+    Raises: as `approve`.
+    """
+    asked = await newest(uow.sql, kind, object)
+    return await (approve if agree else refuse)(uow, kind, asked.approval_id, because)
+
+
 async def withdraw_all(uow: UnitOfWork, kinds: Sequence[ApprovalKind], object: str, because: str) -> int:
     """Withdraw, in the name of whoever ended it, what still waits for an object that is over. How many."""
     of_name = {kind.name: kind for kind in kinds}
@@ -265,7 +277,11 @@ def may_see(kinds: Mapping[str, ApprovalKind], actor: Actor, approval: Approval)
     if actor.person in approval.concerned:
         return False
     kind = kinds.get(approval.kind)
-    return approval.asked_by == actor.person or (kind is not None and kind.decides.include(actor, approval.branch_id))
+    if approval.asked_by == actor.person:
+        return True
+    if kind is None or approval.restricted and actor.role is not Role.COMPLIANCE:
+        return False
+    return kind.decides.include(actor, approval.branch_id)
 
 
 async def shown(
@@ -310,13 +326,15 @@ async def listed(
         f"""SELECT a.* FROM approvals a
             WHERE (($1 AND a.asked_by = $3)
                    OR ($2 AND a.asked_by <> $3 AND (a.kind = ANY($4::text[]) OR (a.kind, a.branch_id) IN (
-                       SELECT * FROM unnest($5::text[], $6::text[])))))
+                       SELECT * FROM unnest($5::text[], $6::text[])))
+                       AND (NOT a.restricted OR $11)))
               AND NOT $3 = ANY(a.concerned)
               AND ($7::text IS NULL OR a.kind = $7) AND ($8::text IS NULL OR a.object = $8)
               AND ($9::uuid IS NULL OR a.approval_id > $9) AND {_IN_STATE[state]}
             ORDER BY a.approval_id LIMIT $10""",
         wanted.show != "to_decide", wanted.show != "asked", actor.person, everywhere, [kind for kind, _ in places],
         [unit for _, unit in places], wanted.kind, wanted.object, wanted.after, wanted.limit,
+        actor.role is Role.COMPLIANCE,
     )  # fmt: skip
     return [Approval(**row) for row in rows]
 

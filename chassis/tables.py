@@ -192,6 +192,9 @@ approvals = Table(
     Column("decided_by", Text),
     Column("decided_at", Instant),
     Column("because", Text),
+    Column(
+        "restricted", Boolean, nullable=False, server_default="false", comment="compliance alone sees and decides it"
+    ),
     Index("ix_approvals_waiting", "approval_id", postgresql_where=text("state = 'waiting'")),
     Index(None, "object"),
     Index(None, "asked_by"),

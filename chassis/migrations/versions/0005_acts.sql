@@ -19,3 +19,7 @@ COMMENT ON COLUMN act_steps.at IS 'when it happened';
 COMMENT ON COLUMN act_steps.late IS 'entered after it happened';
 
 COMMENT ON COLUMN act_steps.tells IS 'the audiences that read it';
+
+ALTER TABLE approvals ADD COLUMN restricted BOOLEAN NOT NULL DEFAULT false;
+
+COMMENT ON COLUMN approvals.restricted IS 'compliance alone sees and decides it';
