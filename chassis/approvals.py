@@ -161,7 +161,7 @@ async def ask(
                                    state, asked_by, asked_at, expires_at, restricted)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{WAITING}', $11, $12, $13, $14) RETURNING *""",
         approval.approval_id, kind.name, object, client_id, branch_id, approval.body, why, before, after,
-        sorted(concerned), approval.asked_by, approval.asked_at, approval.expires_at,
+        sorted(concerned), approval.asked_by, approval.asked_at, approval.expires_at, restricted,
     )  # fmt: skip
     assert row is not None
     approval = Approval(**row)
@@ -279,7 +279,7 @@ def may_see(kinds: Mapping[str, ApprovalKind], actor: Actor, approval: Approval)
     kind = kinds.get(approval.kind)
     if approval.asked_by == actor.person:
         return True
-    if kind is None or approval.restricted and actor.role is not Role.COMPLIANCE:
+    if kind is None or (approval.restricted and actor.role is not Role.COMPLIANCE):
         return False
     return kind.decides.include(actor, approval.branch_id)
 

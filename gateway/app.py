@@ -44,7 +44,7 @@ service = Service(
     listens={broker.StaffChanged: keep_staff, broker.BranchChanged: keep_branches},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
-    approvals=[staff.ROSTER, access_api.SIGN_IN],
+    approvals=[staff.ROSTER, access_api.SIGN_IN, calendar.CALENDAR],
 )
 
 

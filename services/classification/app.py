@@ -25,6 +25,7 @@ from services.classification import (
     api_supplementary,
     closing,
     conflicts,
+    grants,
     group_facts,
     group_tables,
     handlers,
@@ -67,6 +68,7 @@ service = Service(
         ProductPurchased: group_facts.accept_purchases,
     },
     policy=Policies,
+    approvals=[grants.GRANT],
     shadow=shadow,
     migrations=Path(__file__).parent / "migrations",
 )

@@ -29,6 +29,7 @@ from services.complaints import (
     handlers,
     leavers,
     satisfaction,
+    second_person,
     tables,
 )
 from services.complaints.packs import making
@@ -72,5 +73,6 @@ service = Service(
     },
     accepts={ComplaintReceived: corrections.accept},
     policy=Policies,
+    approvals=second_person.KINDS,
     checks={"channels": channels.check},
 )

@@ -67,7 +67,7 @@ async def test_two_persons_erase_and_only_that_there_was_a_case_is_left(desk: De
     await ask(desk, LAW, case, "erasures", 409, reason="保存期满")
     path = f"erasures/{asked['id']}/decision"
     own = await ask(desk, COMPLIANCE, case, path, 403, decision="approved")
-    assert own["type"] == "/problems/second-person"
+    assert own["type"] == "/problems/second-person-needed"
     await ask(desk, LAW, case, path, 200, decision="approved")
     await ask(desk, LAW, case, path, 409, decision="approved")
 

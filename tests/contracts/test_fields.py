@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Annotated, Any
+from typing import Any
 
 import jsonschema_rs
 import msgspec

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0003"
+down_revision = "0002"
 
 # Names are written out, so that no search path of the caller's leads anywhere else.
 STATEMENTS = """
