@@ -13,6 +13,7 @@ pids=()
 
 leave() {
     code=$?
+    set +e
     trap - EXIT INT TERM
     [ "$code" = 0 ] || tail -n 5 "$home"/*.err >&2 || true
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done

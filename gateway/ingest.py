@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from chassis.bus.record import Outgoing
-from chassis.clock import end_of
+from chassis.clock import business_date, end_of
 from chassis.errors import FieldError, Invalid, Text, TooLarge
 from chassis.http.problems import Malformed, UnsupportedMediaType
 from chassis.uow import UnitOfWork
@@ -26,6 +26,17 @@ STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-bat
 NUL = "\0"
 # Clocks differ and settlement reports run ahead by hours, not by days.
 AHEAD = timedelta(days=1)
+MAY_LIE_AHEAD: Mapping[type[Event], Sequence[str]] = {
+    broker.ComplaintReceived: ("reply_due_on",),
+    broker.StaffChanged: ("left_on",),
+    broker.BranchChanged: ("closed_on", "published_on"),
+    broker.CommissionAgreed: ("effective_on",),
+    broker.AgreementEnded: ("on",),
+    broker.InstrumentNoticed: ("on",),
+    broker.AllotmentMade: ("pay_by",),
+}
+"""What a fact says of days to come. Every other date and instant of a fact has happened: it lies no more than a day
+ahead, by the business date in Shanghai."""
 REGISTRY = Registry(broker.EVENTS)
 
 
@@ -183,12 +194,13 @@ def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldEr
         if event.business_date > first_day_not_over(now):
             yield FieldError("/data/business_date", f"{event.business_date} is later than today")
         return
-    when = event.happened_at
-    if isinstance(when, date) and not isinstance(when, datetime):
-        if when > (now + AHEAD).date():
-            yield FieldError("/data", f"{when} is more than a day ahead")
-    elif when is not None and when > now + AHEAD:
-        yield FieldError("/data", f"{when.isoformat()} is more than a day ahead")
+    latest, latest_day = now + AHEAD, business_date(now + AHEAD)
+    for name in type(event).__struct_fields__:
+        when = getattr(event, name)
+        if not isinstance(when, date) or name in MAY_LIE_AHEAD.get(type(event), ()):
+            continue
+        if when > latest if isinstance(when, datetime) else when > latest_day:
+            yield FieldError(f"/data/{name}", f"{when.isoformat()} is more than a day ahead")
 
 
 def _messages(uow: UnitOfWork, fact: Fact) -> Iterable[Outgoing]:

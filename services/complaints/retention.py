@@ -15,6 +15,7 @@ from uuid_utils import uuid7
 
 from chassis.clock import business_date, months_after
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.complaints import cases
 from services.complaints.policy import Policies
@@ -161,7 +162,7 @@ async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
 
     Raises: NotOver, UnderLegalHold, RetentionRunning, AskedAlready.
     """
-    (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
+    (await standing(uow.sql, case)).require_erasable(await today(uow.sql))
     erasure_id = await uow.sql.fetchval(
         """INSERT INTO erasures (erasure_id, case_id, reason, asked_by, asked_at) VALUES ($1, $2, $3, $4, $5)
            ON CONFLICT (case_id) WHERE state = 'asked' DO NOTHING RETURNING erasure_id""",
@@ -184,7 +185,7 @@ async def end_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, asked_by:
     Raises: NotOver, UnderLegalHold, RetentionRunning.
     """
     if erase:
-        (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
+        (await standing(uow.sql, case)).require_erasable(await today(uow.sql))
         await _erase(uow, case)
     await uow.sql.execute(
         "UPDATE erasures SET state = $2, decided_by = $3, decided_at = $4 WHERE erasure_id = $1",

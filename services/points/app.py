@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from chassis.service import Service
-from contracts.broker import ClientOpened, ClientUpdated, TradeCancelled, TradeSettled
+from contracts.broker import BrokerDayClosed, ClientOpened, ClientUpdated, TradeCancelled, TradeSettled
+from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import TierChanged
 from contracts.points import DayCompleted, PointsPosted
 from services.points import api, handlers, tables
@@ -24,6 +25,7 @@ service = Service(
         TradeCancelled: handlers.claw_back_for_cancelled_trades,
     },
     publishes=[PointsPosted, DayCompleted],
+    waits_for=[BrokerDayClosed, ClassificationDayCompleted],
     completes=DayCompleted,
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},

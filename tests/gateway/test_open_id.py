@@ -29,6 +29,7 @@ class Issuer:
 
     def __init__(self) -> None:
         self.url = ""
+        self.slash = ""
         self.key = RSAKey.generate_key(2048, auto_kid=True)
         self.signs_with = self.key
         self.claims: dict[str, Any] = {"sub": "li", "careline_role": "agent", "careline_branch": "B7"}
@@ -41,7 +42,7 @@ class Issuer:
 
     def published(self) -> dict[str, str]:
         return {
-            "issuer": self.url,
+            "issuer": self.url + self.slash,
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/keys",
@@ -62,7 +63,7 @@ class Issuer:
             return JSONResponse({"error": "invalid_grant"}, 400)
         now = int(time.time())
         claims = {
-            "iss": self.url,
+            "iss": self.url + self.slash,
             "aud": begun["aud"],
             "nonce": begun["nonce"],
             "iat": now,
@@ -119,6 +120,17 @@ async def test_the_provider_may_change_its_keys(browser: httpx.AsyncClient, issu
         {"iss": "http://elsewhere.test"},
         {"exp": 1},
         {"nonce": "another"},
+        {"azp": "another client"},
+        {"aud": ["careline", "another client"]},
+        {"sub": 7},
+        {"careline_role": ["agent", "hq"]},
+        {"careline_role": {"agent": True}},
+        {"careline_role": []},
+        {"careline_role": [["agent"]]},
+        {"careline_branch": ["B7", "B8"]},
+        {"careline_branch": 7},
+        {"careline_branch": None},
+        {"careline_branch": []},
     ],
 )
 async def test_claims_that_do_not_fit_are_refused(browser, issuer: Issuer, claims: dict[str, Any]) -> None:
@@ -126,6 +138,33 @@ async def test_claims_that_do_not_fit_are_refused(browser, issuer: Issuer, claim
     refused = await _signed_in_by(browser)
     assert (refused.status_code, refused.json()["type"]) == (401, "/problems/not-accepted")
     assert COOKIE not in browser.cookies
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"careline_role": ["agent", "a role of another application"]},
+        {"careline_role": ["agent"], "careline_branch": ["B7"]},
+        {"azp": "careline", "aud": ["careline", "another client"]},
+        {"careline_role": "hq", "careline_branch": None},
+    ],
+)
+async def test_claims_as_lists_are_read(browser: httpx.AsyncClient, issuer: Issuer, claims: dict[str, Any]) -> None:
+    issuer.claims = issuer.claims | claims
+    assert (await _signed_in_by(browser)).status_code == 303
+
+
+async def test_an_issuer_may_end_with_a_slash(browser: httpx.AsyncClient, issuer: Issuer) -> None:
+    issuer.slash = "/"
+    assert (await _signed_in_by(browser)).status_code == 303
+
+
+async def test_a_beginning_that_was_tampered_with_is_refused(browser: httpx.AsyncClient) -> None:
+    for kept in ("{}", "[]", '{"state": ""}', '{"state": "s", "nonce": "n"}', '{"state": 1}'):
+        answer = await browser.get(
+            "/sign-in/openid/back?code=x&state=s", headers={"cookie": f"careline_openid={kept.encode().hex()}"}
+        )
+        assert answer.status_code == 401, kept
 
 
 async def test_a_strangers_signature_is_refused(browser: httpx.AsyncClient, issuer: Issuer) -> None:

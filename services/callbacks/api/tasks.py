@@ -10,10 +10,9 @@ from pydantic import BaseModel, Field
 
 from chassis import staff
 from chassis.actor import CALL_CENTRE, Actor, Role
-from chassis.clock import business_date, utc_now
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
-from chassis.timeline import effective_now
+from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
@@ -245,7 +244,7 @@ async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, A
     """The script frozen on the task: what to say and ask, in both languages."""
     task = await _seen(sql, actor, task_id)
     script = (await Policies.read(sql)).script(task["script"])
-    on = business_date(await effective_now(sql, utc_now()))
+    on = await today(sql)
     return {
         "version": task["script"],
         "plays": await retention.plays(sql, on) if task["topic"] == retention.TOPIC else [],
@@ -364,7 +363,7 @@ async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, g
     if task["state"] == "expired":
         raise Forbidden(Text("a breach stays a breach", "已违约的任务不可取消"))
     check_move(task["state"], "cancelled")
-    day = business_date(await effective_now(uow.sql, uow.now))
+    day = await today(uow.sql)
     await uow.sql.execute(
         """UPDATE tasks SET state = 'cancelled', outcome = 'cancelled_by_staff', ended_on = $2, holder = NULL,
                   held_since = NULL, lease_until = NULL, revision = revision + 1 WHERE task_id = $1""",

@@ -8,10 +8,10 @@ from pydantic import BaseModel
 from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
-from chassis.clock import business_date
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
 from chassis.http import Reading, Work, permits, require_sight, router
 from chassis.personal import mask_text
+from chassis.timeline import today
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import READERS, Act, Body, Day, Label, Name, NotOver, PathName, Words
 from services.complaints.packs.figures import Period, period_of, read_figures
@@ -34,7 +34,7 @@ async def file_nil_report(actor: Manager, uow: Work, branch_id: PathName, month:
     """Report a month without complaints (零报告); once more is a repeat [C15]."""
     period = _month(month)
     _own_branch(actor, branch_id)
-    if business_date(uow.now) <= period.last:
+    if await today(uow.sql) <= period.last:
         raise NotOver
     if await uow.sql.fetchval(
         """SELECT EXISTS (SELECT FROM cases WHERE branch_id = $1 AND received_on BETWEEN $2 AND $3
