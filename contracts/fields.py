@@ -163,7 +163,7 @@ class Rule:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         inner = schema
         while inner["type"] in ("function-after", "chain"):
-            inner = inner["schema"] if inner["type"] == "function-after" else inner["steps"][-1]  # type: ignore[typeddict-item]
+            inner = inner["schema"] if inner["type"] == "function-after" else inner["steps"][-1]
         return handler(inner) | self.schema
 
 

@@ -8,6 +8,7 @@ from chassis.http.identity import Tokens, identified, mint, permission_of, permi
 from chassis.http.objects import may_see, object_scope, require_sight
 from chassis.http.paging import Listing, Page, PageRequest
 from chassis.http.preconditions import IfMatch
+from chassis.http.reads import Purpose
 from chassis.http.uploads import Upload, Uploaded, takes
 from chassis.http.work import Reading, Work
 
@@ -19,6 +20,7 @@ __all__ = [
     "Once",
     "Page",
     "PageRequest",
+    "Purpose",
     "Reading",
     "Tokens",
     "Upload",

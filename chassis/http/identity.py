@@ -191,10 +191,11 @@ def permits(name: str, *roles: Role, centre: bool | None = None) -> Any:
     async def check(request: Request, actor: Annotated[Actor, Depends(identified)]) -> Actor:
         if not permission.allows(actor):
             raise Forbidden(Text(f"{permission.name} is not for role {actor.role}", f"角色 {actor.role} 无权限 {name}"))
+        from chassis.http.reads import note_actor, record_read
+
+        note_actor(request, actor, permission.name)
         client_id = request.path_params.get("client_id")
         if client_id is not None and request.method == "GET":
-            from chassis.http.reads import record_read
-
             return await record_read(request, actor, permission.name, client_id)
         return actor
 

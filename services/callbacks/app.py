@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis import staff
+from chassis.erasure import answering
 from chassis.service import Service
 from contracts.broker import (
     BranchChanged,
@@ -19,10 +20,11 @@ from contracts.broker import (
     StaffChanged,
     SurveillanceAlerted,
 )
-from contracts.callbacks import EVENTS, DayCompleted
+from contracts.callbacks import EVENTS, DayCompleted, ErasureAnswered
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed, CaseFeedback, ChurnSignalled
+from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import (
@@ -30,6 +32,7 @@ from services.callbacks import (
     api,
     attempts,
     closing,
+    contacts,
     deadlines,
     handlers,
     leavers,
@@ -47,6 +50,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
     listens={
+        ErasureRequested: answering(ErasureAnswered, contacts.judge_erasure),
         StaffChanged: leavers.keep_staff,
         BranchChanged: staff.keep_branches,
         ClientOpened: handlers.open_clients,

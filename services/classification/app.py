@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from chassis.erasure import answering
 from chassis.service import Service
 from contracts import classification as contract
 from contracts.broker import (
@@ -17,6 +18,7 @@ from contracts.broker import (
     TradeCancelled,
     TradeSettled,
 )
+from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted
 from services.classification import (
     api,
@@ -44,6 +46,7 @@ service = Service(
     name="classification",
     routes=routes,
     listens={
+        ErasureRequested: answering(contract.ErasureAnswered),
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClosingRequested: handlers.note_closing_requests,

@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from chassis import staff
 from chassis.clock import business_date
+from chassis.personal.keys import Value
 from chassis.staff import COMPLIANCE, HQ
 from chassis.uow import UnitOfWork
 from contracts.broker import ClientOpened, ClientUpdated, ComplaintReceived, Profile
@@ -32,18 +33,20 @@ async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> No
 async def _keep_clients(uow: UnitOfWork, events: Sequence[Profile], kind: type[Profile]) -> None:
     newest: dict[str, tuple[object, ...]] = {}
     for event, record in zip(events, uow.records(kind), strict=True):
-        row = (event.client_id, event.branch_id, event.manager_id, record.time, record.id)
+        sealed = (event.sealed.get(name, "").encode() or None for name in ("name", "phone"))
+        row = (event.client_id, record.time, record.id, event.branch_id, event.manager_id, *sealed)
         known = newest.get(event.client_id)
-        newest[event.client_id] = row if known is None else max(known, row, key=lambda r: r[3:])
+        newest[event.client_id] = row if known is None else max(known, row, key=lambda r: r[1:3])
     await uow.sql.execute(
-        """INSERT INTO clients AS c (client_id, branch_id, manager_id, stamp, event_id)
-           SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
+        """INSERT INTO clients AS c (client_id, stamp, event_id, branch_id, manager_id, name, phone)
+           SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])
            ON CONFLICT (client_id) DO UPDATE
            SET branch_id = coalesce(excluded.branch_id, c.branch_id),
                manager_id = coalesce(excluded.manager_id, c.manager_id),
+               name = coalesce(excluded.name, c.name), phone = coalesce(excluded.phone, c.phone),
                stamp = excluded.stamp, event_id = excluded.event_id
            WHERE (excluded.stamp, excluded.event_id) > (c.stamp, c.event_id)""",
-        *([row[n] for _, row in sorted(newest.items())] for n in range(5)),
+        *([row[n] for _, row in sorted(newest.items())] for n in range(7)),
     )
 
 
@@ -54,6 +57,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
     branches = {row["client_id"]: row["branch_id"] for row in rows}
     people = await staff.roster(uow.sql)
     policies = await uow.policies(Policies)
+    words = await uow.database.keyring.open([Value(e.key_owner, "words", e.sealed.get("words")) for e in events])
     opened = await open_cases(
         uow,
         [
@@ -70,7 +74,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
                 severity=_given(e),
                 owner=e.owner or _department(people, policies, e),
                 category=e.category,
-                words=e.words,
+                words=said or "",
                 product=e.product,
                 employee=e.employee,
                 script=e.script,
@@ -82,7 +86,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
                 received_at=e.received_at,
                 dispatched_at=e.dispatched_at,
             )
-            for e in events
+            for e, said in zip(events, words, strict=True)
         ],
     )
     await relations.find_refused_before(uow, [one.report for one in opened])

@@ -108,7 +108,7 @@ async def ask(uow: UnitOfWork, kind: ApprovalKind, case: Any, id: object, why: s
     await approvals.ask(
         uow,
         kind,
-        object_of(kind, id),
+        object_of(kind, case["case_id"], id),
         body={"case_id": str(case["case_id"]), "id": str(id)},
         why=why,
         after=after or None,
@@ -119,14 +119,14 @@ async def ask(uow: UnitOfWork, kind: ApprovalKind, case: Any, id: object, why: s
     )
 
 
-async def decide(uow: UnitOfWork, kind: ApprovalKind, id: object, *, agree: bool) -> None:
-    """Decide what another person asked for, by its own id.
+async def decide(uow: UnitOfWork, kind: ApprovalKind, case_id: UUID, id: object, *, agree: bool) -> None:
+    """Decide what another person asked for about a case, by its own id.
 
     Raises: NotFound, SecondPersonNeeded, AlreadyDecided.
     """
-    await approvals.decide(uow, kind, object_of(kind, id), agree=agree)
+    await approvals.decide(uow, kind, object_of(kind, case_id, id), agree=agree)
 
 
-def object_of(kind: ApprovalKind, id: object) -> str:
-    """How an approval names what it is about."""
-    return f"{kind.name}/{id}"
+def object_of(kind: ApprovalKind, case_id: UUID, id: object) -> str:
+    """How an approval names what it is about: everything of a case begins alike."""
+    return f"case/{case_id}/{kind.name}/{id}"

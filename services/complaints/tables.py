@@ -28,6 +28,8 @@ clients = Table(
     Column("client_id", Text, primary_key=True),
     Column("branch_id", Text),
     Column("manager_id", Text),
+    Column("name", LargeBinary, comment="encrypted"),
+    Column("phone", LargeBinary, comment="encrypted"),
     Column("stamp", Instant, nullable=False),
     Column("event_id", Text, nullable=False),
 )
@@ -85,6 +87,8 @@ cases = Table(
     Column("imported", Boolean, nullable=False, server_default="false"),
     Column("attributes", JSONB, nullable=False, server_default="{}", comment="an import's own columns, as given"),
     Column("contact_channel", Text, comment="how the complainant wants to hear of it [C25]"),
+    Column("contact_name", LargeBinary, comment="encrypted"),
+    Column("contact_phone", LargeBinary, comment="encrypted"),
     Column("priority", Boolean, nullable=False, server_default="false", comment="the VIP line [C18]"),
     Column("outcome", Text),
     Column("upheld", Boolean),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chassis.erasure import answering
 from chassis.service import Service
 from contracts import suitability as contract
 from contracts.broker import (
@@ -14,13 +15,15 @@ from contracts.broker import (
     ProductPurchased,
     TradeSettled,
 )
-from services.suitability import api, deadlines, handlers, tables, trades
+from contracts.platform import ErasureRequested
+from services.suitability import api, deadlines, handlers, retention, tables, trades
 from services.suitability.policy import Policies
 
 service = Service(
     name="suitability",
     routes=api.routes,
     listens={
+        ErasureRequested: answering(contract.ErasureAnswered, retention.judge_erasure),
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClientClosed: handlers.close_clients,

@@ -11,7 +11,9 @@ from pydantic import BaseModel, Field
 from chassis import staff
 from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.errors import Forbidden, NotFound, Text
-from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
+from chassis.http import IfMatch, Listing, Once, Page, Purpose, Reading, Work, permits, router
+from chassis.personal.keys import Value
+from chassis.personal.reading import reveal
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, retention
@@ -237,6 +239,40 @@ async def list_client_tasks(actor: Reader, sql: Reading, client_id: str, page: P
 async def read_task(actor: Reader, sql: Reading, task_id: UUID) -> Task:
     """One task."""
     return shown(await _seen(sql, actor, task_id))
+
+
+class Contact(BaseModel):
+    """Whom to call and where: in full for the task's holder and the client's manager, else masked. Null: not known, or
+    erased. `caller_*` are of the missed call or the booking itself, which may come from another phone."""
+
+    task_id: UUID
+    client_id: str
+    in_full: bool
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    address: str | None = None
+    caller_name: str | None = None
+    caller_phone: str | None = None
+
+
+@routes.get("/tasks/{task_id}/contact")
+async def read_contact(actor: Reader, uow: Work, purpose: Purpose, task_id: UUID) -> Contact:
+    """Name and number for a task: whoever holds it rings back. A read carries a purpose and is recorded."""
+    task = await _seen(uow.sql, actor, task_id)
+    client_id, me = task["client_id"], actor.person
+    client = await uow.sql.fetchrow(
+        "SELECT manager_id, name, phone, email, address FROM clients WHERE client_id = $1", client_id
+    )
+    caller = await uow.sql.fetchrow("SELECT owner, name, phone FROM callers WHERE subject = $1", task["subject"])
+    fields = (
+        {name: Value(client_id, name, client[name]) for name in ("name", "phone", "email", "address")} if client else {}
+    )
+    if caller:
+        fields |= {f"caller_{name}": Value(caller["owner"], name, caller[name]) for name in ("name", "phone")}
+    in_full = task["holder"] == me or (client is not None and client["manager_id"] == me)
+    known = await reveal(uow, f"task/{task_id}", fields, purpose, in_full=in_full, key=client_id)
+    return Contact(task_id=task_id, client_id=client_id, in_full=in_full, **known)
 
 
 @routes.get("/tasks/{task_id}/script")

@@ -46,7 +46,7 @@ async def approve_redress(_: Approver, uow: Work, _once: Once, case_id: UUID, re
     """Approve redress that somebody else proposed."""
     cases.moment(uow, body.at)
     await _require_of(uow, "redress", "redress_id", redress_id, case_id)
-    await second_person.decide(uow, second_person.REDRESS, redress_id, agree=True)
+    await second_person.decide(uow, second_person.REDRESS, case_id, redress_id, agree=True)
     return Made(id=str(redress_id))
 
 
@@ -68,7 +68,7 @@ async def approve_deviation(_: Approver, uow: Work, case_id: UUID, deviation_id:
     """Approve somebody else's deviation [C19]."""
     cases.moment(uow, body.at)
     await _require_of(uow, "deviations", "id", deviation_id, case_id)
-    await second_person.decide(uow, second_person.DEVIATION, deviation_id, agree=True)
+    await second_person.decide(uow, second_person.DEVIATION, case_id, deviation_id, agree=True)
     return Made(id=str(deviation_id))
 
 

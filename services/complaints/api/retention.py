@@ -101,7 +101,7 @@ async def ask_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: 
 async def decide_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: Decision) -> Made:
     """Lift a hold, or keep it, on somebody else's asking."""
     await cases.locked(uow, case_id)
-    await second_person.decide(uow, second_person.HOLD_RELEASE, hold_id, agree=body.decision == "approved")
+    await second_person.decide(uow, second_person.HOLD_RELEASE, case_id, hold_id, agree=body.decision == "approved")
     return Made(id=str(hold_id))
 
 
@@ -118,5 +118,5 @@ async def ask_erasure(_: Eraser, uow: Work, case_id: UUID, body: Reason) -> Made
 async def decide_erasure(_: Eraser, uow: Work, case_id: UUID, erasure_id: UUID, body: Decision) -> Made:
     """Erase the case, or refuse to, on somebody else's asking. What was said and who said it is gone for good."""
     await cases.locked(uow, case_id)
-    await second_person.decide(uow, second_person.ERASURE, erasure_id, agree=body.decision == "approved")
+    await second_person.decide(uow, second_person.ERASURE, case_id, erasure_id, agree=body.decision == "approved")
     return Made(id=str(erasure_id))
