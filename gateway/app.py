@@ -53,7 +53,7 @@ service = Service(
     loops={"erasures": erasure.ask_again},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
-    approvals=[staff.ROSTER, access_api.SIGN_IN, erasure.ERASURE],
+    approvals=[staff.ROSTER, access_api.SIGN_IN, erasure.ERASURE, calendar.CALENDAR],
 )
 
 

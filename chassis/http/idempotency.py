@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from chassis.actor import Actor
 from chassis.database import Database
-from chassis.errors import Conflict, Refusal, Text
+from chassis.errors import Conflict, IdempotencyKeyRequired, Refusal, Text
 from chassis.http.problems import RESPONSES
 from chassis.http.readable import body_of, query_names, require_readable
 from chassis.http.reads import is_recorded, record_shown
@@ -27,13 +27,6 @@ from chassis.uow import UnitOfWork
 KEPT = timedelta(hours=48)
 _SCOPE = "careline.once"
 _STORED_HEADERS = ("content-type", "location", "etag")
-
-
-class IdempotencyKeyRequired(Refusal):
-    """This moves points or opens work: send an `Idempotency-Key` (a UUID, say), and the same one when retrying."""
-
-    status = 400
-    title = Text("Idempotency-Key is required", "缺少 Idempotency-Key")
 
 
 class IdempotencyKeyReused(Refusal):
@@ -109,6 +102,7 @@ async def once(
     )
     if stored is None:
         request.scope[_SCOPE] = first
+        uow.idempotency_key = idempotency_key
         return first
     if stored["fingerprint"] != first.fingerprint:
         raise IdempotencyKeyReused

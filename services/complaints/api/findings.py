@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
-from chassis.errors import Conflict, Forbidden, NotFound, Text
+from chassis.errors import NotFound
 from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
 from contracts.complaints import SuggestionAdopted
@@ -21,18 +21,6 @@ Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 Complainant = Annotated[Actor, permits("complaints.cases:withdraw", Role.CLIENT, *STAFF)]
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
 Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]
-
-
-class TwoPersons(Forbidden):
-    """Whoever proposed it cannot approve it."""
-
-    title = Text("A second person has to approve", "须由另一人复核")
-
-
-class DecidedAlready(Conflict):
-    """It was decided before."""
-
-    title = Text("Decided already", "已处理")
 
 
 class Made(BaseModel):

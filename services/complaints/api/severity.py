@@ -7,6 +7,7 @@ from fastapi import Response
 from pydantic import Field
 
 from chassis.actor import Actor, Role
+from chassis.acts import IllegalMove
 from chassis.http import IfMatch, Work, etag, permits, router
 from contracts.fields import Money
 from services.complaints import cases, clocks, severity
@@ -51,7 +52,7 @@ async def downgrade(_: Compliance, uow: Work, case_id: UUID, body: Noted) -> Mad
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     cases.require_open(case)
     if case["severity"] != "major" or case["source"] in REGULATORS:
-        raise cases.IllegalMove(state=case["state"])
+        raise IllegalMove(state=case["state"])
     await cases.stop_report(uow, clocks.object_of(case_id, case["generation"]), at)
     row = await cases.change(uow, case, "downgraded", at, detail={"reason": body.reason}, severity="ordinary")
     if not row["imported"]:
