@@ -11,9 +11,12 @@ from careline.worker_lock import hold_worker_lock
 from chassis import housekeeping
 from chassis.database import Database
 from chassis.notifications import Notifications
+from chassis.personal.keys import Keyring
+from chassis.personal.remote import RemoteKeys
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.worker import Worker
+from gateway.client_keys import ClientKeys
 from gateway.clock import Clock
 
 DRAIN_SECONDS = 10.0
@@ -42,6 +45,7 @@ class Platform:
         self.wake = Notifications()
         self.databases: dict[str, Database] = {}
         self.workers: dict[str, Worker] = {}
+        self.keys: ClientKeys | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
 
@@ -88,11 +92,18 @@ class Platform:
         for service in self.services:
             database = self.databases[service.name] = Database(self.settings, service.name)
             self.workers[service.name] = Worker(service, database, self.settings, self.wake, sole=self.sole)
+        if "gateway" in self.databases:
+            self.keys = ClientKeys(self.settings)
+        kept = Keyring(self.keys) if self.keys else None
+        for name, database in self.databases.items():
+            database.keyring = kept or Keyring(RemoteKeys(self.settings, name))
 
     async def disconnect(self) -> None:
         """Give all connections back."""
         for database in self.databases.values():
             await database.close()
+        if self.keys:
+            await self.keys.database.close()
 
     def supervise(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the loops until the block ends; its error ends the block."""

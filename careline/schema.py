@@ -29,11 +29,13 @@ async def _make(settings: Settings, services: Sequence[Service], topics: bool) -
     if any(service.name == INGEST for service in services):
         await _make_broker_topics(settings)
     if settings.on_kafka and topics:
+        from chassis.bus.home import claim_prefix
         from chassis.bus.kafka_topics import KafkaAddress, create_topics
 
         said = {kind.topic for service in services for kind in service.publishes if kind.topic}
         heard = {topic for service in services for topic in service.topics}
         address = KafkaAddress.parse(settings.bus_url or "")
+        await claim_prefix(settings, [service.name for service in services])
         await create_topics(address, sorted(said | heard | set(broker.TOPICS)), settings.partitions)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from careline.session import stop_signals
@@ -19,7 +20,9 @@ HEAD_SECONDS = 10.0
 """How long a connection may take to send the head of a request."""
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
+    """A server that tells when it is there, and leaves signals to us."""
+
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
         self.tell = started
@@ -88,6 +91,17 @@ class _Protocol(HttpToolsProtocol):
             self.head_due = None
 
 
+def configured(app: ASGIApp, *, trusted_proxies: str, of_one_address: int) -> uvicorn.Config:
+    """How an app is served. What `X-Forwarded-For` says of the caller's address is believed of `trusted_proxies`
+    (comma-separated) alone."""
+    connections = _Connections(of_one_address)
+    return uvicorn.Config(
+        app, lifespan="on", access_log=False, log_config=None, server_header=False, date_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies,
+        http=partial(_Protocol, by_address=connections),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
 async def serve(
     app: FastAPI,
     listening: socket.socket,
@@ -100,16 +114,9 @@ async def serve(
     """Serve until Ctrl-C or a termination; requests under way get a few seconds to end.
 
     Told to terminate, the app is first not ready any more, so that whoever sends it requests sends them elsewhere, and
-    serves on for `drain_seconds`. What `X-Forwarded-For` says of the caller's address is believed of `trusted_proxies`
-    (comma-separated) alone.
+    serves on for `drain_seconds`.
     """
-    connections = _Connections(of_one_address)
-    config = uvicorn.Config(
-        app, lifespan="on", access_log=False, log_config=None, server_header=False, date_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies,
-        http=partial(_Protocol, by_address=connections),  # type: ignore[arg-type]
-    )  # fmt: skip
-    server = _Server(config, started)
+    server = Server(configured(app, trusted_proxies=trusted_proxies, of_one_address=of_one_address), started)
 
     def stop() -> None:
         server.should_exit = True

@@ -25,16 +25,20 @@ from chassis.bus.record import ForeignRecord, Record, Unreadable, flaw_of, flaw_
 from chassis.database import Database
 from chassis.deadlines.firing import Firing
 from chassis.outages import blames_record
+from chassis.personal.free_text import mask_text
+from chassis.personal.keys import SEALED, Keyring, Value
 from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.telemetry import BATCH_RECORDS, CONSUMED, DEAD_LETTERS
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
-from contracts.base import DayClosed, Event
+from contracts.base import DayClosed, Event, Registry
+from contracts.personal import PersonalEvent, clear_members
 from contracts.platform import EVENTS as PLATFORM
 
 log = structlog.get_logger()
 SLICE = 500
+LETTER = "dead letter"
 
 
 class LostPartition(Exception):
@@ -149,6 +153,7 @@ class Consumer:
         self.firing = Firing(service.name, service.deadlines, bad_records_limit)
         self.types = sorted(self.registry.readers)
         self.breaker = Breaker(bad_records_limit)
+        self.personal = {kind for kind in self.registry.kinds.values() if kind.personal}
 
     async def prepare(self) -> None:
         """Make the position rows of every topic and partition read here: each begins where its bus still has everything."""
@@ -280,12 +285,20 @@ class Consumer:
         reading = DecodedBatch(passed=await self._move(batch.moves, uow))
         await self._hear(batch, reading)
         await self._bury(reading.bad, uow)
+        await self._seal_personal(reading.heard)
         if reading.watermarks:
             await self._note_passed(reading.watermarks, uow)
         await self._apply(reading.heard, uow)
         BATCH_RECORDS.labels(self.service.name).observe(len(batch.records))
         for kind, one in reading.heard.items():
             CONSUMED.labels(self.service.name, kind.type).inc(len(one.events))
+
+    async def _seal_personal(self, heard: Mapping[type[Event], Heard]) -> None:
+        """No handler is given personal members in clear, though a system may have written them to a topic of ours."""
+        for kind in self.personal & heard.keys():
+            one = heard[kind]
+            if any(isinstance(event, PersonalEvent) and clear_members(event) for event in one.events):
+                one.events = await self.database.keyring.seal_events(one.events)
 
     async def _apply(self, heard: Mapping[type[Event], Heard], uow: UnitOfWork) -> None:
         if not self.service.deadlines:
@@ -392,11 +405,13 @@ class Consumer:
         """Put records aside with all their bytes; words are made storable, whatever was in them."""
         if not bad:
             return
-        await uow.connection.execute(insert(tables.dead_letters), [_letter(r, error, uow.now) for r, error in bad])
+        values = await sealed_values(self.database.keyring, self.registry, [record for record, _ in bad])
+        letters = [_letter(r, error, value, uow.now) for (r, error), value in zip(bad, values, strict=True)]
+        await uow.connection.execute(insert(tables.dead_letters), letters)
         DEAD_LETTERS.labels(self.service.name).inc(len(bad))
 
 
-def _letter(record: Record, error: Exception, at: datetime) -> dict[str, Any]:
+def _letter(record: Record, error: Exception, value: bytes, at: datetime) -> dict[str, Any]:
     foreign = record if isinstance(record, ForeignRecord) else None
     return {
         "at": at,
@@ -410,9 +425,9 @@ def _letter(record: Record, error: Exception, at: datetime) -> dict[str, Any]:
         "event_time": None if flaw_of_time(record.time) else record.time,
         "raw_key": foreign.raw_key if foreign else record.key.encode("utf-8", "surrogatepass"),
         "raw_headers": foreign.raw_headers if foreign else None,
-        "value": record.value,
+        "value": value,
         "reason": type(error).__name__,
-        "error": storable(str(error))[:2000],
+        "error": mask_text(storable(str(error))[:2000]),
     }
 
 
@@ -425,6 +440,36 @@ def _of_foreign(record: Record, decode: Callable[[bytes], Event] | None) -> Said
     if flaw := flaw_of(record):
         return Unreadable(flaw)
     return decode(record.value)
+
+
+def owner_of_letter(key: str | None, topic: str, partition: int, offset: int) -> str:
+    """Under whose key the value of a dead letter lies: its key's, which is mostly the client."""
+    return key or f"letter:{topic}/{partition}/{offset}"
+
+
+async def sealed_values(keyring: Keyring, registry: Registry, records: Sequence[Record]) -> list[bytes]:
+    """The values of records as a table may keep them: of types with personal members (or none that is known) as a whole under the key's key."""
+    values = [
+        Value(owner_of_letter(storable(one.key), one.topic, one.partition, one.offset), LETTER, one.value)
+        if (kind := registry.kinds.get(one.type)) is None or kind.personal
+        else None
+        for one in records
+    ]
+    sealed = iter(await keyring.seal([value for value in values if value]) if any(values) else ())
+    return [
+        record.value if value is None else (next(sealed) or "").encode()
+        for record, value in zip(records, values, strict=True)
+    ]
+
+
+async def opened_letter(keyring: Keyring, row: Any) -> bytes:
+    """The value of a dead letter as it came; empty when its key was destroyed."""
+    value: bytes = row["value"]
+    if not value.startswith(SEALED.encode()):
+        return value
+    owner = owner_of_letter(row["key"], row["topic"], row["partition"], row["offset"])
+    [found] = await keyring.open_bytes([Value(owner, LETTER, value)])
+    return found or b""
 
 
 async def read_from_log(consumer: Consumer, partitions_at_once: int, limit: int) -> int:

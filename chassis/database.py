@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from chassis.actor import PLATFORM, Actor
 from chassis.bus.log import HEAD_IDLE_SECONDS, SHARED_SCHEMA, Log
 from chassis.outages import is_outage
+from chassis.personal.keys import Keyring, NoKeys
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
@@ -157,6 +158,8 @@ class Database:
         self.service = service
         self.partitions = settings.partitions
         self.url = url_of(settings, service)
+        self.keyring = Keyring(NoKeys())
+        """Keys of clients: the gateway's store where it is in this process, else over HTTP (`careline.platform`)."""
         self.log = Log(service if settings.on_kafka else SHARED_SCHEMA)
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",

@@ -27,6 +27,15 @@ def newest_revision(folder: Path) -> str:
     return max(path.name[:4] for path in (folder / "versions").glob("[0-9]*.py"))
 
 
+async def newer_schema(sql: asyncpg.Connection, service: Service) -> str:
+    """What of a service's schema is of a newer version than this program; empty when nothing is."""
+    for table, folder in (("chassis_version", CHASSIS_MIGRATIONS), ("version", service.migrations)):
+        there, newest = await sql.fetchval(f"SELECT version_num FROM {table}"), newest_revision(folder)
+        if there > newest:
+            return f"{table} is at {there}, known here is {newest}"
+    return ""
+
+
 async def migrate(settings: Settings, services: Sequence[Service]) -> None:
     """Bring every service's database to the newest revision. Safe to run by several processes at once.
 
@@ -183,8 +192,17 @@ async def _make_heads(admin: asyncpg.Connection, settings: Settings, service: Se
 
 async def _upgrade(admin: asyncpg.Connection, url: str, schema: str, folder: Path, version_table: str) -> None:
     known = await admin.fetchval("SELECT to_regclass($1)", f"{schema}.{version_table}")
-    if known and await admin.fetchval(f"SELECT version_num FROM {schema}.{version_table}") == newest_revision(folder):
-        return
+    if known:
+        there, newest = (
+            await admin.fetchval(f"SELECT version_num FROM {schema}.{version_table}"),
+            newest_revision(folder),
+        )
+        if there == newest:
+            return
+        if there and there > newest:
+            raise ValueError(
+                f"schema {schema} is at revision {there}, this version of Careline knows {newest}: start the newer version"
+            )
     await asyncio.to_thread(_run_alembic, url, schema, folder, version_table)
 
 

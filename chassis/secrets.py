@@ -19,7 +19,7 @@ KEY_BYTES = 32
 
 
 def key_ring(settings: Settings, name: str) -> tuple[bytes, ...]:
-    """The keys of `internal`, `field` or `seal`, 32 bytes each, the newest first; a home that has none makes one.
+    """The keys of `internal`, `field`, `master` or `seal`, 32 bytes each, the newest first; a home that has none makes one.
 
     Raises: ValueError, naming the setting or file, when a value is not base64 of 32 bytes.
     """

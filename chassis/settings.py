@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         description="base64 public half of internal_key, for services: they check who is calling, and sign nothing",
     )
     field_key: SecretStr | None = Field(None, description="base64 32-byte key that encrypts personal data")
+    master_key: SecretStr | None = Field(
+        None, description="base64 32-byte key that wraps the keys of clients; of the gateway alone"
+    )
     seal_key: SecretStr | None = Field(None, description="base64 Ed25519 seed that signs the audit chain")
 
     @model_validator(mode="after")

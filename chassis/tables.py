@@ -13,6 +13,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
@@ -322,6 +323,13 @@ branch_versions = Table(
     Column("event_id", Text, primary_key=True),
     Column("n", BigInteger, Identity(), nullable=False, comment="never used twice, so that a copy knows it is old"),
     Column("body", JSONB, nullable=False),
+)
+
+home_id = Table(
+    "home_id",
+    chassis,
+    Column("one", SmallInteger, primary_key=True, server_default="1"),
+    Column("id", Uuid, nullable=False, comment="whose events these are: the same in every database of a home"),
 )
 
 log = new_metadata()

@@ -49,11 +49,13 @@ async def today(sql: asyncpg.Connection) -> date:
     return day
 
 
-async def effective_now(sql: asyncpg.Connection, recorded: datetime) -> datetime:
+async def effective_now(sql: asyncpg.Connection, recorded: datetime | None = None) -> datetime:
     """The instant staff act at: the database's clock, or in a replayed home the end of the last closed day.
 
     A home that nobody has named yet and that has closed days is treated as replayed.
     """
+    if recorded is None:
+        recorded = await sql.fetchval("SELECT clock_timestamp()")
     if await timeline(sql) is Timeline.REAL:
         return recorded
     through = await sql.fetchval("SELECT through FROM closed_days")

@@ -13,9 +13,11 @@ from uuid_utils import uuid7
 from chassis.actor import Actor
 from chassis.bus.log import CHANNEL, Log
 from chassis.bus.record import Content, Outgoing, Record, places
+from chassis.personal.keys import Keyring
 from chassis.policy import PolicyBook
 from chassis.settings import Settings
 from contracts.base import Event, encode
+from contracts.personal import PersonalEvent, clear_members
 
 T = TypeVar("T")
 Book = TypeVar("Book", bound=PolicyBook)
@@ -34,6 +36,7 @@ class ServiceDatabase(Protocol):
     service: str
     partitions: int
     settings: Settings
+    keyring: Keyring
     log: Log
 
 
@@ -67,6 +70,7 @@ class UnitOfWork:
         self._notified: set[str] = set()
         self._answers: dict[object, object] = {}
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
+        self._personal = False
         self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}
         self._passed: Mapping[type[Event], Sequence[date | None]] = {}
@@ -118,9 +122,28 @@ class UnitOfWork:
         for event in events:
             key, identity, topic, kind = event.key, event.identity, event.topic, event.type
             event_id = f"{kind}/{identity}" if identity else str(uuid7())
-            content = (key, kind, event_id, source, when, trace, encode(event))
+            value: Any = encode(event) if not event.personal else self._to_be_sealed(event)
+            content = (key, kind, event_id, source, when, trace, value)
             for partition in everywhere if event.to_everyone else (partition_of(key),):
                 outgoing[topic, partition].append(content)
+
+    def _to_be_sealed(self, event: Event) -> bytes | Event:
+        """A personal fact stays itself until the end: all keys are asked for at once."""
+        if isinstance(event, PersonalEvent) and clear_members(event):
+            self._personal = True
+            return event
+        return encode(event)
+
+    async def _seal_personal(self) -> None:
+        found = [
+            (contents, number, content[-1])
+            for contents in self._outgoing.values()
+            for number, content in enumerate(contents)
+            if isinstance(content[-1], Event)
+        ]
+        sealed = await self.database.keyring.seal_events([event for _, _, event in found])
+        for (contents, number, _), event in zip(found, sealed, strict=True):
+            contents[number] = (*contents[number][:-1], encode(event))
 
     def publish(self, outgoing: Iterable[Outgoing]) -> None:
         """Write records that came with an envelope of their own (the gateway's ingest, a replay)."""
@@ -202,6 +225,8 @@ class UnitOfWork:
             await self._write_sealed(table, rows)
         for subject in sorted(self._notified):
             await self.sql.execute(f"SELECT pg_notify('{CHANNEL}', $1)", subject)
+        if self._personal:
+            await self._seal_personal()
         if self._outgoing:
             await self.database.log.append(self.sql, self._outgoing)
 

@@ -20,6 +20,7 @@ from chassis.closing import Closer
 from chassis.consumer import Consumer, LostPartition, read_from_log
 from chassis.database import Database
 from chassis.deadlines.scheduler import Scheduler
+from chassis.migrate import newer_schema
 from chassis.notifications import Notifications
 from chassis.outages import is_outage
 from chassis.service import Service
@@ -73,7 +74,7 @@ class Worker:
         self.source: KafkaSource | None = None
         self.measured: dict[tuple[str, int], int] = {}
         self.stopping = False
-        self.clock_fits = asyncio.Event()
+        self.fit = asyncio.Event()
         self._wakes: list[Notifications] = []
         self.silent_for = 0  # measures in a row with something to read and no position moved
 
@@ -88,24 +89,28 @@ class Worker:
         for wake in self._wakes:
             wake.set()
 
-    async def _check_clock(self) -> bool:
-        """Hold all work while this machine's clock is far from the database's: then one of the two is wrong.
+    async def _check_fit(self) -> bool:
+        """Hold all work while this machine's clock is far from the database's (one of the two is wrong), and while the
+        database is of a newer version, which may hear what this one does not know.
 
-        Raises: ClockWrong.
+        Raises: Unfit.
         """
         async with self.database.reading() as sql:
             ahead = await clock_ahead(sql)
-        if abs(ahead) < CLOCK_REFUSES_SECONDS:
-            self.clock_fits.set()
+            newer = await newer_schema(sql, self.service)
+        if abs(ahead) < CLOCK_REFUSES_SECONDS and not newer:
+            self.fit.set()
             return False
-        self.clock_fits.clear()
-        raise ClockWrong(
+        self.fit.clear()
+        if newer:
+            raise Unfit(f"{newer}: this worker is older than its database and leaves the work to newer ones")
+        raise Unfit(
             f"this machine's clock is {ahead:+.0f} s against the database's: set it right, work goes on by itself"
         )
 
     async def run(self) -> None:
         """All loops, until told to stop."""
-        await self._until_done("clock", self._check_clock)
+        await self._until_done("fit", self._check_fit)
         await self._until_done("prepare", self.consumer.prepare)
         if self.stopping:
             return
@@ -123,9 +128,7 @@ class Worker:
             loops.create_task(
                 self._loop("measure", self._measure, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS)
             )
-            loops.create_task(
-                self._loop("clock", self._check_clock, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS)
-            )
+            loops.create_task(self._loop("fit", self._check_fit, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS))
             for name, step in self.service.loops.items():
                 # Woken by nothing, as the outside world does not wake us.
                 turn = partial(step, self.database)
@@ -205,8 +208,8 @@ class Worker:
         self._wakes.append(wake)
         wait = 0.1
         while not self.stopping:
-            if name != "clock":
-                await self.clock_fits.wait()
+            if name != "fit":
+                await self.fit.wait()
             seen = wake.count
             try:
                 worked = await step()
@@ -255,8 +258,8 @@ class Worker:
         await asyncio.sleep(wait)
 
 
-class ClockWrong(Exception):
-    """This machine and its database do not agree on the time."""
+class Unfit(Exception):
+    """This process must not work: its clock is wrong, or it is older than its database."""
 
 
 class _DoneError(Exception):

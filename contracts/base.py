@@ -34,6 +34,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     version: ClassVar[int] = 1
     to_everyone: ClassVar[bool] = False
     """Written to every partition of its topic, not only to its key's."""
+    personal: ClassVar[bool] = False
+    """Has members that name or reach a person (see `contracts.personal`)."""
 
     @property
     def key(self) -> str:

@@ -30,6 +30,7 @@ from contracts.fields import (
     Text20000,
     Years,
 )
+from contracts.personal import FreeText, Personal, PersonalEvent
 
 TRADES = "careline.broker.trades"
 ACCOUNTS = "careline.broker.accounts"
@@ -93,7 +94,7 @@ class TradeCancelled(Event, frozen=True, kw_only=True, gc=False):
     trade_id: Identifier
     client_id: Identifier
     cancelled_at: Instant
-    reason: Text500 = ""
+    reason: FreeText[Text500] = ""
     remaining_commission: Quantity = msgspec.field(default_factory=lambda: Quantity(0))
 
     @property
@@ -101,7 +102,7 @@ class TradeCancelled(Event, frozen=True, kw_only=True, gc=False):
         return self.cancelled_at
 
 
-class Profile(Event, frozen=True, kw_only=True, gc=False):
+class Profile(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """What the account system knows of a client: only what a rule needs."""
 
     topic: ClassVar[str] = ACCOUNTS
@@ -116,11 +117,11 @@ class Profile(Event, frozen=True, kw_only=True, gc=False):
     account_status: Code | None = None
     experience_years: Years | None = None
     birth_date: BirthDate | None = None
-    name: Text200 | None = None
-    phone: Phone | None = None
-    email: Email | None = None
-    id_number: IdNumber | None = None
-    address: Text400 | None = None
+    name: Personal[Text200] | None = None
+    phone: Personal[Phone] | None = None
+    email: Personal[Email] | None = None
+    id_number: Personal[IdNumber] | None = None
+    address: Personal[Text400] | None = None
     professional: Literal["A", "B", "C"] | None = None
 
 
@@ -291,7 +292,7 @@ class SurveillanceAlerted(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-class CallMissed(Event, frozen=True, kw_only=True, gc=False):
+class CallMissed(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """Nobody answered a call to the hotline or a complaint phone [C24]; `client_id` when the number is known."""
 
     type: ClassVar[str] = "broker.call.missed"
@@ -300,7 +301,7 @@ class CallMissed(Event, frozen=True, kw_only=True, gc=False):
     call_id: Identifier
     client_id: Identifier | None = None
     branch_id: Identifier | None = None
-    phone: Phone | None = None
+    phone: Personal[Phone] | None = None
     line: Code = "hotline"
     at: Instant
 
@@ -317,7 +318,7 @@ class CallMissed(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-class OpeningBooked(Event, frozen=True, kw_only=True, gc=False):
+class OpeningBooked(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """Somebody booked an account opening (预约开户): a named owner follows promptly [B16]."""
 
     type: ClassVar[str] = "broker.opening.booked"
@@ -326,8 +327,8 @@ class OpeningBooked(Event, frozen=True, kw_only=True, gc=False):
     booking_id: Identifier
     branch_id: Identifier
     owner: Code | None = None
-    name: Text200 | None = None
-    phone: Phone | None = None
+    name: Personal[Text200] | None = None
+    phone: Personal[Phone] | None = None
     at: Instant
 
     @property
@@ -343,7 +344,7 @@ class OpeningBooked(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
+class EnquiryReceived(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """An enquiry came by e-mail: replied to the same day in principle, within 2 working days at most [B14]."""
 
     type: ClassVar[str] = "broker.enquiry.received"
@@ -352,7 +353,7 @@ class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
     enquiry_id: Identifier
     client_id: Identifier | None = None
     branch_id: Identifier | None = None
-    subject: Text500 = ""
+    subject: Personal[Text500] = ""
     at: Instant
 
     @property
@@ -368,7 +369,7 @@ class EnquiryReceived(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
+class ComplaintReceived(PersonalEvent, frozen=True, kw_only=True, gc=False):
     """A complaint (投诉) came in through another system: a branch's own register, a regulator's transfer, an import [C1].
 
     `system` and `external_ref` name it. Such an import (`imported`) asks for no phone notice, and its severity is as
@@ -402,16 +403,16 @@ class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
     flow: Literal["centre", "branch", "on_site"] = "centre"
     severity: Literal["ordinary", "major"] | None = None
     owner: Code | None = None
-    category: Text200 = ""
-    words: Text20000 = ""
-    product: Text200 | None = None
+    category: FreeText[Text200] = ""
+    words: Personal[Text20000] = ""
+    product: FreeText[Text200] | None = None
     employee: Code | None = None
     script: Code | None = None
     claim: Quantity | None = None
     regulator_ref: Code | None = None
     reply_due_on: BusinessDate | None = None
     imported: bool = True
-    attributes: dict[Code, Text2000] = msgspec.field(default_factory=dict)
+    attributes: dict[Code, FreeText[Text2000]] = msgspec.field(default_factory=dict)
 
     @property
     def case_id(self) -> UUID:
@@ -421,6 +422,11 @@ class ComplaintReceived(Event, frozen=True, kw_only=True, gc=False):
     @property
     def key(self) -> str:
         return self.client_id or f"case:{self.case_id}"
+
+    @property
+    def key_owner(self) -> str:
+        """The words go with the case: its erasure alone is enough."""
+        return f"case:{self.case_id}"
 
     @property
     def identity(self) -> str:

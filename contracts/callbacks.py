@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from contracts import platform
 from contracts.base import DayClosed, Event
 from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text200, Text20000
 
@@ -197,7 +198,14 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "callbacks.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    ErasureAnswered,
     TaskCreated,
     TaskAssigned,
     TaskAttempted,

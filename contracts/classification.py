@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from contracts import platform
 from contracts.base import DayClosed, Event
 from contracts.fields import Amount, BusinessDate, Code, Count, Identifier, Number, Text200
 
@@ -239,7 +240,14 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "classification.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    ErasureAnswered,
     ClassChanged,
     TierChanged,
     TierDowngradeWarned,

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from contracts import platform
 from contracts.base import DayClosed, Event
 from contracts.fields import BusinessDate, Code, Count, Currency, Id, Identifier, Instant, Quantity, Text64, Text200
 
@@ -422,7 +423,32 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class CaseErased(CaseEvent, frozen=True, kw_only=True, gc=False):
+    """A case was erased [C21]: that there was one stays, what was said and who said it is gone with its key."""
+
+    type: ClassVar[str] = "complaints.case.erased"
+    topic: ClassVar[str] = "careline.erasures"
+
+    erased_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return self.case_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.erased_at
+
+
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "complaints.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    CaseErased,
+    ErasureAnswered,
     CaseOpened,
     CaseAccepted,
     CaseDispatched,

@@ -1,7 +1,8 @@
 """What the platform tells every service of itself: whose time it lives in, and the calendar."""
 
-from datetime import datetime
-from typing import ClassVar, Literal
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -93,7 +94,52 @@ class AccessRevoked(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
-EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished, AccessRevoked]
+class ErasureRequested(Event, frozen=True, kw_only=True, gc=False):
+    """A client is to be erased (删除权): nothing of theirs may be read from now on, and every service answers whether
+    its retention is over and no hold stands against it. `round` counts how often it was asked."""
+
+    type: ClassVar[str] = "platform.erasure.requested"
+    topic: ClassVar[str] = TOPIC
+
+    erasure_id: UUID
+    client_id: str
+    round: Annotated[int, msgspec.Meta(ge=1)] = 1
+    requested_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return f"{self.erasure_id}/{self.round}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.requested_at
+
+
+class ErasureAnswered(Event, frozen=True, kw_only=True, gc=False):
+    """A service's answer to `platform.erasure.requested`: `over`, or kept until a date or for a reason."""
+
+    topic: ClassVar[str] = "careline.erasures"
+
+    erasure_id: UUID
+    client_id: str
+    round: Annotated[int, msgspec.Meta(ge=1)] = 1
+    over: bool
+    reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    kept_until: date | None = None
+    owners: list[str] = msgspec.field(default_factory=list)
+    """Whose keys go with the client's: of their cases and the like (`case:ID`)."""
+    answered_at: datetime
+
+    @property
+    def identity(self) -> str:
+        return f"{self.erasure_id}/{self.round}"
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.answered_at
+
+
+EVENTS: list[type[Event]] = [TimelineDecided, CalendarPublished, AccessRevoked, ErasureRequested]
 
 TOLD_TO_EVERYBODY: tuple[type[Event], ...] = (TimelineDecided, CalendarPublished)
 """Heard by every service that hears anything."""

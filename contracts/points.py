@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from contracts import platform
 from contracts.base import DayClosed, Event
 from contracts.classification import TierCode
 from contracts.fields import Amount, BusinessDate, Code, Count, Id, Identifier, Instant, Month, Positive, Quantity
@@ -121,7 +122,14 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "points.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    ErasureAnswered,
     PointsPosted,
     UpgradeApproved,
     RedemptionRequested,

@@ -13,6 +13,7 @@ pids=()
 
 leave() {
     code=$?
+    set +e
     trap - EXIT INT TERM
     [ "$code" = 0 ] || tail -n 5 "$home"/*.err >&2 || true
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
@@ -31,8 +32,14 @@ start() { # NAME COMMAND...: start a process of ours; what it says goes to files
     pids+=($!)
 }
 
-serve() { start "serve-$1" env -u CARELINE_OWNER_URL "$careline" serve "$1" --port 0; }
+serve() { start "serve-$1" env -u CARELINE_OWNER_URL "$careline" serve "$1" --port "${2:-0}"; }
 work() { start "work-$1" "$careline" work "$1" --port 0; }
+
+free_port() { # a port nobody listens at: services ask the gateway for clients' keys, and start before it
+    local port=
+    until [ -n "$port" ] && ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((20000 + RANDOM % 10000)); done
+    echo "$port"
+}
 
 address() { # NAME: wait until that process says where it serves
     until grep -qE 'https?://' "$home/$1.out"; do
@@ -60,6 +67,8 @@ export CARELINE_OWNER_URL=$CARELINE_DATABASE_URL
 export CARELINE_DATABASE_URL=${CARELINE_DATABASE_URL/careline@/careline_\{service\}@}
 services=$("$careline" migrate | tee /dev/stderr | sed -n 's/^migrated: //p' | tr -d ',')
 
+port=$(free_port)
+export CARELINE_GATEWAY_URL=http://127.0.0.1:$port
 for service in $services; do
     work "$service"
     [ "$service" = gateway ] || serve "$service"
@@ -69,7 +78,7 @@ for service in $services; do
     [ "$service" = gateway ] || urls+="${urls:+, }\"$service\": \"$(address "serve-$service")\""
 done
 export CARELINE_SERVICE_URLS="{$urls}"
-serve gateway
+serve gateway "$port"
 gateway=$(address serve-gateway)
 
 broker=$("$careline" token --role system) officer=$("$careline" token --role operations) hq=$("$careline" token --role hq)

@@ -20,7 +20,8 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
-from gateway import access_api, api, approvals, calendar, staff
+from contracts.complaints import CaseErased
+from gateway import access_api, api, approvals, calendar, client_keys, client_search, erasure, staff
 from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import pages, sign_in
@@ -42,10 +43,16 @@ service = Service(
     tables=metadata,
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
-    listens={broker.StaffChanged: keep_staff, broker.BranchChanged: keep_branches},
+    listens={
+        broker.StaffChanged: keep_staff,
+        broker.BranchChanged: keep_branches,
+        CaseErased: erasure.forget_case,
+        **dict.fromkeys(erasure.EXPECTED, erasure.note_answers),
+    },
+    loops={"erasures": erasure.ask_again},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
-    approvals=[staff.ROSTER, access_api.SIGN_IN],
+    approvals=[staff.ROSTER, access_api.SIGN_IN, erasure.ERASURE],
 )
 
 
@@ -77,7 +84,18 @@ def gateway_app(
     app = new_app(
         service.name,
         "Careline gateway",
-        [api.routes, access_api.routes, approvals.routes, calendar.routes, staff.routes, sign_in.routes, pages.routes],
+        [
+            access_api.routes,
+            api.routes,
+            approvals.routes,
+            client_keys.routes,
+            client_search.routes,
+            erasure.routes,
+            calendar.routes,
+            staff.routes,
+            sign_in.routes,
+            pages.routes,
+        ],
         checks,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,

@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 
 from chassis.bus.record import Outgoing
-from chassis.clock import end_of
+from chassis.clock import business_date, end_of
 from chassis.errors import FieldError, Invalid, Text, TooLarge
 from chassis.http.problems import Malformed, UnsupportedMediaType
 from chassis.uow import UnitOfWork
 from contracts import broker
-from contracts.base import Event, Registry
+from contracts.base import Event, Registry, encode
 from contracts.checking import field_errors
+from contracts.personal import PersonalEvent
+from gateway.client_search import note_clients, renew
 from gateway.clock import close_messages, first_day_not_over, note_closed
 from gateway.timeline import require_real
 
@@ -26,6 +28,17 @@ STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-bat
 NUL = "\0"
 # Clocks differ and settlement reports run ahead by hours, not by days.
 AHEAD = timedelta(days=1)
+MAY_LIE_AHEAD: Mapping[type[Event], Sequence[str]] = {
+    broker.ComplaintReceived: ("reply_due_on",),
+    broker.StaffChanged: ("left_on",),
+    broker.BranchChanged: ("closed_on", "published_on"),
+    broker.CommissionAgreed: ("effective_on",),
+    broker.AgreementEnded: ("on",),
+    broker.InstrumentNoticed: ("on",),
+    broker.AllotmentMade: ("pay_by",),
+}
+"""What a fact says of days to come. Every other date and instant of a fact has happened: it lies no more than a day
+ahead, by the business date in Shanghai."""
 REGISTRY = Registry(broker.EVENTS)
 
 
@@ -45,11 +58,10 @@ class Envelope(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """An event that was found good, with its envelope and the data's bytes as they came."""
+    """An event that was found good, with its envelope."""
 
     envelope: Envelope
     event: Event
-    data: bytes
 
 
 async def ingest(uow: UnitOfWork, headers: Mapping[str, str], body: bytes, currency: str) -> list[Fact]:
@@ -71,11 +83,20 @@ async def ingest(uow: UnitOfWork, headers: Mapping[str, str], body: bytes, curre
     if errors:
         raise Invalid(errors=tuple(errors[:100]), errors_found=len(errors))
     await require_real(uow)
+    facts = await taken_in(uow, facts)
     for fact in facts:
         if isinstance(fact.event, broker.BrokerDayClosed):
             await note_closed(uow, fact.event.business_date)
     uow.publish(message for fact in facts for message in _messages(uow, fact))
     return facts
+
+
+async def taken_in(uow: UnitOfWork, facts: Sequence[Fact]) -> list[Fact]:
+    """The facts as the log may hold them: only declared members, personal ones encrypted; clients can be found."""
+    await renew(uow, [fact.event for fact in facts])
+    sealed = await uow.database.keyring.seal_events([fact.event for fact in facts])
+    await note_clients(uow, [(fact.event, fact.envelope.time or uow.now, fact.envelope.id) for fact in facts])
+    return [Fact(fact.envelope, event) for fact, event in zip(facts, sealed, strict=True)]
 
 
 def _envelopes(headers: Mapping[str, str], body: bytes) -> tuple[Sequence[Envelope], bool]:
@@ -137,7 +158,7 @@ def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[Fiel
     if b"\\u0000" in data and (found := list(_nul_places(msgspec.json.decode(data), "/data"))):
         return found
     found = list(_check_event(event, currency, now))
-    return found or Fact(envelope, event, data)
+    return found or Fact(envelope, event)
 
 
 def _check_envelope(envelope: Envelope) -> Iterable[FieldError]:
@@ -176,6 +197,8 @@ def _nul_places(value: Any, pointer: str) -> Iterable[FieldError]:
 
 
 def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldError]:
+    if isinstance(event, PersonalEvent) and event.sealed:
+        yield FieldError("/data/sealed", "is written here, not sent in")
     given = getattr(event, "currency", currency)
     if given != currency:
         yield FieldError("/data/currency", f"this platform's one currency is {currency}, not {given}")
@@ -183,12 +206,13 @@ def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldEr
         if event.business_date > first_day_not_over(now):
             yield FieldError("/data/business_date", f"{event.business_date} is later than today")
         return
-    when = event.happened_at
-    if isinstance(when, date) and not isinstance(when, datetime):
-        if when > (now + AHEAD).date():
-            yield FieldError("/data", f"{when} is more than a day ahead")
-    elif when is not None and when > now + AHEAD:
-        yield FieldError("/data", f"{when.isoformat()} is more than a day ahead")
+    latest, latest_day = now + AHEAD, business_date(now + AHEAD)
+    for name in type(event).__struct_fields__:
+        when = getattr(event, name)
+        if not isinstance(when, date) or name in MAY_LIE_AHEAD.get(type(event), ()):
+            continue
+        if when > latest if isinstance(when, datetime) else when > latest_day:
+            yield FieldError(f"/data/{name}", f"{when.isoformat()} is more than a day ahead")
 
 
 def _messages(uow: UnitOfWork, fact: Fact) -> Iterable[Outgoing]:
@@ -199,5 +223,5 @@ def _messages(uow: UnitOfWork, fact: Fact) -> Iterable[Outgoing]:
         return
     yield Outgoing(
         event.topic, uow.partition_of(event.key), event.key, event.type, envelope.id, envelope.source,
-        envelope.time or uow.now, fact.data, envelope.traceparent,
+        envelope.time or uow.now, encode(event), envelope.traceparent,
     )  # fmt: skip

@@ -1,7 +1,21 @@
 """What the gateway keeps: the home's timeline, people, their sessions and sign-in links, keys."""
 
-from sqlalchemy import Boolean, Column, Date, Identity, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from chassis.tables import Instant, new_metadata
 
@@ -94,4 +108,61 @@ calendar_drafts = Table(
     Column("checked_by", Text),
     Column("checked_at", Instant),
     Column("number", Integer, comment="of the published version"),
+)
+
+client_keys = Table(
+    "client_keys",
+    metadata,
+    Column("owner", Text, primary_key=True, comment="a client, or case:ID, booking:ID, call:ID, enquiry:ID, visit:ID"),
+    Column("generation", Integer, nullable=False),
+    Column("wrapped", LargeBinary, comment="by the master key; empty once destroyed"),
+    Column("branch_id", Text, comment="of a client: who may find them by name or number"),
+    Column("branch_stamp", Instant),
+    Column("branch_event", Text),
+    Column("made_at", Instant, nullable=False),
+    Column("blocked_at", Instant, comment="kept only: nothing may be read"),
+    Column("destroyed_at", Instant),
+    CheckConstraint("(wrapped IS NULL) = (destroyed_at IS NOT NULL)", name="destroyed"),
+    comment="personal values lie under these; a destroyed one keeps its row, so that none is made again",
+)
+
+client_tokens = Table(
+    "client_tokens",
+    metadata,
+    Column("owner", Text, ForeignKey("client_keys.owner"), primary_key=True),
+    Column("kind", Text, primary_key=True, comment="phone, name, initials"),
+    Column("generation", Integer, nullable=False),
+    Column("stamp", Instant, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("tokens", ARRAY(LargeBinary), nullable=False),
+    Index("ix_client_tokens_tokens", "tokens", postgresql_using="gin"),
+    comment="keyed hashes that find a client by number or name; gone with the key",
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("erasure_id", UUID(as_uuid=True), primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="waiting for the services, done"),
+    Column("asked_by", Text, nullable=False),
+    Column("round", Integer, nullable=False, server_default="1", comment="how often the services were asked"),
+    Column("round_at", Instant, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Index("uq_erasures_open", "client_id", unique=True, postgresql_where=text("state = 'waiting'")),
+)
+
+erasure_answers = Table(
+    "erasure_answers",
+    metadata,
+    Column("erasure_id", UUID(as_uuid=True), ForeignKey("erasures.erasure_id"), primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("round", Integer, nullable=False),
+    Column("over", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("kept_until", Date),
+    Column("owners", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("answered_at", Instant, nullable=False),
 )

@@ -25,7 +25,8 @@ from tests.world import World, running
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 POSTGRES = {"wheel": None, **({"debian": DEBIAN_15} if (DEBIAN_15 / "initdb").exists() else {})}
 KEYS = {
-    f"{name}_key": base64.b64encode(bytes([n]) * 32).decode() for n, name in enumerate(("internal", "field", "seal"))
+    f"{name}_key": base64.b64encode(bytes([n]) * 32).decode()
+    for n, name in enumerate(("internal", "field", "seal", "master"))
 }
 # Data of tests is made anew each time: it need not outlive a power cut.
 FAST = {

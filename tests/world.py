@@ -120,7 +120,8 @@ class World:
 
         `at` (ce_time) is the business time of each fact and `id` (ce_id) a fresh one, unless given.
         """
-        messages = [message for event in events for message in self._messages(event, at, id, source)]
+        sealed = await self.database("gateway").keyring.seal_events(events)
+        messages = [message for event in sealed for message in self._messages(event, at, id, source)]
         await self.redeliver(messages)
         return messages
 

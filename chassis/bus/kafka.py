@@ -73,10 +73,12 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         self._ahead: asyncio.Task[list[Batch]] | None = None
 
     async def start(self) -> None:
-        """Join the group."""
+        """Join the group: the home's own, so that nobody else's members take partitions from it."""
+        async with self.consumer.database.reading() as sql:
+            home = await sql.fetchval("SELECT id FROM home_id")
         self.kafka = AIOKafkaConsumer(
             bootstrap_servers=self.address.servers,
-            group_id=f"{self.address.prefix}.{self.consumer.service.name}",
+            group_id=f"{self.address.prefix}.{home}.{self.consumer.service.name}",
             enable_auto_commit=False,
             auto_offset_reset="none",  # never jump: a position Kafka does not have is an error an operator sees
             session_timeout_ms=15_000,

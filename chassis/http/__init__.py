@@ -3,10 +3,12 @@
 from chassis.http.app import new_app, openapi_of, routes_of, service_app
 from chassis.http.batching import Batched, batched
 from chassis.http.idempotency import Once, router
-from chassis.http.identity import Tokens, identified, mint, permission_of, permits
+from chassis.http.identity import Tokens, identified, mint
 from chassis.http.objects import may_see, object_scope, require_sight
 from chassis.http.paging import Listing, Page, PageRequest
+from chassis.http.permissions import permission_of, permits
 from chassis.http.preconditions import IfMatch, Match, etag
+from chassis.http.reads import Purpose
 from chassis.http.uploads import Upload, Uploaded, takes
 from chassis.http.work import Reading, Work
 
@@ -18,6 +20,7 @@ __all__ = [
     "Once",
     "Page",
     "PageRequest",
+    "Purpose",
     "Reading",
     "Tokens",
     "Upload",

@@ -133,7 +133,7 @@ class _Request:
         """Take the whole body off the wire, if there is one; it is given to the app as it came."""
         read, parts, more = list[Message](), [], True
         try:
-            async with asyncio.timeout(BODY_SECONDS + self.body_bytes / SLOWEST_BODY_BYTES_A_SECOND):
+            async with asyncio.timeout(BODY_SECONDS + (self.expected or self.body_bytes) / SLOWEST_BODY_BYTES_A_SECOND):
                 while more:
                     read.append(await self.receive())
                     parts.append(read[-1].get("body", b""))

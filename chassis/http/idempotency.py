@@ -18,6 +18,7 @@ from starlette.responses import Response
 from chassis.database import Database
 from chassis.errors import Conflict, Refusal, Text
 from chassis.http.problems import RESPONSES
+from chassis.http.reads import is_recorded, record_shown
 from chassis.http.work import Work
 from chassis.uow import UnitOfWork
 
@@ -117,14 +118,18 @@ Once = Annotated[FirstTime, Depends(once, scope="function")]
 
 
 class Route(APIRoute):
-    """A route that stores its answer when its request carried a key: after the handler, before the commit."""
+    """A route that stores its answer when its request carried a key, after the handler, before the commit; and that
+    leaves a row of what staff were shown."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, and the store behind it."""
         handler = super().get_route_handler()
+        recorded = "GET" in (self.methods or ()) and is_recorded(list(self.param_convertors), self.response_model)
 
         async def answer(request: Request) -> Response:
             response = await handler(request)
+            if recorded:
+                await record_shown(request, response)
             first: FirstTime | None = request.scope.get(_SCOPE)
             if first is not None:
                 await first.store(response)

@@ -11,8 +11,8 @@ from chassis import publishing, shadow
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, NotFound
 from chassis.http.idempotency import Once, router
-from chassis.http.identity import permits
 from chassis.http.paging import Listing
+from chassis.http.permissions import permits
 from chassis.http.work import Reading, Work
 from chassis.policy import PolicyBook, PolicyTable
 from chassis.service import Service

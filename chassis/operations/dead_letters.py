@@ -1,7 +1,7 @@
 """Dead letters: see them, give them to their handler again, or leave them undone for good."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -10,9 +10,11 @@ import asyncpg
 
 from chassis.actor import Actor
 from chassis.bus.record import Record
+from chassis.consumer import opened_letter
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Text
 from chassis.outages import blames_record
+from chassis.personal.free_text import mask_text
 from chassis.platform_facts import handlers_of
 from chassis.service import Service
 from chassis.uow import UnitOfWork
@@ -77,7 +79,8 @@ async def shown(database: Database, letter: int) -> dict[str, Any]:
     if row is None:
         raise NotFound(Text(f"no dead letter {letter}", f"没有编号为 {letter} 的死信"))
     raw_key = None if row["raw_key"] is None else b64encode(row["raw_key"]).decode()
-    return dict(row) | {"value": row["value"].decode("utf-8", "replace"), "raw_key": raw_key}
+    value = (await opened_letter(database.keyring, row)).decode("utf-8", "replace")
+    return dict(row) | {"value": value, "raw_key": raw_key}
 
 
 async def count(sql: asyncpg.Connection) -> int:
@@ -130,12 +133,15 @@ async def _redrive_one(service: Service, database: Database, actor: Actor, lette
 async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
     row = await _open_one(uow, letter)
     registry = service.registry
-    event, kind = registry.decode(row["type"], row["value"]), registry.kinds[row["type"]]
+    value = await opened_letter(uow.database.keyring, row)
+    event, kind = registry.decode(row["type"], value), registry.kinds[row["type"]]
+    if event.personal:
+        [event] = await uow.database.keyring.seal_events([event])
     if isinstance(event, DayClosed):
         raise NotRedrivable(
             Text("a watermark is not redriven: close the day again", "日终标记不能重新投递，请重新日终")
         )
-    uow.hear({kind: [_record(row)]})
+    uow.hear({kind: [_record({**row, "value": value})]})
     uow.happened_at = row["event_time"] or uow.now
     await handlers_of(service)[kind]([event], uow)
     await _mark(uow, letter, uow.now)
@@ -178,7 +184,7 @@ async def skip(database: Database, actor: Actor, ids: Sequence[int], reason: str
             )  # fmt: skip
 
 
-def _record(row: asyncpg.Record) -> Record:
+def _record(row: Mapping[str, Any]) -> Record:
     return Record(
         row["topic"], row["partition"], row["offset"], row["key"], row["type"], row["event_id"], row["event_source"],
         row["event_time"], None, row["value"],
@@ -197,7 +203,7 @@ async def _note_failure(database: Database, actor: Actor, letter: int, error: Ex
             "UPDATE dead_letters SET reason = $2, error = $3 WHERE id = $1",
             letter,
             type(error).__name__,
-            str(error)[:2000],
+            mask_text(str(error)[:2000]),
         )
         uow.audit("redrive_failed", f"dead_letter/{letter}", error=type(error).__name__)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis import staff
+from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.service import Service
 from contracts.broker import (
@@ -20,10 +21,11 @@ from contracts.broker import (
     StaffChanged,
     SurveillanceAlerted,
 )
-from contracts.callbacks import EVENTS, DayCompleted
+from contracts.callbacks import EVENTS, DayCompleted, ErasureAnswered
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed, CaseFeedback, ChurnSignalled
+from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import (
@@ -31,6 +33,7 @@ from services.callbacks import (
     api,
     attempts,
     closing,
+    contacts,
     deadlines,
     exports,
     handlers,
@@ -49,6 +52,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
     listens={
+        ErasureRequested: answering(ErasureAnswered, contacts.judge_erasure),
         StaffChanged: leavers.keep_staff,
         BranchChanged: staff.keep_branches,
         ClientOpened: handlers.open_clients,

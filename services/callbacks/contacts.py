@@ -9,11 +9,12 @@ import asyncpg
 
 from chassis.bus.record import Record
 from chassis.clock import business_date
-from chassis.personal import FieldCipher, mask_text
-from chassis.settings import Settings
+from chassis.erasure import Judgement
+from chassis.personal import mask_text
+from chassis.personal.keys import Value
 from chassis.uow import UnitOfWork
-from contracts.broker import ClientOpened, Profile
-from services.callbacks.rules import Ties
+from contracts.broker import CallMissed, ClientOpened, OpeningBooked, Profile
+from services.callbacks.rules import OPEN, Ties
 
 PLAIN = (
     "branch_id", "manager_id", "opener_id", "referrer_id", "kind", "account_status", "experience_years", "birth_date",
@@ -21,18 +22,6 @@ PLAIN = (
 )  # fmt: skip
 PERSONAL = ("name", "phone", "email", "address")
 STANDING = ("branch_id", "manager_id", "account_status")
-
-
-_ciphers: dict[tuple[str, str], FieldCipher] = {}
-
-
-def cipher(settings: Settings) -> FieldCipher:
-    """The cipher of personal fields, made once a home and key."""
-    given = settings.field_key.get_secret_value() if settings.field_key else ""
-    place = (str(settings.home), given)
-    if place not in _ciphers:
-        _ciphers[place] = FieldCipher(settings)
-    return _ciphers[place]
 
 
 async def keep(uow: UnitOfWork, events: Sequence[Profile], records: Sequence[Record]) -> dict[str, date]:
@@ -47,7 +36,7 @@ async def keep(uow: UnitOfWork, events: Sequence[Profile], records: Sequence[Rec
         day = event.opened_on if isinstance(event, ClientOpened) else business_date(record.time)
         fields = offered.setdefault(event.client_id, {})
         for name in (*PLAIN, *PERSONAL):
-            value = getattr(event, name, None)
+            value = event.sealed.get(name, "").encode() or None if name in PERSONAL else getattr(event, name, None)
             if value is not None and (name not in fields or fields[name][0] < stamp):
                 fields[name] = (stamp, value)
         since[event.client_id] = min(day, since.get(event.client_id, day))
@@ -64,7 +53,6 @@ async def _merge(uow: UnitOfWork, offered: dict[str, dict[str, tuple[list[str], 
             "SELECT * FROM clients WHERE client_id = ANY($1::text[]) ORDER BY client_id FOR UPDATE", clients
         )
     }
-    secret = cipher(uow.database.settings)
     rows = []
     for client_id in clients:
         row = known.get(client_id) or {"client_id": client_id, "stamps": {}}
@@ -72,7 +60,7 @@ async def _merge(uow: UnitOfWork, offered: dict[str, dict[str, tuple[list[str], 
         for name, (stamp, value) in offered[client_id].items():
             if name not in stamps or stamps[name] < stamp:
                 stamps[name] = stamp
-                row[name] = secret.encrypt(name, client_id, value) if name in PERSONAL else value
+                row[name] = value
         rows.append([row.get(name) for name in ("client_id", *PLAIN, *PERSONAL)] + [stamps])
     columns = ("client_id", *PLAIN, *PERSONAL, "stamps")
     sets = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
@@ -131,18 +119,46 @@ async def ties_of(
     return {c: found.get(c) or Ties(concerned=frozenset((concerned or {}).get(c, ()))) for c in clients}
 
 
-async def keep_caller_data(uow: UnitOfWork, callers: dict[str, tuple[str | None, str | None]]) -> None:
-    """Name and phone of somebody who is no client yet (a booking, a missed call), encrypted like a client's [B16]."""
-    secret = cipher(uow.database.settings)
-    for key, (name, phone) in sorted(callers.items()):
-        await uow.sql.execute(
-            """INSERT INTO clients (client_id, name, phone) VALUES ($1, $2, $3)
-               ON CONFLICT (client_id) DO UPDATE SET name = coalesce(excluded.name, clients.name),
-                   phone = coalesce(excluded.phone, clients.phone)""",
-            key,
-            secret.encrypt("name", key, name) if name else None,
-            secret.encrypt("phone", key, phone) if phone else None,
-        )
+async def keep_caller_data(uow: UnitOfWork, events: Sequence[CallMissed | OpeningBooked]) -> None:
+    """Name and number of who called or booked, as the event has them sealed [B16, C24]: with the task, because a client
+    may call from any phone; and in the place of a client's where they are none yet."""
+    if not events:
+        return
+    places = [event.key for event in events]
+    names, phones = ([event.sealed.get(name, "").encode() or None for event in events] for name in ("name", "phone"))
+    await uow.sql.execute(
+        """INSERT INTO callers (subject, owner, name, phone) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[])
+           ON CONFLICT (subject) DO NOTHING""",
+        [event.identity for event in events],
+        places,
+        names,
+        phones,
+    )
+    unknown = {event.key: n for n, event in enumerate(events) if getattr(event, "client_id", None) is None}
+    await uow.sql.execute(
+        """INSERT INTO clients (client_id, name, phone) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
+           ON CONFLICT (client_id) DO UPDATE SET name = coalesce(excluded.name, clients.name),
+               phone = coalesce(excluded.phone, clients.phone)""",
+        list(unknown),
+        [names[n] for n in unknown.values()],
+        [phones[n] for n in unknown.values()],
+    )
+
+
+async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
+    """An open account and a callback that is owed keep a client; nothing else here does."""
+    rows = await uow.sql.fetch(
+        """SELECT c.client_id, c.opened_on IS NOT NULL AND c.closed_on IS NULL AS account,
+                  EXISTS (SELECT FROM tasks t WHERE t.client_id = c.client_id AND t.state = ANY($2::text[])) AS owed
+           FROM clients c WHERE c.client_id = ANY($1::text[])""",
+        list(clients),
+        list(OPEN),
+    )
+    return {
+        row["client_id"]: Judgement("account open" if row["account"] else "callbacks owed")
+        for row in rows
+        if row["account"] or row["owed"]
+    }
 
 
 async def hold(uow: UnitOfWork, client_id: str) -> None:
@@ -179,17 +195,18 @@ async def change(
     row = given and await uow.sql.fetchrow("SELECT stamps FROM clients WHERE client_id = $1 FOR UPDATE", client_id)
     if not row:
         return
-    secret, stamps = cipher(uow.database.settings), dict(row["stamps"])
+    stamps = dict(row["stamps"])
     stamp = [at.astimezone(UTC).isoformat(), f"contact/{evidence_id}"]
     newer = {name: value for name, value in given.items() if name not in stamps or stamps[name] < stamp}
     if not newer:
         return
+    sealed = await uow.database.keyring.seal([Value(client_id, name, value) for name, value in newer.items()])
     sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(newer, 3))
     await uow.sql.execute(
         f"UPDATE clients SET stamps = $2, {sets} WHERE client_id = $1",
         client_id,
         stamps | dict.fromkeys(newer, stamp),
-        *(secret.encrypt(name, client_id, value) for name, value in newer.items()),
+        *(text.encode() if text else None for text in sealed),
     )
     uow.audit(
         "profile_updated", f"client/{client_id}", key=client_id, fields=sorted(newer), evidence=evidence_id, at=at

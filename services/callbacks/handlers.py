@@ -165,7 +165,7 @@ async def return_missed_calls(events: Sequence[CallMissed], uow: UnitOfWork) -> 
             for e in events
         ],
     )
-    await contacts.keep_caller_data(uow, {e.key: (None, e.phone) for e in events if e.client_id is None})
+    await contacts.keep_caller_data(uow, events)
 
 
 async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> None:
@@ -191,7 +191,7 @@ async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> N
             for e in events
         ],
     )
-    await contacts.keep_caller_data(uow, {e.key: (e.name, e.phone) for e in events})
+    await contacts.keep_caller_data(uow, events)
 
 
 async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -> None:

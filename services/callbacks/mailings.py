@@ -13,7 +13,7 @@ import asyncpg
 
 from chassis.clock import business_date
 from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Text
-from chassis.timeline import Timeline, timeline
+from chassis.timeline import Timeline, timeline, today
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
 from services.callbacks.messages import planning
@@ -64,7 +64,7 @@ async def order(
 
     Raises: Invalid: no such column, a product's column without its level, an end before the beginning.
     """
-    version = (await uow.policies(Policies)).mailings.on(business_date(uow.now))
+    version = (await uow.policies(Policies)).mailings.on(await today(uow.sql))
     column = version.body.get(column_code)
     errors = []
     if column is None:
@@ -116,7 +116,7 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
         waiting.clear()
         return count
 
-    async for client, reader in _readers(uow.sql, business_date(uow.now), row["column_code"], row["branch_id"]):
+    async for client, reader in _readers(uow.sql, await today(uow.sql), row["column_code"], row["branch_id"]):
         if reasons := mailing_reasons(column, reader, row["product_level"], TIERS, LEVELS):
             left_out[reasons[0]] += 1
             continue
@@ -185,11 +185,12 @@ async def demand(sql: asyncpg.Connection, branch_id: str | None) -> list[dict[st
     rows = await sql.fetch(
         """SELECT s.column_code AS column, coalesce(t.rank, 0) AS rank, s.channel, count(*) AS clients
            FROM subscriptions s JOIN clients c USING (client_id)
-           LEFT JOIN LATERAL (SELECT rank FROM tier_stretches t WHERE t.client_id = s.client_id AND t.since <= current_date
+           LEFT JOIN LATERAL (SELECT rank FROM tier_stretches t WHERE t.client_id = s.client_id AND t.since <= $2
                               ORDER BY since DESC LIMIT 1) t ON true
            WHERE c.closed_on IS NULL AND ($1::text IS NULL OR c.branch_id = $1)
            GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
         branch_id,
+        await today(sql),
     )
     return [
         {"column": r["column"], "tier": TIERS[r["rank"]], "channel": r["channel"], "clients": r["clients"]}

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.clock import business_date
 from chassis.errors import Conflict, NotFound, Text
 from chassis.personal import mask_text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.callbacks import contacts, scripts
 from services.callbacks.claims import Excluded
@@ -57,7 +57,7 @@ async def consider(
     before = await uow.sql.fetchval(
         "SELECT count(*) FROM attempts WHERE agent = $1 AND reached AND attempt_id <> $2", agent, attempt_id
     )
-    terms = policies.quality.on(business_date(uow.now)).body
+    terms = policies.quality.on(await today(uow.sql)).body
     if reasons := sampling(attempt_id, task["topic"], before, bool(phrases), terms):
         await uow.sql.execute(
             """INSERT INTO reviews (attempt_id, agent, topic, branch_id, risk, sampled_at, phrases)

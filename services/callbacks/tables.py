@@ -66,6 +66,17 @@ clients = Table(
     Index("ix_birthday", text(f"({BIRTHDAY})"), postgresql_where=text("birth_date IS NOT NULL")),
 )
 
+callers = Table(
+    "callers",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="the missed call's or the booking's id, as its task's"),
+    Column(
+        "owner", Text, nullable=False, index=True, comment="whose key: the client's, or that of the call or booking"
+    ),
+    Column("name", LargeBinary, comment="encrypted"),
+    Column("phone", LargeBinary, comment="encrypted"),
+)
+
 # One row for each day something that coverage or avoidance asks for changed: as-of answers need what was, not what is.
 standings = Table(
     "standings",

@@ -7,8 +7,8 @@ from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.clock import utc_now
 from chassis.http import Listing, Once, Reading, Work, object_scope, permits, router
+from chassis.timeline import today
 from contracts.classification import SupplementaryKind
 from services.classification import register, supplementary
 from services.classification.api import seen
@@ -78,9 +78,9 @@ class SupplementaryView(BaseModel):
 async def read_supplementary(actor: StaffReader, sql: Reading, client_id: str) -> SupplementaryView:
     """A client's supplementary classifications [K3], suggestions marked as such [K4, K5], guardrails."""
     await seen(actor, sql, client_id)
-    today = await supplementary.business_day(sql, utc_now())
+    day = await today(sql)
     entries = await supplementary.in_force(sql, client_id)
-    found = await supplementary.suggestions(sql, client_id, today)
+    found = await supplementary.suggestions(sql, client_id, day)
     codes = [code for entry in entries for code in entry["codes"]]
     return SupplementaryView(
         client_id=client_id,
@@ -88,7 +88,7 @@ async def read_supplementary(actor: StaffReader, sql: Reading, client_id: str) -
         suggestions=[
             Suggestion(kind=kind, code=code, rule={"HABIT": "K4", "VALUE": "K5"}[kind]) for kind, code in found.items()
         ],
-        guardrails=guardrails_of(codes, (await Policies.read(sql)).supplementary.on(today).body),
+        guardrails=guardrails_of(codes, (await Policies.read(sql)).supplementary.on(day).body),
     )
 
 
@@ -125,7 +125,7 @@ async def export_register(
 ) -> Response:
     """The register of annex 4 (客户分类登记表) of the caller's branch, or of all."""
     table = await register.rows(sql, object_scope(actor, 1))
-    day = await supplementary.business_day(sql, utc_now())
+    day = await today(sql)
     content, kind = (
         (register.as_xlsx(table, day), register.XLSX) if format == "xlsx" else (register.as_csv(table), register.CSV)
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.service import Service
 from contracts import classification as contract
@@ -18,6 +19,7 @@ from contracts.broker import (
     TradeCancelled,
     TradeSettled,
 )
+from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted
 from services.classification import (
     api,
@@ -45,6 +47,7 @@ service = Service(
     name="classification",
     routes=routes,
     listens={
+        ErasureRequested: answering(contract.ErasureAnswered),
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClosingRequested: handlers.note_closing_requests,

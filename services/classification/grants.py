@@ -6,8 +6,8 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from chassis.clock import business_date
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.classification import history
 
@@ -51,7 +51,7 @@ async def propose(uow: UnitOfWork, client_id: str, tier: int, since: date, until
 
     Raises: Invalid when the days make no sense.
     """
-    if not business_date(uow.now) <= since < until or (until - since).days > LONGEST_DAYS:
+    if not await today(uow.sql) <= since < until or (until - since).days > LONGEST_DAYS:
         raise Invalid(
             Text(
                 f"a grant begins today or later, ends after it begins and lasts at most {LONGEST_DAYS} days",
@@ -108,7 +108,7 @@ async def revoke(uow: UnitOfWork, grant: Grant, reason: str) -> Grant:
     """
     if grant.state != "approved":
         raise GrantDecided(state=grant.state)
-    tomorrow = max(grant.since, date.fromordinal(business_date(uow.now).toordinal() + 1))
+    tomorrow = max(grant.since, date.fromordinal((await today(uow.sql)).toordinal() + 1))
     return await _change(uow, grant, "revoked", revoked_at=uow.now, revoked_from=tomorrow, because=reason)
 
 

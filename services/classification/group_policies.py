@@ -33,7 +33,7 @@ class GroupPolicy(PolicyBody, frozen=True):
     dormant_days: Days
 
     def sql(self, day: str) -> str:
-        """The tags as bits, at the close of `day` (an SQL date), over the columns of `rules.GroupFigures`."""
+        """The tags as bits, at the close of `day` (an SQL date), over a row of `groups.figures_sql`."""
         held = f"total <= {self.at_risk_share} * before AND before >= {self.at_risk_from}"
         tags = {
             "AT_RISK": f"coalesce(leaving_since <= {day} OR ({held}), false)",
@@ -87,7 +87,7 @@ class LifecyclePolicy(PolicyBody, frozen=True):
     growing_share: Number
 
     def sql(self, day: str) -> str:
-        """The lifecycle at the month close of `day` (an SQL date), over the columns of `rules.LifecycleFigures`."""
+        """The lifecycle at the month close of `day` (an SQL date), over a row of `value.value_sql`."""
         now_before = (("assets_now", "assets_before"), ("commission_now", "commission_before"))
         falls = " OR ".join(f"({b} > 0 AND {n} <= {self.declining_share} * {b})" for n, b in now_before)
         rises = " OR ".join(f"({b} > 0 AND {n} >= {self.growing_share} * {b})" for n, b in now_before)

@@ -1,6 +1,6 @@
 """The seven groups [K7]: one statement evaluates days for whoever can have changed on them.
 
-It is made from the policy and says what `group_rules.tags_at` says of one client on one day; a test holds them equal.
+It is made from the policy; a test holds it to the same rule written for one client on one day.
 What is unclear in the rule, and how it is read here:
 - An occurrence is a day on which the client trades or moves funds; a transfer still inside its window is not a new one.
 - A traded day is one with a traded amount left after cancellations.

@@ -3,33 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
+from decimal import Decimal
 
 from contracts.classification import TIERS
 from services.classification.policies import ClassPolicy, TierPolicy
 
 ONE_DAY = timedelta(days=1)
-CENT, FOUR_PLACES = Decimal("0.01"), Decimal("0.0001")
-
-
-def rounded(value: Fraction, places: Decimal) -> Decimal:
-    """An exact fraction, half up to the given places."""
-    scaled = abs(value) / Fraction(places)
-    whole = int(scaled + Fraction(1, 2))
-    return (Decimal(whole) * places * (1 if value >= 0 else -1)).quantize(places, ROUND_HALF_UP)
-
-
-def month_mean(day_sum: Decimal, known_days: int) -> Decimal:
-    """Mean daily total assets of a month, half up to 0.01; a month without a known day has mean 0 [K2a]."""
-    return rounded(Fraction(day_sum) / known_days, CENT) if known_days else Decimal("0.00")
-
-
-def turnover(traded: Decimal, day_sum: Decimal, known_days: int) -> Decimal:
-    """Buys plus sells of 12 months over the mean of the known days, 4 decimals half up; 0 when that mean is not positive [K2]."""
-    if known_days == 0 or day_sum <= 0:
-        return Decimal("0.0000")
-    return rounded(Fraction(traded) * known_days / Fraction(day_sum), FOUR_PLACES)
 
 
 def class_of(assets: Decimal, turned_over: Decimal | None, policy: ClassPolicy) -> str:
@@ -38,20 +17,6 @@ def class_of(assets: Decimal, turned_over: Decimal | None, policy: ClassPolicy) 
         if row.covers(assets, turned_over or Decimal(0), policy.turnover_threshold):
             return row.code
     raise LookupError(f"no class for assets {assets}, turnover {turned_over}: the policy check lets no such table pass")
-
-
-def is_trader(orders_in_3_months: int, month_traded: Decimal, mean: Decimal, policy: ClassPolicy) -> bool:
-    """TRADER (交易型) rather than INVESTOR (投资型) [T6]."""
-    busy = Decimal(orders_in_3_months) >= 3 * policy.trader_orders_per_month
-    return busy or (mean > 0 and month_traded >= policy.trader_monthly_turnover * mean)
-
-
-def entitled_tier(assets: Decimal, commission: Decimal, policy: TierPolicy) -> int:
-    """The tier earned, as an index of TIERS: the higher of both parts; bounds are inclusive [T3]."""
-    by_assets = sum(assets >= bound for bound in policy.assets)
-    if policy.mode == "ASSETS_ONLY":
-        return by_assets
-    return max(by_assets, sum(commission >= bound for bound in policy.commission))
 
 
 @dataclass(frozen=True, slots=True)

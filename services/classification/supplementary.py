@@ -1,13 +1,13 @@
 """Supplementary classifications (补充分类): entries by staff with their history, and what the rules would suggest."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 
-from chassis.clock import business_date
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS, GuardrailAlerted, SupplementaryChanged, SupplementaryKind
 from contracts.suitability import AssessmentCompleted
@@ -22,7 +22,7 @@ from services.classification.supplementary_rules import (
     suggest_habit,
     suggest_value,
 )
-from services.classification.views import Client, closed_through
+from services.classification.views import Client
 
 
 async def enter(
@@ -37,11 +37,11 @@ async def enter(
 
     Raises: UnknownCode.
     """
-    today = await business_day(uow.sql, uow.now)
-    policy = (await uow.policies(Policies)).supplementary.on(today).body
+    day = await today(uow.sql)
+    policy = (await uow.policies(Policies)).supplementary.on(day).body
     checked = check_codes(kind, codes)
-    figures = await figures_at_filling(uow.sql, who.client_id, today)
-    suggested = (await suggestions(uow.sql, who.client_id, today, scores)).get(kind)
+    figures = await figures_at_filling(uow.sql, who.client_id, day)
+    suggested = (await suggestions(uow.sql, who.client_id, day, scores)).get(kind)
     row = await uow.sql.fetchrow(
         """INSERT INTO supplementary_entries
                (client_id, kind, codes, scores, suggested, note, assets, commission, made_by, made_at)
@@ -82,12 +82,6 @@ async def enter(
             )
         )
     return dict(row)
-
-
-async def business_day(sql: asyncpg.Connection, now: datetime) -> date:
-    """The day on which entries are made: the one after the last closed day, else that of the clock."""
-    through = await closed_through(sql)
-    return through + timedelta(days=1) if through else business_date(now)
 
 
 async def in_force(sql: asyncpg.Connection, client_id: str) -> list[Any]:

@@ -53,12 +53,6 @@ class UnknownCode(Invalid):
     title = Text("Unknown code", "未知分类代码")
 
 
-class RiskGradeRefused(Invalid):
-    """Annex 4 prints five risk grades, the questionnaire gives four: 极高 cannot be reached and is refused [K6]."""
-
-    title = Text("The risk grade cannot be taken over", "风险等级无法导入")
-
-
 def check_codes(kind: SupplementaryKind, codes: Sequence[str]) -> list[str]:
     """The codes of one entry, namespaced: one, of preferences up to six different ones, the first being primary.
 
@@ -72,24 +66,6 @@ def check_codes(kind: SupplementaryKind, codes: Sequence[str]) -> list[str]:
             allowed = ", ".join(f"{kind}:{known}" for known in CODES[kind])
             raise UnknownCode(Text(f"{code!r} is none of {allowed}", f"{code!r} 不在 {allowed} 之内"))
     return [f"{kind}:{code}" for code in bare]
-
-
-RISK_GRADES = {"极低": "VERY_LOW", "低": "LOW", "中": "MEDIUM", "一般": "MEDIUM", "高": "HIGH"}
-
-
-def risk_of_annex(grade: str) -> str:
-    """The canonical level of a grade as annex 4 prints it: 一般 is MEDIUM [K6].
-
-    Raises: RiskGradeRefused for 极高 and anything unknown.
-    """
-    if grade not in RISK_GRADES:
-        raise RiskGradeRefused(
-            Text(
-                f"{grade}: no answer sheet reaches this grade; assess the client again",
-                f"{grade}：问卷无此等级，请重新评估",
-            )
-        )
-    return RISK_GRADES[grade]
 
 
 class SupplementaryPolicy(PolicyBody, frozen=True):

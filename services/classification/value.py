@@ -1,6 +1,6 @@
 """Month closes: customer value V [V1], who is core [V2], and the lifecycle [V5].
 
-The statements are made from the policy and say what `group_rules` says of one client; a test holds them equal.
+The statements are made from the policy; a test holds them to the same rules written for one client.
 How unclear places are read: parts of V are compared unrounded; "commission of three calendar months" is by trade date;
 a closed account has no V, and is LOST from the month close after on; GOLD+ is the tier in force the day after.
 Ranks are those of the branch the client was with on the day of the close, whenever that is heard.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis.clocks.store import stepped
+from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.service import Service
 from contracts.broker import (
@@ -14,7 +15,8 @@ from contracts.broker import (
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, TaskExpired
 from contracts.classification import CoreChanged, TierChanged
-from contracts.complaints import EVENTS, DayCompleted
+from contracts.complaints import EVENTS, DayCompleted, ErasureAnswered
+from contracts.platform import ErasureRequested
 from services.complaints import (
     accountability,
     api,
@@ -28,6 +30,7 @@ from services.complaints import (
     groups,
     handlers,
     leavers,
+    retention,
     satisfaction,
     tables,
 )
@@ -40,6 +43,7 @@ service = Service(
     routes=api.routes,
     migrations=Path(__file__).parent / "migrations",
     listens={
+        ErasureRequested: answering(ErasureAnswered, retention.judge_erasure),
         StaffChanged: leavers.keep_people,
         BranchChanged: dispatching.keep_places,
         TierChanged: followed_histories.keep_tiers,

@@ -9,7 +9,7 @@ import asyncpg
 from chassis import staff
 from chassis.clock import business_date
 from chassis.staff import HQ, Roster
-from chassis.timeline import Timeline, timeline
+from chassis.timeline import Timeline, effective_now, timeline
 
 MEDIA = ("website", "branch_premises", "customer_agreements", "promotional_material")
 SHOWN = 20
@@ -50,7 +50,7 @@ async def check(sql: asyncpg.Connection) -> dict[str, Any]:
     """
     if await timeline(sql) is Timeline.SIMULATED:
         return {"status": "pass", "output": "a simulated home publishes no channels"}
-    now = await sql.fetchval("SELECT clock_timestamp()")
+    now = await effective_now(sql)
     known = [one for one in channels(await staff.roster(sql), now) if one.branch_id != HQ]
     lacking = [one.branch_id for one in known if one.is_lacking]
     unpublished = [one.branch_id for one in known if one.missing and not one.is_lacking]

@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 from chassis import staff
 from chassis.clock import business_date
+from chassis.personal.keys import Value
 from chassis.staff import COMPLIANCE, HQ
 from chassis.uow import UnitOfWork
 from contracts.broker import ComplaintReceived
@@ -28,6 +29,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
     )
     people = await staff.roster(uow.sql)
     policies = await uow.policies(Policies)
+    words = await uow.database.keyring.open([Value(e.key_owner, "words", e.sealed.get("words")) for e in events])
     opened = await open_cases(
         uow,
         [
@@ -44,7 +46,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
                 severity=_given(e),
                 owner=e.owner or _department(people, policies, e),
                 category=e.category,
-                words=e.words,
+                words=said or "",
                 product=e.product,
                 employee=e.employee,
                 script=e.script,
@@ -56,7 +58,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
                 received_at=e.received_at,
                 dispatched_at=e.dispatched_at,
             )
-            for e in events
+            for e, said in zip(events, words, strict=True)
         ],
     )
     await relations.find_refused_before(uow, [one.report for one in opened])

@@ -7,6 +7,7 @@ told so and changes nothing; another content under a known number is a conflict 
 import base64
 from collections.abc import Sequence
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.clocks import Limit
 from chassis.errors import Conflict, Text
+from chassis.personal.keys import Value
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
@@ -28,7 +30,7 @@ from services.complaints import clocks, dispatching, history, severity
 from services.complaints.policy import Limits, Policies
 from services.complaints.report import Opened, Report
 from services.complaints.rules import RECEIVED, Claimed, dispatch_due, due_day, result_limit, severity_of
-from services.complaints.words import taken_in
+from services.complaints.words import Said, owner_of, taken_in
 
 WITH_RESULT_CLOCK = ("complaint", "conduct")
 WITH_COMPLAINANT = ("complaint", "suggestion", "enquiry")
@@ -92,19 +94,19 @@ def _is_timed(one: Opened) -> bool:
 
 async def _unknown(uow: UnitOfWork, reports: Sequence[Report]) -> tuple[list[Report], list[Report]]:
     """The reports of cases nobody has heard of, of two in one batch the first; and those that contradict a known one."""
-    known: dict[UUID, bytes | None] = {
-        row["case_id"]: row["fingerprint"]
-        for row in await uow.sql.fetch(
-            "SELECT case_id, fingerprint FROM cases WHERE case_id = ANY($1::uuid[])", [one.case_id for one in reports]
-        )
-    }
+    rows = await uow.sql.fetch(
+        "SELECT case_id, fingerprint, erased_at FROM cases WHERE case_id = ANY($1::uuid[])",
+        [one.case_id for one in reports],
+    )
+    known: dict[UUID, bytes | None] = {row["case_id"]: row["fingerprint"] for row in rows}
+    erased = {row["case_id"] for row in rows if row["erased_at"]}
     new: list[Report] = []
     differing: list[Report] = []
     for one in reports:
         if one.case_id not in known:
             known[one.case_id] = one.fingerprint
             new.append(one)
-        elif known[one.case_id] != one.fingerprint:
+        elif one.case_id not in erased and known[one.case_id] != one.fingerprint:
             differing.append(one)
     return new, differing
 
@@ -113,9 +115,9 @@ async def _conflict(uow: UnitOfWork, report: Report) -> None:
     """The first stays; the other content waits for an operator, once. Its words are masked as a case's are [C29]."""
     identity, fingerprint = f"{report.system}/{report.external_ref}", report.fingerprint.hex()
     offered = msgspec.to_builtins(report, enc_hook=encode_custom)
-    words = taken_in(uow.database.settings, report.case_id, report.words)
+    [words] = await taken_in(uow.database.keyring, [Said(report.case_id, report.words)])
     original = base64.b64encode(words.original).decode() if words.original else None
-    offered |= {"words": words.masked, "original": original, "fingerprint": fingerprint}
+    offered |= {"words": words.masked, "original": original, "fingerprint": fingerprint, "name": None, "phone": None}
     known = await uow.sql.fetchval(
         "SELECT to_jsonb(c) - 'original' - 'fingerprint' FROM cases c WHERE case_id = $1", report.case_id
     )
@@ -128,17 +130,18 @@ async def _decided(uow: UnitOfWork, reports: Sequence[Report], calendar: Calenda
     policies = await uow.policies(Policies)
     due_days: dict[tuple[Limit, datetime], date] = {}
     found = []
-    for one in reports:
+    words = await taken_in(
+        uow.database.keyring,
+        [Said(one.case_id, one.words, (one.category, one.product, *one.attributes.values())) for one in reports],
+    )
+    for one, said in zip(reports, words, strict=True):
         limits = policies.limits.on(business_date(one.received_at)).body
         severity, reason = await _severity(uow, one, limits)
         limit = result_limit(one.source, severity, one.reply_due_on, limits)
         name = (limit, one.received_at)
         if name not in due_days:
             due_days[name] = due_day(limit, one.received_at, calendar)
-        words = taken_in(
-            uow.database.settings, one.case_id, one.words, one.category, one.product, *one.attributes.values()
-        )
-        found.append(Opened(one, severity, reason, due_days[name], limit, words))
+        found.append(Opened(one, severity, reason, due_days[name], limit, said))
     return found
 
 
@@ -171,6 +174,15 @@ def _to_call_back(one: Opened, calendar: Calendar) -> datetime | None:
 
 
 async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -> None:
+    contacts = iter(
+        await uow.database.keyring.seal(
+            [
+                Value(owner_of(one.report.case_id), name, getattr(one.report, name))
+                for one in opened
+                for name in ("name", "phone")
+            ]
+        )
+    )
     rows: list[tuple[Any, ...]] = []
     steps: list[history.CaseStep] = []
     events: list[CaseOpened] = []
@@ -186,7 +198,7 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) 
                 r.product, r.employee, r.script, r.claim, list(r.allegations), r.complainants, r.regulator_ref,
                 r.reply_due_on, sorted({*r.concerned, *([r.employee] if r.employee else [])}), r.restricted,
                 r.imported, dict(r.attributes), r.contact_channel, r.priority, uow.actor.person, r.fingerprint,
-                _to_call_back(one, calendar),
+                _to_call_back(one, calendar), *(text.encode() if text else None for text in islice(contacts, 2)),
             )
         )  # fmt: skip
         detail = {"severity": one.severity, "reason": one.reason} if one.reason else {}
@@ -215,7 +227,7 @@ _COLUMNS = (
     "dispatch_due", "due_on", "words", "original",
     "product", "employee", "script", "claim", "allegations", "complainants", "regulator_ref",
     "reply_due_on", "concerned", "restricted",
-    "imported", "attributes", "contact_channel", "priority", "opened_by", "fingerprint", "to_tell_since",
+    "imported", "attributes", "contact_channel", "priority", "opened_by", "fingerprint", "to_tell_since", "contact_name", "contact_phone",
 )  # fmt: skip
 
 

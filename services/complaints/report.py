@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from chassis.clocks import Limit
+from chassis.personal import mask_text
 from contracts.base import encode_custom
 from services.complaints.rules import ACCEPTED, RECEIVED
 from services.complaints.words import Words
@@ -46,9 +47,18 @@ class Report:
     imported: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
     contact_channel: str | None = None
+    name: str | None = None
+    phone: str | None = None
     priority: bool = False
     received_at: datetime
     dispatched_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Whatever else people write into is masked, whoever brings it; the words are kept in both forms [C29]."""
+        object.__setattr__(self, "category", mask_text(self.category))
+        object.__setattr__(self, "product", self.product and mask_text(self.product))
+        masked = {mask_text(name): mask_text(value) for name, value in self.attributes.items()}
+        object.__setattr__(self, "attributes", masked)
 
     @property
     def key(self) -> str:
@@ -58,7 +68,11 @@ class Report:
     @property
     def fingerprint(self) -> bytes:
         """What equal reports have in common."""
-        return hashlib.sha256(msgspec.json.encode(self, enc_hook=encode_custom)).digest()
+        told = msgspec.to_builtins(self, enc_hook=encode_custom)
+        for name in ("name", "phone"):  # younger than the cases that are known already
+            if told[name] is None:
+                del told[name]
+        return hashlib.sha256(msgspec.json.encode(told)).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,11 @@ import asyncpg
 from uuid_utils import uuid7
 
 from chassis.clock import business_date, months_after
+from chassis.erasure import Judgement
 from chassis.errors import Conflict, Forbidden, NotFound, Text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
+from contracts.complaints import CaseErased
 from services.complaints import cases
 from services.complaints.policy import Policies
 from services.complaints.rules import OVER
@@ -103,6 +106,25 @@ async def standing(sql: asyncpg.Connection, case: Any) -> RetentionState:
     return RetentionState(ended_on, months_after(ended_on, 12 * years), version.name, years, holds)
 
 
+async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
+    """A case that is not over, under hold or within its retention keeps its client; the keys of the cases go along."""
+    day, found = await today(uow.sql), dict[str, Judgement]()
+    for case in await uow.sql.fetch(
+        "SELECT * FROM cases WHERE client_id = ANY($1::text[]) ORDER BY received_at, case_id", list(clients)
+    ):
+        before = found.get(case["client_id"], Judgement())
+        state = await standing(uow.sql, case)
+        owners = [*before.owners, f"case:{case['case_id']}"]
+        reason, until = before.reason, before.kept_until
+        try:
+            state.require_erasable(day)
+        except Conflict as refusal:
+            reason = reason or f"case {case['case_id']}: {refusal.name()}"
+            until = max(filter(None, (until, state.kept_until)), default=None)
+        found[case["client_id"]] = Judgement(reason, until, owners)
+    return found
+
+
 async def place(uow: UnitOfWork, case: Any, reason: str) -> UUID:
     """Place a legal hold: one person is enough to keep something."""
     hold_id = UUID(bytes=uuid7().bytes)
@@ -179,7 +201,7 @@ async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
 
     Raises: NotOver, UnderLegalHold, RetentionRunning, AskedAlready.
     """
-    (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
+    (await standing(uow.sql, case)).require_erasable(await today(uow.sql))
     erasure_id = await uow.sql.fetchval(
         """INSERT INTO erasures (erasure_id, case_id, reason, asked_by, asked_at) VALUES ($1, $2, $3, $4, $5)
            ON CONFLICT (case_id) WHERE state = 'asked' DO NOTHING RETURNING erasure_id""",
@@ -210,8 +232,9 @@ async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase:
     if asked["asked_by"] == uow.actor.person:
         raise SecondPerson
     if erase:
-        (await standing(uow.sql, case)).require_erasable(business_date(uow.now))
+        (await standing(uow.sql, case)).require_erasable(await today(uow.sql))
         await _erase(uow, case)
+        uow.emit(CaseErased(case_id=str(case["case_id"]), branch_id=case["branch_id"], erased_at=uow.now), at=uow.now)
     await uow.sql.execute(
         "UPDATE erasures SET state = $2, decided_by = $3, decided_at = $4 WHERE erasure_id = $1",
         erasure_id,
@@ -228,7 +251,8 @@ async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase:
 
 _EMPTIED = (
     """UPDATE cases SET words = '', original = NULL, client_id = NULL, key = 'case:' || case_id, attributes = '{}',
-              employee = NULL, script = NULL, concerned = '{}', contact_channel = NULL, category = '' WHERE case_id = $1""",
+              employee = NULL, script = NULL, concerned = '{}', contact_channel = NULL, category = '', contact_name = NULL,
+              contact_phone = NULL WHERE case_id = $1""",
     "DELETE FROM case_words WHERE case_id = $1",
     "DELETE FROM demands WHERE case_id = $1",
     "DELETE FROM suggestions WHERE case_id = $1",

@@ -25,7 +25,13 @@ from services.complaints.rules import STATES
 
 metadata = new_metadata()
 
-CLIENTS = Clients(metadata, Fact("branch_id", dated=True), Fact("manager_id"))
+CLIENTS = Clients(
+    metadata,
+    Fact("branch_id", dated=True),
+    Fact("manager_id"),
+    Fact("name", LargeBinary, of=lambda event: event.sealed.get("name", "").encode() or None),
+    Fact("phone", LargeBinary, of=lambda event: event.sealed.get("phone", "").encode() or None),
+)
 
 TIERS: History[TierChanged] = History(
     metadata,
@@ -89,6 +95,8 @@ cases = Table(
     Column("imported", Boolean, nullable=False, server_default="false"),
     Column("attributes", JSONB, nullable=False, server_default="{}", comment="an import's own columns, as given"),
     Column("contact_channel", Text, comment="how the complainant wants to hear of it [C25]"),
+    Column("contact_name", LargeBinary, comment="encrypted"),
+    Column("contact_phone", LargeBinary, comment="encrypted"),
     Column("priority", Boolean, nullable=False, server_default="false", comment="the VIP line [C18]"),
     Column("outcome", Text),
     Column("upheld", Boolean),

@@ -7,17 +7,16 @@ is found has to be read from the disk: a pair's two characters, or the beginning
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
 from chassis.errors import FieldError, Invalid
-from chassis.personal import FieldCipher, mask_text
-from chassis.settings import Settings
+from chassis.personal import mask_text
+from chassis.personal.keys import Keyring, Value
 
 _RUNS = re.compile(r"[㐀-鿿]+|[a-z0-9]+")
-_ciphers: dict[tuple[str, str], FieldCipher] = {}
 
 
 class Words(NamedTuple):
@@ -28,12 +27,9 @@ class Words(NamedTuple):
     grams: list[int]
 
 
-def cipher(settings: Settings) -> FieldCipher:
-    """The cipher of personal fields, made once a home and key."""
-    place = (str(settings.home), settings.field_key.get_secret_value() if settings.field_key else "")
-    if place not in _ciphers:
-        _ciphers[place] = FieldCipher(settings)
-    return _ciphers[place]
+def owner_of(case_id: UUID) -> str:
+    """Under whose key the words of a case lie: its own, so that erasing the case is enough."""
+    return f"case:{case_id}"
 
 
 def grams_of(text: str) -> list[str]:
@@ -61,11 +57,31 @@ def _code(gram: str) -> int:
     return int.from_bytes(code, signed=True)
 
 
-def taken_in(settings: Settings, case_id: UUID, text: str, *more: str | None) -> Words:
-    """What is kept of the complainant's words; `more` (category, product) is only made findable [C29]."""
-    masked = mask_text(text) if text else ""
-    original = cipher(settings).encrypt("words", str(case_id), text) if masked != text else None
-    return Words(masked, original, codes_of(grams_of(" ".join((masked, *(one for one in more if one))))))
+class Said(NamedTuple):
+    """The complainant's words; `more` (category, product) is only made findable."""
+
+    case_id: UUID
+    text: str
+    more: Sequence[str | None] = ()
+
+
+async def taken_in(keyring: Keyring, said: Sequence[Said]) -> list[Words]:
+    """What is kept of the words of each case, in their order [C29]."""
+    masked = [mask_text(one.text) for one in said]
+    originals = await keyring.seal(
+        [
+            Value(owner_of(one.case_id), "words", one.text if text != one.text else None)
+            for one, text in zip(said, masked, strict=True)
+        ]
+    )
+    return [
+        Words(
+            text,
+            original.encode() if original else None,
+            codes_of(grams_of(" ".join((text, *(word for word in one.more if word))))),
+        )
+        for one, text, original in zip(said, masked, originals, strict=True)
+    ]
 
 
 def wanted(query: str) -> tuple[list[int], list[str]]:

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.service import Service
-from contracts.broker import TradeCancelled, TradeSettled
+from contracts.broker import BrokerDayClosed, TradeCancelled, TradeSettled
+from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import TierChanged
-from contracts.points import DayCompleted, PointsPosted
+from contracts.platform import ErasureRequested
+from contracts.points import DayCompleted, ErasureAnswered, PointsPosted
 from services.points import api, exports, handlers, tables
 from services.points.policy import Policies
 from services.points.shadow import shadow
@@ -18,12 +21,14 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     routes=api.routes,
     listens={
+        ErasureRequested: answering(ErasureAnswered),
         **tables.CLIENTS.listens,
         TierChanged: handlers.correct_for_changed_tiers,
         TradeSettled: handlers.award_points_for_trades,
         TradeCancelled: handlers.claw_back_for_cancelled_trades,
     },
-    publishes=[PointsPosted, DayCompleted],
+    publishes=[PointsPosted, ErasureAnswered, DayCompleted],
+    waits_for=[BrokerDayClosed, ClassificationDayCompleted],
     completes=DayCompleted,
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},

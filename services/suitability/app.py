@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.service import Service
 from contracts import suitability as contract
@@ -13,13 +14,15 @@ from contracts.broker import (
     ProductPurchased,
     TradeSettled,
 )
-from services.suitability import api, deadlines, exports, handlers, tables, trades
+from contracts.platform import ErasureRequested
+from services.suitability import api, deadlines, exports, handlers, retention, tables, trades
 from services.suitability.policy import Policies
 
 service = Service(
     name="suitability",
     routes=api.routes,
     listens={
+        ErasureRequested: answering(contract.ErasureAnswered, retention.judge_erasure),
         **tables.CLIENTS.listens,
         ClientClosed: handlers.close_clients,
         AssessmentRecorded: handlers.import_assessments,

@@ -1,11 +1,13 @@
 """Keeping and deleting: 20 years after the last of a client's records, and never under legal hold."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from uuid_utils import uuid7
 
 from chassis.clock import months_after
+from chassis.erasure import Judgement
 from chassis.errors import NotFound
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
@@ -61,6 +63,19 @@ async def keep_until(uow: UnitOfWork, client: str) -> date | None:
         client,
     )
     return months_after(last, 12 * (await uow.policies(Policies)).on(last).retention_years) if last else None
+
+
+async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
+    """A legal hold keeps a client, and so do records until 20 years after the last of them."""
+    found: dict[str, Judgement] = {}
+    day = await today(uow.sql)
+    for client in clients:
+        until = await keep_until(uow, client)
+        if await uow.sql.fetchval("SELECT 1 FROM holds WHERE client_id = $1 AND released_at IS NULL", client):
+            found[client] = Judgement("legal hold", until)
+        elif until is not None and day <= until:
+            found[client] = Judgement("retention running", until)
+    return found
 
 
 async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:

@@ -316,7 +316,7 @@ async def test_lists_page_filter_and_keep_to_the_branch(desk: Desk) -> None:
     noticed = {"client_id": "c-1", "kind": "gifts", "concerned": ["mia"], "notes": "offered a gift"}
     await desk.ask(ANNA, "POST", "/findings", noticed, 201)
     assert [f["kind"] for f in await desk.ask(COMPLIANCE, "GET", "/findings", status=200)] == ["gifts"]
-    assert await desk.ask(COMPLIANCE, "GET", "/policies", status=200) == []
+    assert await desk.ask(COMPLIANCE, "GET", "/policies", status=200) == {"items": [], "next": None}
     explained = await desk.ask(LEADER, "GET", f"/tasks/{mine['task_id']}/explain?as_of={MONDAY}", status=200)
     assert explained["sentence"]["zh-CN"] == "应于 2022-08-04 前回访：账户于 2022-07-04 开立。"
 

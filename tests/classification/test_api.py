@@ -164,7 +164,7 @@ async def test_a_policy_is_tried_proposed_and_published_by_another(world: World)
     wider = [row | ({"assets_to": "700000"} if row["code"] in ("C-", "D-") else {}) for row in narrow["rows"]]
     draft = {"effective_on": tomorrow, "body": narrow | {"rows": wider}, "reason": "fewer in C and D"}
     moves = (await post(world, MAKER, f"{path}/shadow", {"body": draft["body"]})).raise_for_status().json()
-    assert (moves["evaluated"], moves["moves"]) == (2, [{"from": "C", "to": "C-", "clients": 1}])
+    assert (moves["evaluated"], moves["moves"]) == (2, [{"aspect": "class", "from": "C", "to": "C-", "clients": 1}])
     made = (await post(world, MAKER, path, draft, idempotency_key="p-2")).raise_for_status().json()
     publication = f"{path}/{made['version']}/publication"
     assert (await post(world, MAKER, publication)).status_code == 403

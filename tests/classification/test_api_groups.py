@@ -22,11 +22,11 @@ from services.classification.supplementary_rules import (
     check_codes,
     holding_days,
     offers_discretion,
-    risk_of_annex,
     suggest_habit,
     suggest_value,
 )
 from tests.classification.facts import CLIENT, FIRST, day, opened, trade, valued
+from tests.reference.decisions import risk_of_annex
 from tests.world import World
 
 OWN = Actor(CLIENT, Role.CLIENT, client_id=CLIENT)

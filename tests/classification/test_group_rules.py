@@ -11,21 +11,20 @@ import pytest
 from chassis.policy import PolicyInvalid
 from services.classification import group_policies as policies
 from services.classification.group_history import stretches_of
-from services.classification.group_rules import (
+from services.classification.group_rules import primary_of, tags_of
+from services.classification.groups import window_start
+from services.classification.policies import POLICY_FILE
+from services.classification.policy import Policies
+from tests.reference.decisions import (
     GroupFigures,
     LifecycleFigures,
     core_by_rank,
     lifecycle_at,
     moves_abnormally,
-    primary_of,
     tags_at,
-    tags_of,
     trades_abnormally,
     value_of,
 )
-from services.classification.groups import window_start
-from services.classification.policies import POLICY_FILE
-from services.classification.policy import Policies
 
 DAY = date(2024, 6, 28)
 GROUPS = Policies().groups.on(DAY).body

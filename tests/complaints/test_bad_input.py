@@ -14,11 +14,11 @@ from chassis.calendars import row_of
 from chassis.clock import at as clock_at
 from chassis.deadlines.scheduler import Scheduler
 from chassis.operations import dead_letters
+from chassis.personal.reading import open_columns
 from contracts import callbacks, complaints
 from contracts.broker import BrokerDayClosed, ComplaintReceived
 from contracts.platform import CalendarPublished
 from services.complaints.app import service
-from services.complaints.words import cipher
 from tests.complaints.desk import CENTRE, COMPLIANCE, FEEDBACK, OFFICER, SECOND, Desk, march
 
 LETTER = {
@@ -325,4 +325,5 @@ async def test_what_is_said_is_nowhere_unmasked_whoever_says_it_and_where(desk: 
     found = await desk.get(CENTRE, "/cases?q=净值")
     assert len(found["items"]) == 3
     stored = (await desk.case(case))["original"]
-    assert cipher(desk.world.settings).decrypt("words", case["case_id"], stored) == TOLD
+    original = await open_columns(desk.world.database("complaints"), f"case:{case['case_id']}", {"words": stored})
+    assert original == {"words": TOLD}

@@ -56,16 +56,65 @@ def test_the_compose_file_runs_every_service_by_commands_that_exist() -> None:
 
 def test_every_setting_in_the_compose_file_exists() -> None:
     fields = {f"CARELINE_{name.upper()}" for model in (Settings, GatewaySettings) for name in model.model_fields}
-    environment = read("compose.yaml")["x-careline"]["environment"]
-    assert set(environment) <= fields
+    compose = read("compose.yaml")
+    environment = compose["x-careline"]["environment"]
+    for container in ours(compose).values():
+        assert set(container["environment"]) <= fields
     urls = Settings.model_validate({"service_urls": yaml.safe_load(environment["CARELINE_SERVICE_URLS"])}).service_urls
     assert set(urls) == SERVICES - {"gateway"}
 
 
 def test_prometheus_scrapes_every_container_of_ours() -> None:
     scraped = set(read("prometheus/prometheus.yaml")["scrape_configs"][0]["dns_sd_configs"][0]["names"])
-    ours = {name for name in read("compose.yaml")["services"] if name.split("-")[0] in ("serve", "work", "gateway")}
-    assert scraped == ours
+    assert scraped == set(ours(read("compose.yaml"))) - {"migrate"}
+
+
+def ours(compose: Any) -> dict[str, Any]:
+    """The containers of our own image."""
+    return {name: one for name, one in compose["services"].items() if one["image"] == "careline"}
+
+
+def test_each_container_has_its_own_login_and_its_own_keys_alone() -> None:
+    keys = {f"CARELINE_{name}_KEY" for name in ("INTERNAL", "FIELD", "SEAL")}
+    for name, container in ours(read("compose.yaml")).items():
+        environment, service = (
+            container["environment"],
+            container["command"][-1] if name in ("migrate", "seal") else container["command"][1],
+        )
+        assert not keys <= set(environment), name
+        owns = "postgresql://careline:${OWNER_PASSWORD" in str(environment)
+        assert owns is (name in ("migrate", "seal")), name
+        if name not in ("migrate", "seal"):
+            assert f"careline_{{service}}:${{{service.upper()}_PASSWORD" in environment["CARELINE_DATABASE_URL"], name
+            assert ("CARELINE_INTERNAL_KEY" in environment) is (service == "gateway"), name
+            assert all(f"{other.upper()}_PASSWORD" not in str(environment) for other in SERVICES - {service}), name
+
+
+def test_what_must_outlive_a_container_lies_on_a_volume_of_those_who_need_it() -> None:
+    compose = read("compose.yaml")
+    mounted = {
+        volume: {name for name, one in ours(compose).items() if str(one.get("volumes", "")).find(f"{volume}:") >= 0}
+        for volume in ("evidence", "witness")
+    }
+    assert mounted == {"evidence": {"serve-callbacks", "work-callbacks"}, "witness": {"seal"}}
+    assert set(mounted) <= set(compose["volumes"])
+    made = (DEPLOY / "Dockerfile").read_text("utf-8")
+    assert all(f"/home/careline/var/{volume}" in made for volume in mounted)
+
+
+def test_images_are_pinned_by_version() -> None:
+    images = [one["image"] for one in read("compose.yaml")["services"].values() if one["image"] != "careline"]
+    for image in (*images, *re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.M)):
+        assert re.search(r":v?\d+\.\d+", image), image
+
+
+def test_the_database_makes_a_login_for_every_service() -> None:
+    made = (DEPLOY / "postgres-logins.sh").read_text("utf-8")
+    [named] = re.findall(r"^services=\"(.+)\"$", made, re.M)
+    assert set(named.split()) == SERVICES
+    given = read("compose.yaml")["services"]["postgres"]["environment"]
+    assert {f"{name.upper()}_PASSWORD" for name in SERVICES} <= set(given)
+    assert "SUPERUSER" not in made
 
 
 def test_the_image_is_not_root_and_holds_every_package() -> None:

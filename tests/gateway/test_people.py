@@ -11,12 +11,11 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp
 
 from careline.asgi import apps_of
-from careline.server import serve
+from careline.server import Server, configured
 from chassis.actor import Actor, Role
 from chassis.http import Tokens, mint
 from chassis.http.identity import EXPIRED, GATEWAY, HEADER, INTERNAL
@@ -432,33 +431,22 @@ def test_tries_at_one_name_do_not_lock_another_out() -> None:
 
 @pytest.mark.parametrize(("proxies", "believed"), [("", "127.0.0.1"), ("127.0.0.1", "192.0.2.7")])
 async def test_only_a_proxy_that_is_named_says_who_is_calling(proxies: str, believed: str) -> None:
-    async def echo(scope: Any, receive: Any, send: Any) -> None:
-        await PlainTextResponse(scope["client"][0])(scope, receive, send)
-
-    ready = asyncio.Event()
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        serving = asyncio.create_task(serve(_http_only(echo), listening, ready.set, trusted_proxies=proxies))
-        await ready.wait()
+    echo = FastAPI()
+    echo.get("/")(_host_of)
+    ready, listening = asyncio.Event(), socket.create_server(("127.0.0.1", 0))
+    server = Server(configured(echo, trusted_proxies=proxies, of_one_address=9), ready.set)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    await ready.wait()
+    async with httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        async with httpx.AsyncClient() as client:
-            answer = await client.get(url, headers={"x-forwarded-for": "192.0.2.7"})
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+        answer = await client.get(url, headers={"x-forwarded-for": "192.0.2.7"})
+    server.should_exit = server.force_exit = True
+    await serving
     assert answer.text == believed
 
 
-def _http_only(app: ASGIApp) -> ASGIApp:
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-        else:
-            await app(scope, receive, send)
-
-    return wrapped
+def _host_of(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(request.client.host if request.client else "")
 
 
 async def test_tries_to_sign_in_are_counted_by_name_and_address(app: FastAPI, http: httpx.AsyncClient) -> None:

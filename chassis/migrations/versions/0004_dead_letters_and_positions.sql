@@ -20,3 +20,11 @@ COMMENT ON COLUMN dead_letters.skipped_at IS 'when somebody decided that it stay
 ALTER TABLE consumer_offsets ADD COLUMN since TIMESTAMP WITH TIME ZONE;
 
 COMMENT ON COLUMN consumer_offsets.since IS 'from when on the facts of this place are known; none: from the first one';
+
+CREATE TABLE home_id (
+    one SMALLINT DEFAULT '1' NOT NULL,
+    id UUID NOT NULL,
+    CONSTRAINT pk_home_id PRIMARY KEY (one)
+);
+
+COMMENT ON COLUMN home_id.id IS 'whose events these are: the same in every database of a home';

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 from uuid_utils.compat import uuid7
 
-from chassis.clock import business_date, utc_now
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
+from chassis.timeline import today
 from services.callbacks import mailings
 from services.callbacks.api.access import Instant, Leader, Reader, require_client
 from services.callbacks.policy import Policies
@@ -65,7 +65,7 @@ class Withdrawal(BaseModel):
 @routes.get("/columns")
 async def list_columns(actor: Reader, sql: Reading) -> list[dict[str, Any]]:
     """The columns in force, and to whom each goes."""
-    found = (await Policies.read(sql)).mailings.on(business_date(utc_now())).body.values()
+    found = (await Policies.read(sql)).mailings.on(await today(sql)).body.values()
     return [
         {
             "code": column.code,
@@ -137,7 +137,7 @@ async def withdraw_mailing(actor: Leader, uow: Work, mailing_id: UUID, given: Wi
 async def explain_mailing(actor: Reader, sql: Reading, mailing_id: UUID, client_id: str) -> dict[str, Any]:
     """Whether a client gets it, every reason against it, and the message it became."""
     await require_client(sql, actor, client_id)
-    return await mailings.why(sql, mailing_id, client_id, business_date(utc_now()))
+    return await mailings.why(sql, mailing_id, client_id, await today(sql))
 
 
 async def _shown(sql: Any, actor: Any, mailing_id: UUID) -> Mailing:

@@ -8,11 +8,10 @@ from fastapi import Query, Request
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.clock import business_date
 from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
-from chassis.timeline import effective_now
+from chassis.timeline import today
 from services.callbacks import alarms
 from services.callbacks.api.access import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
 from services.callbacks.messages import sending
@@ -160,7 +159,7 @@ async def publish(
     """Confirm what a branch publishes, today, through a named person."""
     if not actor.sees_all_branches and actor.branch_id != branch_id:
         raise NotFound
-    day = business_date(await effective_now(uow.sql, uow.now))
+    day = await today(uow.sql)
     await uow.sql.execute(
         """INSERT INTO publications VALUES ($1, $2, $3, $4, $5) ON CONFLICT (branch_id, what) DO UPDATE
            SET value = excluded.value, responsible = excluded.responsible, confirmed_on = excluded.confirmed_on""",
@@ -177,7 +176,7 @@ async def publish(
 @routes.get("/branches/publications")
 async def list_publications(actor: Reader, uow: Work) -> list[dict[str, Any]]:
     """What branches publish; what nobody confirmed for more than 90 days is stale."""
-    day = business_date(await effective_now(uow.sql, uow.now))
+    day = await today(uow.sql)
     rows = await uow.sql.fetch(
         "SELECT *, $1 - confirmed_on > $2 AS stale FROM publications ORDER BY branch_id, what", day, STALE_DAYS
     )

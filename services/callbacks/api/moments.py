@@ -8,10 +8,9 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.clock import business_date
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
-from chassis.timeline import effective_now
+from chassis.timeline import effective_now, today
 from services.callbacks import moments
 from services.callbacks.api.access import SERVING, Day, Instant, Leader, Reader, Server, require_view
 from services.callbacks.policy import Policies
@@ -129,7 +128,7 @@ async def report(actor: Reporter, uow: Work, once: Once, given: Report) -> dict[
 @routes.post("/moments/{moment_id}/reaction")
 async def react(actor: Server, uow: Work, moment_id: UUID, given: Reaction) -> Moment:
     """The action was done; this is how the client reacted."""
-    day = business_date(await effective_now(uow.sql, uow.now))
+    day = await today(uow.sql)
     return Moment.model_validate(dict(await moments.react(uow, moment_id, given.reaction, day)))
 
 

@@ -10,10 +10,10 @@ from uuid_utils.compat import uuid7
 
 from chassis import staff
 from chassis.actor import Actor
-from chassis.clock import business_date, end_of
+from chassis.clock import end_of
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
-from chassis.timeline import effective_now
+from chassis.timeline import today
 from services.callbacks import evidence, retention
 from services.callbacks.api.access import Day, Leader, Reader
 
@@ -66,13 +66,13 @@ async def hold_drill(actor: Leader, uow: Work, once: Once, given: Drill) -> Held
         raise NotFound
     drill_id = uuid7()
     evidence_id = await evidence.refer(uow, f"branch:{given.branch_id}", "visit", given.reference)
-    today = business_date(await effective_now(uow.sql, uow.now))
+    day = await today(uow.sql)
     await retention.hold_drill(
         uow,
         drill_id,
         given.branch_id,
         given.held_on,
-        today,
+        day,
         given.scenario,
         given.participants,
         evidence_id,

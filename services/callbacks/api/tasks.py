@@ -10,10 +10,11 @@ from pydantic import BaseModel, Field
 
 from chassis import staff
 from chassis.actor import CALL_CENTRE, Actor, Role
-from chassis.clock import business_date, utc_now
 from chassis.errors import Forbidden, NotFound, Text
-from chassis.http import IfMatch, Listing, Once, Page, Reading, Work, permits, router
-from chassis.timeline import effective_now
+from chassis.http import IfMatch, Listing, Once, Page, Purpose, Reading, Work, permits, router
+from chassis.personal.keys import Value
+from chassis.personal.reading import reveal
+from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
@@ -240,12 +241,46 @@ async def read_task(actor: Reader, sql: Reading, task_id: UUID) -> Task:
     return shown(await _seen(sql, actor, task_id))
 
 
+class Contact(BaseModel):
+    """Whom to call and where: in full for the task's holder and the client's manager, else masked. Null: not known, or
+    erased. `caller_*` are of the missed call or the booking itself, which may come from another phone."""
+
+    task_id: UUID
+    client_id: str
+    in_full: bool
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    address: str | None = None
+    caller_name: str | None = None
+    caller_phone: str | None = None
+
+
+@routes.get("/tasks/{task_id}/contact")
+async def read_contact(actor: Reader, uow: Work, purpose: Purpose, task_id: UUID) -> Contact:
+    """Name and number for a task: whoever holds it rings back. A read carries a purpose and is recorded."""
+    task = await _seen(uow.sql, actor, task_id)
+    client_id, me = task["client_id"], actor.person
+    client = await uow.sql.fetchrow(
+        "SELECT manager_id, name, phone, email, address FROM clients WHERE client_id = $1", client_id
+    )
+    caller = await uow.sql.fetchrow("SELECT owner, name, phone FROM callers WHERE subject = $1", task["subject"])
+    fields = (
+        {name: Value(client_id, name, client[name]) for name in ("name", "phone", "email", "address")} if client else {}
+    )
+    if caller:
+        fields |= {f"caller_{name}": Value(caller["owner"], name, caller[name]) for name in ("name", "phone")}
+    in_full = task["holder"] == me or (client is not None and client["manager_id"] == me)
+    known = await reveal(uow, f"task/{task_id}", fields, purpose, in_full=in_full, key=client_id)
+    return Contact(task_id=task_id, client_id=client_id, in_full=in_full, **known)
+
+
 @routes.get("/tasks/{task_id}/script")
 async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, Any]:
     """The script frozen on the task: what to say and ask, in both languages."""
     task = await _seen(sql, actor, task_id)
     script = (await Policies.read(sql)).script(task["script"])
-    on = business_date(await effective_now(sql, utc_now()))
+    on = await today(sql)
     return {
         "version": task["script"],
         "plays": await retention.plays(sql, on) if task["topic"] == retention.TOPIC else [],
@@ -364,7 +399,7 @@ async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, g
     if task["state"] == "expired":
         raise Forbidden(Text("a breach stays a breach", "已违约的任务不可取消"))
     check_move(task["state"], "cancelled")
-    day = business_date(await effective_now(uow.sql, uow.now))
+    day = await today(uow.sql)
     await uow.sql.execute(
         """UPDATE tasks SET state = 'cancelled', outcome = 'cancelled_by_staff', ended_on = $2, holder = NULL,
                   held_since = NULL, lease_until = NULL, revision = revision + 1 WHERE task_id = $1""",

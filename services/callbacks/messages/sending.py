@@ -15,11 +15,11 @@ import asyncpg
 from chassis.clock import business_date
 from chassis.database import Database, connect
 from chassis.errors import Conflict, NotFound, Text
+from chassis.personal.reading import open_columns
 from chassis.staff import roster
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
-from services.callbacks import contacts
 from services.callbacks.calling import after_quiet
 from services.callbacks.messages.adapters import MessageSettings, ports
 from services.callbacks.messages.port import Handed, Port, Result
@@ -106,6 +106,7 @@ async def _claim(uow: UnitOfWork, now: datetime, counts: dict[str, int]) -> list
         AT_ONCE,
     )
     policies, found = await uow.policies(Policies), []
+    await uow.database.keyring.keys({row["client_id"] for row in rows})  # one question for all of them
     for row in rows:
         state, reason, later = _judge(policies, row, now)
         if state in ("missed", "skipped"):
@@ -115,6 +116,10 @@ async def _claim(uow: UnitOfWork, now: datetime, counts: dict[str, int]) -> list
             await _set(uow, row["message_id"], due_at=later, reason=reason)
         else:
             address, words = await _words(uow, row, now)
+            if address is None:  # the client is erased, or about to be
+                counts["skipped"] += 1
+                await _set(uow, row["message_id"], state="skipped", reason="no_contact_data")
+                continue
             await _set(uow, row["message_id"], state="sending", leased_until=now + LEASE, tries=row["tries"] + 1)
             found.append(Ready(row["message_id"], row["client_id"], row["channel"], address, words))
     return found
@@ -142,9 +147,9 @@ def _judge(policies: Policies, row: asyncpg.Record, now: datetime) -> tuple[str,
 _ADDRESS = {"sms": "phone", "email": "email"}
 
 
-async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[str, Words]:
-    secret = contacts.cipher(uow.database.settings)
+async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[str | None, Words]:
     client, field = row["client_id"], _ADDRESS[row["channel"]]
+    known = await open_columns(uow.database, client, {"name": row["name"], field: row[field]})
     terms = (await uow.policies(Policies)).messages.on(business_date(now)).body
     people = await roster(uow.sql)
     manager = people.person(row["manager_id"], now) if row["manager_id"] else None
@@ -158,7 +163,7 @@ async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[s
     )
     title = {"zh-CN": "客户经理", "en": "your manager "}[row["language"]]
     fields = {
-        "name": secret.decrypt("name", client, row["name"]) if row["name"] else NOBODY[row["language"]],
+        "name": known["name"] or NOBODY[row["language"]],
         "branch": branch_name,
         "manager": manager_name,
         # Managers are reached through their branch's phone; where none is published, through the hotline.
@@ -169,7 +174,7 @@ async def _words(uow: UnitOfWork, row: asyncpg.Record, now: datetime) -> tuple[s
         **{name: str(value) for name, value in row["inputs"].items()},
     }
     words = templates()[row["kind"], row["language"]].fill(fields)
-    return secret.decrypt(field, client, row[field]), words
+    return known[field], words
 
 
 async def _note(uow: UnitOfWork, message: Ready, handed: Handed, now: datetime) -> str:

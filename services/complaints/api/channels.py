@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.http import Reading, permits, router
+from chassis.timeline import effective_now
 from services.complaints.api.shapes import READERS
 from services.complaints.channels import channels
 
@@ -27,5 +28,5 @@ class PublishedChannel(BaseModel):
 @routes.get("")
 async def read_channels(_: Anybody, sql: Reading) -> list[PublishedChannel]:
     """The complaint phone and mailbox of every branch, and in which of the four media they are published [C2]."""
-    now = await sql.fetchval("SELECT clock_timestamp()")
+    now = await effective_now(sql)
     return [PublishedChannel.model_validate(one._asdict()) for one in channels(await staff.roster(sql), now)]

@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
-from chassis.clock import business_date
 from chassis.errors import NotFound
 from chassis.http import Reading, permits, require_sight, router
+from chassis.timeline import today
 from services.complaints.api.shapes import READERS, Case, PathName, shown
 from services.complaints.followed_histories import tier_on
 from services.complaints.rules import OVER
@@ -59,7 +59,7 @@ async def read_client(actor: Reader, sql: Reading, client_id: PathName) -> Clien
     )
     assert grumbles is not None
     staff = actor.role is not Role.CLIENT
-    today = business_date(await sql.fetchval("SELECT clock_timestamp()"))
+    day = await today(sql)
     return ClientComplaints(
         client_id=client_id,
         open=counts["open"],
@@ -67,7 +67,7 @@ async def read_client(actor: Reader, sql: Reading, client_id: PathName) -> Clien
         upheld=counts["upheld"],
         last_received_on=counts["last_received_on"],
         cases=[shown(row) for row in rows],
-        tier=await tier_on(sql, client_id, today),
+        tier=await tier_on(sql, client_id, day),
         grumbles=grumbles["heard"] if staff else None,
         churn_signals=grumbles["signals"] if staff else None,
     )

@@ -8,15 +8,16 @@ from pydantic import BaseModel
 from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
-from chassis.clock import business_date
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
-from chassis.http import Reading, Work, permits, require_sight, router
+from chassis.http import Purpose, Reading, Work, permits, require_sight, router
 from chassis.personal import mask_text
+from chassis.personal.keys import Value
+from chassis.personal.reading import reveal
+from chassis.timeline import today
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import READERS, Act, Body, Day, Label, Name, NotOver, PathName, Words
 from services.complaints.packs.figures import Period, period_of, read_figures
 from services.complaints.packs.making import branches
-from services.complaints.words import cipher
 
 routes = router("/v1/complaints", "complaints")
 Reader = Annotated[Actor, permits("complaints.duties:read", *READERS)]
@@ -34,7 +35,7 @@ async def file_nil_report(actor: Manager, uow: Work, branch_id: PathName, month:
     """Report a month without complaints (零报告); once more is a repeat [C15]."""
     period = _month(month)
     _own_branch(actor, branch_id)
-    if business_date(uow.now) <= period.last:
+    if await today(uow.sql) <= period.last:
         raise NotOver
     if await uow.sql.fetchval(
         """SELECT EXISTS (SELECT FROM cases WHERE branch_id = $1 AND received_on BETWEEN $2 AND $3
@@ -115,7 +116,7 @@ async def register_visit(actor: Manager, uow: Work, branch_id: PathName, day: da
         made,
         branch_id,
         day,
-        cipher(uow.database.settings).encrypt("visitor", str(made), body.visitor),
+        await uow.database.keyring.seal_one(f"visit:{made}", "visitor", body.visitor),
         mask_text(body.matter),
         mask_text(body.outcome) if body.outcome else None,
         body.case_id,
@@ -123,6 +124,31 @@ async def register_visit(actor: Manager, uow: Work, branch_id: PathName, day: da
     )
     uow.audit("register visit", f"branch/{branch_id}", visit=str(made))
     return Made(id=str(made))
+
+
+class Visitor(BaseModel):
+    """Who came: in full for the branch's manager who follows it up, else masked. Null: erased."""
+
+    visit_id: UUID
+    in_full: bool
+    visitor: str | None
+
+
+@routes.get("/branches/{branch_id}/visits/{visit_id}/contact")
+async def read_visitor(actor: Reader, uow: Work, purpose: Purpose, branch_id: PathName, visit_id: UUID) -> Visitor:
+    """The visitor of a reception day. A read carries a purpose and is recorded."""
+    require_sight(actor, "", branch_id)
+    visit = await uow.sql.fetchrow(
+        "SELECT visitor, recorded_by FROM reception_visits WHERE id = $1 AND branch_id = $2", visit_id, branch_id
+    )
+    if visit is None:
+        raise NotFound
+    in_full = actor.person == visit["recorded_by"] or (
+        actor.role is Role.BRANCH_MANAGER and actor.branch_id == branch_id
+    )
+    fields = {"visitor": Value(f"visit:{visit_id}", "visitor", visit["visitor"])}
+    known = await reveal(uow, f"visit/{visit_id}", fields, purpose, in_full=in_full, key=f"branch/{branch_id}")
+    return Visitor(visit_id=visit_id, in_full=in_full, **known)
 
 
 class VisitOutcome(Act):

@@ -12,8 +12,10 @@ from uuid_utils import uuid7
 from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid
-from chassis.http import Listing, Once, Page, Reading, Work, etag, permits, router
+from chassis.http import Listing, Once, Page, Purpose, Reading, Work, etag, permits, router
 from chassis.personal import mask_text
+from chassis.personal.keys import Value
+from chassis.personal.reading import reveal
 from chassis.staff import HQ
 from contracts.broker import ComplaintReceived
 from services.complaints import cases, relations
@@ -23,6 +25,7 @@ from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
 from services.complaints.search import Search
 from services.complaints.seats import department_for
+from services.complaints.words import owner_of
 
 routes = router("/v1/complaints", "complaints")
 Reporter = Annotated[Actor, permits("complaints.cases:open", Role.CLIENT, Role.SYSTEM, *STAFF)]
@@ -43,7 +46,7 @@ class NewCase(Body):
     kind: Literal["complaint", "suggestion", "enquiry"] = "complaint"
     source: Literal["client", "regulator", "exchange", "petition_office"] = "client"
     channel: Channel
-    category: Annotated[str, Field(max_length=200), AfterValidator(mask_text)] = ""
+    category: Annotated[str, Field(max_length=200)] = ""
     words: Spoken
     product: Label | None = None
     employee: Name | None = None
@@ -58,6 +61,8 @@ class NewCase(Body):
         default_factory=list
     )
     contact_channel: Name | None = None
+    name: Label | None = Field(None, description="of a complainant who is no known client; kept encrypted")
+    phone: Annotated[str, Field(min_length=5, max_length=40)] | None = Field(None, description="likewise")
     priority: bool = False
     received_at: Instant | None = None
 
@@ -118,7 +123,7 @@ async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report
             include={
                 "kind", "source", "channel", "category", "words", "product", "employee", "script", "claim",
                 "allegations", "complainants", "public_risk", "regulator_ref", "reply_due_on", "contact_channel",
-                "priority",
+                "name", "phone", "priority",
             }
         ),
     )  # fmt: skip
@@ -147,6 +152,45 @@ async def read_case(actor: Reader, sql: Reading, case_id: UUID, response: Respon
     row = await cases.seen(sql, actor, case_id)
     response.headers["etag"] = etag(row["revision"])
     return shown(row)
+
+
+class Contact(BaseModel):
+    """What the case's owner needs to answer: in full for them, else masked. Null: not given, or erased.
+
+    `words` are the original ones; `client_*` are the client's own data, `name` and `phone` what came with the case.
+    """
+
+    case_id: UUID
+    client_id: str | None
+    in_full: bool
+    words: str | None
+    name: str | None
+    phone: str | None
+    client_name: str | None = None
+    client_phone: str | None = None
+    contact_channel: str | None
+
+
+@routes.get("/cases/{case_id}/contact")
+async def read_contact(actor: Reader, uow: Work, purpose: Purpose, case_id: UUID) -> Contact:
+    """Original words and how to reach the complainant: for the case's owner. A read carries a purpose and is recorded."""
+    case = await cases.seen(uow.sql, actor, case_id)
+    owner, client_id = owner_of(case_id), case["client_id"]
+    fields = {
+        "words": Value(owner, "words", case["original"]),
+        "name": Value(owner, "name", case["contact_name"]),
+        "phone": Value(owner, "phone", case["contact_phone"]),
+    }
+    client = await uow.sql.fetchrow("SELECT name, phone FROM clients WHERE client_id = $1", client_id)
+    if client:
+        fields |= {f"client_{name}": Value(client_id, name, client[name]) for name in ("name", "phone")}
+    in_full = case["owner"] == actor.person or (actor.role is Role.CLIENT and actor.client_id == client_id)
+    known = await reveal(uow, f"case/{case_id}", fields, purpose, in_full=in_full, key=case["key"])
+    if case["original"] is None:  # nothing in it had to be masked
+        known["words"] = case["words"]
+    return Contact(
+        case_id=case_id, client_id=client_id, in_full=in_full, contact_channel=case["contact_channel"], **known
+    )
 
 
 class Moved(BaseModel):

@@ -12,6 +12,7 @@ from chassis.calendars import current
 from chassis.clock import business_date
 from chassis.clocks import WorkingDays
 from chassis.http import Reading, object_scope, permits, router
+from chassis.timeline import effective_now, today
 from services.complaints.api.shapes import STAFF
 from services.complaints.followed_histories import PRIORITY_TIERS
 from services.complaints.policy import Policies
@@ -48,7 +49,7 @@ async def read_queue(actor: Handler, sql: Reading) -> list[Waiting]:
     Only the order differs: clocks, ladders and what counts as proof are everybody's [C18].
     """
     scope, arguments = object_scope(actor, 4, centre=True)
-    today = business_date(await sql.fetchval("SELECT clock_timestamp()"))
+    day = await today(sql)
     rows = await sql.fetch(
         f"""SELECT q.*, CASE WHEN q.by_line THEN 'vip_line' WHEN q.tier = ANY($1::text[]) THEN 'tier' END AS priority
             FROM (SELECT c.case_id, c.revision, c.state, c.kind, c.severity, c.branch_id, c.client_id, c.owner,
@@ -60,7 +61,7 @@ async def read_queue(actor: Handler, sql: Reading) -> list[Waiting]:
             ORDER BY q.by_line OR coalesce(q.tier = ANY($1::text[]), false) DESC, q.due NULLS LAST, q.received_at, q.case_id
             LIMIT 200""",
         list(PRIORITY_TIERS),
-        today,
+        day,
         actor.person,
         *arguments,
     )
@@ -88,7 +89,7 @@ async def read_prompts(
     everybody: Annotated[bool, Query(description="of all owners the caller may see, not the caller's own")] = False,
 ) -> list[Prompt]:
     """Which complainants are to be contacted (及时与投诉人联系), oldest first; logging the contact answers it [C25]."""
-    now: datetime = await sql.fetchval("SELECT clock_timestamp()")
+    now = await effective_now(sql)
     scope, arguments = object_scope(actor, 3, centre=True)
     rows = await sql.fetch(
         f"""SELECT case_id, client_id, owner, state, outcome, to_tell_since AS since, received_at,

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
-from chassis.clock import business_date
 from chassis.errors import Refusal
 from chassis.http import Reading, Work, permits, router
+from chassis.timeline import today
 from services.complaints import cases, retention
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import READERS, Body, Words
@@ -62,7 +62,7 @@ async def read_retention(actor: Reader, sql: Reading, case_id: UUID) -> Kept:
     found = await retention.standing(sql, case)
     why_not = "erased already" if case["erased_at"] else None
     try:
-        found.require_erasable(business_date(await sql.fetchval("SELECT clock_timestamp()")))
+        found.require_erasable(await today(sql))
     except Refusal as refusal:
         why_not = why_not or refusal.name()
     years = found.years

@@ -1,0 +1,136 @@
+"""The keys of clients: one each, wrapped by the master key, in a table that only the gateway's role can read.
+
+They never lie in events, in another service's database or in ordinary backups (`pg_dump
+--exclude-table-data=gateway.client_keys`); a destroyed key leaves its row, so that none is made for that owner again.
+"""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated, Any
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from chassis.actor import Role
+from chassis.database import Database
+from chassis.http import router
+from chassis.http.permissions import Permission
+from chassis.http.problems import Malformed
+from chassis.personal.keys import ClientKey
+from chassis.personal.remote import HEADER, MOST, PATH, Found, Wanted, check_service_token
+from chassis.secrets import key_ring
+from chassis.settings import Settings
+from chassis.uow import ServiceDatabase, UnitOfWork
+
+KEY_BYTES, NONCE_BYTES = 32, 12
+routes = router("", "client keys")
+
+
+class ClientKeys:
+    """The store itself, as a `KeySource`: what is made is durable before it is used, whatever becomes of the caller's
+    transaction. It has connections of its own, so that nobody waits for one while holding another."""
+
+    def __init__(self, settings: Settings) -> None:
+        few = settings.model_copy(update={"pool_size": 1, "pool_overflow": 2})
+        self.database = Database(few, "gateway")
+        self._masters = [AESGCM(key) for key in key_ring(settings, "master")]
+
+    async def fetch(self, owners: Sequence[str], *, make: bool) -> list[ClientKey]:
+        """As `KeySource` says."""
+        wanted = list(dict.fromkeys(owners))
+        async with self.database.unit_of_work() as uow:
+            rows = await self._read(uow, wanted)
+            if make and (missing := sorted(set(wanted) - {row["owner"] for row in rows})):
+                await uow.sql.execute(
+                    """INSERT INTO client_keys (owner, generation, wrapped, made_at)
+                       SELECT o, 1, w, $3 FROM unnest($1::text[], $2::bytea[]) AS n(o, w) ON CONFLICT DO NOTHING""",
+                    missing,
+                    [self._wrapped(owner, 1) for owner in missing],
+                    uow.now,
+                )
+                rows = await self._read(uow, wanted)
+        return [
+            ClientKey(
+                row["owner"],
+                row["generation"],
+                self._unwrapped(row["owner"], row["generation"], row["wrapped"]),
+                blocked=row["blocked_at"] is not None,
+            )
+            for row in rows
+            if row["wrapped"] is not None
+        ]
+
+    async def renew(self, owners: Sequence[str]) -> None:
+        """New keys, of the next generation, for owners whose keys were destroyed."""
+        async with self.database.unit_of_work() as uow:
+            for row in await uow.sql.fetch(
+                """SELECT owner, generation + 1 AS generation FROM client_keys
+                   WHERE owner = ANY($1::text[]) AND destroyed_at IS NOT NULL ORDER BY owner FOR UPDATE""",
+                list(owners),
+            ):
+                await uow.sql.execute(
+                    """UPDATE client_keys SET generation = $2, wrapped = $3, made_at = $4, blocked_at = NULL,
+                              destroyed_at = NULL WHERE owner = $1""",
+                    row["owner"],
+                    row["generation"],
+                    self._wrapped(row["owner"], row["generation"]),
+                    uow.now,
+                )
+
+    async def _read(self, uow: UnitOfWork, owners: Sequence[str]) -> list[Any]:
+        return list(
+            await uow.sql.fetch(
+                "SELECT owner, generation, wrapped, blocked_at FROM client_keys WHERE owner = ANY($1::text[])", owners
+            )
+        )
+
+    def _wrapped(self, owner: str, generation: int) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._masters[0].encrypt(nonce, secrets.token_bytes(KEY_BYTES), _place(owner, generation))
+
+    def _unwrapped(self, owner: str, generation: int, wrapped: bytes) -> bytes:
+        for master in self._masters:  # the newest first: older ones open what was wrapped before a rotation
+            with suppress(InvalidTag):
+                return master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _place(owner, generation))
+        raise RuntimeError("the master key is not the one the clients' keys are wrapped with")
+
+
+def _place(owner: str, generation: int) -> bytes:
+    return f"{owner}\n{generation}".encode()
+
+
+def store_of(database: ServiceDatabase) -> ClientKeys:
+    """The store behind the gateway's keyring."""
+    source = database.keyring.source
+    assert isinstance(source, ClientKeys)
+    return source
+
+
+async def _service(request: Request) -> str:
+    """One of our services, by the token it makes for this alone.
+
+    Raises: Unauthenticated.
+    """
+    settings: Settings = request.app.state.settings
+    return check_service_token(settings, request.headers.get(HEADER, ""))
+
+
+_service.permission = Permission("client_keys:fetch", frozenset({Role.SYSTEM}))  # type: ignore[attr-defined]
+
+
+@routes.post(PATH, include_in_schema=False)
+async def fetch_keys(request: Request, _: Annotated[str, Depends(_service)]) -> Response:
+    """Keys for a service: for no caller from outside, whatever their role."""
+    try:
+        wanted = msgspec.json.decode(await request.body(), type=Wanted)
+    except msgspec.DecodeError:
+        raise Malformed from None
+    if len(wanted.owners) > MOST:
+        raise Malformed
+    database: Database = request.app.state.database
+    found = await store_of(database).fetch(wanted.owners, make=wanted.make)
+    return Response(msgspec.json.encode([Found.of(key) for key in found]), media_type="application/json")
