@@ -78,7 +78,8 @@ def by(*roles: Role, seats: Collection[str] = ()) -> Deciders:
 class Approval:
     """What was asked and what became of it. Persons are staff ids (or client ids); instants are UTC.
 
-    `before` and `after` say what changes, `body` is what `apply` needs. `concerned` may neither see nor decide it.
+    `before` and `after` say what changes, `body` is what `apply` needs. `concerned` may neither see nor decide it; one
+    that is `restricted` compliance alone does.
     """
 
     approval_id: UUID
@@ -98,6 +99,7 @@ class Approval:
     decided_by: str | None
     decided_at: datetime | None
     because: str | None
+    restricted: bool = False
 
     def state_at(self, now: datetime) -> str:
         """Its state at an instant: one that waits has run out from `expires_at` on, whether or not that was kept yet."""
@@ -140,6 +142,7 @@ async def ask(
     client_id: str | None = None,
     branch_id: str | None = None,
     concerned: Collection[str] = (),
+    restricted: bool = False,
 ) -> Approval:
     """Ask for a second person, in the caller's name. `branch_id`: whose branch may decide; None: headquarters only.
 
@@ -155,10 +158,10 @@ async def ask(
         concerned = {*concerned, *await kind.concerned(uow.sql, approval)}
     row = await uow.sql.fetchrow(
         f"""INSERT INTO approvals (approval_id, kind, object, client_id, branch_id, body, why, before, after, concerned,
-                                   state, asked_by, asked_at, expires_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{WAITING}', $11, $12, $13) RETURNING *""",
+                                   state, asked_by, asked_at, expires_at, restricted)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{WAITING}', $11, $12, $13, $14) RETURNING *""",
         approval.approval_id, kind.name, object, client_id, branch_id, approval.body, why, before, after,
-        sorted(concerned), approval.asked_by, approval.asked_at, approval.expires_at,
+        sorted(concerned), approval.asked_by, approval.asked_at, approval.expires_at, restricted,
     )  # fmt: skip
     assert row is not None
     approval = Approval(**row)
@@ -185,13 +188,15 @@ async def approve(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, becaus
 
     Raises: NotFound for whom it is none of; SecondPersonNeeded, AlreadyDecided, ChangedSinceAsked.
     """
-    approval = await _lock(uow, kind, approval_id)
-    if approval.asked_by == uow.actor.person:
+    asked = await _seen(uow, kind, approval_id)
+    if asked.asked_by == uow.actor.person:
         raise SecondPersonNeeded
-    if kind.present is not None:
-        present = await kind.present(uow, approval)
-        if _plain(present) != _plain(approval.before):
-            raise ChangedSinceAsked(before=approval.before, present=_plain(present))
+    # The object is locked before its approval, as an act that ends it does.
+    present = await kind.present(uow, asked) if kind.present is not None else None
+    approval = await _lock(uow, approval_id)
+    _require_waiting(uow, approval)
+    if kind.present is not None and _plain(present) != _plain(approval.before):
+        raise ChangedSinceAsked(before=approval.before, present=_plain(present))
     decided = await _end(uow, approval, APPROVED, because)
     await kind.apply(uow, decided)
     return decided
@@ -202,9 +207,10 @@ async def refuse(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, because
 
     Raises: NotFound for whom it is none of; SecondPersonNeeded, AlreadyDecided.
     """
-    approval = await _lock(uow, kind, approval_id)
-    if approval.asked_by == uow.actor.person:
+    asked = await _seen(uow, kind, approval_id)
+    if asked.asked_by == uow.actor.person:
         raise SecondPersonNeeded
+    approval = _require_waiting(uow, await _lock(uow, approval_id))
     return await _not_done(uow, kind, await _end(uow, approval, REFUSED, because))
 
 
@@ -213,10 +219,20 @@ async def withdraw(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, becau
 
     Raises: NotFound for anybody else; AlreadyDecided.
     """
-    approval = await _lock(uow, kind, approval_id)
-    if approval.asked_by != uow.actor.person:
+    asked = await _seen(uow, kind, approval_id)
+    if asked.asked_by != uow.actor.person:
         raise NotFound
+    approval = _require_waiting(uow, await _lock(uow, approval_id))
     return await _not_done(uow, kind, await _end(uow, approval, WITHDRAWN, because))
+
+
+async def decide(uow: UnitOfWork, kind: ApprovalKind, object: str, *, agree: bool, because: str = "") -> Approval:
+    """Approve or refuse the newest asked for an object: what older paths of a service, which name the object, do.
+
+    Raises: as `approve`.
+    """
+    asked = await newest(uow.sql, kind, object)
+    return await (approve if agree else refuse)(uow, kind, asked.approval_id, because)
 
 
 async def withdraw_all(uow: UnitOfWork, kinds: Sequence[ApprovalKind], object: str, because: str) -> int:
@@ -229,7 +245,7 @@ async def withdraw_all(uow: UnitOfWork, kinds: Sequence[ApprovalKind], object: s
     )
     ended = 0
     for approval_id, name in waiting:
-        approval = await _lock(uow, of_name[name], approval_id, only_waiting=False)
+        approval = await _lock(uow, approval_id)
         if approval.state == WAITING:
             await _not_done(uow, of_name[name], await _end(uow, approval, WITHDRAWN, because))
             ended += 1
@@ -261,7 +277,11 @@ def may_see(kinds: Mapping[str, ApprovalKind], actor: Actor, approval: Approval)
     if actor.person in approval.concerned:
         return False
     kind = kinds.get(approval.kind)
-    return approval.asked_by == actor.person or (kind is not None and kind.decides.include(actor, approval.branch_id))
+    if approval.asked_by == actor.person:
+        return True
+    if kind is None or (approval.restricted and actor.role is not Role.COMPLIANCE):
+        return False
+    return kind.decides.include(actor, approval.branch_id)
 
 
 async def shown(
@@ -306,34 +326,43 @@ async def listed(
         f"""SELECT a.* FROM approvals a
             WHERE (($1 AND a.asked_by = $3)
                    OR ($2 AND a.asked_by <> $3 AND (a.kind = ANY($4::text[]) OR (a.kind, a.branch_id) IN (
-                       SELECT * FROM unnest($5::text[], $6::text[])))))
+                       SELECT * FROM unnest($5::text[], $6::text[])))
+                       AND (NOT a.restricted OR $11)))
               AND NOT $3 = ANY(a.concerned)
               AND ($7::text IS NULL OR a.kind = $7) AND ($8::text IS NULL OR a.object = $8)
               AND ($9::uuid IS NULL OR a.approval_id > $9) AND {_IN_STATE[state]}
             ORDER BY a.approval_id LIMIT $10""",
         wanted.show != "to_decide", wanted.show != "asked", actor.person, everywhere, [kind for kind, _ in places],
         [unit for _, unit in places], wanted.kind, wanted.object, wanted.after, wanted.limit,
+        actor.role is Role.COMPLIANCE,
     )  # fmt: skip
     return [Approval(**row) for row in rows]
 
 
-async def _lock(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, *, only_waiting: bool = True) -> Approval:
-    """The approval, locked behind its deadline: in the order of a deadline that fires, so that neither waits in turn.
+async def _seen(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID) -> Approval:
+    """The approval, if the caller may see it; whom the object is about by now may not.
 
-    Raises: NotFound; AlreadyDecided.
+    Raises: NotFound, AlreadyDecided.
     """
+    approval = await shown(uow.sql, {kind.name: kind}, uow.actor, approval_id)
+    if approval.kind != kind.name:
+        raise NotFound
+    if kind.concerned is not None and uow.actor.person in await kind.concerned(uow.sql, approval):
+        raise NotFound
+    return _require_waiting(uow, approval)
+
+
+async def _lock(uow: UnitOfWork, approval_id: UUID) -> Approval:
+    """The approval, locked behind its deadline: in the order of a deadline that fires, so that neither waits in turn."""
     await cancel(uow, [(DEADLINE, f"approval/{approval_id}")])
     row = await uow.sql.fetchrow("SELECT * FROM approvals WHERE approval_id = $1 FOR UPDATE", approval_id)
-    if row is None or row["kind"] != kind.name:
-        raise NotFound
-    approval = Approval(**row)
-    if not may_see({kind.name: kind}, uow.actor, approval) and only_waiting:
-        raise NotFound
-    state = approval.state_at(uow.now)
-    if only_waiting and state != WAITING:
+    assert row is not None
+    return Approval(**row)
+
+
+def _require_waiting(uow: UnitOfWork, approval: Approval) -> Approval:
+    if (state := approval.state_at(uow.now)) != WAITING:
         raise AlreadyDecided(state=state, decided_by=approval.decided_by, decided_at=approval.decided_at)
-    if only_waiting and kind.concerned is not None and uow.actor.person in await kind.concerned(uow.sql, approval):
-        raise NotFound
     return approval
 
 

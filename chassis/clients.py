@@ -54,6 +54,11 @@ class Fact:
         return self.of(event) if self.of else getattr(event, self.name, None)
 
 
+def sealed(name: str) -> Callable[[Profile], bytes | None]:
+    """Reads a personal member as the event has it: encrypted."""
+    return lambda event: event.sealed.get(name, "").encode() or None
+
+
 @dataclass(slots=True)
 class _Client:
     """A client while a batch's words are merged in."""

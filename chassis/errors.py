@@ -106,6 +106,13 @@ class PreconditionRequired(Refusal):
     title = Text("If-Match is required", "缺少 If-Match")
 
 
+class IdempotencyKeyRequired(Refusal):
+    """This moves points or opens work: send an `Idempotency-Key` (a UUID, say), and the same one when retrying."""
+
+    status = 400
+    title = Text("Idempotency-Key is required", "缺少 Idempotency-Key")
+
+
 class TooLarge(Refusal):
     """The body is larger than this route takes."""
 

@@ -10,6 +10,7 @@ import asyncpg
 from fastapi import APIRouter
 from sqlalchemy import MetaData
 
+from chassis.acts import Acts
 from chassis.approvals import DEADLINE, ApprovalKind, expirer
 from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
@@ -49,6 +50,7 @@ class Service:
     `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
     a day on would do, for a draft of them (see `chassis.shadow`).
     `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
+    `acts` are the tables of what people move from state to state (see `chassis.acts`), with their own second persons.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -75,10 +77,12 @@ class Service:
     policy: type[PolicyBook] | None = None
     shadow: Shadow | None = None
     approvals: Sequence[ApprovalKind] = ()
+    acts: Sequence[Acts[Any]] = ()
 
     def __post_init__(self) -> None:
-        if self.policy is not None:
-            object.__setattr__(self, "approvals", (*self.approvals, approval_of(self.policy)))
+        policy = () if self.policy is None else (approval_of(self.policy),)
+        kinds = (*self.approvals, *policy, *(kind for table in self.acts for kind in table.approvals.values()))
+        object.__setattr__(self, "approvals", tuple({kind.name: kind for kind in kinds}.values()))
         if self.approvals:
             object.__setattr__(self, "deadlines", {**self.deadlines, DEADLINE: expirer(self.approvals)})
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -192,9 +193,29 @@ approvals = Table(
     Column("decided_by", Text),
     Column("decided_at", Instant),
     Column("because", Text),
+    Column(
+        "restricted", Boolean, nullable=False, server_default="false", comment="compliance alone sees and decides it"
+    ),
     Index("ix_approvals_waiting", "approval_id", postgresql_where=text("state = 'waiting'")),
     Index(None, "object"),
     Index(None, "asked_by"),
+)
+
+act_steps = Table(
+    "act_steps",
+    chassis,
+    Column("object", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("act", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("at", Instant, nullable=False, comment="when it happened"),
+    Column("recorded_at", Instant, nullable=False),
+    Column("late", Boolean, nullable=False, comment="entered after it happened"),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("tells", ARRAY(Text), nullable=False, comment="the audiences that read it"),
+    Column("detail", JSONB, nullable=False),
 )
 
 deadlines = Table(

@@ -65,6 +65,9 @@ class UnitOfWork:
         self.partition_of: Callable[[str], int] = places(database.partitions).__getitem__
         """The partition a client's (or a case's) rows and events lie in."""
         self.traceparent: str | None = None
+        self.if_match: str | None = None
+        self.idempotency_key: str | None = None
+        """What came with the request, for acts that need them."""
         self.armed: dict[str, datetime] = {}
         """Of each key the earliest of the deadlines armed here, since somebody last asked for the next one."""
         self._notified: set[str] = set()

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from chassis.database import Database
 from chassis.http import new_app, service_app
+from chassis.http.paging import cursor_key
 from chassis.http.probes import Check, database_check, worker_check
 from chassis.service import Service
 from chassis.settings import Settings
@@ -52,7 +53,7 @@ service = Service(
     loops={"erasures": erasure.ask_again},
     publishes=[*broker.EVENTS, *platform.EVENTS],
     waits_for=(),
-    approvals=[staff.ROSTER, access_api.SIGN_IN, erasure.ERASURE],
+    approvals=[staff.ROSTER, access_api.SIGN_IN, erasure.ERASURE, calendar.CALENDAR],
 )
 
 
@@ -124,6 +125,7 @@ def gateway_app(
     state.services = ServiceClient(transports, identities, client_parts)
     state.open_id = OpenId(own) if own.oidc_issuer else None
     state.documents = Documents(app, transports)
+    state.cursor_key = cursor_key(settings)
     app.router.lifespan_context = _until_closed
     return app
 

@@ -8,12 +8,15 @@ import msgspec
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from chassis import approvals
 from chassis.actor import Actor, Role
+from chassis.approvals import Approval, ApprovalKind, by
 from chassis.calendar import Calendar, ChangedDay, Day, difference
 from chassis.calendars import current, days_left, hours_from, row_of
-from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Text
+from chassis.errors import Invalid, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.uow import UnitOfWork
+from contracts.fields import BusinessDate
 from contracts.platform import CalendarPublished
 
 routes = router("/v1/calendar", "calendar")
@@ -22,18 +25,6 @@ KEEPERS = (Role.HQ, Role.OPERATIONS, Role.COMPLIANCE)
 LONGEST_LIST = 400
 Reader = Annotated[Actor, permits("calendar:read", *STAFF)]
 Keeper = Annotated[Actor, permits("calendar:maintain", *KEEPERS)]
-
-
-class SamePerson(Forbidden):
-    """Whoever drafted a calendar cannot publish it: a second person checks it."""
-
-    title = Text("A second person is needed", "须由另一人复核")
-
-
-class DecidedBefore(Conflict):
-    """The draft was published or rejected before; make a new one."""
-
-    title = Text("Decided before", "该草稿已处理")
 
 
 class CalendarShorter(Invalid):
@@ -126,7 +117,7 @@ async def read_calendar(_: Reader, sql: Reading) -> CalendarBody:
 
 @routes.get("/days")
 async def read_days(
-    _: Reader, sql: Reading, first: Annotated[date, Query()], last: Annotated[date, Query()]
+    _: Reader, sql: Reading, first: Annotated[BusinessDate, Query()], last: Annotated[BusinessDate, Query()]
 ) -> list[DayBody]:
     """The days from `first` to `last`, at most 400 of them."""
     calendar = await current(sql)
@@ -158,7 +149,11 @@ async def draft(actor: Keeper, uow: Work, body: DraftBody) -> DraftView:
         actor.person,
         uow.now,
     )
-    uow.audit("draft_calendar", f"calendar_draft/{number}", reason=body.reason, rows=len(rows))
+    changed = len(difference(before, after))
+    await approvals.ask(
+        uow, CALENDAR, f"calendar_draft/{number}", why=body.reason, before={"version": before.version},
+        after={"rows": len(rows), "changed_days": changed},
+    )  # fmt: skip
     return await _view(uow.sql, number)
 
 
@@ -169,25 +164,30 @@ async def read_draft(_: Reader, sql: Reading, number: int) -> DraftView:
 
 
 @routes.post("/drafts/{number}/decision")
-async def decide(actor: Keeper, uow: Work, number: int, body: DecisionBody) -> DraftView:
+async def decide(_: Keeper, uow: Work, number: int, body: DecisionBody) -> DraftView:
     """Publish a draft to every service, or reject it; not by whoever made it."""
-    row = await uow.sql.fetchrow("SELECT * FROM calendar_drafts WHERE id = $1 FOR UPDATE", number)
-    if row is None:
-        raise NotFound
-    if row["state"] != "draft":
-        raise DecidedBefore
-    if row["made_by"] == actor.person:
-        raise SamePerson
-    version = await _publish(uow, row, actor) if body.decision == "published" else None
-    await uow.sql.execute(
-        "UPDATE calendar_drafts SET state = $2, checked_by = $3, checked_at = $4, number = $5 WHERE id = $1",
-        number, body.decision, actor.person, uow.now, version,
-    )  # fmt: skip
-    uow.audit(f"{body.decision}_calendar", f"calendar_draft/{number}", version=version, made_by=row["made_by"])
+    await approvals.decide(uow, CALENDAR, f"calendar_draft/{number}", agree=body.decision == "published")
     return await _view(uow.sql, number)
 
 
-async def _publish(uow: UnitOfWork, row: asyncpg.Record, actor: Actor) -> int:
+async def _decided(uow: UnitOfWork, approval: Approval) -> None:
+    number = int(approval.object.removeprefix("calendar_draft/"))
+    row = await uow.sql.fetchrow("SELECT * FROM calendar_drafts WHERE id = $1 FOR UPDATE", number)
+    assert row is not None
+    published = approval.state == approvals.APPROVED
+    version = await _publish(uow, row) if published else None
+    await uow.sql.execute(
+        "UPDATE calendar_drafts SET state = $2, checked_by = $3, checked_at = $4, number = $5 WHERE id = $1",
+        number, "published" if published else "rejected", approval.decided_by, approval.decided_at, version,
+    )  # fmt: skip
+
+
+CALENDAR = ApprovalKind(
+    "calendar", Text("New version of the calendar", "日历新版本"), decides=by(*KEEPERS), apply=_decided, ended=_decided
+)
+
+
+async def _publish(uow: UnitOfWork, row: asyncpg.Record) -> int:
     await uow.sql.execute("LOCK TABLE calendars IN SHARE ROW EXCLUSIVE MODE")  # one version after the other
     # Another version may have been published since the draft was made: it must not lose days either.
     calendar = _made(await current(uow.sql), "new", row["rows"], row["hours"])
@@ -198,12 +198,12 @@ async def _publish(uow: UnitOfWork, row: asyncpg.Record, actor: Actor) -> int:
         hours=tuple((start, end) for start, end in row["hours"]),
         published_at=uow.now,
         published_by=row["made_by"],
-        checked_by=actor.person,
+        checked_by=uow.actor.person,
     )
     await uow.sql.execute(
         """INSERT INTO calendars (number, rows, hours, published_at, published_by, checked_by)
            VALUES ($1, $2, $3, $4, $5, $6)""",
-        number, msgspec.to_builtins(event.rows), row["hours"], uow.now, row["made_by"], actor.person,
+        number, msgspec.to_builtins(event.rows), row["hours"], uow.now, row["made_by"], uow.actor.person,
     )  # fmt: skip
     uow.emit(event)
     return number

@@ -27,7 +27,7 @@ would arm for a time until `Due.by` it may take at once, and keep with `fired_al
 put aside with its error and counted; operators see it and can let it fire again.
 """
 
-from chassis.deadlines.arming import Deadline, arm, cancel, fired_along
+from chassis.deadlines.arming import Deadline, arm, cancel, cancel_all, fired_along
 from chassis.deadlines.due import DeadlineHandler, Due
 
-__all__ = ["Deadline", "DeadlineHandler", "Due", "arm", "cancel", "fired_along"]
+__all__ = ["Deadline", "DeadlineHandler", "Due", "arm", "cancel", "cancel_all", "fired_along"]

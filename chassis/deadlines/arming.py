@@ -99,3 +99,14 @@ async def cancel(uow: UnitOfWork, which: Iterable[Sequence[str]]) -> int:
         [step for _, _, step in wanted],
     )
     return len(gone)
+
+
+async def cancel_all(uow: UnitOfWork, objects: Iterable[str]) -> int:
+    """Cancel whatever is armed for some objects, which are over. How many it was."""
+    gone = await uow.sql.fetch(
+        """WITH locked AS (SELECT generation FROM deadlines WHERE object = ANY($1::text[])
+                           ORDER BY object, kind, step FOR UPDATE)
+           DELETE FROM deadlines d USING locked WHERE d.generation = locked.generation RETURNING d.generation""",
+        list(objects),
+    )
+    return len(gone)

@@ -1,4 +1,4 @@
-"""Who is calling: short-lived signed tokens from the gateway, checked again in each service; permissions of routes."""
+"""Who is calling: short-lived signed tokens from the gateway, checked again in each service."""
 
 import hashlib
 import time

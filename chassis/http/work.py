@@ -17,6 +17,7 @@ async def work(request: Request, actor: Annotated[Actor, Depends(identified)]) -
     database: Database = request.app.state.database
     async with database.unit_of_work(actor, REQUEST) as uow:
         uow.traceparent = request.headers.get("traceparent")
+        uow.if_match = request.headers.get("if-match")
         yield uow
 
 

@@ -69,7 +69,7 @@ class Call:
 async def enter(uow: UnitOfWork, agent: Agent, call: Call, now: datetime) -> UUID:
     """Keep a call with all its results, or nothing of it.
 
-    Raises: Invalid, NotYours, IllegalMove, AnswersMissing, EvidenceMissing, OutsideCallingWindow.
+    Raises: Invalid, ClaimFirst, IllegalMove, AnswersMissing, EvidenceMissing, OutsideCallingWindow.
     """
     calendar = await calendars.current(uow.sql)
     day = business_date(call.at)

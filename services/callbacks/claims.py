@@ -38,7 +38,7 @@ class AlreadyTaken(Conflict):
     title = Text("Somebody else has this task", "任务已被他人领取")
 
 
-class NotYours(Conflict):
+class ClaimFirst(Conflict):
     """The task is not in your hands: claim it first."""
 
     title = Text("Claim the task first", "请先领取任务")
@@ -193,7 +193,7 @@ async def check_avoidance(uow: UnitOfWork, agent: Agent, row: asyncpg.Record) ->
 async def release(uow: UnitOfWork, agent: Agent, task_id: UUID, reason: str, now: datetime) -> None:
     """Give a task back.
 
-    Raises: NotYours.
+    Raises: ClaimFirst.
     """
     row = await held(uow, agent, task_id)
     check_move(row["state"], "planned")
@@ -218,7 +218,7 @@ async def release(uow: UnitOfWork, agent: Agent, task_id: UUID, reason: str, now
 async def held(uow: UnitOfWork, agent: Agent, task_id: UUID) -> asyncpg.Record:
     """A task in the agent's hands, locked.
 
-    Raises: NotFound, NotYours with who has it.
+    Raises: NotFound, ClaimFirst with who has it.
     """
     row = await uow.sql.fetchrow(
         "SELECT * FROM tasks WHERE task_id = $1 AND NOT ($2::text = ANY(concerned)) FOR UPDATE",
@@ -228,7 +228,7 @@ async def held(uow: UnitOfWork, agent: Agent, task_id: UUID) -> asyncpg.Record:
     if row is None:
         raise NotFound
     if row["holder"] != agent.staff_id:
-        raise NotYours(Text(f"the task is {row['state']}", f"任务状态：{row['state']}"), holder=row["holder"])
+        raise ClaimFirst(Text(f"the task is {row['state']}", f"任务状态：{row['state']}"), holder=row["holder"])
     return row
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import asyncpg
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chassis.errors import Conflict, NotFound, Text
+from chassis.errors import Conflict, Invalid, NotFound, Text
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 
@@ -17,7 +17,7 @@ LARGEST_BYTES = 50_000_000
 KINDS = ("recording", "letter", "survey", "visit", "screenshot", "e_mail", "approval")
 
 
-class EvidenceMissing(Conflict):
+class EvidenceMissing(Invalid):
     """No completion without a recording or its equivalent; a failed recording needs a supervisor's approval [B8]."""
 
     title = Text("Evidence is missing", "缺少留痕凭证")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from chassis.acts import IllegalMove
 from chassis.deadlines import cancel
 from chassis.errors import FieldError, Invalid, Text
 from chassis.uow import UnitOfWork
@@ -16,7 +17,7 @@ from services.callbacks import alarms, attempts, claims, contacts
 from services.callbacks.attempts import Call, Result
 from services.callbacks.people import Agent
 from services.callbacks.policy import Policies
-from services.callbacks.rules import MOVES, IllegalMove
+from services.callbacks.rules import MOVES
 
 ENQUIRY = "enquiry"
 

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid5
 
+from chassis.acts import IllegalMove
 from chassis.calendar import Calendar, DayKind
 from chassis.clock import end_of, month_end, months_after
-from chassis.errors import Conflict, Text
+from chassis.errors import Text
 from services.callbacks.policy import MailingColumn, Notices, Trigger
 
 CALLBACKS = UUID("6d0f1c4e-62a5-5c0e-9a35-0f2d6b7f4c11")
@@ -33,12 +34,6 @@ FINAL = ("completed", "cancelled", "expired")
 OPEN = tuple(state for state in MOVES if state not in FINAL)
 CALLABLE = ("planned", "rescheduled")
 IN_HAND = ("assigned", "attempting", "reached")
-
-
-class IllegalMove(Conflict):
-    """The task's present state does not allow this; `possible` names what it does allow."""
-
-    title = Text("The task's state does not allow this", "任务当前状态不允许此操作")
 
 
 def check_move(state: str, following: str) -> None:

@@ -61,9 +61,9 @@ async def propose_grant(
     proposal: Proposal,
 ) -> GrantView:
     """Propose a tier for a client; it counts once a second person approves."""
-    await seen(actor, uow.sql, client_id)
+    client = await seen(actor, uow.sql, client_id)
     grant = await grants.propose(
-        uow, client_id, TIERS.index(proposal.tier), proposal.since, proposal.until, proposal.reason
+        uow, client_id, client.branch_id, TIERS.index(proposal.tier), proposal.since, proposal.until, proposal.reason
     )
     return _shown(grant, response)
 

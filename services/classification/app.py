@@ -29,6 +29,7 @@ from services.classification import (
     closing,
     conflicts,
     exports,
+    grants,
     group_facts,
     group_tables,
     handlers,
@@ -72,6 +73,7 @@ service = Service(
         ProductPurchased: group_facts.accept_purchases,
     },
     policy=Policies,
+    approvals=[grants.GRANT],
     shadow=shadow,
     migrations=Path(__file__).parent / "migrations",
     exports={

@@ -6,24 +6,15 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Text
+from chassis import approvals
+from chassis.actor import Role
+from chassis.approvals import Approval, ApprovalKind, by
+from chassis.errors import AlreadyDecided, Invalid, NotFound, Text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.classification import history
 
 LONGEST_DAYS = 366 * 2
-
-
-class NotYourOwn(Forbidden):
-    """Somebody else has to check what you proposed."""
-
-    title = Text("A second person has to decide", "须由另一人复核")
-
-
-class GrantDecided(Conflict):
-    """The grant is not in the state this needs; `state` says which it is in."""
-
-    title = Text("The grant was decided already", "该授予已处理")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +37,9 @@ class Grant:
     version: int
 
 
-async def propose(uow: UnitOfWork, client_id: str, tier: int, since: date, until: date, reason: str) -> Grant:
+async def propose(
+    uow: UnitOfWork, client_id: str, branch_id: str | None, tier: int, since: date, until: date, reason: str
+) -> Grant:
     """Propose a grant from a day until another (exclusive).
 
     Raises: Invalid when the days make no sense.
@@ -72,7 +65,9 @@ async def propose(uow: UnitOfWork, client_id: str, tier: int, since: date, until
     )
     assert row is not None
     grant = Grant(**row)
-    uow.audit("grant.proposed", f"client/{client_id}", key=client_id, **_inputs(grant))
+    await approvals.ask(
+        uow, GRANT, _named(grant.grant_id), why=reason, after=_inputs(grant), client_id=client_id, branch_id=branch_id
+    )
     return grant
 
 
@@ -90,24 +85,45 @@ async def locked(uow: UnitOfWork, grant_id: str) -> Grant:
 async def decide(uow: UnitOfWork, grant: Grant, *, approved: bool) -> Grant:
     """Approve or reject somebody else's proposal; an approved one counts from its first day on.
 
-    Raises: NotYourOwn, GrantDecided.
+    Raises: SecondPersonNeeded, AlreadyDecided.
     """
-    if grant.state != "proposed":
-        raise GrantDecided(state=grant.state)
-    if grant.made_by == uow.actor.person:
-        raise NotYourOwn
-    return await _change(
-        uow, grant, "approved" if approved else "rejected", checked_by=uow.actor.person, checked_at=uow.now
-    )
+    await approvals.decide(uow, GRANT, _named(grant.grant_id), agree=approved)
+    return await locked(uow, grant.grant_id)
+
+
+async def _approve(uow: UnitOfWork, approval: Approval) -> None:
+    await _check(uow, approval, "approved")
+
+
+async def _reject(uow: UnitOfWork, approval: Approval) -> None:
+    await _check(uow, approval, "rejected")
+
+
+async def _check(uow: UnitOfWork, approval: Approval, state: str) -> None:
+    grant = await locked(uow, approval.object.removeprefix("grant/"))
+    await _change(uow, grant, state, checked_by=approval.decided_by, checked_at=approval.decided_at)
+
+
+GRANT = ApprovalKind(
+    "grant",
+    Text("Tier granted by hand", "手工授予等级"),
+    decides=by(Role.BRANCH_MANAGER, Role.HQ),
+    apply=_approve,
+    ended=_reject,
+)
+
+
+def _named(grant_id: str) -> str:
+    return f"grant/{grant_id}"
 
 
 async def revoke(uow: UnitOfWork, grant: Grant, reason: str) -> Grant:
     """End an approved grant with the coming day; days it has counted for stay as they were.
 
-    Raises: GrantDecided.
+    Raises: AlreadyDecided.
     """
     if grant.state != "approved":
-        raise GrantDecided(state=grant.state)
+        raise AlreadyDecided(state=grant.state)
     tomorrow = max(grant.since, date.fromordinal((await today(uow.sql)).toordinal() + 1))
     return await _change(uow, grant, "revoked", revoked_at=uow.now, revoked_from=tomorrow, because=reason)
 
@@ -122,8 +138,9 @@ async def _change(uow: UnitOfWork, grant: Grant, state: str, because: str = "", 
     )
     assert row is not None
     changed = Grant(**row)
-    reason = {"reason": because} if because else {}
-    uow.audit(f"grant.{state}", f"client/{grant.client_id}", key=grant.client_id, **(_inputs(changed) | reason))
+    if state == "revoked":  # the approval behind any other change says it
+        subject, inputs = f"client/{grant.client_id}", _inputs(changed) | {"reason": because}
+        uow.audit("grant.revoked", subject, key=grant.client_id, **inputs)
     if state in ("approved", "revoked"):
         await uow.sql.execute("UPDATE clients SET revision = revision + 1 WHERE client_id = $1", grant.client_id)
         await history.rewrite_effective_tiers(uow, {grant.client_id})
@@ -134,7 +151,7 @@ def _inputs(grant: Grant) -> dict[str, Any]:
     return {
         "grant_id": grant.grant_id,
         "tier": grant.tier,
-        "since": grant.since,
-        "until": grant.until,
+        "since": grant.since.isoformat(),
+        "until": grant.until.isoformat(),
         "reason": grant.reason,
     }

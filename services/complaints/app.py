@@ -32,6 +32,7 @@ from services.complaints import (
     leavers,
     retention,
     satisfaction,
+    second_person,
     tables,
 )
 from services.complaints.packs import making
@@ -75,6 +76,7 @@ service = Service(
     },
     accepts={ComplaintReceived: corrections.accept},
     policy=Policies,
+    approvals=second_person.KINDS,
     checks={"channels": channels.check},
     exports={"cases": Export(exports.CASE_COLUMNS, exports.cases)},
     signs=True,

@@ -9,6 +9,7 @@ import asyncpg
 
 from chassis import calendars
 from chassis.actor import Actor, Role
+from chassis.acts import IllegalMove
 from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.clocks import Pause, Promise, Resume, Stop, store
@@ -20,18 +21,6 @@ from services.complaints import clocks, contact_duties, history
 from services.complaints.policy import Limits, Policies
 from services.complaints.rules import FOLLOWING, FOLLOWING_GROUP, OVER
 from services.complaints.seats import refuse_conflict
-
-
-class IllegalMove(Conflict):
-    """The case is in a state from which this cannot be done; `following` names what can [C23]."""
-
-    title = Text("Not possible in the case's present state", "当前状态不允许此操作")
-
-
-class NotYours(Forbidden):
-    """Only the owner, or who the hand-over was offered to, may do this [C8]."""
-
-    title = Text("The case belongs to somebody else", "该案件由他人负责")
 
 
 class Erased(Conflict):
@@ -122,9 +111,10 @@ def require_open(case: Any) -> None:
 
 async def change(
     uow: UnitOfWork, case: Any, what: str, at: datetime, *, to: str | None = None, detail: dict[str, Any] | None = None,
-    **columns: Any,
+    audited: bool = True, **columns: Any,
 ) -> asyncpg.Record:  # fmt: skip
-    """Change a locked case: its columns, its state where `to` is given, one step of history, one audit row.
+    """Change a locked case: its columns, its state where `to` is given, one step of history, one audit row (not where
+    the approval behind it leaves one: `audited`).
 
     Raises: IllegalMove.
     """
@@ -142,7 +132,8 @@ async def change(
     )
     assert row is not None
     await history.add(uow, [history.CaseStep(case["case_id"], what, row["state"], at, row["generation"], detail or {})])
-    uow.audit(what, f"case/{case['case_id']}", key=case["key"], at=at, **(detail or {}))
+    if audited:
+        uow.audit(what, f"case/{case['case_id']}", key=case["key"], at=at, **(detail or {}))
     return row
 
 

@@ -15,7 +15,7 @@ from uuid_utils import uuid7
 
 from chassis.clock import business_date, months_after
 from chassis.erasure import Judgement
-from chassis.errors import Conflict, Forbidden, NotFound, Text
+from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseErased
@@ -46,18 +46,6 @@ class AskedAlready(Conflict):
     """That was asked before and waits for a second person."""
 
     title = Text("Waits for a second person already", "已待复核")
-
-
-class Decided(Conflict):
-    """That was decided before."""
-
-    title = Text("Decided already", "已处理")
-
-
-class SecondPerson(Forbidden):
-    """Whoever asked cannot decide."""
-
-    title = Text("A second person has to decide", "须由另一人复核")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +129,9 @@ async def place(uow: UnitOfWork, case: Any, reason: str) -> UUID:
 
 
 async def ask_release(uow: UnitOfWork, case: Any, hold_id: UUID, reason: str) -> None:
-    """Ask for a hold to be lifted.
+    """Note that a hold is asked to be lifted.
 
-    Raises: NotFound, Decided, AskedAlready.
+    Raises: NotFound, AlreadyDecided, AskedAlready.
     """
     hold = await _hold(uow, case, hold_id)
     if hold["release_asked_by"] is not None:
@@ -155,34 +143,28 @@ async def ask_release(uow: UnitOfWork, case: Any, hold_id: UUID, reason: str) ->
         uow.now,
         reason,
     )
-    await cases.change(uow, case, "hold release asked for", uow.now, detail={"hold": str(hold_id), "reason": reason})
+    detail = {"hold": str(hold_id), "reason": reason}
+    await cases.change(uow, case, "hold release asked for", uow.now, detail=detail, audited=False)
 
 
-async def decide_release(uow: UnitOfWork, case: Any, hold_id: UUID, *, release: bool) -> None:
-    """Lift a hold, or leave it, on another person's asking.
+async def release(uow: UnitOfWork, case: Any, hold_id: UUID, *, asked_by: str) -> None:
+    """Lift a hold, as two persons decided."""
+    await uow.sql.execute(
+        "UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1", hold_id, uow.actor.person, uow.now
+    )
+    detail = {"hold": str(hold_id), "asked_by": asked_by}
+    await cases.change(uow, case, "hold released", uow.now, detail=detail, audited=False)
 
-    Raises: NotFound (nobody asked), Decided, SecondPerson.
-    """
-    hold = await _hold(uow, case, hold_id)
-    if hold["release_asked_by"] is None:
-        raise NotFound
-    if hold["release_asked_by"] == uow.actor.person:
-        raise SecondPerson
-    if release:
-        await uow.sql.execute(
-            "UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1",
-            hold_id,
-            uow.actor.person,
-            uow.now,
-        )
-    else:
-        await uow.sql.execute(
-            """UPDATE holds SET release_asked_by = NULL, release_asked_at = NULL, release_reason = NULL
-               WHERE hold_id = $1""",
-            hold_id,
-        )
-    what = "hold released" if release else "hold kept"
-    await cases.change(uow, case, what, uow.now, detail={"hold": str(hold_id), "asked_by": hold["release_asked_by"]})
+
+async def keep_hold(uow: UnitOfWork, case: Any, hold_id: UUID, *, asked_by: str) -> None:
+    """Leave a hold: its end was refused, taken back, or nobody decided it in time."""
+    await uow.sql.execute(
+        """UPDATE holds SET release_asked_by = NULL, release_asked_at = NULL, release_reason = NULL
+           WHERE hold_id = $1""",
+        hold_id,
+    )
+    detail = {"hold": str(hold_id), "asked_by": asked_by}
+    await cases.change(uow, case, "hold kept", uow.now, detail=detail, audited=False)
 
 
 async def _hold(uow: UnitOfWork, case: Any, hold_id: UUID) -> asyncpg.Record:
@@ -192,12 +174,12 @@ async def _hold(uow: UnitOfWork, case: Any, hold_id: UUID) -> asyncpg.Record:
     if hold is None:
         raise NotFound
     if hold["released_at"] is not None:
-        raise Decided
+        raise AlreadyDecided(state="released")
     return hold
 
 
 async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
-    """Ask for a case to be erased.
+    """Note that a case is asked to be erased.
 
     Raises: NotOver, UnderLegalHold, RetentionRunning, AskedAlready.
     """
@@ -213,24 +195,16 @@ async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
     )
     if erasure_id is None:
         raise AskedAlready
-    await cases.change(uow, case, "erasure asked for", uow.now, detail={"erasure": str(erasure_id)})
+    detail = {"erasure": str(erasure_id)}
+    await cases.change(uow, case, "erasure asked for", uow.now, detail=detail, audited=False)
     return UUID(str(erasure_id))
 
 
-async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase: bool) -> None:
-    """Erase a case, or refuse to, on another person's asking; what keeps it now counts, not what did when it was asked.
+async def end_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, asked_by: str, erase: bool) -> None:
+    """Erase a case, or leave it, as two persons decided; what keeps it now counts, not what did when it was asked.
 
-    Raises: NotFound, Decided, SecondPerson, NotOver, UnderLegalHold, RetentionRunning.
+    Raises: NotOver, UnderLegalHold, RetentionRunning.
     """
-    asked = await uow.sql.fetchrow(
-        "SELECT * FROM erasures WHERE erasure_id = $1 AND case_id = $2 FOR UPDATE", erasure_id, case["case_id"]
-    )
-    if asked is None:
-        raise NotFound
-    if asked["state"] != "asked":
-        raise Decided(state=asked["state"])
-    if asked["asked_by"] == uow.actor.person:
-        raise SecondPerson
     if erase:
         (await standing(uow.sql, case)).require_erasable(await today(uow.sql))
         await _erase(uow, case)
@@ -243,10 +217,10 @@ async def decide_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, erase:
         uow.now,
     )
     what = "erased" if erase else "erasure refused"
-    detail = {"erasure": str(erasure_id), "asked_by": asked["asked_by"]}
+    detail = {"erasure": str(erasure_id), "asked_by": asked_by}
     columns: dict[str, Any] = {"erased_at": uow.now} if erase else {}
     key = f"case:{case['case_id']}" if erase else case["key"]
-    await cases.change(uow, {**dict(case), "key": key}, what, uow.now, detail=detail, **columns)
+    await cases.change(uow, {**dict(case), "key": key}, what, uow.now, detail=detail, audited=False, **columns)
 
 
 _EMPTIED = (
@@ -266,6 +240,7 @@ _EMPTIED = (
     """UPDATE case_moves SET detail = (SELECT coalesce(jsonb_object_agg(k, v), '{}') FROM jsonb_each(detail) d(k, v)
                                        WHERE k IN ('severity', 'upheld', 'outcome', 'level')) WHERE case_id = $1""",
     "UPDATE reception_visits SET visitor = NULL, matter = '', outcome = NULL WHERE case_id = $1",
+    "UPDATE approvals SET why = '', client_id = NULL, concerned = '{}' WHERE body->>'case_id' = $1::uuid::text",
     """DELETE FROM conflicts k USING cases c WHERE c.case_id = $1 AND c.external_ref IS NOT NULL
          AND k.identity = c.system || '/' || c.external_ref""",
 )

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from chassis.actor import Actor, Role
-from chassis.errors import Conflict, Forbidden, Text
+from chassis.acts import ConflictOfInterest
+from chassis.errors import Conflict, Text
 from chassis.staff import COMPLAINT_GROUP, HQ, OPERATIONS_CENTRE, Holder, Roster
 from services.complaints.policy import Limits
 
@@ -15,12 +16,6 @@ class EmptySeat(Conflict):
     """A seat of the complaint group is empty and no deputy is named: the branch cannot receive an order [C5]."""
 
     title = Text("A seat is empty and has no deputy", "席位空缺且未指定代理人")
-
-
-class ConflictOfInterest(Forbidden):
-    """The case names you: you can neither handle, judge nor approve it [C28]."""
-
-    title = Text("You are named in this case", "您与本案有利害关系")
 
 
 @dataclass(frozen=True, slots=True)

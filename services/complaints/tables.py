@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from chassis.clients import Clients, Fact
+from chassis.clients import Clients, Fact, sealed
 from chassis.histories import History
 from chassis.tables import Instant, new_metadata
 from contracts.classification import CoreChanged, TierChanged
@@ -29,8 +29,8 @@ CLIENTS = Clients(
     metadata,
     Fact("branch_id", dated=True),
     Fact("manager_id"),
-    Fact("name", LargeBinary, of=lambda event: event.sealed.get("name", "").encode() or None),
-    Fact("phone", LargeBinary, of=lambda event: event.sealed.get("phone", "").encode() or None),
+    Fact("name", LargeBinary, of=sealed("name")),
+    Fact("phone", LargeBinary, of=sealed("phone")),
 )
 
 TIERS: History[TierChanged] = History(

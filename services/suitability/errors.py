@@ -63,12 +63,6 @@ class TemplateUnprovable(Invalid):
     title = Text("The template cannot be published", "该调查表不能发布")
 
 
-class SecondPersonNeeded(Conflict):
-    """Nobody may check what they made themselves."""
-
-    title = Text("A second person must do this", "须由第二人复核")
-
-
 class WrongState(Conflict):
     """What is asked for does not fit the thing's present state."""
 

@@ -6,10 +6,10 @@ import asyncpg
 from uuid_utils import uuid7
 
 from chassis.clock import months_after
-from chassis.errors import NotFound, Text
+from chassis.errors import NotFound, SecondPersonNeeded, Text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
-from services.suitability.errors import SecondPersonNeeded, UnknownClient, WrongState
+from services.suitability.errors import UnknownClient, WrongState
 from services.suitability.policy import Policies
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from chassis.errors import NotFound
+from chassis.errors import NotFound, SecondPersonNeeded
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability import submissions
 from services.suitability.assessments import Assessment, last_day
-from services.suitability.errors import SecondPersonNeeded, WrongState
+from services.suitability.errors import WrongState
 from services.suitability.policy import Policies
 
 

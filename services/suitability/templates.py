@@ -7,11 +7,10 @@ from typing import Any
 
 import asyncpg
 
-from chassis.errors import FieldError, Text
+from chassis.errors import FieldError, SecondPersonNeeded, Text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability.errors import (
-    SecondPersonNeeded,
     TemplateNotInForce,
     TemplateUnprovable,
     UnknownTemplate,

@@ -53,7 +53,7 @@ async def test_abandoned_work_comes_back_when_its_lease_is_over(desk: Desk) -> N
     [again] = (await desk.next(BEN))["tasks"]
     assert again["task_id"] == task["task_id"]
     problem = await desk.call(ANNA, task, "no_answer", ten(MONDAY), status=409, evidence=False)
-    assert (problem["type"], problem["holder"]) == ("/problems/not-yours", "ben")
+    assert (problem["type"], problem["holder"]) == ("/problems/claim-first", "ben")
     steps = await desk.world.rows("callbacks", "SELECT to_state, reason FROM steps ORDER BY number")
     assert [step["reason"] for step in steps] == ["created", "claimed", "lease", "claimed"]
 

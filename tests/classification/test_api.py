@@ -135,7 +135,7 @@ async def test_a_grant_counts_once_a_second_person_approves(world: World) -> Non
         {"tier": "PLATINUM", "from": str(today + timedelta(days=30)), "to": None, "reason": "downgrade"},
     ]
     acts = await world.rows("classification", "SELECT actor, action FROM audit WHERE action LIKE 'grant%' ORDER BY at")
-    assert [(a["actor"], a["action"]) for a in acts] == [("mia", "grant.proposed"), ("max", "grant.approved")]
+    assert [(a["actor"], a["action"]) for a in acts] == [("mia", "grant.asked"), ("max", "grant.approved")]
 
 
 @pytest.mark.parametrize(

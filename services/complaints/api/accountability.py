@@ -8,10 +8,11 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from chassis.actor import Actor
-from chassis.errors import Conflict, NotFound, Text
+from chassis.acts import ConflictOfInterest
+from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from services.complaints import accountability, cases
-from services.complaints.api.findings import DecidedAlready, Made, TwoPersons
+from services.complaints.api.findings import Made
 from services.complaints.api.shapes import CENTRE, Act, Day, Label, Name, Words
 
 routes = router("/v1/complaints", "complaints")
@@ -47,9 +48,9 @@ async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, 
     if row is None:
         raise NotFound
     if row["done_at"]:
-        raise DecidedAlready
+        raise AlreadyDecided
     if uow.actor.person in row["against"]:
-        raise TwoPersons
+        raise ConflictOfInterest
     await uow.sql.execute(
         """UPDATE accountability SET summary = $2, root_cause = $3, plan = $4, plan_owner = $5, due_on = $6,
                   circular = $7, measure = $8, done_at = $9, done_by = $10 WHERE accountability_id = $1""",
@@ -80,7 +81,7 @@ async def carry_out(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID
     if row["done_at"] is None:
         raise NotConcluded
     if row["carried_out_at"] is not None:
-        raise DecidedAlready
+        raise AlreadyDecided
     await accountability.carry_out(uow, accountability_id, at)
     detail = {"accountability": str(accountability_id), "evidence": body.evidence}
     await cases.change(uow, case, "plan carried out", at, detail=detail)

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor
 from chassis.deadlines import cancel
-from chassis.errors import Conflict, NotFound, Text
+from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Listing, Page, Reading, Work, permits, router
+from contracts.fields import BusinessDate
 from services.complaints import cases, groups, satisfaction
-from services.complaints.api.findings import DecidedAlready
 from services.complaints.api.shapes import CENTRE, Act, Body, Case, Day, Name, Words, shown
 from services.complaints.relations import MEMBER
 
@@ -73,7 +73,7 @@ class Done(Act):
 
 
 @routes.get("")
-async def read_alarms(_: Analyst, sql: Reading, since: Annotated[date | None, Query()] = None) -> list[Alarm]:
+async def read_alarms(_: Analyst, sql: Reading, since: Annotated[BusinessDate | None, Query()] = None) -> list[Alarm]:
     """The last 200 alarms, newest first."""
     rows = await sql.fetch(
         """SELECT * FROM alarms WHERE $1::date IS NULL OR last_on >= $1
@@ -120,7 +120,7 @@ async def review_alarm(_: Analyst, uow: Work, alarm_id: UUID, body: Review) -> A
         at,
     )
     if row is None:
-        raise DecidedAlready
+        raise AlreadyDecided
     await groups.watch_action(uow, alarm_id, body.due_on)
     detail = {
         "root_cause": body.root_cause,
@@ -141,7 +141,7 @@ async def complete_action(_: Analyst, uow: Work, alarm_id: UUID, body: Done) -> 
     if row["reviewed_at"] is None:
         raise NotReviewed
     if row["done_at"] is not None:
-        raise DecidedAlready
+        raise AlreadyDecided
     row = await uow.sql.fetchrow(
         "UPDATE alarms SET done_at = $2, done_by = $3 WHERE alarm_id = $1 RETURNING *", alarm_id, at, uow.actor.person
     )

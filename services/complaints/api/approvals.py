@@ -1,19 +1,16 @@
 """What takes two persons: redress (补偿) and deviations in special cases (特殊情况特殊处理) [C10, C19]."""
 
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
 from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Once, Work, permits, router
-from contracts.base import Quantity
-from contracts.complaints import RedressApproved
-from services.complaints import cases
-from services.complaints.api.findings import DecidedAlready, Made, TwoPersons
+from contracts.fields import Money
+from services.complaints import cases, second_person
+from services.complaints.api.findings import Made
 from services.complaints.api.shapes import CENTRE, STAFF, Act, Noted, Words
 
 routes = router("/v1/complaints", "complaints")
@@ -24,7 +21,7 @@ Approver = Annotated[Actor, permits("complaints.redress:approve", Role.BRANCH_MA
 class Redress(Act):
     """Money to make good; a second person approves it [C10]."""
 
-    amount: Annotated[Decimal, Field(gt=0, lt=10**15)]
+    amount: Money
     reason: Words
 
 
@@ -37,35 +34,18 @@ async def propose_redress(_: Handler, uow: Work, _once: Once, case_id: UUID, bod
         "INSERT INTO redress (redress_id, case_id, amount, reason, made_by, made_at) VALUES ($1, $2, $3, $4, $5, $6)",
         redress_id, case_id, body.amount, body.reason, uow.actor.person, at,
     )  # fmt: skip
-    await cases.change(uow, case, "redress proposed", at, detail={"redress": str(redress_id), "amount": body.amount})
+    detail = {"redress": str(redress_id), "amount": body.amount}
+    case = await cases.change(uow, case, "redress proposed", at, detail=detail, audited=False)
+    await second_person.ask(uow, second_person.REDRESS, case, redress_id, body.reason, amount=body.amount)
     return Made(id=str(redress_id))
 
 
 @routes.post("/cases/{case_id}/redress/{redress_id}/approval")
 async def approve_redress(_: Approver, uow: Work, _once: Once, case_id: UUID, redress_id: UUID, body: Act) -> Made:
     """Approve redress that somebody else proposed."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    row = await uow.sql.fetchrow(
-        "SELECT * FROM redress WHERE redress_id = $1 AND case_id = $2 FOR UPDATE", redress_id, case_id
-    )
-    if row is None:
-        raise NotFound
-    if row["state"] != "proposed":
-        raise DecidedAlready(state=row["state"])
-    if row["made_by"] == uow.actor.person:
-        raise TwoPersons
-    await uow.sql.execute(
-        "UPDATE redress SET state = 'approved', checked_by = $2, checked_at = $3 WHERE redress_id = $1",
-        redress_id, uow.actor.person, at,
-    )  # fmt: skip
-    await cases.change(uow, case, "redress approved", at, detail={"redress": str(redress_id)})
-    uow.emit(
-        RedressApproved(
-            **cases.naming(case), redress_id=redress_id, amount=Quantity(row["amount"]),
-            currency=uow.database.settings.currency, approved_at=at,
-        ),
-        at=at,
-    )  # fmt: skip
+    cases.moment(uow, body.at)
+    await _require_of(uow, "redress", "redress_id", redress_id, case_id)
+    await second_person.decide(uow, second_person.REDRESS, case_id, redress_id, agree=True)
     return Made(id=str(redress_id))
 
 
@@ -77,25 +57,22 @@ async def ask_deviation(_: Handler, uow: Work, case_id: UUID, body: Noted) -> Ma
         "INSERT INTO deviations (case_id, what, reason, asked_by, asked_at) VALUES ($1, $2, $3, $4, $5) RETURNING id",
         case_id, case["state"], body.reason, uow.actor.person, at,
     )  # fmt: skip
-    await cases.change(uow, case, "deviation asked for", at, detail={"deviation": number})
+    case = await cases.change(uow, case, "deviation asked for", at, detail={"deviation": number}, audited=False)
+    await second_person.ask(uow, second_person.DEVIATION, case, number, body.reason)
     return Made(id=str(number))
 
 
 @routes.post("/cases/{case_id}/deviations/{deviation_id}/approval")
 async def approve_deviation(_: Approver, uow: Work, case_id: UUID, deviation_id: int, body: Act) -> Made:
     """Approve somebody else's deviation [C19]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    row = await uow.sql.fetchrow(
-        "SELECT * FROM deviations WHERE id = $1 AND case_id = $2 FOR UPDATE", deviation_id, case_id
-    )
-    if row is None:
-        raise NotFound
-    if row["approved_by"]:
-        raise DecidedAlready
-    if row["asked_by"] == uow.actor.person:
-        raise TwoPersons
-    await uow.sql.execute(
-        "UPDATE deviations SET approved_by = $2, approved_at = $3 WHERE id = $1", deviation_id, uow.actor.person, at
-    )
-    await cases.change(uow, case, "deviation approved", at, detail={"deviation": deviation_id})
+    cases.moment(uow, body.at)
+    await _require_of(uow, "deviations", "id", deviation_id, case_id)
+    await second_person.decide(uow, second_person.DEVIATION, case_id, deviation_id, agree=True)
     return Made(id=str(deviation_id))
+
+
+async def _require_of(uow: Work, table: str, column: str, id: object, case_id: UUID) -> None:
+    """What is decided belongs to the case, and the case is the caller's to see and not about them."""
+    await cases.locked(uow, case_id)
+    if not await uow.sql.fetchval(f"SELECT true FROM {table} WHERE {column} = $1 AND case_id = $2", id, case_id):
+        raise NotFound

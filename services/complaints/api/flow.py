@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 
 from chassis import staff
 from chassis.actor import Actor, Role
+from chassis.acts import IllegalMove, NotYours
 from chassis.calendars import current
 from chassis.deadlines import Deadline, arm, cancel
 from chassis.errors import FieldError, Invalid
@@ -15,8 +16,9 @@ from chassis.http import IfMatch, Work, etag, permits, router
 from chassis.personal import mask_text
 from chassis.staff import GENERAL_MANAGER
 from contracts.complaints import CaseAccepted, CaseClosed, CaseFeedback
+from contracts.fields import Instant
 from services.complaints import cases, dispatching, relations, satisfaction
-from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Instant, Label, Name, Noted, Words, shown
+from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Label, Name, Noted, Words, shown
 from services.complaints.dispatching import Order
 from services.complaints.rules import (
     ACCEPTED,
@@ -102,7 +104,7 @@ async def accept(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Act
     me = uow.actor.person
     if case["offered_to"]:
         if case["offered_to"] != me:
-            raise cases.NotYours
+            raise NotYours
         row = await cases.change(uow, case, "hand-over accepted", at, owner=me, offered_to=None)
         return answered(row, response)
     row = await cases.change(uow, case, "accepted", at, to=ACCEPTED, owner=me)
@@ -158,7 +160,7 @@ async def note_phone(_: Centre, uow: Work, case_id: UUID, body: PhoneNotice, res
         body.recording,
     )
     if not done:
-        raise cases.IllegalMove(state=case["state"])
+        raise IllegalMove(state=case["state"])
     await cancel(uow, [("phone", f"case/{case_id}")])
     detail = {"to": body.to, "recording": body.recording}
     return answered(await cases.change(uow, case, "general manager told", at, detail=detail), response)
@@ -235,7 +237,7 @@ async def reply(_: Complainant, uow: Work, case_id: UUID, body: Act, response: R
     """The answer waited for came, at its own time: the clock goes on from then, however late this is recorded [C27]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     if case["state"] not in WAITING:
-        raise cases.IllegalMove(state=case["state"])
+        raise IllegalMove(state=case["state"])
     row = await cases.change(uow, case, "answered", at, to=INVESTIGATING)
     await cases.resume_result(uow, case, at, "answer")
     await cancel(uow, [("third_party", f"case/{case_id}")])

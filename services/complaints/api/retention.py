@@ -10,7 +10,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import Refusal
 from chassis.http import Reading, Work, permits, router
 from chassis.timeline import today
-from services.complaints import cases, retention
+from services.complaints import cases, retention, second_person
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import READERS, Body, Words
 
@@ -91,27 +91,32 @@ async def place_hold(_: Holder, uow: Work, case_id: UUID, body: Reason) -> Made:
 @routes.post("/holds/{hold_id}/release", status_code=202)
 async def ask_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: Reason) -> Made:
     """Ask for a hold to be lifted; it holds until a second person agrees."""
-    await retention.ask_release(uow, await cases.locked(uow, case_id), hold_id, body.reason)
+    case = await cases.locked(uow, case_id)
+    await retention.ask_release(uow, case, hold_id, body.reason)
+    await second_person.ask(uow, second_person.HOLD_RELEASE, case, hold_id, body.reason)
     return Made(id=str(hold_id))
 
 
 @routes.post("/holds/{hold_id}/release/decision")
 async def decide_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: Decision) -> Made:
     """Lift a hold, or keep it, on somebody else's asking."""
-    case = await cases.locked(uow, case_id)
-    await retention.decide_release(uow, case, hold_id, release=body.decision == "approved")
+    await cases.locked(uow, case_id)
+    await second_person.decide(uow, second_person.HOLD_RELEASE, case_id, hold_id, agree=body.decision == "approved")
     return Made(id=str(hold_id))
 
 
 @routes.post("/erasures", status_code=202)
 async def ask_erasure(_: Eraser, uow: Work, case_id: UUID, body: Reason) -> Made:
     """Ask for a case to be erased: refused while it is open, under hold or has to be kept."""
-    return Made(id=str(await retention.ask_erasure(uow, await cases.locked(uow, case_id), body.reason)))
+    case = await cases.locked(uow, case_id)
+    erasure_id = await retention.ask_erasure(uow, case, body.reason)
+    await second_person.ask(uow, second_person.ERASURE, case, erasure_id, body.reason)
+    return Made(id=str(erasure_id))
 
 
 @routes.post("/erasures/{erasure_id}/decision")
 async def decide_erasure(_: Eraser, uow: Work, case_id: UUID, erasure_id: UUID, body: Decision) -> Made:
     """Erase the case, or refuse to, on somebody else's asking. What was said and who said it is gone for good."""
-    case = await cases.locked(uow, case_id)
-    await retention.decide_erasure(uow, case, erasure_id, erase=body.decision == "approved")
+    await cases.locked(uow, case_id)
+    await second_person.decide(uow, second_person.ERASURE, case_id, erasure_id, agree=body.decision == "approved")
     return Made(id=str(erasure_id))

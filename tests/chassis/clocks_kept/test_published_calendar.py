@@ -100,7 +100,7 @@ async def test_one_person_alone_publishes_nothing(cases: World) -> None:
     async with as_(cases, ONE) as http:
         made = await http.post("/v1/calendar/drafts", json={"rows": [HOLIDAY], "extends": True, "reason": "r"})
         path = f"/v1/calendar/drafts/{made.json()['id']}/decision"
-        assert (await http.post(path, json={"decision": "published"})).json()["type"].endswith("same-person")
+        assert (await http.post(path, json={"decision": "published"})).json()["type"].endswith("second-person-needed")
     async with as_(cases, OTHER) as http:
         assert (await http.post(path, json={"decision": "rejected"})).json()["state"] == "rejected"
         assert (await http.post(path, json={"decision": "published"})).status_code == 409

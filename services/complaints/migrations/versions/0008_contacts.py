@@ -1,4 +1,4 @@
-"""What is kept of clients, field by field."""
+"""Whom to answer: name and number of clients and of complainants who are none."""
 
 from chassis.migrate import run_sql
 

@@ -1,4 +1,4 @@
-"""Published scripts under names of their own: a script and a table may have the same code."""
+"""Who called and who booked, with their task."""
 
 from chassis.migrate import run_sql
 

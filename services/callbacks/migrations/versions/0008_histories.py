@@ -2,8 +2,8 @@
 
 from chassis.migrate import run_sql
 
-revision = "0010"
-down_revision = "0009"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:

@@ -1,0 +1,10 @@
+"""The history of what people move from state to state."""
+
+from chassis.migrate import run_sql
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
