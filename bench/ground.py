@@ -17,7 +17,7 @@ import msgspec
 from bench.lanes.lane import LaneResult, Task
 from bench.trades import PARTITIONS
 from careline.schema import make_schemas
-from chassis.bus.kafka import KafkaAddress, create_topics
+from chassis.bus.kafka_topics import KafkaAddress, create_topics
 from chassis.servers import stack
 from chassis.service import Service
 from chassis.settings import Settings

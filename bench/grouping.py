@@ -15,9 +15,9 @@ from services.classification.statements import whole_tables
 
 # Every tenth client opened within three months, half trade, three in a hundred lost half of their assets, a fifth is core.
 FILL = (
-    """INSERT INTO clients (client_id, partition, branch_id, opened_on, profile_time, profile_event)
-       SELECT 'C' || to_char(n, 'FM00000000'), n % 4, 'B' || n % 50, $2::date - CASE WHEN n % 10 = 0 THEN 40 ELSE 900 END,
-              '2020-01-01Z', 'made' FROM generate_series(1, $1::int) n""",
+    """INSERT INTO clients (client_id, partition, branch_id, opened_on)
+       SELECT 'C' || to_char(n, 'FM00000000'), n % 4, 'B' || n % 50, $2::date - CASE WHEN n % 10 = 0 THEN 40 ELSE 900 END
+       FROM generate_series(1, $1::int) n""",
     """INSERT INTO valuations (client_id, as_of, total, time, event)
        SELECT 'C' || to_char(n, 'FM00000000'), $2::date - 100 * k, 20000 + n % 900000 * CASE WHEN k = 0 AND n % 33 = 0
               THEN 0 ELSE 1 END, '2020-01-01Z', 'made' FROM generate_series(1, $1::int) n, generate_series(0, 1) k""",

@@ -22,8 +22,8 @@ T = TypeVar("T")
 # A million clients, half of them with trades in the window, each at the tier its figures of the month before earned;
 # every fiftieth has other figures now: about two in a hundred move, as in a lively month.
 FILL = """
-    INSERT INTO clients (client_id, partition, branch_id, opened_on, profile_time, profile_event)
-    SELECT 'C' || to_char(n, 'FM00000000'), n % 4, 'B' || n % 50, '2020-01-01', '2020-01-01Z', 'made'
+    INSERT INTO clients (client_id, partition, branch_id, opened_on)
+    SELECT 'C' || to_char(n, 'FM00000000'), n % 4, 'B' || n % 50, '2020-01-01'
     FROM generate_series(1, $1) n"""
 MONTHS = """
     INSERT INTO months (month_end, client_id, day_sum, known_days, traded, orders, day_sum_to, known_days_to,

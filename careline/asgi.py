@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from careline.platform import Platform
+from careline.services import SERVICES
 from chassis.http import service_app
 from chassis.http.probes import Check, sealing_check, service_checks
 from gateway.app import gateway_app
@@ -27,7 +28,12 @@ def platform_app(platform: Platform) -> FastAPI:
     """What this process answers at its address: the gateway, with the services that run here behind it."""
     worker = platform.workers["gateway"] if "gateway" in platform.working else None
     return gateway_app(
-        platform.settings, platform.databases["gateway"], apps_of(platform), worker, advised=advised(platform)
+        platform.settings,
+        platform.databases["gateway"],
+        apps_of(platform),
+        worker,
+        advised=advised(platform),
+        client_parts=client_parts(),
     )
 
 
@@ -39,6 +45,11 @@ def advised(platform: Platform) -> dict[str, Check]:
         for name, check in service_checks(service, platform.databases[service.name]).items()
     }
     return looked_at | {f"{name}-seals": sealing_check(platform.workers[name].sealer) for name in platform.working}
+
+
+def client_parts() -> dict[str, tuple[str, str]]:
+    """The parts of the 360 view of a client, by every service's own word."""
+    return {part: (service.name, rest) for service in SERVICES for part, rest in service.client_parts.items()}
 
 
 async def one_time_link(platform: Platform, address: str) -> str:

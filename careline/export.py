@@ -10,20 +10,19 @@ from decimal import Decimal
 from typing import TypeVar, cast
 
 from careline.platform import Platform
-from services.callbacks import exports as callbacks
+from careline.services import SERVICES
+from chassis.exports import Export, Rows
+from chassis.service import Service
 from services.classification import exports as classification
-from services.complaints import exports as complaints
 from services.points import exports as points
-from services.suitability import exports as suitability
 
-Rows = AsyncIterator[tuple[str, ...]]
 T = TypeVar("T")
 ROWS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """Columns, and the rows of a platform as of a day, sorted by their key."""
+class PlatformExport:
+    """An export that reads the databases of a platform."""
 
     columns: Sequence[str]
     rows: Callable[[Platform, date | None], Rows]
@@ -51,28 +50,22 @@ async def _clients(platform: Platform, as_of: date | None) -> Rows:
             yield (*row, f"{owned:.2f}", f"{owed:.2f}")
 
 
-def _of(service: str, rows: Callable[..., Rows]) -> Callable[[Platform, date | None], Rows]:
+def _of(service: Service, export: Export) -> PlatformExport:
     async def read(platform: Platform, as_of: date | None) -> Rows:
-        async with platform.databases[service].reading() as sql, _closing(rows(sql, as_of)) as found:
+        async with platform.databases[service.name].reading() as sql, _closing(export.rows(sql, as_of)) as found:
             async for row in found:
                 yield row
 
-    return read
+    return PlatformExport(export.columns, read)
 
 
-EXPORTS: dict[str, Export] = {
-    "clients": Export((*classification.CLIENT_COLUMNS, "points", "debt"), _clients),
-    "tiers": Export(classification.TIER_COLUMNS, _of("classification", classification.tiers)),
-    "groups": Export(classification.GROUP_COLUMNS, _of("classification", classification.groups)),
-    "points": Export(points.POINTS_COLUMNS, _of("points", points.points)),
-    "assessments": Export(suitability.ASSESSMENT_COLUMNS, _of("suitability", suitability.assessments)),
-    "mismatches": Export(suitability.MISMATCH_COLUMNS, _of("suitability", suitability.mismatches)),
-    "callbacks": Export(callbacks.CALLBACK_COLUMNS, _of("callbacks", callbacks.callbacks)),
-    "cases": Export(complaints.CASE_COLUMNS, _of("complaints", complaints.cases)),
+EXPORTS: dict[str, PlatformExport] = {
+    "clients": PlatformExport((*classification.CLIENT_COLUMNS, "points", "debt"), _clients),
+    **{name: _of(service, export) for service in SERVICES for name, export in service.exports.items()},
 }
 
 
-async def write(platform: Platform, export: Export, as_of: date | None) -> None:
+async def write(platform: Platform, export: PlatformExport, as_of: date | None) -> None:
     """Write the header and every row to stdout."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(export.columns)

@@ -1,4 +1,4 @@
-"""What is made from the contracts and checked in: JSON Schemas, the AsyncAPI document, the event map.
+"""What is made from contracts and services and checked in: JSON Schemas, AsyncAPI, the event map, parts of `deploy/`.
 
 `python -m careline.generated` writes the files anew; a test holds them equal to the code.
 """
@@ -6,6 +6,7 @@
 import json
 from pathlib import Path
 
+from careline import deployment
 from careline.services import SERVICES
 from contracts.asyncapi import document, event_map, publishers, schema_of
 
@@ -20,7 +21,8 @@ def files() -> dict[Path, str]:
         for kind in kinds:
             version = "" if kind.version == 1 else f".{kind.version}"
             found[SCHEMAS / f"{kind.type}{version}.json"] = _json(schema_of(kind))
-    return found | {ROOT / "docs" / "event-map.md": event_map(listeners())}
+    behind = [service for service in SERVICES if service.name != "gateway"]
+    return found | {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", behind)
 
 
 def listeners() -> dict[str, list[str]]:
@@ -44,6 +46,7 @@ def write() -> None:
     for path in set(SCHEMAS.glob("*.json")) - set(wanted):
         path.unlink()
     for path, content in wanted.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(content)
 
 

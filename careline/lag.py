@@ -67,7 +67,7 @@ class Heads:
     async def _on_kafka(self, topics: Sequence[str]) -> dict[Place, int]:
         from aiokafka import AIOKafkaConsumer, TopicPartition
 
-        from chassis.bus.kafka import KafkaAddress
+        from chassis.bus.kafka_topics import KafkaAddress
 
         address = KafkaAddress.parse(self.settings.bus_url or "")
         if self._kafka is None:

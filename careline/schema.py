@@ -30,7 +30,7 @@ async def _make(settings: Settings, services: Sequence[Service], topics: bool) -
         await _make_broker_topics(settings)
     if settings.on_kafka and topics:
         from chassis.bus.home import claim_prefix
-        from chassis.bus.kafka import KafkaAddress, create_topics
+        from chassis.bus.kafka_topics import KafkaAddress, create_topics
 
         said = {kind.topic for service in services for kind in service.publishes if kind.topic}
         heard = {topic for service in services for topic in service.topics}

@@ -192,7 +192,7 @@ class Consumer:
         """From where on the bus still has the records of some topics."""
         if not self.database.settings.on_kafka:
             return await self.database.log.low_water(sql, topics)
-        from chassis.bus.kafka import KafkaAddress, kept_from
+        from chassis.bus.kafka_topics import KafkaAddress, kept_from
 
         address = KafkaAddress.parse(self.database.settings.bus_url or "")
         return await kept_from(address, [(topic, p) for topic in topics for p in range(self.database.partitions)])

@@ -211,13 +211,15 @@ def _run_alembic(url: str, schema: str, folder: Path, version_table: str) -> Non
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(folder))
+    config.set_main_option("script_location", str(CHASSIS_MIGRATIONS))  # its env.py serves every folder of versions
+    config.set_main_option("version_locations", str(folder / "versions"))
+    config.set_main_option("path_separator", "os")
     config.attributes |= {"url": url, "schema": schema, "version_table": version_table}
     command.upgrade(config, "head")
 
 
 def run_environment() -> None:
-    """What every migrations folder's `env.py` calls."""
+    """What `chassis/migrations/env.py` calls."""
     from alembic import context
 
     attributes = context.config.attributes

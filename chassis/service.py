@@ -14,6 +14,7 @@ from chassis.acts import Acts
 from chassis.approvals import DEADLINE, ApprovalKind, expirer
 from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
+from chassis.exports import Export
 from chassis.policy import PolicyBook
 from chassis.publishing import approval_of
 from chassis.sealed import AUDIT, CLOCK_ENTRIES, SealedTable
@@ -43,6 +44,9 @@ class Service:
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
+    `exports` are its `careline export NAME`. `client_parts` are its parts of the 360 view of a client: the name of each, and
+    what follows `/v1/SERVICE/clients/ID` in its address. `signs` what it hands out with the sealing key, `keeps_evidence` files:
+    what its processes are given where each has its own keys and volumes.
     `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
     a day on would do, for a draft of them (see `chassis.shadow`).
     `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
@@ -66,6 +70,10 @@ class Service:
     deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
+    exports: Mapping[str, Export] = field(default_factory=dict)
+    client_parts: Mapping[str, str] = field(default_factory=dict)
+    signs: bool = False
+    keeps_evidence: bool = False
     policy: type[PolicyBook] | None = None
     shadow: Shadow | None = None
     approvals: Sequence[ApprovalKind] = ()

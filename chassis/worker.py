@@ -160,7 +160,8 @@ class Worker:
                 "consume", lambda: read_from_log(self.consumer, self.partitions_at_once, limit), wake=heard
             )
             return
-        from chassis.bus.kafka import KafkaAddress, KafkaSource
+        from chassis.bus.kafka import KafkaSource
+        from chassis.bus.kafka_topics import KafkaAddress
 
         address = KafkaAddress.parse(self.settings.bus_url or "")
         source = KafkaSource(self.consumer, address, self.settings.batch_records, self.settings.batch_seconds)
@@ -171,7 +172,8 @@ class Worker:
             await source.stop()
 
     async def _relay(self) -> None:
-        from chassis.bus.kafka import KafkaAddress, Relay
+        from chassis.bus.kafka import Relay
+        from chassis.bus.kafka_topics import KafkaAddress
 
         relay = Relay(self.database, KafkaAddress.parse(self.settings.bus_url or ""), self.settings.batch_records)
         try:

@@ -429,7 +429,7 @@ class CaseErased(CaseEvent, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "complaints.case.erased"
     topic: ClassVar[str] = "careline.erasures"
 
-    erased_at: datetime
+    erased_at: Instant
 
     @property
     def identity(self) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origi
 import msgspec
 
 from contracts.base import Event
+from contracts.fields import Code, TextRule
 
 T = TypeVar("T")
 P = TypeVar("P", bound="PersonalEvent")
@@ -24,7 +25,11 @@ Personal = Annotated[T, msgspec.Meta(extra=_PERSONAL, extra_json_schema={"x-pers
 """A value that names a person or reaches them, or what they said themselves."""
 FreeText = Annotated[T, msgspec.Meta(extra=_FREE_TEXT, extra_json_schema={"x-masked": True})]
 """Text people write, in which such values are masked."""
-Sealed = Annotated[str, msgspec.Meta(pattern=r"^sealed:[0-9]{1,9}:[A-Za-z0-9_-]+$", max_length=200_000)]
+_SEALED = TextRule(
+    r"sealed:[0-9]{1,9}:[A-Za-z0-9_-]+", 10, 200_000, "a personal value under its owner's key",
+    "sealed:1:q83vASNFZ4k", plainly=False,
+)  # fmt: skip
+Sealed = Annotated[str, _SEALED.meta, _SEALED]
 """A personal value, encrypted: `sealed:GENERATION:BASE64URL` of the key of whose it is."""
 
 
@@ -33,7 +38,7 @@ class PersonalEvent(Event, frozen=True, kw_only=True, gc=False):
 
     personal: ClassVar[bool] = True
 
-    sealed: dict[str, Sealed] = msgspec.field(default_factory=dict)
+    sealed: dict[Code, Sealed] = msgspec.field(default_factory=dict)
 
     @property
     def key_owner(self) -> str:

@@ -1,13 +1,12 @@
 """What the platform tells every service of itself: whose time it lives in, and the calendar."""
 
-from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID
+from datetime import datetime
+from typing import ClassVar, Literal
 
 import msgspec
 
 from contracts.base import Event
-from contracts.fields import BusinessDate, Instant, Positive, Text64, Text200, Text500
+from contracts.fields import BusinessDate, Id, Identifier, Instant, Positive, Text64, Text200, Text500
 
 TOPIC = "careline.platform"
 
@@ -101,10 +100,10 @@ class ErasureRequested(Event, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "platform.erasure.requested"
     topic: ClassVar[str] = TOPIC
 
-    erasure_id: UUID
-    client_id: str
-    round: Annotated[int, msgspec.Meta(ge=1)] = 1
-    requested_at: datetime
+    erasure_id: Id
+    client_id: Identifier
+    round: Positive = 1
+    requested_at: Instant
 
     @property
     def identity(self) -> str:
@@ -120,15 +119,15 @@ class ErasureAnswered(Event, frozen=True, kw_only=True, gc=False):
 
     topic: ClassVar[str] = "careline.erasures"
 
-    erasure_id: UUID
-    client_id: str
-    round: Annotated[int, msgspec.Meta(ge=1)] = 1
+    erasure_id: Id
+    client_id: Identifier
+    round: Positive = 1
     over: bool
-    reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    kept_until: date | None = None
-    owners: list[str] = msgspec.field(default_factory=list)
+    reason: Text200 = ""
+    kept_until: BusinessDate | None = None
+    owners: list[Text200] = msgspec.field(default_factory=list)
     """Whose keys go with the client's: of their cases and the like (`case:ID`)."""
-    answered_at: datetime
+    answered_at: Instant
 
     @property
     def identity(self) -> str:

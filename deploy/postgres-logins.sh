@@ -6,7 +6,10 @@ sql -v password="$OWNER_PASSWORD" <<'SQL'
 CREATE ROLE careline LOGIN CREATEROLE PASSWORD :'password';
 ALTER DATABASE careline OWNER TO careline;
 SQL
-for service in gateway classification points suitability callbacks complaints; do
+# made from the list of services
+services="gateway classification points suitability callbacks complaints"
+# until here
+for service in $services; do
     name=$(echo "$service" | tr '[:lower:]' '[:upper:]')_PASSWORD
     eval "password=\$$name"
     sql -v role="careline_$service" -v password="$password" <<'SQL'

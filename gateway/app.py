@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 
 from chassis.database import Database
 from chassis.http import new_app, service_app
+from chassis.http.paging import cursor_key
 from chassis.http.probes import Check, database_check, worker_check
 from chassis.service import Service
 from chassis.settings import Settings
@@ -62,6 +64,7 @@ def gateway_app(
     worker: "Worker | None" = None,
     own: GatewaySettings | None = None,
     advised: dict[str, Check] | None = None,
+    client_parts: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> FastAPI:
     """The app in front of everything. `apps` are the services in this process by name; the others are reached at
     `settings.service_urls`. `database` is the gateway's own, `worker` its loops when they run here, `advised`
@@ -119,9 +122,10 @@ def gateway_app(
     state.keys, state.access = keys, access
     state.attempts = Attempts()
     operated.state.traffic = state.traffic
-    state.services = ServiceClient(transports, identities)
+    state.services = ServiceClient(transports, identities, client_parts)
     state.open_id = OpenId(own) if own.oidc_issuer else None
     state.documents = Documents(app, transports)
+    state.cursor_key = cursor_key(settings)
     app.router.lifespan_context = _until_closed
     return app
 

@@ -16,6 +16,7 @@ from chassis.calendars import current, days_left, hours_from, row_of
 from chassis.errors import Invalid, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.uow import UnitOfWork
+from contracts.fields import BusinessDate
 from contracts.platform import CalendarPublished
 
 routes = router("/v1/calendar", "calendar")
@@ -116,7 +117,7 @@ async def read_calendar(_: Reader, sql: Reading) -> CalendarBody:
 
 @routes.get("/days")
 async def read_days(
-    _: Reader, sql: Reading, first: Annotated[date, Query()], last: Annotated[date, Query()]
+    _: Reader, sql: Reading, first: Annotated[BusinessDate, Query()], last: Annotated[BusinessDate, Query()]
 ) -> list[DayBody]:
     """The days from `first` to `last`, at most 400 of them."""
     calendar = await current(sql)

@@ -8,17 +8,6 @@ from chassis.errors import NotFound, Unavailable
 from gateway.service_client import Part, ServiceClient
 from gateway.transport import Headers
 
-# Part of the view: the service and the address behind /v1/<service>/clients/{id}.
-PARTS = {
-    "classification": ("classification", ""),
-    "classification_explained": ("classification", "/explain"),
-    "points": ("points", ""),
-    "points_entries": ("points", "/entries?limit=10"),
-    "suitability": ("suitability", ""),
-    "callbacks": ("callbacks", "/tasks?limit=20"),
-    "complaints": ("complaints", ""),
-}
-
 
 async def client_view(services: ServiceClient, actor: Actor, client_id: str, passed: Headers) -> dict[str, Any]:
     """The parts side by side; a part whose service does not answer says so, and the rest is shown.
@@ -26,7 +15,10 @@ async def client_view(services: ServiceClient, actor: Actor, client_id: str, pas
     Raises: NotFound when no service knows the client (or the caller may not see them); Unavailable when none answers.
     """
     name = quote(client_id, safe="")
-    wanted = {part: (service, f"/v1/{service}/clients/{name}{rest}") for part, (service, rest) in PARTS.items()}
+    wanted = {
+        part: (service, f"/v1/{service}/clients/{name}{rest}")
+        for part, (service, rest) in services.client_parts.items()
+    }
     parts = await services.get_all(wanted, actor, passed=passed)
     if not any(part.found for part in parts.values()):
         if any(part.status >= 500 for part in parts.values()):
@@ -39,7 +31,7 @@ async def client_view(services: ServiceClient, actor: Actor, client_id: str, pas
             view[member] = known[member]
     view |= {part: _shown(answer) for part, answer in parts.items() if answer.found or answer.status != 404}
     view["unavailable"] = sorted(part for part, answer in parts.items() if answer.status >= 500)
-    view["links"] = _links(name, parts)
+    view["links"] = _links(name, services, parts)
     return view
 
 
@@ -47,10 +39,10 @@ def _shown(part: Part) -> Any:
     return part.data if part.found else {"available": False, "status": part.status, "problem": part.problem}
 
 
-def _links(name: str, parts: dict[str, Part]) -> dict[str, str]:
+def _links(name: str, services: ServiceClient, parts: dict[str, Part]) -> dict[str, str]:
     links = {"self": f"/v1/clients/{name}"}
     for part in parts:
-        service, rest = PARTS[part]
+        service, rest = services.client_parts[part]
         links[part] = f"/v1/{service}/clients/{name}{rest.partition('?')[0]}"
     if "points" in parts:
         links["points_entry_explained"] = f"/v1/points/clients/{name}/entries/{{entry}}/explain"

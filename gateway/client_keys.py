@@ -18,7 +18,7 @@ from starlette.responses import Response
 from chassis.actor import Role
 from chassis.database import Database
 from chassis.http import router
-from chassis.http.identity import Permission
+from chassis.http.permissions import Permission
 from chassis.http.problems import Malformed
 from chassis.personal.keys import ClientKey
 from chassis.personal.remote import HEADER, MOST, PATH, Found, Wanted, check_service_token

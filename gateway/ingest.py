@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -13,6 +14,7 @@ from chassis.bus.record import Outgoing
 from chassis.clock import business_date, end_of
 from chassis.errors import FieldError, Invalid, Text, TooLarge
 from chassis.http.problems import Malformed, UnsupportedMediaType
+from chassis.http.readable import UNREADABLE, unreadable_places
 from chassis.uow import UnitOfWork
 from contracts import broker
 from contracts.base import Event, Registry, encode
@@ -111,6 +113,8 @@ def _envelopes(headers: Mapping[str, str], body: bytes) -> tuple[Sequence[Envelo
             return [_read(body, "")], False
     except msgspec.ValidationError as error:
         raise Invalid(errors=(FieldError("", str(error)),)) from None
+    except RecursionError:
+        raise Malformed(Text("nested too deeply", "嵌套过深")) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(Text(f"not valid JSON: {error}", f"不是有效的 JSON：{error}")) from None
     if "ce-specversion" in headers:
@@ -130,9 +134,14 @@ def _read(raw: bytes | msgspec.Raw, where: str) -> Envelope:
 
 
 def _of_headers(headers: Mapping[str, str], media: str, body: bytes) -> Envelope:
-    given: dict[str, Any] = {
-        name.removeprefix("ce-"): value for name, value in headers.items() if name.startswith("ce-")
-    }
+    try:
+        given: dict[str, Any] = {
+            name.removeprefix("ce-"): unquote_to_bytes(value.encode("latin-1")).decode()
+            for name, value in headers.items()
+            if name.startswith("ce-")
+        }
+    except UnicodeDecodeError:
+        raise Malformed(Text("a ce- header is not UTF-8", "ce- 请求头不是 UTF-8")) from None
     try:
         envelope = msgspec.convert(given, Envelope)
     except msgspec.ValidationError as error:
@@ -155,8 +164,8 @@ def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[Fiel
         event = REGISTRY.decode(envelope.type, data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return [FieldError("/data" + pointer, detail) for pointer, detail in _data_errors(envelope.type, data, error)]
-    if b"\\u0000" in data and (found := list(_nul_places(msgspec.json.decode(data), "/data"))):
-        return found
+    if b"\\u" in data and (places := list(unreadable_places(msgspec.json.decode(data), "/data"))):
+        return [FieldError(place, UNREADABLE) for place in places]
     found = list(_check_event(event, currency, now))
     return found or Fact(envelope, event)
 
@@ -181,19 +190,6 @@ def _data_errors(type_name: str, data: bytes, error: Exception) -> list[tuple[st
     except (msgspec.DecodeError, UnicodeDecodeError):
         return [("", f"not valid JSON: {error}")]
     return field_errors(REGISTRY.kinds[type_name], raw) or [("", str(error))]
-
-
-def _nul_places(value: Any, pointer: str) -> Iterable[FieldError]:
-    """Texts no database keeps: JSON may write a NUL character, PostgreSQL has none."""
-    if isinstance(value, str):
-        if NUL in value:
-            yield FieldError(pointer, "contains a NUL character")
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _nul_places(inner, f"{pointer}/{name}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _nul_places(inner, f"{pointer}/{index}")
 
 
 def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldError]:

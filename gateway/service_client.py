@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -33,10 +34,19 @@ class Part:
 
 
 class ServiceClient:
-    """Calls of services in a caller's name."""
+    """Calls of services in a caller's name.
 
-    def __init__(self, transports: Mapping[str, Transport], identities: Identities) -> None:
+    `client_parts`: of each part of the 360 view the service, and what follows `/v1/SERVICE/clients/ID` in its address.
+    """
+
+    def __init__(
+        self,
+        transports: Mapping[str, Transport],
+        identities: Identities,
+        client_parts: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    ) -> None:
         self.transports = transports
+        self.client_parts = client_parts
         self.identities = identities
 
     async def get(

@@ -189,7 +189,8 @@ class World:
         return worked
 
     async def _turn_on_kafka(self, service: Service) -> bool:
-        from chassis.bus.kafka import KafkaAddress, KafkaSource, Relay
+        from chassis.bus.kafka import KafkaSource, Relay
+        from chassis.bus.kafka_topics import KafkaAddress
 
         name, address, settings = service.name, KafkaAddress.parse(self.settings.bus_url or ""), self.settings
         worker, worked = self.platform.workers[name], False

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from bench.lanes.lane import LaneResult, Task, Watch, main, sums
 from bench.services import service_named
-from chassis.bus.kafka import KafkaAddress, KafkaSource, Relay
+from chassis.bus.kafka import KafkaSource, Relay
+from chassis.bus.kafka_topics import KafkaAddress
 from chassis.consumer import Consumer, LostPartition
 from chassis.database import Database
 from chassis.settings import Settings

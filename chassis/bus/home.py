@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from chassis.bus.kafka import KafkaAddress
+from chassis.bus.kafka_topics import KafkaAddress
 from chassis.database import connect, url_of
 from chassis.settings import Settings
 

@@ -4,9 +4,10 @@ from chassis.etags import Match, etag
 from chassis.http.app import new_app, openapi_of, routes_of, service_app
 from chassis.http.batching import Batched, batched
 from chassis.http.idempotency import Once, router
-from chassis.http.identity import Tokens, identified, mint, permission_of, permits
+from chassis.http.identity import Tokens, identified, mint
 from chassis.http.objects import may_see, object_scope, require_sight
 from chassis.http.paging import Listing, Page, PageRequest
+from chassis.http.permissions import permission_of, permits
 from chassis.http.preconditions import IfMatch
 from chassis.http.reads import Purpose
 from chassis.http.uploads import Upload, Uploaded, takes

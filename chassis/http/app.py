@@ -15,9 +15,10 @@ from chassis.errors import Refusal
 from chassis.http import problems
 from chassis.http.approvals import approvals_routes
 from chassis.http.edge import Edge
-from chassis.http.idempotency import AnsweredBefore, Route, answer_again, once
+from chassis.http.idempotency import AnsweredBefore, Route, answer_again
 from chassis.http.identity import INTERNAL, Tokens
 from chassis.http.operators import operators_routes
+from chassis.http.paging import cursor_key
 from chassis.http.policies import policy_routes
 from chassis.http.probes import Check, calendar_check, database_check, probes, service_checks, worker_check
 from chassis.http.traffic import Traffic
@@ -77,14 +78,10 @@ def new_app(
         app.include_router(router, responses=problems.RESPONSES)
     larger += large_of(routes_of(app))
     for route in routes_of(app):
-        if isinstance(route.original_route, APIRoute) and not isinstance(route.original_route, Route):
-            _refuse_unstored(route)
+        own = isinstance(route.original_route, Route) or not isinstance(route.original_route, APIRoute)
+        if not own and str(route.path).startswith("/v1/"):
+            raise TypeError(f"{route.path}: make its router with chassis.http.router()")
     return app
-
-
-def _refuse_unstored(route: RouteContext) -> None:
-    if any(below.call is once for below in route.dependant.dependencies):
-        raise TypeError(f"{route.path} takes an Idempotency-Key: make its router with chassis.http.router()")
 
 
 def service_app(service: Service, database: Database, settings: Settings, worker: "Worker | None" = None) -> FastAPI:
@@ -99,6 +96,7 @@ def service_app(service: Service, database: Database, settings: Settings, worker
     app.state.service = service
     app.state.database = database
     app.state.settings = settings
+    app.state.cursor_key = cursor_key(settings)
     app.state.worker = worker
     app.state.tokens = Tokens(settings, INTERNAL)
     return app

@@ -14,9 +14,9 @@ from chassis.approvals import Approval, ApprovalKind, Wanted
 from chassis.clock import utc_now
 from chassis.errors import NotFound
 from chassis.http.idempotency import router
-from chassis.http.identity import permits
 from chassis.http.language import preferred
 from chassis.http.paging import Listing, Page
+from chassis.http.permissions import permits
 from chassis.http.work import Reading, Work
 from chassis.service import Service
 

@@ -100,13 +100,14 @@ class _Request:
     """One request on its way through the edge."""
 
     __slots__ = (
-        "_read", "_receive", "_send", "body_bytes", "body_left", "expected", "has_body", "id", "limit", "refusal", "seconds", "status",
+        "_read", "_receive", "_send", "body_bytes", "body_left", "expected", "has_body", "id", "limit", "personal", "refusal", "seconds", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body_bytes: int, large: Large) -> None:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         self.id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+        self.personal = not scope["path"].startswith("/static/")
         self.status = 0
         self.limit: asyncio.Timeout | None = None
         self.seconds = 0.0
@@ -167,6 +168,8 @@ class _Request:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["x-request-id"] = self.id
+            if self.personal and "cache-control" not in headers:
+                headers["cache-control"] = "no-store"
             length = headers.get("content-length", "")
             if self.limit is not None and length.isdigit() and int(length) > IN_MEMORY_BYTES:
                 now = asyncio.get_running_loop().time()

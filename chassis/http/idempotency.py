@@ -15,9 +15,11 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from chassis.actor import Actor
 from chassis.database import Database
 from chassis.errors import Conflict, IdempotencyKeyRequired, Refusal, Text
 from chassis.http.problems import RESPONSES
+from chassis.http.readable import body_of, query_names, require_readable
 from chassis.http.reads import is_recorded, record_shown
 from chassis.http.work import Work
 from chassis.uow import UnitOfWork
@@ -85,7 +87,8 @@ async def once(
     """
     if idempotency_key is None:
         raise IdempotencyKeyRequired
-    caller = uow.actor.subject
+    # An answer is for whoever got it as who they were: in another role, branch or seat it is another request.
+    caller = "\n".join(map(str, _as_who(uow.actor)))
     head = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
     first = FirstTime(uow, caller, idempotency_key, hashlib.sha256(head + await request.body()).digest())
     if not await uow.sql.fetchval(
@@ -108,19 +111,26 @@ async def once(
     )
 
 
+def _as_who(actor: Actor) -> tuple[object, ...]:
+    seats = ",".join(sorted(f"{unit}/{seat}" for unit, seat in actor.seats))
+    return actor.subject, actor.role, actor.person or "", actor.client_id or "", actor.branch_id or "", seats
+
+
 Once = Annotated[FirstTime, Depends(once, scope="function")]
 
 
 class Route(APIRoute):
-    """A route that stores its answer when its request carried a key, after the handler, before the commit; and that
-    leaves a row of what staff were shown."""
+    """A route that takes only the query it names, stores its answer when its request carried a key (after the handler,
+    before the commit), and leaves a row of what staff were shown."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, and the store behind it."""
+        """FastAPI's handler, the check before it and the store behind it."""
         handler = super().get_route_handler()
+        known, has_body = query_names(self.dependant), bool(body_of(self.dependant))
         recorded = "GET" in (self.methods or ()) and is_recorded(list(self.param_convertors), self.response_model)
 
         async def answer(request: Request) -> Response:
+            await require_readable(request, known, has_body=has_body)
             response = await handler(request)
             if recorded:
                 await record_shown(request, response)

@@ -1,24 +1,23 @@
-"""Who is calling: short-lived signed tokens from the gateway, checked again in each service; permissions of routes."""
+"""Who is calling: short-lived signed tokens from the gateway, checked again in each service."""
 
 import hashlib
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from fastapi import Depends, Request
+from fastapi import Request
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import OKPKey
 from prometheus_client import Counter
 
 from chassis.actor import Actor, Role
-from chassis.errors import Forbidden, Text, Unauthenticated, Unavailable
+from chassis.errors import Text, Unauthenticated, Unavailable
 from chassis.secrets import key_ring, ring_of
 from chassis.settings import Settings
 
@@ -161,53 +160,3 @@ async def identified(request: Request) -> Actor:
         EXPIRED.inc()
         log.error("an internal token was over on arrival: do the clocks agree?", path=request.url.path)
         raise ClocksDiffer(retry_after=1) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """What a route asks of its caller: one of the roles. `centre`: the call centre's people pass as well, or not even
-    with such a role."""
-
-    name: str
-    roles: frozenset[Role]
-    centre: bool | None = None
-
-    def allows(self, actor: Actor) -> bool:
-        """Whether the caller may."""
-        if self.centre is not None and actor.is_centre:
-            return self.centre
-        return actor.role in self.roles
-
-
-def permits(name: str, *roles: Role, centre: bool | None = None) -> Any:
-    """A route's permission: `actor: Annotated[Actor, permits("points:read", Role.CLIENT, ...)]`, its first parameter.
-
-    Only these roles pass (403), with `centre` set whoever sits in the call centre as well (True) or never (False); a
-    member of staff who reads a client's record (a GET with `client_id` in its path) says why in the `Purpose` header or
-    the token, and the read is recorded (400 without one).
-    """
-    permission = Permission(name, frozenset(roles), centre)
-
-    async def check(request: Request, actor: Annotated[Actor, Depends(identified)]) -> Actor:
-        if not permission.allows(actor):
-            raise Forbidden(Text(f"{permission.name} is not for role {actor.role}", f"角色 {actor.role} 无权限 {name}"))
-        from chassis.http.reads import note_actor, record_read
-
-        note_actor(request, actor, permission.name)
-        client_id = request.path_params.get("client_id")
-        if client_id is not None and request.method == "GET":
-            return await record_read(request, actor, permission.name, client_id)
-        return actor
-
-    check.permission = permission  # type: ignore[attr-defined]
-    return Depends(check)
-
-
-def permission_of(dependant: Any) -> Permission | None:
-    """The permission that a route's dependencies name, for the test that walks every route."""
-    for below in dependant.dependencies:
-        call: Callable[..., Any] | None = below.call
-        found: Permission | None = getattr(call, "permission", None) or permission_of(below)
-        if found:
-            return found
-    return None

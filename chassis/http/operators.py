@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound, Text
 from chassis.http.idempotency import router
-from chassis.http.identity import permits
 from chassis.http.paging import Listing, Page
+from chassis.http.permissions import permits
 from chassis.http.traffic import Traffic
 from chassis.operations import conflicts, dead_letters, deadlines
 from chassis.operations.lag import lag

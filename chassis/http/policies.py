@@ -11,12 +11,13 @@ from chassis import publishing, shadow
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, NotFound
 from chassis.http.idempotency import Once, router
-from chassis.http.identity import permits
 from chassis.http.paging import Listing
+from chassis.http.permissions import permits
 from chassis.http.work import Reading, Work
 from chassis.policy import PolicyBook, PolicyTable
 from chassis.service import Service
 from chassis.timeline import today
+from contracts.fields import BusinessDate
 
 Branch = Annotated[str, Query(max_length=64, description="the branch whose override it is; the firm's without")]
 Reader = Annotated[Actor, permits("policy:read", *(role for role in Role if role is not Role.CLIENT))]
@@ -102,7 +103,7 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
         _: Reader,
         sql: Reading,
         name: str,
-        on: Annotated[date | None, Query(description="a day; today without")] = None,
+        on: Annotated[BusinessDate | None, Query(description="a day; today without")] = None,
         branch: Branch = "",
     ) -> PolicyVersion:
         """The version in force on a day."""

@@ -118,7 +118,7 @@ async def _on_kafka(
 ) -> tuple[dict[Place, PlaceLag], int]:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from chassis.bus.kafka import KafkaAddress, sent_at
+    from chassis.bus.kafka_topics import KafkaAddress, sent_at
 
     schema = database.log.schema
     async with database.reading() as sql:

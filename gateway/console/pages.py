@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, NotFound, Refusal, Unavailable
-from chassis.http.identity import Permission
+from chassis.http.permissions import Permission
 from contracts.classification import TIERS
 from gateway.api import STAFF, problem_named
 from gateway.client360 import client_view

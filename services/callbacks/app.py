@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis import staff
 from chassis.erasure import answering
+from chassis.exports import Export
 from chassis.service import Service
 from contracts.broker import (
     BranchChanged,
@@ -34,6 +35,7 @@ from services.callbacks import (
     closing,
     contacts,
     deadlines,
+    exports,
     handlers,
     leavers,
     moment_ladder,
@@ -87,4 +89,7 @@ service = Service(
     },
     policy=Policies,
     loops={"messages": sending.send_by_itself},
+    exports={"callbacks": Export(exports.CALLBACK_COLUMNS, exports.callbacks)},
+    keeps_evidence=True,
+    client_parts={"callbacks": "/tasks?limit=20"},
 )

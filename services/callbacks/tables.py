@@ -1,5 +1,7 @@
 """What callbacks keeps: the facts it needs of a client, the tasks owed, and every step, attempt and proof."""
 
+from datetime import date
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,8 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from chassis.histories import History
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
+from contracts.classification import TIERS, GroupChanged, TierChanged
 from services.callbacks.rules import CALLABLE, IN_HAND, OPEN
 
 metadata = new_metadata()
@@ -84,35 +88,35 @@ standings = Table(
     Column("account_status", Text),
 )
 
-tag_stretches = Table(
-    "tag_stretches",
+TAGS: History[GroupChanged] = History(
     metadata,
-    Column("client_id", Text, primary_key=True),
+    "tag_stretches",
     Column("tag", Text, primary_key=True),
     Column("since", Date, primary_key=True),
     Column("until", Date, comment="exclusive; empty when open"),
     Column("baseline", Boolean, nullable=False, server_default="false", comment="causes no task [K7]"),
     Index(None, "since"),
     Index("ix_core", "client_id", postgresql_where=text("tag = 'CORE'")),
+    told=lambda change: [(one.tag, one.since, one.until, one.baseline) for one in change.tags],
 )
+"""Groups [K7]."""
 
-tier_stretches = Table(
-    "tier_stretches",
+
+def _ranks(change: TierChanged) -> list[tuple[date, int, int]]:
+    ranks = [TIERS.index(change.previous), *(TIERS.index(one.tier) for one in change.stretches)]
+    return [(one.since, rank, before) for one, rank, before in zip(change.stretches, ranks[1:], ranks, strict=False)]
+
+
+RANKS: History[TierChanged] = History(
     metadata,
-    Column("client_id", Text, primary_key=True),
+    "tier_stretches",
     Column("since", Date, primary_key=True),
     Column("rank", SmallInteger, nullable=False),
     Column("before", SmallInteger, nullable=False, comment="the rank until then"),
     Index(None, "since"),
+    told=_ranks,
 )
-
-revisions = Table(
-    "revisions",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("what", Text, primary_key=True, comment="tier, groups"),
-    Column("revision", BigInteger, nullable=False),
-)
+"""Tiers [T5, T7]."""
 
 assessments = Table(
     "assessments",

@@ -11,6 +11,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Listing, Page, Reading, etag, object_scope, permits, require_sight, router
 from contracts.classification import TIERS, ClassCode, TierCode
+from contracts.fields import BusinessDate, Identifier, Instant
 from services.classification import explain, views
 from services.classification.policy import Policies
 from services.classification.views import ONE_DAY, ClassInForce, Client
@@ -18,8 +19,10 @@ from services.classification.views import ONE_DAY, ClassInForce, Client
 routes = router("/v1/classification", "classification")
 Reader = Annotated[Actor, permits("classification:read", *Role)]
 Lister = Annotated[Actor, permits("classification:list", *(role for role in Role if role is not Role.CLIENT))]
-AsOf = Annotated[date | None, Query(description="in force once the close of this date is done; else the latest")]
-KnownAt = Annotated[datetime | None, Query(description="as known at this instant; else as known now")]
+AsOf = Annotated[
+    BusinessDate | None, Query(description="in force once the close of this date is done; else the latest")
+]
+KnownAt = Annotated[Instant | None, Query(description="as known at this instant; else as known now")]
 
 
 class ClassView(BaseModel):
@@ -136,7 +139,7 @@ async def list_clients(
 
 @routes.get("/clients/{client_id}")
 async def read_client(
-    actor: Reader, sql: Reading, response: Response, client_id: str, as_of: AsOf = None, known_at: KnownAt = None
+    actor: Reader, sql: Reading, response: Response, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> ClientView:
     """Class and tier on a day, as known now or at an earlier instant."""
     who = await seen(actor, sql, client_id)
@@ -161,7 +164,7 @@ async def read_client(
 
 @routes.get("/clients/{client_id}/explain")
 async def explain_client(
-    actor: Reader, sql: Reading, client_id: str, as_of: AsOf = None, known_at: KnownAt = None
+    actor: Reader, sql: Reading, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> dict[str, Any]:
     """Why class and tier are what they are: inputs, rules, policy versions, and a sentence in zh-CN and en."""
     who = await seen(actor, sql, client_id)
@@ -175,7 +178,7 @@ async def explain_client(
 
 
 @routes.get("/clients/{client_id}/history")
-async def read_history(actor: Reader, sql: Reading, client_id: str, known_at: KnownAt = None) -> History:
+async def read_history(actor: Reader, sql: Reading, client_id: Identifier, known_at: KnownAt = None) -> History:
     """Tier stretches and class changes, as known now or at an earlier instant."""
     who = await seen(actor, sql, client_id)
     stretches = await views.tier_stretches(sql, who, known_at)
@@ -204,7 +207,7 @@ async def read_history(actor: Reader, sql: Reading, client_id: str, known_at: Kn
     )
 
 
-async def seen(actor: Actor, sql: asyncpg.Connection, client_id: str) -> Client:
+async def seen(actor: Actor, sql: asyncpg.Connection, client_id: Identifier) -> Client:
     """The client, if there is one the caller may see.
 
     Raises: NotFound.

@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from chassis.erasure import answering
+from chassis.exports import Export
 from chassis.service import Service
 from contracts import classification as contract
 from contracts.broker import (
@@ -27,6 +28,7 @@ from services.classification import (
     api_supplementary,
     closing,
     conflicts,
+    exports,
     grants,
     group_facts,
     group_tables,
@@ -74,4 +76,9 @@ service = Service(
     approvals=[grants.GRANT],
     shadow=shadow,
     migrations=Path(__file__).parent / "migrations",
+    exports={
+        "tiers": Export(exports.TIER_COLUMNS, exports.tiers),
+        "groups": Export(exports.GROUP_COLUMNS, exports.groups),
+    },
+    client_parts={"classification": "", "classification_explained": "/explain"},
 )

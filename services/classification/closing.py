@@ -1,14 +1,14 @@
 """What a closed day does here, and what late facts left to do. Both run under the closer's lock."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from chassis.clock import end_of, is_month_end, month_end
 from chassis.uow import UnitOfWork
 from services.classification import group_closing, history, months, tiers
 from services.classification.policy import Policies
+from services.classification.tables import LATE
 
-CLIENTS_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
 
 
@@ -48,24 +48,15 @@ def _each_client_once(found: Sequence[tiers.Evaluation]) -> Iterator[list[tiers.
         yield list(some.values())
 
 
-async def catch_up(through: date, uow: UnitOfWork) -> bool:
+async def evaluate_again(since: Mapping[str, date], through: date, uow: UnitOfWork) -> None:
     """Evaluate clients again from the first day a late fact counts for, day by day as their closes would have."""
-    rows = await uow.sql.fetch(
-        """WITH first AS (SELECT client_id, min(day) AS day FROM late WHERE day <= $1
-                          GROUP BY client_id ORDER BY min(day), client_id LIMIT $2)
-           DELETE FROM late l USING first f WHERE l.client_id = f.client_id AND l.day <= $1
-           RETURNING l.client_id, f.day""",
-        through,
-        CLIENTS_AT_ONCE,
-    )
-    if not rows:
-        return False
     first_closed: date = await uow.sql.fetchval("SELECT first FROM closed_days")
-    since = {client_id: day for client_id, day in rows}  # noqa: C416 - rows are records, not pairs
-    await _months_again(uow, since, first_closed, through)
+    await _months_again(uow, dict(since), first_closed, through)
     await _tiers_again(uow, {c: max(day, first_closed) for c, day in since.items()}, through)
-    await group_closing.again(uow, since, first_closed, through)
-    return True
+    await group_closing.again(uow, dict(since), first_closed, through)
+
+
+catch_up = LATE.handed_to(evaluate_again)
 
 
 async def _months_again(uow: UnitOfWork, since: dict[str, date], first_closed: date, through: date) -> None:

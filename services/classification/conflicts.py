@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chassis.uow import UnitOfWork
 from contracts.broker import ClientOpened, TradeSettled
 from services.classification import facts, history
+from services.classification.tables import LATE
 
 
 async def accept_trades(trades: Sequence[TradeSettled], uow: UnitOfWork) -> None:
@@ -37,7 +38,7 @@ async def accept_trades(trades: Sequence[TradeSettled], uow: UnitOfWork) -> None
             ],
         )
         await facts.cancel_known(uow, [(trade.client_id, trade.trade_id)])
-        await facts.mark_late(uow, [(trade.client_id, day) for day in (known["trade_date"], trade.trade_date)])
+        await LATE.mark(uow, [(trade.client_id, day) for day in (known["trade_date"], trade.trade_date)])
 
 
 async def accept_openings(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
@@ -52,4 +53,4 @@ async def accept_openings(opened: Sequence[ClientOpened], uow: UnitOfWork) -> No
             event.opened_on,
         )
         await history.rewrite_effective_tiers(uow, {event.client_id}, "correction")
-        await facts.mark_late(uow, [(event.client_id, min(before, event.opened_on))])
+        await LATE.mark(uow, [(event.client_id, min(before, event.opened_on))])

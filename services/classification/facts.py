@@ -3,76 +3,43 @@
 Amounts go to the database as texts: the driver takes four times as long to make a numeric of a decimal.
 """
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
-import msgspec
-
+from chassis import conflicts
 from chassis.bus.record import Record
-from chassis.telemetry import CONFLICTS
 from chassis.uow import UnitOfWork
-from contracts.base import encode_custom
 from contracts.broker import (
     AssetsValued,
     ClientOpened,
+    ClientUpdated,
     FundsMoved,
     ProductPurchased,
-    Profile,
     TradeCancelled,
     TradeSettled,
 )
+from services.classification.tables import CLIENTS
 
 Late = Iterable[tuple[str, date]]
 Repeatable = ClientOpened | TradeSettled | FundsMoved | ProductPurchased
 
 
-async def mark_late(uow: UnitOfWork, late: Late) -> None:
-    """Put clients on the list of those to evaluate again, each from a day."""
-    pairs = sorted(set(late))
-    if pairs:
-        await uow.sql.execute(
-            "INSERT INTO late SELECT * FROM unnest($1::text[], $2::date[]) ON CONFLICT DO NOTHING",
-            [client for client, _ in pairs],
-            [day for _, day in pairs],
-        )
-
-
-def late_days(
-    clients: Iterable[str],
-    days: Iterable[date],
-    passed: Iterable[date | None],
-    only: Iterable[bool] = itertools.repeat(True),
-) -> Late:
-    """Those whose day their partition had passed when the fact came."""
-    facts = zip(clients, days, passed, only, strict=False)
-    return [(client, day) for client, day, p, counts in facts if counts and p is not None and day <= p]
-
-
-async def keep_clients(uow: UnitOfWork, opened: Sequence[ClientOpened], records: Sequence[Record]) -> list[str]:
-    """Keep new clients; one that is known stays as it is, and another opening date under its id is a conflict.
+async def open_clients(uow: UnitOfWork, opened: Sequence[ClientOpened]) -> list[str]:
+    """Open clients; one that is open stays as it is, and another opening date under its id is a conflict.
 
     Returns the new ones.
     """
-    first: dict[str, tuple[ClientOpened, Record]] = {}
-    for event, record in zip(opened, records, strict=True):
-        first.setdefault(event.client_id, (event, record))
-    ids = sorted(first)
+    await CLIENTS.keep(uow, ClientOpened, opened)
+    first: dict[str, date] = {}
+    for event in opened:
+        first.setdefault(event.client_id, event.opened_on)
     rows = await uow.sql.fetch(
-        """INSERT INTO clients (client_id, partition, branch_id, manager_id, kind, opened_on, profile_time, profile_event)
-           SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::date[],
-                                $7::timestamptz[], $8::text[])
-           ON CONFLICT DO NOTHING RETURNING client_id""",
-        ids,
-        [first[c][1].partition for c in ids],
-        [first[c][0].branch_id for c in ids],
-        [first[c][0].manager_id for c in ids],
-        [first[c][0].kind or "individual" for c in ids],
-        [first[c][0].opened_on for c in ids],
-        [first[c][1].time for c in ids],
-        [first[c][1].id for c in ids],
+        """UPDATE clients c SET opened_on = n.opened_on FROM unnest($1::text[], $2::date[]) AS n(client_id, opened_on)
+           WHERE c.client_id = n.client_id AND c.opened_on IS NULL RETURNING c.client_id""",
+        list(first),
+        list(first.values()),
     )
     new = [client_id for (client_id,) in rows]
     await _note_reopenings(uow, opened, set(new))
@@ -94,73 +61,19 @@ async def _note_reopenings(uow: UnitOfWork, opened: Sequence[ClientOpened], new:
 
 
 async def note_conflicts(uow: UnitOfWork, found: Sequence[tuple[Repeatable, dict[str, object]]]) -> None:
-    """Keep facts that came again with other content, each beside what is known. The same offer counts once."""
-    if not found:
-        return
-    kept = await uow.sql.fetch(
-        """INSERT INTO conflicts (at, type, client_id, identity, known, offered)
-           SELECT DISTINCT $1::timestamptz, n.* FROM unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[])
-               AS n(type, client_id, identity, known, offered)
-           WHERE NOT EXISTS (SELECT FROM conflicts c WHERE c.type = n.type AND c.client_id = n.client_id
-                             AND c.identity = n.identity AND c.offered = n.offered)
-           RETURNING id""",
-        uow.now,
-        [event.type for event, _ in found],
-        [event.client_id for event, _ in found],
-        [event.identity for event, _ in found],
-        [known for _, known in found],
-        [msgspec.to_builtins(event, enc_hook=encode_custom) for event, _ in found],
-    )
-    CONFLICTS.labels(uow.database.service).inc(len(kept))
+    """Keep facts that came again with other content, each beside what is known."""
+    await conflicts.note(uow, [conflicts.Conflict.of(event, event.client_id, known) for event, known in found])
 
 
-async def update_profiles(uow: UnitOfWork, profiles: Sequence[Profile], records: Sequence[Record]) -> None:
-    """Take over branch and manager from the profile with the highest (ce_time, ce_id)."""
-    newest: dict[str, tuple[Record, Profile]] = {}
-    for profile, record in zip(profiles, records, strict=True):
-        held = newest.get(profile.client_id)
-        if held is None or (record.time, record.id) > (held[0].time, held[0].id):
-            newest[profile.client_id] = (record, profile)
-    ids = sorted(newest)
-    columns = (
-        ids,
-        [newest[c][1].branch_id for c in ids],
-        [newest[c][1].manager_id for c in ids],
-        [newest[c][1].kind for c in ids],
-        [newest[c][0].time for c in ids],
-        [newest[c][0].id for c in ids],
+async def update_profiles(uow: UnitOfWork, updated: Sequence[ClientUpdated]) -> Late:
+    """Take over profiles; those whose branch, manager or kind is another on a day that may be closed, from that day."""
+    changed = await CLIENTS.keep(uow, ClientUpdated, updated)
+    passed = max((day for day in uow.passed(ClientUpdated) if day), default=date.min)
+    opened = await uow.sql.fetch(
+        "SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[]) AND opened_on IS NOT NULL",
+        list(changed),
     )
-    await uow.sql.execute(
-        """UPDATE clients c SET branch_id = coalesce(n.branch_id, c.branch_id), kind = coalesce(n.kind, c.kind),
-               manager_id = coalesce(n.manager_id, c.manager_id), profile_time = n.time, profile_event = n.event
-           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
-               AS n(client_id, branch_id, manager_id, kind, time, event)
-           WHERE c.client_id = n.client_id AND (n.time, n.event) > (c.profile_time, c.profile_event)""",
-        *columns,
-    )
-    await uow.sql.execute(
-        """INSERT INTO early_profiles
-           SELECT n.client_id, n.time, n.event,
-                  jsonb_build_object('branch_id', n.branch_id, 'manager_id', n.manager_id, 'kind', n.kind)
-           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
-               AS n(client_id, branch_id, manager_id, kind, time, event)
-           WHERE NOT EXISTS (SELECT FROM clients c WHERE c.client_id = n.client_id) ON CONFLICT DO NOTHING""",
-        *columns,
-    )
-
-
-async def take_early_profiles(uow: UnitOfWork, new: Sequence[str]) -> None:
-    """Apply what was said of clients before their opening came."""
-    await uow.sql.execute(
-        """WITH taken AS (DELETE FROM early_profiles WHERE client_id = ANY($1::text[]) RETURNING *),
-                newest AS (SELECT DISTINCT ON (client_id) * FROM taken ORDER BY client_id, time DESC, event DESC)
-           UPDATE clients c SET branch_id = coalesce(n.profile->>'branch_id', c.branch_id),
-               manager_id = coalesce(n.profile->>'manager_id', c.manager_id), kind = coalesce(n.profile->>'kind', c.kind),
-               profile_time = n.time, profile_event = n.event
-           FROM newest n WHERE c.client_id = n.client_id AND (n.time, n.event) > (c.profile_time, c.profile_event)""",
-        list(new),
-    )
-    await take_endings(uow, new)
+    return [(c, max(changed[c], opened_on)) for c, opened_on in opened if max(changed[c], opened_on) <= passed]
 
 
 async def end_clients(uow: UnitOfWork, column: str, ends: Sequence[tuple[str, date]]) -> None:
@@ -168,21 +81,13 @@ async def end_clients(uow: UnitOfWork, column: str, ends: Sequence[tuple[str, da
     earliest: dict[str, date] = {}
     for client_id, day in ends:
         earliest[client_id] = min(day, earliest.get(client_id, day))
+    clients = sorted(earliest)
+    await CLIENTS.make(uow, clients)
     await uow.sql.execute(
-        f"""INSERT INTO endings AS e (client_id, {column}) SELECT * FROM unnest($1::text[], $2::date[])
-            ON CONFLICT (client_id) DO UPDATE SET {column} = least(e.{column}, excluded.{column})""",
-        sorted(earliest),
-        [earliest[c] for c in sorted(earliest)],
-    )
-    await take_endings(uow, sorted(earliest))
-
-
-async def take_endings(uow: UnitOfWork, clients: Sequence[str]) -> None:
-    """Put on clients what was said of their leaving."""
-    await uow.sql.execute(
-        """UPDATE clients c SET closed_on = e.closed_on, closing_requested_on = e.closing_requested_on
-           FROM endings e WHERE e.client_id = c.client_id AND c.client_id = ANY($1::text[])""",
-        list(clients),
+        f"""UPDATE clients c SET {column} = least(c.{column}, n.day)
+            FROM unnest($1::text[], $2::date[]) AS n(client_id, day) WHERE c.client_id = n.client_id""",
+        clients,
+        [earliest[client_id] for client_id in clients],
     )
 
 

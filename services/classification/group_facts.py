@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.broker import FundsMoved, ProductPurchased
-from services.classification.facts import Repeatable, mark_late, note_conflicts
+from services.classification.facts import Repeatable, note_conflicts
+from services.classification.tables import LATE
 
 
 async def keep_transfers(uow: UnitOfWork, moved: Sequence[FundsMoved]) -> list[bool]:
@@ -105,7 +106,7 @@ async def accept_transfers(moved: Sequence[FundsMoved], uow: UnitOfWork) -> None
         await uow.sql.execute(
             "UPDATE transfers SET day = $3, net = $4 WHERE client_id = $1 AND transfer_id = $2", *key, day, net
         )
-        await mark_late(uow, [(event.client_id, min(before, day))])
+        await LATE.mark(uow, [(event.client_id, min(before, day))])
 
 
 async def accept_purchases(bought: Sequence[ProductPurchased], uow: UnitOfWork) -> None:
@@ -121,4 +122,4 @@ async def accept_purchases(bought: Sequence[ProductPurchased], uow: UnitOfWork) 
             event.product_code,
             event.amount,
         )
-        await mark_late(uow, [(event.client_id, min(before, day))])
+        await LATE.mark(uow, [(event.client_id, min(before, day))])

@@ -16,11 +16,12 @@ from contracts.broker import (
     TradeSettled,
 )
 from services.classification import facts, group_facts
+from services.classification.tables import LATE
 
 
 async def open_clients(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
     """Keep new clients: NORMAL from the opening date [T7]. One opened in the closed past is evaluated from then on."""
-    new = await facts.keep_clients(uow, opened, uow.records(ClientOpened))
+    new = await facts.open_clients(uow, opened)
     await uow.sql.execute(
         """WITH new AS (SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[])),
                 standing AS (INSERT INTO standings (client_id, retained) SELECT client_id, 0 FROM new),
@@ -28,66 +29,50 @@ async def open_clients(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
            INSERT INTO tiers (client_id, since, tier, reason) SELECT client_id, opened_on, 0, 'opened' FROM new""",
         new,
     )
-    await facts.take_early_profiles(uow, new)
-    await facts.mark_late(
-        uow,
-        facts.late_days([e.client_id for e in opened], [e.opened_on for e in opened], uow.passed(ClientOpened)),
-    )
+    await LATE.note(uow, ClientOpened, [(e.client_id, e.opened_on) for e in opened])
 
 
 async def update_clients(updated: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
-    """Take over changed profiles."""
-    await facts.update_profiles(uow, updated, uow.records(ClientUpdated))
+    """Take over changed profiles; a close of a day ranks and classes by the branch of that day [V2, a.3]."""
+    await LATE.mark(uow, await facts.update_profiles(uow, updated))
 
 
 async def note_closing_requests(requested: Sequence[ClosingRequested], uow: UnitOfWork) -> None:
     """Note since when a client wants to leave: the earliest word counts."""
     await facts.end_clients(uow, "closing_requested_on", [(e.client_id, e.requested_on) for e in requested])
-    days = [e.requested_on for e in requested]
-    await facts.mark_late(uow, facts.late_days([e.client_id for e in requested], days, uow.passed(ClosingRequested)))
+    await LATE.note(uow, ClosingRequested, [(e.client_id, e.requested_on) for e in requested])
 
 
 async def close_clients(closed: Sequence[ClientClosed], uow: UnitOfWork) -> None:
     """An account closed on a day is not evaluated from that day on; one closed in the closed past is looked at again."""
     await facts.end_clients(uow, "closed_on", [(e.client_id, e.closed_on) for e in closed])
-    await facts.mark_late(
-        uow,
-        facts.late_days([e.client_id for e in closed], [e.closed_on for e in closed], uow.passed(ClientClosed)),
-    )
+    await LATE.note(uow, ClientClosed, [(e.client_id, e.closed_on) for e in closed])
 
 
 async def record_trades(trades: Sequence[TradeSettled], uow: UnitOfWork) -> None:
     """Keep trades, once each."""
     new = await facts.keep_trades(uow, trades)
-    late = facts.late_days(
-        [t.client_id for t in trades], [t.trade_date for t in trades], uow.passed(TradeSettled), only=new
-    )
-    await facts.mark_late(uow, late)
+    await LATE.note(uow, TradeSettled, [(t.client_id, t.trade_date) for t in trades], only=new)
 
 
 async def cancel_trades(cancelled: Sequence[TradeCancelled], uow: UnitOfWork) -> None:
     """Take cancelled trades off their trade dates [P1]; the clients are looked at again from there."""
-    await facts.mark_late(uow, await facts.cancel_trades(uow, cancelled))
+    await LATE.mark(uow, await facts.cancel_trades(uow, cancelled))
 
 
 async def record_valuations(valued: Sequence[AssetsValued], uow: UnitOfWork) -> None:
     """Keep valuations; they count from their day on for groups [K7], at their month's end for classes [K2a]."""
     await facts.keep_valuations(uow, valued, uow.records(AssetsValued))
-    late = facts.late_days([e.client_id for e in valued], [e.as_of for e in valued], uow.passed(AssetsValued))
-    await facts.mark_late(uow, late)
+    await LATE.note(uow, AssetsValued, [(e.client_id, e.as_of) for e in valued])
 
 
 async def record_transfers(moved: Sequence[FundsMoved], uow: UnitOfWork) -> None:
     """Keep transfers of funds, once each: large ones make a client ABNORMAL [K7]."""
     new = await group_facts.keep_transfers(uow, moved)
-    days = [business_date(e.moved_at) for e in moved]
-    late = facts.late_days([e.client_id for e in moved], days, uow.passed(FundsMoved), only=new)
-    await facts.mark_late(uow, late)
+    await LATE.note(uow, FundsMoved, [(e.client_id, business_date(e.moved_at)) for e in moved], only=new)
 
 
 async def record_purchases(bought: Sequence[ProductPurchased], uow: UnitOfWork) -> None:
     """Keep purchases of products, once each: they count for V in the 12 months from their day on [V1]."""
     new = await group_facts.keep_purchases(uow, bought)
-    days = [business_date(e.at) for e in bought]
-    late = facts.late_days([e.client_id for e in bought], days, uow.passed(ProductPurchased), only=new)
-    await facts.mark_late(uow, late)
+    await LATE.note(uow, ProductPurchased, [(e.client_id, business_date(e.at)) for e in bought], only=new)

@@ -16,6 +16,7 @@ from chassis.clock import month_end, months_after
 from chassis.policy import Versions
 from services.classification.policies import ClassPolicy
 from services.classification.statements import whole_tables
+from services.classification.tables import CLIENTS
 
 WINDOW_MONTHS = 12
 
@@ -87,8 +88,9 @@ def _days(last: date) -> tuple[date, ...]:
     return last.replace(day=1), last, *(month_before(last, months) for months in (1, 3, WINDOW_MONTHS))
 
 
-# Clients of whom something is known, and those opened or closed in the month.
+# Clients of whom something is known, and those opened or closed in the month or ever moved (to a branch with a policy).
 HAS_NEWS = """p.known_days_to > 0 OR p.orders_to > 0 OR v.client_id IS NOT NULL OR t.client_id IS NOT NULL
+              OR i.client_id IS NOT NULL
               OR c.opened_on > $3 OR (c.closed_on > $3 AND c.closed_on <= $2)"""
 
 
@@ -115,7 +117,7 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str) -> s
             FROM trade_days WHERE day BETWEEN $1 AND $2 AND ($6::text[] IS NULL OR client_id = ANY($6))
             GROUP BY client_id),
         base AS MATERIALIZED (
-            SELECT c.client_id, c.partition, c.branch_id,
+            SELECT c.client_id, c.partition, {CLIENTS.on("branch_id")} AS branch_id,
                    c.opened_on <= $2 AND (c.closed_on IS NULL OR c.closed_on > $2) AS evaluated,
                    CASE WHEN p.client_id IS NOT NULL THEN p.code
                         ELSE (SELECT code FROM months b WHERE b.client_id = c.client_id AND b.month_end < $3
@@ -125,9 +127,11 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str) -> s
                               ORDER BY b.as_of DESC LIMIT 1) END AS carried,
                    p.day_sum_to, p.known_days_to, p.traded_to, p.orders_to,
                    v.day_sum, v.days, v.since, v.last_total, t.amount, t.orders
-            FROM clients c LEFT JOIN months p ON p.month_end = $3 AND p.client_id = c.client_id
+            FROM clients c {CLIENTS.join("$2::date")}
+            LEFT JOIN months p ON p.month_end = $3 AND p.client_id = c.client_id
             LEFT JOIN valued v ON v.client_id = c.client_id LEFT JOIN traded t ON t.client_id = c.client_id
-            WHERE (c.client_id = ANY($6) OR ($6::text[] IS NULL AND c.opened_on <= $2)) AND ({whom})),
+            WHERE ((c.client_id = ANY($6) AND c.opened_on IS NOT NULL) OR ($6::text[] IS NULL AND c.opened_on <= $2))
+              AND ({whom})),
         summed AS (
             SELECT client_id, partition, branch_id, evaluated, previous,
                    coalesce(day_sum, 0) + coalesce(carried * (coalesce(since, $2::date + 1) - $1::date), 0) AS day_sum,

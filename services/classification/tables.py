@@ -1,46 +1,34 @@
 """What classification keeps. Facts first, then what was decided from them, then what a reader wants at once."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, Numeric, SmallInteger, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
 
+from chassis.clients import Clients, Fact
+from chassis.late import LateFacts
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
+from contracts.broker import ClientOpened, Profile
 
 metadata = new_metadata()
 
-clients = Table(
-    "clients",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("partition", Integer, nullable=False),
-    Column("branch_id", Text, nullable=False, index=True),
-    Column("manager_id", Text),
-    Column("kind", Text, nullable=False, server_default="individual"),
-    Column("opened_on", Date, nullable=False, index=True),
-    Column("closed_on", Date, index=True),
-    Column("closing_requested_on", Date, index=True),
-    Column("profile_time", Instant, nullable=False, comment="ce_time of the profile in force"),
-    Column("profile_event", Text, nullable=False, comment="ce_id of the profile in force"),
-    Column("revision", Integer, nullable=False, server_default="0", comment="of the tier history"),
-)
 
-early_profiles = Table(
-    "early_profiles",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("time", Instant, primary_key=True),
-    Column("event", Text, primary_key=True),
-    Column("profile", JSONB, nullable=False),
-    comment="profile changes that came before their client's opening",
-)
+def _kind(event: Profile) -> str | None:
+    return event.kind or ("individual" if isinstance(event, ClientOpened) else None)
 
-endings = Table(
-    "endings",
+
+CLIENTS = Clients(
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("closed_on", Date),
-    Column("closing_requested_on", Date),
-    comment="the earliest word on each, whether or not the client is known yet",
+    Fact("branch_id", dated=True),
+    Fact("manager_id", dated=True),
+    Fact("kind", of=_kind, dated=True),
+    columns=(
+        Column("partition", Integer, nullable=False),
+        Column("opened_on", Date, index=True, comment="empty: only heard of so far"),
+        Column("closed_on", Date, index=True, comment="the earliest word"),
+        Column("closing_requested_on", Date, index=True, comment="the earliest word"),
+        Column("revision", Integer, nullable=False, server_default="0", comment="of the tier history"),
+        Index(None, "branch_id"),
+    ),
+    made_with={"partition": lambda uow, client_id: uow.partition_of(client_id)},
 )
 
 trades = Table(
@@ -89,13 +77,7 @@ valuations = Table(
     Index(None, "as_of"),
 )
 
-late = Table(
-    "late",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("day", Date, primary_key=True),
-    comment="clients to evaluate again from a day that may be closed",
-)
+LATE = LateFacts(metadata)
 
 months = Table(
     "months",

@@ -3,7 +3,7 @@
 The statements are made from the policy; a test holds them to the same rules written for one client.
 How unclear places are read: parts of V are compared unrounded; "commission of three calendar months" is by trade date;
 a closed account has no V, and is LOST from the month close after on; GOLD+ is the tier in force the day after.
-Ranks are those of the branch the client was with at the close; a later move does not rewrite them.
+Ranks are those of the branch the client was with on the day of the close, whenever that is heard.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from services.classification.months import is_first, month_before, policies_on
 from services.classification.policy import Policies
 from services.classification.rules import class_of
 from services.classification.statements import whole_tables
+from services.classification.tables import CLIENTS
 
 FEW = 100
 
@@ -93,12 +94,12 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
               AND ($6::text[] IS NULL OR client_id = ANY($6))
             GROUP BY client_id HAVING count(*) = 6),
         figures AS (
-            SELECT c.client_id, c.partition, c.branch_id, c.opened_on, c.closed_on, m.last_total AS total,
+            SELECT c.client_id, c.partition, {CLIENTS.on("branch_id")} AS branch_id, c.opened_on, c.closed_on, m.last_total AS total,
                    p.traded_on, coalesce(m.mean, 0) AS assets, coalesce(p.commission, 0) AS commission,
                    coalesce(b.purchases, 0) AS purchases, s.assets_now, s.assets_before,
                    coalesce(p.commission_now, 0) AS commission_now,
                    coalesce(p.commission_before, 0) AS commission_before
-            FROM clients c
+            FROM clients c {CLIENTS.join("$1::date")}
             LEFT JOIN months m ON m.month_end = $1 AND m.client_id = c.client_id
             LEFT JOIN paid p ON p.client_id = c.client_id LEFT JOIN bought b ON b.client_id = c.client_id
             LEFT JOIN means s ON s.client_id = c.client_id
@@ -210,7 +211,7 @@ async def core_changes(sql: asyncpg.Connection, policies: Policies, lasts: Seque
                            ranked
                     FROM now FULL JOIN before USING (month_end, client_id)
                     WHERE (now.client_id IS NULL) <> (before.client_id IS NULL))
-           SELECT n.month_end, n.client_id, c.partition, c.branch_id, n.month_end + 1, n.core, n.reasons, n.rank, n.ranked,
+           SELECT n.month_end, n.client_id, c.partition, coalesce(v.branch_id, c.branch_id), n.month_end + 1, n.core, n.reasons, n.rank, n.ranked,
                   v.value
            FROM changed n JOIN clients c ON c.client_id = n.client_id
                LEFT JOIN month_values v ON v.month_end = n.month_end AND v.client_id = n.client_id
@@ -223,30 +224,18 @@ async def core_changes(sql: asyncpg.Connection, policies: Policies, lasts: Seque
 async def close_month_again(
     sql: asyncpg.Connection, policies: Policies, last: date, clients: Sequence[str]
 ) -> list[LifecycleFound]:
-    """Evaluate a closed month anew for named clients; returns their lifecycles that differ from the month's before.
-
-    A month keeps the branch it was ranked in, however the client has moved since.
-    """
-    gone = await sql.fetch(
-        "DELETE FROM month_values WHERE month_end = $1 AND client_id = ANY($2::text[]) RETURNING client_id, branch_id",
-        last,
-        list(clients),
-    )
-    found = await close_month(sql, policies, last, list(clients))
+    """Evaluate a closed month anew for named clients; returns their lifecycles that differ from the month's before."""
     await sql.execute(
-        """UPDATE month_values v SET branch_id = n.branch_id FROM unnest($2::text[], $3::text[]) AS n(client_id, branch_id)
-           WHERE v.month_end = $1 AND v.client_id = n.client_id AND v.branch_id <> n.branch_id""",
-        last,
-        [client_id for client_id, _ in gone],
-        [branch_id for _, branch_id in gone],
+        "DELETE FROM month_values WHERE month_end = $1 AND client_id = ANY($2::text[])", last, list(clients)
     )
-    return found
+    return await close_month(sql, policies, last, list(clients))
 
 
 async def branches_of(sql: asyncpg.Connection, clients: list[str]) -> list[str]:
-    """Every branch in which one of these clients is, or was ranked at a month close."""
+    """Every branch in which one of these clients is or was, or was ranked at a month close."""
     rows = await sql.fetch(
         """SELECT branch_id FROM clients WHERE client_id = ANY($1::text[])
+           UNION SELECT branch_id FROM client_intervals WHERE client_id = ANY($1::text[])
            UNION SELECT branch_id FROM month_values WHERE client_id = ANY($1::text[])""",
         clients,
     )

@@ -43,7 +43,7 @@ async def client(sql: asyncpg.Connection, client_id: str) -> Client | None:
     """The client, if known."""
     row = await sql.fetchrow(
         """SELECT client_id, branch_id, manager_id, kind, opened_on, closed_on, revision
-           FROM clients WHERE client_id = $1""",
+           FROM clients WHERE client_id = $1 AND opened_on IS NOT NULL""",
         client_id,
     )
     return Client(*row) if row else None

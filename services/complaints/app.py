@@ -4,12 +4,11 @@ from pathlib import Path
 
 from chassis.clocks.store import stepped
 from chassis.erasure import answering
+from chassis.exports import Export
 from chassis.service import Service
 from contracts.broker import (
     BranchChanged,
     BrokerDayClosed,
-    ClientOpened,
-    ClientUpdated,
     ComplaintReceived,
     StaffChanged,
 )
@@ -26,6 +25,7 @@ from services.complaints import (
     corrections,
     dispatching,
     escalation,
+    exports,
     followed_histories,
     groups,
     handlers,
@@ -49,8 +49,7 @@ service = Service(
         BranchChanged: dispatching.keep_places,
         TierChanged: followed_histories.keep_tiers,
         CoreChanged: followed_histories.keep_core,
-        ClientOpened: handlers.open_clients,
-        ClientUpdated: handlers.update_clients,
+        **tables.CLIENTS.listens,
         ComplaintReceived: handlers.receive,
         FindingRaised: handlers.open_conduct_cases,
         TaskCompleted: satisfaction.note_answers,
@@ -79,4 +78,7 @@ service = Service(
     policy=Policies,
     approvals=second_person.KINDS,
     checks={"channels": channels.check},
+    exports={"cases": Export(exports.CASE_COLUMNS, exports.cases)},
+    signs=True,
+    client_parts={"complaints": ""},
 )

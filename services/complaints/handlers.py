@@ -1,6 +1,7 @@
-"""Events in: where clients belong, complaints from other systems, findings of conduct, answers to satisfaction calls."""
+"""Events in: complaints from other systems, findings of conduct, answers to satisfaction calls."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import date
 from uuid import UUID, uuid5
 
 from chassis import staff
@@ -8,7 +9,7 @@ from chassis.clock import business_date
 from chassis.personal.keys import Value
 from chassis.staff import COMPLIANCE, HQ
 from chassis.uow import UnitOfWork
-from contracts.broker import ClientOpened, ClientUpdated, ComplaintReceived, Profile
+from contracts.broker import ComplaintReceived
 from contracts.callbacks import FindingRaised
 from services.complaints import relations
 from services.complaints.intake import open_cases
@@ -16,45 +17,16 @@ from services.complaints.policy import Policies
 from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
 from services.complaints.seats import department_for
+from services.complaints.tables import CLIENTS
 
 _FINDINGS = UUID("9f5c3d1e-26a8-5f0b-8c1d-7d3fb1f2a6c0")
 
 
-async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
-    """New clients: their branch and manager."""
-    await _keep_clients(uow, events, ClientOpened)
-
-
-async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
-    """Changed clients."""
-    await _keep_clients(uow, events, ClientUpdated)
-
-
-async def _keep_clients(uow: UnitOfWork, events: Sequence[Profile], kind: type[Profile]) -> None:
-    newest: dict[str, tuple[object, ...]] = {}
-    for event, record in zip(events, uow.records(kind), strict=True):
-        sealed = (event.sealed.get(name, "").encode() or None for name in ("name", "phone"))
-        row = (event.client_id, record.time, record.id, event.branch_id, event.manager_id, *sealed)
-        known = newest.get(event.client_id)
-        newest[event.client_id] = row if known is None else max(known, row, key=lambda r: r[1:3])
-    await uow.sql.execute(
-        """INSERT INTO clients AS c (client_id, stamp, event_id, branch_id, manager_id, name, phone)
-           SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])
-           ON CONFLICT (client_id) DO UPDATE
-           SET branch_id = coalesce(excluded.branch_id, c.branch_id),
-               manager_id = coalesce(excluded.manager_id, c.manager_id),
-               name = coalesce(excluded.name, c.name), phone = coalesce(excluded.phone, c.phone),
-               stamp = excluded.stamp, event_id = excluded.event_id
-           WHERE (excluded.stamp, excluded.event_id) > (c.stamp, c.event_id)""",
-        *([row[n] for _, row in sorted(newest.items())] for n in range(7)),
-    )
-
-
 async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
     """Complaints of other systems, by the same rules as those reported here."""
-    clients = [event.client_id for event in events if event.client_id and not event.branch_id]
-    rows = await uow.sql.fetch("SELECT client_id, branch_id FROM clients WHERE client_id = ANY($1::text[])", clients)
-    branches = {row["client_id"]: row["branch_id"] for row in rows}
+    branches = await _branches_on(
+        uow, {(e.client_id, business_date(e.received_at)) for e in events if e.client_id and not e.branch_id}
+    )
     people = await staff.roster(uow.sql)
     policies = await uow.policies(Policies)
     words = await uow.database.keyring.open([Value(e.key_owner, "words", e.sealed.get("words")) for e in events])
@@ -66,7 +38,7 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
                 system=e.system,
                 external_ref=e.external_ref,
                 client_id=e.client_id,
-                branch_id=e.branch_id or branches.get(e.client_id or "") or HQ,
+                branch_id=e.branch_id or branches.get((e.client_id or "", business_date(e.received_at))) or HQ,
                 kind=e.kind,
                 source=e.source,
                 channel=e.channel,
@@ -90,6 +62,17 @@ async def receive(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
         ],
     )
     await relations.find_refused_before(uow, [one.report for one in opened])
+
+
+async def _branches_on(uow: UnitOfWork, wanted: Collection[tuple[str, date]]) -> dict[tuple[str, date], str]:
+    """The branch of each client on a day, where it is known."""
+    rows = await uow.sql.fetch(
+        f"""SELECT c.client_id, n.day, {CLIENTS.on("branch_id")} FROM unnest($1::text[], $2::date[]) AS n(client_id, day)
+            JOIN clients c USING (client_id) {CLIENTS.join("n.day")}""",
+        [client for client, _ in wanted],
+        [day for _, day in wanted],
+    )
+    return {(client, day): branch for client, day, branch in rows}
 
 
 def _department(people: staff.Roster, policies: Policies, event: ComplaintReceived) -> str:

@@ -14,17 +14,17 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from chassis import calendars, staff
+from chassis import calendars, conflicts, staff
 from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.clocks import Limit
 from chassis.errors import Conflict, Text
 from chassis.personal.keys import Value
-from chassis.telemetry import CONFLICTS
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.base import encode_custom
 from contracts.broker import ComplaintReceived
+from contracts.callbacks import FindingRaised
 from contracts.complaints import CaseOpened
 from services.complaints import clocks, dispatching, history, severity
 from services.complaints.policy import Limits, Policies
@@ -118,23 +118,12 @@ async def _conflict(uow: UnitOfWork, report: Report) -> None:
     [words] = await taken_in(uow.database.keyring, [Said(report.case_id, report.words)])
     original = base64.b64encode(words.original).decode() if words.original else None
     offered |= {"words": words.masked, "original": original, "fingerprint": fingerprint, "name": None, "phone": None}
-    kept = await uow.sql.fetchval(
-        """INSERT INTO conflicts (at, type, client_id, identity, known, offered)
-           SELECT $1, $7, $2, $3, to_jsonb(c) - 'original' - 'fingerprint', $4::jsonb
-           FROM cases c WHERE case_id = $5
-             AND NOT EXISTS (SELECT FROM conflicts k WHERE k.identity = $3 AND k.offered->>'fingerprint' = $6
-                               AND (k.decision IS NULL OR k.decision = 'rejected'))
-           RETURNING id""",
-        uow.now,
-        report.key,
-        identity,
-        offered,
-        report.case_id,
-        fingerprint,
-        "callbacks.finding.raised" if report.kind == "conduct" else ComplaintReceived.type,
+    known = await uow.sql.fetchval(
+        "SELECT to_jsonb(c) - 'original' - 'fingerprint' FROM cases c WHERE case_id = $1", report.case_id
     )
-    if kept:
-        CONFLICTS.labels(uow.database.service).inc()
+    kind = FindingRaised.type if report.kind == "conduct" else ComplaintReceived.type
+    conflict = conflicts.Conflict(kind, report.key, identity, known, offered)
+    await conflicts.note(uow, [conflict], content=lambda one: str(one["fingerprint"]))
 
 
 async def _decided(uow: UnitOfWork, reports: Sequence[Report], calendar: Calendar) -> list[Opened]:

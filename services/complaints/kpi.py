@@ -12,14 +12,14 @@ from typing import Any
 import asyncpg
 
 from chassis.clock import start_of
-from services.complaints.followed_histories import standing
 from services.complaints.packs.figures import Period
+from services.complaints.tables import CORES
 
 _CLOSED = f"""
     SELECT c.branch_id, c.employee, c.outcome, c.upheld IS TRUE AS upheld,
            NOT EXISTS (SELECT FROM case_moves m WHERE m.case_id = c.case_id AND m.what = 'escalated: due') AS in_time,
            c.to_tell_since IS NULL AS told,
-           coalesce({standing("core", "c.client_id", "$3::date")}, 'false') = 'true' AS core,
+           coalesce({CORES.on("core", "c.client_id", "$3::date")}, false) AS core,
            s.detail IS NOT NULL AS answered,
            s.detail IS NOT NULL AND coalesce((s.detail->>'accepted')::bool, true)
                AND NOT EXISTS (SELECT FROM jsonb_each_text(s.detail->'scores') x WHERE x.value::int <= 2) AS satisfied

@@ -17,32 +17,40 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from chassis.clients import Clients, Fact, sealed
+from chassis.histories import History
 from chassis.tables import Instant, new_metadata
+from contracts.classification import CoreChanged, TierChanged
 from services.complaints.rules import STATES
 
 metadata = new_metadata()
 
-clients = Table(
-    "clients",
+CLIENTS = Clients(
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("branch_id", Text),
-    Column("manager_id", Text),
-    Column("name", LargeBinary, comment="encrypted"),
-    Column("phone", LargeBinary, comment="encrypted"),
-    Column("stamp", Instant, nullable=False),
-    Column("event_id", Text, nullable=False),
+    Fact("branch_id", dated=True),
+    Fact("manager_id"),
+    Fact("name", LargeBinary, of=sealed("name")),
+    Fact("phone", LargeBinary, of=sealed("phone")),
 )
 
-standings = Table(
-    "standings",
+TIERS: History[TierChanged] = History(
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("what", Text, primary_key=True, comment="tier, core"),
-    Column("revision", BigInteger, nullable=False),
-    Column("stretches", JSONB, nullable=False),
-    comment="tier and core of clients as classification tells them [C18, C20, A33]",
+    "tiers",
+    Column("since", Date, primary_key=True),
+    Column("until", Date, comment="exclusive; empty: until the next one"),
+    Column("tier", Text, nullable=False),
+    told=lambda change: [(one.since, one.until, one.tier) for one in change.stretches],
 )
+"""For the priority queue and grumbles [C18, C20]."""
+
+CORES: History[CoreChanged] = History(
+    metadata,
+    "cores",
+    Column("since", Date, primary_key=True),
+    Column("core", Boolean, nullable=False),
+    told=lambda change: [(one.since, one.core) for one in change.stretches],
+)
+"""For the KPI of core clients [A33]."""
 
 cases = Table(
     "cases",

@@ -5,16 +5,17 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound, Text
-from chassis.http import Listing, Page, Reading, permits, require_sight
+from chassis.http import Listing, Page, Reading, permits, require_sight, router
+from contracts.fields import BusinessDate, Identifier
 from services.points import entries, explain
 from services.points.ledger import as_amount
 
-routes = APIRouter(prefix="/v1/points", tags=["points"])
+routes = router("/v1/points", "points")
 Reader = Annotated[Actor, permits("points:read", *Role)]
 NEXT_EXPIRIES = 3
 
@@ -107,7 +108,7 @@ class Explanation(BaseModel):
 
 
 @routes.get("/clients/{client_id}")
-async def read_points(actor: Reader, sql: Reading, client_id: str) -> Points:
+async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Points:
     """What the client has, owes and can spend, and what expires next."""
     row = await _seen(actor, sql, client_id)
     expiries = await entries.next_expiries(sql, client_id, NEXT_EXPIRIES)
@@ -122,7 +123,7 @@ async def read_points(actor: Reader, sql: Reading, client_id: str) -> Points:
 
 
 @routes.get("/clients/{client_id}/entries")
-async def list_entries(actor: Reader, sql: Reading, client_id: str, page: Page) -> Listing[Entry]:
+async def list_entries(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[Entry]:
     """The client's statement, newest first; a trade that earned nothing shows zero points."""
     await _seen(actor, sql, client_id)
     rows = await entries.statement(sql, client_id, page.after, page.limit + 1)
@@ -134,9 +135,9 @@ async def list_entries(actor: Reader, sql: Reading, client_id: str, page: Page) 
 async def explain_entry(
     actor: Reader,
     sql: Reading,
-    client_id: str,
+    client_id: Identifier,
     entry: UUID,
-    as_of: Annotated[date | None, Query(description="what was posted by the end of this date")] = None,
+    as_of: Annotated[BusinessDate | None, Query(description="what was posted by the end of this date")] = None,
 ) -> Explanation:
     """Inputs, rule, policy version, and the sentence for the client, in zh-CN and en."""
     await _seen(actor, sql, client_id)
@@ -147,7 +148,7 @@ async def explain_entry(
     return Explanation.model_validate(explain.explained(dict(wanted), [dict(row) for row in trade]))
 
 
-async def _seen(actor: Actor, sql: asyncpg.Connection, client_id: str) -> asyncpg.Record:
+async def _seen(actor: Actor, sql: asyncpg.Connection, client_id: Identifier) -> asyncpg.Record:
     row = await entries.balance_of(sql, client_id)
     if row is None:
         raise NotFound

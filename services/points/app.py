@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from chassis.erasure import answering
+from chassis.exports import Export
 from chassis.service import Service
-from contracts.broker import BrokerDayClosed, ClientOpened, ClientUpdated, TradeCancelled, TradeSettled
+from contracts.broker import BrokerDayClosed, TradeCancelled, TradeSettled
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import TierChanged
 from contracts.platform import ErasureRequested
 from contracts.points import DayCompleted, ErasureAnswered, PointsPosted
-from services.points import api, handlers, tables
+from services.points import api, exports, handlers, tables
 from services.points.policy import Policies
 from services.points.shadow import shadow
 from services.points.trades import SettledTrade
@@ -21,8 +22,7 @@ service = Service(
     routes=api.routes,
     listens={
         ErasureRequested: answering(ErasureAnswered),
-        ClientOpened: handlers.keep_branches_of_opened,
-        ClientUpdated: handlers.keep_branches_of_updated,
+        **tables.CLIENTS.listens,
         TierChanged: handlers.correct_for_changed_tiers,
         TradeSettled: handlers.award_points_for_trades,
         TradeCancelled: handlers.claw_back_for_cancelled_trades,
@@ -33,6 +33,8 @@ service = Service(
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},
     accepts={TradeSettled: handlers.accept_other_content},
+    exports={"points": Export(exports.POINTS_COLUMNS, exports.points)},
+    client_parts={"points": "", "points_entries": "/entries?limit=10"},
     policy=Policies,
     shadow=shadow,
 )

@@ -1,4 +1,4 @@
-"""Events in: trades, their cancellations, tiers, branches.
+"""Events in: trades, their cancellations, tiers.
 
 What a client ends up with is a function of the facts: for every trade the target [P1] is computed from what is known
 now, and the difference to what was posted follows.
@@ -11,9 +11,9 @@ from decimal import Decimal
 from chassis.bus.record import Record
 from chassis.clock import business_date
 from chassis.uow import UnitOfWork
-from contracts.broker import ClientOpened, ClientUpdated, Profile, TradeCancelled, TradeSettled
+from contracts.broker import TradeCancelled, TradeSettled
 from contracts.classification import TierChanged
-from services.points import balances, conflicts, ledger, profiles, tiers, trades
+from services.points import balances, conflicts, ledger, tiers, trades
 from services.points.conflicts import Differing
 from services.points.ledger import Posting
 from services.points.rules import posting_date
@@ -109,28 +109,6 @@ async def accept_other_content(offered: Sequence[SettledTrade], uow: UnitOfWork)
         cause = f"accepted by {uow.actor.person}"
         posting.settle(trade, trade.base, "corrected", posting_date(trade.trade_date, uow.now), cause)
     await posting.write()
-
-
-async def keep_branches_of_opened(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
-    """Keep which branch a client belongs to, for object rules."""
-    await _keep_branches(opened, uow.records(ClientOpened), uow)
-
-
-async def keep_branches_of_updated(updated: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
-    """As for opened clients; an update that does not name a branch changes nothing here."""
-    await _keep_branches(updated, uow.records(ClientUpdated), uow)
-
-
-async def _keep_branches(profiles_told: Sequence[Profile], records: Sequence[Record], uow: UnitOfWork) -> None:
-    told: dict[str, tuple[str, Record]] = {}
-    for profile, record in zip(profiles_told, records, strict=True):
-        if profile.branch_id is None:
-            continue
-        known = told.get(profile.client_id)
-        if known is None or (known[1].time, known[1].id) < (record.time, record.id):
-            told[profile.client_id] = (profile.branch_id, record)
-    if told:
-        await profiles.learn(uow.sql, told)
 
 
 async def _begin(uow: UnitOfWork, clients: set[str]) -> Posting:

@@ -1,5 +1,9 @@
 """What the points ledger keeps. Points are integers in hundredths [P1] everywhere."""
 
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -7,7 +11,6 @@ from sqlalchemy import (
     Date,
     Index,
     Integer,
-    Numeric,
     SmallInteger,
     Table,
     Text,
@@ -15,6 +18,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from chassis import rows
+from chassis.clients import Clients, Fact
+from chassis.rows import Row
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 
@@ -75,25 +81,29 @@ lot_remainders = Table(
     CheckConstraint("remaining >= 0", name="remaining"),
 )
 
-cancellations = Table(
-    "cancellations",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("trade_id", Text, primary_key=True),
-    Column("remaining", Numeric, nullable=False, comment="the lowest remaining commission told [P1]"),
-    Column("cancelled_on", Date, nullable=False, comment="business date of the event"),
-    Column("cause", Text, nullable=False),
-)
 
-amendments = Table(
-    "amendments",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("trade_id", Text, primary_key=True),
-    Column("commission", Numeric, nullable=False, comment="content of the trade as accepted by an operator"),
-    Column("trade_date", Date, nullable=False),
-    Column("accepted_at", Instant, nullable=False),
-)
+class CancellationRow(Row, frozen=True):
+    """The lowest word on what a cancelled trade still earns."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    trade_id: Annotated[str, rows.Column(primary_key=True)]
+    remaining: Annotated[Decimal, rows.Column(comment="the lowest remaining commission told [P1]")]
+    cancelled_on: Annotated[date, rows.Column(comment="business date of the event")]
+    cause: str
+
+
+class AmendmentRow(Row, frozen=True):
+    """The content of a trade that an operator accepted in place of the first."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    trade_id: Annotated[str, rows.Column(primary_key=True)]
+    commission: Annotated[Decimal, rows.Column(comment="content of the trade as accepted by an operator")]
+    trade_date: date
+    accepted_at: datetime
+
+
+cancellations = rows.table("cancellations", metadata, CancellationRow)
+amendments = rows.table("amendments", metadata, AmendmentRow)
 
 tier_changes = Table(
     "tier_changes",
@@ -114,11 +124,4 @@ tiers = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
-clients = Table(
-    "clients",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("branch_id", Text, nullable=False),
-    Column("told_at", Instant, nullable=False, comment="the newest (told_at, told_by) is in force"),
-    Column("told_by", Text, nullable=False),
-)
+CLIENTS = Clients(metadata, Fact("branch_id"))

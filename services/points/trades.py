@@ -8,10 +8,12 @@ from typing import ClassVar, NamedTuple
 
 import asyncpg
 
+from chassis.rows import columns, fetch, lists
 from contracts.base import Event
 from contracts.broker import TradeSettled
 from contracts.fields import BusinessDate, Identifier, Quantity
 from services.points.lots import Lot
+from services.points.tables import AmendmentRow, CancellationRow
 
 Key = tuple[str, str]
 """Client id and trade id: the identity of a trade."""
@@ -86,15 +88,17 @@ async def known(sql: asyncpg.Connection, keys: Iterable[Key]) -> dict[Key, Trade
         trade.steps = row["step"] + 1
         if row["lot"]:
             trade.lots.append(Lot(row["entry_id"], row["remaining"]))
-    for client, trade_id, commission, trade_date in await sql.fetch(
-        """SELECT client_id, trade_id, commission, trade_date FROM amendments
-           JOIN unnest($1::text[], $2::text[]) AS k(client_id, trade_id) USING (client_id, trade_id)""",
+    for accepted in await fetch(
+        sql,
+        AmendmentRow,
+        f"""SELECT {columns(AmendmentRow)} FROM amendments
+            JOIN unnest($1::text[], $2::text[]) AS k(client_id, trade_id) USING (client_id, trade_id)""",
         clients,
         ids,
     ):
-        trade = trades[client, trade_id]
-        trade.commission, trade.trade_date = commission, trade_date
-        trade.contents.add((commission, trade_date))
+        trade = trades[accepted.client_id, accepted.trade_id]
+        trade.commission, trade.trade_date = accepted.commission, accepted.trade_date
+        trade.contents.add((accepted.commission, accepted.trade_date))
     for key, cancellation in (await cancelled(sql, list(trades))).items():
         trades[key].cancellation = cancellation
     return trades
@@ -115,27 +119,32 @@ async def from_dates(sql: asyncpg.Connection, since: Mapping[str, date]) -> dict
 
 async def cancelled(sql: asyncpg.Connection, keys: Sequence[Key]) -> dict[Key, Cancellation]:
     """What is known of cancellations of these trades, also of trades that have not come yet."""
-    rows = await sql.fetch(
-        """SELECT client_id, trade_id, remaining, cancelled_on, cause FROM cancellations
-           JOIN unnest($1::text[], $2::text[]) AS k(client_id, trade_id) USING (client_id, trade_id)""",
+    rows = await fetch(
+        sql,
+        CancellationRow,
+        f"""SELECT {columns(CancellationRow)} FROM cancellations
+            JOIN unnest($1::text[], $2::text[]) AS k(client_id, trade_id) USING (client_id, trade_id)""",
         [client for client, _ in keys],
         [trade for _, trade in keys],
     )
-    return {(client, trade): Cancellation(*rest) for client, trade, *rest in rows}
+    return {(row.client_id, row.trade_id): Cancellation(row.remaining, row.cancelled_on, row.cause) for row in rows}
 
 
 async def cancel(sql: asyncpg.Connection, cancellations: Mapping[Key, Cancellation]) -> None:
     """Remember cancellations, each lower than what was known."""
+    if not cancellations:
+        return
     await sql.execute(
         """INSERT INTO cancellations
            SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::date[], $5::text[])
            ON CONFLICT (client_id, trade_id) DO UPDATE
            SET remaining = excluded.remaining, cancelled_on = excluded.cancelled_on, cause = excluded.cause""",
-        [client for client, _ in cancellations],
-        [trade for _, trade in cancellations],
-        [c.remaining for c in cancellations.values()],
-        [c.cancelled_on for c in cancellations.values()],
-        [c.cause for c in cancellations.values()],
+        *lists(
+            [
+                CancellationRow(*key, told.remaining, told.cancelled_on, told.cause)
+                for key, told in cancellations.items()
+            ]
+        ),
     )
 
 

@@ -3,20 +3,19 @@
 from pathlib import Path
 
 from chassis.erasure import answering
+from chassis.exports import Export
 from chassis.service import Service
 from contracts import suitability as contract
 from contracts.broker import (
     AssessmentRecorded,
     AssetsValued,
     ClientClosed,
-    ClientOpened,
-    ClientUpdated,
     PermissionGranted,
     ProductPurchased,
     TradeSettled,
 )
 from contracts.platform import ErasureRequested
-from services.suitability import api, deadlines, handlers, retention, tables, trades
+from services.suitability import api, deadlines, exports, handlers, retention, tables, trades
 from services.suitability.policy import Policies
 
 service = Service(
@@ -24,8 +23,7 @@ service = Service(
     routes=api.routes,
     listens={
         ErasureRequested: answering(contract.ErasureAnswered, retention.judge_erasure),
-        ClientOpened: handlers.open_clients,
-        ClientUpdated: handlers.update_clients,
+        **tables.CLIENTS.listens,
         ClientClosed: handlers.close_clients,
         AssessmentRecorded: handlers.import_assessments,
         PermissionGranted: handlers.grant_permissions,
@@ -42,4 +40,10 @@ service = Service(
     sealed=tables.SEALED,
     policy=Policies,
     migrations=Path(__file__).parent / "migrations",
+    exports={
+        "assessments": Export(exports.ASSESSMENT_COLUMNS, exports.assessments),
+        "mismatches": Export(exports.MISMATCH_COLUMNS, exports.mismatches),
+    },
+    signs=True,
+    client_parts={"suitability": ""},
 )

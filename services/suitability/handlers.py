@@ -9,23 +9,11 @@ from contracts.broker import (
     AssessmentRecorded,
     AssetsValued,
     ClientClosed,
-    ClientOpened,
-    ClientUpdated,
     PermissionGranted,
     ProductPurchased,
     TradeSettled,
 )
-from services.suitability import imports, profiles, trades
-
-
-async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
-    """New clients, with what their profile says."""
-    await profiles.keep(uow, ClientOpened, events)
-
-
-async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
-    """Changed profiles: of each field the word with the highest (ce_time, ce_id) is in force."""
-    await profiles.keep(uow, ClientUpdated, events)
+from services.suitability import imports, trades
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:

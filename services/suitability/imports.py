@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import date
 
+from chassis import conflicts
 from chassis.clock import start_of
+from chassis.conflicts import Conflict
 from chassis.uow import UnitOfWork
 from contracts.broker import AssessmentRecorded
-from services.suitability import assessments, conflicts, due
+from services.suitability import assessments, due
 from services.suitability.assessments import Assessment, derived_id, last_day
 from services.suitability.levels import UnknownLevel, recognise
 from services.suitability.policy import Policies
@@ -59,7 +61,7 @@ async def keep(uow: UnitOfWork, events: Sequence[AssessmentRecorded]) -> None:
 
 async def _conflict(uow: UnitOfWork, scheme: str, level: str, offered: AssessmentRecorded) -> None:
     known = {"scheme": scheme, "level": level}
-    await conflicts.note(uow, offered.client_id, offered.assessed_on.isoformat(), known, offered)
+    await conflicts.note(uow, [Conflict.of(offered, offered.client_id, known, offered.assessed_on.isoformat())])
 
 
 async def _refuse_import(uow: UnitOfWork, event: AssessmentRecorded, event_id: str, refused: UnknownLevel) -> None:

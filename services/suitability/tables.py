@@ -17,25 +17,31 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from chassis.clients import Clients, Fact
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
+from contracts.broker import ClientOpened, Profile
 
 metadata = new_metadata()
 
-clients = Table(
-    "clients",
+
+def _kind(event: Profile) -> str | None:
+    return event.kind or ("individual" if isinstance(event, ClientOpened) else None)
+
+
+CLIENTS = Clients(
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("branch_id", Text),
-    Column("kind", Text),
-    Column("birth_year", SmallInteger, comment="the year is all a rule needs"),
-    Column("experience_years", SmallInteger),
-    Column("opened_on", Date),
-    Column("closed_on", Date),
-    Column("account_id", Text),
-    Column("total_assets", Numeric),
-    Column("assets_as_of", Date),
-    Column("stamps", JSONB, nullable=False, server_default="{}", comment="field: [ce_time, ce_id] of its value"),
+    Fact("branch_id"),
+    Fact("kind", of=_kind),
+    Fact("birth_year", SmallInteger, of=lambda event: event.birth_date.year if event.birth_date else None),
+    Fact("experience_years", SmallInteger),
+    Fact("opened_on", Date),
+    columns=(
+        Column("closed_on", Date),
+        Column("account_id", Text),
+        Column("total_assets", Numeric),
+        Column("assets_as_of", Date),
+    ),
 )
 
 permissions = Table(

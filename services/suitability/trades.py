@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from chassis import conflicts
+from chassis.conflicts import Conflict
 from chassis.uow import UnitOfWork
 from contracts.broker import TradeSettled
-from services.suitability import conflicts, due, products
+from services.suitability import due, products
 
 COLUMNS = (
     "client_id",
@@ -103,8 +105,10 @@ async def _note_conflicts(uow: UnitOfWork, repeated: Sequence[TradeSettled]) -> 
         [trade.trade_id for trade in repeated],
     )
     kept = {(row["client_id"], row["trade_id"]): row for row in rows}
+    found = []
     for trade in repeated:
         known = kept[trade.client_id, trade.trade_id]
         if tuple(known.values()) != row_of(trade):
             said = {name: None if value is None else str(value) for name, value in known.items()}
-            await conflicts.note(uow, trade.client_id, trade.trade_id, said, trade)
+            found.append(Conflict.of(trade, trade.client_id, said, trade.trade_id))
+    await conflicts.note(uow, found)

@@ -8,9 +8,7 @@ from chassis.clock import at
 from contracts import broker
 from services.callbacks.policy import Policies
 from tests.callbacks.desk import Desk
-from tests.callbacks.test_messages import Taker, dispatch, state
-
-OPENED = date(2022, 7, 4)
+from tests.callbacks.test_messages import OPENED, Taker, dispatch, state
 
 
 async def publish(desk: Desk, name: str, on: date, change: dict[str, Any]) -> None:

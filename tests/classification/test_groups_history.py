@@ -6,9 +6,10 @@ statements. What a receiver makes of the events is compared with the tables as w
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -103,6 +104,8 @@ def facts_of(seed: int, clients: int = 7) -> list[Event]:
 
 
 Tiers = dict[str, list[tuple[date, int]]]
+Moves = Mapping[tuple[str, date], str]
+"""The branch of a client from a day on."""
 
 
 async def tiers_in(world: World) -> Tiers:
@@ -116,8 +119,9 @@ async def tiers_in(world: World) -> Tiers:
 class Oracle:
     """What the pure rules say of facts and tiers, day by day."""
 
-    def __init__(self, facts: Sequence[Event], tiers: Tiers) -> None:
+    def __init__(self, facts: Sequence[Event], tiers: Tiers, moves: Moves) -> None:
         self.tiers = tiers
+        self.moves = moves
         self.opened = {e.client_id: e for e in facts if isinstance(e, ClientOpened)}
         self.closed = {e.client_id: e.closed_on for e in facts if isinstance(e, ClientClosed)}
         self.leaving = {e.client_id: e.requested_on for e in facts if isinstance(e, ClosingRequested)}
@@ -174,6 +178,10 @@ class Oracle:
         traded = sum((a for d, a in self.traded[client].items() if first <= d <= last), Decimal(0))
         return decisions.turnover(traded, sum(known, Decimal(0)), len(known))
 
+    def branch(self, client: str, day: date) -> str:
+        days = [on for moved, on in self.moves if moved == client and on <= day]
+        return self.moves[client, max(days)] if days else self.opened[client].branch_id
+
     def is_closed(self, client: str, day: date) -> bool:
         return client in self.closed and self.closed[client] <= day
 
@@ -207,7 +215,7 @@ class Oracle:
             value, kind, _ = decisions.value_of(between(year_before(last), last), power, assets, VALUE)
             self.values[last, client] = (value, kind, stage, assets)
             if not self.is_closed(client, last):
-                by_branch[event.branch_id][client] = (value, assets)
+                by_branch[self.branch(client, last)][client] = (value, assets)
                 tier = [tier for since, tier in self.tiers[client] if since <= last + ONE_DAY][-1]
                 code = rules.class_of(assets, self.turnover(client, last), CLASSES)
                 if code in VALUE.core_classes or tier >= VALUE.core_tier:
@@ -297,9 +305,9 @@ async def received_stretches(world: World) -> dict[tuple[str, str, date], tuple[
     return held
 
 
-async def check(world: World, facts: Sequence[Event]) -> None:
+async def check(world: World, facts: Sequence[Event], moves: Moves = MappingProxyType({})) -> None:
     """The tables hold what the oracle says, and a receiver of the events holds the same."""
-    oracle = Oracle(facts, await tiers_in(world))
+    oracle = Oracle(facts, await tiers_in(world), moves)
     decided = await live(world, "group_decisions", "tags")
     expected = {client: history for client in oracle.opened if (history := oracle.history(client))}
     assert decided == expected
@@ -307,6 +315,7 @@ async def check(world: World, facts: Sequence[Event]) -> None:
     found = {
         (m["month_end"], m["client_id"]): (m["value"], m["value_type"], m["lifecycle"], m["assets"]) for m in months
     }
+    assert all(m["branch_id"] == oracle.branch(m["client_id"], m["month_end"]) for m in months)
     for (last, client), (value, kind, stage, assets) in oracle.values.items():
         gone = oracle.is_closed(client, last)
         shown = (None, None, stage) if gone else (value, kind, stage)
@@ -468,7 +477,7 @@ async def test_the_export_says_what_is_in_force(world: World, as_of: date | None
     facts = facts_of(11)
     await world.publish(*facts)
     await close_all(world)
-    oracle, day = Oracle(facts, await tiers_in(world)), as_of or LAST
+    oracle, day = Oracle(facts, await tiers_in(world), {}), as_of or LAST
     last = day if is_month_end(day) else day.replace(day=1) - ONE_DAY
     async with world.sql("classification") as sql:
         rows = [row async for row in exports.groups(sql, as_of)]

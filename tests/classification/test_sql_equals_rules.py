@@ -31,8 +31,8 @@ async def prepare(world: World, found: list[tuple[Decimal, Decimal, TierState]])
     ids = [f"c-{n:03}" for n in range(len(found))]
     async with world.database("classification").unit_of_work() as uow:
         await uow.sql.execute(
-            """INSERT INTO clients (client_id, partition, branch_id, opened_on, profile_time, profile_event)
-               SELECT c, 0, 'B1', '2020-01-01', now(), '' FROM unnest($1::text[]) c""",
+            """INSERT INTO clients (client_id, partition, branch_id, opened_on)
+               SELECT c, 0, 'B1', '2020-01-01' FROM unnest($1::text[]) c""",
             ids,
         )
         await uow.sql.execute(
@@ -98,8 +98,8 @@ async def test_a_closed_month_classifies_as_the_rule_does(world: World) -> None:
     async with world.database("classification").unit_of_work() as uow:
         ids = [client for client, _, _ in cases]
         await uow.sql.execute(
-            """INSERT INTO clients (client_id, partition, branch_id, opened_on, profile_time, profile_event)
-               SELECT c, 0, 'B1', '2020-01-01', now(), '' FROM unnest($1::text[]) c""",
+            """INSERT INTO clients (client_id, partition, branch_id, opened_on)
+               SELECT c, 0, 'B1', '2020-01-01' FROM unnest($1::text[]) c""",
             [*ids, "c-never"],
         )
         await uow.sql.execute(

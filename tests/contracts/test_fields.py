@@ -36,7 +36,7 @@ ODD_TEXTS = [
 ]  # fmt: skip
 OTHERS = [None, True, False, 0, 1, -1, 150, 151, 2**31 - 1, 2**31, 2**53, 2**70, 0.5, 1.5, [], {}, ["a"], {"a": "b"}]
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-INSTANTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=OFFSETS).map(datetime.isoformat)
+INSTANTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=OFFSETS).map(datetime.isoformat)  # noqa: DTZ001 - hypothesis wants them so
 VALUES = (
     st.sampled_from(ODD_TEXTS)
     | st.sampled_from(OTHERS)

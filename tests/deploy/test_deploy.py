@@ -1,5 +1,6 @@
 """What can be checked of deploy/ without a container engine: names, commands, settings and metrics that exist."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ def read(name: str) -> Any:
     return yaml.safe_load((DEPLOY / name).read_text("utf-8"))
 
 
-def test_every_metric_in_the_alerts_exists() -> None:
+def test_every_metric_in_the_alerts_and_the_dashboard_exists() -> None:
     known = set()
     for metric in prometheus_client.REGISTRY.collect():
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(metric.type, [""])
@@ -32,7 +33,15 @@ def test_every_metric_in_the_alerts_exists() -> None:
             assert rule["annotations"]["summary"]
             assert rule["labels"]["severity"] in ("page", "ticket")
     assert named
+    shown = json.loads((DEPLOY / "grafana" / "careline.json").read_text("utf-8"))["panels"]
+    named |= {
+        name
+        for panel in shown
+        for one in panel.get("targets", ())
+        for name in re.findall(r"careline_[a-z_]+", one["expr"])
+    }
     assert named - known == set()
+    assert [panel["title"] for panel in shown if panel["type"] == "row"] == [s.name for s in careline.services.SERVICES]
 
 
 def test_the_compose_file_runs_every_service_by_commands_that_exist() -> None:

@@ -11,7 +11,8 @@ import asyncpg
 
 from careline.lag import Heads, lag_of
 from chassis.breaker import Breaker
-from chassis.bus.kafka import KafkaAddress, KafkaSource, Relay
+from chassis.bus.kafka import KafkaSource, Relay
+from chassis.bus.kafka_topics import KafkaAddress
 from chassis.bus.record import Outgoing, partition_of
 from chassis.consumer import Consumer, LostPartition, read_from_log
 from chassis.database import Database, connect

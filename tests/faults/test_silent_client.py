@@ -5,7 +5,8 @@ from datetime import date
 
 import pytest
 
-from chassis.bus.kafka import KafkaAddress, KafkaSource, Relay, Stuck
+from chassis.bus.kafka import KafkaSource, Relay, Stuck
+from chassis.bus.kafka_topics import KafkaAddress
 from chassis.worker import SILENT_MEASURES
 from tests.suitability.conftest import bought, opened
 from tests.world import World

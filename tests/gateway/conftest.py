@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from careline.asgi import apps_of
+from careline.asgi import apps_of, client_parts
 from chassis.actor import Role
 from gateway.app import gateway_app
 from gateway.settings import GatewaySettings
@@ -26,7 +26,9 @@ def own() -> GatewaySettings:
 @pytest.fixture
 def app(world: World, own: GatewaySettings) -> FastAPI:
     """The gateway with all services in this process."""
-    return gateway_app(world.settings, world.database("gateway"), apps_of(world.platform), own=own)
+    return gateway_app(
+        world.settings, world.database("gateway"), apps_of(world.platform), own=own, client_parts=client_parts()
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from careline.asgi import apps_of
 from careline.services import SERVICES
 from chassis.actor import Role
 from chassis.http import permission_of, routes_of
-from chassis.http.identity import Permission
+from chassis.http.permissions import Permission
 from tests.gateway.conftest import event, opened, trade
 from tests.world import World
 

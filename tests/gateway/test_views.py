@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from careline.asgi import client_parts
 from chassis.actor import Role
 from chassis.http import service_app
 from gateway.app import gateway_app
@@ -88,7 +89,7 @@ async def test_a_part_whose_service_fails_is_shown_as_unavailable(world: World, 
         "points": broken,
     }
     settings = world.settings.model_copy(update={"service_urls": {"suitability": "http://127.0.0.1:9"}})
-    app = gateway_app(settings, world.database("gateway"), apps)
+    app = gateway_app(settings, world.database("gateway"), apps, client_parts=client_parts())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
         view = (await client.get(f"/v1/clients/{known}", headers=bearer(Role.HQ))).json()
         away = await client.get("/v1/suitability/clients/x", headers=bearer(Role.HQ))
@@ -130,7 +131,9 @@ async def test_services_elsewhere_are_reached_over_http(world: World, http, bear
     points = next(s for s in world.platform.services if s.name == "points")
     async with _served(service_app(points, world.database("points"), world.settings)) as url:
         settings = world.settings.model_copy(update={"service_urls": {"points": url}})
-        app = gateway_app(settings, world.database("gateway"), {}, own=GatewaySettings(service_seconds=5))
+        app = gateway_app(
+            settings, world.database("gateway"), {}, own=GatewaySettings(service_seconds=5), client_parts=client_parts()
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
             headers = bearer(Role.HQ) | {"x-request-id": "r-77", "accept-language": "zh-CN"}
             found = await client.get(f"/v1/points/clients/{known}/entries?limit=1", headers=headers)
@@ -153,7 +156,13 @@ async def test_a_service_that_does_not_answer_in_time_is_504(world: World, beare
 
     async with _served(silent) as url:
         settings = world.settings.model_copy(update={"service_urls": {"points": url}})
-        app = gateway_app(settings, world.database("gateway"), {}, own=GatewaySettings(service_seconds=0.2))
+        app = gateway_app(
+            settings,
+            world.database("gateway"),
+            {},
+            own=GatewaySettings(service_seconds=0.2),
+            client_parts=client_parts(),
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
             answer = await client.get("/v1/points/clients/x", headers=bearer(Role.HQ))
         await app.state.services.close()

@@ -1,6 +1,6 @@
 """Who may do what here: the roles of each kind of route, and what a caller sees of the tasks."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 import asyncpg
@@ -9,8 +9,9 @@ from pydantic import AwareDatetime, Field
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import may_see, permits
+from contracts.fields import BusinessDate
 
-Day = Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2100, 1, 1))]
+Day = BusinessDate
 Instant = Annotated[
     AwareDatetime,
     Field(

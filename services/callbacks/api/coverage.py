@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from chassis import calendars
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
+from contracts.fields import Identifier
 from services.callbacks import coverage, proof
 from services.callbacks.api.access import Chief, Day, Leader, Reader, require_client
 
@@ -91,7 +92,7 @@ async def read_new_clients(actor: Reader, sql: Reading, opened_from: Day, opened
 
 
 @routes.get("/clients/{client_id}")
-async def read_client(actor: Leader, sql: Reading, client_id: str, as_of: Day = Query()) -> dict[str, Any]:
+async def read_client(actor: Leader, sql: Reading, client_id: Identifier, as_of: Day = Query()) -> dict[str, Any]:
     """Whether one client counts, and why; covered when, with which evidence."""
     await require_client(sql, actor, client_id)
     return await coverage.client_line(sql, client_id, as_of)

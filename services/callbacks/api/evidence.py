@@ -7,6 +7,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from chassis.http import Once, Uploaded, Work, router, takes
+from contracts.fields import Identifier
 from services.callbacks import evidence
 from services.callbacks.api.access import Leader, Reader, Server, require_client, require_view
 
@@ -35,7 +36,7 @@ class Approval(BaseModel):
 
 @routes.put("", status_code=201, openapi_extra=takes(evidence.LARGEST_BYTES))
 async def upload(
-    actor: Server, given: Uploaded, uow: Work, request: Request, client_id: str, kind: Kind = "recording"
+    actor: Server, given: Uploaded, uow: Work, request: Request, client_id: Identifier, kind: Kind = "recording"
 ) -> Kept:
     """Upload content, 50 MB at most; the same content again is the same evidence."""
     await require_client(uow.sql, actor, client_id)
@@ -46,14 +47,16 @@ async def upload(
 
 
 @routes.post("/references", status_code=201)
-async def refer(actor: Server, uow: Work, client_id: str, given: Reference) -> Kept:
+async def refer(actor: Server, uow: Work, client_id: Identifier, given: Reference) -> Kept:
     """Name a recording kept by the phone system."""
     await require_client(uow.sql, actor, client_id)
     return Kept(evidence_id=await evidence.refer(uow, client_id, given.kind, given.reference))
 
 
 @routes.post("/approvals", status_code=201)
-async def approve_failed_recording(actor: Leader, uow: Work, once: Once, client_id: str, given: Approval) -> Kept:
+async def approve_failed_recording(
+    actor: Leader, uow: Work, once: Once, client_id: Identifier, given: Approval
+) -> Kept:
     """A supervisor approves that a call counts although its recording failed [B8]."""
     await require_client(uow.sql, actor, client_id)
     reference = f"approval/{once.key}/{given.reason}"
@@ -61,7 +64,7 @@ async def approve_failed_recording(actor: Leader, uow: Work, once: Once, client_
 
 
 @routes.get("/{evidence_id}")
-async def download(actor: Reader, uow: Work, client_id: str, evidence_id: str) -> Response:
+async def download(actor: Reader, uow: Work, client_id: Identifier, evidence_id: str) -> Response:
     """The content, checked against its hash before it is given out."""
     await require_view(uow.sql, actor, client_id)
     store = evidence.store_of(uow.database.settings)

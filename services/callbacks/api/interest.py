@@ -11,6 +11,7 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, may_see, permits, router
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
+from contracts.fields import Identifier
 from services.callbacks import interest, satisfaction
 from services.callbacks.api.access import SERVING, Day, Leader, Reader, require_client, require_view
 
@@ -32,7 +33,7 @@ class Click(BaseModel):
 
 
 @routes.get("/clients/{client_id}/subscriptions")
-async def list_subscriptions(actor: Interested, sql: Reading, client_id: str) -> list[dict[str, Any]]:
+async def list_subscriptions(actor: Interested, sql: Reading, client_id: Identifier) -> list[dict[str, Any]]:
     """The columns a client asked for."""
     await _require(sql, actor, client_id)
     if actor.role is not Role.CLIENT:
@@ -46,7 +47,9 @@ async def list_subscriptions(actor: Interested, sql: Reading, client_id: str) ->
 
 
 @routes.put("/clients/{client_id}/subscriptions/{column}")
-async def subscribe(actor: Interested, uow: Work, client_id: str, column: str, given: Way) -> list[dict[str, Any]]:
+async def subscribe(
+    actor: Interested, uow: Work, client_id: Identifier, column: str, given: Way
+) -> list[dict[str, Any]]:
     """Subscribe to a column; the answer is the whole list."""
     await _require(uow.sql, actor, client_id)
     await interest.subscribe(uow, client_id, column, given.channel, await effective_now(uow.sql, uow.now))
@@ -54,7 +57,7 @@ async def subscribe(actor: Interested, uow: Work, client_id: str, column: str, g
 
 
 @routes.delete("/clients/{client_id}/subscriptions/{column}")
-async def unsubscribe(actor: Interested, uow: Work, client_id: str, column: str) -> list[dict[str, Any]]:
+async def unsubscribe(actor: Interested, uow: Work, client_id: Identifier, column: str) -> list[dict[str, Any]]:
     """End a subscription; what is planned of it does not go out."""
     await _require(uow.sql, actor, client_id)
     await interest.unsubscribe(uow, client_id, column, await effective_now(uow.sql, uow.now))
@@ -62,14 +65,14 @@ async def unsubscribe(actor: Interested, uow: Work, client_id: str, column: str)
 
 
 @routes.post("/clients/{client_id}/clicks", status_code=204)
-async def note_click(actor: Interested, uow: Work, client_id: str, given: Click) -> None:
+async def note_click(actor: Interested, uow: Work, client_id: Identifier, given: Click) -> None:
     """A column was opened: feedback on the service, no contact."""
     await _require(uow.sql, actor, client_id)
     await interest.click(uow, client_id, given.column, given.message_id, await effective_now(uow.sql, uow.now))
 
 
 @routes.get("/clients/{client_id}/feedback")
-async def list_feedback(actor: Reader, sql: Reading, client_id: str) -> list[dict[str, Any]]:
+async def list_feedback(actor: Reader, sql: Reading, client_id: Identifier) -> list[dict[str, Any]]:
     """A client's clicks and subscriptions, newest first, up to 200."""
     await require_view(sql, actor, client_id)
     rows = await sql.fetch(
@@ -109,14 +112,14 @@ async def read_needs(
     return await satisfaction.needs(sql, start, end, None if actor.sees_all_branches else actor.branch_id or "-")
 
 
-async def _require(sql: Any, actor: Actor, client_id: str) -> None:
+async def _require(sql: Any, actor: Actor, client_id: Identifier) -> None:
     if actor.role is not Role.CLIENT:
         await require_client(sql, actor, client_id)
     elif not may_see(actor, client_id, None):
         raise NotFound
 
 
-async def _listed(uow: UnitOfWork, client_id: str) -> list[dict[str, Any]]:
+async def _listed(uow: UnitOfWork, client_id: Identifier) -> list[dict[str, Any]]:
     rows = await uow.sql.fetch(
         """SELECT column_code AS column, channel, since, recorded_by FROM subscriptions WHERE client_id = $1
            ORDER BY column_code""",

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from chassis.timeline import today
+from contracts.fields import Identifier
 from services.callbacks import mailings
 from services.callbacks.api.access import Instant, Leader, Reader, require_client
 from services.callbacks.policy import Policies
@@ -134,7 +135,7 @@ async def withdraw_mailing(actor: Leader, uow: Work, mailing_id: UUID, given: Wi
 
 
 @routes.get("/{mailing_id}/clients/{client_id}")
-async def explain_mailing(actor: Reader, sql: Reading, mailing_id: UUID, client_id: str) -> dict[str, Any]:
+async def explain_mailing(actor: Reader, sql: Reading, mailing_id: UUID, client_id: Identifier) -> dict[str, Any]:
     """Whether a client gets it, every reason against it, and the message it became."""
     await require_client(sql, actor, client_id)
     return await mailings.why(sql, mailing_id, client_id, await today(sql))

@@ -12,6 +12,7 @@ from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
 from chassis.timeline import today
+from contracts.fields import Identifier
 from services.callbacks import alarms
 from services.callbacks.api.access import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
 from services.callbacks.messages import sending
@@ -81,7 +82,7 @@ class Publication(BaseModel):
 
 
 @routes.get("/clients/{client_id}/messages")
-async def list_messages(actor: Reader, sql: Reading, client_id: str) -> list[Message]:
+async def list_messages(actor: Reader, sql: Reading, client_id: Identifier) -> list[Message]:
     """Every message to a client, newest first, up to 200."""
     await require_view(sql, actor, client_id)
     scope, arguments = object_scope(actor, 2)
@@ -132,7 +133,7 @@ async def list_missed(
 
 
 @routes.patch("/clients/{client_id}/preferences")
-async def set_preferences(actor: WithClient, uow: Work, client_id: str, given: Preferences) -> Preferences:
+async def set_preferences(actor: WithClient, uow: Work, client_id: Identifier, given: Preferences) -> Preferences:
     """What the client wishes: no calls, no marketing, no views without a service due, the language."""
     scope, arguments = object_scope(actor, 6)
     row = await uow.sql.fetchrow(

@@ -11,6 +11,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
 from chassis.timeline import effective_now, today
+from contracts.fields import Identifier
 from services.callbacks import moments
 from services.callbacks.api.access import SERVING, Day, Instant, Leader, Reader, Server, require_view
 from services.callbacks.policy import Policies
@@ -56,7 +57,7 @@ class Report(BaseModel):
 
 
 @routes.get("/clients/{client_id}/moments")
-async def list_moments(actor: Reader, sql: Reading, client_id: str) -> list[Moment]:
+async def list_moments(actor: Reader, sql: Reading, client_id: Identifier) -> list[Moment]:
     """Standard actions and moments of truth of a client, newest first, up to 200."""
     await require_view(sql, actor, client_id)
     scope, arguments = object_scope(actor, 2)

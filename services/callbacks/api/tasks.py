@@ -16,6 +16,7 @@ from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
+from contracts.fields import Identifier
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
 from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight
@@ -218,7 +219,7 @@ async def list_tasks(
 
 
 @routes.get("/clients/{client_id}/tasks")
-async def list_client_tasks(actor: Reader, sql: Reading, client_id: str, page: Page) -> Listing[Task]:
+async def list_client_tasks(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[Task]:
     """A client's tasks, newest first. Whoever objects to being looked at is looked at only when a service is due."""
     await require_view(sql, actor, client_id)
     condition, arguments = sight(actor, 4)

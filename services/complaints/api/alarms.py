@@ -11,6 +11,7 @@ from chassis.actor import Actor
 from chassis.deadlines import cancel
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Listing, Page, Reading, Work, permits, router
+from contracts.fields import BusinessDate
 from services.complaints import cases, groups, satisfaction
 from services.complaints.api.shapes import CENTRE, Act, Body, Case, Day, Name, Words, shown
 from services.complaints.relations import MEMBER
@@ -72,7 +73,7 @@ class Done(Act):
 
 
 @routes.get("")
-async def read_alarms(_: Analyst, sql: Reading, since: Annotated[date | None, Query()] = None) -> list[Alarm]:
+async def read_alarms(_: Analyst, sql: Reading, since: Annotated[BusinessDate | None, Query()] = None) -> list[Alarm]:
     """The last 200 alarms, newest first."""
     rows = await sql.fetch(
         """SELECT * FROM alarms WHERE $1::date IS NULL OR last_on >= $1

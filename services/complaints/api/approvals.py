@@ -1,15 +1,14 @@
 """What takes two persons: redress (补偿) and deviations in special cases (特殊情况特殊处理) [C10, C19]."""
 
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
 from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Once, Work, permits, router
+from contracts.fields import Money
 from services.complaints import cases, second_person
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import CENTRE, STAFF, Act, Noted, Words
@@ -22,7 +21,7 @@ Approver = Annotated[Actor, permits("complaints.redress:approve", Role.BRANCH_MA
 class Redress(Act):
     """Money to make good; a second person approves it [C10]."""
 
-    amount: Annotated[Decimal, Field(gt=0, lt=10**15)]
+    amount: Money
     reason: Words
 
 

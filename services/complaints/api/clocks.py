@@ -15,8 +15,9 @@ from chassis.clocks import ClockReading, Measure, Pause, Resume, State, store
 from chassis.errors import Text
 from chassis.http import Reading as Sql
 from chassis.http import permits, router
+from contracts.fields import Instant
 from services.complaints import cases, clocks
-from services.complaints.api.shapes import READERS, Instant
+from services.complaints.api.shapes import READERS
 from services.complaints.rules import OVER
 
 routes = router("/v1/complaints/cases/{case_id}/clocks", "complaints")

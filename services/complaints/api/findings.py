@@ -1,10 +1,9 @@
 """What belongs to a case: demands, suggestions, links, contacts; and everything that does, at a glance."""
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
@@ -12,6 +11,7 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
 from contracts.complaints import SuggestionAdopted
+from contracts.fields import Money
 from services.complaints import cases, contact_duties, relations, severity
 from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Label, Name, Noted, Words
 from services.complaints.rules import OVER
@@ -33,7 +33,7 @@ class Demand(Act):
     """What the complainant wants [C13]."""
 
     what: Label
-    amount: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
+    amount: Money | None = None
 
 
 class Link(Body):

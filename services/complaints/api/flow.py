@@ -16,8 +16,9 @@ from chassis.http import IfMatch, Work, etag, permits, router
 from chassis.personal import mask_text
 from chassis.staff import GENERAL_MANAGER
 from contracts.complaints import CaseAccepted, CaseClosed, CaseFeedback
+from contracts.fields import Instant
 from services.complaints import cases, dispatching, relations, satisfaction
-from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Instant, Label, Name, Noted, Words, shown
+from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Label, Name, Noted, Words, shown
 from services.complaints.dispatching import Order
 from services.complaints.rules import (
     ACCEPTED,

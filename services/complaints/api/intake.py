@@ -1,7 +1,6 @@
 """Cases in and found: one form for every channel, search, everything known of one case."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -18,8 +17,9 @@ from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.staff import HQ
 from contracts.broker import ComplaintReceived
+from contracts.fields import Instant, Money
 from services.complaints import cases, relations
-from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Instant, Label, Name, Spoken, shown
+from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Label, Name, Spoken, shown
 from services.complaints.intake import open_cases, registered_late
 from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
@@ -51,7 +51,7 @@ class NewCase(Body):
     product: Label | None = None
     employee: Name | None = None
     script: Name | None = None
-    claim: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
+    claim: Money | None = None
     allegations: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)
     complainants: Annotated[int, Field(ge=1, le=100_000)] = 1
     public_risk: bool = Field(False, description="media or stability risk")

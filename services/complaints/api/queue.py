@@ -14,8 +14,9 @@ from chassis.clocks import WorkingDays
 from chassis.http import Reading, object_scope, permits, router
 from chassis.timeline import effective_now, today
 from services.complaints.api.shapes import STAFF
-from services.complaints.followed_histories import PRIORITY_TIERS, standing
+from services.complaints.followed_histories import PRIORITY_TIERS
 from services.complaints.policy import Policies
+from services.complaints.tables import TIERS
 
 routes = router("/v1/complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
@@ -52,7 +53,7 @@ async def read_queue(actor: Handler, sql: Reading) -> list[Waiting]:
     rows = await sql.fetch(
         f"""SELECT q.*, CASE WHEN q.by_line THEN 'vip_line' WHEN q.tier = ANY($1::text[]) THEN 'tier' END AS priority
             FROM (SELECT c.case_id, c.revision, c.state, c.kind, c.severity, c.branch_id, c.client_id, c.owner,
-                         c.received_at, c.priority AS by_line, k.due, {standing("tier", "c.client_id", "$2::date")} AS tier
+                         c.received_at, c.priority AS by_line, k.due, {TIERS.on("tier", "c.client_id", "$2::date")} AS tier
                   FROM cases c LEFT JOIN clocks k
                        ON k.object = 'case/' || c.case_id || '/' || c.generation AND k.clock = 'result'
                   WHERE c.state IN ('received', 'reopened') AND c.kind <> 'cluster' AND NOT c.restricted AND NOT c.imported

@@ -1,6 +1,5 @@
 """How grave a case is: raised by what comes to light, lowered by compliance only [C7]."""
 
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from pydantic import Field
 from chassis.actor import Actor, Role
 from chassis.acts import IllegalMove
 from chassis.http import IfMatch, Work, etag, permits, router
+from contracts.fields import Money
 from services.complaints import cases, clocks, severity
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import STAFF, Case, Label, Noted, shown
@@ -24,7 +24,7 @@ class CameToLight(Noted):
     """What is known now and was not at intake; whether it makes the case major, the rules decide."""
 
     allegations: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)
-    claim: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
+    claim: Money | None = None
     complainants: Annotated[int, Field(ge=1, le=100_000)] = 1
     public_risk: bool = Field(False, description="media or stability risk")
 

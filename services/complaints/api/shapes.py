@@ -5,20 +5,20 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chassis.actor import Role
 from chassis.errors import Conflict, Text
 from chassis.personal import mask_text
+from contracts.fields import BusinessDate, Code, Instant
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_PRINTABLE)]
+Name = Code
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
 Spoken = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]+$")]
 Words = Annotated[Spoken, AfterValidator(mask_text)]
 """Free text, masked before anything sees it; `Spoken` is what intake keeps encrypted beside the masked form [C29]."""
-Day = Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2100, 1, 1))]
-Instant = Annotated[AwareDatetime, Field(ge=datetime.fromisoformat("1990-01-01T00:00:00+00:00"))]
+Day = BusinessDate
 PathName = Annotated[str, Path(min_length=1, max_length=64, pattern=_PRINTABLE)]
 
 BRANCH = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER)

@@ -1,6 +1,5 @@
 """What every route here shares: field types, who may call, and the look-up of the client a request is about."""
 
-from datetime import date
 from typing import Annotated, Any
 
 import asyncpg
@@ -11,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.actor import Actor, Role
 from chassis.http import require_sight
 from contracts.base import encode_custom
+from contracts.fields import BusinessDate, Code
 from services.suitability.errors import UnknownClient
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_PRINTABLE)]
+Name = Code
 Words = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00]+$")]
 Reference = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
-Day = Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2100, 1, 1))]
+Day = BusinessDate
 Version = Annotated[int, Field(ge=1, le=1_000_000)]
 PathName = Annotated[str, Path(min_length=1, max_length=64, pattern=_PRINTABLE)]
 PathVersion = Annotated[int, Path(ge=1, le=1_000_000)]

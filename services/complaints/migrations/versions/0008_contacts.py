@@ -1,4 +1,4 @@
-"""Published scripts under names of their own: a script and a table may have the same code."""
+"""Whom to answer: name and number of clients and of complainants who are none."""
 
 from chassis.migrate import run_sql
 

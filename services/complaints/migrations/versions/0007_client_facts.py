@@ -1,4 +1,4 @@
-"""Whom to answer: name and number of clients and of complainants who are none."""
+"""What is kept of clients, field by field."""
 
 from chassis.migrate import run_sql
 

@@ -1,0 +1,10 @@
+"""Histories keep the changes they are the fold of."""
+
+from chassis.migrate import run_sql
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
