@@ -96,7 +96,7 @@ async def standing(sql: asyncpg.Connection, case: Any) -> RetentionState:
 
 async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
     """A case that is not over, under hold or within its retention keeps its client; the keys of the cases go along."""
-    today, found = business_date(uow.now), dict[str, Judgement]()
+    day, found = await today(uow.sql), dict[str, Judgement]()
     for case in await uow.sql.fetch(
         "SELECT * FROM cases WHERE client_id = ANY($1::text[]) ORDER BY received_at, case_id", list(clients)
     ):
@@ -105,7 +105,7 @@ async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Ju
         owners = [*before.owners, f"case:{case['case_id']}"]
         reason, until = before.reason, before.kept_until
         try:
-            state.require_erasable(today)
+            state.require_erasable(day)
         except Conflict as refusal:
             reason = reason or f"case {case['case_id']}: {refusal.name()}"
             until = max(filter(None, (until, state.kept_until)), default=None)
