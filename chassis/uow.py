@@ -74,6 +74,7 @@ class UnitOfWork:
         self._answers: dict[object, object] = {}
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
         self._personal = False
+        self._numbered = self._published = False
         self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}
         self._passed: Mapping[type[Event], Sequence[date | None]] = {}
@@ -150,6 +151,7 @@ class UnitOfWork:
 
     def publish(self, outgoing: Iterable[Outgoing]) -> None:
         """Write records that came with an envelope of their own (the gateway's ingest, a replay)."""
+        self._published = True
         for o in outgoing:
             self._outgoing[o.topic, o.partition].append((o.key, o.type, o.id, o.source, o.time, o.traceparent, o.value))
 
@@ -206,11 +208,17 @@ class UnitOfWork:
         """The messages since a mark: what a dry run shows."""
         return [one for place, contents in self._outgoing.items() for one in contents[mark.told.get(place, 0) :]]
 
+    @property
+    def is_on_record(self) -> bool:
+        """Whether this work leaves a row nobody can alter: of the audit, of a ledger, or a fact as it came."""
+        return bool(self._sealed) or self._numbered or self._published
+
     async def numbers(self, table: str, counts: Mapping[int, int]) -> dict[int, int]:
         """The first of `counts[partition]` gapless numbers in each partition of a sealed table.
 
         Locks those heads until the end: take balances' and other rows' locks first.
         """
+        self._numbered = True
         partitions = sorted(counts)
         rows = await self.sql.fetch(
             "SELECT partition, first FROM take_numbers($1, $2, $3)", table, partitions, [counts[p] for p in partitions]
