@@ -74,7 +74,7 @@ class UnitOfWork:
         self._answers: dict[object, object] = {}
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
         self._personal = False
-        self._numbered = self._published = False
+        self._published = False
         self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}
         self._passed: Mapping[type[Event], Sequence[date | None]] = {}
@@ -210,15 +210,14 @@ class UnitOfWork:
 
     @property
     def is_on_record(self) -> bool:
-        """Whether this work leaves a row nobody can alter: of the audit, of a ledger, or a fact as it came."""
-        return bool(self._sealed) or self._numbered or self._published
+        """Whether this work leaves an audit row, or publishes facts as they came, which are records themselves."""
+        return self._published or any(table == "audit" for table, _, _ in self._sealed)
 
     async def numbers(self, table: str, counts: Mapping[int, int]) -> dict[int, int]:
         """The first of `counts[partition]` gapless numbers in each partition of a sealed table.
 
         Locks those heads until the end: take balances' and other rows' locks first.
         """
-        self._numbered = True
         partitions = sorted(counts)
         rows = await self.sql.fetch(
             "SELECT partition, first FROM take_numbers($1, $2, $3)", table, partitions, [counts[p] for p in partitions]

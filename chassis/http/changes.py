@@ -1,7 +1,7 @@
 """Changes over HTTP leave a row: a route that names no act of its own leaves one in its own name.
 
 Nothing is to be remembered by a route. Most name their act, the object and its state before and after with `uow.audit`;
-what this adds is that none that wrote something, and kept no sealed row and published no fact, goes without.
+what this adds is that none that wrote something goes without, unless it published facts as they came.
 """
 
 from fastapi import Request

@@ -15,12 +15,9 @@ WALL_CLOCK = re.compile(
 READS = [
     path for path in PRODUCT if "api" in path.relative_to(ROOT).as_posix() or path.parts[-2] in ("gateway", "console")
 ]
-NOW = re.compile(
-    r"\butc_now\(|datetime\s*=.*clock_timestamp\(\)|or await sql\.fetchval\(.SELECT clock_timestamp\(\).\)"
-)
-WALL_CLOCK_IS_MEANT = {"gateway/access.py", "gateway/timeline.py"}
-"""Sessions and leavers are judged by the wall clock in a replayed home too: they are about those who sign in today. The
-other one answers what is asked here."""
+NOW = re.compile(r"\butc_now\(")
+WALL_CLOCK_IS_MEANT = {"gateway/access.py"}
+"""Sessions and leavers are judged by the wall clock in a replayed home too: they are about those who sign in today."""
 SIGNS_REQUESTS = {"services/callbacks/evidence_s3.py"}
 """A request to an object store is signed with the instant of the signature."""
 

@@ -15,7 +15,6 @@ from chassis.clocks import ClockReading, Measure, Pause, Resume, State, store
 from chassis.errors import Text
 from chassis.http import Reading as Sql
 from chassis.http import permits, router
-from chassis.timeline import effective_now
 from contracts.fields import Instant
 from services.complaints import cases, clocks
 from services.complaints.api.shapes import READERS
@@ -65,7 +64,7 @@ async def read_clocks(
 ) -> list[ClockShown]:
     """Every clock of the case, of all its generations, with its sums step by step."""
     case = await cases.seen(sql, actor, case_id)
-    now = as_of or await effective_now(sql)
+    now: datetime = as_of or await sql.fetchval("SELECT clock_timestamp()")  # what was recorded by then is known
     calendar = await current(sql, as_of)
     found = [*_plain(case, await _tickets(sql, case_id), now), *await _waits(sql, case, now, calendar)]
     objects = [clocks.object_of(case_id, number) for number in range(1, case["generation"] + 1)]
