@@ -13,7 +13,7 @@ from services.points.fold import ClawBack, Fold, Gain, Hold, Item, Settlement, T
 from tests.reference import points_fold as reference
 
 HISTORIES = int(os.environ.get("CARELINE_TEST_HISTORIES", "400"))
-"""Ten thousand take minutes: for an evening, not for every run."""
+"""Ten thousand for an evening, fewer in every run."""
 
 
 def noon(day: date, minutes: int = 0) -> datetime:
