@@ -17,7 +17,7 @@ from datetime import UTC, date
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Column, Date, MetaData, Table, Text
+from sqlalchemy import Column, Date, LargeBinary, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
@@ -86,7 +86,7 @@ class Clients:
             "clients",
             metadata,
             Column("client_id", Text, primary_key=True),
-            *(Column(fact.name, fact.type) for fact in facts),
+            *(Column(f.name, f.type, comment="encrypted" if f.type is LargeBinary else None) for f in facts),
             *columns,
             Column("stamps", JSONB, nullable=False, server_default="{}", comment="[ce_time, ce_id, day] of each field"),
         )
