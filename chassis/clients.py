@@ -17,7 +17,7 @@ from datetime import UTC, date
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Column, Date, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Column, Date, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
@@ -48,6 +48,7 @@ class Fact:
     of: Callable[[Any], Any] | None = None
     dated: bool = False
     stored: Callable[[UnitOfWork, str, Any], Any] | None = None
+    comment: str | None = None
 
     def said_by(self, event: Profile) -> Any:
         """The value an event gives, None for none."""
@@ -86,7 +87,7 @@ class Clients:
             "clients",
             metadata,
             Column("client_id", Text, primary_key=True),
-            *(Column(f.name, f.type, comment="encrypted" if f.type is LargeBinary else None) for f in facts),
+            *(Column(fact.name, fact.type, comment=fact.comment) for fact in facts),
             *columns,
             Column("stamps", JSONB, nullable=False, server_default="{}", comment="[ce_time, ce_id, day] of each field"),
         )
