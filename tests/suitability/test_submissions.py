@@ -232,7 +232,7 @@ async def test_templates_need_a_second_person_and_a_proof(world: World, desk: De
     assert (draft["version"], draft["state"]) == (2, "draft")
     day = await today(world)
     await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day)}, 409)
-    await desk.post(HQ, "/templates/SEED-2010-12Q/2/review", None, 409)
+    await desk.post(HQ, "/templates/SEED-2010-12Q/2/review", None, 403)
     await desk.post(SECOND_HQ, "/templates/SEED-2010-12Q/2/review", None, 200)
     await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day - DAY)}, 409)
     made = await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day)}, 200)
