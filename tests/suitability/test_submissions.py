@@ -178,7 +178,7 @@ async def test_q5_a_rise_just_before_a_purchase_is_looked_at(world: World, desk:
     day = await today(world)
     await world.publish(opened("c-1"), assessed("c-1", "LOW", day - DAY * 60))
     await world.settle()
-    await desk.call(HQ, "PUT", "/products/FUND", {"kind": "fund:equity"})
+    await desk.keep("FUND", kind="fund:equity")
     await desk.submit("c-1", MEDIUM)
     asked = await desk.decide(client("c-1"), "c-1", "FUND")
     assert [reason["code"] for reason in asked["reasons"]] == ["rise_under_review"]
