@@ -8,6 +8,7 @@ import pytest
 from chassis.clock import utc_now
 from contracts import broker
 from contracts.base import Amount
+from tests.chassis.audit.conftest import superuser
 from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
@@ -106,9 +107,8 @@ async def test_a_confirmation_is_void_once_its_ground_has_changed(world: World, 
 async def test_a_confirmation_lapses(world: World, desk: Desk) -> None:
     await prepared(world, desk)
     decision = await desk.decide(ME, "c-1", "FUND")
-    database = world.database("suitability")
-    async with database.unit_of_work() as uow:
-        await uow.sql.execute("UPDATE decisions SET confirm_by = decided_at - interval '1 second'")
+    async with superuser(world, "suitability") as sql:
+        await sql.execute("UPDATE decisions SET confirm_by = decided_at - interval '1 second'")
     body = {"warning_version": "W1", "signature": "s"}
     late = await desk.post(ME, f"/decisions/{decision['decision_id']}/confirmation", body, 409)
     assert late["type"].endswith("confirmation-lapsed")
