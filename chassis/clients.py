@@ -48,6 +48,7 @@ class Fact:
     of: Callable[[Any], Any] | None = None
     dated: bool = False
     stored: Callable[[UnitOfWork, str, Any], Any] | None = None
+    comment: str | None = None
 
     def said_by(self, event: Profile) -> Any:
         """The value an event gives, None for none."""
@@ -86,7 +87,7 @@ class Clients:
             "clients",
             metadata,
             Column("client_id", Text, primary_key=True),
-            *(Column(fact.name, fact.type) for fact in facts),
+            *(Column(fact.name, fact.type, comment=fact.comment) for fact in facts),
             *columns,
             Column("stamps", JSONB, nullable=False, server_default="{}", comment="[ce_time, ce_id, day] of each field"),
         )

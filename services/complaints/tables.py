@@ -29,8 +29,8 @@ CLIENTS = Clients(
     metadata,
     Fact("branch_id", dated=True),
     Fact("manager_id"),
-    Fact("name", LargeBinary, of=sealed("name")),
-    Fact("phone", LargeBinary, of=sealed("phone")),
+    Fact("name", LargeBinary, of=sealed("name"), comment="encrypted"),
+    Fact("phone", LargeBinary, of=sealed("phone"), comment="encrypted"),
 )
 
 TIERS: History[TierChanged] = History(

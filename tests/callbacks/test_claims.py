@@ -242,7 +242,7 @@ async def test_contact_data_changed_in_a_call_are_taken_over_with_its_evidence(d
     )
     assert {error["pointer"] for error in wrong["errors"]} == {"/profile/phone", "/profile/email"}
     unproven = {"profile": {"phone": "13900000000"}}
-    await desk.call(ANNA, task, "no_answer", at(MONDAY, 16), {}, 409, evidence=False, **unproven)  # [B13]
+    await desk.call(ANNA, task, "no_answer", at(MONDAY, 16), {}, 422, evidence=False, **unproven)  # [B13]
     changed = {"phone": "13900000000", "occupation": "退休，电话13911112222"}
     await desk.call(ANNA, task, "completed", at(MONDAY, 16), answers, 201, profile=changed)
 

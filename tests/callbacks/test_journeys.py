@@ -47,7 +47,7 @@ async def test_a_new_client_is_trained_within_the_month(desk: Desk) -> None:
     given = await desk.next(ANNA)
     [task] = given["tasks"]
     assert [reason["en"] for reason in given["why"]][:2] == ["priority 3, 1 is the most urgent", "due on 2022-08-04"]
-    refused = await desk.call(ANNA, task, "completed", ten(MONDAY), TRAINED, 409, evidence=False)
+    refused = await desk.call(ANNA, task, "completed", ten(MONDAY), TRAINED, 422, evidence=False)
     assert refused["type"] == "/problems/evidence-missing"
     missing = await desk.call(ANNA, task, "completed", ten(MONDAY), {"identity": "yes"}, 422)
     assert {error["pointer"] for error in missing["errors"]} >= {"/answers/risk", "/answers/operated"}

@@ -84,7 +84,7 @@ def test_images_are_pinned_by_version() -> None:
 
 def test_the_database_makes_a_login_for_every_service() -> None:
     made = (DEPLOY / "postgres-logins.sh").read_text("utf-8")
-    [named] = re.findall(r"^for service in (.+); do", made, re.M)
+    [named] = re.findall(r"^services=\"(.+)\"$", made, re.M)
     assert set(named.split()) == SERVICES
     given = read("compose.yaml")["services"]["postgres"]["environment"]
     assert {f"{name.upper()}_PASSWORD" for name in SERVICES} <= set(given)

@@ -34,8 +34,20 @@ async def test_a_cursor_belongs_to_its_list(http: httpx.AsyncClient, as_) -> Non
     for number in (1, 2):
         await _write(http, as_(Role.HQ), f"k{number}", id=number)
     page = (await http.get("/v1/sample/notes?limit=1", headers=as_(Role.HQ))).json()
-    other = await http.get("/v1/sample/notes", params={"cursor": page["next"], "tier": "GOLD"}, headers=as_(Role.HQ))
+    elsewhere = "/v1/sample/operations/dead-letters"
+    other = await http.get(elsewhere, params={"cursor": page["next"]}, headers=as_(Role.OPERATIONS))
     assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/cursor")
+
+
+async def test_a_stored_answer_is_not_for_the_same_name_as_another_person_or_in_another_branch(
+    http: httpx.AsyncClient, as_
+) -> None:
+    first = await _write(http, as_(Role.HQ), "k")
+    assert first.status_code == 201
+    for role, place in ((Role.HQ, {"branch_id": "B9"}), (Role.HQ, {"person": "p-1"})):
+        again = await _write(http, as_(role, **place), "k")
+        assert "idempotency-replayed" not in again.headers, (role, place)
+    assert (await _write(http, as_(Role.HQ), "k")).headers["idempotency-replayed"] == "true"
 
 
 async def test_a_retry_gets_the_stored_answer(http: httpx.AsyncClient, as_, database) -> None:
