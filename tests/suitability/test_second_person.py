@@ -100,8 +100,10 @@ async def test_what_has_changed_since_is_asked_again(world: World, desk: Desk) -
 
 
 async def test_a_class_approved_late_counts_from_then(world: World, desk: Desk) -> None:
+    day = await today(world) - DAY * 10
+    await world.close(day - DAY)
     await desk.keep("S1", kind="stock")
-    asked, day = await classed(desk, HQ, "S1", "MEDIUM"), await today(world)
+    asked = await classed(desk, HQ, "S1", "MEDIUM")
     await world.close(day + DAY * 2)
     await desk.approve(COMPLIANCE, asked)
     since = await world.value("suitability", "SELECT effective_on FROM product_classes")
