@@ -11,6 +11,7 @@ from careline.worker_lock import hold_worker_lock
 from chassis import housekeeping
 from chassis.database import Database
 from chassis.notifications import Notifications
+from chassis.operations import gauges
 from chassis.personal.keys import Keyring
 from chassis.personal.remote import RemoteKeys
 from chassis.service import Service
@@ -59,6 +60,7 @@ class Platform:
         for service in self.services:
             if service.name in self.working:
                 self.start_work(service.name)
+        self.supervise(gauges.run(self.services, self.databases, self.settings))
         if self.working:
             self.supervise(housekeeping.run(self.settings, self.services))
         return self

@@ -22,6 +22,7 @@ from chassis.breaker import Breaker, TooManyBadRecords
 from chassis.bus.log import BelowLowWater, Log, LowWater
 from chassis.bus.parts import LOCK
 from chassis.bus.record import ForeignRecord, Record, Unreadable, flaw_of, flaw_of_time, storable
+from chassis.clock import business_date
 from chassis.database import Database
 from chassis.deadlines.firing import Firing
 from chassis.outages import blames_record
@@ -32,7 +33,9 @@ from chassis.service import Service
 from chassis.telemetry import BATCH_RECORDS, CONSUMED, DEAD_LETTERS
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
+from contracts.ahead import AHEAD, TooFarAhead, any_far_ahead, far_ahead
 from contracts.base import DayClosed, Event, Registry
+from contracts.broker import TOPICS
 from contracts.personal import PersonalEvent, clear_members
 from contracts.platform import EVENTS as PLATFORM
 
@@ -283,7 +286,8 @@ class Consumer:
     async def handle(self, batch: Batch, uow: UnitOfWork) -> None:
         """Everything a batch does, inside one unit of work."""
         reading = DecodedBatch(passed=await self._move(batch.moves, uow))
-        await self._hear(batch, reading)
+        await self._hear(batch, reading, business_date(uow.now))
+        self._refuse_far_ahead(batch, reading, uow.now)
         await self._bury(reading.bad, uow)
         await self._seal_personal(reading.heard)
         if reading.watermarks:
@@ -292,6 +296,31 @@ class Consumer:
         BATCH_RECORDS.labels(self.service.name).observe(len(batch.records))
         for kind, one in reading.heard.items():
             CONSUMED.labels(self.service.name, kind.type).inc(len(one.events))
+
+    def _refuse_far_ahead(self, batch: Batch, reading: DecodedBatch, now: datetime) -> None:
+        """Facts of the broker's systems that have not happened are put aside with the reason, whichever bus brought them:
+        a trade dated in years to come is not spendable today. Redriven when its day has come, it is applied."""
+        latest = now + AHEAD
+        refused: dict[int, TooFarAhead] = {}
+        for kind, one in reading.heard.items():
+            if kind.topic not in TOPICS:
+                continue
+            if not any_far_ahead(kind, one.events, now) and max(r.time for r in one.records) <= latest:
+                continue
+            kept = Heard()
+            for event, record, passed in zip(one.events, one.records, one.passed_before, strict=True):
+                if said := ahead_of(kind, event, record, now):
+                    refused[id(record)] = said
+                    reading.bad.append((record, said))
+                else:
+                    kept.events.append(event)
+                    kept.records.append(record)
+                    kept.passed_before.append(passed)
+            reading.heard[kind] = kept
+        if refused:
+            for kind in [kind for kind, one in reading.heard.items() if not one.events]:
+                del reading.heard[kind]
+            batch.said = [refused.get(id(record), said) for record, said in zip(batch.records, batch.said, strict=True)]
 
     async def _seal_personal(self, heard: Mapping[type[Event], Heard]) -> None:
         """No handler is given personal members in clear, though a system may have written them to a topic of ours."""
@@ -356,18 +385,18 @@ class Consumer:
                 said.append(unreadable.with_traceback(None))  # it would keep all of these records
         return said
 
-    async def _hear(self, batch: Batch, reading: DecodedBatch) -> None:
+    async def _hear(self, batch: Batch, reading: DecodedBatch, today: date) -> None:
         unknown = 0
         for first in range(0, len(batch.records), SLICE):
             if first:
                 await asyncio.sleep(0)  # requests in the same process get their turn
             unknown += self._hear_slice(
-                batch.records[first : first + SLICE], batch.said[first : first + SLICE], reading
+                batch.records[first : first + SLICE], batch.said[first : first + SLICE], reading, today
             )
         if unknown:
             CONSUMED.labels(self.service.name, "unknown").inc(unknown)
 
-    def _hear_slice(self, records: Sequence[Record], said: Sequence[Said], reading: DecodedBatch) -> int:
+    def _hear_slice(self, records: Sequence[Record], said: Sequence[Said], reading: DecodedBatch, today: date) -> int:
         kinds, passed, unknown = self.registry.kinds, reading.passed, 0
         for record, event in zip(records, said, strict=True):
             if event is None:
@@ -380,6 +409,9 @@ class Consumer:
             if event.to_everyone:
                 assert isinstance(event, DayClosed)  # asked this way it costs much: for few of the records
                 day = event.business_date
+                if day > today and record.topic in TOPICS:
+                    reading.bad.append((record, TooFarAhead(f"business_date: {day} is later than today")))
+                    continue
                 reading.watermarks[place] = (reading.watermarks.get(place, (day, day))[0], day)
                 passed[place] = max(day, passed.get(place) or day)
                 continue
@@ -409,6 +441,15 @@ class Consumer:
         letters = [_letter(r, error, value, uow.now) for (r, error), value in zip(bad, values, strict=True)]
         await uow.connection.execute(insert(tables.dead_letters), letters)
         DEAD_LETTERS.labels(self.service.name).inc(len(bad))
+
+
+def ahead_of(kind: type[Event], event: Event, record: Record, now: datetime) -> TooFarAhead | None:
+    """Why a fact of the broker's systems has not happened yet; None: it has."""
+    if kind.topic not in TOPICS:
+        return None
+    told = record.time or now  # a dead letter may have none
+    found = [("time", told)] if told > now + AHEAD else [*far_ahead(kind, event, now)]
+    return TooFarAhead(f"{found[0][0]}: {found[0][1].isoformat()} is more than a day ahead") if found else None
 
 
 def _letter(record: Record, error: Exception, value: bytes, at: datetime) -> dict[str, Any]:

@@ -26,6 +26,15 @@ DEADLINES_OVERDUE_SECONDS = Gauge(
 )
 CALENDAR_DAYS_LEFT = Gauge("careline_calendar_days_left", "Days until the calendar ends", ["service"])
 CLOSED_THROUGH = Gauge("careline_closed_through_seconds", "End of the last closed day, in Unix time", ["service"])
+DEAD_LETTERS_OPEN = Gauge("careline_dead_letters_open", "Dead letters neither redriven nor skipped", ["service"])
+CONFLICTS_OPEN = Gauge("careline_conflicts_open", "Conflicts nobody has decided", ["service"])
+DEADLINES_FAILED_OPEN = Gauge("careline_deadlines_failed_open", "Deadlines that are put aside", ["service"])
+UNSEALED_ROWS = Gauge("careline_unsealed_rows", "Rows to seal that no seal covers yet", ["service"])
+SEALED_AT = Gauge(
+    "careline_sealed_at_seconds", "When the newest seal was made, in Unix time; 0 without one", ["service"]
+)
+STATE_READ_AT = Gauge("careline_state_read_seconds", "When this process last read the state, in Unix time", ["service"])
+SERVING = Gauge("careline_serving", "1 in a process that answers the HTTP of the service", ["service"])
 LAG_RECORDS = Gauge("careline_lag_records", "Records not yet applied", ["service"])
 LAG_SECONDS = Gauge("careline_lag_seconds", "Age of the oldest record not yet applied", ["service"])
 RELAYED = Counter("careline_relayed_records_total", "Records shipped to Kafka", ["service"])

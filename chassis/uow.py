@@ -74,6 +74,7 @@ class UnitOfWork:
         self._answers: dict[object, object] = {}
         self._outgoing: defaultdict[tuple[str, int], list[Content]] = defaultdict(list)
         self._personal = False
+        self._published = False
         self._sealed: list[tuple[str, int, Mapping[str, Any]]] = []
         self._heard: Mapping[type[Event], Sequence[Record]] = {}
         self._passed: Mapping[type[Event], Sequence[date | None]] = {}
@@ -150,6 +151,7 @@ class UnitOfWork:
 
     def publish(self, outgoing: Iterable[Outgoing]) -> None:
         """Write records that came with an envelope of their own (the gateway's ingest, a replay)."""
+        self._published = True
         for o in outgoing:
             self._outgoing[o.topic, o.partition].append((o.key, o.type, o.id, o.source, o.time, o.traceparent, o.value))
 
@@ -205,6 +207,11 @@ class UnitOfWork:
     def told_since(self, mark: Mark) -> list[Content]:
         """The messages since a mark: what a dry run shows."""
         return [one for place, contents in self._outgoing.items() for one in contents[mark.told.get(place, 0) :]]
+
+    @property
+    def is_on_record(self) -> bool:
+        """Whether this work leaves an audit row, or publishes facts as they came, which are records themselves."""
+        return self._published or any(table == "audit" for table, _, _ in self._sealed)
 
     async def numbers(self, table: str, counts: Mapping[int, int]) -> dict[int, int]:
         """The first of `counts[partition]` gapless numbers in each partition of a sealed table.

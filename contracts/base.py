@@ -36,6 +36,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     """Written to every partition of its topic, not only to its key's."""
     personal: ClassVar[bool] = False
     """Has members that name or reach a person (see `contracts.personal`)."""
+    tells_ahead: ClassVar[tuple[str, ...]] = ()
+    """The dates in which it tells of days to come; every other one has happened (see `contracts.ahead`)."""
 
     @property
     def key(self) -> str:

@@ -378,6 +378,7 @@ class ComplaintReceived(PersonalEvent, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "broker.complaint.received"
     topic: ClassVar[str] = SERVICE
+    tells_ahead: ClassVar[tuple[str, ...]] = ("reply_due_on",)
 
     system: Code = "broker"
     external_ref: Code
@@ -471,6 +472,7 @@ class StaffChanged(Event, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "broker.staff.changed"
     topic: ClassVar[str] = STAFF
+    tells_ahead: ClassVar[tuple[str, ...]] = ("left_on",)
 
     staff_id: Identifier
     branch_id: Identifier | None = None
@@ -500,6 +502,7 @@ class BranchChanged(Event, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "broker.branch.changed"
     topic: ClassVar[str] = STAFF
+    tells_ahead: ClassVar[tuple[str, ...]] = ("closed_on", "published_on")
 
     branch_id: Identifier
     name: Text200 = ""
@@ -521,6 +524,7 @@ class CommissionAgreed(Event, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "broker.commission.agreed"
     topic: ClassVar[str] = ACCOUNTS
+    tells_ahead: ClassVar[tuple[str, ...]] = ("effective_on",)
 
     agreement_id: Identifier
     client_id: Identifier
@@ -563,6 +567,7 @@ class AgreementEnded(AgreementSigned, frozen=True, kw_only=True, gc=False):
     """The agreement ended."""
 
     type: ClassVar[str] = "broker.agreement.ended"
+    tells_ahead: ClassVar[tuple[str, ...]] = ("on",)
 
 
 class EntrustedValued(Event, frozen=True, kw_only=True, gc=False):
@@ -619,6 +624,7 @@ class InstrumentNoticed(Event, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "broker.instrument.noticed"
     topic: ClassVar[str] = SERVICE
+    tells_ahead: ClassVar[tuple[str, ...]] = ("on",)
 
     notice_id: Identifier
     symbol: Code
@@ -643,6 +649,7 @@ class AllotmentMade(Event, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "broker.allotment.made"
     topic: ClassVar[str] = TRADES
+    tells_ahead: ClassVar[tuple[str, ...]] = ("pay_by",)
 
     client_id: Identifier
     allotment_id: Identifier

@@ -186,9 +186,16 @@ def new_id() -> str:
 
 
 async def list_sessions(
-    sql: asyncpg.Connection, *, person: str | None = None, after: str = "", limit: int = 200, everything: bool = False
+    sql: asyncpg.Connection,
+    *,
+    person: str | None = None,
+    session: str | None = None,
+    after: str = "",
+    limit: int = 200,
+    everything: bool = False,
 ) -> list[dict[str, Any]]:
-    """Sessions and tokens by id, those that still hold unless `everything` is asked; of one person by any of their names."""
+    """Sessions and tokens by id, those that still hold unless `everything` is asked; of one person by any of their names,
+    or one alone."""
     rows = await sql.fetch(
         """SELECT s.*, s.ended_at IS NULL AND s.expires_at > clock_timestamp() AND s.issued_at >= coalesce((
                       SELECT max(r.at) FROM revocations r
@@ -196,11 +203,22 @@ async def list_sessions(
                   ), '-infinity') AS active
            FROM sessions s
            WHERE ($1::text IS NULL OR $1 IN (s.person, s.subject, regexp_replace(s.subject, '^user:', '')))
-             AND s.id > $2 ORDER BY s.id""",
+             AND s.id > $2 AND s.id = coalesce($3, s.id) ORDER BY s.id""",
         person,
         after,
+        session,
     )
     return [dict(row) for row in rows if everything or row["active"]][:limit]
+
+
+async def show_session(sql: asyncpg.Connection, session: str) -> dict[str, Any]:
+    """One session or token, over or not.
+
+    Raises: NotFound.
+    """
+    for row in await list_sessions(sql, session=session, everything=True):
+        return row
+    raise NotFound(Text("no such session", "没有该会话"))
 
 
 async def end_session(uow: UnitOfWork, session: str, reason: str) -> None:

@@ -11,6 +11,7 @@ from chassis.approvals import Approval, ApprovalKind, ask, by
 from chassis.errors import NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.http.approvals import ApprovalView, view
+from chassis.http.persons import PersonId
 from chassis.staff import roster
 from chassis.uow import UnitOfWork
 from gateway import access, keys, people
@@ -78,7 +79,7 @@ class NewKey(BaseModel, extra="forbid"):
     name: Name
     role: Literal["system"] | StaffRole = "system"
     branch_id: Name | None = None
-    person: Name | None = Field(None, description="the staff id of whose it is; none for a system's")
+    person: PersonId | None = Field(None, description="the staff id of whose it is; none for a system's")
 
 
 class NewPassword(BaseModel, extra="forbid"):

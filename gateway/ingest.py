@@ -4,19 +4,20 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from chassis.bus.record import Outgoing
-from chassis.clock import business_date, end_of
+from chassis.clock import end_of
 from chassis.errors import FieldError, Invalid, Text, TooLarge
 from chassis.http.problems import Malformed, UnsupportedMediaType
 from chassis.http.readable import UNREADABLE, unreadable_places
 from chassis.uow import UnitOfWork
 from contracts import broker
+from contracts.ahead import AHEAD, far_ahead
 from contracts.base import Event, Registry, encode
 from contracts.checking import field_errors
 from contracts.personal import PersonalEvent
@@ -28,19 +29,6 @@ LARGEST_BATCH = 1000
 LARGEST_EVENT_BYTES = 65_536
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 NUL = "\0"
-# Clocks differ and settlement reports run ahead by hours, not by days.
-AHEAD = timedelta(days=1)
-MAY_LIE_AHEAD: Mapping[type[Event], Sequence[str]] = {
-    broker.ComplaintReceived: ("reply_due_on",),
-    broker.StaffChanged: ("left_on",),
-    broker.BranchChanged: ("closed_on", "published_on"),
-    broker.CommissionAgreed: ("effective_on",),
-    broker.AgreementEnded: ("on",),
-    broker.InstrumentNoticed: ("on",),
-    broker.AllotmentMade: ("pay_by",),
-}
-"""What a fact says of days to come. Every other date and instant of a fact has happened: it lies no more than a day
-ahead, by the business date in Shanghai."""
 REGISTRY = Registry(broker.EVENTS)
 
 
@@ -152,7 +140,7 @@ def _of_headers(headers: Mapping[str, str], media: str, body: bytes) -> Envelope
 
 
 def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[FieldError]:
-    if errors := list(_check_envelope(envelope)):
+    if errors := list(_check_envelope(envelope, now)):
         return errors
     try:
         data = base64.b64decode(envelope.data_base64, validate=True) if envelope.data_base64 else bytes(envelope.data)
@@ -170,7 +158,7 @@ def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[Fiel
     return found or Fact(envelope, event)
 
 
-def _check_envelope(envelope: Envelope) -> Iterable[FieldError]:
+def _check_envelope(envelope: Envelope, now: datetime) -> Iterable[FieldError]:
     if envelope.specversion != "1.0":
         yield FieldError("/specversion", "should be 1.0")
     for name in ("id", "source"):
@@ -180,6 +168,8 @@ def _check_envelope(envelope: Envelope) -> Iterable[FieldError]:
         yield FieldError("/type", f"unknown event type {envelope.type[:80]!r}")
     if envelope.time is not None and envelope.time.tzinfo is None:
         yield FieldError("/time", f"{envelope.time.isoformat()} has no UTC offset")
+    elif envelope.time is not None and envelope.time > now + AHEAD:
+        yield FieldError("/time", f"{envelope.time.isoformat()} is more than a day ahead")
     if not bytes(envelope.data) and envelope.data_base64 is None:
         yield FieldError("/data", "Field required")
 
@@ -202,13 +192,8 @@ def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldEr
         if event.business_date > first_day_not_over(now):
             yield FieldError("/data/business_date", f"{event.business_date} is later than today")
         return
-    latest, latest_day = now + AHEAD, business_date(now + AHEAD)
-    for name in type(event).__struct_fields__:
-        when = getattr(event, name)
-        if not isinstance(when, date) or name in MAY_LIE_AHEAD.get(type(event), ()):
-            continue
-        if when > latest if isinstance(when, datetime) else when > latest_day:
-            yield FieldError(f"/data/{name}", f"{when.isoformat()} is more than a day ahead")
+    for name, when in far_ahead(type(event), event, now):
+        yield FieldError(f"/data/{name}", f"{when.isoformat()} is more than a day ahead")
 
 
 def _messages(uow: UnitOfWork, fact: Fact) -> Iterable[Outgoing]:

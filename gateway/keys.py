@@ -14,6 +14,7 @@ from chassis.errors import Conflict, Invalid, NotFound, Text
 from chassis.uow import UnitOfWork
 from contracts.platform import AccessRevoked
 from gateway.access import require_branch
+from gateway.staff import require_another_administrator
 
 PREFIX = "ck_"
 REMEMBERED_SECONDS = 4.0
@@ -89,9 +90,10 @@ async def show_key(sql: asyncpg.Connection, name: str, *, lock: bool = False) ->
 async def change_key(uow: UnitOfWork, name: str, action: str, change: str) -> None:
     """Do `change` (SQL after UPDATE ... SET) to a key in use.
 
-    Raises: NotFound.
+    Raises: NotFound; LastAdministrator.
     """
     before = await show_key(uow.sql, name, lock=True)
+    await require_another_administrator(uow, f"api_key/{name}", before["person"])
     if before["revoked_at"] is not None:
         raise NotFound(Text(f"no key named {name} in use", f"没有名为 {name} 的有效密钥"))
     await uow.sql.execute(f"UPDATE api_keys SET {change} WHERE name = $1", name)
@@ -139,9 +141,10 @@ async def remove_key(database: Database, actor: Actor, name: str) -> None:
 async def drop_key(uow: UnitOfWork, name: str) -> None:
     """As `remove_key`, in a unit of work.
 
-    Raises: NotFound.
+    Raises: NotFound; LastAdministrator.
     """
     before = await show_key(uow.sql, name, lock=True)
+    await require_another_administrator(uow, f"api_key/{name}", before["person"])
     await uow.sql.execute("DELETE FROM api_keys WHERE name = $1", name)
     uow.audit("remove_api_key", f"api_key/{name}", before=before, after=None)
     uow.emit(AccessRevoked(person=before["person"] or f"key:{name}", session=f"key:{name}"[:64], at=uow.now))

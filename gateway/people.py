@@ -17,6 +17,7 @@ from chassis.errors import FieldError, Invalid, NotFound, Text, Unauthenticated
 from chassis.uow import UnitOfWork
 from gateway.access import require_branch, revoke_all
 from gateway.keys import NameTaken, digest_of
+from gateway.staff import require_another_administrator
 
 LINK_MINUTES = 15
 SHORTEST_PASSWORD = 12
@@ -126,9 +127,11 @@ async def set_password(uow: UnitOfWork, name: str, hashed: str) -> None:
 async def set_disabled(uow: UnitOfWork, name: str, disabled: bool) -> None:
     """Let a user in no more, or again; whom it shuts out has no sessions from then on.
 
-    Raises: NotFound.
+    Raises: NotFound; LastAdministrator.
     """
     before = await show_user(uow.sql, name, lock=True)
+    if disabled:
+        await require_another_administrator(uow, f"user/{name}")
     await uow.sql.execute("UPDATE users SET disabled = $2 WHERE name = $1", name, disabled)
     action = "disable_user" if disabled else "enable_user"
     uow.audit(action, f"user/{name}", before=before, after=await show_user(uow.sql, name))
@@ -139,9 +142,10 @@ async def set_disabled(uow: UnitOfWork, name: str, disabled: bool) -> None:
 async def remove_user(uow: UnitOfWork, name: str) -> None:
     """Forget a user; their sessions end.
 
-    Raises: NotFound.
+    Raises: NotFound; LastAdministrator.
     """
     before = await show_user(uow.sql, name, lock=True)
+    await require_another_administrator(uow, f"user/{name}")
     await uow.sql.execute("DELETE FROM users WHERE name = $1", name)
     uow.audit("remove_user", f"user/{name}", before=before, after=None)
     await revoke_all(uow, f"user:{name}", "removed")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
+import asyncpg
 import msgspec
 from fastapi import Header, Query
 from pydantic import BaseModel, Field
@@ -13,8 +14,7 @@ from chassis import staff
 from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.approvals import Approval, ApprovalKind, ask, by
 from chassis.bus.record import Outgoing, partition_of
-from chassis.clock import utc_now
-from chassis.errors import FieldError, Forbidden, Invalid, NotFound, Text
+from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.http.approvals import ApprovalView
 from chassis.http.approvals import view as approval_view
@@ -23,7 +23,7 @@ from chassis.uow import UnitOfWork
 from contracts.base import Event, encode
 from contracts.broker import BranchChanged, StaffChanged
 from gateway.access import names_of
-from gateway.timeline import require_real
+from gateway.timeline import effective_now, require_real
 
 routes = router("/v1", "staff")
 STAFF = tuple(role for role in Role if role is not Role.CLIENT)
@@ -40,6 +40,12 @@ class AboutOneself(Forbidden):
     """Nobody gives or takes themselves a sign-in, a seat, a branch or somebody to stand in for: ask somebody else to."""
 
     title = Text("This is about yourself", "不得变更本人的登录、席位或代理关系")
+
+
+class LastAdministrator(Conflict):
+    """Nobody takes their own way in away while no other administrator has one: let somebody else in first."""
+
+    title = Text("You are the last administrator", "您是最后一名管理员，不得停用或删除本人的登录")
 
 
 class SeatBody(BaseModel, extra="forbid"):
@@ -169,6 +175,34 @@ async def approvers(uow: UnitOfWork, known: Roster) -> set[str]:
     return {one for one in found if one not in (None, uow.actor.person) and not known.has_left(str(one), uow.now)}
 
 
+async def require_another_administrator(uow: UnitOfWork, object: str, person: str | None = None) -> None:
+    """Refuse whoever would shut themselves out (`object` is `user/NAME` or `api_key/NAME`, of `person`) and leave no
+    administrator who gets in: no user or key of a role that decides, and nobody of headquarters who signs in elsewhere.
+
+    Raises: LastAdministrator.
+    """
+    known, actor = await roster(uow.sql), uow.actor
+    own = names_of(actor)
+
+    def is_own(object: str, person: str | None) -> bool:
+        kind, _, name = object.partition("/")
+        if kind == "api_key":
+            return f"key:{name}" in own or (person is not None and person == actor.person)
+        names = {name, f"user:{name}", f"oidc:{name}", f"os:{name}"}
+        return bool(names & own) or known.person_of(f"user:{name}", uow.now) == actor.person
+
+    if not is_own(object, person) or await approvers(uow, known):
+        return
+    rows = await uow.sql.fetch(
+        """SELECT 'user/' || name AS object, NULL AS person FROM users WHERE role = ANY($1::text[]) AND NOT disabled
+           UNION ALL SELECT 'api_key/' || name, person FROM api_keys
+           WHERE role = ANY($1::text[]) AND NOT disabled AND revoked_at IS NULL""",
+        [str(role) for role in DECIDING],
+    )
+    if not any(not is_own(row["object"], row["person"]) for row in rows if row["object"] != object):
+        raise LastAdministrator
+
+
 def _now(known: Roster, object: str, at: datetime) -> Any:
     kind, _, name = object.partition("/")
     found = known.person(name, at) if kind == "staff" else known.branch(name, at)
@@ -222,7 +256,7 @@ async def list_staff(
     _: Reader, sql: Reading, unit: Annotated[str | None, Query(max_length=64)] = None, at: datetime | None = None
 ) -> list[dict[str, Any]]:
     """Everybody, or who holds a seat in one unit (a branch, or HQ), as of an instant."""
-    known, when = await roster(sql), _instant(at)
+    known, when = await roster(sql), await _instant(sql, at)
     people = (known.person(staff_id, when) for staff_id in sorted(known.people))
     return [
         msgspec.to_builtins(person) | {"present": known.is_present(person.staff_id, when)}
@@ -234,7 +268,7 @@ async def list_staff(
 @routes.get("/staff/{staff_id}")
 async def read_person(_: Reader, sql: Reading, staff_id: str, at: datetime | None = None) -> dict[str, Any]:
     """One person as of an instant."""
-    known, when = await roster(sql), _instant(at)
+    known, when = await roster(sql), await _instant(sql, at)
     person = known.person(staff_id, when)
     if person is None:
         raise NotFound
@@ -245,7 +279,7 @@ async def read_person(_: Reader, sql: Reading, staff_id: str, at: datetime | Non
 @routes.get("/branches/{branch_id}")
 async def read_branch(_: Reader, sql: Reading, branch_id: str, at: datetime | None = None) -> dict[str, Any]:
     """One branch as of an instant, with its seats and who acts for each."""
-    known, when = await roster(sql), _instant(at)
+    known, when = await roster(sql), await _instant(sql, at)
     place = known.branch(branch_id, when)
     if place is None:
         raise NotFound
@@ -263,13 +297,13 @@ async def read_seat(
     avoid: Annotated[list[str] | None, Query(max_length=20)] = None,
 ) -> SeatHolder:
     """Who acts for a seat at an instant, past deputies and absences; `avoid`: who has a conflict of interest."""
-    return _holder(await roster(sql), unit, seat, _instant(at), tuple(avoid or ()))
+    return _holder(await roster(sql), unit, seat, await _instant(sql, at), tuple(avoid or ()))
 
 
-def _instant(at: datetime | None) -> datetime:
+async def _instant(sql: asyncpg.Connection, at: datetime | None) -> datetime:
     if at is not None and at.tzinfo is None:
         raise Invalid(errors=(FieldError("query#/at", "needs a UTC offset"),))
-    return at or utc_now()
+    return at or await effective_now(sql)
 
 
 def _holder(known: Roster, unit: str, seat: str, at: datetime, avoid: tuple[str, ...] = ()) -> SeatHolder:

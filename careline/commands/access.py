@@ -289,6 +289,19 @@ def list_sessions(person: Person = None, everything: Everything = False) -> None
     _table(_on_gateway(listed))
 
 
+@sessions.command("show")
+def show_session(session: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """One session or token, over or not."""
+
+    async def shown(database: "Database") -> Mapping[str, Any]:
+        from gateway import access
+
+        async with database.reading() as sql:
+            return await access.show_session(sql, session)
+
+    _form(_on_gateway(shown))
+
+
 @sessions.command("revoke")
 def revoke_sessions(
     session: Annotated[str | None, typer.Argument(metavar="ID", help="One session or token.")] = None,

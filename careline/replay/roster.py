@@ -4,11 +4,10 @@ Said once, before the first day, for headquarters and every branch in the files.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from chassis.actor import CALL_CENTRE
 from chassis.bus.record import Outgoing, partition_of
-from chassis.clock import start_of
 from chassis.staff import (
     BROKERAGE,
     COMPLAINT_OFFICER,
@@ -27,7 +26,7 @@ from contracts.broker import BranchChanged, Seat, StaffChanged
 from contracts.fields import FIRST_DAY
 
 SOURCE = "careline/replay"
-FROM = start_of(FIRST_DAY)
+FROM = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
 SEATS = {
     "officer": COMPLAINT_OFFICER,
     "marketing": MARKETING_DIRECTOR,

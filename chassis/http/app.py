@@ -25,6 +25,7 @@ from chassis.http.traffic import Traffic
 from chassis.http.uploads import Large, large_of
 from chassis.service import Service
 from chassis.settings import Settings
+from chassis.telemetry import SERVING
 from chassis.version import version
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def new_app(
         ],
     )
     app.state.traffic = traffic
+    SERVING.labels(name).set(1)
     app.include_router(probes(checks, advised))
     app.add_api_route("/openapi.json", lambda: JSONResponse(openapi_of(app)), include_in_schema=False)
     for router in routers:

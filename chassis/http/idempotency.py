@@ -18,6 +18,8 @@ from starlette.responses import Response
 from chassis.actor import Actor
 from chassis.database import Database
 from chassis.errors import Conflict, IdempotencyKeyRequired, Refusal, Text
+from chassis.http.changes import record_change
+from chassis.http.persons import with_persons
 from chassis.http.problems import RESPONSES
 from chassis.http.readable import body_of, query_names, require_readable
 from chassis.http.reads import is_recorded, record_shown
@@ -121,7 +123,10 @@ Once = Annotated[FirstTime, Depends(once, scope="function")]
 
 class Route(APIRoute):
     """A route that takes only the query it names, stores its answer when its request carried a key (after the handler,
-    before the commit), and leaves a row of what staff were shown."""
+    before the commit), leaves a row of what staff were shown or of what was changed without one, and gives its handler staff ids for names in the body."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, with_persons(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, the check before it and the store behind it."""
@@ -134,6 +139,7 @@ class Route(APIRoute):
             response = await handler(request)
             if recorded:
                 await record_shown(request, response)
+            await record_change(request, response)
             first: FirstTime | None = request.scope.get(_SCOPE)
             if first is not None:
                 await first.store(response)

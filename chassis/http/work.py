@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from chassis.actor import Actor
 from chassis.database import REQUEST, Database
+from chassis.http.changes import note_work
 from chassis.http.identity import identified
 from chassis.uow import UnitOfWork
 
@@ -18,6 +19,7 @@ async def work(request: Request, actor: Annotated[Actor, Depends(identified)]) -
     async with database.unit_of_work(actor, REQUEST) as uow:
         uow.traceparent = request.headers.get("traceparent")
         uow.if_match = request.headers.get("if-match")
+        note_work(request, uow)
         yield uow
 
 

@@ -10,7 +10,7 @@ import asyncpg
 
 from chassis.actor import Actor
 from chassis.bus.record import Record
-from chassis.consumer import opened_letter
+from chassis.consumer import ahead_of, opened_letter
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Text
 from chassis.outages import blames_record
@@ -141,7 +141,10 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
         raise NotRedrivable(
             Text("a watermark is not redriven: close the day again", "日终标记不能重新投递，请重新日终")
         )
-    uow.hear({kind: [_record({**row, "value": value})]})
+    record = _record({**row, "value": value})
+    if ahead := ahead_of(kind, event, record, uow.now):
+        raise ahead
+    uow.hear({kind: [record]})
     uow.happened_at = row["event_time"] or uow.now
     await handlers_of(service)[kind]([event], uow)
     await _mark(uow, letter, uow.now)

@@ -19,7 +19,7 @@ import asyncpg
 from chassis.calendar import DayKind, shipped
 from chassis.policy import Version, Versions
 from services.classification.group_policies import GroupPolicy
-from services.classification.statements import by_key, by_version, last_month_closed, whole_tables
+from services.classification.statements import among, by_key, by_version, last_month_closed, named, whole_tables
 
 ONE_DAY = timedelta(days=1)
 
@@ -210,10 +210,10 @@ async def _find_busy_days(
                            AND b.day >= t.day - {p.abnormal_days_before} AND b.day < t.day) b
             WHERE t.day BETWEEN $1 AND $2 AND t.amount > 0 AND t.day - c.opened_on > {p.abnormal_after_days}
               AND b.days >= {p.abnormal_traded_days} AND t.amount * b.days >= {p.abnormal_multiple} * b.amount
-              AND ($3::text[] IS NULL OR t.client_id = ANY($3))""",
+              AND {among(clients, 3, "t.client_id")}""",
         first,
         last,
-        clients,
+        *named(clients),
     )
 
 
@@ -221,11 +221,10 @@ async def _find_moved_funds(
     sql: asyncpg.Connection, first: date, last: date, clients: list[str] | None, policy: GroupPolicy
 ) -> None:
     moved = await sql.fetch(
-        """SELECT DISTINCT client_id, day FROM transfers
-           WHERE day BETWEEN $1 AND $2 AND ($3::text[] IS NULL OR client_id = ANY($3))""",
+        f"SELECT DISTINCT client_id, day FROM transfers WHERE day BETWEEN $1 AND $2 AND {among(clients, 3)}",
         first,
         last,
-        clients,
+        *named(clients),
     )
     if moved:
         p = policy

@@ -15,7 +15,7 @@ import asyncpg
 from chassis.clock import month_end, months_after
 from chassis.policy import Versions
 from services.classification.policies import ClassPolicy
-from services.classification.statements import whole_tables
+from services.classification.statements import among, named, whole_tables
 from services.classification.tables import CLIENTS
 
 WINDOW_MONTHS = 12
@@ -51,7 +51,9 @@ async def close_month(
     await _make_up_missing_months(sql, last, clients, begins=begins)
     anew = begins or policies != policies_on(classes, month_before(last))
     async with whole_tables(sql, clients is None):
-        rows = await sql.fetch(_month_sql(policies, "true" if anew else HAS_NEWS), *_days(last), clients)
+        rows = await sql.fetch(
+            _month_sql(policies, "true" if anew else HAS_NEWS, clients), *_days(last), *named(clients)
+        )
     return [ClassChange(*row) for row in rows]
 
 
@@ -66,21 +68,21 @@ async def _make_up_missing_months(
 ) -> None:
     """Sum the eleven months before for clients with facts in them but no row: a home that begins, a fact from before the
     account was opened."""
-    whom = "true" if begins else "opened_on > $2" if clients is None else "client_id = ANY($3)"
+    whom = "opened_on > $2" if clients is None and not begins else "true"
     missing = await sql.fetch(
         f"""SELECT client_id FROM clients c
-           WHERE opened_on <= $1 AND ({whom}) AND ($3::text[] IS NULL OR client_id = ANY($3))
+           WHERE opened_on <= $1 AND {whom} AND {among(clients, 3)}
              AND NOT EXISTS (SELECT FROM months m WHERE m.month_end = $2 AND m.client_id = c.client_id)
              AND (EXISTS (SELECT FROM valuations v WHERE v.client_id = c.client_id AND v.as_of <= $2)
                   OR EXISTS (SELECT FROM trade_days d WHERE d.client_id = c.client_id AND d.day <= $2))""",
         last,
         month_before(last),
-        clients,
+        *named(clients),
     )
     if missing:
         ids = [client_id for (client_id,) in missing]
         for months in range(WINDOW_MONTHS - 1, 0, -1):
-            await sql.execute(_month_sql((), "true"), *_days(month_before(last, months)), ids)
+            await sql.execute(_month_sql((), "true", ids), *_days(month_before(last, months)), ids)
 
 
 def _days(last: date) -> tuple[date, ...]:
@@ -94,11 +96,11 @@ HAS_NEWS = """p.known_days_to > 0 OR p.orders_to > 0 OR v.client_id IS NOT NULL 
               OR c.opened_on > $3 OR (c.closed_on > $3 AND c.closed_on <= $2)"""
 
 
-def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str) -> str:
+def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str, clients: Sequence[str] | None) -> str:
     """The statement for one month: sums, and, given policies, means, turnover and class [K1, K2, K2a].
 
     A day without a valuation carries the last one before it; days before the first one are unknown. Divisions are
-    exact: `div` on whole multiples, half up. $6 names clients; empty, it is all who were opened by then; of either, those of `whom`.
+    exact: `div` on whole multiples, half up. $6 names the clients, where it is not for all who were opened by then; of either, those of `whom`.
     """
     evaluated = bool(policies)
     return f"""
@@ -106,7 +108,7 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str) -> s
             SELECT client_id, as_of, total,
                    lead(as_of, 1, $2::date + 1) OVER of_client - as_of AS days,
                    row_number() OVER (PARTITION BY client_id ORDER BY as_of DESC) AS nth_last
-            FROM valuations WHERE as_of BETWEEN $1 AND $2 AND ($6::text[] IS NULL OR client_id = ANY($6))
+            FROM valuations WHERE as_of BETWEEN $1 AND $2 AND {among(clients, 6)}
             WINDOW of_client AS (PARTITION BY client_id ORDER BY as_of)),
         valued AS (
             SELECT client_id, sum(total * days) AS day_sum, sum(days) AS days, min(as_of) AS since,
@@ -114,7 +116,7 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str) -> s
             FROM steps GROUP BY client_id),
         traded AS (
             SELECT client_id, sum(amount) AS amount, sum(trades) AS orders
-            FROM trade_days WHERE day BETWEEN $1 AND $2 AND ($6::text[] IS NULL OR client_id = ANY($6))
+            FROM trade_days WHERE day BETWEEN $1 AND $2 AND {among(clients, 6)}
             GROUP BY client_id),
         base AS MATERIALIZED (
             SELECT c.client_id, c.partition, {CLIENTS.on("branch_id")} AS branch_id,
@@ -130,7 +132,7 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str) -> s
             FROM clients c {CLIENTS.join("$2::date")}
             LEFT JOIN months p ON p.month_end = $3 AND p.client_id = c.client_id
             LEFT JOIN valued v ON v.client_id = c.client_id LEFT JOIN traded t ON t.client_id = c.client_id
-            WHERE ((c.client_id = ANY($6) AND c.opened_on IS NOT NULL) OR ($6::text[] IS NULL AND c.opened_on <= $2))
+            WHERE {"c.opened_on <= $2" if clients is None else "c.opened_on IS NOT NULL"} AND {among(clients, 6, "c.client_id")}
               AND ({whom})),
         summed AS (
             SELECT client_id, partition, branch_id, evaluated, previous,

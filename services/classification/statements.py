@@ -18,6 +18,16 @@ def last_month_closed(day: str = "k.day") -> str:
     return f"(date_trunc('month', {day} + 1) - interval '1 day')::date"
 
 
+def among(clients: Sequence[str] | None, parameter: int, column: str = "client_id") -> str:
+    """Whom a statement is about: all, and then it has no such parameter, or those an array names, joined as a table."""
+    return "true" if clients is None else f"{column} IN (SELECT unnest(${parameter}::text[]))"
+
+
+def named(clients: Sequence[str] | None) -> tuple[list[str], ...]:
+    """The argument that goes with `among`: none for all."""
+    return () if clients is None else (list(clients),)
+
+
 @asynccontextmanager
 async def whole_tables(sql: asyncpg.Connection, everybody: bool) -> AsyncIterator[None]:
     """For a statement over all clients: hash joins, whatever statistics that lag behind a burst make of a new month."""

@@ -18,7 +18,7 @@ from services.classification.group_policies import LifecyclePolicy, ValuePolicy
 from services.classification.months import is_first, month_before, policies_on
 from services.classification.policy import Policies
 from services.classification.rules import class_of
-from services.classification.statements import whole_tables
+from services.classification.statements import among, named, whole_tables
 from services.classification.tables import CLIENTS
 
 FEW = 100
@@ -68,9 +68,9 @@ def has_news(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
                            UNION SELECT client_id FROM tiers WHERE {core_tier_sql(value)})"""
 
 
-def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
+def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str, clients: Sequence[str] | None) -> str:
     """The statement for one month close: $1 its day, $2 a year before, $3 to $5 the month ends one, three and six
-    months before, $6 named clients (all when empty); of either, those of `whom`. Divisions are exact: `div` on whole
+    months before, $6 the named clients, where it is not for all; of either, those of `whom`. Divisions are exact: `div` on whole
     multiples, half up."""
     commission, purchases, assets = value.parts_sql()
     denominator = value.denominator
@@ -82,16 +82,16 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
                    sum(commission) FILTER (WHERE day > $4) AS commission_now,
                    sum(commission) FILTER (WHERE day > $5 AND day <= $4) AS commission_before,
                    max(day) FILTER (WHERE amount > 0) AS traded_on
-            FROM trade_days WHERE day > least($2, $5, $1::date - {lifecycle.lost_idle_days}) AND day <= $1 AND ($6::text[] IS NULL OR client_id = ANY($6))
+            FROM trade_days WHERE day > least($2, $5, $1::date - {lifecycle.lost_idle_days}) AND day <= $1 AND {among(clients, 6)}
             GROUP BY client_id),
         bought AS (
             SELECT client_id, sum(amount) AS purchases FROM purchases
-            WHERE day > $2 AND day <= $1 AND ($6::text[] IS NULL OR client_id = ANY($6)) GROUP BY client_id),
+            WHERE day > $2 AND day <= $1 AND {among(clients, 6)} GROUP BY client_id),
         means AS (
             SELECT client_id, sum({mean}) FILTER (WHERE month_end > $4) AS assets_now,
                    sum({mean}) FILTER (WHERE month_end <= $4) AS assets_before
             FROM months WHERE month_end > $5 AND month_end <= $1 AND known_days > 0
-              AND ($6::text[] IS NULL OR client_id = ANY($6))
+              AND {among(clients, 6)}
             GROUP BY client_id HAVING count(*) = 6),
         figures AS (
             SELECT c.client_id, c.partition, {CLIENTS.on("branch_id")} AS branch_id, c.opened_on, c.closed_on, m.last_total AS total,
@@ -103,7 +103,7 @@ def value_sql(value: ValuePolicy, lifecycle: LifecyclePolicy, whom: str) -> str:
             LEFT JOIN months m ON m.month_end = $1 AND m.client_id = c.client_id
             LEFT JOIN paid p ON p.client_id = c.client_id LEFT JOIN bought b ON b.client_id = c.client_id
             LEFT JOIN means s ON s.client_id = c.client_id
-            WHERE c.opened_on <= $1 AND ($6::text[] IS NULL OR c.client_id = ANY($6)) AND ({whom})),
+            WHERE c.opened_on <= $1 AND {among(clients, 6, "c.client_id")} AND ({whom})),
         weighed AS (
             SELECT *, {commission} AS commission_part, {purchases} AS purchases_part, {assets} AS assets_part FROM figures),
         valued AS (
@@ -154,13 +154,13 @@ async def close_month(
     whom = "true" if anew else has_news(value.body, lifecycle.body)
     async with whole_tables(sql, clients is None or len(clients) > FEW):
         rows = await sql.fetch(
-            value_sql(value.body, lifecycle.body, whom),
+            value_sql(value.body, lifecycle.body, whom, clients),
             last,
             year_before(last),
             before,
             month_before(last, 3),
             month_before(last, 6),
-            clients,
+            *named(clients),
         )
     return [LifecycleFound(lifecycle.name, *row) for row in rows]
 
@@ -170,13 +170,13 @@ def core_tier_sql(policy: ValuePolicy) -> str:
     return f"tier >= {policy.core_tier} AND since <= $1::date + 1 AND (until IS NULL OR until > $1::date + 1)"
 
 
-def core_sql(policy: ValuePolicy) -> str:
-    """The statement that ranks the branches $2 (all when empty) at the month close $1 and keeps who is core [V2]."""
+def core_sql(policy: ValuePolicy, branches: Sequence[str] | None) -> str:
+    """The statement that ranks the branches $2, or all, at the month close $1 and keeps who is core [V2]."""
     classes = ", ".join(f"'{code}'" for code in policy.core_classes) or "NULL"
     return f"""
         WITH ranked AS (
             SELECT client_id, row_number() OVER branch AS rank, count(*) OVER (PARTITION BY branch_id) AS ranked
-            FROM month_values WHERE month_end = $1 AND value > 0 AND ($2::text[] IS NULL OR branch_id = ANY($2))
+            FROM month_values WHERE month_end = $1 AND value > 0 AND {among(branches, 2, "branch_id")}
             WINDOW branch AS (PARTITION BY branch_id ORDER BY value DESC, assets DESC, client_id COLLATE "C")),
         reasons AS (
             SELECT client_id, 1 AS place, 'rank' AS reason FROM ranked WHERE rank <= ceil(ranked * {policy.core_share})
@@ -186,7 +186,7 @@ def core_sql(policy: ValuePolicy) -> str:
         SELECT $1, v.client_id, v.branch_id, string_agg(c.reason, ',' ORDER BY c.place), min(r.rank), min(r.ranked)
         FROM reasons c JOIN month_values v ON v.month_end = $1 AND v.client_id = c.client_id
             LEFT JOIN ranked r ON r.client_id = c.client_id
-        WHERE v.value IS NOT NULL AND ($2::text[] IS NULL OR v.branch_id = ANY($2))
+        WHERE v.value IS NOT NULL AND {among(branches, 2, "v.branch_id")}
         GROUP BY v.client_id, v.branch_id"""
 
 
@@ -195,7 +195,7 @@ async def rank_branches(sql: asyncpg.Connection, policies: Policies, last: date,
     if branches is not None:
         await sql.execute("DELETE FROM month_cores WHERE month_end = $1 AND branch_id = ANY($2)", last, branches)
     async with whole_tables(sql, True):
-        await sql.execute(core_sql(policies.value.on(last).body), last, branches)
+        await sql.execute(core_sql(policies.value.on(last).body, branches), last, *named(branches))
 
 
 async def core_changes(sql: asyncpg.Connection, policies: Policies, lasts: Sequence[date]) -> list[CoreFound]:

@@ -247,6 +247,7 @@ async def reopen(uow: UnitOfWork, case: Any, at: datetime, *, reason: str) -> No
     )
     detail = {"reason": reason, "level": level, "owner": owner}
     await history.add(uow, [history.CaseStep(case["case_id"], "reopened", REOPENED, at, generation, detail)])
+    uow.audit("reopened", f"case/{case['case_id']}", key=case["key"], at=at, **detail)
     uow.emit(
         CaseReopened(
             case_id=str(case["case_id"]),

@@ -1,23 +1,28 @@
 """Products and instruments: the one small module that keeps them until there is a products service.
 
 An instrument is known from the trades that name it; a product from staff. Its class is its kind's (policy), or the one
-staff set for it from a date on; an issuer's class can only raise it [Q3, Q6].
+staff set for it from a date on; an issuer's class can only raise it [Q3, Q6]. Kind, shelf state, issuer's class and a
+class of its own take two persons; compliance is the second when the level falls below its kind's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
 
-from chassis.errors import FieldError, Invalid
+from chassis import approvals
+from chassis.actor import Role
+from chassis.approvals import Approval, ApprovalKind, ChangedSinceAsked, by
+from chassis.errors import FieldError, Invalid, Text
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.broker import TradeSettled
 from contracts.suitability import MatchDrifted
 from services.suitability import drift
 from services.suitability.errors import UnknownProduct
-from services.suitability.levels import SCHEMES
+from services.suitability.levels import SCHEMES, rank_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.situations import product_columns, target_of
 
@@ -93,29 +98,30 @@ def described(row: asyncpg.Record, policy: Policy) -> dict[str, Any]:
     }
 
 
-async def keep(uow: UnitOfWork, product: Product, day: date) -> dict[str, Any]:
-    """Enter or change a product; when the level it asks for rises, everyone who holds it is matched again [Art. 21]."""
-    before = await _needed(uow, product.code, day)
+async def keep(uow: UnitOfWork, product: Product, day: date, reason: str) -> dict[str, Any] | Approval:
+    """Enter or change a product. Names change at once; anything else is asked for and returned as what waits."""
+    row = await uow.sql.fetchrow("SELECT * FROM products WHERE code = $1 FOR UPDATE", product.code)
+    if row is None or any(row[name] != getattr(product, name) for name in ("kind", "state", "issuer_class")):
+        policy = await _policy(uow, day)
+        below = row is not None and _below(row["kind"], policy.rank_of_kind.get(product.kind), policy)
+        return await approvals.ask(
+            uow, BELOW_FLOOR if below else CHANGE, _named(product.code),
+            body={"code": product.code, "entry": asdict(product)}, why=reason, after=asdict(product),
+        )  # fmt: skip
     await uow.sql.execute(
-        """INSERT INTO products AS p (code, name_zh, name_en, kind, state, issuer_class)
-           VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT (code) DO UPDATE SET name_zh = $2, name_en = $3, kind = $4, state = $5, issuer_class = $6,
-               heard_at = NULL, revision = p.revision + 1""",
+        "UPDATE products SET name_zh = $2, name_en = $3, revision = revision + 1 WHERE code = $1",
         product.code,
         product.name_zh,
         product.name_en,
-        product.kind,
-        product.state,
-        product.issuer_class,
     )
-    uow.audit("keep product", f"product/{product.code}", kind=product.kind, state=product.state)
-    return await _after_change(uow, product.code, day, before)
+    uow.audit("name product", _named(product.code), name_zh=product.name_zh, name_en=product.name_en)
+    return await find(uow.sql, product.code, day)
 
 
 async def set_class(
     uow: UnitOfWork, code: str, effective_on: date, scheme: str, level: str | None, reason: str, day: date
-) -> dict[str, Any]:
-    """Give a product a class of its own from a date on; `level` None takes it back to its kind's.
+) -> Approval:
+    """Ask for a class of the product's own from a date on; `level` None takes it back to its kind's.
 
     Raises: UnknownProduct, Invalid for an unknown scheme or level or a date in the past.
     """
@@ -123,36 +129,117 @@ async def set_class(
         raise Invalid(errors=(FieldError("/level", f"no level of {scheme}"),))
     if effective_on < day:
         raise Invalid(errors=(FieldError("/effective_on", "a class takes effect today or later"),))
-    await find(uow.sql, code, day)
+    product = await find(uow.sql, code, day)
+    wanted = {"effective_on": effective_on.isoformat(), "scheme": scheme, "level": level}
+    return await approvals.ask(
+        uow,
+        BELOW_FLOOR if await _class_below(uow, product["kind"], wanted) else CHANGE,
+        _named(code),
+        body={"code": code, "class": wanted},
+        why=reason,
+        after=wanted,
+    )
+
+
+def _named(code: str) -> str:
+    return f"product/{code}"
+
+
+async def _policy(uow: UnitOfWork, day: date) -> Policy:
+    return (await uow.policies(Policies)).on(day)
+
+
+def _below(kind: str, rank: int | None, policy: Policy) -> bool:
+    """Whether a rank, or none at all, is less than a kind's. A kind without one has nothing to fall below."""
+    floor = policy.rank_of_kind.get(kind)
+    return floor is not None and (rank is None or rank < floor)
+
+
+async def _class_below(uow: UnitOfWork, kind: str, wanted: dict[str, Any]) -> bool:
+    policy = await _policy(uow, date.fromisoformat(wanted["effective_on"]))
+    scheme, level = wanted["scheme"], wanted["level"]
+    return level is not None and _below(kind, rank_in(scheme, SCHEMES[scheme].rank(level), policy.scheme), policy)
+
+
+async def _present(uow: UnitOfWork, approval: Approval) -> dict[str, Any] | None:
+    """The product as it is, locked; with the class in force on the day of the wanted one."""
+    code = approval.body["code"]
+    await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 9))", code)
+    row = await uow.sql.fetchrow(
+        "SELECT code, name_zh, name_en, kind, state, issuer_class FROM products WHERE code = $1 FOR UPDATE", code
+    )
+    if row is None or "class" not in approval.body:
+        return dict(row) if row else None
+    own = await uow.sql.fetchrow(
+        """SELECT effective_on::text, scheme, level FROM product_classes
+           WHERE code = $1 AND effective_on <= $2 ORDER BY effective_on DESC LIMIT 1""",
+        code,
+        date.fromisoformat(approval.body["class"]["effective_on"]),
+    )
+    return dict(row) | {"class": dict(own) if own else None}
+
+
+async def _apply(uow: UnitOfWork, approval: Approval) -> None:
+    """Put in force what was asked; when the level rises, everyone who holds the product is matched again [Art. 21]."""
+    code, day = approval.body["code"], await today(uow.sql)
     before = await _needed(uow, code, day)
+    if "class" in approval.body:
+        await _put_class(uow, approval, day)
+    else:
+        await _put_entry(uow, approval.body["entry"])
+    after = await _needed(uow, code, day)
+    if before is not None and (after is None or after > before):
+        uow.emit_all(await drift.look_at_products(uow, [(code, day, day)]))
+
+
+async def _put_class(uow: UnitOfWork, approval: Approval, day: date) -> None:
+    wanted = approval.body["class"]
+    kind = approval.before["kind"]
+    if approval.kind != BELOW_FLOOR.name and await _class_below(uow, kind, wanted):
+        raise ChangedSinceAsked(before=approval.before, present=approval.before)  # the kind's level has risen since
     await uow.sql.execute(
         """INSERT INTO product_classes (code, effective_on, scheme, level, reason, made_by, at)
            VALUES ($1, $2, $3, $4, $5, $6, $7)
            ON CONFLICT (code, effective_on) DO UPDATE SET scheme = $3, level = $4, reason = $5, made_by = $6, at = $7""",
-        code,
-        effective_on,
-        scheme,
-        level,
-        reason,
-        uow.actor.person,
+        approval.body["code"],
+        max(date.fromisoformat(wanted["effective_on"]), day),  # approved late, it counts from then
+        wanted["scheme"],
+        wanted["level"],
+        approval.why,
+        approval.asked_by,
         uow.now,
     )
-    uow.audit("class product", f"product/{code}", level=level, effective_on=effective_on.isoformat(), reason=reason)
-    return await _after_change(uow, code, day, before)
+
+
+async def _put_entry(uow: UnitOfWork, entry: dict[str, Any]) -> None:
+    await uow.sql.execute(
+        """INSERT INTO products AS p (code, name_zh, name_en, kind, state, issuer_class)
+           VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT (code) DO UPDATE SET name_zh = $2, name_en = $3, kind = $4, state = $5, issuer_class = $6,
+               heard_at = NULL, revision = p.revision + 1""",
+        *(entry[name] for name in ("code", "name_zh", "name_en", "kind", "state", "issuer_class")),
+    )
+
+
+CHANGE = ApprovalKind(
+    "product",
+    Text("Kind, class or shelf state of a product", "产品类别、风险等级或上架状态"),
+    decides=by(Role.HQ, Role.COMPLIANCE),
+    apply=_apply,
+    present=_present,
+)
+BELOW_FLOOR = ApprovalKind(
+    "product-below-floor",
+    Text("A product below the level of its kind", "产品风险等级低于所属类别"),
+    decides=by(Role.COMPLIANCE),
+    apply=_apply,
+    present=_present,
+)
 
 
 async def _needed(uow: UnitOfWork, code: str, day: date) -> int | None:
     row = await uow.sql.fetchrow(f"SELECT {product_columns('$2::date')} FROM products p WHERE p.code = $1", code, day)
     return target_of(row, (await uow.policies(Policies)).on(day), []).needed if row else None
-
-
-async def _after_change(uow: UnitOfWork, code: str, day: date, before: int | None) -> dict[str, Any]:
-    after = await _needed(uow, code, day)
-    raised = before is not None and (after is None or after > before)
-    drifted = await drift.look_at_products(uow, [(code, day, day)]) if raised else []
-    uow.emit_all(drifted)
-    affected = sum(len(one.products) for one in drifted)
-    return {**await find(uow.sql, code, day), "newly_affected": affected}
 
 
 async def take_effect(uow: UnitOfWork, days: Sequence[date]) -> list[MatchDrifted]:

@@ -6,9 +6,12 @@ from typing import Any
 
 from uuid_utils import uuid7
 
+from chassis import approvals
+from chassis.actor import Role
+from chassis.approvals import Approval, ApprovalKind, by
 from chassis.clock import months_after
 from chassis.erasure import Judgement
-from chassis.errors import NotFound
+from chassis.errors import NotFound, Text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability.errors import RetentionRunning, UnderLegalHold, UnknownClient
@@ -35,21 +38,41 @@ async def hold(uow: UnitOfWork, client: str, reason: str) -> str:
     return hold_id
 
 
-async def release(uow: UnitOfWork, hold_id: str) -> None:
-    """Lift a legal hold.
+async def ask_release(uow: UnitOfWork, hold_id: str) -> Approval:
+    """Ask for the end of a legal hold: it is lifted when a second person of compliance approves.
 
     Raises: NotFound when there is none of this id in force.
     """
-    client = await uow.sql.fetchval(
-        """UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1 AND released_at IS NULL
-           RETURNING client_id""",
-        hold_id,
+    row = await uow.sql.fetchrow("SELECT client_id, reason, released_at FROM holds WHERE hold_id = $1", hold_id)
+    if row is None or row["released_at"] is not None:
+        raise NotFound
+    after = {"client_id": row["client_id"], "reason": row["reason"], "released": True}
+    body = {"hold_id": hold_id}
+    return await approvals.ask(uow, HOLD_RELEASE, f"hold/{hold_id}", body=body, after=after, client_id=row["client_id"])
+
+
+async def _present(uow: UnitOfWork, approval: Approval) -> dict[str, Any]:
+    row = await uow.sql.fetchrow(
+        """SELECT client_id, reason, released_at IS NOT NULL AS released FROM holds
+           WHERE hold_id = $1 FOR UPDATE""",
+        approval.body["hold_id"],
+    )
+    assert row is not None
+    return dict(row)
+
+
+async def _release(uow: UnitOfWork, approval: Approval) -> None:
+    await uow.sql.execute(
+        "UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1",
+        approval.body["hold_id"],
         uow.actor.person,
         uow.now,
     )
-    if client is None:
-        raise NotFound
-    uow.audit("release hold", f"client/{client}", key=client)
+
+
+HOLD_RELEASE = ApprovalKind(
+    "hold-release", Text("End of a legal hold", "解除法律保全"), by(Role.COMPLIANCE), _release, present=_present
+)
 
 
 async def keep_until(uow: UnitOfWork, client: str) -> date | None:

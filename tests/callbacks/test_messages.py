@@ -225,7 +225,7 @@ async def test_the_two_messages_to_a_new_client(desk: Desk) -> None:
     assert (await state(desk))[0] == "delivered"
     # Service messages are exempt from the marketing opt-out; a closed account gets nothing.
     await desk.ask(LEADER, "PATCH", "/clients/c-1/preferences", {"no_marketing": True}, 200)
-    await desk.world.publish(broker.ClientClosed(client_id="c-1", closed_on=OPENED + timedelta(days=30)))
+    await desk.world.publish(broker.ClientClosed(client_id="c-1", closed_on=OPENED + timedelta(days=6)))
     await desk.world.settle()
     assert await state(desk, "follow_up") == ("skipped", "account_closed")
     # Every message leaves a trace, none of it personal [B13].

@@ -65,7 +65,7 @@ async def test_a_failed_recording_needs_a_supervisors_word_not_the_callers(desk:
     await desk.open("c-1", MONDAY)
     await desk.close_through(FIRST + timedelta(days=1), MONDAY)
     [task] = (await desk.next(ANNA))["tasks"]
-    refused = {"evidence": False, "status": 409}
+    refused = {"evidence": False, "status": 422}
     await desk.call(ANNA, task, "completed", ten(MONDAY), TRAINED, **refused)
     recording = await desk.recording(ANNA, "c-1")
     no_approval = {"failed_recording_approval": recording, **refused}

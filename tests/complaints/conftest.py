@@ -13,6 +13,7 @@ from chassis.database import connect, owner_of
 from chassis.settings import Settings
 from chassis.timeline import Timeline, announce
 from contracts import callbacks, classification
+from contracts.broker import StaffChanged
 from gateway.app import service as gateway
 from services.complaints.app import service as complaints
 from tests.complaints.desk import Desk
@@ -21,6 +22,7 @@ from tests.world import World, running
 
 SERVICES = (gateway, complaints)
 BRANCHES = ("B1", "B2")
+MANAGERS = (StaffChanged(staff_id="m-1", branch_id="B1", user="xu"), StaffChanged(staff_id="m-2", branch_id="B1"))
 TEMPLATES: dict[tuple[int, bool], str] = {}
 
 
@@ -64,7 +66,7 @@ async def bare(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator
 async def real(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[Desk]:
     """A home of the real time, with the same people as `desk`."""
     async with home(settings, postgres, bus, Timeline.REAL) as made:
-        await made.world.publish(*roster(BRANCHES), at=FROM)
+        await made.world.publish(*roster(BRANCHES), *MANAGERS, at=FROM)
         await made.world.settle()
         yield made
 
@@ -72,6 +74,6 @@ async def real(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator
 @pytest.fixture
 async def desk(bare: Desk) -> Desk:
     """The same with the complaint groups of two branches, the call centre and the departments."""
-    await bare.world.publish(*roster(BRANCHES), at=FROM)
+    await bare.world.publish(*roster(BRANCHES), *MANAGERS, at=FROM)
     await bare.world.settle()
     return bare

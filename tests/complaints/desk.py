@@ -63,15 +63,26 @@ class Desk:
     async def act(
         self, actor: Actor, case: Any, what: str, at: datetime | None = None, status: int = 200, **body: Any
     ) -> Any:
-        """One act on a case as it stands now."""
+        """One act on a case as it stands now; done, it leaves a row of what was done, and of the case never two."""
         now = await self.world.value(
             "complaints", "SELECT revision FROM cases WHERE case_id = $1", UUID(case["case_id"])
         )
         body = {"at": at.isoformat()} | body if at else body
         headers = {"if-match": f'"{now}"'}
+        before = await self._audited(case)
         answer = await self.call(actor, "POST", f"/cases/{case['case_id']}/{what}", body, **headers)
         assert answer.status_code == status, f"{what}: {answer.text}"
+        if status < 400:
+            after = await self._audited(case)
+            assert after[0] > before[0], f"{what} left no audit row"
+            assert after[1] <= before[1] + 1, f"{what} left {after[1] - before[1]} audit rows of the case"
         return answer.json()
+
+    async def _audited(self, case: Any) -> tuple[int, int]:
+        """How many audit rows there are, and how many of one case."""
+        query = "SELECT count(*) AS of_all, count(*) FILTER (WHERE object = $1) AS of_case FROM audit"
+        [row] = await self.world.rows("complaints", query, f"case/{case['case_id']}")
+        return row["of_all"], row["of_case"]
 
     async def ordered(self, case: Any, day: int = 26) -> None:
         """Accepted, ordered from the branch, its general manager phoned."""

@@ -5,6 +5,8 @@ import zipfile
 from io import BytesIO
 from uuid import UUID
 
+import pytest
+
 from chassis.actor import Actor, Role
 from chassis.secrets import signing_key
 from services.complaints.packs.bundle import check
@@ -65,6 +67,26 @@ async def test_who_a_case_is_about_can_do_nothing_in_it(desk: Desk) -> None:
     assert "B1-director" not in {one["staff_id"] for one in ticket["addressees"]}
     refused = await desk.act(DIRECTOR, case, "investigation", march(26, 11), 403)
     assert refused["type"].endswith("conflict-of-interest")
+
+
+@pytest.mark.parametrize("name", ["user:xu", "xu", "oidc:xu", "m-1"])
+async def test_a_case_about_somebody_by_any_of_their_names_is_about_them(desk: Desk, name: str) -> None:
+    """What is kept is the person: they do nothing in it under another of their names."""
+    case = await desk.open(employee=name)
+    assert await desk.world.value("complaints", "SELECT employee FROM cases") == "m-1"
+    await desk.act(CENTRE, case, "acceptance", march(26, 10, 5))
+    for subject in ("m-1", "user:xu", "oidc:xu"):
+        own = Actor(subject, Role.BRANCH_MANAGER, branch_id="B1", purpose="complaints")
+        refused = await desk.act(own, case, "investigation", march(26, 11), 403)
+        assert refused["type"].endswith("conflict-of-interest")
+
+
+async def test_nobody_of_that_name_is_refused(desk: Desk) -> None:
+    unknown = await desk.open(employee="user:nobody", status=422)
+    assert [one["pointer"] for one in unknown["errors"]] == ["/employee"]
+    case = await desk.open()
+    unknown = await desk.act(CENTRE, case, "hand-over", march(26, 11), 422, to="user:nobody")
+    assert [one["pointer"] for one in unknown["errors"]] == ["/to"]
 
 
 async def test_an_order_needs_filled_seats_and_the_phone_notice_the_same_day(bare: Desk) -> None:

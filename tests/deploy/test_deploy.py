@@ -1,15 +1,12 @@
 """What can be checked of deploy/ without a container engine: names, commands, settings and metrics that exist."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-import prometheus_client
 import yaml
 
 import careline.services
-import chassis.http  # noqa: F401 - registers the HTTP metrics
 from chassis.settings import Settings
 from gateway.settings import GatewaySettings
 
@@ -19,29 +16,6 @@ SERVICES = {service.name for service in careline.services.SERVICES}
 
 def read(name: str) -> Any:
     return yaml.safe_load((DEPLOY / name).read_text("utf-8"))
-
-
-def test_every_metric_in_the_alerts_and_the_dashboard_exists() -> None:
-    known = set()
-    for metric in prometheus_client.REGISTRY.collect():
-        suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(metric.type, [""])
-        known |= {metric.name + suffix for suffix in suffixes}
-    named = set()
-    for group in read("prometheus/alerts.yaml")["groups"]:
-        for rule in group["rules"]:
-            named |= set(re.findall(r"careline_[a-z_]+", rule["expr"]))
-            assert rule["annotations"]["summary"]
-            assert rule["labels"]["severity"] in ("page", "ticket")
-    assert named
-    shown = json.loads((DEPLOY / "grafana" / "careline.json").read_text("utf-8"))["panels"]
-    named |= {
-        name
-        for panel in shown
-        for one in panel.get("targets", ())
-        for name in re.findall(r"careline_[a-z_]+", one["expr"])
-    }
-    assert named - known == set()
-    assert [panel["title"] for panel in shown if panel["type"] == "row"] == [s.name for s in careline.services.SERVICES]
 
 
 def test_the_compose_file_runs_every_service_by_commands_that_exist() -> None:

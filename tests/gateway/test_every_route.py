@@ -11,7 +11,10 @@ from careline.asgi import apps_of
 from careline.services import SERVICES
 from chassis.actor import Role
 from chassis.http import permission_of, routes_of
+from chassis.http.changes import SAFE
+from chassis.http.idempotency import Route
 from chassis.http.permissions import Permission
+from chassis.http.work import work
 from tests.gateway.conftest import event, opened, trade
 from tests.world import World
 
@@ -40,6 +43,28 @@ def _filled(path: str, names: list[str]) -> str:
 def test_every_route_of_every_service_names_its_permission(apps: dict[str, FastAPI]) -> None:
     assert set(apps) == {service.name for service in SERVICES} - {"gateway"}
     assert [f"{method} {path}" for method, path, permission, _ in _routes(apps) if permission is None] == []
+
+
+def test_every_route_that_changes_something_leaves_a_row(app: FastAPI, apps: dict[str, FastAPI]) -> None:
+    """Its work is the request's own, which leaves a row by itself where the route names none; or it is one of these,
+    which open works of their own and put each on record."""
+    found = {
+        f"{method} {route.path}"
+        for one in (app, *apps.values())
+        for route in routes_of(one)
+        for method in (route.methods or set()) - SAFE
+        if not (isinstance(route.original_route, Route) and _has_work(route.dependant))
+    }
+    assert {one for one in found if "/operations/" not in one} == {
+        "POST /v1/suitability/decisions",  # a row of the sealed decisions each
+        "POST /v1/callbacks/messages/dispatch",  # hands over what is due, as the loop of the service does
+        "POST /v1/client-keys",  # for services
+        "POST /sign-in", "POST /sign-out", "POST /language/{language}",
+    }  # fmt: skip
+
+
+def _has_work(dependant: Any) -> bool:
+    return any(one.call is work or _has_work(one) for one in dependant.dependencies)
 
 
 async def test_every_route_refuses_every_role_it_does_not_name(

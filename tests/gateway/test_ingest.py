@@ -79,8 +79,8 @@ async def test_every_bad_field_of_every_event_is_pointed_at_and_nothing_kept(wor
     assert answer.status_code == 422
     assert {error["pointer"] for error in answer.json()["errors"]} == {
         "/1/data/commission",
-        "/1/data/amount",
         "/1/data/settled_at",
+        "/1/data/amount",
         "/1/data/instrument/symbol",
         "/2/data/currency",
         "/3/type",

@@ -7,6 +7,7 @@ from chassis.actor import Actor, Role
 from chassis.clock import start_of
 from chassis.operations import conflicts
 from contracts.broker import BrokerDayClosed
+from contracts.classification import DayCompleted as ClassificationDayCompleted
 from services.points.app import service
 from tests.points.facts import DAY, balance, cancelled, entries, spend, tier, trade
 from tests.world import World
@@ -197,7 +198,10 @@ async def test_entries_are_told_with_two_decimals_and_a_sign(ledger: World) -> N
 
 
 async def test_a_closed_day_is_completed_on_every_partition(ledger: World) -> None:
+    count = "SELECT count(*) FROM bus.log WHERE type = 'points.day.completed'"
     await ledger.publish(trade("t-1", "1"), BrokerDayClosed(business_date=DAY))
     await ledger.settle()
-    completed = await ledger.value("points", "SELECT count(*) FROM bus.log WHERE type = 'points.day.completed'")
-    assert completed == ledger.settings.partitions
+    assert await ledger.value("points", count) == 0, "classification's day comes first"
+    await ledger.publish(ClassificationDayCompleted(business_date=DAY))
+    await ledger.settle()
+    assert await ledger.value("points", count) == ledger.settings.partitions

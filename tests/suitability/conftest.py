@@ -15,6 +15,7 @@ from tests.world import World
 OPENED = date(2022, 1, 3)
 HQ, SECOND_HQ = Actor("hq-1", Role.HQ), Actor("hq-2", Role.HQ)
 COMPLIANCE = Actor("compliance-1", Role.COMPLIANCE, purpose="check")
+SECOND_COMPLIANCE = Actor("compliance-2", Role.COMPLIANCE, purpose="check")
 DESK = Actor("desk-1", Role.AGENT, branch_id="B1", purpose="service")
 MANAGER = Actor("manager-1", Role.BRANCH_MANAGER, branch_id="B1", purpose="service")
 ELSEWHERE = Actor("desk-9", Role.AGENT, branch_id="B9", purpose="service")
@@ -89,6 +90,15 @@ class Desk:
         response = await self.call(actor, "POST", path, body)
         assert response.status_code == status, response.text
         return response.json()
+
+    async def approve(self, actor: Actor, asked: Any, status: int = 200) -> Any:
+        return await self.post(actor, f"/approvals/{asked['approval_id']}/approve", {}, status)
+
+    async def keep(self, code: str, **body: Any) -> Any:
+        """A product entered or changed by one person and approved by another."""
+        asked = await self.call(HQ, "PUT", f"/products/{code}", body)
+        assert asked.status_code == 202, asked.text
+        return await self.approve(COMPLIANCE, asked.json())
 
     async def submit(self, client_id: str, letters: str, status: int = 201, **more: Any) -> Any:
         return await self.post(client(client_id), f"/clients/{client_id}/submissions", sheet(letters, **more), status)

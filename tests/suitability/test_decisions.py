@@ -8,6 +8,7 @@ import pytest
 from chassis.clock import utc_now
 from contracts import broker
 from contracts.base import Amount
+from tests.chassis.audit.conftest import superuser
 from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
@@ -15,6 +16,7 @@ from tests.suitability.conftest import (
     HQ,
     LOW,
     MANAGER,
+    SECOND_COMPLIANCE,
     SYSTEM,
     Desk,
     assessed,
@@ -33,7 +35,7 @@ async def prepared(world: World, desk: Desk, level: str = "LOW") -> date:
     await world.publish(opened("c-1"), assessed("c-1", level, day - DAY * 100))
     await world.settle()
     for code, kind in (("STOCK", "stock"), ("FUND", "fund:equity"), ("OPTION", "option"), ("ODD", "fund:structured")):
-        assert (await desk.call(HQ, "PUT", f"/products/{code}", {"kind": kind})).status_code == 200
+        await desk.keep(code, kind=kind)
     return day
 
 
@@ -91,7 +93,7 @@ async def test_a_confirmation_is_void_once_its_ground_has_changed(world: World, 
     decision = await desk.decide(ME, "c-1", "FUND")
     path, body = f"/decisions/{decision['decision_id']}/confirmation", {"warning_version": "W1", "signature": "s"}
     change = {"effective_on": str(day), "level": "HIGH", "reason": "leverage"}
-    await desk.post(COMPLIANCE, "/products/FUND/classes", change)
+    await desk.approve(HQ, await desk.post(COMPLIANCE, "/products/FUND/classes", change, 202))
     changed = await desk.post(ME, path, body, 409)
     assert changed["type"].endswith("nothing-to-confirm")
     again = await desk.decide(ME, "c-1", "FUND")
@@ -105,9 +107,8 @@ async def test_a_confirmation_is_void_once_its_ground_has_changed(world: World, 
 async def test_a_confirmation_lapses(world: World, desk: Desk) -> None:
     await prepared(world, desk)
     decision = await desk.decide(ME, "c-1", "FUND")
-    database = world.database("suitability")
-    async with database.unit_of_work() as uow:
-        await uow.sql.execute("UPDATE decisions SET confirm_by = decided_at - interval '1 second'")
+    async with superuser(world, "suitability") as sql:
+        await sql.execute("UPDATE decisions SET confirm_by = decided_at - interval '1 second'")
     body = {"warning_version": "W1", "signature": "s"}
     late = await desk.post(ME, f"/decisions/{decision['decision_id']}/confirmation", body, 409)
     assert late["type"].endswith("confirmation-lapsed")
@@ -165,13 +166,14 @@ async def test_a_class_raised_matches_every_holder_again(world: World, desk: Des
     )
     await world.publish(bond)
     await world.settle()
-    await desk.call(HQ, "PUT", "/products/P1", {"kind": "bond"})
-    raised = await desk.post(
-        COMPLIANCE, "/products/S1/classes", {"effective_on": str(day), "level": "MEDIUM", "reason": "delisting risk"}
-    )
-    assert (raised["level_needed"], raised["newly_affected"]) == ("MEDIUM", 2)
-    issuer = await desk.call(HQ, "PUT", "/products/P1", {"kind": "bond", "issuer_class": "R4"})
-    assert issuer.json()["newly_affected"] == 1
+    await desk.keep("P1", kind="bond")
+    change = {"effective_on": str(day), "level": "MEDIUM", "reason": "delisting risk"}
+    asked = await desk.post(COMPLIANCE, "/products/S1/classes", change, 202)
+    assert (await desk.get(HQ, "/products/S1"))["level_needed"] == "LOW"
+    assert (await desk.get(COMPLIANCE, "/drifts"))["items"] == []
+    await desk.approve(HQ, asked)
+    assert (await desk.get(HQ, "/products/S1"))["level_needed"] == "MEDIUM"
+    await desk.keep("P1", kind="bond", issuer_class="R4")
     drifts = (await desk.get(COMPLIANCE, "/drifts"))["items"]
     assert sorted((d["client_id"], d["product"]) for d in drifts) == [("c-1", "P1"), ("c-1", "S1"), ("c-2", "S1")]
     await desk.post(MANAGER, f"/drifts/{drifts[0]['drift_id']}/handled", {"note": "called"}, 200)
@@ -189,7 +191,7 @@ async def test_screening_answers_as_single_decisions_do(world: World, desk: Desk
             await world.publish(assessed(name, levels[number % 4], day - DAY * (500 if number % 5 == 4 else 10)))
     await world.settle()
     for code, kind in (("STOCK", "stock"), ("FUND", "fund:equity"), ("ODD", "x")):
-        await desk.call(HQ, "PUT", f"/products/{code}", {"kind": kind})
+        await desk.keep(code, kind=kind)
     body = {"products": ["STOCK", "FUND", "ODD", "NONE"], "initiator": "client"}
     screened = await desk.post(SYSTEM, "/screenings", body, 200)
     assert len(screened["answers"]) == 48
@@ -218,7 +220,13 @@ async def test_holds_and_retention_refuse_deletion(world: World, desk: Desk) -> 
     hold = await desk.post(COMPLIANCE, "/clients/c-1/holds", {"reason": "court case 7"})
     held = await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")
     assert (held.status_code, held.json()["type"].split("/")[-1]) == (409, "under-legal-hold")
-    assert (await desk.call(COMPLIANCE, "DELETE", f"/holds/{hold['hold_id']}")).status_code == 204
+    lifted = await desk.call(COMPLIANCE, "DELETE", f"/holds/{hold['hold_id']}")
+    assert lifted.status_code == 202
+    still = await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")
+    assert still.json()["type"].endswith("under-legal-hold")
+    await desk.approve(HQ, lifted.json(), 404)
+    await desk.approve(SECOND_COMPLIANCE, lifted.json())
+    assert (await desk.call(COMPLIANCE, "DELETE", f"/holds/{hold['hold_id']}")).status_code == 404
     async with world.database("suitability").unit_of_work() as uow:
         await uow.sql.execute("UPDATE closed_days SET first = $1, through = $1", day + timedelta(days=366 * 22))
     gone = await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.suitability.evidence import canonical, sign, verify
-from tests.suitability.conftest import COMPLIANCE, HQ, LOW, Desk, client, opened, today
+from tests.suitability.conftest import COMPLIANCE, LOW, Desk, client, opened, today
 from tests.world import World
 
 KEY = Ed25519PrivateKey.generate()
@@ -18,7 +18,7 @@ KEY = Ed25519PrivateKey.generate()
 async def exported(world: World, desk: Desk) -> bytes:
     await world.publish(opened("c-1"))
     await world.settle()
-    await desk.call(HQ, "PUT", "/products/FUND", {"kind": "fund:equity", "name_zh": "成长基金"})
+    await desk.keep("FUND", kind="fund:equity", name_zh="成长基金")
     await desk.submit("c-1", LOW)
     asked = await desk.decide(client("c-1"), "c-1", "FUND")
     path = f"/decisions/{asked['decision_id']}"

@@ -178,7 +178,7 @@ async def test_q5_a_rise_just_before_a_purchase_is_looked_at(world: World, desk:
     day = await today(world)
     await world.publish(opened("c-1"), assessed("c-1", "LOW", day - DAY * 60))
     await world.settle()
-    await desk.call(HQ, "PUT", "/products/FUND", {"kind": "fund:equity"})
+    await desk.keep("FUND", kind="fund:equity")
     await desk.submit("c-1", MEDIUM)
     asked = await desk.decide(client("c-1"), "c-1", "FUND")
     assert [reason["code"] for reason in asked["reasons"]] == ["rise_under_review"]
@@ -232,7 +232,7 @@ async def test_templates_need_a_second_person_and_a_proof(world: World, desk: De
     assert (draft["version"], draft["state"]) == (2, "draft")
     day = await today(world)
     await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day)}, 409)
-    await desk.post(HQ, "/templates/SEED-2010-12Q/2/review", None, 409)
+    await desk.post(HQ, "/templates/SEED-2010-12Q/2/review", None, 403)
     await desk.post(SECOND_HQ, "/templates/SEED-2010-12Q/2/review", None, 200)
     await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day - DAY)}, 409)
     made = await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day)}, 200)

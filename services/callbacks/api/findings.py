@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from uuid_utils.compat import uuid7
 
 from chassis.http import Once, Reading, Work, router
+from chassis.http.persons import PersonId
 from chassis.timeline import effective_now
 from services.callbacks import findings
 from services.callbacks.api.access import Instant, Officer, Server
@@ -35,7 +36,7 @@ class Suspicion(BaseModel):
     client_id: str = Field(min_length=1, max_length=64)
     branch_id: str | None = Field(None, max_length=64)
     kind: str = Field(min_length=3, max_length=64)
-    concerned: list[str] = Field(max_length=20)
+    concerned: list[PersonId] = Field(max_length=20)
     notes: str = Field(min_length=5, max_length=4000)
 
 

@@ -11,6 +11,7 @@ from chassis.actor import Actor, Role
 from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
+from chassis.http.persons import PersonId
 from chassis.timeline import today
 from contracts.fields import Identifier
 from services.callbacks import alarms
@@ -78,7 +79,7 @@ class Publication(BaseModel):
 
     what: str = Field(min_length=1, max_length=64)
     value: str = Field(min_length=1, max_length=500)
-    responsible: str = Field(min_length=1, max_length=64)
+    responsible: PersonId
 
 
 @routes.get("/clients/{client_id}/messages")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from chassis.errors import FieldError, Invalid
 from chassis.http import Once, Work, router
+from chassis.http.persons import PersonId
 from services.callbacks import claims, evidence, replies
 from services.callbacks.api.access import Instant, Server
 from services.callbacks.api.tasks import Task, at_work, shown
@@ -23,7 +24,7 @@ class Written(BaseModel):
     text: str | None = Field(None, min_length=5, max_length=20_000, description="kept as evidence under its SHA-256")
     evidence_id: str | None = Field(None, max_length=64)
     answers: dict[str, Annotated[str, Field(max_length=2000)]] = {}
-    concerned: list[Annotated[str, Field(max_length=64)]] = Field([], description="whom the answers are about")
+    concerned: list[PersonId] = Field([], description="whom the answers are about")
     profile: dict[str, Annotated[str, Field(max_length=400)]] | None = Field(None, description="{}: no change [B11]")
 
 

@@ -12,6 +12,7 @@ from chassis import staff
 from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import IfMatch, Listing, Once, Page, Purpose, Reading, Work, permits, router
+from chassis.http.persons import PersonId
 from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.timeline import effective_now, today
@@ -130,7 +131,7 @@ class TaskResult(BaseModel):
     task_id: UUID
     outcome: str = Field(max_length=40)
     answers: dict[str, Annotated[str, Field(max_length=2000)]] = {}
-    concerned: list[Annotated[str, Field(max_length=64)]] = Field([], description="whom the answers are about")
+    concerned: list[PersonId] = Field([], description="whom the answers are about")
     wish_at: Instant | None = Field(None, description="when the client wants to be called, to the minute")
 
 

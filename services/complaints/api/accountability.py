@@ -11,9 +11,10 @@ from chassis.actor import Actor
 from chassis.acts import ConflictOfInterest
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Reading, Work, permits, router
+from chassis.http.persons import PersonId
 from services.complaints import accountability, cases
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import CENTRE, Act, Day, Label, Name, Words
+from services.complaints.api.shapes import CENTRE, Act, Day, Label, Words
 
 routes = router("/v1/complaints", "complaints")
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
@@ -31,7 +32,7 @@ class AccountabilityOutcome(Act):
     summary: Words
     root_cause: Words
     plan: Words
-    plan_owner: Name
+    plan_owner: PersonId
     due_on: Day
     circular: Words
     measure: Label

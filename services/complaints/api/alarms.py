@@ -11,9 +11,10 @@ from chassis.actor import Actor
 from chassis.deadlines import cancel
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Listing, Page, Reading, Work, permits, router
+from chassis.http.persons import PersonId
 from contracts.fields import BusinessDate
 from services.complaints import cases, groups, satisfaction
-from services.complaints.api.shapes import CENTRE, Act, Body, Case, Day, Name, Words, shown
+from services.complaints.api.shapes import CENTRE, Act, Body, Case, Day, Words, shown
 from services.complaints.relations import MEMBER
 
 routes = router("/v1/complaints/alarms", "complaints")
@@ -62,7 +63,7 @@ class Review(Body):
 
     root_cause: Words
     action: Words
-    owner: Name
+    owner: PersonId
     due_on: Day
 
 

@@ -64,7 +64,7 @@ async def read_clocks(
 ) -> list[ClockShown]:
     """Every clock of the case, of all its generations, with its sums step by step."""
     case = await cases.seen(sql, actor, case_id)
-    now: datetime = as_of or await sql.fetchval("SELECT clock_timestamp()")
+    now: datetime = as_of or await sql.fetchval("SELECT clock_timestamp()")  # what was recorded by then is known
     calendar = await current(sql, as_of)
     found = [*_plain(case, await _tickets(sql, case_id), now), *await _waits(sql, case, now, calendar)]
     objects = [clocks.object_of(case_id, number) for number in range(1, case["generation"] + 1)]

@@ -10,12 +10,13 @@ from uuid_utils import uuid7
 from chassis.actor import Actor, Role
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
 from chassis.http import Purpose, Reading, Work, permits, require_sight, router
+from chassis.http.persons import PersonId
 from chassis.personal import mask_text
 from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.timeline import today
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import READERS, Act, Body, Day, Label, Name, NotOver, PathName, Words
+from services.complaints.api.shapes import READERS, Act, Body, Day, Label, NotOver, PathName, Words
 from services.complaints.packs.figures import Period, period_of, read_figures
 from services.complaints.packs.making import branches
 
@@ -73,7 +74,7 @@ class ReceptionDay(Body):
     """A published leader reception day (领导接待日) [C16]."""
 
     day: Day
-    leader: Name
+    leader: PersonId
 
 
 class Visit(Body):

@@ -13,12 +13,13 @@ from chassis.calendars import current
 from chassis.deadlines import Deadline, arm, cancel
 from chassis.errors import FieldError, Invalid
 from chassis.http import IfMatch, Work, etag, permits, router
+from chassis.http.persons import PersonId
 from chassis.personal import mask_text
 from chassis.staff import GENERAL_MANAGER
 from contracts.complaints import CaseAccepted, CaseClosed, CaseFeedback
 from contracts.fields import Instant
 from services.complaints import cases, dispatching, relations, satisfaction
-from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Label, Name, Noted, Words, shown
+from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Label, Noted, Words, shown
 from services.complaints.dispatching import Order
 from services.complaints.rules import (
     ACCEPTED,
@@ -51,13 +52,13 @@ def answered(row: Any, response: Response) -> Case:
 class HandOver(Act):
     """To whom the case is offered: they own it once they accept [C8]."""
 
-    to: Name
+    to: PersonId
 
 
 class PhoneNotice(Act):
     """The call to the branch's general manager [C4]."""
 
-    to: Name
+    to: PersonId
     recording: Label
 
 
@@ -211,7 +212,7 @@ async def feed_back(_: Branch, uow: Work, case_id: UUID, match: IfMatch, body: F
     await cases.stop_clocks(uow, case, at, "feedback")
     if body.upheld:
         await relations.hold_to_account(uow, row, "upheld")
-    row = await cases.change(uow, row, "satisfaction call asked for", at, to=CALLING)
+    row = await cases.change(uow, row, "satisfaction call asked for", at, to=CALLING, audited=False)
     event = CaseFeedback(**cases.naming(row), kind=row["severity"], fed_back_at=at, concerned=sorted(row["concerned"]))
     uow.emit(event, at=at)
     return answered(row, response)

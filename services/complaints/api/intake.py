@@ -12,6 +12,7 @@ from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid
 from chassis.http import Listing, Once, Page, Purpose, Reading, Work, etag, permits, router
+from chassis.http.persons import PersonId
 from chassis.personal import mask_text
 from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
@@ -49,7 +50,7 @@ class NewCase(Body):
     category: Annotated[str, Field(max_length=200)] = ""
     words: Spoken
     product: Label | None = None
-    employee: Name | None = None
+    employee: PersonId | None = None
     script: Name | None = None
     claim: Money | None = None
     allegations: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)

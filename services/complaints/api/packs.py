@@ -12,6 +12,7 @@ from chassis.actor import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.staff import HQ, SALES_TRADING
+from chassis.timeline import effective_now
 from services.complaints.api.shapes import CENTRE, NotOver
 from services.complaints.packs import making
 from services.complaints.packs.figures import period_of
@@ -94,6 +95,6 @@ async def sign_off(actor: Archivist, uow: Work, period: str) -> Pack:
     if made_by == actor.person:
         raise Forbidden(Text("whoever made a pack cannot sign it off", "编制人不能签核"))
     roster = await staff.roster(uow.sql)
-    if not roster.stands_in_for(actor.person, HQ, SALES_TRADING, uow.now):
+    if not roster.stands_in_for(actor.person, HQ, SALES_TRADING, await effective_now(uow.sql, uow.now)):
         raise NotToSign
     return pack(await making.sign(uow, period))

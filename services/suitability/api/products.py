@@ -1,11 +1,14 @@
 """Products and their classes over HTTP."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
+from chassis.approvals import Approval
 from chassis.http import Listing, Page, Reading, Work, permits, router
+from chassis.http.approvals import ApprovalView, Language, view
 from chassis.timeline import today
 from services.suitability import products
 from services.suitability.api.shapes import (
@@ -40,7 +43,6 @@ class Product(BaseModel):
     scheme: str
     level_needed: str | None
     revision: int
-    newly_affected: int = Field(0, description="holdings and confirmations that this change put on the watch list")
 
 
 class ProductBody(Body):
@@ -51,6 +53,7 @@ class ProductBody(Body):
     kind: Name
     state: Literal["draft", "on_shelf", "suspended", "off_shelf"] = "on_shelf"
     issuer_class: Name | None = None
+    reason: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")] = ""
 
 
 class ClassBody(Body):
@@ -103,18 +106,31 @@ async def read_product(_: Reader, sql: Reading, code: PathName, as_of: Day | Non
     return Product.model_validate(await products.find(sql, code, as_of or await today(sql)))
 
 
-@routes.put("/{code}")
-async def keep_product(_: Keeper, uow: Work, code: PathName, body: ProductBody) -> Product:
-    """Enter or change a product; when it now asks for a higher level, everyone who holds it is matched again."""
+@routes.put("/{code}", responses={202: {"model": ApprovalView, "description": "It waits for a second person"}})
+async def keep_product(
+    _: Keeper, uow: Work, code: PathName, body: ProductBody, response: Response, accept_language: Language = ""
+) -> Product | ApprovalView:
+    """Enter or change a product. New names count at once; a new product, kind, state or issuer's class waits for a second
+    person (202), of compliance when the new kind asks for less. Who holds what then asks for more is matched again."""
     product = products.Product(code, body.name_zh, body.name_en, body.kind, body.state, body.issuer_class)
-    return Product.model_validate(await products.keep(uow, product, await today(uow.sql)))
+    kept = await products.keep(uow, product, await today(uow.sql), body.reason)
+    if not isinstance(kept, Approval):
+        return Product.model_validate(kept)
+    response.status_code = 202
+    return _view(kept, accept_language)
 
 
-@routes.post("/{code}/classes", status_code=201)
-async def set_class(_: Classer, uow: Work, code: PathName, body: ClassBody) -> Product:
-    """Give a product a class of its own from a day on."""
+@routes.post("/{code}/classes", status_code=202)
+async def set_class(
+    _: Classer, uow: Work, code: PathName, body: ClassBody, accept_language: Language = ""
+) -> ApprovalView:
+    """Ask for a class of the product's own from a day on: in force when a second person approves, of compliance when it is
+    below the level of the product's kind; approved after that day, from the day of approval."""
     day = await today(uow.sql)
-    kept: dict[str, Any] = await products.set_class(
-        uow, code, body.effective_on, body.scheme, body.level, body.reason, day
-    )
-    return Product.model_validate(kept)
+    asked = await products.set_class(uow, code, body.effective_on, body.scheme, body.level, body.reason, day)
+    return _view(asked, accept_language)
+
+
+def _view(asked: Approval, language: str) -> ApprovalView:
+    kind = products.BELOW_FLOOR if asked.kind == products.BELOW_FLOOR.name else products.CHANGE
+    return view("suitability", kind, asked, language)

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Listing, Page, Reading, Work, object_scope, permits, require_sight, router
+from chassis.http.approvals import ApprovalView, Language, view
 from services.suitability import retention
 from services.suitability.api.shapes import CONTROL, STAFF, Body, PathName, Words, see_client
 from services.suitability.errors import WrongState
@@ -205,10 +206,11 @@ async def place_hold(actor: Compliance, uow: Work, client_id: PathName, body: Ho
     return {"hold_id": await retention.hold(uow, client_id, body.reason)}
 
 
-@routes.delete("/holds/{hold_id}", status_code=204)
-async def release_hold(_: Compliance, uow: Work, hold_id: PathName) -> None:
-    """Lift a legal hold."""
-    await retention.release(uow, hold_id)
+@routes.delete("/holds/{hold_id}", status_code=202)
+async def release_hold(_: Compliance, uow: Work, hold_id: PathName, accept_language: Language = "") -> ApprovalView:
+    """Ask for the end of a legal hold: a second person of compliance lifts it."""
+    asked = await retention.ask_release(uow, hold_id)
+    return view("suitability", retention.HOLD_RELEASE, asked, accept_language)
 
 
 @routes.delete("/clients/{client_id}/records")

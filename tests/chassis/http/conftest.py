@@ -27,6 +27,7 @@ from chassis.http import (
     router,
     service_app,
 )
+from chassis.http.persons import PersonId
 from chassis.migrate import migrate
 from chassis.service import Service
 from chassis.settings import Settings
@@ -88,6 +89,21 @@ async def client(
 @routes.put("/notes/{number}")
 async def rewrite(number: int, actor: Annotated[Actor, permits("notes:write", *STAFF)], match: IfMatch) -> None:
     match.check(7)
+
+
+class Colleagues(BaseModel, extra="forbid"):
+    first: PersonId
+    others: list[PersonId | None] = []
+    inner: "Colleagues | None" = None
+
+
+@routes.post("/clients/{client_id}/colleagues")
+async def name_colleagues(
+    client_id: str, actor: Annotated[Actor, permits("notes:write", *STAFF)], uow: Work, body: Colleagues
+) -> Colleagues:
+    if body.first != "unchanged":
+        await uow.sql.execute("INSERT INTO notes VALUES (50, $1, 'B1', 'named')", client_id)
+    return body
 
 
 @routes.get("/odd/{how}")
