@@ -75,7 +75,8 @@ class Desk:
         if status < 400:
             after = await self._audited(case)
             assert after[0] > before[0], f"{what} left no audit row"
-            assert after[1] <= before[1] + 1, f"{what} left {after[1] - before[1]} audit rows of the case"
+            most = 2 if what == "new-facts" else 1  # that they make the case major is a step of its own
+            assert after[1] <= before[1] + most, f"{what} left {after[1] - before[1]} audit rows of the case"
         return answer.json()
 
     async def _audited(self, case: Any) -> tuple[int, int]:

@@ -23,7 +23,6 @@ async def test_nobody_comes_in_without_a_token_of_ours(http: httpx.AsyncClient, 
         jwt.encode({"alg": "Ed25519"}, claims, stranger, algorithms=["Ed25519"]),
         jwt.encode({"alg": "HS256"}, claims, OctKey.generate_key(256)),
         Tokens(here, "elsewhere").make(Actor("x", Role.HQ)),
-        Tokens(here, INTERNAL).make(Actor("x", Role.HQ), seconds=-1),
         "not.a.token",
         "",
     ]
@@ -31,6 +30,9 @@ async def test_nobody_comes_in_without_a_token_of_ours(http: httpx.AsyncClient, 
         (await http.get("/v1/sample/notes", headers={"careline-identity": token})).status_code for token in forged
     ]
     assert answers == [401] * len(forged)
+    over = Tokens(here, INTERNAL).make(Actor("x", Role.HQ), seconds=-1)
+    late = await http.get("/v1/sample/notes", headers={"careline-identity": over})
+    assert (late.status_code, late.json()["type"]) == (503, "/problems/clocks-differ"), "our fault, not the caller's"
     assert (await http.get("/v1/sample/notes")).status_code == 401
 
 
