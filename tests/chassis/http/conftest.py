@@ -29,6 +29,7 @@ from chassis.http import (
 )
 from chassis.http.persons import PersonId
 from chassis.migrate import migrate
+from chassis.personal.keys import ClientKey, Keyring
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.tables import new_metadata
@@ -124,7 +125,10 @@ GATE = asyncio.Event()
 async def hear_opened(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
     for event in events:
         await uow.sql.execute(
-            "INSERT INTO notes VALUES ($1, $2, $3, 'opened')", int(event.name or 0), event.client_id, event.branch_id
+            "INSERT INTO notes VALUES ($1, $2, $3, 'opened')",
+            int(event.referrer_id or 0),
+            event.client_id,
+            event.branch_id,
         )
 
 
@@ -152,9 +156,17 @@ async def here(settings: Settings, database_url: str) -> Settings:
     return here
 
 
+class KeysOfTheTest:
+    """In place of the gateway's store, which is none of the chassis' own: a key for whoever is asked for."""
+
+    async def fetch(self, owners: Sequence[str], *, make: bool) -> Sequence[ClientKey]:
+        return [ClientKey(owner, 1, owner.encode().ljust(32)[:32]) for owner in owners]
+
+
 @pytest.fixture
 async def database(here: Settings) -> AsyncIterator[Database]:
     database = Database(here, "sample")
+    database.keyring = Keyring(KeysOfTheTest())
     yield database
     await database.close()
 

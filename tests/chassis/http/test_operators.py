@@ -34,7 +34,7 @@ async def _say(database: Database, client_id: str, name: str) -> None:
 
     from chassis.clock import utc_now
 
-    event = ClientOpened(client_id=client_id, branch_id="B1", opened_on=date(2021, 1, 4), name=name)
+    event = ClientOpened(client_id=client_id, branch_id="B1", opened_on=date(2021, 1, 4), referrer_id=name)
     async with database.unit_of_work() as uow:
         place = uow.partition_of(client_id)
         uow.publish([Outgoing(ACCOUNTS, place, client_id, event.type, client_id, "test", utc_now(), encode(event))])
