@@ -22,6 +22,7 @@ from chassis.staff import HQ, Roster, roster, roster_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event, encode
 from contracts.broker import BranchChanged, StaffChanged
+from contracts.fields import convert
 from gateway.access import names_of
 from gateway.timeline import effective_now, require_real
 
@@ -318,7 +319,7 @@ def _holder(known: Roster, unit: str, seat: str, at: datetime, avoid: tuple[str,
 
 def _event(kind: type[Event], data: dict[str, Any]) -> Any:
     try:
-        return msgspec.convert(data, kind)
+        return convert(data, kind)
     except msgspec.ValidationError as error:
         raise Invalid(errors=(FieldError("", str(error)),)) from None
 
