@@ -32,7 +32,7 @@ async def welcome(uow: UnitOfWork, events: Sequence[Profile]) -> None:
 
     A client without contact data gets none and is counted (`without_contact_data` of the statistics).
     """
-    reachable = sorted({event.client_id for event in events if event.phone or event.email})
+    reachable = sorted({event.client_id for event in events if event.sealed.keys() & {"phone", "email"}})
     if not reachable:
         return
     rows = await uow.sql.fetch(
