@@ -79,20 +79,21 @@ async def ship_again(database: Database, actor: Actor, place: Place, first: int,
     Raises: NotFound; Invalid when the log does not have it any more, or has not shipped it yet.
     """
     topic, partition = place
+    schema = database.log.schema
+    unknown = NotFound(
+        Text(f"{database.service} ships no {topic}/{partition}", f"{database.service} 不投递 {topic}/{partition}")
+    )
+    if schema != database.service:  # a log that all share is read where it lies
+        raise unknown
     async with database.unit_of_work(actor) as uow:
-        schema = database.log.schema
         row = await uow.sql.fetchrow(
             f"""SELECT c.next, w.next AS kept FROM {schema}.relay_cursors c JOIN {schema}.low_water w USING (topic, partition)
                 WHERE c.topic = $1 AND c.partition = $2 FOR UPDATE OF c""",
             topic,
             partition,
         )
-        if row is None or schema != database.service:
-            raise NotFound(
-                Text(
-                    f"{database.service} ships no {topic}/{partition}", f"{database.service} 不投递 {topic}/{partition}"
-                )
-            )
+        if row is None:
+            raise unknown
         if not row["kept"] <= first < row["next"]:
             text = f"{first} is not among what is kept and shipped: {row['kept']} to {row['next'] - 1}"
             raise Invalid(Text(text, f"{first} 不在已保留且已投递的范围 {row['kept']} 至 {row['next'] - 1} 内"))

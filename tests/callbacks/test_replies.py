@@ -48,7 +48,7 @@ async def test_an_enquiry_answered_on_its_day_stops_the_clock_of_that_day(desk: 
     # Branches do not work the centre's queue, and words or their evidence there must be.
     await desk.ask(agent("anna"), "POST", path, written(when), 404)
     await desk.ask(CARL, "POST", path, written(when, text=None), 422)
-    await desk.ask(CARL, "POST", path, written(when, text=None, evidence_id="0" * 64), 409)
+    await desk.ask(CARL, "POST", path, written(when, text=None, evidence_id="0" * 64), 422)
     await desk.ask(CARL, "POST", path, written(came - timedelta(minutes=1)), 422)
     assert (await desk.tasks("subject = 'e-1'"))[0]["state"] == "planned", "a refusal leaves nothing behind"
     kept = await desk.ask(CARL, "POST", path, written(when), 201)

@@ -29,7 +29,7 @@ async def test_two_in_thirty_days_ask_for_care_once(desk: Desk) -> None:
     assert await grumble(desk, 21) == "churn"
     assert await signals(desk) == 1  # one care call while the signal is fresh
     (newest, *rest) = (await desk.get(CENTRE, "/pre-complaints?client=c-li"))["items"]
-    assert (newest["words"], len(rest)) == ("等太久,电话[电话]", 2)
+    assert (newest["words"], len(rest)) == ("等太久，电话[电话]", 2)
     page = await desk.get(OFFICER, "/pre-complaints?limit=2")
     assert len((await desk.get(OFFICER, f"/pre-complaints?limit=2&cursor={page['next']}"))["items"]) == 1
     assert (await desk.get(ELSEWHERE, "/pre-complaints"))["items"] == []
