@@ -14,7 +14,7 @@ from tests.callbacks.desk import Desk as CallDesk
 from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, FEEDBACK, OFFICER, Desk, march
 from tests.world import World
 
-CALLER = Actor("HQ-CS-5", Role.AGENT, branch_id="HQ", purpose="test")
+CALLER = Actor("HQ-CS-5", Role.AGENT, branch_id="HQ", purpose="test", seats=frozenset({("HQ", "call_centre")}))
 RATED = {**IDENTITY, "time": "5", "feedback": "4", "result": "2", "accepted": "yes"}
 
 

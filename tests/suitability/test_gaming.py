@@ -18,12 +18,12 @@ def test_riskier_answers_are_found_question_by_question() -> None:
 async def test_patterns_come_out_once(world: World, desk: Desk) -> None:
     for number in range(6):
         await world.publish(opened(f"c-{number}"))
-    await world.settle()
+    day = await today(world) - DAY * 10
+    await world.close(day - DAY)
     for number in range(1, 6):
         await desk.submit(f"c-{number}", LOW, device="phone-1", seconds=200)
     await desk.submit("c-0", LOW, seconds=5)
     await desk.submit("c-0", HIGH, seconds=200)
-    day = await today(world)
     await world.close(day)
     await desk.submit("c-0", HIGH, seconds=200)
     await world.close(day + DAY)
