@@ -14,7 +14,7 @@ async def test_the_case_of_march_2009(desk: Desk) -> None:
         employee="m-1",
         demands=["赔偿经济损失", "更换客户经理"],
     )
-    assert case["words"] == "我叫[姓名],手机[电话],客户经理业务不熟练,基金申购是废单"
+    assert case["words"] == "我叫[姓名]，手机[电话]，客户经理业务不熟练，基金申购是废单"
     assert (case["owner"], case["state"], case["severity"], case["due_on"]) == (
         "HQ-CS-1",
         "received",
