@@ -8,6 +8,7 @@ from typing import Any
 from uuid_utils import uuid7
 
 from chassis.errors import FieldError, Text
+from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.suitability import DecisionConfirmed, DecisionMade
 from services.suitability.errors import (
@@ -216,13 +217,14 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
             Text("what the decision rested on has changed: ask again", "决定所依据的情况已变化,请重新申请"),
             reasons=[*verdict.reasons],
         )
+    confirmed_at = await effective_now(uow.sql, uow.now)
     row = {
         "decision_id": decision["decision_id"],
         "client_id": decision["client_id"],
         "product": decision["product"],
         "needed": situation.target.needed,
         "held": situation.holder.held,
-        "confirmed_at": uow.now,
+        "confirmed_at": confirmed_at,
         "confirmed_on": situation.day,
         "valid_until": situation.day + timedelta(days=policy.confirmation_days),
         "warning_version": warning_version,
@@ -238,7 +240,7 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
             branch_id=situation.branch_id,
             decision_id=decision["decision_id"],
             product=decision["product"],
-            confirmed_at=uow.now,
+            confirmed_at=confirmed_at,
             valid_until=row["valid_until"],
         )
     )

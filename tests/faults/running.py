@@ -74,7 +74,7 @@ async def _position(url: str) -> int:
     except (OSError, asyncpg.PostgresError):
         return 0
     try:
-        return int(await sql.fetchval("SELECT position::text FROM gateway.timeline") or 0)
+        return int(await sql.fetchval("SELECT position::text FROM gateway.home") or 0)
     except (asyncpg.PostgresError, asyncpg.InterfaceError):  # not migrated yet, or just killed
         return 0
     finally:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from chassis.clock import utc_now
+from chassis.clock import at
 from services.suitability.evidence import verify
 from tests.suitability.conftest import COMPLIANCE, DAY, LOW, Desk, bought, client, opened, today
 from tests.world import World
@@ -14,8 +14,10 @@ ME = client("c-1")
 
 @pytest.mark.both_buses
 async def test_a_clients_journey(world: World, desk: Desk) -> None:
-    await world.publish(opened("c-1"), bought("c-2", "t-0", await today(world) - DAY * 3, "FUND", "fund:equity"))
-    await world.settle()
+    # Lived two years ago, so that the assessment's last day can be closed.
+    day = await today(world) - timedelta(days=800)
+    await world.publish(opened("c-1"), bought("c-2", "t-0", day - DAY * 3, "FUND", "fund:equity"))
+    await world.close(day - DAY)
     refused = await desk.decide(ME, "c-1", "FUND")
     assert (refused["outcome"], refused["reasons"][0]["code"]) == ("BLOCK", "no_assessment")
 
@@ -40,8 +42,7 @@ async def test_a_clients_journey(world: World, desk: Desk) -> None:
     passed = await desk.decide(ME, "c-1", "FUND")
     assert (passed["outcome"], [r["code"] for r in passed["reasons"]]) == ("PASS", ["above_level", "confirmed"])
 
-    day = await today(world)
-    settled = utc_now() + timedelta(seconds=1)
+    settled = at(day, 10)
     await world.publish(bought("c-1", "t-1", day, "FUND", "fund:equity", settled_at=settled))
     await world.publish(bought("c-1", "t-2", day, "OTHER", "fund:equity", settled_at=settled))
     await world.close(day)

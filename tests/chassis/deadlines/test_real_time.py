@@ -172,6 +172,7 @@ async def test_a_scheduler_paused_over_its_deadlines_fires_them_late_and_says_so
 async def test_arming_wakes_a_scheduler_that_sleeps_for_long(real: World) -> None:
     worker = real.platform.workers["timed"]
     worker.wake = Notifications()
+    worker.fit.set()
     listening = asyncio.create_task(worker.wake.listen(real.database("timed").url))
     turning = asyncio.create_task(worker._loop("deadlines", worker.scheduler.step, idle_seconds=30.0))
     try:
