@@ -51,7 +51,7 @@ imports: $(INSTALLED)
 
 # Most of a test's time is waiting for servers: several workers, each with servers of its own, a file at a time.
 tests: $(INSTALLED)  ## the tests alone; ARGS="tests/points -k debt"
-	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 SEEDS ?= 20
 faults: $(INSTALLED)  ## play every fault with SEEDS=20 seeds, or one SCENARIO=name; prints seeds, lost, doubled

@@ -67,17 +67,12 @@ class Heads:
     async def _on_kafka(self, topics: Sequence[str]) -> dict[Place, int]:
         from aiokafka import AIOKafkaConsumer, TopicPartition
 
+        from chassis.bus.kafka_clients import started
         from chassis.bus.kafka_topics import KafkaAddress
 
         address = KafkaAddress.parse(self.settings.bus_url or "")
         if self._kafka is None:
-            kafka = AIOKafkaConsumer(bootstrap_servers=address.servers, request_timeout_ms=10_000)
-            try:
-                await kafka.start()
-            except BaseException:  # cancelled too: one that has not started can neither be asked nor left behind
-                await kafka.stop()
-                raise
-            self._kafka = kafka
+            self._kafka = await started(AIOKafkaConsumer(bootstrap_servers=address.servers, request_timeout_ms=10_000))
         places = [TopicPartition(address.topic(t), p) for t in topics for p in range(self.settings.partitions)]
         ends = await self._kafka.end_offsets(places)
         return {(address.name(place.topic), place.partition): end for place, end in ends.items()}

@@ -126,4 +126,8 @@ async def serve(
         asyncio.get_running_loop().call_later(drain_seconds, stop)
 
     stop_signals(stop, drain)
-    await server.serve(sockets=[listening])
+    try:
+        await server.serve(sockets=[listening])
+    except asyncio.CancelledError:  # told by a cancellation: the socket is not left listening
+        await server.shutdown(sockets=[listening])
+        raise

@@ -33,6 +33,11 @@ FAST = {
     "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
     "wal_level": "minimal", "max_wal_senders": "0",
 }  # fmt: skip
+LONGEST = (
+    "tests/faults/", "tests/deploy/", "tests/replay/", "tests/structure/test_new_service", "tests/cli/",
+    "tests/classification/test_closing", "tests/complaints/test_with_callbacks", "tests/complaints/test_march_2009",
+    "tests/suitability/test_journey",
+)  # fmt: skip
 IN_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 
 
@@ -59,6 +64,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _marked(metafunc: pytest.Metafunc, name: str) -> bool:
     return metafunc.definition.get_closest_marker(name) is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin first, so that none of them is left for one worker at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 class Cluster:

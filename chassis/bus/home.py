@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from chassis.bus.kafka_clients import running
 from chassis.bus.kafka_topics import KafkaAddress
 from chassis.database import connect, url_of
 from chassis.settings import Settings
@@ -71,9 +72,7 @@ async def _keep(settings: Settings, service: str, home: UUID) -> None:
 
 async def _marked(address: KafkaAddress) -> UUID | None:
     """The id in the prefix's first mark."""
-    kafka = AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)
-    await kafka.start()
-    try:
+    async with running(AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)) as kafka:
         place = TopicPartition(_topic(address), 0)
         if place.topic not in await kafka.topics():
             return None
@@ -83,26 +82,16 @@ async def _marked(address: KafkaAddress) -> UUID | None:
         kafka.seek(place, 0)
         async with asyncio.timeout(READ_SECONDS):
             return UUID(bytes=(await kafka.getone(place)).value)
-    finally:
-        await kafka.stop()
 
 
 async def _mark(address: KafkaAddress, home: UUID) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=address.servers)
-    await admin.start()
-    try:
+    async with running(AIOKafkaAdminClient(bootstrap_servers=address.servers)) as admin:
         topic = NewTopic(_topic(address), 1, -1, {}, {"retention.ms": "-1", "cleanup.policy": "delete"})
         for _, code, *rest in (await admin.create_topics([topic])).topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise for_code(code)(*rest)
-    finally:
-        await admin.close()
-    producer = AIOKafkaProducer(bootstrap_servers=address.servers, acks="all")
-    await producer.start()
-    try:
+    async with running(AIOKafkaProducer(bootstrap_servers=address.servers, acks="all")) as producer:
         await producer.send_and_wait(_topic(address), home.bytes, partition=0)
-    finally:
-        await producer.stop()
 
 
 def _topic(address: KafkaAddress) -> str:

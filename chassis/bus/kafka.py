@@ -18,6 +18,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from chassis.bus.kafka_clients import started, stopped
 from chassis.bus.kafka_topics import KafkaAddress
 from chassis.bus.log import BelowLowWater
 from chassis.bus.record import FIRST_YEAR, LAST_YEAR, ForeignRecord, Record, storable
@@ -27,7 +28,6 @@ from chassis.telemetry import RELAYED
 
 log = structlog.get_logger()
 AT_A_TIME = 250
-STOP_SECONDS = 20.0
 SHIP_SECONDS = 60.0
 
 
@@ -50,15 +50,6 @@ class Stuck(Exception):
     """The client reads nothing though there is something: after trouble it may have lost its group without a word."""
 
 
-async def _stopped(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-    """Stop a client; one that does not end while its broker is in trouble is left to itself."""
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await client.stop()
-    except TimeoutError:
-        log.warning("a Kafka client does not stop", client=type(client).__name__)
-
-
 class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
     """Reads one service's topics: the group gives partitions, our database says from where."""
 
@@ -76,7 +67,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         """Join the group: the home's own, so that nobody else's members take partitions from it."""
         async with self.consumer.database.reading() as sql:
             home = await sql.fetchval("SELECT id FROM home_id")
-        self.kafka = AIOKafkaConsumer(
+        kafka = AIOKafkaConsumer(
             bootstrap_servers=self.address.servers,
             group_id=f"{self.address.prefix}.{home}.{self.consumer.service.name}",
             enable_auto_commit=False,
@@ -85,15 +76,15 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             max_partition_fetch_bytes=4 * 1024 * 1024,
             fetch_max_wait_ms=20,
         )
-        await self.kafka.start()
-        self.kafka.subscribe([self.address.topic(name) for name in self.consumer.service.topics], listener=self)
+        self.kafka = await started(kafka)
+        kafka.subscribe([self.address.topic(name) for name in self.consumer.service.topics], listener=self)
 
     async def stop(self) -> None:
         """Leave the group."""
         await self._forget_ahead()
         if self.kafka is not None:
             kafka, self.kafka = self.kafka, None
-            await _stopped(kafka)
+            await stopped(kafka)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Nothing to do: a batch in flight is fenced by the compare-and-set on its positions."""
@@ -300,20 +291,20 @@ class Relay:
 
     async def start(self) -> None:
         """Connect."""
-        self.producer = AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             bootstrap_servers=self.address.servers,
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
             request_timeout_ms=15_000,
         )
-        await self.producer.start()
+        self.producer = await started(producer)
 
     async def stop(self) -> None:
         """Disconnect; what was not acknowledged is sent again by whoever comes next."""
         if self.producer is not None:
             producer, self.producer = self.producer, None
-            await _stopped(producer)
+            await stopped(producer)
 
     async def step(self) -> int:
         """Ship what lies beyond the cursor; how many records it was. One relay a service works at a time."""

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from chassis.bus.kafka_clients import running
 from chassis.bus.log import LowWater, Place
 from chassis.clock import utc_now
 
@@ -49,9 +50,7 @@ async def create_topics(address: KafkaAddress, names: Iterable[str], partitions:
     Raises: ValueError when a topic exists with another number of partitions; KafkaError when Kafka is not there.
     """
     wanted = [address.topic(name) for name in names]
-    admin = AIOKafkaAdminClient(bootstrap_servers=address.servers)
-    await admin.start()
-    try:
+    async with running(AIOKafkaAdminClient(bootstrap_servers=address.servers)) as admin:
         made = await admin.create_topics([NewTopic(name, partitions, replicas, {}) for name in wanted])
         for _, code, *rest in made.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
@@ -62,19 +61,13 @@ async def create_topics(address: KafkaAddress, names: Iterable[str], partitions:
                 raise ValueError(
                     f"topic {topic['topic']} has {found} partitions, CARELINE_PARTITIONS says {partitions}"
                 )
-    finally:
-        await admin.close()
 
 
 async def kept_from(address: KafkaAddress, places: Sequence[Place]) -> dict[Place, LowWater]:
     """From where on Kafka still has the records of some topics and partitions, and since when it got them."""
-    kafka = AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)
-    await kafka.start()
-    try:
+    async with running(AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)) as kafka:
         begins = await kafka.beginning_offsets([TopicPartition(address.topic(t), p) for t, p in places])
         since = await sent_at(kafka, {place: offset for place, offset in begins.items() if offset})
-    finally:
-        await kafka.stop()
     return {
         (address.name(place.topic), place.partition): LowWater(offset, since.get(place, utc_now()) if offset else None)
         for place, offset in begins.items()

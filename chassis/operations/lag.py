@@ -118,6 +118,7 @@ async def _on_kafka(
 ) -> tuple[dict[Place, PlaceLag], int]:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    from chassis.bus.kafka_clients import running
     from chassis.bus.kafka_topics import KafkaAddress, sent_at
 
     schema = database.log.schema
@@ -127,16 +128,12 @@ async def _on_kafka(
                 FROM {schema}.heads h JOIN {schema}.relay_cursors c USING (topic, partition)"""
         )
     address = KafkaAddress.parse(settings.bus_url or "")
-    consumer = AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with running(AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)) as consumer:
         places = {TopicPartition(address.topic(topic), partition): at for (topic, partition), at in positions.items()}
         ends = await consumer.end_offsets(list(places)) if places else {}
         late = {place: places[place] for place, end in ends.items() if end > places[place]}
         begins = await consumer.beginning_offsets(list(late)) if late else {}
         sent = await sent_at(consumer, {place: max(at, begins[place]) for place, at in late.items()})
-    finally:
-        await consumer.stop()
     found: dict[Place, PlaceLag] = {}
     for place, at in late.items():
         at_least = at < begins[place] or place not in sent

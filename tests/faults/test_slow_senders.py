@@ -84,7 +84,6 @@ async def serving(world: World) -> AsyncIterator[tuple[FastAPI, str]]:
     yield app, f"http://127.0.0.1:{listening.getsockname()[1]}"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    listening.close()
 
 
 async def test_a_head_that_does_not_come_ends_the_connection(serving: Any, monkeypatch: pytest.MonkeyPatch) -> None:
