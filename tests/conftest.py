@@ -18,7 +18,7 @@ from careline.schema import make_schemas
 from careline.services import SERVICES
 from chassis.servers.kafka import PrivateKafka
 from chassis.servers.postgres import PrivatePostgres
-from chassis.servers.process import ServerNotReady
+from chassis.servers.process import ServerNotReady, StillStarting
 from chassis.settings import Settings
 from tests.world import World, running
 
@@ -110,7 +110,13 @@ class Cluster:
             await connection.close()
 
 
-VERSIONS: dict[str, str] = {}
+def begun(server: PrivatePostgres | PrivateKafka) -> str:
+    """Start a server and wait for it however busy the machine is; the limit is the test's own."""
+    while True:
+        try:
+            return server.start()
+        except StillStarting:
+            continue
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +128,7 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
         if kind not in started:
             home = tmp_path_factory.mktemp(f"postgres-{kind}")
             server = PrivatePostgres(home, bin_dir=POSTGRES[kind], settings=FAST)
-            server.start()
+            begun(server)
             started[kind] = Cluster(server)
         return started[kind]
 
@@ -149,7 +155,7 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """host:port of a real Kafka, started once."""
     server = PrivateKafka(tmp_path_factory.mktemp("kafka"))
     try:
-        address = server.start()
+        address = begun(server)
     except (ServerNotReady, OSError) as missing:
         if IN_CI:
             raise
