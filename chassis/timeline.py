@@ -34,9 +34,11 @@ async def timeline(sql: asyncpg.Connection) -> Timeline | None:
 TODAY = """
     SELECT CASE WHEN (SELECT timeline FROM timeline) = 'real'
                 THEN greatest(($1::timestamptz AT TIME ZONE 'Asia/Shanghai')::date, d.through + 1)
-                ELSE coalesce(d.through + 1, ($1::timestamptz AT TIME ZONE 'Asia/Shanghai')::date) END AS day
+                ELSE coalesce(d.through + 1, ($1::timestamptz AT TIME ZONE 'Asia/Shanghai')::date) END AS day,
+           CASE WHEN (SELECT timeline FROM timeline) = 'real' THEN $1::timestamptz
+                ELSE least($1::timestamptz, (d.through + 1)::timestamp AT TIME ZONE 'Asia/Shanghai') END AS instant
     FROM (SELECT max(through) AS through FROM closed_days) d"""
-"""Today as a query; $1 is the database's clock (`uow.now`)."""
+"""Today and the instant of `effective_now` as a query; $1 is the database's clock (`uow.now`)."""
 
 
 async def today(sql: asyncpg.Connection) -> date:

@@ -1,6 +1,5 @@
 """Assessments (评估): a level with its first and last day, made here or imported; immutable [Q5, Q6]."""
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,11 +10,11 @@ import asyncpg
 from chassis.clock import months_after
 from chassis.uow import UnitOfWork
 from contracts.suitability import AssessmentCompleted
-from services.suitability.levels import SCHEMES
+from services.suitability import drift, due
+from services.suitability.levels import SCHEMES, rank_in
 from services.suitability.policy import Policy
 from services.suitability.situations import NOT_REJECTED, in_force
 
-NAMESPACE = uuid.UUID("5f0c6d2e-7a2b-5c59-9a0e-6f1d6f1b7c11")
 COLUMNS = (
     "partition",
     "number",
@@ -37,7 +36,8 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A level about to be kept. `rank_before`: of the level before it in the firm's scheme."""
+    """A level about to be kept. `assessed_at` is when the client answered: the newest counts. `rank_before`: of the level
+    in force before it, in the firm's scheme."""
 
     assessment_id: str
     client_id: str
@@ -50,11 +50,6 @@ class Assessment:
     assessed_at: datetime
     submission_id: str | None = None
     rank_before: int | None = None
-
-
-def derived_id(*parts: object) -> str:
-    """The id of something that a fact causes: the same in every run."""
-    return str(uuid.uuid5(NAMESPACE, "/".join(map(str, parts))))
 
 
 def last_day(assessed_on: date, policy: Policy) -> date:
@@ -109,6 +104,16 @@ async def keep(uow: UnitOfWork, made: Sequence[Assessment], policy: str) -> None
     )
 
 
+async def take_effect(uow: UnitOfWork, made: Assessment, policy: Policy) -> None:
+    """Keep an assessment made here, and look at once at what it no longer covers."""
+    await keep(uow, [made], policy.version)
+    await due.note(uow, [(made.client_id, made.valid_from)], levels=False)
+    rank = rank_in(made.scheme, SCHEMES[made.scheme].rank(made.level), policy.scheme)
+    if made.rank_before is not None and rank < made.rank_before:
+        looked = [(made.client_id, made.valid_from, made.valid_from)]
+        uow.emit_all(await drift.look_at_clients(uow, looked, "level_lowered"))
+
+
 async def level_on(sql: asyncpg.Connection, client: str, day: date) -> asyncpg.Record | None:
     """The assessment in force on a day."""
     return await sql.fetchrow(in_force("$1", "$2::date"), client, day)
@@ -119,7 +124,7 @@ async def history(sql: asyncpg.Connection, client: str) -> list[dict[str, Any]]:
     rows = await sql.fetch(
         f"""SELECT a.assessment_id, a.scheme, a.level, a.valid_from, a.valid_until, a.source, a.submission_id,
                    a.assessed_at, NOT {NOT_REJECTED} AS rejected
-            FROM assessments a WHERE a.client_id = $1 ORDER BY a.valid_from, a.assessed_at, a.number""",
+            FROM assessments a WHERE a.client_id = $1 ORDER BY a.assessed_at, a.number""",
         client,
     )
     return [dict(row) for row in rows]

@@ -23,7 +23,7 @@ _ENDING = f"""
     LEFT JOIN clients c USING (client_id)
     WHERE {NOT_REJECTED} AND (c.closed_on IS NULL OR c.closed_on > d.day)
       AND NOT EXISTS (SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= d.day
-                      AND (b.valid_until, b.valid_from, b.number) > (a.valid_until, a.valid_from, a.number)
+                      AND (b.assessed_at, b.number) > (a.assessed_at, a.number)
                       AND NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = b.assessment_id
                                       AND r.state = 'rejected'))
     ORDER BY d.day, d.days_left = 0, a.client_id"""
@@ -79,6 +79,8 @@ async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, *, watch
             changed.add((client, day))
     for found in await judging.judge(uow, since, days[-1]):
         told[max(found.trade_date, days[0])].append(found)
+    for suspected in await gaming.rises_before_purchases(uow, since, days[-1]):
+        told[max(suspected.found_on, days[0])].append(suspected)
     if watch:
         lowered = {(client, max(day, days[0])) for client, day in await drift.lowered(uow, sorted(changed))}
         looked = [(client, day, day) for client, day in sorted(lowered)]

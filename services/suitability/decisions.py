@@ -11,6 +11,7 @@ from chassis.errors import FieldError, Text
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.suitability import DecisionConfirmed, DecisionMade
+from services.suitability import reviews
 from services.suitability.errors import (
     AlreadyConfirmed,
     ConfirmationLapsed,
@@ -23,7 +24,7 @@ from services.suitability.errors import (
 )
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import DecisionOutcome, Initiator, Reason, Side, Verdict, decide
-from services.suitability.situations import SITUATION, Situation, situation_of
+from services.suitability.situations import SITUATION, Situation, lowest_before, situation_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,11 @@ async def read_situations(uow: UnitOfWork, pairs: Sequence[tuple[str, str]]) -> 
     clients, products = [client for client, _ in pairs], [product for _, product in pairs]
     found: list[tuple[Situation, Policy] | None] = [None] * len(pairs)
     policies = await uow.policies(Policies)
-    for row in await uow.sql.fetch(SITUATION, uow.now, clients, products):
+    rows = await uow.sql.fetch(SITUATION, uow.now, clients, products)
+    lowest = await lowest_before(uow.sql, rows, policies)
+    for row in rows:
         policy, nth = policies.on(row["day"]), row["nth"] - 1
-        found[nth] = situation_of(row, policy, uow.now, products[nth]), policy
+        found[nth] = situation_of(row, policy, lowest.get(row["client_id"]), products[nth]), policy
     return found
 
 
@@ -97,7 +100,7 @@ async def make_decision(
     verdict = decide(situation.holder, situation.target, ask.side, ask.initiator, situation.confirmed)
     row = _row(uow, ask, situation, policy, verdict) | {"actor": asked_by}
     if Reason.RISE_UNDER_REVIEW in verdict.reasons:
-        await _open_review(uow, situation)
+        await reviews.open_for_level(uow, situation.client_id, situation.branch_id, situation.assessment_id)
     uow.seal("decisions", ask.client, row)
     uow.emit(
         DecisionMade(
@@ -169,19 +172,6 @@ def _warning(situation: Situation, policy: Policy) -> dict[str, str]:
     needed, held = scheme.level(situation.target.needed or 1), scheme.level(situation.holder.held or 1)
     shown = policy.warning.shown(situation.product_name, needed.text, held.text)
     return {"version": policy.warning.version, "zh": shown.zh, "en": shown.en}
-
-
-async def _open_review(uow: UnitOfWork, situation: Situation) -> None:
-    await uow.sql.execute(
-        """INSERT INTO reviews (review_id, client_id, branch_id, assessment_id, reasons, state, opened_at)
-           VALUES ($1, $2, $3, $4, $5, 'open', $6) ON CONFLICT DO NOTHING""",
-        str(uuid7()),
-        situation.client_id,
-        situation.branch_id,
-        situation.assessment_id,
-        ["rise_before_purchase"],
-        uow.now,
-    )
 
 
 async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: str, proofs: Proofs) -> dict[str, Any]:

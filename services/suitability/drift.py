@@ -13,7 +13,7 @@ import asyncpg
 
 from chassis.uow import UnitOfWork
 from contracts.suitability import DriftedProduct, MatchDrifted
-from services.suitability.assessments import derived_id
+from services.suitability.ids import derived_id
 from services.suitability.policy import Policies, Policy
 from services.suitability.situations import held_rank, in_force, product_columns, professional, target_of
 

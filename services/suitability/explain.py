@@ -6,7 +6,6 @@ from typing import Any
 
 import asyncpg
 
-from chassis.clock import end_of
 from chassis.errors import Text
 from services.suitability.assessments import level_on
 from services.suitability.decisions import facts_of
@@ -15,7 +14,7 @@ from services.suitability.levels import SCHEMES, rank_in
 from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import DecisionOutcome, Reason, decide
-from services.suitability.situations import SITUATION_AS_OF, situation_of
+from services.suitability.situations import SITUATION_AS_OF, lowest_before, situation_of
 
 
 async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
@@ -81,8 +80,9 @@ async def match(sql: asyncpg.Connection, client: str, product: str, day: date) -
     row = await sql.fetchrow(SITUATION_AS_OF, day, [client], [product])
     if row is None:
         raise UnknownClient
-    policy = (await Policies.read(sql)).on(day)
-    situation = situation_of(row, policy, end_of(day), product)
+    policies = await Policies.read(sql)
+    policy, lowest = policies.on(day), await lowest_before(sql, [row], policies)
+    situation = situation_of(row, policy, lowest.get(client), product)
     verdict = decide(situation.holder, situation.target, "buy", "client", situation.confirmed)
     said = [OUTCOMES[verdict.outcome], *(REASONS[reason] for reason in verdict.reasons)]
     return {

@@ -4,8 +4,7 @@ Looked at when a day closes on which something was submitted or bought. Each fin
 matter for a person; none changes a level by itself.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -14,8 +13,8 @@ import asyncpg
 
 from chassis.uow import UnitOfWork
 from contracts.suitability import GamingSuspected
-from services.suitability import templates
-from services.suitability.levels import SCHEMES
+from services.suitability import history, templates
+from services.suitability.levels import SCHEMES, rank_in
 from services.suitability.policy import Gaming, Policies
 from services.suitability.questionnaires.scoring import points_of
 from services.suitability.questionnaires.template import Template
@@ -36,17 +35,15 @@ class GamingFinding:
 
 async def look(uow: UnitOfWork, days: Sequence[date]) -> list[GamingSuspected]:
     """Look for every pattern in the windows that end on these days. Returns the findings that are new, to be told."""
-    rises = await _rises_before_purchases(uow, days)
     handed_in = await uow.sql.fetch(
         "SELECT DISTINCT submitted_on FROM submissions WHERE submitted_on BETWEEN $1 AND $2", days[0], days[-1]
     )
     new: list[GamingSuspected] = []
     policies = await uow.policies(Policies)
-    for day in sorted({day for (day,) in handed_in} | rises.keys()):
+    for day in sorted(day for (day,) in handed_in):
         rules = policies.on(day).gaming
         start = day - timedelta(days=rules.window_days - 1)
-        found = [*rises[day], *await _in_submissions(uow, start, day, rules)]
-        new += await _keep(uow, found, day, start)
+        new += await _keep(uow, await _in_submissions(uow, start, day, rules), day, start)
     return new
 
 
@@ -96,35 +93,41 @@ def riskier(template: Template, before: dict[str, list[str]], after: dict[str, l
     ]
 
 
-async def _rises_before_purchases(uow: UnitOfWork, days: Sequence[date]) -> defaultdict[date, list[GamingFinding]]:
-    """By the day of the purchase."""
+# Buys that settled after their client answered a questionnaire, within the longest time that any policy looks at.
+_AFTER_ANSWERS = """
+    SELECT t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.symbol, t.kind, t.issuer_class,
+           (SELECT ROW(k.scheme, k.level)::text FROM product_classes k WHERE k.code = t.symbol
+            AND k.effective_on <= t.trade_date ORDER BY k.effective_on DESC LIMIT 1) AS set_class
+    FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
+    JOIN trades t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.side = 'buy'
+    WHERE EXISTS (SELECT FROM assessments a WHERE a.client_id = t.client_id AND a.source = 'questionnaire'
+                  AND a.assessed_at <= t.settled_at AND a.assessed_at > t.settled_at - $4::interval)
+    ORDER BY t.trade_date, t.client_id, t.trade_id"""
+
+
+async def rises_before_purchases(uow: UnitOfWork, since: Mapping[str, date], through: date) -> list[GamingSuspected]:
+    """Buys that a rise shortly before made possible [Q5], of clients each from a day on: also when a trade or a level came
+    late. Returns the findings that are new, by the day of the purchase."""
     policies = await uow.policies(Policies)
-    rows = await uow.sql.fetch(
-        """SELECT t.client_id, t.branch_id, t.trade_id, t.trade_date, t.symbol, t.kind, t.issuer_class,
-                  a.rank_before, a.level,
-                  (SELECT ROW(k.scheme, k.level)::text FROM product_classes k WHERE k.code = t.symbol
-                   AND k.effective_on <= t.trade_date ORDER BY k.effective_on DESC LIMIT 1) AS set_class
-           FROM unnest($1::date[], $2::int[]) AS d(day, hours)
-           JOIN assessments a ON a.source = 'questionnaire' AND a.valid_from BETWEEN d.day - 2 AND d.day
-                AND a.rank_before IS NOT NULL
-           JOIN trades t ON t.client_id = a.client_id AND t.side = 'buy' AND t.trade_date = d.day
-           WHERE t.settled_at >= a.assessed_at AND t.settled_at < a.assessed_at + make_interval(hours => d.hours)
-           ORDER BY t.client_id, t.trade_id""",
-        days,
-        [policies.on(day).purchase_rise_hours for day in days],
-    )
-    found = defaultdict(list)
-    for row in rows:
-        policy = policies.on(row["trade_date"])
+    longest = max(version.body.rise_before_purchase for version in policies.suitability.all)
+    buys = await uow.sql.fetch(_AFTER_ANSWERS, list(since), list(since.values()), through, longest)
+    levels = await history.read(uow.sql, sorted({row["client_id"] for row in buys})) if buys else {}
+    new: list[GamingSuspected] = []
+    for row in buys:
+        policy, made = policies.on(row["trade_date"]), levels[row["client_id"]]
+        before = history.lowest(made, row["settled_at"] - policy.rise_before_purchase, row["settled_at"], policy.scheme)
+        held = history.at(made, row["settled_at"])
         needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
-        if needed is not None and needed > row["rank_before"]:
-            detail = {"trade_id": row["trade_id"], "symbol": row["symbol"], "level": row["level"]}
-            found[row["trade_date"]].append(
-                GamingFinding(
-                    "rise_before_purchase", f"client/{row['client_id']}", row["client_id"], row["branch_id"], detail
-                )
+        if held is None or before is None or needed is None or needed <= before:
+            continue
+        if rank_in(held.scheme, held.rank, policy.scheme) > before:
+            subject, detail = f"client/{row['client_id']}", {name: row[name] for name in ("trade_id", "symbol")}
+            found = GamingFinding(
+                "rise_before_purchase", subject, row["client_id"], row["branch_id"], detail | {"level": held.level}
             )
-    return found
+            start = row["trade_date"] - timedelta(days=policy.gaming.window_days - 1)
+            new += await _keep(uow, [found], row["trade_date"], start)
+    return new
 
 
 async def _devices(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[GamingFinding]:
@@ -175,7 +178,8 @@ async def _keep(uow: UnitOfWork, found: Sequence[GamingFinding], day: date, star
         kept = await uow.sql.fetchval(
             """INSERT INTO findings (pattern, subject, found_on, client_id, branch_id, detail)
                SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (
-                   SELECT FROM findings WHERE pattern = $1 AND subject = $2 AND found_on >= $7) RETURNING 1""",
+                   SELECT FROM findings WHERE pattern = $1 AND subject = $2 AND found_on BETWEEN $7 AND $3)
+               RETURNING 1""",
             finding.pattern,
             finding.subject,
             day,

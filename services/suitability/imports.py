@@ -8,8 +8,9 @@ from chassis.clock import start_of
 from chassis.conflicts import Conflict
 from chassis.uow import UnitOfWork
 from contracts.broker import AssessmentRecorded
-from services.suitability import assessments, due
-from services.suitability.assessments import Assessment, derived_id, last_day
+from services.suitability import assessments, due, reviews
+from services.suitability.assessments import Assessment, last_day
+from services.suitability.ids import derived_id
 from services.suitability.levels import UnknownLevel, recognise
 from services.suitability.policy import Policies
 
@@ -56,6 +57,7 @@ async def keep(uow: UnitOfWork, events: Sequence[AssessmentRecorded]) -> None:
     if new:
         made = [new[key] for key in sorted(new)]
         await assessments.keep(uow, made, policies.on(made[0].valid_from).version)
+        await reviews.supersede(uow, [(a.client_id, a.assessed_at, a.assessment_id) for a in made])
         await due.note(uow, new, levels=True)
 
 

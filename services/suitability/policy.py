@@ -1,7 +1,7 @@
 """Policy: the numbers and tables the business changes, in dated sets (`policy.toml`)."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,6 +94,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     def rank_of_issuer_class(self) -> Mapping[str, int]:
         """The rank each known issuer's class needs in the firm's scheme."""
         return {name: self.own_scheme.rank(needs[self.scheme]) for name, needs in self.issuer.items()}
+
+    @property
+    def rise_before_purchase(self) -> timedelta:
+        """Within what time before a purchase a rise goes to a person [Q5]."""
+        return timedelta(hours=self.purchase_rise_hours)
 
     def cooling_minutes_for(self, levels_above: int) -> int:
         """How long a client thinks it over when a product lies so many levels above theirs."""

@@ -161,11 +161,7 @@ def needed_rank(kind: str, own_class: int | None, issuer_class: str | None, poli
     return None if theirs is None else max(ours, theirs)
 
 
-def suspicious_rise(previous: int | None, days_since: int | None, rank: int, policy: Policy) -> bool:
-    """A rise of two levels or more within 30 days of the assessment before it goes to a person [Q5]."""
-    return (
-        previous is not None
-        and days_since is not None
-        and days_since <= policy.review_rise_days
-        and rank - previous >= policy.review_rise_levels
-    )
+def suspicious_rise(lowest: int | None, rank: int, policy: Policy) -> bool:
+    """A rise of two levels or more over the lowest level in force within 30 days goes to a person [Q5]: in however many
+    steps it was taken."""
+    return lowest is not None and rank - lowest >= policy.review_rise_levels

@@ -1,7 +1,7 @@
 """Screening many clients or products at once: a few set-based reads, the same pure rule, no evidence per answer."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -11,12 +11,20 @@ from chassis.uow import UnitOfWork
 from services.suitability.errors import TooMuchAtOnce
 from services.suitability.policy import Policies
 from services.suitability.rules import Initiator, Side, Verdict, decide
-from services.suitability.situations import Row, holder_columns, holder_of, in_force, product_columns, target_of
+from services.suitability.situations import (
+    Row,
+    holder_columns,
+    holder_of,
+    in_force,
+    lowest_before,
+    product_columns,
+    target_of,
+)
 
 MOST_ANSWERS = 500_000
 _HOLDERS = f"""
     WITH today AS ({TODAY})
-    SELECT t.day, {holder_columns("t.day")} FROM today t CROSS JOIN clients c
+    SELECT t.day, t.instant, {holder_columns("t.day")} FROM today t CROSS JOIN clients c
     LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
     WHERE {{chosen}} AND {{scope}} ORDER BY c.client_id"""
 _PRODUCTS = f"WITH today AS ({TODAY}) SELECT {product_columns('t.day')} FROM today t, products p WHERE p.code = ANY($2)"
@@ -67,7 +75,8 @@ async def screen(
         for row in await uow.sql.fetch(_CONFIRMED, uow.now, list(products))
     }
     policies = await uow.policies(Policies)
-    answers = list(_answers(uow, policies, rows, products, found, confirmed, side, initiator))
+    lowest = await lowest_before(uow.sql, rows, policies)
+    answers = list(_answers(policies, rows, lowest, products, found, confirmed, side, initiator))
     known = {row["client_id"] for row in rows}
     return Screened(answers, [client for client in clients or () if client not in known])
 
@@ -81,9 +90,9 @@ def _chosen(clients: Sequence[str] | None, branch: str | None) -> tuple[str, lis
 
 
 def _answers(
-    uow: UnitOfWork,
     policies: Policies,
     rows: Sequence[asyncpg.Record],
+    lowest: Mapping[str, int | None],
     products: Sequence[str],
     found: dict[str, asyncpg.Record],
     confirmed: dict[tuple[str, str], tuple[int, int]],
@@ -94,7 +103,7 @@ def _answers(
     unknown: Row = {"code": None}
     for row in rows:
         policy, client = policies.on(row["day"]), row["client_id"]
-        holder, permissions = holder_of(row, policy, uow.now), row["permissions"]
+        holder, permissions = holder_of(row, policy, lowest.get(client)), row["permissions"]
         for product in products:
             target = target_of(found.get(product, unknown), policy, permissions)
             needed, held = confirmed.get((client, product), (0, 0))

@@ -4,16 +4,17 @@ The same SQL serves one decision, a screening of many, and the judging of settle
 (`rules.decide`), so there is only one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import asyncpg
 
 from chassis.timeline import TODAY
+from services.suitability import history
 from services.suitability.levels import SCHEMES, rank_in
-from services.suitability.policy import Policy
+from services.suitability.policy import Policies, Policy
 from services.suitability.rules import Holder, Target, needed_rank
 
 Row = asyncpg.Record | Mapping[str, Any]
@@ -22,12 +23,14 @@ NOT_REJECTED = """NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.as
 
 
 def in_force(client: str, day: str) -> str:
-    """The assessment in force for a client on a day: of the valid ones, the latest."""
-    return f"""SELECT a.assessment_id, a.scheme, a.level, a.rank, a.valid_from, a.valid_until, a.rank_before,
-                      a.assessed_at, a.source, a.submission_id
-               FROM assessments a
-               WHERE a.client_id = {client} AND a.valid_from <= {day} AND a.valid_until >= {day} AND {NOT_REJECTED}
-               ORDER BY a.valid_from DESC, a.assessed_at DESC, a.number DESC LIMIT 1"""
+    """The assessment in force for a client on a day: the newest begun by then, by when the client was assessed, unless
+    it has ended (as `history.on`)."""
+    return f"""SELECT * FROM (
+                   SELECT a.assessment_id, a.scheme, a.level, a.rank, a.valid_from, a.valid_until, a.assessed_at, a.source,
+                          a.submission_id
+                   FROM assessments a WHERE a.client_id = {client} AND a.valid_from <= {day} AND {NOT_REJECTED}
+                   ORDER BY a.assessed_at DESC, a.number DESC LIMIT 1) newest
+               WHERE valid_until >= {day}"""
 
 
 def ever_assessed(client: str, day: str) -> str:
@@ -47,7 +50,7 @@ def holder_columns(day: str) -> str:
     """The columns of `Holder`, from `clients c` and the assessment in force `f`."""
     return f"""c.client_id, c.branch_id, coalesce(c.closed_on <= {day}, false) AS closed,
                f.assessment_id, f.scheme AS held_scheme, f.level AS held_level, f.rank AS held_rank, f.valid_until,
-               f.rank_before, f.assessed_at, f.source AS held_source, f.submission_id,
+               f.assessed_at, f.source AS held_source, f.submission_id,
                {ever_assessed("c.client_id", day)} AS assessed_before,
                {professional("c.client_id", day)} AS professional,
                EXISTS (SELECT FROM life_changes l WHERE l.client_id = c.client_id AND l.due_on < {day}
@@ -67,7 +70,7 @@ def product_columns(day: str) -> str:
 
 _SITUATION = f"""
     WITH today AS ({{today}})
-    SELECT q.nth, t.day, {holder_columns("t.day")}, {product_columns("t.day")},
+    SELECT q.nth, t.day, t.instant, {holder_columns("t.day")}, {product_columns("t.day")},
            k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held
     FROM today t CROSS JOIN unnest($2::text[], $3::text[]) WITH ORDINALITY AS q(client_id, product, nth)
     JOIN clients c ON c.client_id = q.client_id
@@ -80,8 +83,10 @@ _SITUATION = f"""
 SITUATION = _SITUATION.format(today=TODAY)
 """Arguments: the unit of work's `now`, clients, products, pair by pair. A pair (`nth`, from 1) without a row: no such
 client."""
-SITUATION_AS_OF = _SITUATION.format(today="SELECT $1::date AS day")
-"""The same on any day, as known now."""
+SITUATION_AS_OF = _SITUATION.format(
+    today="SELECT $1::date AS day, ($1::date + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' AS instant"
+)
+"""The same at the end of any day, as known now."""
 
 
 def set_rank(set_class: str | None, policy: Policy) -> int | None:
@@ -112,18 +117,36 @@ def held_rank(row: Row, policy: Policy) -> int | None:
     return rank_in(row["held_scheme"], row["held_rank"], policy.scheme)
 
 
-def holder_of(row: Row, policy: Policy, now: datetime) -> Holder:
-    """The client of a row as the rule sees them."""
-    held, before = held_rank(row, policy), row["rank_before"]
-    recent = row["assessed_at"] is not None and now - row["assessed_at"] < timedelta(hours=policy.purchase_rise_hours)
-    rose = recent and held is not None and before is not None and held > before
+async def lowest_before(sql: asyncpg.Connection, rows: Sequence[Row], policies: Policies) -> Mapping[str, int | None]:
+    """The lowest rank in force within the hours before a purchase [Q5], of those clients who answered within them.
+
+    What they answered before is read for them alone: most purchases lie far from any answers.
+    """
+    fresh: dict[str, tuple[datetime, Policy]] = {}
+    for row in rows:
+        policy = policies.on(row["day"])
+        if row["held_source"] == "questionnaire" and row["assessed_at"] > row["instant"] - policy.rise_before_purchase:
+            fresh[row["client_id"]] = row["instant"], policy
+    if not fresh:
+        return {}
+    known = await history.read(sql, list(fresh))
+    return {
+        client: history.lowest(known[client], instant - policy.rise_before_purchase, instant, policy.scheme)
+        for client, (instant, policy) in fresh.items()
+    }
+
+
+def holder_of(row: Row, policy: Policy, lowest: int | None) -> Holder:
+    """The client of a row as the rule sees them. `lowest`: as in `lowest_before`."""
+    held = held_rank(row, policy)
+    rose = held is not None and lowest is not None and held > lowest
     return Holder(
         held=held,
         assessed_before=row["assessed_before"],
         closed=row["closed"],
         professional=row["professional"],
         reassessment_overdue=row["reassessment_overdue"],
-        rank_before_rise=before if rose else None,
+        rank_before_rise=lowest if rose else None,
         rise_approved=row["rise_approved"],
     )
 
@@ -152,9 +175,9 @@ class Situation:
         return self.confirmation is not None
 
 
-def situation_of(row: Row, policy: Policy, now: datetime, product: str) -> Situation:
+def situation_of(row: Row, policy: Policy, lowest: int | None, product: str) -> Situation:
     """The situation in a row of `SITUATION`. A class raised or a level lowered since voids a confirmation [Q4]."""
-    holder, target = holder_of(row, policy, now), target_of(row, policy, row["permissions"])
+    holder, target = holder_of(row, policy, lowest), target_of(row, policy, row["permissions"])
     holds = (
         row["confirmed_by"] is not None
         and holder.held is not None

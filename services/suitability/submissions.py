@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
 from uuid_utils import uuid7
 
 from chassis.actor import Role
-from chassis.clock import year_before
+from chassis.clock import business_date, start_of, year_before
 from chassis.errors import FieldError, Text
-from chassis.timeline import today
+from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
 from contracts.suitability import QuestionnaireSubmitted
-from services.suitability import assessments, drift, due, templates
+from services.suitability import assessments, history, reviews, templates
 from services.suitability.assessments import Assessment
 from services.suitability.decisions import Proofs, require_proofs
 from services.suitability.errors import (
@@ -25,7 +25,7 @@ from services.suitability.errors import (
     UnknownClient,
     WrongState,
 )
-from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.levels import rank_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.questionnaires import contradictions
 from services.suitability.questionnaires.answers import check
@@ -33,7 +33,6 @@ from services.suitability.questionnaires.contradictions import Profile
 from services.suitability.questionnaires.scoring import Score, score
 from services.suitability.questionnaires.template import Contradiction, Template
 from services.suitability.rules import suspicious_rise
-from services.suitability.situations import NOT_REJECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The level a client had before: its rank in the firm's scheme, and since how many days."""
+    """Levels a client had before, as ranks in the firm's scheme: the one in force, and the lowest within 30 days."""
 
-    rank: int | None = None
-    days_since: int | None = None
-    still_recent: bool = False
+    rank: int | None
+    lowest: int | None
 
 
 async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
@@ -79,16 +77,20 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     clashes = _contradictions(template, sheet, client, day)
     require_proofs(handed_in.channel, handed_in.proofs, policy)
     await _require_attempt(uow, handed_in.client, day, policy)
-    result, before = score(template, sheet), await _before(uow, handed_in.client, day, policy)
+    answered_at = await effective_now(uow.sql, uow.now)
+    result, before = score(template, sheet), await levels_before(uow.sql, handed_in.client, answered_at, policy)
     reasons = _review_reasons(template, result, before, clashes, policy)
     submission_id = str(uuid7())
-    await _keep(uow, submission_id, handed_in, client["branch_id"], sheet, template, result, clashes, reasons, day)
+    await reviews.supersede(uow, [(handed_in.client, answered_at, submission_id)])
+    await _keep(
+        uow, submission_id, handed_in, client["branch_id"], sheet, template, result, clashes, reasons, answered_at, day
+    )
     await uow.sql.execute(
         "DELETE FROM drafts WHERE client_id = $1 AND template = $2", handed_in.client, handed_in.template
     )
     assessment = None
     if reasons:
-        await _open_review(uow, submission_id, handed_in.client, client["branch_id"], reasons)
+        await reviews.open_for_sheet(uow, handed_in.client, client["branch_id"], submission_id, reasons)
     else:
         assessment = Assessment(
             assessment_id=str(uuid7()),
@@ -99,11 +101,11 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
             valid_from=day,
             valid_until=assessments.last_day(day, policy),
             source="questionnaire",
-            assessed_at=uow.now,
+            assessed_at=answered_at,
             submission_id=submission_id,
-            rank_before=before.rank if before.still_recent else None,
+            rank_before=before.rank,
         )
-        await take_effect(uow, assessment, policy)
+        await assessments.take_effect(uow, assessment, policy)
     return {
         "submission_id": submission_id,
         "state": "in_review" if reasons else "accepted",
@@ -117,16 +119,6 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
         "valid_from": assessment.valid_from if assessment else None,
         "valid_until": assessment.valid_until if assessment else None,
     }
-
-
-async def take_effect(uow: UnitOfWork, assessment: Assessment, policy: Policy) -> None:
-    """Keep an assessment made here, and look at once at what it no longer covers."""
-    await assessments.keep(uow, [assessment], policy.version)
-    await due.note(uow, [(assessment.client_id, assessment.valid_from)], levels=False)
-    rank = rank_in(assessment.scheme, SCHEMES[assessment.scheme].rank(assessment.level), policy.scheme)
-    if assessment.rank_before is not None and rank < assessment.rank_before:
-        looked = [(assessment.client_id, assessment.valid_from, assessment.valid_from)]
-        uow.emit_all(await drift.look_at_clients(uow, looked, "level_lowered"))
 
 
 def _checked(template: Template, client: asyncpg.Record, answers: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -179,18 +171,15 @@ async def _require_attempt(uow: UnitOfWork, client: str, day: date, policy: Poli
             raise AttemptLimitReached(Text(f"at most {limit} {en}", f"{zh}至多 {limit} 次"), limit=limit)
 
 
-async def _before(uow: UnitOfWork, client: str, day: date, policy: Policy) -> Before:
-    row = await uow.sql.fetchrow(
-        f"""SELECT a.scheme, a.rank, a.valid_from, a.valid_until FROM assessments a
-            WHERE a.client_id = $1 AND a.valid_from <= $2 AND {NOT_REJECTED}
-            ORDER BY a.valid_from DESC, a.assessed_at DESC, a.number DESC LIMIT 1""",
-        client,
-        day,
+async def levels_before(sql: asyncpg.Connection, client: str, answered_at: datetime, policy: Policy) -> Before:
+    """The levels in force before answers given at an instant."""
+    made = (await history.read(sql, [client]))[client]
+    held = history.at(made, answered_at)
+    since = start_of(business_date(answered_at) - timedelta(days=policy.review_rise_days))
+    return Before(
+        rank_in(held.scheme, held.rank, policy.scheme) if held else None,
+        history.lowest(made, since, answered_at, policy.scheme),
     )
-    if row is None:
-        return Before()
-    recent = row["valid_until"] >= day - timedelta(days=policy.review_rise_days)
-    return Before(rank_in(row["scheme"], row["rank"], policy.scheme), (day - row["valid_from"]).days, recent)
 
 
 def _review_reasons(
@@ -198,7 +187,7 @@ def _review_reasons(
 ) -> list[str]:
     reasons = [f"contradiction:{rule.code}" for rule in clashes]
     rank = rank_in(template.scheme, result.rank, policy.scheme)
-    if suspicious_rise(before.rank, before.days_since, rank, policy):
+    if suspicious_rise(before.lowest, rank, policy):
         reasons.append("suspicious_rise")
     return reasons
 
@@ -218,6 +207,7 @@ async def _keep(
     result: Score,
     clashes: Sequence[Contradiction],
     reasons: Sequence[str],
+    answered_at: datetime,
     day: date,
 ) -> None:
     partition = uow.partition_of(handed_in.client)
@@ -239,7 +229,7 @@ async def _keep(
         "gates": [*result.gates],
         "contradictions": [plain_contradiction(rule) for rule in clashes],
         "review_reasons": reasons,
-        "submitted_at": uow.now,
+        "submitted_at": answered_at,
         "submitted_on": day,
         "channel": handed_in.channel,
         "submitted_by": uow.actor.person,
@@ -258,24 +248,9 @@ async def _keep(
             submission_id=submission_id,
             template=handed_in.template,
             template_version=handed_in.version,
-            submitted_at=uow.now,
+            submitted_at=answered_at,
             in_review=bool(reasons),
         )
-    )
-
-
-async def _open_review(
-    uow: UnitOfWork, submission_id: str, client: str, branch_id: str | None, reasons: Sequence[str]
-) -> None:
-    await uow.sql.execute(
-        """INSERT INTO reviews (review_id, client_id, branch_id, submission_id, reasons, state, opened_at)
-           VALUES ($1, $2, $3, $4, $5, 'open', $6)""",
-        str(uuid7()),
-        client,
-        branch_id,
-        submission_id,
-        reasons,
-        uow.now,
     )
 
 

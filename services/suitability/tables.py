@@ -1,5 +1,8 @@
 """What suitability keeps. Facts heard, what was decided from them, and what is to be looked at again."""
 
+from datetime import date, datetime
+from typing import Annotated
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,7 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from chassis import rows
 from chassis.clients import Clients, Fact
+from chassis.rows import Row
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 from contracts.broker import ClientOpened, Profile
@@ -110,37 +115,40 @@ drafts = Table(
     Column("saved_at", Instant, nullable=False),
 )
 
-submissions = Table(
-    "submissions",
-    metadata,
-    Column("partition", Integer, primary_key=True),
-    Column("number", BigInteger, primary_key=True),
-    Column("submission_id", Text, nullable=False, unique=True),
-    Column("client_id", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("template", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("answers", JSONB, nullable=False),
-    Column("points", JSONB, nullable=False),
-    Column("total", Integer, nullable=False),
-    Column("band_level", Text, nullable=False),
-    Column("scheme", Text, nullable=False),
-    Column("level", Text, nullable=False),
-    Column("gates", JSONB, nullable=False),
-    Column("contradictions", JSONB, nullable=False),
-    Column("review_reasons", JSONB, nullable=False),
-    Column("submitted_at", Instant, nullable=False),
-    Column("submitted_on", Date, nullable=False),
-    Column("channel", Text, nullable=False),
-    Column("submitted_by", Text, nullable=False),
-    Column("assisted", Boolean, nullable=False, comment="entered by staff"),
-    Column("signature", Text),
-    Column("recording", Text),
-    Column("device", Text, comment="a hash the channel gives; no device is identified by it"),
-    Column("seconds", Integer),
-    Column("policy", Text, nullable=False),
-    Index(None, "client_id", "submitted_at"),
-    Index(None, "submitted_on"),
+
+class Submission(Row, frozen=True):
+    """A questionnaire handed in; never changed."""
+
+    partition: Annotated[int, rows.Column(primary_key=True)]
+    number: Annotated[int, rows.Column(BigInteger, primary_key=True)]
+    submission_id: Annotated[str, rows.Column(unique=True)]
+    client_id: str
+    branch_id: str | None
+    template: str
+    version: int
+    answers: Annotated[dict[str, list[str]], rows.Column(JSONB)]
+    points: Annotated[dict[str, int], rows.Column(JSONB)]
+    total: int
+    band_level: str
+    scheme: str
+    level: str
+    gates: Annotated[list[str], rows.Column(JSONB)]
+    contradictions: Annotated[list[dict[str, str]], rows.Column(JSONB)]
+    review_reasons: Annotated[list[str], rows.Column(JSONB)]
+    submitted_at: datetime
+    submitted_on: date
+    channel: str
+    submitted_by: str
+    assisted: Annotated[bool, rows.Column(comment="entered by staff")]
+    signature: str | None
+    recording: str | None
+    device: Annotated[str | None, rows.Column(comment="a hash the channel gives; no device is identified by it")]
+    seconds: int | None
+    policy: str
+
+
+submissions = rows.table(
+    "submissions", metadata, Submission, Index(None, "client_id", "submitted_at"), Index(None, "submitted_on")
 )
 
 assessments = Table(
@@ -188,22 +196,27 @@ refused_imports = Table(
     UniqueConstraint("client_id", "event_id"),
 )
 
-reviews = Table(
-    "reviews",
-    metadata,
-    Column("review_id", Text, primary_key=True),
-    Column("client_id", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("submission_id", Text, unique=True),
-    Column("assessment_id", Text, unique=True, comment="set when an assessment already in force is looked at"),
-    Column("reasons", JSONB, nullable=False),
-    Column("state", Text, nullable=False, comment="open, approved, rejected"),
-    Column("opened_at", Instant, nullable=False),
-    Column("decided_by", Text),
-    Column("decided_at", Instant),
-    Column("note", Text),
-    Index(None, "state", "opened_at", "review_id"),
-)
+
+class Review(Row, frozen=True):
+    """What a person looks at before a level counts: answers, or a level in force."""
+
+    review_id: Annotated[str, rows.Column(primary_key=True)]
+    client_id: str
+    branch_id: str | None
+    submission_id: Annotated[str | None, rows.Column(unique=True)]
+    assessment_id: Annotated[
+        str | None, rows.Column(unique=True, comment="set when a level already in force is looked at")
+    ]
+    reasons: Annotated[list[str], rows.Column(JSONB)]
+    state: Annotated[str, rows.Column(comment="open, approved, rejected, superseded")]
+    opened_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    note: str | None
+    superseded_by: Annotated[str | None, rows.Column(comment="the newer answers or assessment")]
+
+
+reviews = rows.table("reviews", metadata, Review, Index(None, "state", "opened_at", "review_id"))
 
 life_changes = Table(
     "life_changes",
@@ -386,8 +399,8 @@ holds = Table(
 )
 
 
-def _all_columns(table: Table) -> SealedTable:
-    return SealedTable(table.name, tuple(column.name for column in table.columns))
+def _all_columns(of: Table) -> SealedTable:
+    return SealedTable(of.name, tuple(column.name for column in of.columns))
 
 
 SEALED = [_all_columns(table) for table in (submissions, assessments, decisions, confirmations)]

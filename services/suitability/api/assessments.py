@@ -1,6 +1,6 @@
 """Levels and professional status over HTTP."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel
@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.http import Reading, Work, permits, require_sight, router
 from chassis.timeline import today
-from services.suitability import assessments, explain, professionals
+from contracts.fields import Instant
+from services.suitability import assessments, explain, history, professionals
 from services.suitability.api.shapes import (
     CONTROL,
     DESK,
@@ -20,6 +21,8 @@ from services.suitability.api.shapes import (
     Words,
     see_client,
 )
+from services.suitability.levels import rank_in
+from services.suitability.policy import Policies
 
 routes = router("/v1/suitability", "suitability")
 Reader = Annotated[Actor, permits("suitability.assessments:read", *EVERYBODY)]
@@ -39,6 +42,32 @@ class Assessment(BaseModel):
     source: str
     submission_id: str | None
     rejected: bool
+
+
+class LevelInForce(BaseModel):
+    """A level from a day through another, both included; `level_in_firm` is what it counts as in the firm's scheme."""
+
+    since: date
+    until: date
+    scheme: str
+    level: str
+    level_in_firm: str
+    assessment_id: str
+    source: str
+    assessed_at: datetime
+    recorded_at: datetime
+
+
+class Levels(BaseModel):
+    """The levels in force over time, as known at an instant (null: now)."""
+
+    client_id: str
+    branch_id: str | None
+    as_of: date
+    known_at: datetime | None
+    scheme: str
+    in_force: LevelInForce | None
+    levels: list[LevelInForce]
 
 
 class ProfessionalRequest(Body):
@@ -68,6 +97,39 @@ async def read_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Da
     made = [Assessment.model_validate(row) for row in await assessments.history(sql, client_id)]
     names = ("client_id", "as_of", "scheme", "level", "policy")
     return {**{name: found[name] for name in names}, "branch_id": branch, "assessments": made}
+
+
+@routes.get("/clients/{client_id}/levels")
+async def read_levels(
+    actor: Reader, sql: Reading, client_id: PathName, as_of: Day | None = None, known_at: Instant | None = None
+) -> Levels:
+    """The levels in force up to a day (today), each with the days it held, as known at an instant [Q5]."""
+    branch, day = await see_client(sql, actor, client_id), as_of or await today(sql)
+    policy = (await Policies.read(sql)).on(day)
+    levels = [
+        LevelInForce(
+            since=one.since,
+            until=one.until,
+            scheme=one.made.scheme,
+            level=one.made.level,
+            level_in_firm=policy.own_scheme.level(rank_in(one.made.scheme, one.made.rank, policy.scheme)).code,
+            assessment_id=one.made.assessment_id,
+            source=one.made.source,
+            assessed_at=one.made.assessed_at,
+            recorded_at=one.made.recorded_at,
+        )
+        for one in history.stretches((await history.read(sql, [client_id], known_at))[client_id])
+        if one.since <= day
+    ]
+    return Levels(
+        client_id=client_id,
+        branch_id=branch,
+        as_of=day,
+        known_at=known_at,
+        scheme=policy.scheme,
+        in_force=next((one for one in levels if one.until >= day), None),
+        levels=levels,
+    )
 
 
 @routes.get("/clients/{client_id}/explain")

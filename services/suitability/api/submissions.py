@@ -123,6 +123,7 @@ class Review(BaseModel):
     opened_at: Any
     decided_by: str | None
     note: str | None
+    superseded_by: str | None
 
 
 @routes.put("/clients/{client_id}/draft")
@@ -183,9 +184,9 @@ async def list_submissions(actor: Reader, sql: Reading, client_id: PathName) -> 
     rows = await sql.fetch(
         """SELECT s.submission_id, s.template, s.version, s.answers, s.points, s.total, s.scheme, s.level, s.gates,
                   s.contradictions, s.submitted_at, s.channel, s.assisted, s.signature, s.recording,
-                  CASE r.state WHEN 'open' THEN 'in_review' WHEN 'rejected' THEN 'rejected' ELSE 'accepted' END AS state
+                  CASE r.state WHEN 'open' THEN 'in_review' WHEN 'approved' THEN 'accepted' ELSE coalesce(r.state, 'accepted') END AS state
            FROM submissions s LEFT JOIN reviews r USING (submission_id)
-           WHERE s.client_id = $1 ORDER BY s.submitted_at DESC LIMIT 200""",
+           WHERE s.client_id = $1 ORDER BY s.submitted_at DESC, s.number DESC LIMIT 200""",
         client_id,
     )
     return [dict(row) for row in rows]
@@ -216,7 +217,7 @@ async def state_life_change(actor: Submitter, uow: Work, client_id: PathName, bo
 
 @routes.get("/reviews")
 async def list_reviews(
-    actor: Lister, sql: Reading, page: Page, state: Literal["open", "approved", "rejected"] = "open"
+    actor: Lister, sql: Reading, page: Page, state: Literal["open", "approved", "rejected", "superseded"] = "open"
 ) -> Listing[Review]:
     """The review queue, oldest first."""
     condition, arguments = object_scope(actor, 4)

@@ -1,0 +1,10 @@
+"""Answers waiting for a review that newer ones have replaced wait no more."""
+
+from chassis.migrate import run_sql
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
