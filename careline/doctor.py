@@ -11,6 +11,7 @@ import asyncpg
 from careline.errors import told
 from careline.services import SERVICES
 from careline.session import connected, database_there, run
+from careline.settings import SettingsWrong, judge_services, loaded, unknown
 from careline.worker_lock import is_worker_lock_held
 from chassis.database import Database, connect, url_of
 from chassis.migrate import newest_revision
@@ -40,10 +41,14 @@ def good(what: str) -> Diagnosis:
 
 def examine() -> Iterator[Diagnosis]:
     """Look at settings, home, database, bus, services, in this order."""
+    for name, like in unknown(os.environ).items():
+        yield Diagnosis(True, f"{name} is no setting", f"{like} was meant? Else unset it" if like else "unset it")
     try:
-        settings = Settings()
-    except Exception as error:
-        yield Diagnosis(True, told(error) or repr(error), "correct the environment variable")
+        settings = loaded()
+        judge_services()
+    except SettingsWrong as error:
+        for line in error.lines:
+            yield Diagnosis(True, line, "correct the environment variable, or the file")
         return
     yield good(f"settings: {'own PostgreSQL' if settings.embedded_database else 'CARELINE_DATABASE_URL'}, events over "
                f"{'Kafka' if settings.on_kafka else 'the log in PostgreSQL'}, {settings.partitions} partitions")  # fmt: skip

@@ -6,6 +6,7 @@ import asyncpg
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
+from careline.settings import SettingsWrong, lines_of
 from chassis.errors import Refusal
 from chassis.outages import OUTAGES
 
@@ -25,10 +26,9 @@ def told(error: BaseException) -> str | None:
     if isinstance(error, Refusal):
         return _refusal(error)
     if isinstance(error, ValidationError):
-        found = error.errors()[0]
-        where = "_".join(str(part) for part in found["loc"]).upper()
-        said = found["msg"].removeprefix("Value error, ")
-        return f"setting CARELINE_{where}: {said}" if where else f"settings: {said}"
+        return "; ".join(lines_of(error))
+    if isinstance(error, SettingsWrong):
+        return str(error)
     if isinstance(error, DBAPIError) and error.orig is not None:
         return told(error.orig.__cause__ or error.orig)
     return _of_server(error)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from careline.refusals import WrongArgument
 from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.database import connect, owner_of, owner_url_of
+from chassis.database import connect, owner_of, owner_url_of, url_of
 from chassis.migrate import migrate
 from chassis.service import Service
 from chassis.settings import Settings
@@ -26,6 +26,7 @@ async def make_schemas(settings: Settings, services: Sequence[Service], *, topic
 
 async def _make(settings: Settings, services: Sequence[Service], topics: bool) -> None:
     await migrate(settings, services)
+    await _same_bus(settings, [service.name for service in services])
     if any(service.name == INGEST for service in services):
         await _make_broker_topics(settings)
     if settings.on_kafka and topics:
@@ -37,6 +38,24 @@ async def _make(settings: Settings, services: Sequence[Service], topics: bool) -
         address = KafkaAddress.parse(settings.bus_url or "")
         await claim_prefix(settings, [service.name for service in services])
         await create_topics(address, sorted(said | heard | set(broker.TOPICS)), settings.partitions)
+
+
+async def _same_bus(settings: Settings, services: Sequence[str]) -> None:
+    """A home stays on the bus it began on: positions count the records of that one, and facts of another would be lost.
+
+    Raises: ValueError.
+    """
+    for service in services:
+        sql = await connect(url_of(settings, service), service)
+        try:
+            on_kafka = await sql.fetchval("SELECT EXISTS (SELECT FROM home_id)")
+            begun = await sql.fetchval("SELECT EXISTS (SELECT FROM consumer_offsets WHERE next > 0)")
+        finally:
+            await sql.close()
+        if on_kafka and not settings.on_kafka:
+            raise ValueError(f"the events of {service} travel over Kafka: set CARELINE_BUS_URL to where they do")
+        if begun and not on_kafka and settings.on_kafka:
+            raise ValueError(f"the events of {service} lie in PostgreSQL: unset CARELINE_BUS_URL, or begin a new home")
 
 
 async def _make_broker_topics(settings: Settings) -> None:

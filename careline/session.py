@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from careline.settings import judge_services, loaded
 from chassis.actor import Actor, Role
 from chassis.servers.postgres import PrivatePostgres
 from chassis.settings import Settings
@@ -42,8 +43,9 @@ def database_there(*, keep_running: bool = False) -> Iterator[Settings]:
 
     `keep_running` starts the private server again when it ends before we do.
     """
-    settings = Settings()
+    settings = loaded()
     if not settings.embedded_database:
+        judge_services()
         yield settings
         return
     server = PrivatePostgres(settings.home)
@@ -52,6 +54,7 @@ def database_there(*, keep_running: bool = False) -> Iterator[Settings]:
         import careline.platform  # noqa: F401 - what takes longest to load, meanwhile
     try:
         starting.result()
+        judge_services()
         if keep_running:
             server.keep_running()
         yield settings.model_copy(update={"database_url": server.service_url, "owner_url": server.owner_url})

@@ -21,11 +21,11 @@ def trusted_keys(named: str | None) -> "tuple[Ed25519PublicKey, ...]":
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+    from careline.settings import loaded
     from chassis.key_history import trusted_seal_keys
-    from chassis.settings import Settings
 
     if named is None:
-        return tuple(trusted_seal_keys(Settings()).values())
+        return tuple(trusted_seal_keys(loaded()).values())
     try:
         return (Ed25519PublicKey.from_public_bytes(base64.b64decode(named, validate=True)),)
     except (binascii.Error, ValueError):

@@ -4,7 +4,6 @@ Each is a ring, the newest first: the first is used, the others still open and c
 """
 
 import base64
-import binascii
 import hashlib
 import os
 import secrets
@@ -13,9 +12,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import SecretStr
 
+from chassis.key_ring import KEY_BYTES, ring_of
 from chassis.settings import Settings
-
-KEY_BYTES = 32
 
 
 def key_ring(settings: Settings, name: str) -> tuple[bytes, ...]:
@@ -77,25 +75,6 @@ def rotate(settings: Settings, name: str) -> str:
     fresh = _written(folder, name, (made, *(ring[:1] if name == "internal" else ring)))
     fresh.rename(folder / f"{name}.key")
     return name_of(made)
-
-
-def ring_of(text: str, where: str) -> tuple[bytes, ...]:
-    """Keys as they are written: base64 of 32 bytes each, a comma or a line apart.
-
-    Raises: ValueError, saying where they came from.
-    """
-    keys = []
-    for line in text.replace(",", " ").split():
-        try:
-            raw = base64.b64decode(line, validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError(f"{where} must be base64 of {KEY_BYTES} bytes") from None
-        if len(raw) != KEY_BYTES:
-            raise ValueError(f"{where} must be base64 of {KEY_BYTES} bytes, not of {len(raw)}")
-        keys.append(raw)
-    if not keys:
-        raise ValueError(f"{where} is empty: it must be base64 of {KEY_BYTES} bytes")
-    return tuple(keys)
 
 
 def _written(folder: Path, name: str, keys: tuple[bytes, ...]) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 from fastapi import APIRouter
+from pydantic_settings import BaseSettings
 from sqlalchemy import MetaData
 
 from chassis.acts import Acts
@@ -51,6 +52,7 @@ class Service:
     a day on would do, for a draft of them (see `chassis.shadow`).
     `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
     `acts` are the tables of what people move from state to state (see `chassis.acts`), with their own second persons.
+    `settings` are those only this service has: judged with all others when a command begins.
     `views` names for an event heard a struct of just the fields needed of it: its handler is given that instead.
     """
 
@@ -78,6 +80,7 @@ class Service:
     shadow: Shadow | None = None
     approvals: Sequence[ApprovalKind] = ()
     acts: Sequence[Acts[Any]] = ()
+    settings: Sequence[type[BaseSettings]] = ()
 
     def __post_init__(self) -> None:
         policy = () if self.policy is None else (approval_of(self.policy),)

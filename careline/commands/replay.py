@@ -35,7 +35,7 @@ def replay(
     from careline.logs import log_at
     from careline.refusals import WrongArgument
     from careline.replay.source import FIRST_CLOSE, LAST_CLOSE, SourceRead
-    from chassis.settings import Settings
+    from careline.settings import loaded
 
     if (folder is None) == (complaints is None):
         raise WrongArgument("name one folder: DIR for the bank's data, or --complaints DIR")
@@ -47,7 +47,7 @@ def replay(
     last: date = LAST_CLOSE if until is None else read_date(until)
     if not FIRST_CLOSE <= last <= LAST_CLOSE:
         raise WrongArgument(f"--until must be from {FIRST_CLOSE} to {LAST_CLOSE}, not {last}")
-    reading = SourceRead(folder, customers, Settings().currency)
+    reading = SourceRead(folder, customers, loaded().currency)
     if dry_run:
         from careline.replay.summary import print_counts
 

@@ -11,10 +11,10 @@ Host = Annotated[str | None, typer.Option(help="The address to listen on. CARELI
 def up(port: Port = None, host: Host = None) -> None:
     """Run everything in one process: database (unless CARELINE_DATABASE_URL names one), services, gateway."""
     from careline.session import database_there, run
+    from careline.settings import loaded
     from careline.sockets import listen
-    from chassis.settings import Settings
 
-    settings = Settings()
+    settings = loaded()
     with (
         listen(settings.host if host is None else host, settings.port if port is None else port) as listening,
         database_there(keep_running=True) as settings,
@@ -32,10 +32,10 @@ def serve(service: Annotated[str, typer.Argument(metavar="SERVICE")], port: Port
     from careline.logs import log_at
     from careline.running import run_http
     from careline.session import database_there, run
+    from careline.settings import loaded
     from careline.sockets import listen
-    from chassis.settings import Settings
 
-    name, settings = one_of_services(service), Settings()
+    name, settings = one_of_services(service), loaded()
     log_at(settings.log_level)
     with (
         listen(settings.host if host is None else host, settings.port if port is None else port) as listening,
@@ -54,10 +54,10 @@ def work(
     from careline.logs import log_at
     from careline.running import run_work
     from careline.session import database_there, run
+    from careline.settings import loaded
     from careline.sockets import listen
-    from chassis.settings import Settings
 
-    names, settings = [one_of_services(name) for name in services], Settings()
+    names, settings = [one_of_services(name) for name in services], loaded()
     log_at(settings.log_level)
     listening = None if port is None else listen(settings.host if host is None else host, port)
     with database_there(keep_running=True) as settings:
@@ -72,11 +72,11 @@ def seal(port: Port = None, host: Host = None) -> None:
     from careline.running import run_seal
     from careline.services import SERVICES
     from careline.session import database_there, run
+    from careline.settings import loaded
     from careline.sockets import listen
     from chassis.database import owner_url_of
-    from chassis.settings import Settings
 
-    settings = Settings()
+    settings = loaded()
     log_at(settings.log_level)
     with (
         listen(settings.host if host is None else host, settings.port if port is None else port) as listening,

@@ -17,11 +17,11 @@ def token(
     """Print a bearer token for the gateway: `Authorization: Bearer TOKEN`."""
     from careline.refusals import WrongArgument
     from careline.session import say
-    from chassis.settings import Settings
+    from careline.settings import loaded
     from gateway.tokens import issue_token
 
     try:
-        made = issue_token(Settings(), role, branch_id=branch, client_id=client, person=person, hours=hours)
+        made = issue_token(loaded(), role, branch_id=branch, client_id=client, person=person, hours=hours)
     except ValueError as missing:
         raise WrongArgument(str(missing)) from None
     say(made)

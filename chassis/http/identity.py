@@ -18,7 +18,8 @@ from prometheus_client import Counter
 
 from chassis.actor import Actor, Role
 from chassis.errors import Text, Unauthenticated, Unavailable
-from chassis.secrets import key_ring, ring_of
+from chassis.key_ring import ring_of
+from chassis.secrets import key_ring
 from chassis.settings import Settings
 
 log = structlog.get_logger()

@@ -43,7 +43,9 @@ from services.callbacks import (
     tables,
     tasks,
 )
+from services.callbacks.evidence import EvidenceSettings
 from services.callbacks.messages import sending
+from services.callbacks.messages.adapters import MessageSettings
 from services.callbacks.policy import Policies
 
 service = Service(
@@ -91,5 +93,6 @@ service = Service(
     loops={"messages": sending.send_by_itself},
     exports={"callbacks": Export(exports.CALLBACK_COLUMNS, exports.callbacks)},
     keeps_evidence=True,
+    settings=[EvidenceSettings, MessageSettings],
     client_parts={"callbacks": "/tasks?limit=20"},
 )

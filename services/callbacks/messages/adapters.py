@@ -3,12 +3,15 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.callbacks.messages.file import FilePort
 from services.callbacks.messages.port import Port
 from services.callbacks.messages.sms import HttpSms
 from services.callbacks.messages.smtp import Smtp
+
+SCHEMES = frozenset(("", "file", "smtp", "http", "https"))
 
 
 class MessageSettings(BaseSettings):
@@ -21,6 +24,13 @@ class MessageSettings(BaseSettings):
     sender: str = "service@careline.example"
     sms_token: str = ""
 
+    @field_validator("email", "sms")
+    @classmethod
+    def _known(cls, url: str) -> str:
+        if urlsplit(url).scheme not in SCHEMES:
+            raise ValueError(f"messages cannot go to {urlsplit(url).scheme}: choose smtp, http, https or file")
+        return url
+
 
 def port_of(url: str, channel: str, settings: MessageSettings, home: Path) -> Port:
     """The adapter for a URL; none given: files under the home, for development."""
@@ -29,8 +39,6 @@ def port_of(url: str, channel: str, settings: MessageSettings, home: Path) -> Po
         return Smtp(parts.hostname or "127.0.0.1", parts.port or 25, settings.sender)
     if parts.scheme in ("http", "https"):
         return HttpSms(url, settings.sms_token)
-    if parts.scheme not in ("", "file"):
-        raise ValueError(f"messages cannot go to {parts.scheme}: choose smtp, http, https or file")
     return FilePort(Path(parts.path) if parts.path else home / "messages", channel)
 
 
