@@ -12,9 +12,10 @@ from chassis.acts import ConflictOfInterest
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.http.persons import PersonId
+from contracts.fields import Id, Label
 from services.complaints import accountability, cases
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import CENTRE, Act, Day, Label, Words
+from services.complaints.api.shapes import CENTRE, Act, Day, Words
 
 routes = router("/v1/complaints", "complaints")
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
@@ -39,7 +40,7 @@ class AccountabilityOutcome(Act):
 
 
 @routes.post("/cases/{case_id}/accountability/{accountability_id}/outcome")
-async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: AccountabilityOutcome) -> Made:
+async def account(_: Centre, uow: Work, case_id: Id, accountability_id: Id, body: AccountabilityOutcome) -> Made:
     """Conclude accountability (责任追究): summary, root cause, plan with owner and date, circular, measure [C14]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     row = await uow.sql.fetchrow(
@@ -70,7 +71,7 @@ class CarriedOut(Act):
 
 
 @routes.post("/cases/{case_id}/accountability/{accountability_id}/completion")
-async def carry_out(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: CarriedOut) -> Made:
+async def carry_out(_: Centre, uow: Work, case_id: Id, accountability_id: Id, body: CarriedOut) -> Made:
     """The improvement plan was carried out; its date is no longer watched."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     row = await uow.sql.fetchrow(

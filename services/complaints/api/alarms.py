@@ -12,7 +12,7 @@ from chassis.deadlines import cancel
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Listing, Page, Reading, Work, permits, router
 from chassis.http.persons import PersonId
-from contracts.fields import BusinessDate
+from contracts.fields import BusinessDate, Id
 from services.complaints import cases, groups, satisfaction
 from services.complaints.api.shapes import CENTRE, Act, Body, Case, Day, Words, shown
 from services.complaints.relations import MEMBER
@@ -85,7 +85,7 @@ async def read_alarms(_: Analyst, sql: Reading, since: Annotated[BusinessDate | 
 
 
 @routes.get("/{alarm_id}/members")
-async def read_members(actor: Analyst, sql: Reading, page: Page, alarm_id: UUID) -> Listing[Case]:
+async def read_members(actor: Analyst, sql: Reading, page: Page, alarm_id: Id) -> Listing[Case]:
     """The cases of a cluster, each a case of its own, in order of their ids."""
     group = await sql.fetchval("SELECT group_case_id FROM alarms WHERE alarm_id = $1", alarm_id)
     if group is None:
@@ -104,7 +104,7 @@ async def read_members(actor: Analyst, sql: Reading, page: Page, alarm_id: UUID)
 
 
 @routes.post("/{alarm_id}/review")
-async def review_alarm(_: Analyst, uow: Work, alarm_id: UUID, body: Review) -> Alarm:
+async def review_alarm(_: Analyst, uow: Work, alarm_id: Id, body: Review) -> Alarm:
     """Review a cluster (上报与审核分析): root cause and corrective action; its date is watched, and whether it recurs."""
     at, group = cases.moment(uow, None), await _group(uow, alarm_id)
     if body.owner in group["concerned"]:
@@ -134,7 +134,7 @@ async def review_alarm(_: Analyst, uow: Work, alarm_id: UUID, body: Review) -> A
 
 
 @routes.post("/{alarm_id}/completion")
-async def complete_action(_: Analyst, uow: Work, alarm_id: UUID, body: Done) -> Alarm:
+async def complete_action(_: Analyst, uow: Work, alarm_id: Id, body: Done) -> Alarm:
     """The corrective action was carried out: the group case ends; its members go on as they are."""
     at, group = cases.moment(uow, body.at), await _group(uow, alarm_id)
     row = await uow.sql.fetchrow("SELECT * FROM alarms WHERE alarm_id = $1 FOR UPDATE", alarm_id)

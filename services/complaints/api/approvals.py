@@ -8,7 +8,7 @@ from uuid_utils import uuid7
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Once, Work, permits, router
-from contracts.fields import Money
+from contracts.fields import Id, Money, Number
 from services.complaints import cases, second_person
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import CENTRE, STAFF, Act, Noted, Words
@@ -26,7 +26,7 @@ class Redress(Act):
 
 
 @routes.post("/cases/{case_id}/redress", status_code=201)
-async def propose_redress(_: Handler, uow: Work, _once: Once, case_id: UUID, body: Redress) -> Made:
+async def propose_redress(_: Handler, uow: Work, _once: Once, case_id: Id, body: Redress) -> Made:
     """Propose redress; nothing is owed until another person approves."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     redress_id = UUID(bytes=uuid7().bytes)
@@ -41,7 +41,7 @@ async def propose_redress(_: Handler, uow: Work, _once: Once, case_id: UUID, bod
 
 
 @routes.post("/cases/{case_id}/redress/{redress_id}/approval")
-async def approve_redress(_: Approver, uow: Work, _once: Once, case_id: UUID, redress_id: UUID, body: Act) -> Made:
+async def approve_redress(_: Approver, uow: Work, _once: Once, case_id: Id, redress_id: Id, body: Act) -> Made:
     """Approve redress that somebody else proposed."""
     cases.moment(uow, body.at)
     await _require_of(uow, "redress", "redress_id", redress_id, case_id)
@@ -50,7 +50,7 @@ async def approve_redress(_: Approver, uow: Work, _once: Once, case_id: UUID, re
 
 
 @routes.post("/cases/{case_id}/deviations", status_code=201)
-async def ask_deviation(_: Handler, uow: Work, case_id: UUID, body: Noted) -> Made:
+async def ask_deviation(_: Handler, uow: Work, case_id: Id, body: Noted) -> Made:
     """Ask to deviate in a special case (特殊情况特殊处理), with the reason [C19]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     number = await uow.sql.fetchval(
@@ -63,7 +63,7 @@ async def ask_deviation(_: Handler, uow: Work, case_id: UUID, body: Noted) -> Ma
 
 
 @routes.post("/cases/{case_id}/deviations/{deviation_id}/approval")
-async def approve_deviation(_: Approver, uow: Work, case_id: UUID, deviation_id: int, body: Act) -> Made:
+async def approve_deviation(_: Approver, uow: Work, case_id: Id, deviation_id: Number, body: Act) -> Made:
     """Approve somebody else's deviation [C19]."""
     cases.moment(uow, body.at)
     await _require_of(uow, "deviations", "id", deviation_id, case_id)

@@ -9,7 +9,8 @@ from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Reading, permits, require_sight, router
 from chassis.timeline import today
-from services.complaints.api.shapes import READERS, Case, PathName, shown
+from contracts.fields import Identifier
+from services.complaints.api.shapes import READERS, Case, shown
 from services.complaints.followed_histories import tier_on
 from services.complaints.rules import OVER
 
@@ -33,7 +34,7 @@ class ClientComplaints(BaseModel):
 
 
 @routes.get("/{client_id}")
-async def read_client(actor: Reader, sql: Reading, client_id: PathName) -> ClientComplaints:
+async def read_client(actor: Reader, sql: Reading, client_id: Identifier) -> ClientComplaints:
     """A client's cases, newest first (20 at most), how many are open, and the grumbles (抱怨) heard of them."""
     known = await sql.fetchrow("SELECT branch_id FROM clients WHERE client_id = $1", client_id)
     counts = await sql.fetchrow(

@@ -15,7 +15,7 @@ from chassis.clocks import ClockReading, Measure, Pause, Resume, State, store
 from chassis.errors import Text
 from chassis.http import Reading as Sql
 from chassis.http import permits, router
-from contracts.fields import Instant
+from contracts.fields import Id, Instant
 from services.complaints import cases, clocks
 from services.complaints.api.shapes import READERS
 from services.complaints.rules import OVER
@@ -59,7 +59,7 @@ class ClockShown(BaseModel):
 async def read_clocks(
     actor: Reader,
     sql: Sql,
-    case_id: UUID,
+    case_id: Id,
     as_of: Annotated[Instant | None, Query(description="as known at an instant")] = None,
 ) -> list[ClockShown]:
     """Every clock of the case, of all its generations, with its sums step by step."""

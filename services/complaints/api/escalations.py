@@ -11,6 +11,7 @@ from chassis.clocks.store import acknowledge
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, permits, router
 from contracts.complaints import EscalationAcknowledged
+from contracts.fields import Code, Id
 from services.complaints import cases, clocks, history
 from services.complaints.api.shapes import STAFF, Act
 from services.complaints.reporting import THREE_DEPARTMENTS
@@ -27,7 +28,7 @@ class Acknowledged(BaseModel):
 
 
 @routes.post("/cases/{case_id}/escalations/{clock}/{step}/acknowledgement")
-async def acknowledge_step(_: Answerable, uow: Work, case_id: UUID, clock: str, step: str, body: Act) -> Acknowledged:
+async def acknowledge_step(_: Answerable, uow: Work, case_id: Id, clock: Code, step: Code, body: Act) -> Acknowledged:
     """Answer a notice: only who was told can, and nobody can refuse it. The last of three departments stops the
     report clock of a major case [C7, C22]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)

@@ -17,9 +17,9 @@ from chassis.http.persons import PersonId
 from chassis.personal import mask_text
 from chassis.staff import GENERAL_MANAGER
 from contracts.complaints import CaseAccepted, CaseClosed, CaseFeedback
-from contracts.fields import Instant
+from contracts.fields import Id, Instant, Label, text_of
 from services.complaints import cases, dispatching, relations, satisfaction
-from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Label, Noted, Words, shown
+from services.complaints.api.shapes import BRANCH, CENTRE, STAFF, Act, Case, Noted, Words, shown
 from services.complaints.dispatching import Order
 from services.complaints.rules import (
     ACCEPTED,
@@ -89,7 +89,7 @@ class PromiseGiven(Act):
     """The time by which the complainant was promised a result [C6]."""
 
     due: Instant
-    reason: Annotated[str, AfterValidator(mask_text)] = ""
+    reason: Annotated[str, text_of(20_000), AfterValidator(mask_text)] = ""
 
 
 class Rejection(Noted):
@@ -99,7 +99,7 @@ class Rejection(Noted):
 
 
 @routes.post("/acceptance")
-async def accept(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Act, response: Response) -> Case:
+async def accept(_: Handler, uow: Work, case_id: Id, match: IfMatch, body: Act, response: Response) -> Case:
     """Take a case in hand, or take over one that was offered."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id, match)
     me = uow.actor.person
@@ -114,7 +114,7 @@ async def accept(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Act
 
 
 @routes.post("/hand-over")
-async def offer(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: HandOver, response: Response) -> Case:
+async def offer(_: Handler, uow: Work, case_id: Id, match: IfMatch, body: HandOver, response: Response) -> Case:
     """Offer a case to somebody: the owner stays the owner until they accept [C8]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id, match)
     cases.require_open(case)
@@ -125,7 +125,7 @@ async def offer(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Hand
 
 
 @routes.post("/ticket", status_code=201)
-async def issue(_: Centre, uow: Work, case_id: UUID, match: IfMatch, body: Act, response: Response) -> Case:
+async def issue(_: Centre, uow: Work, case_id: Id, match: IfMatch, body: Act, response: Response) -> Case:
     """Send the supervision ticket to the branch's complaint group; its general manager is to be phoned the same day."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id, match)
     cases.require_state(case, DISPATCHED)
@@ -144,7 +144,7 @@ async def issue(_: Centre, uow: Work, case_id: UUID, match: IfMatch, body: Act, 
 
 
 @routes.post("/ticket/phone-notice")
-async def note_phone(_: Centre, uow: Work, case_id: UUID, body: PhoneNotice, response: Response) -> Case:
+async def note_phone(_: Centre, uow: Work, case_id: Id, body: PhoneNotice, response: Response) -> Case:
     """Log that the general manager was told by phone: who, when, the recording [C4]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     found = (await staff.roster(uow.sql)).stands_in_for(body.to, case["branch_id"], GENERAL_MANAGER, at)
@@ -168,7 +168,7 @@ async def note_phone(_: Centre, uow: Work, case_id: UUID, body: PhoneNotice, res
 
 
 @routes.post("/ticket/solutions")
-async def talk_through(_: Handler, uow: Work, case_id: UUID, body: Solution, response: Response) -> Case:
+async def talk_through(_: Handler, uow: Work, case_id: Id, body: Solution, response: Response) -> Case:
     """Note a solution that centre and branch talked through (沟通投诉解决的方案) [C10]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     await uow.sql.execute(
@@ -182,14 +182,14 @@ async def talk_through(_: Handler, uow: Work, case_id: UUID, body: Solution, res
 
 
 @routes.post("/investigation")
-async def investigate(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Act, response: Response) -> Case:
+async def investigate(_: Handler, uow: Work, case_id: Id, match: IfMatch, body: Act, response: Response) -> Case:
     """The branch verifies (核实)."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id, match)
     return answered(await cases.change(uow, case, "investigating", at, to=INVESTIGATING), response)
 
 
 @routes.post("/feedback")
-async def feed_back(_: Branch, uow: Work, case_id: UUID, match: IfMatch, body: Feedback, response: Response) -> Case:
+async def feed_back(_: Branch, uow: Work, case_id: Id, match: IfMatch, body: Feedback, response: Response) -> Case:
     """The branch reports back, completely; the centre asks the complainant how satisfied they are [C10, C11]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id, match)
     ticket = body.model_dump(include={"facts", "responsible", "action", "reaction"})
@@ -219,7 +219,7 @@ async def feed_back(_: Branch, uow: Work, case_id: UUID, match: IfMatch, body: F
 
 
 @routes.post("/waiting")
-async def wait(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Waiting, response: Response) -> Case:
+async def wait(_: Handler, uow: Work, case_id: Id, match: IfMatch, body: Waiting, response: Response) -> Case:
     """Wait for the complainant or for a third party: the result clock pauses [C23, C27]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id, match)
     to = CUSTOMER if body.waits_for == "customer" else THIRD_PARTY
@@ -234,7 +234,7 @@ async def wait(_: Handler, uow: Work, case_id: UUID, match: IfMatch, body: Waiti
 
 
 @routes.post("/reply")
-async def reply(_: Complainant, uow: Work, case_id: UUID, body: Act, response: Response) -> Case:
+async def reply(_: Complainant, uow: Work, case_id: Id, body: Act, response: Response) -> Case:
     """The answer waited for came, at its own time: the clock goes on from then, however late this is recorded [C27]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     if case["state"] not in WAITING:
@@ -246,7 +246,7 @@ async def reply(_: Complainant, uow: Work, case_id: UUID, body: Act, response: R
 
 
 @routes.post("/promise")
-async def give_promise(_: Handler, uow: Work, case_id: UUID, body: PromiseGiven, response: Response) -> Case:
+async def give_promise(_: Handler, uow: Work, case_id: Id, body: PromiseGiven, response: Response) -> Case:
     """Tell the complainant when there will be a result: the promise's own clock runs now [C6]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     cases.require_open(case)
@@ -256,13 +256,13 @@ async def give_promise(_: Handler, uow: Work, case_id: UUID, body: PromiseGiven,
 
 
 @routes.post("/withdrawal")
-async def withdraw(_: Complainant, uow: Work, case_id: UUID, body: Noted, response: Response) -> Case:
+async def withdraw(_: Complainant, uow: Work, case_id: Id, body: Noted, response: Response) -> Case:
     """The complainant takes the complaint back; the record stays [C13]."""
     return await _end(uow, case_id, body, WITHDRAWN, {"reason": body.reason}, response)
 
 
 @routes.post("/rejection")
-async def reject(_: Handler, uow: Work, case_id: UUID, body: Rejection, response: Response) -> Case:
+async def reject(_: Handler, uow: Work, case_id: Id, body: Rejection, response: Response) -> Case:
     """Refuse the case (不予受理), with the reason and how to go further [C23]."""
     return await _end(uow, case_id, body, REJECTED, {"reason": body.reason, "further": body.further}, response)
 
@@ -278,7 +278,7 @@ async def _end(uow: Any, case_id: UUID, body: Noted, to: str, detail: dict[str, 
 
 
 @routes.post("/reopening")
-async def reopen(_: Complainant, uow: Work, case_id: UUID, body: Noted, response: Response) -> Case:
+async def reopen(_: Complainant, uow: Work, case_id: Id, body: Noted, response: Response) -> Case:
     """Open a case again that was over, one level higher; the history stays [C23]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     cases.require_state(case, "reopened")

@@ -18,9 +18,9 @@ from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.staff import HQ
 from contracts.broker import ComplaintReceived
-from contracts.fields import Instant, Money
+from contracts.fields import Code, Id, Identifier, Instant, Label, Money, Phone, number_of, text_of
 from services.complaints import cases, relations
-from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Label, Name, Spoken, shown
+from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Name, Spoken, shown
 from services.complaints.intake import open_cases, registered_late
 from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
@@ -47,14 +47,14 @@ class NewCase(Body):
     kind: Literal["complaint", "suggestion", "enquiry"] = "complaint"
     source: Literal["client", "regulator", "exchange", "petition_office"] = "client"
     channel: Channel
-    category: Annotated[str, Field(max_length=200)] = ""
+    category: Annotated[str, text_of(200)] = ""
     words: Spoken
     product: Label | None = None
     employee: PersonId | None = None
     script: Name | None = None
     claim: Money | None = None
     allegations: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)
-    complainants: Annotated[int, Field(ge=1, le=100_000)] = 1
+    complainants: Annotated[int, number_of(1, 100000)] = 1
     public_risk: bool = Field(False, description="media or stability risk")
     regulator_ref: Name | None = None
     reply_due_on: Day | None = None
@@ -63,7 +63,7 @@ class NewCase(Body):
     )
     contact_channel: Name | None = None
     name: Label | None = Field(None, description="of a complainant who is no known client; kept encrypted")
-    phone: Annotated[str, Field(min_length=5, max_length=40)] | None = Field(None, description="likewise")
+    phone: Phone | None = Field(None, description="likewise")
     priority: bool = False
     received_at: Instant | None = None
 
@@ -135,10 +135,12 @@ async def list_cases(
     actor: Reader,
     sql: Reading,
     page: Page,
-    q: Annotated[str | None, Query(max_length=200, description="words to find, of two characters at least")] = None,
-    state: str | None = None,
-    owner: str | None = None,
-    client: str | None = None,
+    q: Annotated[
+        Annotated[str, text_of(200)] | None, Query(description="words to find, of two characters at least")
+    ] = None,
+    state: Code | None = None,
+    owner: Identifier | None = None,
+    client: Identifier | None = None,
 ) -> Listing[Case]:
     """Cases the caller may see, newest first; `q` finds words of two Chinese characters in what was said."""
     search = Search(actor, q=q, state=state, owner=owner, client=client, after=page.after)
@@ -148,7 +150,7 @@ async def list_cases(
 
 
 @routes.get("/cases/{case_id}")
-async def read_case(actor: Reader, sql: Reading, case_id: UUID, response: Response) -> Case:
+async def read_case(actor: Reader, sql: Reading, case_id: Id, response: Response) -> Case:
     """One case; its ETag is what a change has to match."""
     row = await cases.seen(sql, actor, case_id)
     response.headers["etag"] = etag(row["revision"])
@@ -173,7 +175,7 @@ class Contact(BaseModel):
 
 
 @routes.get("/cases/{case_id}/contact")
-async def read_contact(actor: Reader, uow: Work, purpose: Purpose, case_id: UUID) -> Contact:
+async def read_contact(actor: Reader, uow: Work, purpose: Purpose, case_id: Id) -> Contact:
     """Original words and how to reach the complainant: for the case's owner. A read carries a purpose and is recorded."""
     case = await cases.seen(uow.sql, actor, case_id)
     owner, client_id = owner_of(case_id), case["client_id"]
@@ -208,7 +210,7 @@ class Moved(BaseModel):
 
 
 @routes.get("/cases/{case_id}/history")
-async def read_history(actor: Reader, sql: Reading, case_id: UUID) -> list[Moved]:
+async def read_history(actor: Reader, sql: Reading, case_id: Id) -> list[Moved]:
     """Everything that happened, in order."""
     await cases.seen(sql, actor, case_id)
     rows = await sql.fetch("SELECT * FROM case_moves WHERE case_id = $1 ORDER BY number", case_id)

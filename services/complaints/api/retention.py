@@ -10,6 +10,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import Refusal
 from chassis.http import Reading, Work, permits, router
 from chassis.timeline import today
+from contracts.fields import Id
 from services.complaints import cases, retention, second_person
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import READERS, Body, Words
@@ -56,7 +57,7 @@ class Kept(BaseModel):
 
 
 @routes.get("/retention")
-async def read_retention(actor: Reader, sql: Reading, case_id: UUID) -> Kept:
+async def read_retention(actor: Reader, sql: Reading, case_id: Id) -> Kept:
     """The retention rule of the case and what is in force: years after its last day; a legal hold wins."""
     case = await cases.seen(sql, actor, case_id)
     found = await retention.standing(sql, case)
@@ -83,13 +84,13 @@ async def read_retention(actor: Reader, sql: Reading, case_id: UUID) -> Kept:
 
 
 @routes.post("/holds", status_code=201)
-async def place_hold(_: Holder, uow: Work, case_id: UUID, body: Reason) -> Made:
+async def place_hold(_: Holder, uow: Work, case_id: Id, body: Reason) -> Made:
     """Place a legal hold (法律保全): at once, nothing of the case may be erased."""
     return Made(id=str(await retention.place(uow, await cases.locked(uow, case_id), body.reason)))
 
 
 @routes.post("/holds/{hold_id}/release", status_code=202)
-async def ask_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: Reason) -> Made:
+async def ask_release(_: Holder, uow: Work, case_id: Id, hold_id: Id, body: Reason) -> Made:
     """Ask for a hold to be lifted; it holds until a second person agrees."""
     case = await cases.locked(uow, case_id)
     await retention.ask_release(uow, case, hold_id, body.reason)
@@ -98,7 +99,7 @@ async def ask_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: 
 
 
 @routes.post("/holds/{hold_id}/release/decision")
-async def decide_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: Decision) -> Made:
+async def decide_release(_: Holder, uow: Work, case_id: Id, hold_id: Id, body: Decision) -> Made:
     """Lift a hold, or keep it, on somebody else's asking."""
     await cases.locked(uow, case_id)
     await second_person.decide(uow, second_person.HOLD_RELEASE, case_id, hold_id, agree=body.decision == "approved")
@@ -106,7 +107,7 @@ async def decide_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, bod
 
 
 @routes.post("/erasures", status_code=202)
-async def ask_erasure(_: Eraser, uow: Work, case_id: UUID, body: Reason) -> Made:
+async def ask_erasure(_: Eraser, uow: Work, case_id: Id, body: Reason) -> Made:
     """Ask for a case to be erased: refused while it is open, under hold or has to be kept."""
     case = await cases.locked(uow, case_id)
     erasure_id = await retention.ask_erasure(uow, case, body.reason)
@@ -115,7 +116,7 @@ async def ask_erasure(_: Eraser, uow: Work, case_id: UUID, body: Reason) -> Made
 
 
 @routes.post("/erasures/{erasure_id}/decision")
-async def decide_erasure(_: Eraser, uow: Work, case_id: UUID, erasure_id: UUID, body: Decision) -> Made:
+async def decide_erasure(_: Eraser, uow: Work, case_id: Id, erasure_id: Id, body: Decision) -> Made:
     """Erase the case, or refuse to, on somebody else's asking. What was said and who said it is gone for good."""
     await cases.locked(uow, case_id)
     await second_person.decide(uow, second_person.ERASURE, case_id, erasure_id, agree=body.decision == "approved")

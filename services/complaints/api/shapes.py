@@ -4,22 +4,18 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from chassis.actor import Role
 from chassis.errors import Conflict, Text
 from chassis.personal import mask_text
-from contracts.fields import BusinessDate, Code, Instant
+from contracts.fields import BusinessDate, Code, Instant, text_of
 
-_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Name = Code
-Label = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
-Spoken = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]+$")]
+Spoken = Annotated[str, text_of(20_000, 1)]
 Words = Annotated[Spoken, AfterValidator(mask_text)]
 """Free text, masked before anything sees it; `Spoken` is what intake keeps encrypted beside the masked form [C29]."""
 Day = BusinessDate
-PathName = Annotated[str, Path(min_length=1, max_length=64, pattern=_PRINTABLE)]
 
 BRANCH = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER)
 CENTRE = (Role.HQ, Role.COMPLIANCE)
