@@ -15,7 +15,8 @@ from chassis.http.persons import PersonId
 from contracts.fields import Id, Label
 from services.complaints import accountability, cases
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import CENTRE, Act, Day, Words
+from services.complaints.api.shapes import CENTRE
+from services.complaints.forms import Day, Entered, Words
 
 routes = router("/v1/complaints", "complaints")
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
@@ -27,7 +28,7 @@ class NotConcluded(Conflict):
     title = Text("Accountability is not concluded yet", "责任追究尚未办结")
 
 
-class AccountabilityOutcome(Act):
+class AccountabilityOutcome(Entered):
     """What an accountability case comes to [C14]."""
 
     summary: Words
@@ -64,7 +65,7 @@ async def account(_: Centre, uow: Work, case_id: Id, accountability_id: Id, body
     return Made(id=str(accountability_id))
 
 
-class CarriedOut(Act):
+class CarriedOut(Entered):
     """How the plan was carried out."""
 
     evidence: Words
@@ -111,11 +112,13 @@ async def read_open(
     actor: Centre, sql: Reading, everything: Annotated[bool, Query(description="those carried out as well")] = False
 ) -> list[Account]:
     """The first 200 accountability cases that are not carried out, oldest first."""
+    condition, arguments = cases.sight(actor, 2)
     rows = await sql.fetch(
-        """SELECT a.*, c.branch_id, c.client_id, c.restricted, c.concerned, a.done_at IS NOT NULL AS concluded,
-                  a.overdue_at IS NOT NULL AS overdue, a.carried_out_at IS NOT NULL AS carried_out
-           FROM accountability a JOIN cases c USING (case_id) WHERE $1 OR a.carried_out_at IS NULL
-           ORDER BY a.opened_at, a.accountability_id LIMIT 200""",
+        f"""SELECT a.*, c.branch_id, a.done_at IS NOT NULL AS concluded,
+                   a.overdue_at IS NOT NULL AS overdue, a.carried_out_at IS NOT NULL AS carried_out
+            FROM accountability a JOIN cases c USING (case_id) WHERE ($1 OR a.carried_out_at IS NULL) AND {condition}
+            ORDER BY a.opened_at, a.accountability_id LIMIT 200""",
         everything,
+        *arguments,
     )
-    return [Account.model_validate(dict(row)) for row in rows if cases.visible(actor, row)]
+    return [Account.model_validate(dict(row)) for row in rows]

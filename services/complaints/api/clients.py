@@ -13,6 +13,7 @@ from contracts.fields import Identifier
 from services.complaints.api.shapes import READERS, Case, shown
 from services.complaints.followed_histories import tier_on
 from services.complaints.rules import OVER
+from services.complaints.tables import CaseRow
 
 routes = router("/v1/complaints/clients", "complaints")
 Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]
@@ -67,7 +68,7 @@ async def read_client(actor: Reader, sql: Reading, client_id: Identifier) -> Cli
         closed=counts["all"] - counts["open"],
         upheld=counts["upheld"],
         last_received_on=counts["last_received_on"],
-        cases=[shown(row) for row in rows],
+        cases=[shown(actor, CaseRow(**row)) for row in rows],
         tier=await tier_on(sql, client_id, day),
         grumbles=grumbles["heard"] if staff else None,
         churn_signals=grumbles["signals"] if staff else None,

@@ -17,7 +17,8 @@ from chassis.personal.reading import reveal
 from chassis.timeline import today
 from contracts.fields import BusinessDate, Code, Id, Identifier, Label
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import READERS, Act, Body, Day, NotOver, Words
+from services.complaints.api.shapes import READERS, NotOver
+from services.complaints.forms import Body, Day, Entered, Words
 from services.complaints.packs.figures import Period, period_of, read_figures
 from services.complaints.packs.making import branches
 
@@ -153,7 +154,7 @@ async def read_visitor(actor: Reader, uow: Work, purpose: Purpose, branch_id: Id
     return Visitor(visit_id=visit_id, in_full=in_full, **known)
 
 
-class VisitOutcome(Act):
+class VisitOutcome(Entered):
     """What became of a visit."""
 
     outcome: Words
@@ -184,7 +185,7 @@ class VisitShown(BaseModel):
     id: UUID
     matter: str
     outcome: str | None
-    case_id: UUID | None
+    case_id: Id | None
 
 
 class ReceptionDayShown(BaseModel):

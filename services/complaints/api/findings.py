@@ -13,7 +13,8 @@ from chassis.personal import mask_text
 from contracts.complaints import SuggestionAdopted
 from contracts.fields import Id, Label, Money
 from services.complaints import cases, contact_duties, relations, severity
-from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Name, Noted, Words
+from services.complaints.api.shapes import CENTRE, READERS, STAFF
+from services.complaints.forms import Body, Entered, Name, Noted, Words
 from services.complaints.rules import OVER
 
 routes = router("/v1/complaints", "complaints")
@@ -29,7 +30,7 @@ class Made(BaseModel):
     id: str
 
 
-class Demand(Act):
+class Demand(Entered):
     """What the complainant wants [C13]."""
 
     what: Label
@@ -43,7 +44,7 @@ class Link(Body):
     relation: Literal["same_matter", "member_of"]
 
 
-class Contact(Act):
+class Contact(Entered):
     """A contact with the complainant [C25]."""
 
     channel: Name
@@ -103,7 +104,7 @@ async def add_demand(_: Complainant, uow: Work, case_id: Id, body: Demand) -> Ma
         demand_id, case_id, mask_text(body.what), body.amount, at,
     )  # fmt: skip
     case = await cases.change(uow, case, "demanded", at, detail={"demand": str(demand_id)})
-    if body.amount is not None and case["state"] not in OVER:
+    if body.amount is not None and case.state not in OVER:
         await severity.consider(uow, case, at, "demand", claim=body.amount)
     return Made(id=str(demand_id))
 
@@ -138,7 +139,7 @@ async def add_suggestion(_: Complainant, uow: Work, case_id: Id, body: Noted) ->
 
 
 @routes.post("/cases/{case_id}/suggestions/{suggestion_id}/adoption")
-async def adopt(_: Centre, uow: Work, case_id: Id, suggestion_id: Id, body: Act) -> Made:
+async def adopt(_: Centre, uow: Work, case_id: Id, suggestion_id: Id, body: Entered) -> Made:
     """Adopt a suggestion (合理化建议): told to who rewards it [C12]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     done = await uow.sql.fetchval(

@@ -14,14 +14,15 @@ from contracts.classification import TierCode
 from contracts.complaints import ChurnSignalled
 from contracts.fields import Identifier
 from services.complaints import cases
-from services.complaints.api.shapes import STAFF, Act, Name, Words
+from services.complaints.api.shapes import STAFF
 from services.complaints.followed_histories import GRUMBLE_TIERS, tier_on
+from services.complaints.forms import Entered, Name, Words
 
 routes = router("/v1/complaints/pre-complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 
 
-class Grumble(Act):
+class Grumble(Entered):
     """A grumble (抱怨). `tier` is only asked where the platform does not know it."""
 
     client_id: Name

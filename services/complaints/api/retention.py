@@ -13,7 +13,8 @@ from chassis.timeline import today
 from contracts.fields import Id
 from services.complaints import cases, retention, second_person
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import READERS, Body, Words
+from services.complaints.api.shapes import READERS
+from services.complaints.forms import Body, Words
 
 routes = router("/v1/complaints/cases/{case_id}", "complaints")
 Reader = Annotated[Actor, permits("complaints.duties:read", *READERS)]
@@ -61,7 +62,7 @@ async def read_retention(actor: Reader, sql: Reading, case_id: Id) -> Kept:
     """The retention rule of the case and what is in force: years after its last day; a legal hold wins."""
     case = await cases.seen(sql, actor, case_id)
     found = await retention.standing(sql, case)
-    why_not = "erased already" if case["erased_at"] else None
+    why_not = "erased already" if case.erased_at else None
     try:
         found.require_erasable(await today(sql))
     except Refusal as refusal:
@@ -79,7 +80,7 @@ async def read_retention(actor: Reader, sql: Reading, case_id: Id) -> Kept:
         holds=[Held.model_validate(dict(hold)) for hold in found.holds],
         erasable=why_not is None,
         why_not=why_not,
-        erased_at=case["erased_at"],
+        erased_at=case.erased_at,
     )
 
 

@@ -11,7 +11,8 @@ from chassis.http import IfMatch, Work, etag, permits, router
 from contracts.fields import Id, Label, Money, number_of
 from services.complaints import cases, clocks, severity
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import STAFF, Case, Noted, shown
+from services.complaints.api.shapes import STAFF, Case, shown
+from services.complaints.forms import Noted
 from services.complaints.rules import REGULATORS
 
 routes = router("/v1/complaints/cases/{case_id}", "complaints")
@@ -36,8 +37,8 @@ async def note_facts(_: Handler, uow: Work, case_id: Id, match: IfMatch, body: C
     cases.require_open(case)
     facts = body.model_dump(include={"allegations", "claim", "complainants", "public_risk"})
     row = await severity.consider(uow, case, at, body.reason, **facts)
-    response.headers["etag"] = etag(row["revision"])
-    return shown(row)
+    response.headers["etag"] = etag(row.revision)
+    return shown(uow.actor, row)
 
 
 @routes.post("/downgrade")
@@ -48,10 +49,10 @@ async def downgrade(_: Compliance, uow: Work, case_id: Id, body: Noted) -> Made:
     """
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     cases.require_open(case)
-    if case["severity"] != "major" or case["source"] in REGULATORS:
-        raise IllegalMove(state=case["state"])
-    await cases.stop_report(uow, clocks.object_of(case_id, case["generation"]), at)
+    if case.severity != "major" or case.source in REGULATORS:
+        raise IllegalMove(state=case.state)
+    await cases.stop_report(uow, clocks.object_of(case_id, case.generation), at)
     row = await cases.change(uow, case, "downgraded", at, detail={"reason": body.reason}, severity="ordinary")
-    if not row["imported"]:
+    if not row.imported:
         await severity.climb_another(uow, row, at)
     return Made(id=str(case_id))
