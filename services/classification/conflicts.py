@@ -18,13 +18,15 @@ async def accept_trades(trades: Sequence[TradeSettled], uow: UnitOfWork) -> None
         charged, remaining = known["commission"], known["remaining_commission"]
         left = charged if remaining is None else remaining
         amount = known["amount"] if remaining is None else facts.share_of(known["amount"], charged, left)
+        orders = 1 if remaining is None else facts.orders_left(left)
         await uow.sql.execute(
-            """UPDATE trades SET trade_date = $3, symbol = $4, side = $5, quantity = $6, amount = $7, commission = $8,
-                   remaining_commission = NULL WHERE client_id = $1 AND trade_id = $2""",
+            """UPDATE trades SET trade_date = $3, symbol = $4, kind = $5, side = $6, quantity = $7, amount = $8,
+                   commission = $9, remaining_commission = NULL WHERE client_id = $1 AND trade_id = $2""",
             trade.client_id,
             trade.trade_id,
             trade.trade_date,
             trade.instrument.symbol,
+            trade.instrument.kind,
             trade.side,
             trade.quantity,
             trade.amount,
@@ -33,7 +35,7 @@ async def accept_trades(trades: Sequence[TradeSettled], uow: UnitOfWork) -> None
         await facts.add_to_days(
             uow,
             [
-                (trade.client_id, known["trade_date"], -left, -amount, -1),
+                (trade.client_id, known["trade_date"], -left, -amount, -orders),
                 (trade.client_id, trade.trade_date, trade.commission, trade.amount, 1),
             ],
         )

@@ -99,14 +99,15 @@ async def keep_trades(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> list[b
         fresh.append(first.setdefault((trade.client_id, trade.trade_id), trade) is trade)
     kept = sorted(first.items())
     rows = await uow.sql.fetch(
-        """INSERT INTO trades (client_id, trade_id, trade_date, symbol, side, quantity, amount, commission)
-           SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::text[]::numeric[],
-                                $7::text[]::numeric[], $8::text[]::numeric[])
+        """INSERT INTO trades (client_id, trade_id, trade_date, symbol, kind, side, quantity, amount, commission)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::text[],
+                                $7::text[]::numeric[], $8::text[]::numeric[], $9::text[]::numeric[])
            ON CONFLICT DO NOTHING RETURNING client_id, trade_id""",
         [c for (c, _), _ in kept],
         [t for (_, t), _ in kept],
         [e.trade_date for _, e in kept],
         [e.instrument.symbol for _, e in kept],
+        [e.instrument.kind for _, e in kept],
         [e.side for _, e in kept],
         [str(e.quantity) for _, e in kept],
         [str(e.amount) for _, e in kept],
@@ -127,6 +128,7 @@ def trade_content(trade: TradeSettled) -> dict[str, object]:
     return {
         "trade_date": trade.trade_date.isoformat(),
         "symbol": trade.instrument.symbol,
+        "kind": trade.instrument.kind,
         "side": trade.side,
         "quantity": f"{trade.quantity.normalize():f}",
         "amount": f"{trade.amount.normalize():f}",
@@ -136,7 +138,7 @@ def trade_content(trade: TradeSettled) -> dict[str, object]:
 
 async def _note_trade_conflicts(uow: UnitOfWork, repeated: Sequence[TradeSettled]) -> None:
     rows = await uow.sql.fetch(
-        """SELECT t.client_id, t.trade_id, t.trade_date::text, symbol, side, trim_scale(quantity)::text AS quantity,
+        """SELECT t.client_id, t.trade_id, t.trade_date::text, symbol, kind, side, trim_scale(quantity)::text AS quantity,
                   trim_scale(amount)::text AS amount, trim_scale(commission)::text AS commission
            FROM trades t JOIN unnest($1::text[], $2::text[]) AS n(client_id, trade_id) USING (client_id, trade_id)""",
         [t.client_id for t in repeated],
@@ -145,9 +147,11 @@ async def _note_trade_conflicts(uow: UnitOfWork, repeated: Sequence[TradeSettled
     known = {(r["client_id"], r["trade_id"]): dict(list(r.items())[2:]) for r in rows}
     found = []
     for trade in repeated:
-        offered = trade_content(trade)
-        if known[trade.client_id, trade.trade_id] != offered:
-            found.append((trade, known[trade.client_id, trade.trade_id]))
+        held, offered = known[trade.client_id, trade.trade_id], trade_content(trade)
+        if held["kind"] is None:  # heard before kinds were kept
+            held["kind"] = offered["kind"]
+        if held != offered:
+            found.append((trade, held))
     await note_conflicts(uow, found)
 
 
@@ -175,6 +179,8 @@ async def add_to_days(uow: UnitOfWork, changes: Iterable[tuple[str, date, Decima
 
 async def cancel_trades(uow: UnitOfWork, cancelled: Sequence[TradeCancelled]) -> list[tuple[str, date]]:
     """Take cancellations off their days; the lowest remaining commission wins, the amount goes pro rata [P1].
+
+    A trade that is cancelled in full does not count as an order either [T6].
 
     A cancellation of a trade that has not come yet waits for it. Returns (client, trade date) of what changed.
     """
@@ -214,9 +220,11 @@ async def cancel_known(uow: UnitOfWork, keys: Sequence[tuple[str, str]]) -> list
     await add_to_days(
         uow,
         [
-            (client, day, after - before, share_of(amount, commission, after) - held, 0)
+            (client, day, after - before, share_of(amount, commission, after) - held, orders_left(after) - filled)
             for client, day, commission, amount, before, after, untouched in rows
-            for held in [amount if untouched else share_of(amount, commission, before)]
+            for held, filled in [
+                (amount, 1) if untouched else (share_of(amount, commission, before), orders_left(before))
+            ]
         ],
     )
     return [(client, day) for client, day, *_ in rows]
@@ -228,6 +236,11 @@ def share_of(amount: Decimal, commission: Decimal, remaining: Decimal) -> Decima
     Where nothing was charged there is no share to take: a cancellation then leaves nothing of the amount.
     """
     return amount * remaining / commission if commission else Decimal(0)
+
+
+def orders_left(remaining: Decimal) -> int:
+    """How many filled orders a cancelled trade still counts as: none once nothing remains of it [T6]."""
+    return 1 if remaining else 0
 
 
 async def keep_valuations(uow: UnitOfWork, valued: Sequence[AssetsValued], records: Sequence[Record]) -> None:

@@ -66,9 +66,9 @@ async def is_first(sql: asyncpg.Connection, last: date) -> bool:
 async def _make_up_missing_months(
     sql: asyncpg.Connection, last: date, clients: list[str] | None, *, begins: bool
 ) -> None:
-    """Sum the eleven months before for clients with facts in them but no row: a home that begins, a fact from before the
-    account was opened."""
-    whom = "opened_on > $2" if clients is None and not begins else "true"
+    """Sum the eleven months before the first that is evaluated, for clients with facts in them: a home that begins, facts
+    from before the account was opened [K2a]."""
+    whom = "true" if begins else "opened_on > $2"
     missing = await sql.fetch(
         f"""SELECT client_id FROM clients c
            WHERE opened_on <= $1 AND {whom} AND {among(clients, 3)}
@@ -100,7 +100,8 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str, clie
     """The statement for one month: sums, and, given policies, means, turnover and class [K1, K2, K2a].
 
     A day without a valuation carries the last one before it; days before the first one are unknown. Divisions are
-    exact: `div` on whole multiples, half up. $6 names the clients, where it is not for all who were opened by then; of either, those of `whom`.
+    exact: `div` on whole multiples, half up. $6 names the clients, where it is not for all; of either, those of `whom`,
+    and of a month that is evaluated those opened by its end: nobody has a row of it who was not.
     """
     evaluated = bool(policies)
     return f"""
@@ -132,7 +133,7 @@ def _month_sql(policies: Sequence[tuple[str, str, ClassPolicy]], whom: str, clie
             FROM clients c {CLIENTS.join("$2::date")}
             LEFT JOIN months p ON p.month_end = $3 AND p.client_id = c.client_id
             LEFT JOIN valued v ON v.client_id = c.client_id LEFT JOIN traded t ON t.client_id = c.client_id
-            WHERE {"c.opened_on <= $2" if clients is None else "c.opened_on IS NOT NULL"} AND {among(clients, 6, "c.client_id")}
+            WHERE {"c.opened_on <= $2" if evaluated else "c.opened_on IS NOT NULL"} AND {among(clients, 6, "c.client_id")}
               AND ({whom})),
         summed AS (
             SELECT client_id, partition, branch_id, evaluated, previous,

@@ -108,12 +108,12 @@ async def suggestions(
 ) -> dict[SupplementaryKind, str]:
     """What the rules suggest [K4, K5], by classification; nothing where too little is known.
 
-    Only holdings built from known trades count: which instruments somebody may use is not known here.
+    Known trades count, by what was traded and how long it was held: what somebody may trade is not known here.
     """
     policies = await Policies.read(sql)
     policy = policies.supplementary.on(today).body
     rows = await sql.fetch(
-        """SELECT trade_date, symbol, side, quantity FROM trades
+        """SELECT trade_date, symbol, side, quantity, kind FROM trades
            WHERE client_id = $1 AND trade_date <= $2 AND remaining_commission IS DISTINCT FROM 0""",
         client_id,
         today,
@@ -124,8 +124,9 @@ async def suggestions(
                ORDER BY entry_id DESC LIMIT 1""",
             client_id,
         )
+    dealings = [Dealing(*row) for row in rows]
     found: dict[SupplementaryKind, str | None] = {
-        "HABIT": suggest_habit(holding_days([Dealing(*row) for row in rows], today), policy),
+        "HABIT": suggest_habit(holding_days(dealings, today), {dealing.kind for dealing in dealings}, policy),
         "VALUE": suggest_value(
             await _current_high(sql, policies.value.on(today).body, client_id, today), scores, policy
         ),

@@ -1,7 +1,7 @@
 """Pure decisions about supplementary classifications: codes, suggestions, guardrails, annex 4's risk grades [K3 to K6]."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from statistics import median
@@ -76,6 +76,7 @@ class SupplementaryPolicy(PolicyBody, frozen=True):
     future_high_from: Days
     contacts_per_month_averse: Days
     order_wording: tuple[str, ...] = ()
+    short_term_kinds: tuple[str, ...] = ("index_future", "chinext", "warrant", "margin")
 
 
 def parse(body: dict[str, Any]) -> SupplementaryPolicy:
@@ -102,6 +103,7 @@ class Dealing(NamedTuple):
     symbol: str
     side: str
     quantity: Decimal
+    kind: str | None = None
 
 
 def holding_days(dealings: Iterable[Dealing], today: date) -> list[int]:
@@ -111,7 +113,7 @@ def holding_days(dealings: Iterable[Dealing], today: date) -> list[int]:
     """
     lots: defaultdict[str, deque[tuple[date, Decimal]]] = defaultdict(deque)
     held: list[int] = []
-    for dealing in sorted(dealings):
+    for dealing in sorted(dealings, key=lambda d: d[:4]):
         queue, left = lots[dealing.symbol], dealing.quantity
         if dealing.side == "buy":
             queue.append((dealing.day, left))
@@ -125,8 +127,11 @@ def holding_days(dealings: Iterable[Dealing], today: date) -> list[int]:
     return held + [(today - bought).days for queue in lots.values() for bought, _ in queue]
 
 
-def suggest_habit(days: Sequence[int], policy: SupplementaryPolicy) -> str | None:
-    """The habit by the median holding: short of the swing band D, inside it B, beyond it I; no trades: none [K4]."""
+def suggest_habit(days: Sequence[int], kinds: Collection[str | None], policy: SupplementaryPolicy) -> str | None:
+    """The habit [K4]: D for whoever trades warrants, ChiNext and the like (`kinds` of the instruments traded); else by the
+    median holding: short of the swing band D, inside it B, beyond it I; no trades: none."""
+    if any(kind in policy.short_term_kinds for kind in kinds):
+        return "HABIT:D"
     if not days:
         return None
     middle = median(days)

@@ -43,6 +43,7 @@ trades = Table(
     Column("amount", Numeric, nullable=False),
     Column("commission", Numeric, nullable=False),
     Column("remaining_commission", Numeric, comment="after a cancellation"),
+    Column("kind", Text, comment="of the instrument [K4]; empty: heard before it was kept"),
 )
 
 cancellations = Table(
@@ -61,7 +62,7 @@ trade_days = Table(
     Column("day", Date, primary_key=True),
     Column("commission", Numeric, nullable=False),
     Column("amount", Numeric, nullable=False),
-    Column("trades", Integer, nullable=False),
+    Column("trades", Integer, nullable=False, comment="filled orders that were not cancelled in full [T6]"),
     Index(None, "day"),
     comment="trades summed by client and date, cancellations taken off",
 )

@@ -17,13 +17,13 @@ Fresh = Callable[[], AbstractAsyncContextManager[World]]
 
 @pytest.fixture
 def fresh_world(settings: Settings, postgres: Cluster, bus: str) -> Fresh:
-    """Make as many worlds as wanted, each on a database of its own."""
+    """Make as many worlds as wanted, each on a database and in a home (of the audit's witness) of its own."""
 
     @asynccontextmanager
     async def make() -> AsyncIterator[World]:
         name = f"w_{uuid.uuid4().hex[:12]}"
         url = await postgres.make(name, await postgres.template(settings))
-        own = settings.model_copy(update={"database_url": url})
+        own = settings.model_copy(update={"database_url": url, "home": settings.home / name})
         if own.on_kafka:
             await make_schemas(own, SERVICES)
         async with running(World(own, bus, named("gateway", "classification"))) as world:

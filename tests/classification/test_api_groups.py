@@ -159,11 +159,17 @@ async def test_the_register_opens_in_excel(world: World) -> None:
 
 def test_habit_by_the_median_holding_k4() -> None:
     def held(*days: int) -> str | None:
-        return suggest_habit(days, POLICY)
+        return suggest_habit(days, (), POLICY)
 
     assert [held(), held(29), held(30), held(90), held(91), held(29, 30), held(90, 91)] == [
         None, "HABIT:D", "HABIT:B", "HABIT:B", "HABIT:I", "HABIT:D", "HABIT:I",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["index_future", "chinext", "warrant", "margin"])
+def test_whoever_trades_short_term_instruments_is_short_term_k4(kind: str) -> None:
+    assert suggest_habit([400, 400], {"stock", kind}, POLICY) == "HABIT:D"
+    assert suggest_habit([400, 400], {"stock", None}, POLICY) == "HABIT:I"
 
 
 def test_lots_are_sold_first_in_first_out_and_what_is_held_counts_up_to_today() -> None:
