@@ -10,6 +10,7 @@ import typer
 from careline import questionnaire, stack
 from careline.commands import (
     access,
+    backup,
     coverage,
     deadlines,
     exports,
@@ -36,6 +37,10 @@ app.command()(run.serve)
 app.command()(run.work)
 app.command()(run.seal)
 app.command()(operate.migrate)
+app.command()(operate.upgrade)
+app.command()(backup.backup)
+app.command()(backup.restore)
+app.command()(backup.drill)
 app.command()(replay.replay)
 app.command()(exports.export)
 app.command()(coverage.coverage)

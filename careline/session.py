@@ -9,7 +9,7 @@ import getpass
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +23,7 @@ from chassis.settings import Settings
 
 if TYPE_CHECKING:
     from careline.platform import Platform
+    from chassis.service import Service
 
 T = TypeVar("T")
 TERMINATED = 128 + signal.SIGTERM
@@ -85,14 +86,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator["Platform"]:
-    """The platform's databases at the newest revision, nothing running."""
+async def connected(settings: Settings, services: "Sequence[Service] | None" = None) -> AsyncIterator["Platform"]:
+    """The databases of all services (or of some) at the newest revision, nothing running."""
     from careline.platform import Platform
     from careline.schema import make_schemas
     from careline.services import SERVICES
 
-    await make_schemas(settings, SERVICES, topics=False)
-    platform = Platform(settings)
+    chosen = SERVICES if services is None else services
+    await make_schemas(settings, chosen, topics=False)
+    platform = Platform(settings, chosen)
     platform.connect()
     try:
         yield platform

@@ -19,6 +19,8 @@ from chassis.settings import Settings
 CHASSIS_MIGRATIONS = Path(__file__).parent / "migrations"
 LOG_MIGRATIONS = Path(__file__).parent / "bus" / "migrations"
 ALL_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+LOCK_SECONDS, LOCK_TRIES = 2, 60
+"""Whoever waits for a table's lock keeps all waiting who come after: a migration gives way and tries again."""
 ONLY_READ = {"sealed_heads", "seals", "witnessed", "version", "chassis_version", "log_version"}
 
 
@@ -56,12 +58,11 @@ async def _migrate(settings: Settings, service: Service, url: str) -> None:
     admin = await connect(url)
     try:
         await admin.execute("SELECT pg_advisory_lock(hashtext('careline migrate'))")
-        await _make_role(admin, role_of(name), logs_in=settings.login_per_service)
-        if not settings.login_per_service:
-            await _take(admin, role_of(name))
+        await make_roles(admin, settings, name)
         await _make_schema(admin, name)
         log_schema = name if settings.on_kafka else SHARED_SCHEMA
         if log_schema == SHARED_SCHEMA:
+            await make_roles(admin, settings, SHARED_SCHEMA)
             await _make_schema(admin, SHARED_SCHEMA)
         await _upgrade(admin, url, name, CHASSIS_MIGRATIONS, "chassis_version")
         await _upgrade(admin, url, log_schema, LOG_MIGRATIONS, "log_version")
@@ -88,6 +89,16 @@ async def _look(settings: Settings, service: Service) -> None:
         await connection.close()
 
 
+async def make_roles(admin: asyncpg.Connection, settings: Settings, schema: str) -> None:
+    """The roles of a schema: who owns it, and who works in it where that is a service's."""
+    if schema != SHARED_SCHEMA:
+        await _make_role(admin, role_of(schema), logs_in=settings.login_per_service)
+        if not settings.login_per_service:
+            await _take(admin, role_of(schema))
+    await _make_role(admin, owner_of(schema))
+    await _take(admin, owner_of(schema))
+
+
 async def _make_role(admin: asyncpg.Connection, role: str, *, logs_in: bool = False) -> None:
     can = "LOGIN" if logs_in else "NOLOGIN"
     known = await admin.fetchval("SELECT rolcanlogin FROM pg_roles WHERE rolname = $1", role)
@@ -109,8 +120,6 @@ async def _take(admin: asyncpg.Connection, role: str) -> None:
 
 async def _make_schema(admin: asyncpg.Connection, name: str) -> None:
     role, owner = role_of(name), owner_of(name)
-    await _make_role(admin, owner)
-    await _take(admin, owner)
     known = await admin.fetchval("SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = $1", name)
     if known is None:
         await admin.execute(f"CREATE SCHEMA {name} AUTHORIZATION {owner}")
@@ -203,7 +212,16 @@ async def _upgrade(admin: asyncpg.Connection, url: str, schema: str, folder: Pat
             raise ValueError(
                 f"schema {schema} is at revision {there}, this version of Careline knows {newest}: start the newer version"
             )
-    await asyncio.to_thread(_run_alembic, url, schema, folder, version_table)
+    from sqlalchemy.exc import DBAPIError
+
+    for attempt in range(LOCK_TRIES):
+        try:
+            await asyncio.to_thread(_run_alembic, url, schema, folder, version_table)
+            return
+        except DBAPIError as error:  # somebody works on a table for long: let those behind us go first, and try again
+            cause = error.orig.__cause__ if error.orig else None
+            if attempt == LOCK_TRIES - 1 or not isinstance(cause, asyncpg.LockNotAvailableError):
+                raise
 
 
 def _run_alembic(url: str, schema: str, folder: Path, version_table: str) -> None:
@@ -244,6 +262,7 @@ def run_environment() -> None:
         async with engine.connect() as connection:
             await connection.execute(text(f"SET ROLE {owner_of(schema)}"))
             await connection.execute(text(f"SET search_path = {schema}"))
+            await connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
             await connection.commit()
             await connection.run_sync(upgrade)
             await connection.commit()

@@ -8,27 +8,21 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cache
 from itertools import pairwise
 from typing import Annotated
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.clock import business_date
 from chassis.http import Work, permits, router
 from chassis.http.reads import note_read
 from chassis.personal import normalised
-from chassis.secrets import key_ring
-from chassis.settings import Settings
 from chassis.staff import HQ
 from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.broker import ClientOpened, Profile
-from contracts.fields import Phone, form_of, text_of
 from gateway.client_keys import store_of
 
 routes = router("/v1/clients", "clients")
@@ -38,16 +32,6 @@ Finder = Annotated[
     Actor,
     permits("clients:search", Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE),
 ]
-
-
-def key_of(settings: Settings) -> bytes:
-    """The key of the tokens, made from the master key: whoever has the table alone can try no name."""
-    return _derived(key_ring(settings, "master")[-1])  # the oldest for good: tokens are not made anew
-
-
-@cache
-def _derived(master: bytes) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=b"careline blind tokens").derive(master)
 
 
 def token(key: bytes, kind: str, text: str) -> bytes:
@@ -92,7 +76,7 @@ async def renew(uow: UnitOfWork, events: Iterable[Event]) -> None:
 
 async def note_clients(uow: UnitOfWork, facts: Sequence[tuple[Event, datetime, str]]) -> None:
     """Keep what finds the clients of profiles and who may; of several the highest (time, id) is in force."""
-    key = key_of(uow.database.settings)
+    key = await store_of(uow.database).search_key()
     tokens: dict[tuple[str, str], tuple[datetime, str, list[bytes]]] = {}
     branches: dict[str, tuple[datetime, str, str]] = {}
     for event, at, event_id in facts:
@@ -131,10 +115,10 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    phone: Phone | None = None
-    name: Annotated[str, text_of(200, 2, "a whole name, or a part of two characters at least", "王芳")] | None = None
-    initials: Annotated[str, text_of(8, 1, "initials of a name", "wf")] | None = None
-    phone_ending: Annotated[str, form_of("[0-9]{4}", 4, "the last four digits of a number", "8000")] | None = None
+    phone: Annotated[str, Field(min_length=5, max_length=40)] | None = None
+    name: Annotated[str, Field(min_length=2, max_length=200)] | None = None
+    initials: Annotated[str, Field(min_length=1, max_length=8)] | None = None
+    phone_ending: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
 
     @model_validator(mode="after")
     def _enough(self) -> "Wanted":
@@ -161,7 +145,7 @@ class FoundClients(BaseModel):
 @routes.post("/search")
 async def search_clients(request: Request, actor: Finder, uow: Work, wanted: Wanted) -> FoundClients:
     """Clients by number or name, of the caller's branch. A search is a read: it carries a purpose and is recorded."""
-    key = key_of(uow.database.settings)
+    key = await store_of(uow.database).search_key()
     exact: list[bytes] = []
     near: list[bytes] = []
     if wanted.phone:

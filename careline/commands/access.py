@@ -21,7 +21,7 @@ Branch = Annotated[
     str | None, typer.Option(metavar="ID", help="The branch of a branch's staff; HQ for the call centre.")
 ]
 Person = Annotated[str | None, typer.Option(metavar="ID", help="The staff id of the person it belongs to.")]
-ROTATED = ("seal", "internal", "field")
+ROTATED = ("seal", "internal", "field", "master")
 Everything = Annotated[bool, typer.Option("--all", help="Those that are over as well.")]
 
 
@@ -239,9 +239,12 @@ def revoke_key(name: Name) -> None:
 
 @keys.command("rotate")
 def rotate_key(
-    name: Annotated[str, typer.Argument(metavar="seal|internal|field", help="Which of the platform's own keys.")],
+    name: Annotated[
+        str, typer.Argument(metavar="seal|internal|field|master", help="Which of the platform's own keys.")
+    ],
 ) -> None:
-    """Put a new key of the platform's own in use, while it runs: old data stay readable, old seals valid."""
+    """Put a new key of the platform's own in use, while it runs: old data stay readable, old seals valid. Clients' keys are
+    wrapped by the new master key."""
     from careline.refusals import WrongArgument
     from chassis import secrets
 
@@ -249,6 +252,8 @@ def rotate_key(
         raise WrongArgument(f"{name} is no key of the platform: choose from {', '.join(ROTATED)}")
 
     async def rotate(platform: "Platform") -> str:
+        from gateway.client_keys import store_of
+
         before = secrets.name_of(secrets.key_bytes(platform.settings, name))
         try:
             made = secrets.rotate(platform.settings, name)
@@ -256,11 +261,29 @@ def rotate_key(
             raise WrongArgument(str(error)) from None
         async with platform.databases["gateway"].unit_of_work(os_user()) as uow:
             uow.audit("rotate key", f"key/{name}", before=before, after=made)
+        if name == "master":
+            await store_of(platform.databases["gateway"]).rewrap()
         for worker in platform.workers.values():  # the next seal is signed with it; the one before has signed for it
             await worker.sealer.step()
         return made
 
     say(f"{name} key {with_platform(rotate)} is in use; running processes take it up within 30 seconds")
+
+
+@keys.command("rewrap")
+def rewrap_keys() -> None:
+    """Wrap clients' keys by the newest master key, where older ones still do: then the older ones are needed no more."""
+
+    async def rewrap(platform: "Platform") -> int:
+        from gateway.client_keys import store_of
+
+        store = store_of(platform.databases["gateway"])
+        changed = await store.rewrap()
+        async with platform.databases["gateway"].unit_of_work(os_user()) as uow:
+            uow.audit("rewrap client keys", "key/master", changed=changed)
+        return changed
+
+    say(f"{with_platform(rewrap)} keys were wrapped by an older master key, none is any more")
 
 
 @keys.command("remove")

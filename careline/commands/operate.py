@@ -1,4 +1,4 @@
-"""Looking after the platform: migrate, lag, verify, doctor."""
+"""Looking after the platform: migrate, upgrade, lag, verify, doctor."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -17,6 +17,26 @@ def migrate() -> None:
     with database_there() as settings:
         run(make_schemas(settings, SERVICES))
     say("migrated: " + ", ".join(service.name for service in SERVICES))
+
+
+def upgrade(
+    check: Annotated[bool, typer.Option("--check", help="Only say what would be done; change nothing.")] = False,
+) -> None:
+    """Say what this version would change of a platform that an older one made, and do it. Exit code 1 when something stands
+    against it."""
+    from careline.upgrade import examine
+
+    say_little()
+    with database_there() as settings:
+        findings = list(examine(settings))
+    for finding in findings:
+        say(f"{'WRONG' if finding.bad else 'ok':5}  {finding.what}")
+        if finding.fix:
+            say(f"       -> {finding.fix}")
+    if any(finding.bad for finding in findings):
+        raise typer.Exit(1)
+    if not check:
+        migrate()
 
 
 def lag() -> None:

@@ -31,7 +31,7 @@ async def claim_prefix(settings: Settings, services: Sequence[str]) -> None:
     address = KafkaAddress.parse(settings.bus_url or "")
     ids = {service: await _known(settings, service) for service in services}
     known = {one for one in ids.values() if one}
-    marked = await _marked(address)
+    marked = await marked_home(address)
     if len(known) > 1:
         raise ValueError(f"these databases belong to different homes: {_words(known)}")
     if marked and (known - {marked} or (ORIGIN in ids and ids[ORIGIN] is None)):
@@ -45,7 +45,7 @@ async def claim_prefix(settings: Settings, services: Sequence[str]) -> None:
             await _keep(settings, service, home)
     if marked is None:
         await _mark(address, home)
-        if (first := await _marked(address)) != home:
+        if (first := await marked_home(address)) != home:
             raise ValueError(f"the Kafka prefix {address.prefix!r} was just taken by home {first}")
 
 
@@ -70,8 +70,8 @@ async def _keep(settings: Settings, service: str, home: UUID) -> None:
         await admin.close()
 
 
-async def _marked(address: KafkaAddress) -> UUID | None:
-    """The id in the prefix's first mark."""
+async def marked_home(address: KafkaAddress) -> UUID | None:
+    """The home a prefix belongs to, by its first mark; none: to nobody yet."""
     async with running(AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)) as kafka:
         place = TopicPartition(_topic(address), 0)
         if place.topic not in await kafka.topics():

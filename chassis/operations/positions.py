@@ -72,6 +72,34 @@ async def skip(database: Database, actor: Actor, place: Place, to: int, reason: 
     return int(row["next"])
 
 
+async def reconcile(
+    database: Database,
+    actor: Actor,
+    ends: Mapping[Place, int],
+    kept: Mapping[Place, LowWater],
+    *,
+    new_bus: bool,
+) -> int:
+    """Let a restored database and Kafka agree, where Kafka lost what the database had of it or is a new one: the service
+    reads from the first record kept there, and ships again what its own log still has. How many places that were.
+
+    `ends` and `kept` are those of the topics it hears or publishes. What it knows already changes nothing.
+    """
+    async with database.unit_of_work(actor) as uow:
+        shipped = await database.log.low_water(uow.sql, sorted({topic for topic, _ in ends}))
+        changed = 0
+        for table, begins in (("consumer_offsets", kept), (f"{database.log.schema}.relay_cursors", shipped)):
+            for topic, partition, following in await uow.sql.fetch(f"SELECT topic, partition, next FROM {table}"):
+                place = topic, partition
+                first = begins[place].next if place in begins else following
+                if first < following and (new_bus or following > ends[place]):
+                    where = "WHERE topic = $1 AND partition = $2"
+                    await uow.sql.execute(f"UPDATE {table} SET next = $3 {where}", *place, first)
+                    uow.audit("reconcile_position", f"position/{topic}/{partition}", before=following, after=first)
+                    changed += 1
+    return changed
+
+
 async def ship_again(database: Database, actor: Actor, place: Place, first: int, reason: str) -> int:
     """Ship what lies in the publisher's own log from an offset on to Kafka once more; how many records that is.
 

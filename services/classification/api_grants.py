@@ -4,12 +4,11 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.http import IfMatch, Listing, Once, Reading, Work, etag, permits, require_sight, router
 from contracts.classification import TIERS
-from contracts.fields import BusinessDate, Identifier, text_of
 from services.classification import grants, views
 from services.classification.api import Reader, seen
 from services.classification.grants import Grant
@@ -23,15 +22,15 @@ class Proposal(BaseModel):
     """A tier to grant, from a day until another (exclusive)."""
 
     tier: Literal["SILVER", "GOLD", "PLATINUM", "DIAMOND"]
-    since: BusinessDate
-    until: BusinessDate
-    reason: Annotated[str, text_of(500, 5)]
+    since: date
+    until: date
+    reason: str = Field(min_length=5, max_length=500)
 
 
 class Revocation(BaseModel):
     """Why a grant ends early."""
 
-    reason: Annotated[str, text_of(500, 5)]
+    reason: str = Field(min_length=5, max_length=500)
 
 
 class GrantView(BaseModel):
@@ -58,7 +57,7 @@ async def propose_grant(
     uow: Work,
     once: Once,
     response: Response,
-    client_id: Identifier,
+    client_id: str,
     proposal: Proposal,
 ) -> GrantView:
     """Propose a tier for a client; it counts once a second person approves."""
@@ -70,7 +69,7 @@ async def propose_grant(
 
 
 @routes.get("/clients/{client_id}/grants")
-async def list_grants(actor: Reader, sql: Reading, client_id: Identifier) -> Listing[GrantView]:
+async def list_grants(actor: Reader, sql: Reading, client_id: str) -> Listing[GrantView]:
     """A client's grants, newest first."""
     await seen(actor, sql, client_id)
     rows = await sql.fetch("SELECT * FROM grants WHERE client_id = $1 ORDER BY made_at DESC, grant_id", client_id)
@@ -83,7 +82,7 @@ async def approve_grant(
     uow: Work,
     match: IfMatch,
     response: Response,
-    grant_id: Identifier,
+    grant_id: str,
 ) -> GrantView:
     """Approve another person's proposal."""
     grant = await _sighted(actor, uow, match, grant_id)
@@ -96,7 +95,7 @@ async def reject_grant(
     uow: Work,
     match: IfMatch,
     response: Response,
-    grant_id: Identifier,
+    grant_id: str,
 ) -> GrantView:
     """Reject another person's proposal."""
     grant = await _sighted(actor, uow, match, grant_id)
@@ -109,7 +108,7 @@ async def revoke_grant(
     uow: Work,
     match: IfMatch,
     response: Response,
-    grant_id: Identifier,
+    grant_id: str,
     revocation: Revocation,
 ) -> GrantView:
     """End an approved grant with the coming day."""

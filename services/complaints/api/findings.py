@@ -11,10 +11,9 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
 from contracts.complaints import SuggestionAdopted
-from contracts.fields import Id, Label, Money
+from contracts.fields import Money
 from services.complaints import cases, contact_duties, relations, severity
-from services.complaints.api.shapes import CENTRE, READERS, STAFF
-from services.complaints.forms import Body, Entered, Name, Noted, Words
+from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Label, Name, Noted, Words
 from services.complaints.rules import OVER
 
 routes = router("/v1/complaints", "complaints")
@@ -30,7 +29,7 @@ class Made(BaseModel):
     id: str
 
 
-class Demand(Entered):
+class Demand(Act):
     """What the complainant wants [C13]."""
 
     what: Label
@@ -40,11 +39,11 @@ class Demand(Entered):
 class Link(Body):
     """Another case and how they belong together; nothing is merged."""
 
-    other_id: Id
+    other_id: UUID
     relation: Literal["same_matter", "member_of"]
 
 
-class Contact(Entered):
+class Contact(Act):
     """A contact with the complainant [C25]."""
 
     channel: Name
@@ -84,7 +83,7 @@ def _id() -> UUID:
 
 
 @routes.get("/cases/{case_id}/details")
-async def read_details(actor: Reader, sql: Reading, case_id: Id) -> Details:
+async def read_details(actor: Reader, sql: Reading, case_id: UUID) -> Details:
     """Everything that hangs on a case; its client sees demands, suggestions and contacts."""
     await cases.seen(sql, actor, case_id)
     names = _FOR_CLIENTS if actor.role is Role.CLIENT else tuple(_DETAILS)
@@ -95,7 +94,7 @@ async def read_details(actor: Reader, sql: Reading, case_id: Id) -> Details:
 
 
 @routes.post("/cases/{case_id}/demands", status_code=201)
-async def add_demand(_: Complainant, uow: Work, case_id: Id, body: Demand) -> Made:
+async def add_demand(_: Complainant, uow: Work, case_id: UUID, body: Demand) -> Made:
     """Note what the complainant demands."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     demand_id = _id()
@@ -104,13 +103,13 @@ async def add_demand(_: Complainant, uow: Work, case_id: Id, body: Demand) -> Ma
         demand_id, case_id, mask_text(body.what), body.amount, at,
     )  # fmt: skip
     case = await cases.change(uow, case, "demanded", at, detail={"demand": str(demand_id)})
-    if body.amount is not None and case.state not in OVER:
+    if body.amount is not None and case["state"] not in OVER:
         await severity.consider(uow, case, at, "demand", claim=body.amount)
     return Made(id=str(demand_id))
 
 
 @routes.post("/cases/{case_id}/demands/{demand_id}/withdrawal")
-async def withdraw_demand(_: Complainant, uow: Work, case_id: Id, demand_id: Id, body: Noted) -> Made:
+async def withdraw_demand(_: Complainant, uow: Work, case_id: UUID, demand_id: UUID, body: Noted) -> Made:
     """The complainant drops a demand; the record stays [C13]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     done = await uow.sql.fetchval(
@@ -125,7 +124,7 @@ async def withdraw_demand(_: Complainant, uow: Work, case_id: Id, demand_id: Id,
 
 
 @routes.post("/cases/{case_id}/suggestions", status_code=201)
-async def add_suggestion(_: Complainant, uow: Work, case_id: Id, body: Noted) -> Made:
+async def add_suggestion(_: Complainant, uow: Work, case_id: UUID, body: Noted) -> Made:
     """Pass back an opinion or suggestion (意见及建议), a record of its own [C12]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     suggestion_id = _id()
@@ -139,7 +138,7 @@ async def add_suggestion(_: Complainant, uow: Work, case_id: Id, body: Noted) ->
 
 
 @routes.post("/cases/{case_id}/suggestions/{suggestion_id}/adoption")
-async def adopt(_: Centre, uow: Work, case_id: Id, suggestion_id: Id, body: Entered) -> Made:
+async def adopt(_: Centre, uow: Work, case_id: UUID, suggestion_id: UUID, body: Act) -> Made:
     """Adopt a suggestion (合理化建议): told to who rewards it [C12]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     done = await uow.sql.fetchval(
@@ -155,7 +154,7 @@ async def adopt(_: Centre, uow: Work, case_id: Id, suggestion_id: Id, body: Ente
 
 
 @routes.post("/cases/{case_id}/links", status_code=201)
-async def add_link(actor: Handler, uow: Work, case_id: Id, body: Link) -> Made:
+async def add_link(actor: Handler, uow: Work, case_id: UUID, body: Link) -> Made:
     """Link a case to another; group members keep their own case [C17]."""
     at, case = cases.moment(uow, None), await cases.locked(uow, case_id)
     await cases.seen(uow.sql, actor, body.other_id)
@@ -165,7 +164,7 @@ async def add_link(actor: Handler, uow: Work, case_id: Id, body: Link) -> Made:
 
 
 @routes.delete("/cases/{case_id}/links/{other_id}", status_code=204)
-async def end_link(_: Handler, uow: Work, case_id: Id, other_id: Id) -> None:
+async def end_link(_: Handler, uow: Work, case_id: UUID, other_id: UUID) -> None:
     """End a link; that it was stays known."""
     at, case = cases.moment(uow, None), await cases.locked(uow, case_id)
     ended = await uow.sql.fetch(
@@ -178,7 +177,7 @@ async def end_link(_: Handler, uow: Work, case_id: Id, other_id: Id) -> None:
 
 
 @routes.post("/cases/{case_id}/contacts", status_code=201)
-async def add_contact(_: Handler, uow: Work, case_id: Id, body: Contact) -> Made:
+async def add_contact(_: Handler, uow: Work, case_id: UUID, body: Contact) -> Made:
     """Log a contact with the complainant [C25]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     number = await uow.sql.fetchval(

@@ -4,20 +4,23 @@ from typing import Annotated, Any
 
 import asyncpg
 import msgspec
-from fastapi import Response
-from pydantic import BaseModel, ConfigDict
+from fastapi import Path, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.actor import Actor, Role
 from chassis.http import require_sight
 from contracts.base import encode_custom
-from contracts.fields import BusinessDate, Code, Label, number_of, text_of
+from contracts.fields import BusinessDate, Code
 from services.suitability.errors import UnknownClient
 
+_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Name = Code
-Words = Annotated[str, text_of(1000, 1)]
-Reference = Label
+Words = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00]+$")]
+Reference = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
 Day = BusinessDate
-Version = Annotated[int, number_of(1, 1_000_000, "the number of a version")]
+Version = Annotated[int, Field(ge=1, le=1_000_000)]
+PathName = Annotated[str, Path(min_length=1, max_length=64, pattern=_PRINTABLE)]
+PathVersion = Annotated[int, Path(ge=1, le=1_000_000)]
 
 STAFF = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS, Role.SYSTEM)
 EVERYBODY = (Role.CLIENT, *STAFF)
