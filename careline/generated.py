@@ -1,4 +1,5 @@
-"""What is made from contracts and services and checked in: JSON Schemas, AsyncAPI, the event map, parts of `deploy/`.
+"""What is made from contracts and services and checked in: JSON Schemas, AsyncAPI, the event map, parts of `deploy/`,
+tables of acts in the pages of services.
 
 `python -m careline.generated` writes the files anew; a test holds them equal to the code.
 """
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from careline import deployment
 from careline.services import SERVICES
+from chassis.acts.printed import as_markdown
 from contracts.asyncapi import document, event_map, publishers, schema_of
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +24,22 @@ def files() -> dict[Path, str]:
             version = "" if kind.version == 1 else f".{kind.version}"
             found[SCHEMAS / f"{kind.type}{version}.json"] = _json(schema_of(kind))
     behind = [service for service in SERVICES if service.name != "gateway"]
-    return found | {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", behind)
+    found |= {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", behind)
+    return found | pages_of_acts()
+
+
+def pages_of_acts() -> dict[Path, str]:
+    """The pages of the services that have tables of acts, each with its tables between two marks."""
+    found: dict[Path, str] = {}
+    for service in SERVICES:
+        path = ROOT / "docs" / f"{service.name}.md"
+        for table in service.acts:
+            page = found.get(path) or path.read_text("utf-8")
+            begin, end = (f"<!-- acts of {table.aggregate.name}: {word} -->" for word in ("made from the code", "end"))
+            before, _, rest = page.partition(begin)
+            _, _, after = rest.partition(end)
+            found[path] = f"{before}{begin}\n{as_markdown(table)}\n{end}{after}"
+    return found
 
 
 def listeners() -> dict[str, list[str]]:

@@ -200,8 +200,11 @@ _UNSEEN = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
 _LINE = rf"[^{_UNSEEN}]*"
 
 
-def _text(longest: int) -> TextRule:
-    return TextRule(r"[^\x00]*", 0, longest, "a text without NUL", "text", plainly=True)
+@cache
+def text_of(longest: int, shortest: int = 0, said: str = "a text without NUL", example: str = "") -> TextRule:
+    """A text of so many characters, for `Annotated[str, text_of(400, 5)]` where no type below fits."""
+    example = example or ("text" if shortest <= 4 else "as agreed")
+    return TextRule(r"[^\x00]*", shortest, longest, said, example, plainly=True)
 
 
 class IdRule(Rule):
@@ -258,6 +261,16 @@ class InstantRule(Rule):
             raise ValueError(f"{value.isoformat()} lies outside {FIRST_DAY} to {LAST_DAY}")
 
 
+def number_of(lowest: int, highest: int, said: str = "a whole number") -> NumberRule:
+    """A whole number in a range of its own, for `Annotated[int, number_of(0, 100)]`."""
+    return NumberRule(lowest, highest, said)
+
+
+def form_of(body: str, longest: int, said: str, example: str) -> TextRule:
+    """A text of a form of its own, from one to so many characters, for `Annotated[str, form_of(...)]`."""
+    return TextRule(body, 1, longest, said, example, plainly=False)
+
+
 _ID = IdRule(
     "a UUID",
     "01890a5d-ac96-774b-bcce-b302099a8057",
@@ -270,11 +283,12 @@ _YEARS = NumberRule(0, 150, "whole years")
 _SECONDS = NumberRule(0, 86_400, "whole seconds of at most a day")
 _NUMBER = NumberRule(0, 2**53 - 1, "a large whole number of zero or more")
 _IDENTIFIER = TextRule(rf"[^/{_UNSEEN}]*", 1, 64, "an identifier: no slash, no control characters", "c-1", plainly=True)
+_LABEL = TextRule(_LINE, 1, 200, "one line of text: no control characters", "by recorded line", plainly=True)
 _CODE = TextRule(_LINE, 1, 64, "a code: no control characters", "standard", plainly=True)
 _PHONE = TextRule(r"\+?[-0-9 ().#*/,;extEXT转分机]*", 3, 40, "a phone number", "13800000000", plainly=False)
 _EMAIL = TextRule(rf"[^@\s{_UNSEEN}]+@[^@\s{_UNSEEN}]+", 3, 200, "an e-mail address", "name@example.com", plainly=False)
 _ID_NUMBER = TextRule(r"[-0-9A-Za-z()（）*]*", 4, 40, "the number of an identity document", "E12345678", plainly=False)
-_TEXT64, _TEXT200, _TEXT400, _TEXT500, _TEXT2000, _TEXT20000 = map(_text, (64, 200, 400, 500, 2000, 20_000))
+_TEXT64, _TEXT200, _TEXT400, _TEXT500, _TEXT2000, _TEXT20000 = map(text_of, (64, 200, 400, 500, 2000, 20_000))
 _DATE = DateRule(FIRST_DAY, "a business date", "2024-03-04", _YEAR)
 _BIRTH_DATE = DateRule(date(1900, 1, 1), "a date of birth", "1980-05-17", "(19|20)[0-9]{2}")
 _INSTANT = InstantRule(
@@ -294,6 +308,7 @@ Seconds = Annotated[int, _SECONDS.meta, _SECONDS]
 Number = Annotated[int, _NUMBER.meta, _NUMBER]
 Identifier = Annotated[str, _IDENTIFIER.meta, _IDENTIFIER]
 Code = Annotated[str, _CODE.meta, _CODE]
+Label = Annotated[str, _LABEL.meta, _LABEL]
 Phone = Annotated[str, _PHONE.meta, _PHONE]
 Email = Annotated[str, _EMAIL.meta, _EMAIL]
 IdNumber = Annotated[str, _ID_NUMBER.meta, _ID_NUMBER]

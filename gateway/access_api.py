@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
@@ -11,19 +11,20 @@ from chassis.approvals import Approval, ApprovalKind, ask, by
 from chassis.errors import NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.http.approvals import ApprovalView, view
+from chassis.http.language import Language
 from chassis.http.persons import PersonId
 from chassis.staff import roster
 from chassis.uow import UnitOfWork
+from contracts.fields import Code, Identifier, Label, text_of
 from gateway import access, keys, people
 from gateway.staff import DECIDING, AboutOneself, approvers
 
 routes = router("/v1", "access")
 Reader = Annotated[Actor, permits("access:read", *DECIDING)]
 Keeper = Annotated[Actor, permits("access:maintain", *DECIDING)]
-Language = Annotated[str, Header(alias="accept-language")]
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f/]+$")]
+Name = Identifier
 StaffRole = Literal["agent", "client_manager", "branch_manager", "hq", "compliance", "operations"]
-Password = Annotated[str, Field(min_length=people.SHORTEST_PASSWORD, max_length=200)]
+Password = Annotated[str, text_of(200, people.SHORTEST_PASSWORD, "a password", "correct horse battery staple")]
 
 
 class User(BaseModel):
@@ -99,8 +100,8 @@ class Asked(BaseModel):
 class Revocation(BaseModel, extra="forbid"):
     """Whose sessions and tokens end: a staff id, a client id, or a sign-in name (`user:NAME`); and why."""
 
-    person: Annotated[str, Field(min_length=1, max_length=200)]
-    reason: str = Field("revoked", min_length=1, max_length=200)
+    person: Label
+    reason: Label = "revoked"
 
 
 @routes.get("/users")
@@ -110,7 +111,7 @@ async def list_users(_: Reader, sql: Reading) -> list[User]:
 
 
 @routes.get("/users/{name}")
-async def read_user(_: Reader, sql: Reading, name: str) -> User:
+async def read_user(_: Reader, sql: Reading, name: Code) -> User:
     """One user."""
     return User.model_validate(await people.show_user(sql, name))
 
@@ -124,7 +125,7 @@ async def add_user(_: Keeper, uow: Work, body: NewUser, accept_language: Languag
 
 
 @routes.put("/users/{name}/password", status_code=202)
-async def set_password(_: Keeper, uow: Work, name: str, body: NewPassword, accept_language: Language = "") -> Asked:
+async def set_password(_: Keeper, uow: Work, name: Code, body: NewPassword, accept_language: Language = "") -> Asked:
     """Give a user another password, once a second person has agreed; their sessions end then."""
     await people.show_user(uow.sql, name, lock=True)
     hashed = await people.hash_password(body.password)
@@ -133,14 +134,14 @@ async def set_password(_: Keeper, uow: Work, name: str, body: NewPassword, accep
 
 
 @routes.post("/users/{name}/enable", status_code=202)
-async def enable_user(_: Keeper, uow: Work, name: str, accept_language: Language = "") -> Asked:
+async def enable_user(_: Keeper, uow: Work, name: Code, accept_language: Language = "") -> Asked:
     """Let a user in again, once a second person has agreed."""
     await people.show_user(uow.sql, name, lock=True)
     return await _open(uow, f"user/{name}", "enable", accept_language)
 
 
 @routes.post("/users/{name}/disable")
-async def disable_user(_: Keeper, uow: Work, request: Request, name: str) -> User:
+async def disable_user(_: Keeper, uow: Work, request: Request, name: Code) -> User:
     """Let a user in no more, at once; their sessions end within 15 seconds."""
     await people.set_disabled(uow, name, True)
     request.app.state.access.forget()
@@ -148,7 +149,7 @@ async def disable_user(_: Keeper, uow: Work, request: Request, name: str) -> Use
 
 
 @routes.delete("/users/{name}", status_code=204)
-async def remove_user(_: Keeper, uow: Work, request: Request, name: str) -> None:
+async def remove_user(_: Keeper, uow: Work, request: Request, name: Code) -> None:
     """Forget a user, at once; their sessions end within 15 seconds."""
     await people.remove_user(uow, name)
     request.app.state.access.forget()
@@ -161,7 +162,7 @@ async def list_keys(_: Reader, sql: Reading) -> list[Key]:
 
 
 @routes.get("/keys/{name}")
-async def read_key(_: Reader, sql: Reading, name: str) -> Key:
+async def read_key(_: Reader, sql: Reading, name: Code) -> Key:
     """One API key."""
     return Key.model_validate(await keys.show_key(sql, name))
 
@@ -175,14 +176,14 @@ async def make_key(_: Keeper, uow: Work, body: NewKey, accept_language: Language
 
 
 @routes.post("/keys/{name}/enable", status_code=202)
-async def enable_key(_: Keeper, uow: Work, name: str, accept_language: Language = "") -> Asked:
+async def enable_key(_: Keeper, uow: Work, name: Code, accept_language: Language = "") -> Asked:
     """Turn a key on again, once a second person has agreed."""
     await keys.show_key(uow.sql, name, lock=True)
     return await _open(uow, f"api_key/{name}", "enable", accept_language)
 
 
 @routes.post("/keys/{name}/disable")
-async def disable_key(_: Keeper, uow: Work, request: Request, name: str) -> Key:
+async def disable_key(_: Keeper, uow: Work, request: Request, name: Code) -> Key:
     """Turn a key off, at once; gateways notice within 15 seconds."""
     await keys.change_key(uow, name, "disable_api_key", "disabled = true")
     request.app.state.keys.forget()
@@ -190,7 +191,7 @@ async def disable_key(_: Keeper, uow: Work, request: Request, name: str) -> Key:
 
 
 @routes.delete("/keys/{name}", status_code=204)
-async def remove_key(_: Keeper, uow: Work, request: Request, name: str) -> None:
+async def remove_key(_: Keeper, uow: Work, request: Request, name: Code) -> None:
     """Forget a key, at once; gateways notice within 15 seconds."""
     await keys.drop_key(uow, name)
     request.app.state.keys.forget()
@@ -200,9 +201,11 @@ async def remove_key(_: Keeper, uow: Work, request: Request, name: str) -> None:
 async def list_sessions(
     _: Reader,
     sql: Reading,
-    person: Annotated[str | None, Query(max_length=200, description="staff id, client id or sign-in name")] = None,
+    person: Annotated[
+        Annotated[str, text_of(200)] | None, Query(description="staff id, client id or sign-in name")
+    ] = None,
     everything: Annotated[bool, Query(description="those that are over as well")] = False,
-    after: Annotated[str, Query(max_length=64, description="only ids behind this one")] = "",
+    after: Annotated[Identifier, Query(description="only ids behind this one")] = "",
 ) -> list[Session]:
     """Up to 200 sessions and tokens by id: those in use, or all of the last 30 days."""
     rows = await access.list_sessions(sql, person=person, everything=everything, after=after)
@@ -210,7 +213,7 @@ async def list_sessions(
 
 
 @routes.delete("/sessions/{session_id}", status_code=204)
-async def end_session(_: Keeper, uow: Work, request: Request, session_id: str) -> None:
+async def end_session(_: Keeper, uow: Work, request: Request, session_id: Identifier) -> None:
     """End one session or token; every door notices within 15 seconds."""
     await access.end_session(uow, session_id, "revoked")
     request.app.state.access.forget()

@@ -12,6 +12,7 @@ from chassis.http import Work, permits, router
 from chassis.settings import Settings
 from chassis.version import version
 from contracts.asyncapi import document
+from contracts.fields import Identifier
 from gateway.client360 import client_view
 from gateway.ingest import BATCH, STRUCTURED, ingest
 from gateway.overview import overview
@@ -67,7 +68,7 @@ async def take_events(
 
 @routes.get("/clients/{client}")
 async def read_client(
-    actor: Annotated[Actor, permits("clients:read", *Role)], request: Request, client: str
+    actor: Annotated[Actor, permits("clients:read", *Role)], request: Request, client: Identifier
 ) -> dict[str, Any]:
     """The 360 view: class, tier and points, how each came about, and what else the services know."""
     services: ServiceClient = request.app.state.services

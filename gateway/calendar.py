@@ -16,7 +16,7 @@ from chassis.calendars import current, days_left, hours_from, row_of
 from chassis.errors import Invalid, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.uow import UnitOfWork
-from contracts.fields import BusinessDate
+from contracts.fields import BusinessDate, Number, form_of, text_of
 from contracts.platform import CalendarPublished
 
 routes = router("/v1/calendar", "calendar")
@@ -25,6 +25,8 @@ KEEPERS = (Role.HQ, Role.OPERATIONS, Role.COMPLIANCE)
 LONGEST_LIST = 400
 Reader = Annotated[Actor, permits("calendar:read", *STAFF)]
 Keeper = Annotated[Actor, permits("calendar:maintain", *KEEPERS)]
+
+ClockTime = Annotated[str, form_of("([01][0-9]|2[0-3]):[0-5][0-9]", 5, "a time of day, HH:MM", "09:30")]
 
 
 class CalendarShorter(Invalid):
@@ -36,21 +38,23 @@ class CalendarShorter(Invalid):
 class CalendarRowBody(BaseModel, extra="forbid"):
     """What a published notice says about the days `first` to `last`."""
 
-    first: date
-    last: date
+    first: BusinessDate
+    last: BusinessDate
     kind: Literal["notice", "holiday", "make_up", "exchange_closed", "service"]
-    name_zh: str = Field("", max_length=200)
-    name_en: str = Field("", max_length=200)
-    source: str = Field("", max_length=500)
+    name_zh: Annotated[str, text_of(200)] = ""
+    name_en: Annotated[str, text_of(200)] = ""
+    source: Annotated[str, text_of(500)] = ""
 
 
 class DraftBody(BaseModel, extra="forbid"):
     """A whole calendar: with `extends`, only the rows that come on top of the version in force."""
 
     rows: list[CalendarRowBody] = Field(min_length=1, max_length=5000)
-    hours: list[tuple[str, str]] = Field(default=[], max_length=8, description="HH:MM pairs; empty: the usual ones")
+    hours: list[tuple[ClockTime, ClockTime]] = Field(
+        default=[], max_length=8, description="HH:MM pairs; empty: the usual ones"
+    )
     extends: bool = False
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Annotated[str, text_of(500, 1)]
 
 
 class DayBody(BaseModel):
@@ -158,13 +162,13 @@ async def draft(actor: Keeper, uow: Work, body: DraftBody) -> DraftView:
 
 
 @routes.get("/drafts/{number}")
-async def read_draft(_: Reader, sql: Reading, number: int) -> DraftView:
+async def read_draft(_: Reader, sql: Reading, number: Number) -> DraftView:
     """One draft with the days it changes."""
     return await _view(sql, number)
 
 
 @routes.post("/drafts/{number}/decision")
-async def decide(_: Keeper, uow: Work, number: int, body: DecisionBody) -> DraftView:
+async def decide(_: Keeper, uow: Work, number: Number, body: DecisionBody) -> DraftView:
     """Publish a draft to every service, or reject it; not by whoever made it."""
     await approvals.decide(uow, CALENDAR, f"calendar_draft/{number}", agree=body.decision == "published")
     return await _view(uow.sql, number)
@@ -224,7 +228,7 @@ def _made(before: Calendar, version: str, rows: list[Any], hours: Any) -> Calend
     return after
 
 
-async def _view(sql: asyncpg.Connection, number: int) -> DraftView:
+async def _view(sql: asyncpg.Connection, number: Number) -> DraftView:
     row = await sql.fetchrow("SELECT * FROM calendar_drafts WHERE id = $1", number)
     if row is None:
         raise NotFound

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Annotated
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.clock import business_date
@@ -23,6 +23,7 @@ from chassis.staff import HQ
 from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.broker import ClientOpened, Profile
+from contracts.fields import Phone, form_of, text_of
 from gateway.client_keys import store_of
 
 routes = router("/v1/clients", "clients")
@@ -115,10 +116,10 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    phone: Annotated[str, Field(min_length=5, max_length=40)] | None = None
-    name: Annotated[str, Field(min_length=2, max_length=200)] | None = None
-    initials: Annotated[str, Field(min_length=1, max_length=8)] | None = None
-    phone_ending: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
+    phone: Phone | None = None
+    name: Annotated[str, text_of(200, 2, "a whole name, or a part of two characters at least", "王芳")] | None = None
+    initials: Annotated[str, text_of(8, 1, "initials of a name", "wf")] | None = None
+    phone_ending: Annotated[str, form_of("[0-9]{4}", 4, "the last four digits of a number", "8000")] | None = None
 
     @model_validator(mode="after")
     def _enough(self) -> "Wanted":

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from uuid_utils import uuid7
 
 from chassis import approvals
@@ -22,6 +22,7 @@ from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts import callbacks, classification, complaints, points, suitability
+from contracts.fields import Identifier, text_of
 from contracts.platform import ErasureAnswered, ErasureRequested
 
 routes = router("/v1/clients/{client_id}/erasures", "clients")
@@ -139,7 +140,7 @@ async def forget_case(events: Sequence[complaints.CaseErased], uow: UnitOfWork) 
 class Reason(BaseModel, extra="forbid"):
     """Why the client is to be erased."""
 
-    reason: Annotated[str, Field(min_length=3, max_length=500)]
+    reason: Annotated[str, text_of(500, 3)]
 
 
 class Asked(BaseModel):
@@ -172,7 +173,7 @@ class Erasure(BaseModel):
 
 
 @routes.post("", status_code=202)
-async def ask_erasure(_: Eraser, uow: Work, client_id: str, body: Reason) -> Asked:
+async def ask_erasure(_: Eraser, uow: Work, client_id: Identifier, body: Reason) -> Asked:
     """Ask for a client to be erased; a second person decides it under `/v1/gateway/approvals`."""
     if not await uow.sql.fetchval("SELECT true FROM client_keys WHERE owner = $1 AND destroyed_at IS NULL", client_id):
         raise NotFound
@@ -183,7 +184,7 @@ async def ask_erasure(_: Eraser, uow: Work, client_id: str, body: Reason) -> Ask
 
 
 @routes.get("")
-async def list_erasures(_: Eraser, sql: Reading, client_id: str) -> list[Erasure]:
+async def list_erasures(_: Eraser, sql: Reading, client_id: Identifier) -> list[Erasure]:
     """Erasures of a client, newest first, with what each service answered."""
     rows = await sql.fetch("SELECT * FROM erasures WHERE client_id = $1 ORDER BY begun_at DESC LIMIT 50", client_id)
     found = []

@@ -1,12 +1,12 @@
 """Staff and branches over REST, for brokers without a staff system of their own: the same facts as on the bus [C28]."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import asyncpg
 import msgspec
-from fastapi import Header, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from uuid_utils import uuid7
 
@@ -18,11 +18,12 @@ from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, T
 from chassis.http import Reading, Work, permits, router
 from chassis.http.approvals import ApprovalView
 from chassis.http.approvals import view as approval_view
+from chassis.http.language import Language
 from chassis.staff import HQ, Roster, roster, roster_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event, encode
 from contracts.broker import BranchChanged, StaffChanged
-from contracts.fields import convert
+from contracts.fields import BusinessDate, Code, Identifier, Instant, convert, text_of
 from gateway.access import names_of
 from gateway.timeline import effective_now, require_real
 
@@ -31,8 +32,6 @@ STAFF = tuple(role for role in Role if role is not Role.CLIENT)
 SOURCE = "careline/gateway"
 Reader = Annotated[Actor, permits("staff:read", *STAFF)]
 Keeper = Annotated[Actor, permits("staff:maintain", Role.HQ, Role.OPERATIONS)]
-Language = Annotated[str, Header(alias="accept-language")]
-Id = Annotated[str, Field(min_length=1, max_length=64)]
 DECIDING = (Role.HQ, Role.OPERATIONS)
 GUARDED = ("user", "seats", "deputies", "branch_id")
 
@@ -52,44 +51,44 @@ class LastAdministrator(Conflict):
 class SeatBody(BaseModel, extra="forbid"):
     """A seat somebody holds in a branch, or in `HQ`."""
 
-    unit: Id
-    seat: Id
-    since: datetime | None = None
-    until: datetime | None = None
+    unit: Identifier
+    seat: Code
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 class AbsenceBody(BaseModel, extra="forbid"):
     """Away from `since` until just before `until`."""
 
-    since: datetime
-    until: datetime | None = None
-    reason: str = Field("", max_length=64)
+    since: Instant
+    until: Instant | None = None
+    reason: Annotated[str, text_of(64)] = ""
 
 
 class PersonBody(BaseModel, extra="forbid"):
     """A person as they are from now on: what is not said is not so any more."""
 
-    branch_id: Id | None = None
-    name: str = Field("", max_length=200)
-    user: Id | None = Field(None, description="the name they sign in with")
+    branch_id: Identifier | None = None
+    name: Annotated[str, text_of(200)] = ""
+    user: Code | None = Field(None, description="the name they sign in with")
     seats: list[SeatBody] = Field(default=[], max_length=50)
-    deputies: list[Id] = Field(default=[], max_length=50, description="who stands in, in this order")
+    deputies: list[Code] = Field(default=[], max_length=50, description="who stands in, in this order")
     absences: list[AbsenceBody] = Field(default=[], max_length=200)
-    skills: list[Id] = Field(default=[], max_length=100)
-    languages: list[Id] = Field(default=[], max_length=20)
-    left_on: date | None = None
+    skills: list[Code] = Field(default=[], max_length=100)
+    languages: list[Code] = Field(default=[], max_length=20)
+    left_on: BusinessDate | None = None
 
 
 class BranchBody(BaseModel, extra="forbid"):
     """A branch as it is from now on."""
 
-    name: str = Field("", max_length=200)
-    phone: str = Field("", max_length=40)
-    mailbox: str = Field("", max_length=200)
-    published_at_places: list[Annotated[str, Field(max_length=200)]] = Field(default=[], max_length=20)
-    published_on: date | None = None
-    seat_deputies: dict[Id, Id] = {}
-    closed_on: date | None = None
+    name: Annotated[str, text_of(200)] = ""
+    phone: Annotated[str, text_of(40)] = ""
+    mailbox: Annotated[str, text_of(200)] = ""
+    published_at_places: list[Annotated[str, text_of(200)]] = Field(default=[], max_length=20)
+    published_on: BusinessDate | None = None
+    seat_deputies: dict[Code, Code] = {}
+    closed_on: BusinessDate | None = None
 
 
 class Told(BaseModel):
@@ -121,7 +120,7 @@ class SeatHolder(BaseModel):
 
 @routes.put("/staff/{staff_id}", status_code=202)
 async def put_person(
-    _: Keeper, uow: Work, staff_id: Id, body: PersonBody, accept_language: Language = ""
+    _: Keeper, uow: Work, staff_id: Identifier, body: PersonBody, accept_language: Language = ""
 ) -> Told | Waits:
     """Say what a person is from now on; every service hears it. What touches their sign-in, seats, deputies, branch or
     leaving waits for a second person, and nobody says it of themselves."""
@@ -133,7 +132,7 @@ async def put_person(
 
 @routes.put("/branches/{branch_id}", status_code=202)
 async def put_branch(
-    _: Keeper, uow: Work, branch_id: Id, body: BranchBody, accept_language: Language = ""
+    _: Keeper, uow: Work, branch_id: Identifier, body: BranchBody, accept_language: Language = ""
 ) -> Told | Waits:
     """Say what a branch is from now on; every service hears it. Who stands in for its seats waits for a second person."""
     event = _event(BranchChanged, {"branch_id": branch_id} | body.model_dump(mode="json", exclude_defaults=True))
@@ -254,7 +253,7 @@ ROSTER = ApprovalKind(
 
 @routes.get("/staff")
 async def list_staff(
-    _: Reader, sql: Reading, unit: Annotated[str | None, Query(max_length=64)] = None, at: datetime | None = None
+    _: Reader, sql: Reading, unit: Identifier | None = None, at: Instant | None = None
 ) -> list[dict[str, Any]]:
     """Everybody, or who holds a seat in one unit (a branch, or HQ), as of an instant."""
     known, when = await roster(sql), await _instant(sql, at)
@@ -267,7 +266,7 @@ async def list_staff(
 
 
 @routes.get("/staff/{staff_id}")
-async def read_person(_: Reader, sql: Reading, staff_id: str, at: datetime | None = None) -> dict[str, Any]:
+async def read_person(_: Reader, sql: Reading, staff_id: Identifier, at: Instant | None = None) -> dict[str, Any]:
     """One person as of an instant."""
     known, when = await roster(sql), await _instant(sql, at)
     person = known.person(staff_id, when)
@@ -278,7 +277,7 @@ async def read_person(_: Reader, sql: Reading, staff_id: str, at: datetime | Non
 
 
 @routes.get("/branches/{branch_id}")
-async def read_branch(_: Reader, sql: Reading, branch_id: str, at: datetime | None = None) -> dict[str, Any]:
+async def read_branch(_: Reader, sql: Reading, branch_id: Identifier, at: Instant | None = None) -> dict[str, Any]:
     """One branch as of an instant, with its seats and who acts for each."""
     known, when = await roster(sql), await _instant(sql, at)
     place = known.branch(branch_id, when)
@@ -292,10 +291,10 @@ async def read_branch(_: Reader, sql: Reading, branch_id: str, at: datetime | No
 async def read_seat(
     _: Reader,
     sql: Reading,
-    unit: str,
-    seat: str,
-    at: datetime | None = None,
-    avoid: Annotated[list[str] | None, Query(max_length=20)] = None,
+    unit: Identifier,
+    seat: Code,
+    at: Instant | None = None,
+    avoid: Annotated[list[Identifier] | None, Query(max_length=20)] = None,
 ) -> SeatHolder:
     """Who acts for a seat at an instant, past deputies and absences; `avoid`: who has a conflict of interest."""
     return _holder(await roster(sql), unit, seat, await _instant(sql, at), tuple(avoid or ()))

@@ -2,7 +2,7 @@
 
 from chassis.acts.errors import ConflictOfInterest, IllegalMove, NeedsMissing, NotForThisKind, NotYours
 from chassis.acts.performing import ActView, Performed, acts, load, perform, perform_each, possible
-from chassis.acts.steps import HistoryStep, history
+from chassis.acts.steps import HistoryStep, Step, begin, history, note
 from chassis.acts.table import (
     EVERY,
     IDEMPOTENCY_KEY,
@@ -45,10 +45,13 @@ __all__ = [
     "NotYours",
     "Performed",
     "Sort",
+    "Step",
     "Who",
     "acts",
+    "begin",
     "history",
     "load",
+    "note",
     "pause",
     "perform",
     "perform_each",

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.approvals import ApprovalKind, Deciders
-from chassis.clocks import store
+from chassis.calendar import Calendar
+from chassis.clocks import Limit, WorkingDays, store
 from chassis.errors import Text
 from chassis.uow import UnitOfWork
 
@@ -52,9 +53,19 @@ PLATFORM_ITSELF = Who[Any](
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An act that may be entered after it happened: by so much at most, and never before the object's last step."""
+    """An act that may be entered after it happened: by so much at most (a time, or a limit in working days), and never
+    before the object's last step."""
 
-    within: timedelta
+    within: timedelta | Limit
+
+    def reaches(self, given: datetime, now: datetime, calendar: Calendar) -> bool:
+        """Whether what happened at `given` may still be entered at `now`."""
+        if isinstance(self.within, timedelta):
+            return given + self.within >= now
+        return self.within.first_due(given, calendar) >= now
+
+    def __str__(self) -> str:
+        return f"{self.within.days} working days" if isinstance(self.within, WorkingDays) else str(self.within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +272,8 @@ def _faults(aggregate: Aggregate[Any], table: Sequence[Act[Any]]) -> "list[str]"
         on, leads = set(act.on), act.to is not None
         found += [f"{act.name}: no state {state}" for state in (on | {act.to or act.on[0]}) - known]
         found += [f"{act.name}: no clock {name}" for name in act.clocks if name != EVERY and name not in clocks]
-        if act.to is None and not {IF_MATCH, IDEMPOTENCY_KEY} & set(act.needs):
+        by_people = any(who is not PLATFORM_ITSELF for who in act.who)
+        if act.to is None and by_people and not {IF_MATCH, IDEMPOTENCY_KEY} & set(act.needs):
             found.append(f"{act.name} can be done twice: it stays in its state without If-Match or Idempotency-Key")
         if act.to in on and not act.stays:
             found.append(f"{act.name} leads to its own state")

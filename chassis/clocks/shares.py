@@ -16,7 +16,8 @@ def warnings(
     """Each share, in percent, with the instant at which it is used; none while the clock is paused or stopped.
 
     Used time is the clock's own running time, without pauses, since the start or the last promise; 100 is the due
-    itself. An instant is rounded up to the microsecond: never early.
+    itself. An instant is rounded up to the microsecond: never early. Of a clock due at or before its start every warning
+    is due with it.
     """
     if reading.state != State.RUNNING or reading.due is None:
         return ()
@@ -31,6 +32,8 @@ def _used(reading: ClockReading, due: datetime, calendar: Calendar, share: int) 
     if sum((measure.between(*run, calendar) for run in runs), ZERO) == ZERO:
         measure = Measure.NATURAL  # a promise for the evening has no working time to share out
     lengths = [measure.between(*run, calendar) for run in runs]
+    if sum(lengths, ZERO) <= ZERO:
+        return due  # due at its start or before it: there is no time to share out, the warning is as late as the due
     wanted = -(-sum(lengths, ZERO) * share // WHOLE)
     for (begin, _), length in zip(runs, lengths, strict=True):
         if wanted <= length:

@@ -8,7 +8,7 @@ from chassis.http.identity import Tokens, identified, mint
 from chassis.http.objects import may_see, object_scope, require_sight
 from chassis.http.paging import Listing, Page, PageRequest
 from chassis.http.permissions import permission_of, permits
-from chassis.http.preconditions import IfMatch
+from chassis.http.preconditions import IfMatch, MatchText
 from chassis.http.reads import Purpose
 from chassis.http.uploads import Upload, Uploaded, takes
 from chassis.http.work import Reading, Work
@@ -18,6 +18,7 @@ __all__ = [
     "IfMatch",
     "Listing",
     "Match",
+    "MatchText",
     "Once",
     "Page",
     "PageRequest",

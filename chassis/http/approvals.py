@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from chassis import approvals
@@ -14,16 +14,16 @@ from chassis.approvals import Approval, ApprovalKind, Wanted
 from chassis.clock import utc_now
 from chassis.errors import NotFound
 from chassis.http.idempotency import router
-from chassis.http.language import preferred
+from chassis.http.language import Language, preferred
 from chassis.http.paging import Listing, Page
 from chassis.http.permissions import permits
 from chassis.http.work import Reading, Work
 from chassis.service import Service
+from contracts.fields import Code, Id, text_of
 
 State = Literal["waiting", "approved", "refused", "withdrawn", "expired"]
 Reader = Annotated[Actor, permits("approvals:read", *Role)]
 Decider = Annotated[Actor, permits("approvals:decide", *(role for role in Role if role is not Role.CLIENT))]
-Language = Annotated[str, Header(alias="accept-language")]
 
 
 class ApprovalView(BaseModel):
@@ -52,13 +52,13 @@ class ApprovalView(BaseModel):
 class Decision(BaseModel, extra="forbid"):
     """Why it is approved or taken back."""
 
-    because: str = Field("", max_length=500)
+    because: Annotated[str, text_of(500)] = ""
 
 
 class Refusal(BaseModel, extra="forbid"):
     """Why it is refused."""
 
-    because: str = Field(min_length=1, max_length=500)
+    because: Annotated[str, text_of(500, 1)]
 
 
 def view(service: str, kind: ApprovalKind, approval: Approval, language: str) -> ApprovalView:
@@ -89,10 +89,10 @@ def approvals_routes(service: Service) -> APIRouter | None:
         sql: Reading,
         page: Page,
         show_: Annotated[Literal["to_decide", "asked", "all"], Query(alias="show")] = "to_decide",
-        kind: str | None = None,
-        object: str | None = None,
+        kind: Code | None = None,
+        object: Code | None = None,
         state: State | None = None,
-        after: Annotated[UUID | None, Query(description="only those asked after this one")] = None,
+        after: Annotated[Id | None, Query(description="only those asked after this one")] = None,
         accept_language: Language = "",
     ) -> Listing[ApprovalView]:
         """What waits for the caller, what they asked for, or every approval they may see; in the order they were asked."""
@@ -105,14 +105,14 @@ def approvals_routes(service: Service) -> APIRouter | None:
 
     @routes.get("/{approval_id}")
     async def read_approval(
-        actor: Reader, sql: Reading, approval_id: UUID, accept_language: Language = ""
+        actor: Reader, sql: Reading, approval_id: Id, accept_language: Language = ""
     ) -> ApprovalView:
         """One approval."""
         return show(await approvals.shown(sql, kinds, actor, approval_id), accept_language)
 
     @routes.post("/{approval_id}/approve")
     async def approve(
-        _: Decider, uow: Work, approval_id: UUID, decision: Decision, accept_language: Language = ""
+        _: Decider, uow: Work, approval_id: Id, decision: Decision, accept_language: Language = ""
     ) -> ApprovalView:
         """Agree as the second person: what was asked is done."""
         kind = await kind_of(uow, approval_id)
@@ -120,7 +120,7 @@ def approvals_routes(service: Service) -> APIRouter | None:
 
     @routes.post("/{approval_id}/refuse")
     async def refuse(
-        _: Decider, uow: Work, approval_id: UUID, refusal: Refusal, accept_language: Language = ""
+        _: Decider, uow: Work, approval_id: Id, refusal: Refusal, accept_language: Language = ""
     ) -> ApprovalView:
         """Refuse as the second person: nothing is done."""
         kind = await kind_of(uow, approval_id)
@@ -128,7 +128,7 @@ def approvals_routes(service: Service) -> APIRouter | None:
 
     @routes.post("/{approval_id}/withdraw")
     async def withdraw(
-        _: Reader, uow: Work, approval_id: UUID, decision: Decision, accept_language: Language = ""
+        _: Reader, uow: Work, approval_id: Id, decision: Decision, accept_language: Language = ""
     ) -> ApprovalView:
         """Take back what the caller asked for."""
         kind = await kind_of(uow, approval_id)

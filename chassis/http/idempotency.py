@@ -25,8 +25,12 @@ from chassis.http.readable import body_of, query_names, require_readable
 from chassis.http.reads import is_recorded, record_shown
 from chassis.http.work import Work
 from chassis.uow import UnitOfWork
+from contracts.fields import text_of
 
 KEPT = timedelta(hours=48)
+IdempotencyKey = Annotated[
+    str, text_of(200, 1, "a key of the caller's own: the same in every retry of a request", "5f0c")
+]
 _SCOPE = "careline.once"
 _STORED_HEADERS = ("content-type", "location", "etag")
 
@@ -79,9 +83,7 @@ class FirstTime:
 async def once(
     request: Request,
     uow: Work,
-    idempotency_key: Annotated[
-        str | None, Header(min_length=1, max_length=200, description="repeat it in retries")
-    ] = None,
+    idempotency_key: Annotated[IdempotencyKey | None, Header()] = None,
 ) -> FirstTime:
     """Answer a repeat from the store, or let the request through.
 

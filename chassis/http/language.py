@@ -1,5 +1,16 @@
 """Which of the two languages a caller wants."""
 
+from typing import Annotated
+
+from fastapi import Header
+
+from contracts.fields import text_of
+
+Language = Annotated[
+    str, text_of(1000, 0, "the language of the texts: zh-CN or en", "zh-CN"), Header(alias="accept-language")
+]
+"""A route's parameter: what the caller says in Accept-Language."""
+
 CHINESE, ENGLISH = "zh-CN", "en"
 
 

@@ -18,6 +18,7 @@ from chassis.http.traffic import Traffic
 from chassis.operations import conflicts, dead_letters, deadlines
 from chassis.operations.lag import lag
 from chassis.operations.status import status
+from contracts.fields import Number, text_of
 
 Reader = Annotated[Actor, permits("operations:read", Role.OPERATIONS)]
 Operator = Annotated[Actor, permits("operations:act", Role.OPERATIONS)]
@@ -100,7 +101,7 @@ class DeadLetterWithValue(DeadLetter):
 class RedriveOrder(BaseModel, extra="forbid"):
     """Which dead letters to give to their handler again: `ids`, or all open ones."""
 
-    ids: list[int] | None = Field(None, max_length=1000)
+    ids: list[Number] | None = Field(None, max_length=1000)
     all: bool = False
     dry_run: bool = False
 
@@ -116,8 +117,8 @@ class Redriven(BaseModel):
 class SkipOrder(BaseModel, extra="forbid"):
     """Which dead letters stay undone, and why."""
 
-    ids: list[int] = Field(min_length=1, max_length=1000)
-    reason: str = Field(min_length=1, max_length=500)
+    ids: list[Number] = Field(min_length=1, max_length=1000)
+    reason: Annotated[str, text_of(500, 1)]
 
 
 class RedriveReport(BaseModel):
@@ -146,7 +147,7 @@ class ConflictDecision(BaseModel, extra="forbid"):
     """Accept what was offered, or leave what is known; and why."""
 
     decision: Literal["accepted", "rejected"]
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Annotated[str, text_of(500, 1)]
 
 
 class DeadlineCounts(BaseModel):
@@ -179,7 +180,7 @@ class DeadlineRow(BaseModel):
 class StepOrder(BaseModel, extra="forbid"):
     """Which deadline to fire: its generation, without it the next by due. A dry run keeps nothing."""
 
-    generation: int | None = None
+    generation: Number | None = None
     dry_run: bool = False
 
 
@@ -239,7 +240,7 @@ def operators_routes(service: str) -> APIRouter:
         return Listing[DeadLetter].model_validate(page.result(rows, lambda row: (row["id"],)))
 
     @routes.get("/dead-letters/{letter}")
-    async def read_dead_letter(_: Reader, request: Request, letter: int) -> DeadLetterWithValue:
+    async def read_dead_letter(_: Reader, request: Request, letter: Number) -> DeadLetterWithValue:
         """One dead letter with its value."""
         return DeadLetterWithValue.model_validate(await dead_letters.shown(request.app.state.database, letter))
 
@@ -292,7 +293,7 @@ def operators_routes(service: str) -> APIRouter:
         return Listing[ConflictRow].model_validate(page.result(rows, lambda row: (row["id"],)))
 
     @routes.post("/conflicts/{conflict}/decision")
-    async def decide(actor: Operator, request: Request, conflict: int, wanted: ConflictDecision) -> ConflictRow:
+    async def decide(actor: Operator, request: Request, conflict: Number, wanted: ConflictDecision) -> ConflictRow:
         """Accept the offered content, or leave what is known."""
         state = request.app.state
         row = await conflicts.decide(state.service, state.database, actor, conflict, wanted.decision, wanted.reason)

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from chassis.errors import FieldError, Invalid
 from chassis.secrets import key_bytes
 from chassis.settings import Settings
+from contracts.fields import number_of, text_of
 
 Item = TypeVar("Item")
 LARGEST = 200
@@ -84,8 +85,8 @@ def cursor_key(settings: Settings) -> bytes:
 
 async def page_request(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=LARGEST, description="how many at most")] = 50,
-    cursor: Annotated[str | None, Query(max_length=2000, description="`next` of the page before")] = None,
+    limit: Annotated[int, number_of(1, LARGEST, "how many at most"), Query()] = 50,
+    cursor: Annotated[Annotated[str, text_of(2000)] | None, Query(description="`next` of the page before")] = None,
 ) -> PageRequest:
     """The wanted page, from the query."""
     filters = sorted((name, value) for name, value in request.query_params.multi_items() if name not in _PAGING)

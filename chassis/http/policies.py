@@ -17,9 +17,11 @@ from chassis.http.work import Reading, Work
 from chassis.policy import PolicyBook, PolicyTable
 from chassis.service import Service
 from chassis.timeline import today
-from contracts.fields import BusinessDate
+from contracts.fields import BusinessDate, Code, form_of, number_of, text_of
 
-Branch = Annotated[str, Query(max_length=64, description="the branch whose override it is; the firm's without")]
+BranchCode = Annotated[str, form_of("[A-Za-z0-9-]*", 64, "the branch whose override it is; the firm's without", "B1")]
+VersionNumber = Annotated[int, number_of(1, 2**31 - 1, "the number of a version")]
+Branch = Annotated[str, text_of(64, 0, "the branch whose override it is; the firm's without", "B1"), Query()]
 Reader = Annotated[Actor, permits("policy:read", *(role for role in Role if role is not Role.CLIENT))]
 Proposer = Annotated[Actor, permits("policy:propose", Role.BRANCH_MANAGER, Role.HQ)]
 Decider = Annotated[Actor, permits("policy:decide", Role.HQ, Role.COMPLIANCE)]
@@ -29,23 +31,23 @@ Trier = Annotated[Actor, permits("policy:try", Role.BRANCH_MANAGER, Role.HQ, Rol
 class PolicyDraft(BaseModel, extra="forbid"):
     """A version to propose: the whole table, as `in-force` shows it; `branch` makes it that branch's override [a.3]."""
 
-    effective_on: date
+    effective_on: BusinessDate
     body: dict[str, Any]
-    reason: str = Field(min_length=5, max_length=1000)
-    branch: str | None = Field(None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    reason: Annotated[str, text_of(1000, 5)]
+    branch: BranchCode | None = None
 
 
 class PolicyWithdrawal(BaseModel, extra="forbid"):
     """Why a scheduled version is taken back."""
 
-    reason: str = Field(min_length=5, max_length=1000)
+    reason: Annotated[str, text_of(1000, 5)]
 
 
 class PolicyTrial(BaseModel, extra="forbid"):
     """A body to try on today's data."""
 
     body: dict[str, Any]
-    branch: str | None = Field(None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    branch: BranchCode | None = None
 
 
 class PolicyVersion(BaseModel):
@@ -94,7 +96,7 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
         return Listing[PolicyVersion](items=[_shown(book.tables[row["name"]], row) for row in rows])
 
     @routes.get("/{name}")
-    async def list_versions(_: Reader, sql: Reading, name: str) -> Listing[PolicyVersion]:
+    async def list_versions(_: Reader, sql: Reading, name: Code) -> Listing[PolicyVersion]:
         """Every version of a table, those shipped first, then drafts, rejected and withdrawn ones too, as they were made."""
         return Listing[PolicyVersion](items=await _versions(table_of(name), sql))
 
@@ -102,7 +104,7 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
     async def read_in_force(
         _: Reader,
         sql: Reading,
-        name: str,
+        name: Code,
         on: Annotated[BusinessDate | None, Query(description="a day; today without")] = None,
         branch: Branch = "",
     ) -> PolicyVersion:
@@ -112,7 +114,7 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
         return next(one for one in await _versions(table, sql) if one.version == found.name)
 
     @routes.post("/{name}", status_code=201)
-    async def propose_version(actor: Proposer, uow: Work, _once: Once, name: str, draft: PolicyDraft) -> PolicyState:
+    async def propose_version(actor: Proposer, uow: Work, _once: Once, name: Code, draft: PolicyDraft) -> PolicyState:
         """Propose a version from tomorrow at the earliest; one that does not hold together is refused with what is wrong.
 
         A branch manager proposes overrides for the own branch only, of tables that have any.
@@ -127,7 +129,7 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
 
     @routes.get("/{name}/{version}/difference")
     async def compare_version(
-        _: Reader, sql: Reading, name: str, version: int, branch: Branch = ""
+        _: Reader, sql: Reading, name: Code, version: VersionNumber, branch: Branch = ""
     ) -> PolicyDifference:
         """What a version changes, place by place, against what is in force on the day before its own."""
         table = table_of(name)
@@ -137,27 +139,31 @@ def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
         return PolicyDifference(version=_name(table, found), against=against.name, changes=changes)
 
     @routes.post("/{name}/{version}/publication")
-    async def publish_version(_: Decider, uow: Work, name: str, version: int, branch: Branch = "") -> PolicyState:
+    async def publish_version(
+        _: Decider, uow: Work, name: Code, version: VersionNumber, branch: Branch = ""
+    ) -> PolicyState:
         """Publish another person's draft: it counts for what begins on its day or later, in every process."""
         await publishing.decide(uow, book, table_of(name).name, branch, version, publish=True)
         return PolicyState(name=name, branch=branch or None, version=version, state="published")
 
     @routes.post("/{name}/{version}/rejection")
-    async def reject_version(_: Decider, uow: Work, name: str, version: int, branch: Branch = "") -> PolicyState:
+    async def reject_version(
+        _: Decider, uow: Work, name: Code, version: VersionNumber, branch: Branch = ""
+    ) -> PolicyState:
         """Reject another person's draft."""
         await publishing.decide(uow, book, table_of(name).name, branch, version, publish=False)
         return PolicyState(name=name, branch=branch or None, version=version, state="rejected")
 
     @routes.post("/{name}/{version}/withdrawal")
     async def withdraw_version(
-        _: Decider, uow: Work, name: str, version: int, given: PolicyWithdrawal, branch: Branch = ""
+        _: Decider, uow: Work, name: Code, version: VersionNumber, given: PolicyWithdrawal, branch: Branch = ""
     ) -> PolicyState:
         """Take back a published version before its day: it never counts."""
         await publishing.withdraw(uow, table_of(name), branch, version, given.reason)
         return PolicyState(name=name, branch=branch or None, version=version, state="withdrawn")
 
     @routes.post("/{name}/shadow")
-    async def try_version(actor: Trier, uow: Work, name: str, trial: PolicyTrial) -> shadow.ShadowRun:
+    async def try_version(actor: Trier, uow: Work, name: Code, trial: PolicyTrial) -> shadow.ShadowRun:
         """Run the coming closes with a body and without it, over today's data: what would be different. Nothing is kept."""
         branch = actor.branch_id if actor.role is Role.BRANCH_MANAGER else trial.branch
         return await shadow.run(uow, service.shadow, table_of(name), branch or "", trial.body)

@@ -6,9 +6,12 @@ from fastapi import Depends, Header
 
 from chassis.errors import PreconditionRequired
 from chassis.etags import Match
+from contracts.fields import text_of
+
+MatchText = Annotated[str, text_of(200, 1, "the ETag you read", '"3"')]
 
 
-async def if_match(if_match: Annotated[str | None, Header(description="the ETag you read")] = None) -> Match:
+async def if_match(if_match: Annotated[MatchText | None, Header()] = None) -> Match:
     """The header of a change.
 
     Raises: PreconditionRequired when it is missing.

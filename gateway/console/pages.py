@@ -12,6 +12,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, NotFound, Refusal, Unavailable
 from chassis.http.permissions import Permission
 from contracts.classification import TIERS
+from contracts.fields import Code, Identifier, Text64, text_of
 from gateway.api import STAFF, problem_named
 from gateway.client360 import client_view
 from gateway.console.render import language_of, render
@@ -55,7 +56,7 @@ def _for_staff(name: str, *roles: Role) -> Any:
 
 
 Visitor = Annotated[Actor, _for_staff("console:read", *STAFF)]
-Purpose = Annotated[str, Query(max_length=40)]
+Purpose = Annotated[str, text_of(40)]
 
 
 @routes.get("/")
@@ -74,11 +75,11 @@ async def refresh_services(request: Request, _: Visitor) -> Response:
 async def show_clients(
     request: Request,
     visitor: Visitor,
-    client: Annotated[str, Query(max_length=64)] = "",
-    tier: Annotated[str, Query(max_length=20)] = "",
-    class_: Annotated[str, Query(alias="class", max_length=4)] = "",
-    branch: Annotated[str, Query(max_length=64)] = "",
-    cursor: Annotated[str, Query(max_length=2000)] = "",
+    client: Text64 = "",
+    tier: Annotated[str, text_of(20)] = "",
+    class_: Annotated[str, text_of(4), Query(alias="class")] = "",
+    branch: Text64 = "",
+    cursor: Annotated[str, text_of(2000)] = "",
     purpose: Purpose = PURPOSES[0],
 ) -> Response:
     """Find a client by id, or list clients by tier, class and branch."""
@@ -98,7 +99,9 @@ async def show_clients(
 
 
 @routes.get("/clients/{client}")
-async def show_client(request: Request, visitor: Visitor, client: str, purpose: Purpose = PURPOSES[0]) -> Response:
+async def show_client(
+    request: Request, visitor: Visitor, client: Identifier, purpose: Purpose = PURPOSES[0]
+) -> Response:
     """One client: class, tier and points, each with its why."""
     try:
         view = await client_view(_services(request), visitor, client, _said(purpose))
@@ -111,7 +114,11 @@ async def show_client(request: Request, visitor: Visitor, client: str, purpose: 
 
 @routes.get("/clients/{client}/entries")
 async def show_entries(
-    request: Request, visitor: Visitor, client: str, cursor: Annotated[str, Query(max_length=2000)], purpose: Purpose
+    request: Request,
+    visitor: Visitor,
+    client: Identifier,
+    cursor: Annotated[str, text_of(2000)],
+    purpose: Purpose,
 ) -> Response:
     """More of the statement."""
     page = await _entries(request, visitor, client, purpose, limit=50, cursor=cursor)
@@ -125,7 +132,9 @@ async def show_entries(
 
 
 @routes.get("/clients/{client}/entries/{entry}")
-async def explain_entry(request: Request, visitor: Visitor, client: str, entry: str, purpose: Purpose) -> Response:
+async def explain_entry(
+    request: Request, visitor: Visitor, client: Identifier, entry: Identifier, purpose: Purpose
+) -> Response:
     """Why an entry is what it is."""
     path = f"/v1/points/clients/{quote(client, safe='')}/entries/{quote(entry, safe='')}/explain"
     part = await _services(request).get("points", path, visitor, passed=_said(purpose))
@@ -133,7 +142,7 @@ async def explain_entry(request: Request, visitor: Visitor, client: str, entry: 
 
 
 @routes.get("/clients/{client}/chart.json")
-async def chart(request: Request, visitor: Visitor, client: str, purpose: Purpose = PURPOSES[0]) -> Response:
+async def chart(request: Request, visitor: Visitor, client: Identifier, purpose: Purpose = PURPOSES[0]) -> Response:
     """Tier stretches and the balance of points over time."""
     services, name = _services(request), quote(client, safe="")
     known, history, balance, entries = await asyncio.gather(
@@ -166,7 +175,7 @@ async def show_events(request: Request, _: Visitor) -> Response:
 
 
 @routes.get("/problems/{name}")
-async def show_problem(request: Request, name: str) -> Response:
+async def show_problem(request: Request, name: Code) -> Response:
     """What a problem type means; public, as problems link to it."""
     return render(request, "problem.html", kind=problem_named(name), name=name, chinese=language_of(request) == "zh-CN")
 

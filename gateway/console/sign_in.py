@@ -5,11 +5,12 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from chassis.actor import OF_A_BRANCH, Actor
 from chassis.errors import NotFound, Refusal, Text
+from contracts.fields import Code, text_of
 from gateway.access import begin_session, end_session, new_id
 from gateway.auth_middleware import COOKIE, CrossSite
 from gateway.console.render import render
@@ -23,7 +24,7 @@ BEGUN_SECONDS = 600
 
 
 @routes.get("/sign-in")
-async def ask(request: Request, next: Annotated[str, Query(max_length=500)] = "/") -> Response:
+async def ask(request: Request, next: Annotated[str, text_of(500)] = "/") -> Response:
     """The form."""
     return render(request, "sign_in.html", next=_inside(next), open_id=request.app.state.open_id is not None)
 
@@ -31,9 +32,9 @@ async def ask(request: Request, next: Annotated[str, Query(max_length=500)] = "/
 @routes.post("/sign-in")
 async def by_password(
     request: Request,
-    name: Annotated[str, Form(max_length=100)],
-    password: Annotated[str, Form(max_length=200)],
-    next: Annotated[str, Form(max_length=500)] = "/",
+    name: Annotated[str, text_of(100), Form()],
+    password: Annotated[str, text_of(200), Form()],
+    next: Annotated[str, text_of(500), Form()] = "/",
 ) -> Response:
     """Name and password of the built-in user store; few tries a minute for each name and address."""
     _require_same_site(request)
@@ -49,7 +50,7 @@ async def by_password(
 
 
 @routes.get("/sign-in/link")
-async def by_link(request: Request, token: Annotated[str, Query(max_length=200)]) -> Response:
+async def by_link(request: Request, token: Annotated[str, text_of(200)]) -> Response:
     """The one-time link that `careline up` prints."""
     _slowly(request)
     try:
@@ -75,8 +76,8 @@ async def by_open_id(request: Request) -> Response:
 @routes.get("/sign-in/openid/back")
 async def back_from_open_id(
     request: Request,
-    state: Annotated[str, Query(max_length=500)] = "",
-    code: Annotated[str, Query(max_length=4000)] = "",
+    state: Annotated[str, text_of(500)] = "",
+    code: Annotated[str, text_of(4000)] = "",
 ) -> Response:
     """Back from the provider, with a code."""
     try:
@@ -104,7 +105,7 @@ async def leave(request: Request) -> Response:
 
 
 @routes.post("/language/{language}")
-async def speak(language: str) -> Response:
+async def speak(language: Code) -> Response:
     """Remember the language of the pages."""
     answer = Response(headers={"hx-refresh": "true"})
     answer.set_cookie("careline_language", "zh-CN" if language == "zh-CN" else "en", 365 * 86400, samesite="lax")

@@ -116,7 +116,7 @@ async def list_clients(
     page: Page,
     tier: TierCode | None = None,
     class_: Annotated[ClassCode | None, Query(alias="class")] = None,
-    branch: Annotated[str | None, Query(max_length=64)] = None,
+    branch: Identifier | None = None,
 ) -> Listing[ListedClient]:
     """Clients by id, of a tier, a class, a branch; staff of a branch see their own."""
     filters = {"tier": TIERS.index(tier) if tier else None, "class": class_, "branch": branch}

@@ -4,11 +4,12 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.http import IfMatch, Listing, Once, Reading, Work, etag, permits, require_sight, router
 from contracts.classification import TIERS
+from contracts.fields import BusinessDate, Identifier, text_of
 from services.classification import grants, views
 from services.classification.api import Reader, seen
 from services.classification.grants import Grant
@@ -22,15 +23,15 @@ class Proposal(BaseModel):
     """A tier to grant, from a day until another (exclusive)."""
 
     tier: Literal["SILVER", "GOLD", "PLATINUM", "DIAMOND"]
-    since: date
-    until: date
-    reason: str = Field(min_length=5, max_length=500)
+    since: BusinessDate
+    until: BusinessDate
+    reason: Annotated[str, text_of(500, 5)]
 
 
 class Revocation(BaseModel):
     """Why a grant ends early."""
 
-    reason: str = Field(min_length=5, max_length=500)
+    reason: Annotated[str, text_of(500, 5)]
 
 
 class GrantView(BaseModel):
@@ -57,7 +58,7 @@ async def propose_grant(
     uow: Work,
     once: Once,
     response: Response,
-    client_id: str,
+    client_id: Identifier,
     proposal: Proposal,
 ) -> GrantView:
     """Propose a tier for a client; it counts once a second person approves."""
@@ -69,7 +70,7 @@ async def propose_grant(
 
 
 @routes.get("/clients/{client_id}/grants")
-async def list_grants(actor: Reader, sql: Reading, client_id: str) -> Listing[GrantView]:
+async def list_grants(actor: Reader, sql: Reading, client_id: Identifier) -> Listing[GrantView]:
     """A client's grants, newest first."""
     await seen(actor, sql, client_id)
     rows = await sql.fetch("SELECT * FROM grants WHERE client_id = $1 ORDER BY made_at DESC, grant_id", client_id)
@@ -82,7 +83,7 @@ async def approve_grant(
     uow: Work,
     match: IfMatch,
     response: Response,
-    grant_id: str,
+    grant_id: Identifier,
 ) -> GrantView:
     """Approve another person's proposal."""
     grant = await _sighted(actor, uow, match, grant_id)
@@ -95,7 +96,7 @@ async def reject_grant(
     uow: Work,
     match: IfMatch,
     response: Response,
-    grant_id: str,
+    grant_id: Identifier,
 ) -> GrantView:
     """Reject another person's proposal."""
     grant = await _sighted(actor, uow, match, grant_id)
@@ -108,7 +109,7 @@ async def revoke_grant(
     uow: Work,
     match: IfMatch,
     response: Response,
-    grant_id: str,
+    grant_id: Identifier,
     revocation: Revocation,
 ) -> GrantView:
     """End an approved grant with the coming day."""

@@ -11,6 +11,7 @@ from chassis.actor import Actor, Role
 from chassis.errors import Conflict, Invalid, Text
 from chassis.http import Listing, Once, Page, Reading, Work, object_scope, permits, router
 from contracts.classification import GroupCode, LifecycleCode, TagCode, ValueType
+from contracts.fields import BusinessDate, Identifier, form_of, text_of
 from services.classification import group_explain, views
 from services.classification.api import AsOf, KnownAt, Lister, Reader, seen
 from services.classification.group_policies import BIT
@@ -74,9 +75,9 @@ class Note(BaseModel):
     """What staff write about an entry into a stage: why a client was lost, or what was done about it."""
 
     kind: Literal["reason", "reaction"]
-    entered_on: date
-    code: str = Field(min_length=2, max_length=40, pattern="^[A-Z_]+$")
-    note: str = Field("", max_length=1000)
+    entered_on: BusinessDate
+    code: Annotated[str, form_of("[A-Z_]{2,40}", 40, "the code of a reason", "PRICE")]
+    note: Annotated[str, text_of(1000)] = ""
 
 
 class NoteView(Note):
@@ -99,7 +100,7 @@ class StageCount(BaseModel):
 
 @routes.get("/clients/{client_id}/groups")
 async def read_groups(
-    actor: Reader, sql: Reading, client_id: str, as_of: AsOf = None, known_at: KnownAt = None
+    actor: Reader, sql: Reading, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> GroupsView:
     """Primary group, tags with their stretches, value, core and lifecycle on a day [K7, V1, V2, V5]."""
     who = await seen(actor, sql, client_id)
@@ -126,7 +127,7 @@ async def read_groups(
 
 @routes.get("/clients/{client_id}/groups/explain")
 async def explain_groups(
-    actor: Reader, sql: Reading, client_id: str, as_of: AsOf = None, known_at: KnownAt = None
+    actor: Reader, sql: Reading, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> dict[str, Any]:
     """Why groups, value, core and lifecycle are what they are: inputs, rules, policies, sentences in zh-CN and en."""
     who = await seen(actor, sql, client_id)
@@ -171,7 +172,7 @@ async def list_group(
 
 
 @routes.post("/clients/{client_id}/lifecycle/notes", status_code=201)
-async def write_note(actor: Writer, uow: Work, once: Once, client_id: str, note: Note) -> NoteView:
+async def write_note(actor: Writer, uow: Work, once: Once, client_id: Identifier, note: Note) -> NoteView:
     """Write why a client was lost, or what was done about a stage it entered [V5]."""
     await seen(actor, uow.sql, client_id)
     if note.kind == "reason" and note.code not in LOST_REASONS:
@@ -196,7 +197,7 @@ async def write_note(actor: Writer, uow: Work, once: Once, client_id: str, note:
 
 
 @routes.get("/clients/{client_id}/lifecycle/notes")
-async def list_notes(actor: Reader, sql: Reading, client_id: str) -> Listing[NoteView]:
+async def list_notes(actor: Reader, sql: Reading, client_id: Identifier) -> Listing[NoteView]:
     """What staff wrote about a client's stages, newest first."""
     await seen(actor, sql, client_id)
     rows = await sql.fetch("SELECT * FROM lifecycle_notes WHERE client_id = $1 ORDER BY at DESC", client_id)
@@ -207,8 +208,8 @@ async def list_notes(actor: Reader, sql: Reading, client_id: str) -> Listing[Not
 async def count_stages(
     actor: Lister,
     sql: Reading,
-    first: Annotated[date, Query(alias="from")],
-    last: Annotated[date, Query(alias="to")],
+    first: Annotated[BusinessDate, Query(alias="from")],
+    last: Annotated[BusinessDate, Query(alias="to")],
 ) -> list[StageCount]:
     """How many clients entered each stage from a day to another, by branch, and the reasons written for lost ones."""
     scope, arguments = object_scope(actor, 3)

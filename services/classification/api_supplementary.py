@@ -10,6 +10,7 @@ from chassis.actor import Actor, Role
 from chassis.http import Listing, Once, Reading, Work, object_scope, permits, router
 from chassis.timeline import today
 from contracts.classification import SupplementaryKind
+from contracts.fields import Code, Identifier, number_of, text_of
 from services.classification import register, supplementary
 from services.classification.api import seen
 from services.classification.explain import bilingual
@@ -21,7 +22,7 @@ STAFF = (Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ)
 StaffReader = Annotated[
     Actor, permits("supplementary:read", Role.AGENT, *STAFF, Role.COMPLIANCE, Role.OPERATIONS, Role.SYSTEM)
 ]
-Score = Annotated[int, Field(ge=0, le=2)]
+Score = Annotated[int, number_of(0, 2, "0, 1 or 2")]
 
 
 class Factors(BaseModel):
@@ -37,9 +38,9 @@ class Factors(BaseModel):
 class Entry(BaseModel):
     """Codes to enter, with or without their namespace (`HABIT:D` or `D`); of preferences the first is primary."""
 
-    codes: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=6)
+    codes: list[Code] = Field(min_length=1, max_length=6)
     scores: Factors | None = None
-    note: str = Field("", max_length=1000)
+    note: Annotated[str, text_of(1000)] = ""
 
 
 class EntryView(BaseModel):
@@ -75,7 +76,7 @@ class SupplementaryView(BaseModel):
 
 
 @routes.get("/clients/{client_id}/supplementary")
-async def read_supplementary(actor: StaffReader, sql: Reading, client_id: str) -> SupplementaryView:
+async def read_supplementary(actor: StaffReader, sql: Reading, client_id: Identifier) -> SupplementaryView:
     """A client's supplementary classifications [K3], suggestions marked as such [K4, K5], guardrails."""
     await seen(actor, sql, client_id)
     day = await today(sql)
@@ -97,7 +98,7 @@ async def enter_supplementary(
     actor: Annotated[Actor, permits("supplementary:write", *STAFF)],
     uow: Work,
     once: Once,
-    client_id: str,
+    client_id: Identifier,
     kind: SupplementaryKind,
     entry: Entry,
 ) -> EntryView:
@@ -109,7 +110,7 @@ async def enter_supplementary(
 
 @routes.get("/clients/{client_id}/supplementary/history")
 async def read_supplementary_history(
-    actor: StaffReader, sql: Reading, client_id: str, kind: SupplementaryKind | None = None
+    actor: StaffReader, sql: Reading, client_id: Identifier, kind: SupplementaryKind | None = None
 ) -> Listing[EntryView]:
     """Every entry, newest first."""
     await seen(actor, sql, client_id)

@@ -8,15 +8,15 @@ from uuid import UUID
 from chassis.clock import end_of
 from chassis.deadlines import Deadline, Due, arm, cancel
 from chassis.uow import UnitOfWork
-from services.complaints import history
-from services.complaints.dispatching import breach
+from services.complaints import cases, history
+from services.complaints.tables import CaseRow
 
 PLAN = "plan"
 
 
-async def watch_plan(uow: UnitOfWork, accountability_id: UUID, case: Any, due_on: date) -> None:
+async def watch_plan(uow: UnitOfWork, accountability_id: UUID, case: CaseRow, due_on: date) -> None:
     """The plan is to be carried out by a day."""
-    await arm(uow, [Deadline(PLAN, f"accountability/{accountability_id}", case["key"], end_of(due_on))])
+    await arm(uow, [Deadline(PLAN, f"accountability/{accountability_id}", case.key, end_of(due_on))])
 
 
 async def carry_out(uow: UnitOfWork, accountability_id: UUID, at: Any) -> None:
@@ -35,20 +35,15 @@ async def miss_plans(due: Sequence[Due], uow: UnitOfWork) -> None:
     at = {UUID(one.object.removeprefix("accountability/")): one.due for one in due}
     rows = await uow.sql.fetch(
         """UPDATE accountability a SET overdue_at = w.at
-           FROM unnest($1::uuid[], $2::timestamptz[]) AS w(accountability_id, at), cases c
-           WHERE a.accountability_id = w.accountability_id AND a.carried_out_at IS NULL AND c.case_id = a.case_id
-           RETURNING c.case_id, c.client_id, c.branch_id, c.state, c.generation, a.overdue_at, a.plan_owner""",
+           FROM unnest($1::uuid[], $2::timestamptz[]) AS w(accountability_id, at)
+           WHERE a.accountability_id = w.accountability_id AND a.carried_out_at IS NULL
+           RETURNING a.case_id, a.overdue_at, a.plan_owner""",
         list(at),
         list(at.values()),
     )
+    found = await cases.of(uow, [row["case_id"] for row in rows])
     for row in rows:  # one case may be held to account for two causes: one step at a time
-        detail = {"owner": row["plan_owner"]}
-        await history.add(
-            uow,
-            [
-                history.CaseStep(
-                    row["case_id"], "plan breached", row["state"], row["overdue_at"], row["generation"], detail
-                )
-            ],
-        )
-        uow.emit(breach(row, "accountability_plan", row["overdue_at"]), at=row["overdue_at"])
+        case, overdue = found[row["case_id"]], row["overdue_at"]
+        step = history.CaseStep(case.case_id, "plan breached", case.state, overdue, {"owner": row["plan_owner"]})
+        await history.add(uow, [step])
+        uow.emit(cases.breach(case, "accountability_plan", overdue), at=overdue)

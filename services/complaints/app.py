@@ -35,6 +35,7 @@ from services.complaints import (
     second_person,
     tables,
 )
+from services.complaints.acts import ACTS
 from services.complaints.packs import making
 from services.complaints.policy import Policies
 
@@ -76,6 +77,7 @@ service = Service(
     },
     accepts={ComplaintReceived: corrections.accept},
     policy=Policies,
+    acts=[ACTS],
     approvals=second_person.KINDS,
     checks={"channels": channels.check},
     exports={"cases": Export(exports.CASE_COLUMNS, exports.cases)},

@@ -6,7 +6,7 @@ which a result clock runs; owner and state are what became of the case here. A n
 
 import base64
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from services.complaints import cases, clocks, dispatching, intake, severity
 from services.complaints.policy import Policies
 from services.complaints.report import Report
 from services.complaints.rules import OVER, dispatch_due, dispatch_met, due_day, result_limit
+from services.complaints.tables import CaseRow
 from services.complaints.words import codes_of, grams_of
 
 _TYPED = Registry([ComplaintReceived])
@@ -48,10 +49,9 @@ async def accept(events: Sequence[ComplaintReceived], uow: UnitOfWork) -> None:
     """
     for event in events:
         offered = await _offered(uow, event)
-        case = await uow.sql.fetchrow("SELECT * FROM cases WHERE case_id = $1 FOR UPDATE", event.case_id)
-        assert case is not None  # a conflict is kept beside a known case only
-        if case["erased_at"]:
-            raise cases.Erased(erased_at=case["erased_at"].isoformat())
+        case = (await cases.of(uow, [event.case_id]))[event.case_id]  # a conflict is kept beside a known case only
+        if case.erased_at:
+            raise cases.Erased(erased_at=case.erased_at.isoformat())
         await _put_right(uow, case, offered)
 
 
@@ -70,7 +70,7 @@ async def _offered(uow: UnitOfWork, event: ComplaintReceived) -> Mapping[str, An
     return found
 
 
-async def _put_right(uow: UnitOfWork, case: Any, offered: Mapping[str, Any]) -> None:
+async def _put_right(uow: UnitOfWork, case: CaseRow, offered: Mapping[str, Any]) -> None:
     report = msgspec.convert(
         {name: value for name, value in offered.items() if name not in {"original", "fingerprint"}},
         Report,
@@ -81,75 +81,75 @@ async def _put_right(uow: UnitOfWork, case: Any, offered: Mapping[str, Any]) -> 
     for name in _TAKEN_OVER:
         value = getattr(report, name)
         value = list(value) if name == "allegations" else value
-        if value and value != case[name]:
+        if value and value != getattr(case, name):
             fresh[name] = value
-    if report.complainants > case["complainants"]:
+    if report.complainants > case.complainants:
         fresh["complainants"] = report.complainants
-    if report.imported and report.severity and report.severity != case["severity"]:
+    if report.imported and report.severity and report.severity != case.severity:
         fresh["severity"] = report.severity
     if "client_id" in fresh:
         fresh["key"] = report.key
         await _move(uow, case, report.key)
     if "employee" in fresh:
-        fresh["concerned"] = sorted({*case["concerned"], report.employee})
-    if report.received_at != case["received_at"]:
+        fresh["concerned"] = sorted({*case.concerned, report.employee})
+    if report.received_at != case.received_at:
         fresh |= {"received_at": report.received_at, "received_on": business_date(report.received_at)}
-        if case["dispatch_due"]:
+        if case.dispatch_due:
             fresh["dispatch_due"] = dispatch_due(report.received_at)
     differing = sorted(fresh)
-    if report.words and report.words != case["words"]:
+    if report.words and report.words != case.words:
         differing.append("words")
         original = base64.b64decode(offered["original"]) if offered["original"] else None
         fresh |= {"words": report.words, "original": original}
     fresh["fingerprint"] = bytes.fromhex(offered["fingerprint"])
     detail = {"fields": differing} | ({"severity": fresh["severity"]} if "severity" in fresh else {})
     case = await cases.change(uow, case, "corrected", uow.now, detail=detail, **fresh)
-    text = " ".join(filter(None, (case["words"], case["category"], case["product"], *case["attributes"].values())))
+    text = " ".join(filter(None, (case.words, case.category, case.product, *case.attributes.values())))
     await uow.sql.execute(
         "UPDATE case_words SET grams = $2, received_at = $3 WHERE case_id = $1",
-        case["case_id"],
+        case.case_id,
         codes_of(grams_of(text)),
-        case["received_at"],
+        case.received_at,
     )
-    await intake.note_days(uow, {case["received_at"]})
+    await intake.note_days(uow, {case.received_at})
     case = await _move_due(uow, case, report)
-    if not report.imported and case["state"] not in OVER:
+    if not report.imported and case.state not in OVER:
         await severity.consider(uow, case, uow.now, "accepted content", public_risk=report.public_risk)
     if report.imported:
         await _dispatch(uow, case, report)
 
 
-def _require_correctable(case: Any, report: Report) -> None:
-    differs = [name for name in ("kind", "flow") if getattr(report, name) != case[name]]
-    if report.received_at != case["received_at"] and not case["imported"]:
+def _require_correctable(case: CaseRow, report: Report) -> None:
+    differs = [name for name in ("kind", "flow") if getattr(report, name) != getattr(case, name)]
+    if report.received_at != case.received_at and not case.imported:
         differs.append("received_at")
     if differs:
         raise Uncorrectable(differs=differs)
 
 
-async def _move(uow: UnitOfWork, case: Any, key: str) -> None:
+async def _move(uow: UnitOfWork, case: CaseRow, key: str) -> None:
     """What goes by the case's key goes by its client's from now on."""
-    place = f"case/{case['case_id']}"
+    place = f"case/{case.case_id}"
     for table in ("clocks", "deadlines"):
         await uow.sql.execute(f"UPDATE {table} SET key = $2 WHERE object = $1 OR object LIKE $1 || '/%'", place, key)
 
 
-async def _move_due(uow: UnitOfWork, case: Any, report: Report) -> Any:
+async def _move_due(uow: UnitOfWork, case: CaseRow, report: Report) -> CaseRow:
     """The result is due on the date that counts now; a promise stays, and an import's day is only worked out."""
-    object_ = clocks.object_of(case["case_id"], case["generation"])
+    object_ = clocks.object_of(case.case_id, case.generation)
     kept = (await store.load(uow.sql, [object_])).get((object_, clocks.RESULT))
     calendar = await calendars.current(uow.sql)
     policies = await uow.policies(Policies)
-    limits = policies.limits.on(business_date(case["received_at"])).body
-    limit = result_limit(case["source"], case["severity"], case["reply_due_on"], limits)
+    limits = policies.limits.on(business_date(case.received_at)).body
+    limit = result_limit(case.source, case.severity, case.reply_due_on, limits)
     if kept is None:
-        return await _set_due(uow, case, due_day(limit, case["received_at"], calendar)) if case["due_on"] else case
+        return await _set_due(uow, case, due_day(limit, case.received_at, calendar)) if case.due_on else case
     reading = kept.read(calendar)
-    asked = report.reply_due_on is not None and case["generation"] == 1
+    asked = report.reply_due_on is not None and case.generation == 1
     if not asked or reading.state is State.STOPPED or any(isinstance(entry, Promise) for entry in kept.entries):
         return case
-    assert case["reply_due_on"] is not None
-    due = end_of(case["reply_due_on"])
+    assert case.reply_due_on is not None
+    due = end_of(case.reply_due_on)
     if reading.due == due:
         return case
     if reading.state is State.PAUSED:
@@ -161,29 +161,26 @@ async def _move_due(uow: UnitOfWork, case: Any, report: Report) -> Any:
     return await _set_due(uow, case, business_date(due - timedelta.resolution))
 
 
-async def _set_due(uow: UnitOfWork, case: Any, due_on: Any) -> Any:
-    return await uow.sql.fetchrow(
-        "UPDATE cases SET due_on = $2 WHERE case_id = $1 RETURNING *", case["case_id"], due_on
-    )
+async def _set_due(uow: UnitOfWork, case: CaseRow, due_on: date) -> CaseRow:
+    await uow.sql.execute("UPDATE cases SET due_on = $2 WHERE case_id = $1", case.case_id, due_on)
+    return msgspec.structs.replace(case, due_on=due_on)
 
 
-async def _dispatch(uow: UnitOfWork, case: Any, report: Report) -> None:
+async def _dispatch(uow: UnitOfWork, case: CaseRow, report: Report) -> None:
     """An import's order went out when the accepted content says."""
-    if report.dispatched_at is None or case["dispatch_due"] is None:
+    if report.dispatched_at is None or case.dispatch_due is None:
         return
     at = max(report.dispatched_at, report.received_at)
-    if case["dispatched_at"] is None:
-        place = f"case/{case['case_id']}"
+    if case.dispatched_at is None:
+        place = f"case/{case.case_id}"
         await cancel(uow, [("dispatch", place), ("send", place)])
         horizon = uow.now if await timeline(uow.sql) is Timeline.REAL else None
         await dispatching.dispatch_imports(uow, [report], await staff.roster(uow.sql), horizon)
         return
     await uow.sql.execute(
         "UPDATE cases SET dispatched_at = $2, dispatch_met = $3 WHERE case_id = $1",
-        case["case_id"],
+        case.case_id,
         at,
-        dispatch_met(at, case["received_at"]),
+        dispatch_met(at, case.received_at),
     )
-    await uow.sql.execute(
-        "UPDATE tickets SET issued_at = $2 WHERE case_id = $1 AND generation = 1", case["case_id"], at
-    )
+    await uow.sql.execute("UPDATE tickets SET issued_at = $2 WHERE case_id = $1 AND generation = 1", case.case_id, at)

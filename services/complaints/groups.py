@@ -14,8 +14,7 @@ from chassis.clock import end_of
 from chassis.deadlines import Deadline, Due, arm
 from chassis.staff import HQ, OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
-from services.complaints import history
-from services.complaints.dispatching import breach
+from services.complaints import cases, history
 from services.complaints.intake import open_cases
 from services.complaints.policy import Policies
 from services.complaints.relations import MEMBER, RECURS, link
@@ -69,10 +68,9 @@ async def open_groups(uow: UnitOfWork, alarms: Sequence[Any], day: date) -> None
     on_call = (await uow.policies(Policies)).limits.on(day).body.on_call
     notices = []
     for r in reports:
-        case = {"owner": r.owner, "concerned": r.concerned, "branch_id": r.branch_id}
         notices += [
             Notice(r.case_id, 1, ALARM_CLOCK, ALARM_STEP, p.staff_id, p.seat, list(p.path), p.for_conflict, at)
-            for p in told(case, on_call, roster, at)
+            for p in told(r, on_call, roster, at)
         ]
     await notify(uow, notices)
 
@@ -120,22 +118,23 @@ async def miss_actions(due: Sequence[Due], uow: UnitOfWork) -> None:
     """Corrective actions that were not carried out by their date: a breach of the group case."""
     at: dict[UUID, datetime] = {UUID(one.object.removeprefix("alarm/")): one.due for one in due}
     rows = await uow.sql.fetch(
-        """UPDATE alarms a SET overdue_at = w.at FROM unnest($1::uuid[], $2::timestamptz[]) AS w(alarm_id, at),
-                  cases c
-           WHERE a.alarm_id = w.alarm_id AND a.done_at IS NULL AND c.case_id = a.group_case_id
-           RETURNING c.case_id, c.client_id, c.branch_id, c.state, c.generation, a.overdue_at, a.owner""",
+        """UPDATE alarms a SET overdue_at = w.at FROM unnest($1::uuid[], $2::timestamptz[]) AS w(alarm_id, at)
+           WHERE a.alarm_id = w.alarm_id AND a.done_at IS NULL RETURNING a.group_case_id, a.overdue_at, a.owner""",
         list(at),
         list(at.values()),
     )
+    found = await cases.of(uow, [row["group_case_id"] for row in rows])
     await history.add(
         uow,
         [
             history.CaseStep(
-                row["case_id"], "corrective action breached", row["state"], row["overdue_at"], row["generation"],
-                {"owner": row["owner"]},
+                row["group_case_id"], "corrective action breached", found[row["group_case_id"]].state,
+                row["overdue_at"], {"owner": row["owner"]},
             )
             for row in rows
         ],
     )  # fmt: skip
     for row in rows:
-        uow.emit(breach(row, "corrective_action", row["overdue_at"]), at=row["overdue_at"])
+        uow.emit(
+            cases.breach(found[row["group_case_id"]], "corrective_action", row["overdue_at"]), at=row["overdue_at"]
+        )

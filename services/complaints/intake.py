@@ -26,10 +26,10 @@ from contracts.base import encode_custom
 from contracts.broker import ComplaintReceived
 from contracts.callbacks import FindingRaised
 from contracts.complaints import CaseOpened
-from services.complaints import clocks, dispatching, history, severity
+from services.complaints import cases, clocks, dispatching, history, severity
 from services.complaints.policy import Limits, Policies
 from services.complaints.report import Opened, Report
-from services.complaints.rules import RECEIVED, Claimed, dispatch_due, due_day, result_limit, severity_of
+from services.complaints.rules import Claimed, dispatch_due, due_day, result_limit, severity_of
 from services.complaints.words import Said, owner_of, taken_in
 
 WITH_RESULT_CLOCK = ("complaint", "conduct")
@@ -202,7 +202,7 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) 
             )
         )  # fmt: skip
         detail = {"severity": one.severity, "reason": one.reason} if one.reason else {}
-        steps.append(history.CaseStep(r.case_id, "received", one.state, r.received_at, detail=detail))
+        steps.append(history.CaseStep(r.case_id, "received", one.state, r.received_at, detail, history.EVERYBODY))
         events.append(
             CaseOpened(
                 case_id=str(r.case_id), client_id=r.client_id, branch_id=r.branch_id, kind=r.kind, source=r.source,
@@ -245,6 +245,6 @@ async def registered_late(uow: UnitOfWork, report: Report) -> None:
     due = dispatch_due(report.received_at)
     if report.flow != "on_site" or uow.now < due or await timeline(uow.sql) is not Timeline.REAL:
         return
-    case = await uow.sql.fetchrow("SELECT * FROM cases WHERE case_id = $1 FOR UPDATE", report.case_id)
-    await history.add(uow, [history.CaseStep(report.case_id, "registration breached", RECEIVED, due)])
-    uow.emit(dispatching.breach(case, "registration", due), at=due)
+    case = (await cases.of(uow, [report.case_id]))[report.case_id]
+    await history.add(uow, [history.CaseStep(report.case_id, "registration breached", case.state, due)])
+    uow.emit(cases.breach(case, "registration", due), at=due)

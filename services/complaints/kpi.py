@@ -17,14 +17,14 @@ from services.complaints.tables import CORES
 
 _CLOSED = f"""
     SELECT c.branch_id, c.employee, c.outcome, c.upheld IS TRUE AS upheld,
-           NOT EXISTS (SELECT FROM case_moves m WHERE m.case_id = c.case_id AND m.what = 'escalated: due') AS in_time,
+           NOT EXISTS (SELECT FROM act_steps s WHERE s.object = 'case/' || c.case_id AND s.act = 'escalated: due') AS in_time,
            c.to_tell_since IS NULL AS told,
            coalesce({CORES.on("core", "c.client_id", "$3::date")}, false) AS core,
            s.detail IS NOT NULL AS answered,
            s.detail IS NOT NULL AND coalesce((s.detail->>'accepted')::bool, true)
                AND NOT EXISTS (SELECT FROM jsonb_each_text(s.detail->'scores') x WHERE x.value::int <= 2) AS satisfied
     FROM cases c
-    LEFT JOIN LATERAL (SELECT detail FROM case_moves m WHERE m.case_id = c.case_id AND m.what = 'satisfaction recorded'
+    LEFT JOIN LATERAL (SELECT detail FROM act_steps s WHERE s.object = 'case/' || c.case_id AND s.act = 'satisfaction recorded'
                        ORDER BY number DESC LIMIT 1) s ON true
     WHERE c.kind = 'complaint' AND NOT c.restricted AND NOT c.imported AND c.closed_at >= $1 AND c.closed_at < $2"""
 

@@ -9,16 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from chassis import staff
+from chassis.acts import perform_each
 from chassis.clock import start_of
 from chassis.deadlines import Deadline, Due, arm, cancel
 from chassis.staff import COMPLAINT_OFFICER, COMPLIANCE, HQ, OPERATIONS_CENTRE, Holder, Roster
 from chassis.uow import UnitOfWork
 from contracts.broker import StaffChanged
-from services.complaints import cases, dispatching
-from services.complaints.reporting import Notice, notify
+from services.complaints import dispatching
+from services.complaints.acts import ACTS, NewOwner
 from services.complaints.rules import OVER
-
-LEFT = "owner left"
 
 
 async def keep_people(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
@@ -58,26 +57,23 @@ async def pass_on(uow: UnitOfWork, roster: Roster, staff_id: str, at: datetime) 
     person = roster.person(staff_id, at)
     names = [staff_id] + ([person.user, f"user:{person.user}"] if person is not None and person.user else [])
     rows = await uow.sql.fetch(
-        """SELECT * FROM cases WHERE (owner = ANY($1::text[]) OR offered_to = ANY($1::text[])) AND closed_at IS NULL
+        """SELECT case_id, owner, branch_id, restricted, concerned FROM cases
+           WHERE (owner = ANY($1::text[]) OR offered_to = ANY($1::text[])) AND closed_at IS NULL
              AND state <> ALL($2::text[]) ORDER BY case_id FOR UPDATE""",
         names,
         list(OVER),
     )
-    notices = []
-    for case in rows:
-        if case["owner"] not in names:
-            await cases.change(uow, case, "hand-over lapsed", at, detail={"left": staff_id}, offered_to=None)
-            continue
-        found = successor(roster, staff_id, case["branch_id"], case["restricted"], at, case["concerned"])
-        detail = {"left": staff_id, "owner": found.staff_id}
-        await cases.change(uow, case, LEFT, at, detail=detail, owner=found.staff_id, offered_to=None)
-        notices.append(
-            Notice(
-                case["case_id"], case["generation"], "owner", LEFT, found.staff_id, found.seat, list(found.path),
-                found.for_conflict, at,
-            )
-        )  # fmt: skip
-    await notify(uow, notices)
+    new = {
+        row["case_id"]: NewOwner(
+            left=staff_id,
+            holder=successor(roster, staff_id, row["branch_id"], row["restricted"], at, row["concerned"]),
+        )
+        for row in rows
+    }
+    owned = {row["case_id"] for row in rows if row["owner"] in names}
+    for act, ids in ((ACTS.owner_left, owned), (ACTS.offer_lapsed, new.keys() - owned)):
+        if ids:
+            await perform_each(uow, act, {id: new[id] for id in ids}, at)
 
 
 def successor(

@@ -4,7 +4,6 @@ Links are added and ended, never merged: every case keeps its own history.
 """
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from uuid_utils import uuid7
@@ -15,7 +14,7 @@ from chassis.staff import GENERAL_MANAGER
 from chassis.uow import UnitOfWork
 from services.complaints.policy import Policies
 from services.complaints.report import Report
-from services.complaints.rules import REGULATORS, REJECTED
+from services.complaints.rules import REGULATORS
 
 MEMBER, RECURS = "member_of", "recurs_after"
 
@@ -44,8 +43,10 @@ async def find_refused_before(uow: UnitOfWork, reports: Sequence[Report]) -> Non
         limits = (await uow.policies(Policies)).limits.on(business_date(one.received_at)).body
         since = start_of(months_after(business_date(one.received_at), -limits.related_months))
         rows = await uow.sql.fetch(
-            """SELECT c.case_id, c.owner, c.branch_id, c.state,
-                      EXISTS (SELECT FROM case_moves m WHERE m.case_id = c.case_id AND m.what = 'escalated: due') AS late
+            """SELECT c.case_id, c.owner, c.branch_id,
+                      EXISTS (SELECT FROM act_steps s WHERE s.object = 'case/' || c.case_id AND s.act = 'reject') AS refused,
+                      EXISTS (SELECT FROM act_steps s WHERE s.object = 'case/' || c.case_id
+                                AND s.act = 'escalated: due') AS late
                FROM cases c
                WHERE c.client_id = $1 AND c.case_id <> $2 AND c.kind = 'complaint' AND c.received_at >= $3
                  AND c.received_at <= $4 AND ($5 = '' OR c.category = '' OR c.category = $5)
@@ -57,22 +58,22 @@ async def find_refused_before(uow: UnitOfWork, reports: Sequence[Report]) -> Non
             one.category,
         )
         for row in rows:
-            refused = row["state"] == REJECTED
-            if refused or row["late"]:
-                await link(uow, one.case_id, row["case_id"], "refused_before" if refused else "late_before")
-                await hold_to_account(uow, row, "refused_before" if refused else "late_before")
+            if row["refused"] or row["late"]:
+                cause = "refused_before" if row["refused"] else "late_before"
+                await link(uow, one.case_id, row["case_id"], cause)
+                await hold_to_account(uow, row["case_id"], row["owner"], row["branch_id"], cause)
 
 
-async def hold_to_account(uow: UnitOfWork, case: Any, cause: str) -> None:
+async def hold_to_account(uow: UnitOfWork, case_id: UUID, owner: str, branch_id: str, cause: str) -> None:
     """Open accountability (责任追究) against the owner and the head of the branch, once for each cause [C14]."""
     roster = await staff.roster(uow.sql)
-    head = roster.seated(case["branch_id"], GENERAL_MANAGER, uow.happened_at)
+    head = roster.seated(branch_id, GENERAL_MANAGER, uow.happened_at)
     await uow.sql.execute(
         """INSERT INTO accountability (accountability_id, case_id, cause, against, opened_at)
            VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING""",
         UUID(bytes=uuid7().bytes),
-        case["case_id"],
+        case_id,
         cause,
-        sorted({case["owner"], *head}),
+        sorted({owner, *head}),
         uow.happened_at,
     )

@@ -1,8 +1,8 @@
 """Telling people and having them acknowledge it: steps of ladders, and major cases to three departments [C7, C22]."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from chassis import staff
@@ -10,6 +10,7 @@ from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE, RISK_CONTROL, Holde
 from chassis.uow import UnitOfWork
 from contracts.complaints import MajorReported
 from services.complaints.policy import Addressee
+from services.complaints.tables import CaseRow
 
 THREE_DEPARTMENTS = (OPERATIONS_CENTRE, RISK_CONTROL, COMPLIANCE)
 
@@ -28,20 +29,31 @@ class Notice(NamedTuple):
     at: datetime
 
 
-def told(case: Mapping[str, Any], to: Sequence[Addressee], roster: Roster, at: datetime) -> list[Holder]:
+class About(Protocol):
+    """What decides who is told: a case, or a report of one."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def branch_id(self) -> str: ...
+    @property
+    def concerned(self) -> Sequence[str]: ...
+
+
+def told(case: About, to: Sequence[Addressee], roster: Roster, at: datetime) -> list[Holder]:
     """The persons a step tells: never who the case is about; an empty seat's word goes to headquarters [C9, C28]."""
     found: list[Holder] = []
     for one in to:
         if one.place == "case":
-            owner = case["owner"]
-            if owner not in case["concerned"]:
-                found.append(Holder(owner, case["branch_id"], "owner", (owner,)))
+            owner = case.owner
+            if owner not in case.concerned:
+                found.append(Holder(owner, case.branch_id, "owner", (owner,)))
                 continue
             one = Addressee("branch", "complaint_officer")
-        unit = HQ if one.place == "hq" or case["branch_id"] == HQ else case["branch_id"]
+        unit = HQ if one.place == "hq" or case.branch_id == HQ else case.branch_id
         seat = one.seat if unit != HQ or one.place == "hq" else OPERATIONS_CENTRE
-        holder = roster.holder(unit, seat, at, avoid=case["concerned"])
-        holder = holder or roster.holder(HQ, OPERATIONS_CENTRE, at, avoid=case["concerned"])
+        holder = roster.holder(unit, seat, at, avoid=case.concerned)
+        holder = holder or roster.holder(HQ, OPERATIONS_CENTRE, at, avoid=case.concerned)
         # With nobody known at all the notice still stands, addressed to the seat: nothing is swallowed.
         found.append(holder or Holder(f"seat:{unit}/{seat}", unit, seat, ()))
     return found
@@ -60,14 +72,19 @@ async def report_major(uow: UnitOfWork, classified: Sequence[tuple[UUID, int, da
     """Tell the three departments of major cases at once [C7]."""
     if not classified:
         return
-    rows = {row["case_id"]: row for row in await _cases(uow, [case_id for case_id, _, _ in classified])}
+    rows = {
+        row["case_id"]: CaseRow(**row)
+        for row in await uow.sql.fetch(
+            "SELECT * FROM cases WHERE case_id = ANY($1::uuid[])", [case_id for case_id, _, _ in classified]
+        )
+    }
     roster = await staff.roster(uow.sql)
     notices: list[Notice] = []
     for case_id, generation, at in classified:
         case = rows[case_id]
         people = []
         for seat in THREE_DEPARTMENTS:
-            holder = roster.holder(HQ, seat, at, avoid=case["concerned"]) or Holder(f"seat:HQ/{seat}", HQ, seat, ())
+            holder = roster.holder(HQ, seat, at, avoid=case.concerned) or Holder(f"seat:HQ/{seat}", HQ, seat, ())
             people.append(holder.staff_id)
             path = list(holder.path)
             notices.append(
@@ -76,8 +93,8 @@ async def report_major(uow: UnitOfWork, classified: Sequence[tuple[UUID, int, da
         uow.emit(
             MajorReported(
                 case_id=str(case_id),
-                client_id=case["client_id"],
-                branch_id=case["branch_id"],
+                client_id=case.client_id,
+                branch_id=case.branch_id,
                 generation=generation,
                 told=people,
                 reported_at=at,
@@ -85,7 +102,3 @@ async def report_major(uow: UnitOfWork, classified: Sequence[tuple[UUID, int, da
             at=at,
         )
     await notify(uow, notices)
-
-
-async def _cases(uow: UnitOfWork, ids: Sequence[UUID]) -> list[Any]:
-    return await uow.sql.fetch("SELECT * FROM cases WHERE case_id = ANY($1::uuid[])", list(ids))

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from uuid_utils import uuid7
 
 from chassis.clock import business_date, months_after
@@ -20,8 +21,10 @@ from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseErased
 from services.complaints import cases
+from services.complaints.history import COMPLIANCE
 from services.complaints.policy import Policies
 from services.complaints.rules import OVER
+from services.complaints.tables import CaseRow
 
 
 class UnderLegalHold(Conflict):
@@ -80,14 +83,14 @@ def _why(hold: Any) -> dict[str, str]:
     }
 
 
-async def standing(sql: asyncpg.Connection, case: Any) -> RetentionState:
+async def standing(sql: asyncpg.Connection, case: CaseRow) -> RetentionState:
     """What keeps a case."""
     holds = await sql.fetch(
-        "SELECT * FROM holds WHERE case_id = $1 AND released_at IS NULL ORDER BY placed_at", case["case_id"]
+        "SELECT * FROM holds WHERE case_id = $1 AND released_at IS NULL ORDER BY placed_at", case.case_id
     )
-    if case["closed_at"] is None or case["state"] not in OVER:
+    if case.closed_at is None or case.state not in OVER:
         return RetentionState(None, None, None, None, holds)
-    ended_on = business_date(case["closed_at"])
+    ended_on = business_date(case.closed_at)
     policies = await Policies.read(sql)
     version = policies.limits.on(ended_on)
     years = version.body.retention_years
@@ -97,38 +100,41 @@ async def standing(sql: asyncpg.Connection, case: Any) -> RetentionState:
 async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
     """A case that is not over, under hold or within its retention keeps its client; the keys of the cases go along."""
     day, found = await today(uow.sql), dict[str, Judgement]()
-    for case in await uow.sql.fetch(
+    for row in await uow.sql.fetch(
         "SELECT * FROM cases WHERE client_id = ANY($1::text[]) ORDER BY received_at, case_id", list(clients)
     ):
-        before = found.get(case["client_id"], Judgement())
+        case = CaseRow(**row)
+        assert case.client_id is not None
+        before = found.get(case.client_id, Judgement())
         state = await standing(uow.sql, case)
-        owners = [*before.owners, f"case:{case['case_id']}"]
+        owners = [*before.owners, f"case:{case.case_id}"]
         reason, until = before.reason, before.kept_until
         try:
             state.require_erasable(day)
         except Conflict as refusal:
-            reason = reason or f"case {case['case_id']}: {refusal.name()}"
+            reason = reason or f"case {case.case_id}: {refusal.name()}"
             until = max(filter(None, (until, state.kept_until)), default=None)
-        found[case["client_id"]] = Judgement(reason, until, owners)
+        found[case.client_id] = Judgement(reason, until, owners)
     return found
 
 
-async def place(uow: UnitOfWork, case: Any, reason: str) -> UUID:
+async def place(uow: UnitOfWork, case: CaseRow, reason: str) -> UUID:
     """Place a legal hold: one person is enough to keep something."""
     hold_id = UUID(bytes=uuid7().bytes)
     await uow.sql.execute(
         "INSERT INTO holds (hold_id, case_id, reason, placed_by, placed_at) VALUES ($1, $2, $3, $4, $5)",
         hold_id,
-        case["case_id"],
+        case.case_id,
         reason,
         uow.actor.person,
         uow.now,
     )
-    await cases.change(uow, case, "hold placed", uow.now, detail={"hold": str(hold_id), "reason": reason})
+    detail = {"hold": str(hold_id), "reason": reason}
+    await cases.change(uow, case, "hold placed", uow.now, detail=detail, tells=(COMPLIANCE,))
     return hold_id
 
 
-async def ask_release(uow: UnitOfWork, case: Any, hold_id: UUID, reason: str) -> None:
+async def ask_release(uow: UnitOfWork, case: CaseRow, hold_id: UUID, reason: str) -> None:
     """Note that a hold is asked to be lifted.
 
     Raises: NotFound, AlreadyDecided, AskedAlready.
@@ -144,19 +150,19 @@ async def ask_release(uow: UnitOfWork, case: Any, hold_id: UUID, reason: str) ->
         reason,
     )
     detail = {"hold": str(hold_id), "reason": reason}
-    await cases.change(uow, case, "hold release asked for", uow.now, detail=detail, audited=False)
+    await cases.change(uow, case, "hold release asked for", uow.now, detail=detail, tells=(COMPLIANCE,), audited=False)
 
 
-async def release(uow: UnitOfWork, case: Any, hold_id: UUID, *, asked_by: str) -> None:
+async def release(uow: UnitOfWork, case: CaseRow, hold_id: UUID, *, asked_by: str) -> None:
     """Lift a hold, as two persons decided."""
     await uow.sql.execute(
         "UPDATE holds SET released_by = $2, released_at = $3 WHERE hold_id = $1", hold_id, uow.actor.person, uow.now
     )
     detail = {"hold": str(hold_id), "asked_by": asked_by}
-    await cases.change(uow, case, "hold released", uow.now, detail=detail, audited=False)
+    await cases.change(uow, case, "hold released", uow.now, detail=detail, tells=(COMPLIANCE,), audited=False)
 
 
-async def keep_hold(uow: UnitOfWork, case: Any, hold_id: UUID, *, asked_by: str) -> None:
+async def keep_hold(uow: UnitOfWork, case: CaseRow, hold_id: UUID, *, asked_by: str) -> None:
     """Leave a hold: its end was refused, taken back, or nobody decided it in time."""
     await uow.sql.execute(
         """UPDATE holds SET release_asked_by = NULL, release_asked_at = NULL, release_reason = NULL
@@ -164,12 +170,12 @@ async def keep_hold(uow: UnitOfWork, case: Any, hold_id: UUID, *, asked_by: str)
         hold_id,
     )
     detail = {"hold": str(hold_id), "asked_by": asked_by}
-    await cases.change(uow, case, "hold kept", uow.now, detail=detail, audited=False)
+    await cases.change(uow, case, "hold kept", uow.now, detail=detail, tells=(COMPLIANCE,), audited=False)
 
 
-async def _hold(uow: UnitOfWork, case: Any, hold_id: UUID) -> asyncpg.Record:
+async def _hold(uow: UnitOfWork, case: CaseRow, hold_id: UUID) -> asyncpg.Record:
     hold = await uow.sql.fetchrow(
-        "SELECT * FROM holds WHERE hold_id = $1 AND case_id = $2 FOR UPDATE", hold_id, case["case_id"]
+        "SELECT * FROM holds WHERE hold_id = $1 AND case_id = $2 FOR UPDATE", hold_id, case.case_id
     )
     if hold is None:
         raise NotFound
@@ -178,7 +184,7 @@ async def _hold(uow: UnitOfWork, case: Any, hold_id: UUID) -> asyncpg.Record:
     return hold
 
 
-async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
+async def ask_erasure(uow: UnitOfWork, case: CaseRow, reason: str) -> UUID:
     """Note that a case is asked to be erased.
 
     Raises: NotOver, UnderLegalHold, RetentionRunning, AskedAlready.
@@ -188,7 +194,7 @@ async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
         """INSERT INTO erasures (erasure_id, case_id, reason, asked_by, asked_at) VALUES ($1, $2, $3, $4, $5)
            ON CONFLICT (case_id) WHERE state = 'asked' DO NOTHING RETURNING erasure_id""",
         UUID(bytes=uuid7().bytes),
-        case["case_id"],
+        case.case_id,
         reason,
         uow.actor.person,
         uow.now,
@@ -196,11 +202,11 @@ async def ask_erasure(uow: UnitOfWork, case: Any, reason: str) -> UUID:
     if erasure_id is None:
         raise AskedAlready
     detail = {"erasure": str(erasure_id)}
-    await cases.change(uow, case, "erasure asked for", uow.now, detail=detail, audited=False)
+    await cases.change(uow, case, "erasure asked for", uow.now, detail=detail, tells=(COMPLIANCE,), audited=False)
     return UUID(str(erasure_id))
 
 
-async def end_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, asked_by: str, erase: bool) -> None:
+async def end_erasure(uow: UnitOfWork, case: CaseRow, erasure_id: UUID, *, asked_by: str, erase: bool) -> None:
     """Erase a case, or leave it, as two persons decided; what keeps it now counts, not what did when it was asked.
 
     Raises: NotOver, UnderLegalHold, RetentionRunning.
@@ -208,7 +214,7 @@ async def end_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, asked_by:
     if erase:
         (await standing(uow.sql, case)).require_erasable(await today(uow.sql))
         await _erase(uow, case)
-        uow.emit(CaseErased(case_id=str(case["case_id"]), branch_id=case["branch_id"], erased_at=uow.now), at=uow.now)
+        uow.emit(CaseErased(case_id=str(case.case_id), branch_id=case.branch_id, erased_at=uow.now), at=uow.now)
     await uow.sql.execute(
         "UPDATE erasures SET state = $2, decided_by = $3, decided_at = $4 WHERE erasure_id = $1",
         erasure_id,
@@ -219,8 +225,17 @@ async def end_erasure(uow: UnitOfWork, case: Any, erasure_id: UUID, *, asked_by:
     what = "erased" if erase else "erasure refused"
     detail = {"erasure": str(erasure_id), "asked_by": asked_by}
     columns: dict[str, Any] = {"erased_at": uow.now} if erase else {}
-    key = f"case:{case['case_id']}" if erase else case["key"]
-    await cases.change(uow, {**dict(case), "key": key}, what, uow.now, detail=detail, audited=False, **columns)
+    key = f"case:{case.case_id}" if erase else case.key
+    await cases.change(
+        uow,
+        msgspec.structs.replace(case, key=key),
+        what,
+        uow.now,
+        detail=detail,
+        tells=(COMPLIANCE,),
+        audited=False,
+        **columns,
+    )
 
 
 _EMPTIED = (
@@ -237,8 +252,9 @@ _EMPTIED = (
               phone_recording = NULL WHERE case_id = $1""",
     """UPDATE accountability SET summary = NULL, root_cause = NULL, plan = NULL, circular = NULL, against = '{}'
        WHERE case_id = $1""",
-    """UPDATE case_moves SET detail = (SELECT coalesce(jsonb_object_agg(k, v), '{}') FROM jsonb_each(detail) d(k, v)
-                                       WHERE k IN ('severity', 'upheld', 'outcome', 'level')) WHERE case_id = $1""",
+    """UPDATE act_steps SET detail = (SELECT coalesce(jsonb_object_agg(k, v), '{}') FROM jsonb_each(detail) d(k, v)
+                                      WHERE k IN ('severity', 'upheld', 'outcome', 'level')),
+              person = CASE WHEN role = 'client' THEN '' ELSE person END WHERE object = 'case/' || $1::uuid""",
     "UPDATE reception_visits SET visitor = NULL, matter = '', outcome = NULL WHERE case_id = $1",
     "UPDATE approvals SET why = '', client_id = NULL, concerned = '{}' WHERE body->>'case_id' = $1::uuid::text",
     """DELETE FROM conflicts k USING cases c WHERE c.case_id = $1 AND c.external_ref IS NOT NULL
@@ -246,15 +262,15 @@ _EMPTIED = (
 )
 
 
-async def _erase(uow: UnitOfWork, case: Any) -> None:
+async def _erase(uow: UnitOfWork, case: CaseRow) -> None:
     for statement in _EMPTIED:
-        await uow.sql.execute(statement, case["case_id"])
+        await uow.sql.execute(statement, case.case_id)
     gone = await uow.sql.fetch(
         """WITH mine AS (DELETE FROM case_attachments WHERE case_id = $1 RETURNING sha256)
            DELETE FROM attachments a USING mine WHERE a.sha256 = mine.sha256
              AND NOT EXISTS (SELECT FROM case_attachments o WHERE o.sha256 = a.sha256 AND o.case_id <> $1)
            RETURNING a.sha256""",
-        case["case_id"],
+        case.case_id,
     )
     await uow.sql.execute(
         "DELETE FROM attachment_parts WHERE sha256 = ANY($1::text[])", [row["sha256"] for row in gone]

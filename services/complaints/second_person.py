@@ -15,9 +15,10 @@ from chassis.uow import UnitOfWork
 from contracts.base import Quantity
 from contracts.complaints import RedressApproved
 from services.complaints import cases, retention
+from services.complaints.tables import CaseRow
 
 APPROVERS = by(Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
-Decided = Callable[[UnitOfWork, asyncpg.Record, Approval], Awaitable[None]]
+Decided = Callable[[UnitOfWork, CaseRow, Approval], Awaitable[None]]
 
 
 async def _concerned(sql: asyncpg.Connection, approval: Approval) -> Collection[str]:
@@ -28,12 +29,9 @@ async def _concerned(sql: asyncpg.Connection, approval: Approval) -> Collection[
 def _kind(name: str, title: Text, decides: Deciders, apply: Decided, ended: Decided | None = None) -> ApprovalKind:
     """A kind of approval about a case, which is locked before what was asked."""
 
-    async def case_of(uow: UnitOfWork, approval: Approval) -> asyncpg.Record:
-        case = await uow.sql.fetchrow(
-            "SELECT * FROM cases WHERE case_id = $1 FOR UPDATE", UUID(approval.body["case_id"])
-        )
-        assert case is not None
-        return case
+    async def case_of(uow: UnitOfWork, approval: Approval) -> CaseRow:
+        case_id = UUID(approval.body["case_id"])
+        return (await cases.of(uow, [case_id]))[case_id]
 
     async def do(uow: UnitOfWork, approval: Approval) -> None:
         await apply(uow, await case_of(uow, approval), approval)
@@ -45,7 +43,7 @@ def _kind(name: str, title: Text, decides: Deciders, apply: Decided, ended: Deci
     return ApprovalKind(name, title, decides, do, ended=end if ended else None, concerned=_concerned)
 
 
-async def _approve_redress(uow: UnitOfWork, case: asyncpg.Record, approval: Approval) -> None:
+async def _approve_redress(uow: UnitOfWork, case: CaseRow, approval: Approval) -> None:
     at, redress_id = uow.happened_at, UUID(approval.body["id"])
     amount = await uow.sql.fetchval(
         """UPDATE redress SET state = 'approved', checked_by = $2, checked_at = $3 WHERE redress_id = $1
@@ -62,7 +60,7 @@ async def _approve_redress(uow: UnitOfWork, case: asyncpg.Record, approval: Appr
     uow.emit(event, at=at)
 
 
-async def _end_redress(uow: UnitOfWork, case: asyncpg.Record, approval: Approval) -> None:
+async def _end_redress(uow: UnitOfWork, case: CaseRow, approval: Approval) -> None:
     await uow.sql.execute(
         "UPDATE redress SET state = $2 WHERE redress_id = $1", UUID(approval.body["id"]), approval.state
     )
@@ -70,7 +68,7 @@ async def _end_redress(uow: UnitOfWork, case: asyncpg.Record, approval: Approval
     await cases.change(uow, case, what, uow.happened_at, detail=detail, audited=False)
 
 
-async def _approve_deviation(uow: UnitOfWork, case: asyncpg.Record, approval: Approval) -> None:
+async def _approve_deviation(uow: UnitOfWork, case: CaseRow, approval: Approval) -> None:
     at, number = uow.happened_at, int(approval.body["id"])
     await uow.sql.execute(
         "UPDATE deviations SET approved_by = $2, approved_at = $3 WHERE id = $1", number, uow.actor.person, at
@@ -78,19 +76,19 @@ async def _approve_deviation(uow: UnitOfWork, case: asyncpg.Record, approval: Ap
     await cases.change(uow, case, "deviation approved", at, detail={"deviation": number}, audited=False)
 
 
-async def _release(uow: UnitOfWork, case: asyncpg.Record, approval: Approval) -> None:
+async def _release(uow: UnitOfWork, case: CaseRow, approval: Approval) -> None:
     await retention.release(uow, case, UUID(approval.body["id"]), asked_by=approval.asked_by)
 
 
-async def _keep_hold(uow: UnitOfWork, case: asyncpg.Record, approval: Approval) -> None:
+async def _keep_hold(uow: UnitOfWork, case: CaseRow, approval: Approval) -> None:
     await retention.keep_hold(uow, case, UUID(approval.body["id"]), asked_by=approval.asked_by)
 
 
-async def _erase(uow: UnitOfWork, case: asyncpg.Record, approval: Approval) -> None:
+async def _erase(uow: UnitOfWork, case: CaseRow, approval: Approval) -> None:
     await retention.end_erasure(uow, case, UUID(approval.body["id"]), asked_by=approval.asked_by, erase=True)
 
 
-async def _refuse_erasure(uow: UnitOfWork, case: asyncpg.Record, approval: Approval) -> None:
+async def _refuse_erasure(uow: UnitOfWork, case: CaseRow, approval: Approval) -> None:
     await retention.end_erasure(uow, case, UUID(approval.body["id"]), asked_by=approval.asked_by, erase=False)
 
 
@@ -103,19 +101,19 @@ ERASURE = _kind("erasure", Text("Erasure of a case", "销毁案件"), by(Role.CO
 KINDS = (REDRESS, DEVIATION, HOLD_RELEASE, ERASURE)
 
 
-async def ask(uow: UnitOfWork, kind: ApprovalKind, case: Any, id: object, why: str, **after: Any) -> None:
+async def ask(uow: UnitOfWork, kind: ApprovalKind, case: CaseRow, id: object, why: str, **after: Any) -> None:
     """Ask for the second person of something about a case."""
     await approvals.ask(
         uow,
         kind,
-        object_of(kind, case["case_id"], id),
-        body={"case_id": str(case["case_id"]), "id": str(id)},
+        object_of(kind, case.case_id, id),
+        body={"case_id": str(case.case_id), "id": str(id)},
         why=why,
         after=after or None,
-        client_id=case["client_id"],
-        branch_id=case["branch_id"],
-        concerned=case["concerned"],
-        restricted=case["restricted"],
+        client_id=case.client_id,
+        branch_id=case.branch_id,
+        concerned=case.concerned,
+        restricted=case.restricted,
     )
 
 

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from chassis import staff
 from chassis.clock import business_date
 from chassis.clocks import Extension, Limit, Promise, State, Until, WorkingDays, store
@@ -21,26 +23,27 @@ from services.complaints.policy import Limits, Policies
 from services.complaints.report import Opened
 from services.complaints.reporting import Notice
 from services.complaints.rules import OVER, Claimed, ladder_name, severity_of
+from services.complaints.tables import CaseRow
 
 
 async def consider(
-    uow: UnitOfWork, case: Any, at: datetime, reason: str, *, allegations: Collection[str] = (),
+    uow: UnitOfWork, case: CaseRow, at: datetime, reason: str, *, allegations: Collection[str] = (),
     claim: Decimal | None = None, complainants: int = 1, public_risk: bool = False,
-) -> Any:  # fmt: skip
+) -> CaseRow:  # fmt: skip
     """Add what came to light to a locked case and judge it anew; the case as it stands then."""
     policies = await uow.policies(Policies)
     limits = policies.limits.on(business_date(at)).body
-    known = {
-        "allegations": sorted({*case["allegations"], *allegations}),
-        "claim": max((one for one in (case["claim"], claim) if one is not None), default=None),
-        "complainants": max(case["complainants"], complainants),
+    known: dict[str, Any] = {
+        "allegations": sorted({*case.allegations, *allegations}),
+        "claim": max((one for one in (case.claim, claim) if one is not None), default=None),
+        "complainants": max(case.complainants, complainants),
     }
     severity, why = severity_of(
-        Claimed(case["source"], known["allegations"], known["claim"], known["complainants"], public_risk), limits
+        Claimed(case.source, known["allegations"], known["claim"], known["complainants"], public_risk), limits
     )
     detail = {"reason": reason, "because": why} if why else {"reason": reason}
     case = await cases.change(uow, case, "came to light", at, detail=detail, **known)
-    if severity == "major" and case["severity"] == "ordinary":
+    if severity == "major" and case.severity == "ordinary":
         return await raise_to_major(uow, case, at, why, limits)
     return case
 
@@ -68,29 +71,29 @@ async def raise_matter(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
             r.category,
         )
         for row in rows:
-            await raise_to_major(uow, row, r.received_at, "same_matter", limits)
+            await raise_to_major(uow, CaseRow(**row), r.received_at, "same_matter", limits)
 
 
-async def raise_to_major(uow: UnitOfWork, case: Any, at: datetime, why: str, limits: Limits) -> Any:
+async def raise_to_major(uow: UnitOfWork, case: CaseRow, at: datetime, why: str, limits: Limits) -> CaseRow:
     """Make a locked ordinary case a major one: three departments are told, the major ladder begins where it stands."""
     case = await cases.change(uow, case, "became major", at, detail={"reason": why}, severity="major")
-    object_ = clocks.object_of(case["case_id"], case["generation"])
+    object_ = clocks.object_of(case.case_id, case.generation)
     running = await store.load(uow.sql, [object_])
     if (object_, clocks.REPORT) not in running:  # who was told of it before a downgrade knows of it
-        await store.start(uow, [await clocks.report_clock(uow, case["case_id"], case["generation"], case["key"], at)])
-        await reporting.report_major(uow, [(case["case_id"], case["generation"], at)])
+        await store.start(uow, [await clocks.report_clock(uow, case.case_id, case.generation, case.key, at)])
+        await reporting.report_major(uow, [(case.case_id, case.generation, at)])
     if (object_, clocks.RESULT) in running:
         case = await _give_time(uow, case, running[object_, clocks.RESULT], at, limits)
         await climb_another(uow, case, at)
     return case
 
 
-async def climb_another(uow: UnitOfWork, case: Any, at: datetime) -> None:
+async def climb_another(uow: UnitOfWork, case: CaseRow, at: datetime) -> None:
     """Put the result clock on the ladder of the case's severity; who that ladder tells of steps behind us is told now."""
     policies = await uow.policies(Policies)
-    object_ = clocks.object_of(case["case_id"], case["generation"])
+    object_ = clocks.object_of(case.case_id, case.generation)
     ladders = policies.ladders.on(business_date(at)).body
-    name = ladder_name(case["source"], case["severity"])
+    name = ladder_name(case.source, case.severity)
     await store.change_ladder(uow, object_, clocks.RESULT, ladders.ladder(name), at)
     fired = await uow.sql.fetch(
         "SELECT step FROM clock_steps WHERE object = $1 AND clock = $2 ORDER BY number", object_, clocks.RESULT
@@ -100,7 +103,7 @@ async def climb_another(uow: UnitOfWork, case: Any, at: datetime) -> None:
         uow,
         [
             Notice(
-                case["case_id"], case["generation"], clocks.RESULT, row["step"], p.staff_id, p.seat, list(p.path),
+                case.case_id, case.generation, clocks.RESULT, row["step"], p.staff_id, p.seat, list(p.path),
                 p.for_conflict, at,
             )
             for row in fired
@@ -109,7 +112,7 @@ async def climb_another(uow: UnitOfWork, case: Any, at: datetime) -> None:
     )  # fmt: skip
 
 
-async def _give_time(uow: UnitOfWork, case: Any, kept: store.Kept, at: datetime, limits: Limits) -> Any:
+async def _give_time(uow: UnitOfWork, case: CaseRow, kept: store.Kept, at: datetime, limits: Limits) -> CaseRow:
     reading = (await store.readings(uow.sql, [kept.object]))[kept.object, kept.clock]
     promised = any(isinstance(entry, Promise) for entry in kept.entries)
     late = reading.due is not None and reading.due <= at
@@ -131,8 +134,8 @@ async def _give_time(uow: UnitOfWork, case: Any, kept: store.Kept, at: datetime,
     if due_now is None:
         return case
     due_on = business_date(due_now - timedelta.resolution)
-    await uow.sql.execute("UPDATE cases SET due_on = $2 WHERE case_id = $1", case["case_id"], due_on)
-    return {**dict(case), "due_on": due_on}
+    await uow.sql.execute("UPDATE cases SET due_on = $2 WHERE case_id = $1", case.case_id, due_on)
+    return msgspec.structs.replace(case, due_on=due_on)
 
 
 def _more(ordinary: Limit, major: Limit) -> Limit | None:

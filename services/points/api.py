@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 import asyncpg
 from fastapi import Query
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound, Text
 from chassis.http import Listing, Page, Reading, permits, require_sight, router
-from contracts.fields import BusinessDate, Identifier
+from contracts.fields import BusinessDate, Id, Identifier
 from services.points import entries, explain
 from services.points.ledger import as_amount
 
@@ -136,7 +135,7 @@ async def explain_entry(
     actor: Reader,
     sql: Reading,
     client_id: Identifier,
-    entry: UUID,
+    entry: Id,
     as_of: Annotated[BusinessDate | None, Query(description="what was posted by the end of this date")] = None,
 ) -> Explanation:
     """Inputs, rule, policy version, and the sentence for the client, in zh-CN and en."""

@@ -99,7 +99,9 @@ class Desk:
     async def what(self, case: Any) -> list[str]:
         """What happened to a case, in order."""
         rows = await self.world.rows(
-            "complaints", "SELECT what FROM case_moves WHERE case_id = $1 ORDER BY number", UUID(case["case_id"])
+            "complaints",
+            "SELECT act AS what FROM act_steps WHERE object = $1 ORDER BY number",
+            f"case/{case['case_id']}",
         )
         return [row["what"] for row in rows]
 

@@ -46,7 +46,7 @@ async def test_an_imports_other_content_is_put_in_place_of_the_first(desk: Desk)
     (found,) = (await desk.get(CENTRE, "/cases?q=净值"))["items"]
     assert found["case_id"] == str(row["case_id"])
     assert (await desk.get(CENTRE, "/cases?q=bond"))["items"] != []
-    what = await desk.world.rows("complaints", "SELECT detail FROM case_moves WHERE what = 'corrected'")
+    what = await desk.world.rows("complaints", "SELECT detail FROM act_steps WHERE act = 'corrected'")
     assert {"branch_id", "product", "words"} <= set(what[0]["detail"]["fields"])
     # What was accepted is what is known now; the first content would be the other one.
     await desk.world.publish(other)

@@ -4,7 +4,7 @@ from datetime import date
 from uuid import uuid4
 
 from chassis.actor import Actor, Role
-from chassis.staff import CALL_CENTRE, COMPLIANCE, HQ
+from chassis.staff import CALL_CENTRE, COMPLIANCE, HQ, OPERATIONS_CENTRE
 from contracts.broker import Seat, StaffChanged
 from contracts.callbacks import FindingRaised
 from tests.complaints.desk import CENTRE, LI, OFFICER, SECOND, Desk, march
@@ -34,7 +34,7 @@ async def test_on_the_first_day_without_them_the_first_deputy_who_is_there_owns_
     await desk.close(27)
     assert (await owner(desk, mine), await owner(desk, over)) == ("HQ-CS-4", "HQ-CS-1")
     (step,) = await desk.world.rows(
-        "complaints", "SELECT at, detail FROM case_moves WHERE what = 'owner left' AND detail->>'left' = 'HQ-CS-1'"
+        "complaints", "SELECT at, detail FROM act_steps WHERE act = 'owner_left' AND detail->>'left' = 'HQ-CS-1'"
     )
     assert (step["at"], step["detail"]["owner"]) == (march(28, 0), "HQ-CS-4")
     told = await desk.get(Actor("HQ-CS-4", Role.HQ, purpose="complaints"), "/escalations")
@@ -83,6 +83,9 @@ async def test_when_everybody_left_the_seat_owns_it_and_a_new_holder_can_take_it
     await bare.world.publish(leaving("HQ-CS-1", date(2009, 3, 26)), at=march(26, 12))
     await bare.world.settle()
     assert await owner(bare, case) == "seat:HQ/operations_centre"
+    await bare.act(SECOND, case, "acceptance", march(26, 12, 30), 403)
+    await bare.world.publish(leaving("HQ-CS-2", None, seat=OPERATIONS_CENTRE), at=march(26, 12, 45))
+    await bare.world.settle()
     await bare.act(SECOND, case, "acceptance", march(26, 13))
     assert await owner(bare, case) == "HQ-CS-2"
     await bare.get(LI, f"/cases/{case['case_id']}")

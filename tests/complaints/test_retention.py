@@ -86,7 +86,7 @@ async def test_two_persons_erase_and_only_that_there_was_a_case_is_left(desk: De
     await ask(desk, LAW, other, f"erasures/{asked['id']}/decision", 200, decision="approved")
     assert await desk.world.value("complaints", "SELECT count(*) FROM attachment_parts") == 0
     kept = await everything(desk)
-    assert "回电说明" not in kept["contacts"] + kept["case_moves"]
+    assert "回电说明" not in kept["contacts"] + kept["act_steps"]
     assert all(secret not in rows for secret in SECRETS for rows in kept.values())
     assert (await desk.get(CENTRE, f"/cases/{case['case_id']}/retention"))["why_not"] == "erased already"
     assert (await desk.get(CENTRE, "/cases?q=净值"))["items"] == []
@@ -131,7 +131,7 @@ async def test_a_legal_hold_wins_and_takes_two_persons_to_lift(desk: Desk) -> No
         "hold-release.approved",
         "erasure.approved",
     ]
-    steps = await desk.world.rows("complaints", "SELECT what FROM case_moves WHERE case_id = $1", case["case_id"])
+    steps = await desk.world.rows("complaints", "SELECT act AS what FROM act_steps WHERE object = $1", place)
     assert {"hold placed", "hold release asked for", "hold kept", "hold released", "erasure asked for", "erased"} <= {
         row["what"] for row in steps
     }

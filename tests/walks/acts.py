@@ -46,6 +46,8 @@ class Walk:
     sorts: Sequence[str]
     bodies: Mapping[str, Callable[[UnitOfWork], Any]] = field(default_factory=dict)
     longest: int = 9
+    more: Callable[[Any], tuple[Any, ...]] = lambda _: ()
+    """What else of a row makes another situation of it."""
     seen: dict[tuple[Any, ...], list[Step]] = field(default_factory=dict)
     tried: int = 0
 
@@ -135,7 +137,7 @@ class Walk:
             self.table.aggregate.clocks_of(row),
         )
         asked = sorted(one.kind for one in await self._waiting(uow, id))
-        return self.table.aggregate.state_of(row), tuple(map(tuple, clocks)), tuple(asked)
+        return self.table.aggregate.state_of(row), tuple(map(tuple, clocks)), tuple(asked), *self.more(row)
 
     async def _check_clocks(self, uow: UnitOfWork, id: Any) -> None:
         """Waiting means paused; running with steps left means armed, and nothing else does."""

@@ -1,10 +1,8 @@
 """Who may do what here: the roles of each kind of route, and what a caller sees of the tasks."""
 
-from datetime import datetime
 from typing import Annotated
 
 import asyncpg
-from pydantic import AwareDatetime, Field
 
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, NotFound, Text
@@ -12,13 +10,6 @@ from chassis.http import may_see, permits
 from contracts.fields import BusinessDate
 
 Day = BusinessDate
-Instant = Annotated[
-    AwareDatetime,
-    Field(
-        ge=datetime.fromisoformat("1990-01-01T00:00:00+00:00"), lt=datetime.fromisoformat("2100-01-01T00:00:00+00:00")
-    ),
-]
-"""Dates and times no broker's record lies outside of."""
 SERVING = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
 LEADING = (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)
 

@@ -4,16 +4,15 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
-from uuid import UUID
 
 from fastapi import Query
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis import calendars
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
-from contracts.fields import Identifier
+from contracts.fields import Id, Identifier, text_of
 from services.callbacks import coverage, proof
 from services.callbacks.api.access import Chief, Day, Leader, Reader, require_client
 
@@ -50,7 +49,7 @@ class DrawOrder(BaseModel):
     """Draw as of a date; a seed of one's own (from a public lottery, say) or one made here."""
 
     as_of: Day
-    seed: str | None = Field(None, min_length=8, max_length=200)
+    seed: Annotated[str, text_of(200, 8)] | None = None
 
 
 @routes.get("")
@@ -92,7 +91,9 @@ async def read_new_clients(actor: Reader, sql: Reading, opened_from: Day, opened
 
 
 @routes.get("/clients/{client_id}")
-async def read_client(actor: Leader, sql: Reading, client_id: Identifier, as_of: Day = Query()) -> dict[str, Any]:
+async def read_client(
+    actor: Leader, sql: Reading, client_id: Identifier, as_of: Annotated[Day, Query()]
+) -> dict[str, Any]:
     """Whether one client counts, and why; covered when, with which evidence."""
     await require_client(sql, actor, client_id)
     return await coverage.client_line(sql, client_id, as_of)
@@ -103,7 +104,7 @@ async def read_ledger(
     actor: Leader,
     sql: Reading,
     as_of: Day,
-    branch_id: Annotated[str, Query(max_length=64)],
+    branch_id: Identifier,
     rule: Literal["coverage", "new-clients"] = "coverage",
 ) -> Response:
     """One branch's ledger as CSV with its SHA-256: the same bytes as the branch's file of the written proof."""
@@ -125,6 +126,6 @@ async def make_draw(actor: Chief, uow: Work, once: Once, order: DrawOrder) -> di
 
 
 @routes.get("/draws/{draw_id}/repeat")
-async def repeat_draw(actor: Chief, sql: Reading, draw_id: UUID) -> dict[str, Any]:
+async def repeat_draw(actor: Chief, sql: Reading, draw_id: Id) -> dict[str, Any]:
     """Draw again from the recorded seed and tell whether the same clients come out."""
     return await coverage.repeat_draw(sql, draw_id)

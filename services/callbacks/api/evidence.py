@@ -1,13 +1,13 @@
 """Evidence over HTTP: upload, reference, supervisor's approval, download."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis.http import Once, Uploaded, Work, router, takes
-from contracts.fields import Identifier
+from contracts.fields import Identifier, text_of
 from services.callbacks import evidence
 from services.callbacks.api.access import Leader, Reader, Server, require_client, require_view
 
@@ -24,14 +24,14 @@ class Kept(BaseModel):
 class Reference(BaseModel):
     """A recording that the phone system keeps."""
 
-    reference: str = Field(min_length=3, max_length=200)
+    reference: Annotated[str, text_of(200, 3)]
     kind: Kind = "recording"
 
 
 class Approval(BaseModel):
     """A supervisor's word that a recording failed and the call still counts."""
 
-    reason: str = Field(min_length=5, max_length=400)
+    reason: Annotated[str, text_of(400, 5)]
 
 
 @routes.put("", status_code=201, openapi_extra=takes(evidence.LARGEST_BYTES))
@@ -64,7 +64,7 @@ async def approve_failed_recording(
 
 
 @routes.get("/{evidence_id}")
-async def download(actor: Reader, uow: Work, client_id: Identifier, evidence_id: str) -> Response:
+async def download(actor: Reader, uow: Work, client_id: Identifier, evidence_id: Identifier) -> Response:
     """The content, checked against its hash before it is given out."""
     await require_view(uow.sql, actor, client_id)
     store = evidence.store_of(uow.database.settings)

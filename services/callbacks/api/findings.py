@@ -1,6 +1,7 @@
 """Findings over HTTP: for compliance alone, and never for whom they concern."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -9,8 +10,9 @@ from uuid_utils.compat import uuid7
 from chassis.http import Once, Reading, Work, router
 from chassis.http.persons import PersonId
 from chassis.timeline import effective_now
+from contracts.fields import Code, Identifier, Instant, text_of
 from services.callbacks import findings
-from services.callbacks.api.access import Instant, Officer, Server
+from services.callbacks.api.access import Officer, Server
 
 routes = router("/v1/callbacks/findings", "callbacks findings")
 
@@ -33,11 +35,11 @@ class Finding(BaseModel):
 class Suspicion(BaseModel):
     """What a member of staff noticed outside a script's questions."""
 
-    client_id: str = Field(min_length=1, max_length=64)
-    branch_id: str | None = Field(None, max_length=64)
-    kind: str = Field(min_length=3, max_length=64)
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    kind: Code
     concerned: list[PersonId] = Field(max_length=20)
-    notes: str = Field(min_length=5, max_length=4000)
+    notes: Annotated[str, text_of(4000, 5)]
 
 
 class Raised(BaseModel):

@@ -1,17 +1,16 @@
 """Subscriptions and clicks over HTTP: the client's own word, or what staff and the app report [B15, B18]."""
 
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, may_see, permits, router
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
-from contracts.fields import Identifier
+from contracts.fields import Code, Id, Identifier
 from services.callbacks import interest, satisfaction
 from services.callbacks.api.access import SERVING, Day, Leader, Reader, require_client, require_view
 
@@ -28,8 +27,8 @@ class Way(BaseModel):
 class Click(BaseModel):
     """A click on a column; `message_id` when it came from a message."""
 
-    column: str = Field(max_length=64)
-    message_id: UUID | None = None
+    column: Code
+    message_id: Id | None = None
 
 
 @routes.get("/clients/{client_id}/subscriptions")
@@ -48,7 +47,7 @@ async def list_subscriptions(actor: Interested, sql: Reading, client_id: Identif
 
 @routes.put("/clients/{client_id}/subscriptions/{column}")
 async def subscribe(
-    actor: Interested, uow: Work, client_id: Identifier, column: str, given: Way
+    actor: Interested, uow: Work, client_id: Identifier, column: Code, given: Way
 ) -> list[dict[str, Any]]:
     """Subscribe to a column; the answer is the whole list."""
     await _require(uow.sql, actor, client_id)
@@ -57,7 +56,7 @@ async def subscribe(
 
 
 @routes.delete("/clients/{client_id}/subscriptions/{column}")
-async def unsubscribe(actor: Interested, uow: Work, client_id: Identifier, column: str) -> list[dict[str, Any]]:
+async def unsubscribe(actor: Interested, uow: Work, client_id: Identifier, column: Code) -> list[dict[str, Any]]:
     """End a subscription; what is planned of it does not go out."""
     await _require(uow.sql, actor, client_id)
     await interest.unsubscribe(uow, client_id, column, await effective_now(uow.sql, uow.now))

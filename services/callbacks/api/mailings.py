@@ -1,7 +1,7 @@
 """Mailings over HTTP: columns and who wants them, orders, releases, and why a client gets one or not [B15]."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -10,9 +10,9 @@ from uuid_utils.compat import uuid7
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from chassis.timeline import today
-from contracts.fields import Identifier
+from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.callbacks import mailings
-from services.callbacks.api.access import Instant, Leader, Reader, require_client
+from services.callbacks.api.access import Leader, Reader, require_client
 from services.callbacks.policy import Policies
 
 routes = router("/v1/callbacks/mailings", "callbacks mailings")
@@ -21,16 +21,16 @@ routes = router("/v1/callbacks/mailings", "callbacks mailings")
 class Words(BaseModel):
     """Title and text in one language."""
 
-    title: str = Field(min_length=2, max_length=100)
-    text: str = Field(min_length=5, max_length=4000)
+    title: Annotated[str, text_of(100, 2)]
+    text: Annotated[str, text_of(4000, 5)]
 
 
 class Order(BaseModel):
     """A mailing to order; `product_level` belongs to columns about products."""
 
-    column: str = Field(max_length=64)
-    branch_id: str | None = Field(None, max_length=64, description="one branch's clients; a branch orders for its own")
-    product_level: str | None = Field(None, max_length=64)
+    column: Code
+    branch_id: Identifier | None = Field(None, description="one branch's clients; a branch orders for its own")
+    product_level: Code | None = None
     zh: Words = Field(alias="zh-CN")
     en: Words
     send_from: Instant
@@ -60,7 +60,7 @@ class Mailing(BaseModel):
 class Withdrawal(BaseModel):
     """Why a mailing is stopped."""
 
-    reason: str = Field(min_length=5, max_length=400)
+    reason: Annotated[str, text_of(400, 5)]
 
 
 @routes.get("/columns")
@@ -114,13 +114,13 @@ async def order_mailing(actor: Leader, uow: Work, once: Once, given: Order) -> M
 
 
 @routes.get("/{mailing_id}")
-async def read_mailing(actor: Leader, sql: Reading, mailing_id: UUID) -> Mailing:
+async def read_mailing(actor: Leader, sql: Reading, mailing_id: Id) -> Mailing:
     """One mailing."""
     return await _shown(sql, actor, mailing_id)
 
 
 @routes.post("/{mailing_id}/release")
-async def release_mailing(actor: Leader, uow: Work, mailing_id: UUID) -> Mailing:
+async def release_mailing(actor: Leader, uow: Work, mailing_id: Id) -> Mailing:
     """Send another person's draft to whoever it is for by class, group, product, subscription and opt-out."""
     await _shown(uow.sql, actor, mailing_id)
     await mailings.release(uow, mailing_id)
@@ -128,14 +128,14 @@ async def release_mailing(actor: Leader, uow: Work, mailing_id: UUID) -> Mailing
 
 
 @routes.post("/{mailing_id}/withdrawal")
-async def withdraw_mailing(actor: Leader, uow: Work, mailing_id: UUID, given: Withdrawal) -> dict[str, int]:
+async def withdraw_mailing(actor: Leader, uow: Work, mailing_id: Id, given: Withdrawal) -> dict[str, int]:
     """Stop a mailing; the number of messages that will not go out."""
     await _shown(uow.sql, actor, mailing_id)
     return {"stopped": await mailings.withdraw(uow, mailing_id, given.reason)}
 
 
 @routes.get("/{mailing_id}/clients/{client_id}")
-async def explain_mailing(actor: Reader, sql: Reading, mailing_id: UUID, client_id: Identifier) -> dict[str, Any]:
+async def explain_mailing(actor: Reader, sql: Reading, mailing_id: Id, client_id: Identifier) -> dict[str, Any]:
     """Whether a client gets it, every reason against it, and the message it became."""
     await require_client(sql, actor, client_id)
     return await mailings.why(sql, mailing_id, client_id, await today(sql))

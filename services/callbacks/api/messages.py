@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.database import Database
@@ -13,9 +13,9 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, object_scope, permits, router
 from chassis.http.persons import PersonId
 from chassis.timeline import today
-from contracts.fields import Identifier
+from contracts.fields import Code, Identifier, Instant, Label, text_of
 from services.callbacks import alarms
-from services.callbacks.api.access import LEADING, SERVING, Instant, Leader, Operator, Reader, require_view
+from services.callbacks.api.access import LEADING, SERVING, Leader, Operator, Reader, require_view
 from services.callbacks.messages import sending
 from services.callbacks.messages.adapters import MessageSettings, ports
 
@@ -46,9 +46,9 @@ class Message(BaseModel):
 class Receipt(BaseModel):
     """A provider's word on a message."""
 
-    receipt: str = Field(min_length=1, max_length=200)
+    receipt: Label
     state: Literal["delivered", "undeliverable"]
-    reason: str = Field("", max_length=300)
+    reason: Annotated[str, text_of(300)] = ""
 
 
 class Preferences(BaseModel):
@@ -77,8 +77,8 @@ class Alarm(BaseModel):
 class Publication(BaseModel):
     """What a branch publishes of itself, and who answers for it [B17]."""
 
-    what: str = Field(min_length=1, max_length=64)
-    value: str = Field(min_length=1, max_length=500)
+    what: Code
+    value: Annotated[str, text_of(500, 1)]
     responsible: PersonId
 
 
@@ -156,7 +156,10 @@ async def set_preferences(actor: WithClient, uow: Work, client_id: Identifier, g
 
 @routes.put("/branches/{branch_id}/publications")
 async def publish(
-    actor: Annotated[Actor, permits("callbacks:publish", *LEADING)], uow: Work, branch_id: str, given: Publication
+    actor: Annotated[Actor, permits("callbacks:publish", *LEADING)],
+    uow: Work,
+    branch_id: Identifier,
+    given: Publication,
 ) -> dict[str, Any]:
     """Confirm what a branch publishes, today, through a named person."""
     if not actor.sees_all_branches and actor.branch_id != branch_id:

@@ -11,9 +11,9 @@ from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Once, Reading, Work, object_scope, permits, router
 from chassis.timeline import effective_now, today
-from contracts.fields import Identifier
+from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.callbacks import moments
-from services.callbacks.api.access import SERVING, Day, Instant, Leader, Reader, Server, require_view
+from services.callbacks.api.access import SERVING, Day, Leader, Reader, Server, require_view
 from services.callbacks.policy import Policies
 
 routes = router("/v1/callbacks", "callbacks moments")
@@ -23,7 +23,7 @@ Reporter = Annotated[Actor, permits("callbacks:moments", *SERVING, Role.OPERATIO
 class Reaction(BaseModel):
     """How the client reacted to a standard action or a moment of truth."""
 
-    reaction: str = Field(min_length=2, max_length=1000)
+    reaction: Annotated[str, text_of(1000, 2)]
 
 
 class Moment(BaseModel):
@@ -50,10 +50,10 @@ class Moment(BaseModel):
 class Report(BaseModel):
     """What happened to clients and when; the same reference again is the same moment."""
 
-    code: str = Field(max_length=64)
-    client_ids: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(min_length=1, max_length=5000)
+    code: Code
+    client_ids: list[Identifier] = Field(min_length=1, max_length=5000)
     at: Instant
-    reference: str = Field(min_length=1, max_length=100)
+    reference: Annotated[str, text_of(100, 1)]
 
 
 @routes.get("/clients/{client_id}/moments")
@@ -127,7 +127,7 @@ async def report(actor: Reporter, uow: Work, once: Once, given: Report) -> dict[
 
 
 @routes.post("/moments/{moment_id}/reaction")
-async def react(actor: Server, uow: Work, moment_id: UUID, given: Reaction) -> Moment:
+async def react(actor: Server, uow: Work, moment_id: Id, given: Reaction) -> Moment:
     """The action was done; this is how the client reacted."""
     day = await today(uow.sql)
     return Moment.model_validate(dict(await moments.react(uow, moment_id, given.reaction, day)))

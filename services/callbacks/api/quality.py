@@ -1,13 +1,14 @@
 """Quality review over HTTP: what waits, and a reviewer's word on it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis.http import Reading, Work, router
 from chassis.timeline import effective_now
+from contracts.fields import Id, number_of, text_of
 from services.callbacks import reviews
 from services.callbacks.api.access import Leader, sight
 
@@ -33,9 +34,9 @@ class Waiting(BaseModel):
 class Judgement(BaseModel):
     """The reviewer's word: 0 to 100, and whether the contact counts."""
 
-    score: int = Field(ge=0, le=100)
+    score: Annotated[int, number_of(0, 100)]
     accepted: bool
-    notes: str = Field("", max_length=2000)
+    notes: Annotated[str, text_of(2000)] = ""
 
 
 @routes.get("")
@@ -47,7 +48,7 @@ async def list_waiting(actor: Leader, sql: Reading) -> list[Waiting]:
 
 
 @routes.post("/{attempt_id}")
-async def review(actor: Leader, uow: Work, attempt_id: UUID, given: Judgement) -> dict[str, Any]:
+async def review(actor: Leader, uow: Work, attempt_id: Id, given: Judgement) -> dict[str, Any]:
     """Review a contact, once; one not accepted leaves coverage."""
     now = await effective_now(uow.sql, uow.now)
     reviewer = actor.person

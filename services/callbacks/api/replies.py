@@ -1,15 +1,15 @@
 """Written replies over HTTP: to enquiries by e-mail [B14], and letters that came back [B20]."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from chassis.errors import FieldError, Invalid
 from chassis.http import Once, Work, router
 from chassis.http.persons import PersonId
+from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.callbacks import claims, evidence, replies
-from services.callbacks.api.access import Instant, Server
+from services.callbacks.api.access import Server
 from services.callbacks.api.tasks import Task, at_work, shown
 from services.callbacks.replies import Reply
 
@@ -21,11 +21,11 @@ class Written(BaseModel):
 
     at: Instant
     channel: Literal["e_mail", "letter"]
-    text: str | None = Field(None, min_length=5, max_length=20_000, description="kept as evidence under its SHA-256")
-    evidence_id: str | None = Field(None, max_length=64)
-    answers: dict[str, Annotated[str, Field(max_length=2000)]] = {}
+    text: Annotated[str, text_of(20000, 5)] | None = Field(None, description="kept as evidence under its SHA-256")
+    evidence_id: Identifier | None = None
+    answers: dict[Code, Annotated[str, text_of(2000)]] = {}
     concerned: list[PersonId] = Field([], description="whom the answers are about")
-    profile: dict[str, Annotated[str, Field(max_length=400)]] | None = Field(None, description="{}: no change [B11]")
+    profile: dict[Code, Annotated[str, text_of(400)]] | None = Field(None, description="{}: no change [B11]")
 
 
 class Replied(BaseModel):
@@ -37,7 +37,7 @@ class Replied(BaseModel):
 
 
 @routes.post("/tasks/{task_id}/reply", status_code=201)
-async def reply(actor: Server, uow: Work, once: Once, task_id: UUID, given: Written) -> Replied:
+async def reply(actor: Server, uow: Work, once: Once, task_id: Id, given: Written) -> Replied:
     """Record a written reply; the task is done, and the clock it answers stops."""
     if (given.text is None) == (given.evidence_id is None):
         raise Invalid(errors=(FieldError("body#/text", "either the words or their evidence"),))

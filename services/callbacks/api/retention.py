@@ -14,6 +14,7 @@ from chassis.clock import end_of
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from chassis.timeline import today
+from contracts.fields import Code, Identifier, text_of
 from services.callbacks import evidence, retention
 from services.callbacks.api.access import Day, Leader, Reader
 
@@ -23,12 +24,12 @@ routes = router("/v1/callbacks/retention", "callbacks retention")
 class Drill(BaseModel):
     """A drill to record: `participants` by staff id with the role each played; `reference` of its record or photos."""
 
-    branch_id: str = Field(min_length=1, max_length=64)
+    branch_id: Identifier
     held_on: Day
-    scenario: str = Field(max_length=64, description="the reason that was rehearsed")
-    participants: dict[str, Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=200)
-    reference: str = Field(min_length=3, max_length=200)
-    lessons: str = Field(min_length=5, max_length=4000)
+    scenario: Code = Field(description="the reason that was rehearsed")
+    participants: dict[Identifier, Code] = Field(min_length=1, max_length=200)
+    reference: Annotated[str, text_of(200, 3)]
+    lessons: Annotated[str, text_of(4000, 5)]
 
 
 class Held(BaseModel):

@@ -17,10 +17,10 @@ from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
-from contracts.fields import Identifier
+from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
-from services.callbacks.api.access import Day, Instant, Leader, Reader, Server, require_view, sight
+from services.callbacks.api.access import Day, Leader, Reader, Server, require_view, sight
 from services.callbacks.attempts import Call, Result
 from services.callbacks.policy import Policies
 from services.callbacks.rule_texts import rule_text
@@ -128,9 +128,9 @@ class Routing(BaseModel):
 class TaskResult(BaseModel):
     """What the call came to for one task."""
 
-    task_id: UUID
-    outcome: str = Field(max_length=40)
-    answers: dict[str, Annotated[str, Field(max_length=2000)]] = {}
+    task_id: Id
+    outcome: Code
+    answers: dict[Code, Annotated[str, text_of(2000)]] = {}
     concerned: list[PersonId] = Field([], description="whom the answers are about")
     wish_at: Instant | None = Field(None, description="when the client wants to be called, to the minute")
 
@@ -138,16 +138,14 @@ class TaskResult(BaseModel):
 class CallReport(BaseModel):
     """One contact, or the try of one, with a result for each task it served."""
 
-    client_id: str = Field(min_length=1, max_length=64)
+    client_id: Identifier
     at: Instant
-    channel: str = "phone"
+    channel: Code = "phone"
     results: list[TaskResult] = Field(min_length=1, max_length=20)
-    evidence_id: str | None = Field(None, max_length=64)
-    failed_recording_approval: str | None = Field(
-        None, max_length=64, description="evidence of a supervisor's approval"
-    )
-    profile: dict[str, Annotated[str, Field(max_length=400)]] | None = Field(None, description="{}: no change [B11]")
-    notes: str = Field("", max_length=4000)
+    evidence_id: Identifier | None = None
+    failed_recording_approval: Identifier | None = Field(None, description="evidence of a supervisor's approval")
+    profile: dict[Code, Annotated[str, text_of(400)]] | None = Field(None, description="{}: no change [B11]")
+    notes: Annotated[str, text_of(4000)] = ""
     client_asked: bool = Field(False, description="the client asked to be called now")
 
 
@@ -161,19 +159,19 @@ class CallKept(BaseModel):
 class Release(BaseModel):
     """Why a task is given back."""
 
-    reason: str = Field(min_length=3, max_length=200)
+    reason: Annotated[str, text_of(200, 3)]
 
 
 class Cancel(BaseModel):
     """Why a task is not owed any more."""
 
-    reason: str = Field(min_length=5, max_length=200)
+    reason: Annotated[str, text_of(200, 5)]
 
 
 class SurveyAnswers(BaseModel):
     """The client's answers to the e-survey."""
 
-    answers: dict[str, Annotated[str, Field(max_length=2000)]]
+    answers: dict[Code, Annotated[str, text_of(2000)]]
 
 
 def shown(row: asyncpg.Record) -> Task:
@@ -191,9 +189,9 @@ async def list_tasks(
     actor: Reader,
     sql: Reading,
     page: Page,
-    state: str | None = None,
-    rule: str | None = None,
-    topic: str | None = None,
+    state: Code | None = None,
+    rule: Code | None = None,
+    topic: Code | None = None,
     due_by: Annotated[Day | None, Query(description="due on this date or earlier")] = None,
     alarmed_on: Annotated[Day | None, Query(description="past the alarm day by then and not done")] = None,
 ) -> Listing[Task]:
@@ -238,7 +236,7 @@ async def list_client_tasks(actor: Reader, sql: Reading, client_id: Identifier, 
 
 
 @routes.get("/tasks/{task_id}")
-async def read_task(actor: Reader, sql: Reading, task_id: UUID) -> Task:
+async def read_task(actor: Reader, sql: Reading, task_id: Id) -> Task:
     """One task."""
     return shown(await _seen(sql, actor, task_id))
 
@@ -259,7 +257,7 @@ class Contact(BaseModel):
 
 
 @routes.get("/tasks/{task_id}/contact")
-async def read_contact(actor: Reader, uow: Work, purpose: Purpose, task_id: UUID) -> Contact:
+async def read_contact(actor: Reader, uow: Work, purpose: Purpose, task_id: Id) -> Contact:
     """Name and number for a task: whoever holds it rings back. A read carries a purpose and is recorded."""
     task = await _seen(uow.sql, actor, task_id)
     client_id, me = task["client_id"], actor.person
@@ -278,7 +276,7 @@ async def read_contact(actor: Reader, uow: Work, purpose: Purpose, task_id: UUID
 
 
 @routes.get("/tasks/{task_id}/script")
-async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, Any]:
+async def read_script(actor: Reader, sql: Reading, task_id: Id) -> dict[str, Any]:
     """The script frozen on the task: what to say and ask, in both languages."""
     task = await _seen(sql, actor, task_id)
     script = (await Policies.read(sql)).script(task["script"])
@@ -305,7 +303,7 @@ async def read_script(actor: Reader, sql: Reading, task_id: UUID) -> dict[str, A
 async def explain_task(
     actor: Reader,
     sql: Reading,
-    task_id: UUID,
+    task_id: Id,
     as_of: Annotated[Day | None, Query(description="what had happened by the end of this date")] = None,
 ) -> Explanation:
     """Why the task is owed, and every step since."""
@@ -323,7 +321,7 @@ async def explain_task(
 
 
 @routes.get("/tasks/{task_id}/routing")
-async def explain_routing(actor: Reader, uow: Work, task_id: UUID) -> Routing:
+async def explain_routing(actor: Reader, uow: Work, task_id: Id) -> Routing:
     """Who works the task's queue, and of each whether they may call, and why not."""
     sql = uow.sql
     task = await _seen(sql, actor, task_id)
@@ -378,14 +376,14 @@ async def take_next(actor: Server, uow: Work, once: Once) -> Next:
 
 
 @routes.post("/tasks/{task_id}/claim")
-async def claim_task(actor: Server, uow: Work, task_id: UUID) -> Task:
+async def claim_task(actor: Server, uow: Work, task_id: Id) -> Task:
     """Take one task; the loser of a race is told who has it and since when. Claiming again renews the lease."""
     now, agent = await at_work(uow, actor)
     return shown(await claims.claim(uow, agent, task_id, now))
 
 
 @routes.post("/tasks/{task_id}/release")
-async def release_task(actor: Server, uow: Work, task_id: UUID, given: Release) -> Task:
+async def release_task(actor: Server, uow: Work, task_id: Id, given: Release) -> Task:
     """Give a task back."""
     now, agent = await at_work(uow, actor)
     await claims.release(uow, agent, task_id, given.reason, now)
@@ -393,7 +391,7 @@ async def release_task(actor: Server, uow: Work, task_id: UUID, given: Release) 
 
 
 @routes.post("/tasks/{task_id}/cancel")
-async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: UUID, given: Cancel) -> Task:
+async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: Id, given: Cancel) -> Task:
     """Say that a task is not owed any more, with the reason."""
     await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", task_id)
     task = await _seen(uow.sql, actor, task_id)
@@ -441,7 +439,7 @@ async def enter_call(actor: Server, uow: Work, once: Once, report: CallReport) -
 
 
 @routes.post("/tasks/{task_id}/survey", status_code=201)
-async def answer_survey(actor: Client, uow: Work, once: Once, task_id: UUID, given: SurveyAnswers) -> dict[str, str]:
+async def answer_survey(actor: Client, uow: Work, once: Once, task_id: Id, given: SurveyAnswers) -> dict[str, str]:
     """The client answers the e-survey in place of a call; the answers themselves are the evidence."""
     # The order of locks everywhere: deadlines, clients, tasks, and last the numbers of steps.
     await attempts.stop_waiting(uow, task_id)

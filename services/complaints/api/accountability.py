@@ -12,9 +12,11 @@ from chassis.acts import ConflictOfInterest
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.http.persons import PersonId
+from contracts.fields import Id, Label
 from services.complaints import accountability, cases
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import CENTRE, Act, Day, Label, Words
+from services.complaints.api.shapes import CENTRE
+from services.complaints.forms import Day, Entered, Words
 
 routes = router("/v1/complaints", "complaints")
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
@@ -26,7 +28,7 @@ class NotConcluded(Conflict):
     title = Text("Accountability is not concluded yet", "责任追究尚未办结")
 
 
-class AccountabilityOutcome(Act):
+class AccountabilityOutcome(Entered):
     """What an accountability case comes to [C14]."""
 
     summary: Words
@@ -39,7 +41,7 @@ class AccountabilityOutcome(Act):
 
 
 @routes.post("/cases/{case_id}/accountability/{accountability_id}/outcome")
-async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: AccountabilityOutcome) -> Made:
+async def account(_: Centre, uow: Work, case_id: Id, accountability_id: Id, body: AccountabilityOutcome) -> Made:
     """Conclude accountability (责任追究): summary, root cause, plan with owner and date, circular, measure [C14]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     row = await uow.sql.fetchrow(
@@ -63,14 +65,14 @@ async def account(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, 
     return Made(id=str(accountability_id))
 
 
-class CarriedOut(Act):
+class CarriedOut(Entered):
     """How the plan was carried out."""
 
     evidence: Words
 
 
 @routes.post("/cases/{case_id}/accountability/{accountability_id}/completion")
-async def carry_out(_: Centre, uow: Work, case_id: UUID, accountability_id: UUID, body: CarriedOut) -> Made:
+async def carry_out(_: Centre, uow: Work, case_id: Id, accountability_id: Id, body: CarriedOut) -> Made:
     """The improvement plan was carried out; its date is no longer watched."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     row = await uow.sql.fetchrow(
@@ -110,11 +112,13 @@ async def read_open(
     actor: Centre, sql: Reading, everything: Annotated[bool, Query(description="those carried out as well")] = False
 ) -> list[Account]:
     """The first 200 accountability cases that are not carried out, oldest first."""
+    condition, arguments = cases.sight(actor, 2)
     rows = await sql.fetch(
-        """SELECT a.*, c.branch_id, c.client_id, c.restricted, c.concerned, a.done_at IS NOT NULL AS concluded,
-                  a.overdue_at IS NOT NULL AS overdue, a.carried_out_at IS NOT NULL AS carried_out
-           FROM accountability a JOIN cases c USING (case_id) WHERE $1 OR a.carried_out_at IS NULL
-           ORDER BY a.opened_at, a.accountability_id LIMIT 200""",
+        f"""SELECT a.*, c.branch_id, a.done_at IS NOT NULL AS concluded,
+                   a.overdue_at IS NOT NULL AS overdue, a.carried_out_at IS NOT NULL AS carried_out
+            FROM accountability a JOIN cases c USING (case_id) WHERE ($1 OR a.carried_out_at IS NULL) AND {condition}
+            ORDER BY a.opened_at, a.accountability_id LIMIT 200""",
         everything,
+        *arguments,
     )
-    return [Account.model_validate(dict(row)) for row in rows if cases.visible(actor, row)]
+    return [Account.model_validate(dict(row)) for row in rows]

@@ -8,14 +8,18 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from chassis.actor import Actor
+from chassis.acts import perform
 from chassis.deadlines import cancel
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Listing, Page, Reading, Work, permits, router
 from chassis.http.persons import PersonId
-from contracts.fields import BusinessDate
-from services.complaints import cases, groups, satisfaction
-from services.complaints.api.shapes import CENTRE, Act, Body, Case, Day, Words, shown
+from contracts.fields import BusinessDate, Id
+from services.complaints import cases, groups
+from services.complaints.acts import ACTS
+from services.complaints.api.shapes import CENTRE, Case, shown
+from services.complaints.forms import Body, CarriedOut, Day, Words
 from services.complaints.relations import MEMBER
+from services.complaints.tables import CaseRow
 
 routes = router("/v1/complaints/alarms", "complaints")
 Analyst = Annotated[Actor, permits("complaints.packs:make", *CENTRE)]
@@ -67,12 +71,6 @@ class Review(Body):
     due_on: Day
 
 
-class Done(Act):
-    """How the corrective action was carried out."""
-
-    evidence: Words
-
-
 @routes.get("")
 async def read_alarms(_: Analyst, sql: Reading, since: Annotated[BusinessDate | None, Query()] = None) -> list[Alarm]:
     """The last 200 alarms, newest first."""
@@ -85,29 +83,31 @@ async def read_alarms(_: Analyst, sql: Reading, since: Annotated[BusinessDate | 
 
 
 @routes.get("/{alarm_id}/members")
-async def read_members(actor: Analyst, sql: Reading, page: Page, alarm_id: UUID) -> Listing[Case]:
+async def read_members(actor: Analyst, sql: Reading, page: Page, alarm_id: Id) -> Listing[Case]:
     """The cases of a cluster, each a case of its own, in order of their ids."""
     group = await sql.fetchval("SELECT group_case_id FROM alarms WHERE alarm_id = $1", alarm_id)
     if group is None:
         raise NotFound
+    condition, arguments = cases.sight(actor, 5)
     rows = await sql.fetch(
-        """SELECT c.* FROM links l JOIN cases c USING (case_id)
-           WHERE l.other_id = $1 AND l.relation = $2 AND l.ended_at IS NULL AND ($3::uuid IS NULL OR c.case_id > $3)
-           ORDER BY c.case_id LIMIT $4""",
+        f"""SELECT c.* FROM links l JOIN cases c USING (case_id)
+            WHERE l.other_id = $1 AND l.relation = $2 AND l.ended_at IS NULL AND ($3::uuid IS NULL OR c.case_id > $3)
+              AND {condition} ORDER BY c.case_id LIMIT $4""",
         group,
         MEMBER,
         UUID(page.after[0]) if page.after else None,
         page.limit + 1,
+        *arguments,
     )
-    found = page.result([shown(row) for row in rows if cases.visible(actor, row)], lambda one: (str(one.case_id),))
+    found = page.result([shown(actor, CaseRow(**row)) for row in rows], lambda one: (str(one.case_id),))
     return Listing[Case].model_validate(found)
 
 
 @routes.post("/{alarm_id}/review")
-async def review_alarm(_: Analyst, uow: Work, alarm_id: UUID, body: Review) -> Alarm:
+async def review_alarm(_: Analyst, uow: Work, alarm_id: Id, body: Review) -> Alarm:
     """Review a cluster (上报与审核分析): root cause and corrective action; its date is watched, and whether it recurs."""
     at, group = cases.moment(uow, None), await _group(uow, alarm_id)
-    if body.owner in group["concerned"]:
+    if body.owner in group.concerned:
         raise cases.refused_owner("/owner")
     row = await uow.sql.fetchrow(
         """UPDATE alarms SET root_cause = $2, action = $3, owner = $4, due_on = $5, reviewed_by = $6, reviewed_at = $7,
@@ -134,7 +134,7 @@ async def review_alarm(_: Analyst, uow: Work, alarm_id: UUID, body: Review) -> A
 
 
 @routes.post("/{alarm_id}/completion")
-async def complete_action(_: Analyst, uow: Work, alarm_id: UUID, body: Done) -> Alarm:
+async def complete_action(_: Analyst, uow: Work, alarm_id: Id, body: CarriedOut) -> Alarm:
     """The corrective action was carried out: the group case ends; its members go on as they are."""
     at, group = cases.moment(uow, body.at), await _group(uow, alarm_id)
     row = await uow.sql.fetchrow("SELECT * FROM alarms WHERE alarm_id = $1 FOR UPDATE", alarm_id)
@@ -147,12 +147,11 @@ async def complete_action(_: Analyst, uow: Work, alarm_id: UUID, body: Done) -> 
         "UPDATE alarms SET done_at = $2, done_by = $3 WHERE alarm_id = $1 RETURNING *", alarm_id, at, uow.actor.person
     )
     await cancel(uow, [(groups.ACTION, f"alarm/{alarm_id}")])
-    group = await cases.change(uow, group, "corrective action done", at, detail={"evidence": body.evidence})
-    await satisfaction.close(uow, group, at, "corrected")
+    await perform(uow, ACTS.carry_out, group.case_id, body)
     return alarm(row)
 
 
-async def _group(uow: Work, alarm_id: UUID) -> Any:
+async def _group(uow: Work, alarm_id: Id) -> CaseRow:
     group = await uow.sql.fetchval("SELECT group_case_id FROM alarms WHERE alarm_id = $1", alarm_id)
     if group is None:
         raise NotFound

@@ -9,9 +9,11 @@ from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Reading, permits, require_sight, router
 from chassis.timeline import today
-from services.complaints.api.shapes import READERS, Case, PathName, shown
+from contracts.fields import Identifier
+from services.complaints.api.shapes import READERS, Case, shown
 from services.complaints.followed_histories import tier_on
 from services.complaints.rules import OVER
+from services.complaints.tables import CaseRow
 
 routes = router("/v1/complaints/clients", "complaints")
 Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]
@@ -33,7 +35,7 @@ class ClientComplaints(BaseModel):
 
 
 @routes.get("/{client_id}")
-async def read_client(actor: Reader, sql: Reading, client_id: PathName) -> ClientComplaints:
+async def read_client(actor: Reader, sql: Reading, client_id: Identifier) -> ClientComplaints:
     """A client's cases, newest first (20 at most), how many are open, and the grumbles (抱怨) heard of them."""
     known = await sql.fetchrow("SELECT branch_id FROM clients WHERE client_id = $1", client_id)
     counts = await sql.fetchrow(
@@ -66,7 +68,7 @@ async def read_client(actor: Reader, sql: Reading, client_id: PathName) -> Clien
         closed=counts["all"] - counts["open"],
         upheld=counts["upheld"],
         last_received_on=counts["last_received_on"],
-        cases=[shown(row) for row in rows],
+        cases=[shown(actor, CaseRow(**row)) for row in rows],
         tier=await tier_on(sql, client_id, day),
         grumbles=grumbles["heard"] if staff else None,
         churn_signals=grumbles["signals"] if staff else None,

@@ -15,10 +15,11 @@ from chassis.clocks import ClockReading, Measure, Pause, Resume, State, store
 from chassis.errors import Text
 from chassis.http import Reading as Sql
 from chassis.http import permits, router
-from contracts.fields import Instant
+from contracts.fields import Id, Instant
 from services.complaints import cases, clocks
 from services.complaints.api.shapes import READERS
-from services.complaints.rules import OVER
+from services.complaints.rules import CALLING, OVER, THIRD_PARTY
+from services.complaints.tables import CaseRow
 
 routes = router("/v1/complaints/cases/{case_id}/clocks", "complaints")
 Reader = Annotated[Actor, permits("complaints.cases:read", Role.CLIENT, *READERS)]
@@ -37,6 +38,9 @@ WAITS = {
     ),
     "survey": Text("Without an answer to the survey the case closes [C11].", "问卷逾期未答即按未答结案〔C11〕。"),
 }
+
+
+WAITS_IN = {"third_party": THIRD_PARTY, "survey": CALLING}
 
 
 class ClockShown(BaseModel):
@@ -59,7 +63,7 @@ class ClockShown(BaseModel):
 async def read_clocks(
     actor: Reader,
     sql: Sql,
-    case_id: UUID,
+    case_id: Id,
     as_of: Annotated[Instant | None, Query(description="as known at an instant")] = None,
 ) -> list[ClockShown]:
     """Every clock of the case, of all its generations, with its sums step by step."""
@@ -67,7 +71,7 @@ async def read_clocks(
     now: datetime = as_of or await sql.fetchval("SELECT clock_timestamp()")  # what was recorded by then is known
     calendar = await current(sql, as_of)
     found = [*_plain(case, await _tickets(sql, case_id), now), *await _waits(sql, case, now, calendar)]
-    objects = [clocks.object_of(case_id, number) for number in range(1, case["generation"] + 1)]
+    objects = [clocks.object_of(case_id, number) for number in range(1, case.generation + 1)]
     kept = await store.load(sql, objects)
     for (object_, clock), reading in sorted((await store.readings(sql, objects, as_of)).items()):
         lines = await store.explained(sql, object_, clock, as_of)
@@ -119,11 +123,11 @@ async def _tickets(sql: Sql, case_id: UUID) -> list[Any]:
     )
 
 
-def _plain(case: Any, tickets: list[Any], now: datetime) -> Iterator[ClockShown]:
-    ended = case["closed_at"] if case["state"] in OVER else None
-    if case["dispatch_due"]:
-        sent = case["dispatched_at"] or ended
-        yield _natural("dispatch", 1, case["received_at"], case["dispatch_due"], sent, now, DISPATCH)
+def _plain(case: CaseRow, tickets: list[Any], now: datetime) -> Iterator[ClockShown]:
+    ended = case.closed_at if case.state in OVER else None
+    if case.dispatch_due:
+        sent = case.dispatched_at or ended
+        yield _natural("dispatch", 1, case.received_at, case.dispatch_due, sent, now, DISPATCH)
     for one in tickets:
         told = one["phoned_at"] or ended
         yield _natural("phone", one["generation"], one["issued_at"], one["phone_due"], told, now, PHONE)
@@ -148,17 +152,17 @@ def _natural(
     )
 
 
-async def _waits(sql: Sql, case: Any, now: datetime, calendar: Calendar) -> list[ClockShown]:
+async def _waits(sql: Sql, case: CaseRow, now: datetime, calendar: Calendar) -> list[ClockShown]:
     """What the case waits for right now besides: a third party, the answer to a survey."""
     rows = await sql.fetch(
         "SELECT kind, due, armed_at FROM deadlines WHERE object = $1 AND kind = ANY($2::text[]) ORDER BY kind",
-        f"case/{case['case_id']}",
-        sorted(WAITS),
+        f"case/{case.case_id}",
+        [kind for kind, state in WAITS_IN.items() if state == case.state],
     )
     return [
         ClockShown(
             clock=row["kind"],
-            generation=case["generation"],
+            generation=case.generation,
             state=State.RUNNING,
             started=row["armed_at"],
             due=row["due"],

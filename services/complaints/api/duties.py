@@ -15,8 +15,10 @@ from chassis.personal import mask_text
 from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.timeline import today
+from contracts.fields import BusinessDate, Code, Id, Identifier, Label
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import READERS, Act, Body, Day, Label, NotOver, PathName, Words
+from services.complaints.api.shapes import READERS, NotOver
+from services.complaints.forms import Body, Day, Entered, Words
 from services.complaints.packs.figures import Period, period_of, read_figures
 from services.complaints.packs.making import branches
 
@@ -32,7 +34,7 @@ class NotNil(Conflict):
 
 
 @routes.put("/branches/{branch_id}/nil-reports/{month}", status_code=201)
-async def file_nil_report(actor: Manager, uow: Work, branch_id: PathName, month: str) -> Made:
+async def file_nil_report(actor: Manager, uow: Work, branch_id: Identifier, month: Code) -> Made:
     """Report a month without complaints (零报告); once more is a repeat [C15]."""
     period = _month(month)
     _own_branch(actor, branch_id)
@@ -83,11 +85,11 @@ class Visit(Body):
     visitor: Label
     matter: Words
     outcome: Words | None = None
-    case_id: UUID | None = None
+    case_id: Id | None = None
 
 
 @routes.put("/branches/{branch_id}/reception-days", status_code=201)
-async def publish_reception_day(actor: Manager, uow: Work, branch_id: PathName, body: ReceptionDay) -> Made:
+async def publish_reception_day(actor: Manager, uow: Work, branch_id: Identifier, body: ReceptionDay) -> Made:
     """Publish the month's reception day."""
     _own_branch(actor, branch_id)
     await uow.sql.execute(
@@ -104,7 +106,7 @@ async def publish_reception_day(actor: Manager, uow: Work, branch_id: PathName, 
 
 
 @routes.post("/branches/{branch_id}/reception-days/{day}/visits", status_code=201)
-async def register_visit(actor: Manager, uow: Work, branch_id: PathName, day: date, body: Visit) -> Made:
+async def register_visit(actor: Manager, uow: Work, branch_id: Identifier, day: BusinessDate, body: Visit) -> Made:
     """Register a visit to a reception day."""
     _own_branch(actor, branch_id)
     known = await uow.sql.fetchval("SELECT true FROM reception_days WHERE branch_id = $1 AND day = $2", branch_id, day)
@@ -136,7 +138,7 @@ class Visitor(BaseModel):
 
 
 @routes.get("/branches/{branch_id}/visits/{visit_id}/contact")
-async def read_visitor(actor: Reader, uow: Work, purpose: Purpose, branch_id: PathName, visit_id: UUID) -> Visitor:
+async def read_visitor(actor: Reader, uow: Work, purpose: Purpose, branch_id: Identifier, visit_id: Id) -> Visitor:
     """The visitor of a reception day. A read carries a purpose and is recorded."""
     require_sight(actor, "", branch_id)
     visit = await uow.sql.fetchrow(
@@ -152,15 +154,15 @@ async def read_visitor(actor: Reader, uow: Work, purpose: Purpose, branch_id: Pa
     return Visitor(visit_id=visit_id, in_full=in_full, **known)
 
 
-class VisitOutcome(Act):
+class VisitOutcome(Entered):
     """What became of a visit."""
 
     outcome: Words
-    case_id: UUID | None = None
+    case_id: Id | None = None
 
 
 @routes.post("/branches/{branch_id}/visits/{visit_id}/outcome")
-async def note_outcome(actor: Manager, uow: Work, branch_id: PathName, visit_id: UUID, body: VisitOutcome) -> Made:
+async def note_outcome(actor: Manager, uow: Work, branch_id: Identifier, visit_id: Id, body: VisitOutcome) -> Made:
     """Note what became of a visit; a later word replaces an earlier one, and both stay in the audit."""
     _own_branch(actor, branch_id)
     done = await uow.sql.fetchval(
@@ -183,7 +185,7 @@ class VisitShown(BaseModel):
     id: UUID
     matter: str
     outcome: str | None
-    case_id: UUID | None
+    case_id: Id | None
 
 
 class ReceptionDayShown(BaseModel):
@@ -196,7 +198,7 @@ class ReceptionDayShown(BaseModel):
 
 
 @routes.get("/branches/{branch_id}/reception-days")
-async def read_reception_days(actor: Reader, sql: Reading, branch_id: PathName) -> list[ReceptionDayShown]:
+async def read_reception_days(actor: Reader, sql: Reading, branch_id: Identifier) -> list[ReceptionDayShown]:
     """The last 24 reception days of a branch, newest first, with every visit and what became of it."""
     require_sight(actor, "", branch_id, centre=True)
     days = await sql.fetch(
@@ -226,7 +228,7 @@ class Missing(BaseModel):
 
 
 @routes.get("/duties/{month}")
-async def read_duties(actor: Reader, sql: Reading, month: str) -> list[Missing]:
+async def read_duties(actor: Reader, sql: Reading, month: Code) -> list[Missing]:
     """Which branches owe a nil report, and which published no reception day in a month [C15, C16]."""
     figures = await read_figures(sql, _month(month), await branches(sql))
     owing = sorted({*figures.missing_nil_reports, *figures.missing_reception_days})

@@ -11,8 +11,10 @@ from chassis.clocks.store import acknowledge
 from chassis.errors import NotFound
 from chassis.http import Reading, Work, permits, router
 from contracts.complaints import EscalationAcknowledged
+from contracts.fields import Code, Id
 from services.complaints import cases, clocks, history
-from services.complaints.api.shapes import STAFF, Act
+from services.complaints.api.shapes import STAFF
+from services.complaints.forms import Entered
 from services.complaints.reporting import THREE_DEPARTMENTS
 
 routes = router("/v1/complaints", "complaints")
@@ -27,7 +29,9 @@ class Acknowledged(BaseModel):
 
 
 @routes.post("/cases/{case_id}/escalations/{clock}/{step}/acknowledgement")
-async def acknowledge_step(_: Answerable, uow: Work, case_id: UUID, clock: str, step: str, body: Act) -> Acknowledged:
+async def acknowledge_step(
+    _: Answerable, uow: Work, case_id: Id, clock: Code, step: Code, body: Entered
+) -> Acknowledged:
     """Answer a notice: only who was told can, and nobody can refuse it. The last of three departments stops the
     report clock of a major case [C7, C22]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
@@ -36,7 +40,7 @@ async def acknowledge_step(_: Answerable, uow: Work, case_id: UUID, clock: str, 
            WHERE case_id = $1 AND generation = $2 AND clock = $3 AND step = $4 AND "to" = $5
              AND acknowledged_at IS NULL RETURNING seat""",
         case_id,
-        case["generation"],
+        case.generation,
         clock,
         step,
         uow.actor.person,
@@ -44,13 +48,13 @@ async def acknowledge_step(_: Answerable, uow: Work, case_id: UUID, clock: str, 
     )
     if not rows:
         raise NotFound
-    object_ = clocks.object_of(case_id, case["generation"])
+    object_ = clocks.object_of(case_id, case.generation)
     if clock == clocks.REPORT:
         done = await uow.sql.fetchval(
             """SELECT count(DISTINCT seat) FROM notices
                WHERE case_id = $1 AND generation = $2 AND clock = $3 AND acknowledged_at IS NOT NULL""",
             case_id,
-            case["generation"],
+            case.generation,
             clock,
         )
         if done == len(THREE_DEPARTMENTS):
@@ -58,10 +62,8 @@ async def acknowledge_step(_: Answerable, uow: Work, case_id: UUID, clock: str, 
     else:
         await acknowledge(uow, [(object_, clock, step)], at)
     detail = {"clock": clock, "step": step}
-    await history.add(
-        uow, [history.CaseStep(case_id, f"acknowledged: {step}", case["state"], at, case["generation"], detail)]
-    )
-    uow.audit("acknowledge", f"case/{case_id}", key=case["key"], at=at, **detail)
+    await history.add(uow, [history.CaseStep(case_id, f"acknowledged: {step}", case.state, at, detail)])
+    uow.audit("acknowledge", f"case/{case_id}", key=case.key, at=at, **detail)
     uow.emit(
         EscalationAcknowledged(**cases.naming(case), clock=clock, step=step, by=uow.actor.person, acknowledged_at=at),
         at=at,

@@ -1,7 +1,6 @@
 """Files of a case: recordings, letters, photos, in and out part by part."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import StreamingResponse
@@ -10,6 +9,7 @@ from chassis.actor import Actor
 from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Reading, Uploaded, Work, permits, router, takes
+from contracts.fields import Code, Id, Label
 from services.complaints import attachments, cases
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import READERS, STAFF
@@ -19,7 +19,7 @@ Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 Reader = Annotated[Actor, permits("complaints.duties:read", *READERS)]
 
 
-async def _case_seen(actor: Handler, request: Request, case_id: UUID) -> None:
+async def _case_seen(actor: Handler, request: Request, case_id: Id) -> None:
     database: Database = request.app.state.database
     async with database.reading() as sql:
         await cases.seen(sql, actor, case_id)
@@ -34,9 +34,9 @@ async def attach(
     _seen: Seen,
     upload: Uploaded,
     uow: Work,
-    case_id: UUID,
+    case_id: Id,
     request: Request,
-    name: Annotated[str, Query(min_length=1, max_length=200)],
+    name: Label,
     role: Annotated[Literal["recording", "letter", "photo", "other"], Query()] = "other",
 ) -> Made:
     """Attach a file of up to 100 MB: PDF, PNG, JPEG, WAV, MP3 or Ogg, by what its bytes say. Once more is a repeat."""
@@ -49,7 +49,7 @@ async def attach(
 
 @routes.get("/{sha256}")
 async def read_attachment(
-    actor: Reader, sql: Reading, request: Request, case_id: UUID, sha256: str
+    actor: Reader, sql: Reading, request: Request, case_id: Id, sha256: Code
 ) -> StreamingResponse:
     """An attached file."""
     await cases.seen(sql, actor, case_id)

@@ -11,9 +11,10 @@ from chassis.errors import NotFound
 from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
 from contracts.complaints import SuggestionAdopted
-from contracts.fields import Money
+from contracts.fields import Id, Label, Money
 from services.complaints import cases, contact_duties, relations, severity
-from services.complaints.api.shapes import CENTRE, READERS, STAFF, Act, Body, Label, Name, Noted, Words
+from services.complaints.api.shapes import CENTRE, READERS, STAFF
+from services.complaints.forms import Body, Entered, Name, Noted, Words
 from services.complaints.rules import OVER
 
 routes = router("/v1/complaints", "complaints")
@@ -29,7 +30,7 @@ class Made(BaseModel):
     id: str
 
 
-class Demand(Act):
+class Demand(Entered):
     """What the complainant wants [C13]."""
 
     what: Label
@@ -39,11 +40,11 @@ class Demand(Act):
 class Link(Body):
     """Another case and how they belong together; nothing is merged."""
 
-    other_id: UUID
+    other_id: Id
     relation: Literal["same_matter", "member_of"]
 
 
-class Contact(Act):
+class Contact(Entered):
     """A contact with the complainant [C25]."""
 
     channel: Name
@@ -83,7 +84,7 @@ def _id() -> UUID:
 
 
 @routes.get("/cases/{case_id}/details")
-async def read_details(actor: Reader, sql: Reading, case_id: UUID) -> Details:
+async def read_details(actor: Reader, sql: Reading, case_id: Id) -> Details:
     """Everything that hangs on a case; its client sees demands, suggestions and contacts."""
     await cases.seen(sql, actor, case_id)
     names = _FOR_CLIENTS if actor.role is Role.CLIENT else tuple(_DETAILS)
@@ -94,7 +95,7 @@ async def read_details(actor: Reader, sql: Reading, case_id: UUID) -> Details:
 
 
 @routes.post("/cases/{case_id}/demands", status_code=201)
-async def add_demand(_: Complainant, uow: Work, case_id: UUID, body: Demand) -> Made:
+async def add_demand(_: Complainant, uow: Work, case_id: Id, body: Demand) -> Made:
     """Note what the complainant demands."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     demand_id = _id()
@@ -103,13 +104,13 @@ async def add_demand(_: Complainant, uow: Work, case_id: UUID, body: Demand) -> 
         demand_id, case_id, mask_text(body.what), body.amount, at,
     )  # fmt: skip
     case = await cases.change(uow, case, "demanded", at, detail={"demand": str(demand_id)})
-    if body.amount is not None and case["state"] not in OVER:
+    if body.amount is not None and case.state not in OVER:
         await severity.consider(uow, case, at, "demand", claim=body.amount)
     return Made(id=str(demand_id))
 
 
 @routes.post("/cases/{case_id}/demands/{demand_id}/withdrawal")
-async def withdraw_demand(_: Complainant, uow: Work, case_id: UUID, demand_id: UUID, body: Noted) -> Made:
+async def withdraw_demand(_: Complainant, uow: Work, case_id: Id, demand_id: Id, body: Noted) -> Made:
     """The complainant drops a demand; the record stays [C13]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     done = await uow.sql.fetchval(
@@ -124,7 +125,7 @@ async def withdraw_demand(_: Complainant, uow: Work, case_id: UUID, demand_id: U
 
 
 @routes.post("/cases/{case_id}/suggestions", status_code=201)
-async def add_suggestion(_: Complainant, uow: Work, case_id: UUID, body: Noted) -> Made:
+async def add_suggestion(_: Complainant, uow: Work, case_id: Id, body: Noted) -> Made:
     """Pass back an opinion or suggestion (意见及建议), a record of its own [C12]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     suggestion_id = _id()
@@ -138,7 +139,7 @@ async def add_suggestion(_: Complainant, uow: Work, case_id: UUID, body: Noted) 
 
 
 @routes.post("/cases/{case_id}/suggestions/{suggestion_id}/adoption")
-async def adopt(_: Centre, uow: Work, case_id: UUID, suggestion_id: UUID, body: Act) -> Made:
+async def adopt(_: Centre, uow: Work, case_id: Id, suggestion_id: Id, body: Entered) -> Made:
     """Adopt a suggestion (合理化建议): told to who rewards it [C12]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     done = await uow.sql.fetchval(
@@ -154,7 +155,7 @@ async def adopt(_: Centre, uow: Work, case_id: UUID, suggestion_id: UUID, body: 
 
 
 @routes.post("/cases/{case_id}/links", status_code=201)
-async def add_link(actor: Handler, uow: Work, case_id: UUID, body: Link) -> Made:
+async def add_link(actor: Handler, uow: Work, case_id: Id, body: Link) -> Made:
     """Link a case to another; group members keep their own case [C17]."""
     at, case = cases.moment(uow, None), await cases.locked(uow, case_id)
     await cases.seen(uow.sql, actor, body.other_id)
@@ -164,7 +165,7 @@ async def add_link(actor: Handler, uow: Work, case_id: UUID, body: Link) -> Made
 
 
 @routes.delete("/cases/{case_id}/links/{other_id}", status_code=204)
-async def end_link(_: Handler, uow: Work, case_id: UUID, other_id: UUID) -> None:
+async def end_link(_: Handler, uow: Work, case_id: Id, other_id: Id) -> None:
     """End a link; that it was stays known."""
     at, case = cases.moment(uow, None), await cases.locked(uow, case_id)
     ended = await uow.sql.fetch(
@@ -177,7 +178,7 @@ async def end_link(_: Handler, uow: Work, case_id: UUID, other_id: UUID) -> None
 
 
 @routes.post("/cases/{case_id}/contacts", status_code=201)
-async def add_contact(_: Handler, uow: Work, case_id: UUID, body: Contact) -> Made:
+async def add_contact(_: Handler, uow: Work, case_id: Id, body: Contact) -> Made:
     """Log a contact with the complainant [C25]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     number = await uow.sql.fetchval(

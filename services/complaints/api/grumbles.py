@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Query
 from pydantic import BaseModel
 from uuid_utils import uuid7
 
@@ -13,15 +12,17 @@ from chassis.clock import business_date
 from chassis.http import Listing, Page, Reading, Work, object_scope, permits, router
 from contracts.classification import TierCode
 from contracts.complaints import ChurnSignalled
+from contracts.fields import Identifier
 from services.complaints import cases
-from services.complaints.api.shapes import STAFF, Act, Name, Words
+from services.complaints.api.shapes import STAFF
 from services.complaints.followed_histories import GRUMBLE_TIERS, tier_on
+from services.complaints.forms import Entered, Name, Words
 
 routes = router("/v1/complaints/pre-complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 
 
-class Grumble(Act):
+class Grumble(Entered):
     """A grumble (抱怨). `tier` is only asked where the platform does not know it."""
 
     client_id: Name
@@ -105,7 +106,7 @@ class PreComplaint(BaseModel):
 
 @routes.get("")
 async def read_grumbles(
-    actor: Handler, sql: Reading, page: Page, client: Annotated[str | None, Query(max_length=64)] = None
+    actor: Handler, sql: Reading, page: Page, client: Identifier | None = None
 ) -> Listing[PreComplaint]:
     """Grumbles the caller may see, newest first."""
     scope, arguments = object_scope(actor, 5, centre=True)

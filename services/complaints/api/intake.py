@@ -10,6 +10,7 @@ from uuid_utils import uuid7
 
 from chassis import staff
 from chassis.actor import Actor, Role
+from chassis.acts import history, load, possible
 from chassis.errors import FieldError, Invalid
 from chassis.http import Listing, Once, Page, Purpose, Reading, Work, etag, permits, router
 from chassis.http.persons import PersonId
@@ -18,14 +19,17 @@ from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.staff import HQ
 from contracts.broker import ComplaintReceived
-from contracts.fields import Instant, Money
+from contracts.fields import Code, Id, Identifier, Instant, Label, Money, Phone, number_of, text_of
 from services.complaints import cases, relations
-from services.complaints.api.shapes import BRANCH, READERS, STAFF, Body, Case, Day, Label, Name, Spoken, shown
+from services.complaints.acts import ACTS
+from services.complaints.api.shapes import BRANCH, READERS, STAFF, Case, CaseInFull, shown, told_to
+from services.complaints.forms import Body, Day, Name, Spoken
 from services.complaints.intake import open_cases, registered_late
 from services.complaints.report import Report
 from services.complaints.rules import REGULATORS
 from services.complaints.search import Search
 from services.complaints.seats import department_for
+from services.complaints.tables import CaseRow
 from services.complaints.words import owner_of
 
 routes = router("/v1/complaints", "complaints")
@@ -47,14 +51,14 @@ class NewCase(Body):
     kind: Literal["complaint", "suggestion", "enquiry"] = "complaint"
     source: Literal["client", "regulator", "exchange", "petition_office"] = "client"
     channel: Channel
-    category: Annotated[str, Field(max_length=200)] = ""
+    category: Annotated[str, text_of(200)] = ""
     words: Spoken
     product: Label | None = None
     employee: PersonId | None = None
     script: Name | None = None
     claim: Money | None = None
     allegations: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)
-    complainants: Annotated[int, Field(ge=1, le=100_000)] = 1
+    complainants: Annotated[int, number_of(1, 100000)] = 1
     public_risk: bool = Field(False, description="media or stability risk")
     regulator_ref: Name | None = None
     reply_due_on: Day | None = None
@@ -63,7 +67,7 @@ class NewCase(Body):
     )
     contact_channel: Name | None = None
     name: Label | None = Field(None, description="of a complainant who is no known client; kept encrypted")
-    phone: Annotated[str, Field(min_length=5, max_length=40)] | None = Field(None, description="likewise")
+    phone: Phone | None = Field(None, description="likewise")
     priority: bool = False
     received_at: Instant | None = None
 
@@ -85,9 +89,9 @@ async def open_case(actor: Reporter, uow: Work, _: Once, body: NewCase, response
     else:
         response.status_code = 200
     row = await cases.seen(uow.sql, actor, report.case_id)
-    response.headers["etag"] = etag(row["revision"])
+    response.headers["etag"] = etag(row.revision)
     response.headers["location"] = f"/v1/complaints/cases/{report.case_id}"
-    return shown(row)
+    return shown(actor, row)
 
 
 async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report:
@@ -135,24 +139,28 @@ async def list_cases(
     actor: Reader,
     sql: Reading,
     page: Page,
-    q: Annotated[str | None, Query(max_length=200, description="words to find, of two characters at least")] = None,
-    state: str | None = None,
-    owner: str | None = None,
-    client: str | None = None,
+    q: Annotated[
+        Annotated[str, text_of(200)] | None, Query(description="words to find, of two characters at least")
+    ] = None,
+    state: Code | None = None,
+    owner: Identifier | None = None,
+    client: Identifier | None = None,
 ) -> Listing[Case]:
     """Cases the caller may see, newest first; `q` finds words of two Chinese characters in what was said."""
     search = Search(actor, q=q, state=state, owner=owner, client=client, after=page.after)
     rows = await search.page(sql, page.limit + 1)
-    found = page.result([shown(row) for row in rows], lambda one: (one.received_at.isoformat(), str(one.case_id)))
+    found = page.result(
+        [shown(actor, CaseRow(**row)) for row in rows], lambda one: (one.received_at.isoformat(), str(one.case_id))
+    )
     return Listing[Case].model_validate(found)
 
 
 @routes.get("/cases/{case_id}")
-async def read_case(actor: Reader, sql: Reading, case_id: UUID, response: Response) -> Case:
-    """One case; its ETag is what a change has to match."""
-    row = await cases.seen(sql, actor, case_id)
-    response.headers["etag"] = etag(row["revision"])
-    return shown(row)
+async def read_case(actor: Reader, sql: Reading, case_id: Id, response: Response) -> CaseInFull:
+    """One case, and what the caller can do to it; its ETag is what a change has to match."""
+    case = await load(sql, ACTS, actor, case_id)
+    response.headers["etag"] = etag(case.revision)
+    return CaseInFull.model_validate(told_to(actor, case) | {"acts": await possible(sql, ACTS, actor, case)})
 
 
 class Contact(BaseModel):
@@ -173,25 +181,27 @@ class Contact(BaseModel):
 
 
 @routes.get("/cases/{case_id}/contact")
-async def read_contact(actor: Reader, uow: Work, purpose: Purpose, case_id: UUID) -> Contact:
+async def read_contact(actor: Reader, uow: Work, purpose: Purpose, case_id: Id) -> Contact:
     """Original words and how to reach the complainant: for the case's owner. A read carries a purpose and is recorded."""
     case = await cases.seen(uow.sql, actor, case_id)
-    owner, client_id = owner_of(case_id), case["client_id"]
+    owner, client_id = owner_of(case_id), case.client_id
     fields = {
-        "words": Value(owner, "words", case["original"]),
-        "name": Value(owner, "name", case["contact_name"]),
-        "phone": Value(owner, "phone", case["contact_phone"]),
+        "words": Value(owner, "words", case.original),
+        "name": Value(owner, "name", case.contact_name),
+        "phone": Value(owner, "phone", case.contact_phone),
     }
     client = await uow.sql.fetchrow("SELECT name, phone FROM clients WHERE client_id = $1", client_id)
-    if client:
+    if client and client_id:
         fields |= {f"client_{name}": Value(client_id, name, client[name]) for name in ("name", "phone")}
-    in_full = case["owner"] == actor.person or (actor.role is Role.CLIENT and actor.client_id == client_id)
-    known = await reveal(uow, f"case/{case_id}", fields, purpose, in_full=in_full, key=case["key"])
-    if case["original"] is None:  # nothing in it had to be masked
-        known["words"] = case["words"]
-    return Contact(
-        case_id=case_id, client_id=client_id, in_full=in_full, contact_channel=case["contact_channel"], **known
-    )
+    in_full = case.owner == actor.person or (actor.role is Role.CLIENT and actor.client_id == client_id)
+    known = await reveal(uow, f"case/{case_id}", fields, purpose, in_full=in_full, key=case.key)
+    if case.original is None:  # nothing in it had to be masked
+        known["words"] = case.words
+    return Contact(case_id=case_id, client_id=client_id, in_full=in_full, contact_channel=case.contact_channel, **known)
+
+
+FOR_CLIENTS = ("due", "reason", "further", "outcome", "upheld")
+"""What a client reads of the steps they are told of."""
 
 
 class Moved(BaseModel):
@@ -203,13 +213,24 @@ class Moved(BaseModel):
     state: str
     at: datetime
     recorded_at: datetime
+    late: bool
     actor: str
     detail: dict[str, Any]
 
 
 @routes.get("/cases/{case_id}/history")
-async def read_history(actor: Reader, sql: Reading, case_id: UUID) -> list[Moved]:
-    """Everything that happened, in order."""
-    await cases.seen(sql, actor, case_id)
-    rows = await sql.fetch("SELECT * FROM case_moves WHERE case_id = $1 ORDER BY number", case_id)
-    return [Moved.model_validate(dict(row)) for row in rows]
+async def read_history(actor: Reader, sql: Reading, case_id: Id) -> list[Moved]:
+    """What happened, in order, as far as the caller may read of it; a client is told no name of staff."""
+    steps = await history(sql, ACTS, actor, await load(sql, ACTS, actor, case_id))
+    client, generation, found = actor.role is Role.CLIENT, 1, []
+    for one in steps:
+        generation += one.act == "reopen"
+        hidden = client and one.person != actor.person
+        found.append(
+            Moved(
+                number=one.number, generation=generation, what=one.act, state=one.after, at=one.at,
+                recorded_at=one.recorded_at, late=one.late, actor="" if hidden else one.person,
+                detail={k: v for k, v in one.detail.items() if not client or k in FOR_CLIENTS},
+            )
+        )  # fmt: skip
+    return found

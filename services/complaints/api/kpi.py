@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.http import Reading, permits, router
+from contracts.fields import Code
 from services.complaints import kpi
 from services.complaints.api.shapes import CENTRE
 from services.complaints.packs.figures import period_of
@@ -58,7 +59,7 @@ class Kpi(BaseModel):
 
 
 @routes.get("/{period}")
-async def read_kpi(actor: Viewer, sql: Reading, period: str) -> Kpi:
+async def read_kpi(actor: Viewer, sql: Reading, period: Code) -> Kpi:
     """The complaint share (投诉占比) of a month (`2009-03`) or year: upheld complaints only, so that none is kept out."""
     wanted = period_of(period)
     policies = await Policies.read(sql)

@@ -13,6 +13,7 @@ from chassis.errors import Conflict, Forbidden, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.staff import HQ, SALES_TRADING
 from chassis.timeline import effective_now
+from contracts.fields import Code
 from services.complaints.api.shapes import CENTRE, NotOver
 from services.complaints.packs import making
 from services.complaints.packs.figures import period_of
@@ -63,7 +64,7 @@ async def read_packs(_: Archivist, sql: Reading) -> list[Pack]:
 
 
 @routes.post("/{period}", status_code=201)
-async def make_pack(_: Archivist, uow: Work, period: str) -> Pack:
+async def make_pack(_: Archivist, uow: Work, period: Code) -> Pack:
     """Make the pack of a month (`2009-03`), quarter (`2009-Q1`) or year (`2009`) that has none; months and years are
     made by the close of their last day."""
     wanted = period_of(period)
@@ -77,7 +78,7 @@ async def make_pack(_: Archivist, uow: Work, period: str) -> Pack:
 
 
 @routes.get("/{period}/archive")
-async def read_archive(_: Archivist, sql: Reading, request: Request, period: str) -> StreamingResponse:
+async def read_archive(_: Archivist, sql: Reading, request: Request, period: Code) -> StreamingResponse:
     """The archive as a file; `careline verify-pack` checks it."""
     size = await sql.fetchval("SELECT sum(octet_length(content)) FROM pack_parts WHERE pack_id = $1", period)
     if size is None:
@@ -87,7 +88,7 @@ async def read_archive(_: Archivist, sql: Reading, request: Request, period: str
 
 
 @routes.post("/{period}/sign-off")
-async def sign_off(actor: Archivist, uow: Work, period: str) -> Pack:
+async def sign_off(actor: Archivist, uow: Work, period: Code) -> Pack:
     """Sign a pack off: 销售交易总部 or its stand-in, and never who made it."""
     made_by = await uow.sql.fetchval("SELECT made_by FROM packs WHERE pack_id = $1 FOR UPDATE", period)
     if made_by is None:

@@ -10,9 +10,11 @@ from chassis.actor import Actor, Role
 from chassis.errors import Refusal
 from chassis.http import Reading, Work, permits, router
 from chassis.timeline import today
+from contracts.fields import Id
 from services.complaints import cases, retention, second_person
 from services.complaints.api.findings import Made
-from services.complaints.api.shapes import READERS, Body, Words
+from services.complaints.api.shapes import READERS
+from services.complaints.forms import Body, Words
 
 routes = router("/v1/complaints/cases/{case_id}", "complaints")
 Reader = Annotated[Actor, permits("complaints.duties:read", *READERS)]
@@ -56,11 +58,11 @@ class Kept(BaseModel):
 
 
 @routes.get("/retention")
-async def read_retention(actor: Reader, sql: Reading, case_id: UUID) -> Kept:
+async def read_retention(actor: Reader, sql: Reading, case_id: Id) -> Kept:
     """The retention rule of the case and what is in force: years after its last day; a legal hold wins."""
     case = await cases.seen(sql, actor, case_id)
     found = await retention.standing(sql, case)
-    why_not = "erased already" if case["erased_at"] else None
+    why_not = "erased already" if case.erased_at else None
     try:
         found.require_erasable(await today(sql))
     except Refusal as refusal:
@@ -78,18 +80,18 @@ async def read_retention(actor: Reader, sql: Reading, case_id: UUID) -> Kept:
         holds=[Held.model_validate(dict(hold)) for hold in found.holds],
         erasable=why_not is None,
         why_not=why_not,
-        erased_at=case["erased_at"],
+        erased_at=case.erased_at,
     )
 
 
 @routes.post("/holds", status_code=201)
-async def place_hold(_: Holder, uow: Work, case_id: UUID, body: Reason) -> Made:
+async def place_hold(_: Holder, uow: Work, case_id: Id, body: Reason) -> Made:
     """Place a legal hold (法律保全): at once, nothing of the case may be erased."""
     return Made(id=str(await retention.place(uow, await cases.locked(uow, case_id), body.reason)))
 
 
 @routes.post("/holds/{hold_id}/release", status_code=202)
-async def ask_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: Reason) -> Made:
+async def ask_release(_: Holder, uow: Work, case_id: Id, hold_id: Id, body: Reason) -> Made:
     """Ask for a hold to be lifted; it holds until a second person agrees."""
     case = await cases.locked(uow, case_id)
     await retention.ask_release(uow, case, hold_id, body.reason)
@@ -98,7 +100,7 @@ async def ask_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: 
 
 
 @routes.post("/holds/{hold_id}/release/decision")
-async def decide_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, body: Decision) -> Made:
+async def decide_release(_: Holder, uow: Work, case_id: Id, hold_id: Id, body: Decision) -> Made:
     """Lift a hold, or keep it, on somebody else's asking."""
     await cases.locked(uow, case_id)
     await second_person.decide(uow, second_person.HOLD_RELEASE, case_id, hold_id, agree=body.decision == "approved")
@@ -106,7 +108,7 @@ async def decide_release(_: Holder, uow: Work, case_id: UUID, hold_id: UUID, bod
 
 
 @routes.post("/erasures", status_code=202)
-async def ask_erasure(_: Eraser, uow: Work, case_id: UUID, body: Reason) -> Made:
+async def ask_erasure(_: Eraser, uow: Work, case_id: Id, body: Reason) -> Made:
     """Ask for a case to be erased: refused while it is open, under hold or has to be kept."""
     case = await cases.locked(uow, case_id)
     erasure_id = await retention.ask_erasure(uow, case, body.reason)
@@ -115,7 +117,7 @@ async def ask_erasure(_: Eraser, uow: Work, case_id: UUID, body: Reason) -> Made
 
 
 @routes.post("/erasures/{erasure_id}/decision")
-async def decide_erasure(_: Eraser, uow: Work, case_id: UUID, erasure_id: UUID, body: Decision) -> Made:
+async def decide_erasure(_: Eraser, uow: Work, case_id: Id, erasure_id: Id, body: Decision) -> Made:
     """Erase the case, or refuse to, on somebody else's asking. What was said and who said it is gone for good."""
     await cases.locked(uow, case_id)
     await second_person.decide(uow, second_person.ERASURE, case_id, erasure_id, agree=body.decision == "approved")

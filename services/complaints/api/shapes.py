@@ -1,25 +1,16 @@
-"""What every route here shares: field types, who may call, and how a case is shown."""
+"""What every route here shares: who may call, and how a case is shown."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+import msgspec
+from pydantic import BaseModel
 
-from chassis.actor import Role
+from chassis.actor import Actor, Role
+from chassis.acts import ActView
 from chassis.errors import Conflict, Text
-from chassis.personal import mask_text
-from contracts.fields import BusinessDate, Code, Instant
-
-_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
-Name = Code
-Label = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
-Spoken = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]+$")]
-Words = Annotated[Spoken, AfterValidator(mask_text)]
-"""Free text, masked before anything sees it; `Spoken` is what intake keeps encrypted beside the masked form [C29]."""
-Day = BusinessDate
-PathName = Annotated[str, Path(min_length=1, max_length=64, pattern=_PRINTABLE)]
+from services.complaints.tables import CaseRow
 
 BRANCH = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER)
 CENTRE = (Role.HQ, Role.COMPLIANCE)
@@ -31,24 +22,6 @@ class NotOver(Conflict):
     """The period is not over, or its last day is not closed: its figures are not final."""
 
     title = Text("The period is not closed", "该期间尚未关闭")
-
-
-class Body(BaseModel):
-    """A request's body: unknown fields are refused. `at`: when it happened, where it is recorded later."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Act(Body):
-    """An act that may be recorded after it happened."""
-
-    at: Instant | None = None
-
-
-class Noted(Act):
-    """An act with a reason."""
-
-    reason: Words
 
 
 class Case(BaseModel):
@@ -65,7 +38,7 @@ class Case(BaseModel):
     severity: str
     category: str
     state: str
-    owner: str
+    owner: str | None
     offered_to: str | None
     generation: int
     level: int
@@ -90,6 +63,18 @@ class Case(BaseModel):
     closed_at: datetime | None
 
 
-def shown(row: Any) -> Case:
-    """A row as the caller sees it."""
-    return Case.model_validate(dict(row))
+class CaseInFull(Case):
+    """A case, with what the caller can do to it now, and for the rest why not."""
+
+    acts: list[ActView]
+
+
+def shown(actor: Actor, case: CaseRow) -> Case:
+    """A case as the caller sees it: a client is told no name of staff."""
+    return Case.model_validate(told_to(actor, case))
+
+
+def told_to(actor: Actor, case: CaseRow) -> dict[str, Any]:
+    """The columns of a case that the caller reads."""
+    known = msgspec.structs.asdict(case)
+    return known | {"owner": None, "offered_to": None} if actor.role is Role.CLIENT else known

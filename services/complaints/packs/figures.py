@@ -17,27 +17,29 @@ from services.complaints import clocks
 # more from the same two instants, a pack is the same, whatever became of its cases since.
 _STANDING = """
     WITH steps AS MATERIALIZED (
-        SELECT m.* FROM case_moves m JOIN cases c USING (case_id)
-        WHERE c.received_at < $2 AND NOT c.restricted AND c.kind <> 'cluster' AND m.at < $2 AND m.recorded_at <= $3),
+        SELECT c.case_id, s.number, s.act, s.after, s.at, s.detail
+        FROM cases c JOIN act_steps s ON s.object = 'case/' || c.case_id
+        WHERE c.received_at < $2 AND NOT c.restricted AND c.kind <> 'cluster' AND s.at < $2 AND s.recorded_at <= $3),
     standing AS (
         SELECT case_id, max(number) AS number,
-               count(*) FILTER (WHERE what LIKE '%breached' OR what = 'escalated: due') AS breaches,
-               min(at) FILTER (WHERE what = 'dispatched') AS dispatched_at,
-               bool_or(what = 'dispatch breached') AS dispatch_missed,
-               (array_agg(detail->>'upheld' ORDER BY number DESC) FILTER (WHERE what = 'fed back'))[1] AS upheld,
-               (array_agg(CASE what WHEN 'became major' THEN 'major' WHEN 'downgraded' THEN 'ordinary'
+               1 + count(*) FILTER (WHERE act = 'reopen') AS generation,
+               count(*) FILTER (WHERE act LIKE '%breached' OR act = 'escalated: due') AS breaches,
+               min(at) FILTER (WHERE act = 'dispatch') AS dispatched_at,
+               bool_or(act = 'dispatch breached') AS dispatch_missed,
+               (array_agg(detail->>'upheld' ORDER BY number DESC) FILTER (WHERE act = 'feedback'))[1] AS upheld,
+               (array_agg(CASE act WHEN 'became major' THEN 'major' WHEN 'downgraded' THEN 'ordinary'
                                     ELSE detail->>'severity' END ORDER BY number DESC)
-                FILTER (WHERE what IN ('received', 'became major', 'downgraded', 'corrected')
-                          AND (what IN ('became major', 'downgraded') OR detail ? 'severity')))[1] AS severity
+                FILTER (WHERE act IN ('received', 'became major', 'downgraded', 'corrected')
+                          AND (act IN ('became major', 'downgraded') OR detail ? 'severity')))[1] AS severity
         FROM steps GROUP BY case_id)
     SELECT c.case_id, c.external_ref, c.branch_id, c.kind, c.source, c.channel,
            coalesce(s.severity, 'ordinary') AS severity, c.category, c.product, c.received_at,
            CASE WHEN c.dispatch_due IS NULL THEN NULL WHEN s.dispatched_at IS NOT NULL THEN s.dispatched_at < c.dispatch_due
                 WHEN s.dispatch_missed THEN false END AS dispatch_met,
-           c.due_on, last.state, last.at AS since, s.upheld::boolean AS upheld, s.breaches, last.generation
+           c.due_on, last.after AS state, last.at AS since, s.upheld::boolean AS upheld, s.breaches, s.generation
     FROM cases c JOIN standing s USING (case_id)
     JOIN steps last ON last.case_id = s.case_id AND last.number = s.number
-    WHERE c.received_at >= $1 OR last.at >= $1 OR last.state NOT IN ('closed', 'withdrawn', 'rejected')
+    WHERE c.received_at >= $1 OR last.at >= $1 OR last.after NOT IN ('closed', 'withdrawn', 'rejected')
     ORDER BY c.branch_id, c.received_at, c.case_id"""
 DONE = ("closed", "withdrawn", "rejected")
 

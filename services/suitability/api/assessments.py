@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.http import Reading, Work, permits, require_sight, router
 from chassis.timeline import today
-from contracts.fields import Instant
+from contracts.fields import Code, Identifier, Instant
 from services.suitability import assessments, explain, history, professionals
 from services.suitability.api.shapes import (
     CONTROL,
@@ -16,7 +16,6 @@ from services.suitability.api.shapes import (
     EVERYBODY,
     Body,
     Day,
-    PathName,
     Reference,
     Words,
     see_client,
@@ -90,7 +89,7 @@ class Ending(Body):
 
 
 @routes.get("/clients/{client_id}")
-async def read_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Day | None = None) -> dict[str, Any]:
+async def read_level(actor: Reader, sql: Reading, client_id: Identifier, as_of: Day | None = None) -> dict[str, Any]:
     """The level in force today, or on a day, and every assessment of the client."""
     branch = await see_client(sql, actor, client_id)
     found = await explain.level(sql, client_id, as_of or await today(sql))
@@ -101,7 +100,7 @@ async def read_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Da
 
 @routes.get("/clients/{client_id}/levels")
 async def read_levels(
-    actor: Reader, sql: Reading, client_id: PathName, as_of: Day | None = None, known_at: Instant | None = None
+    actor: Reader, sql: Reading, client_id: Identifier, as_of: Day | None = None, known_at: Instant | None = None
 ) -> Levels:
     """The levels in force up to a day (today), each with the days it held, as known at an instant [Q5]."""
     branch, day = await see_client(sql, actor, client_id), as_of or await today(sql)
@@ -133,7 +132,7 @@ async def read_levels(
 
 
 @routes.get("/clients/{client_id}/explain")
-async def explain_level(actor: Reader, sql: Reading, client_id: PathName, as_of: Day | None = None) -> dict[str, Any]:
+async def explain_level(actor: Reader, sql: Reading, client_id: Identifier, as_of: Day | None = None) -> dict[str, Any]:
     """Why the client has this level: inputs, rule version, and the sentence a client can read."""
     await see_client(sql, actor, client_id)
     return await explain.level(sql, client_id, as_of or await today(sql))
@@ -141,7 +140,7 @@ async def explain_level(actor: Reader, sql: Reading, client_id: PathName, as_of:
 
 @routes.get("/clients/{client_id}/products/{code}/explain")
 async def explain_match(
-    actor: Reader, sql: Reading, client_id: PathName, code: PathName, as_of: Day | None = None
+    actor: Reader, sql: Reading, client_id: Identifier, code: Code, as_of: Day | None = None
 ) -> dict[str, Any]:
     """Whether the client might buy the product today, or might have on a day, and why; nothing is kept of it."""
     await see_client(sql, actor, client_id)
@@ -150,7 +149,7 @@ async def explain_match(
 
 @routes.post("/clients/{client_id}/professional", status_code=201)
 async def request_professional(
-    actor: Asker, uow: Work, client_id: PathName, body: ProfessionalRequest
+    actor: Asker, uow: Work, client_id: Identifier, body: ProfessionalRequest
 ) -> dict[str, str]:
     """Ask for a client to be treated as professional investor; a second person checks the proof [Q6]."""
     await see_client(uow.sql, actor, client_id)
@@ -159,7 +158,7 @@ async def request_professional(
 
 
 @routes.post("/professionals/{request_id}/decision")
-async def check_professional(actor: Checker, uow: Work, request_id: PathName, body: Approval) -> dict[str, Any]:
+async def check_professional(actor: Checker, uow: Work, request_id: Identifier, body: Approval) -> dict[str, Any]:
     """Approve or reject the proof."""
     row = await professionals.find(uow.sql, request_id)
     require_sight(actor, row["client_id"], row["branch_id"])
@@ -167,7 +166,7 @@ async def check_professional(actor: Checker, uow: Work, request_id: PathName, bo
 
 
 @routes.post("/professionals/{request_id}/end")
-async def end_professional(actor: Ender, uow: Work, request_id: PathName, body: Ending) -> dict[str, str]:
+async def end_professional(actor: Ender, uow: Work, request_id: Identifier, body: Ending) -> dict[str, str]:
     """Convert back to an ordinary investor [Art. 11]."""
     row = await professionals.find(uow.sql, request_id)
     require_sight(actor, row["client_id"], row["branch_id"])

@@ -16,6 +16,7 @@ from chassis.errors import Forbidden, NotFound, Refusal, Text
 from chassis.http import Batched, Reading, Work, batched, object_scope, permits, require_sight, router
 from chassis.secrets import signing_key
 from chassis.uow import UnitOfWork
+from contracts.fields import Identifier
 from services.suitability import decisions, evidence, explain, screening
 from services.suitability.api.shapes import (
     CONTROL,
@@ -23,7 +24,6 @@ from services.suitability.api.shapes import (
     STAFF,
     Body,
     Name,
-    PathName,
     Reference,
     answer,
     see_client,
@@ -167,19 +167,19 @@ async def decide(
 
 
 @routes.get("/decisions/{decision_id}", response_model=Decision)
-async def read_decision(actor: Reader, sql: Reading, decision_id: PathName) -> Response:
+async def read_decision(actor: Reader, sql: Reading, decision_id: Identifier) -> Response:
     """A decision as it was made."""
     return answer(_shown(await _visible(sql, actor, decision_id)))
 
 
 @routes.get("/decisions/{decision_id}/explain")
-async def explain_decision(actor: Reader, sql: Reading, decision_id: PathName) -> dict[str, Any]:
+async def explain_decision(actor: Reader, sql: Reading, decision_id: Identifier) -> dict[str, Any]:
     """Why: every reason as a sentence, and the facts the rule saw."""
     return explain.decision(await _visible(sql, actor, decision_id))
 
 
 @routes.post("/decisions/{decision_id}/confirmation", status_code=201)
-async def confirm(actor: Asker, uow: Work, decision_id: PathName, body: ConfirmationBody) -> Confirmation:
+async def confirm(actor: Asker, uow: Work, decision_id: Identifier, body: ConfirmationBody) -> Confirmation:
     """Complete a CONFIRM: after the cooling time, with the warning shown and what the channel demands [Q4]."""
     decision = await _visible(uow.sql, actor, decision_id)
     proofs = decisions.Proofs(body.signature, body.recording)
@@ -187,7 +187,7 @@ async def confirm(actor: Asker, uow: Work, decision_id: PathName, body: Confirma
 
 
 @routes.get("/decisions/{decision_id}/evidence")
-async def export_evidence(actor: Auditor, sql: Reading, request: Request, decision_id: PathName) -> Response:
+async def export_evidence(actor: Auditor, sql: Reading, request: Request, decision_id: Identifier) -> Response:
     """The signed bundle of a decision as one file; `careline verify-evidence FILE` checks it offline."""
     decision = await _visible(sql, actor, decision_id)
     key = signing_key(request.app.state.settings, "seal")
@@ -198,7 +198,7 @@ async def export_evidence(actor: Auditor, sql: Reading, request: Request, decisi
 
 
 @routes.get("/clients/{client_id}/decisions", response_model=list[Decision])
-async def list_decisions(actor: Reader, sql: Reading, client_id: PathName) -> Response:
+async def list_decisions(actor: Reader, sql: Reading, client_id: Identifier) -> Response:
     """A client's last 200 decisions, newest first."""
     await see_client(sql, actor, client_id)
     rows = await sql.fetch(

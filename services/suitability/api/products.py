@@ -3,13 +3,15 @@
 from typing import Annotated, Literal
 
 from fastapi import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.approvals import Approval
 from chassis.http import Listing, Page, Reading, Work, permits, router
-from chassis.http.approvals import ApprovalView, Language, view
+from chassis.http.approvals import ApprovalView, view
+from chassis.http.language import Language
 from chassis.timeline import today
+from contracts.fields import Code, Text200, text_of
 from services.suitability import products
 from services.suitability.api.shapes import (
     EVERYBODY,
@@ -17,7 +19,6 @@ from services.suitability.api.shapes import (
     Body,
     Day,
     Name,
-    PathName,
     Words,
 )
 from services.suitability.policy import Policies
@@ -48,12 +49,12 @@ class Product(BaseModel):
 class ProductBody(Body):
     """What is entered of a product."""
 
-    name_zh: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
-    name_en: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    name_zh: Text200 = ""
+    name_en: Text200 = ""
     kind: Name
     state: Literal["draft", "on_shelf", "suspended", "off_shelf"] = "on_shelf"
     issuer_class: Name | None = None
-    reason: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")] = ""
+    reason: Annotated[str, text_of(1000)] = ""
 
 
 class ClassBody(Body):
@@ -101,14 +102,14 @@ async def list_kinds(_: Reader, sql: Reading) -> list[Kind]:
 
 
 @routes.get("/{code}")
-async def read_product(_: Reader, sql: Reading, code: PathName, as_of: Day | None = None) -> Product:
+async def read_product(_: Reader, sql: Reading, code: Code, as_of: Day | None = None) -> Product:
     """A product with the level it asks for."""
     return Product.model_validate(await products.find(sql, code, as_of or await today(sql)))
 
 
 @routes.put("/{code}", responses={202: {"model": ApprovalView, "description": "It waits for a second person"}})
 async def keep_product(
-    _: Keeper, uow: Work, code: PathName, body: ProductBody, response: Response, accept_language: Language = ""
+    _: Keeper, uow: Work, code: Code, body: ProductBody, response: Response, accept_language: Language = ""
 ) -> Product | ApprovalView:
     """Enter or change a product. New names count at once; a new product, kind, state or issuer's class waits for a second
     person (202), of compliance when the new kind asks for less. Who holds what then asks for more is matched again."""
@@ -121,9 +122,7 @@ async def keep_product(
 
 
 @routes.post("/{code}/classes", status_code=202)
-async def set_class(
-    _: Classer, uow: Work, code: PathName, body: ClassBody, accept_language: Language = ""
-) -> ApprovalView:
+async def set_class(_: Classer, uow: Work, code: Code, body: ClassBody, accept_language: Language = "") -> ApprovalView:
     """Ask for a class of the product's own from a day on: in force when a second person approves, of compliance when it is
     below the level of the product's kind; approved after that day, from the day of approval."""
     day = await today(uow.sql)

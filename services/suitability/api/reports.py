@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from chassis.actor import Actor, Role
 from chassis.http import Reading, object_scope, permits, router
+from contracts.fields import number_of
 from services.suitability.api.shapes import HEADQUARTERS, STAFF, Day
 from services.suitability.reports import registers, selfcheck
 from services.suitability.reports.sheets import XLSX
@@ -14,8 +15,8 @@ from services.suitability.reports.sheets import XLSX
 routes = router("/v1/suitability", "suitability")
 Reader = Annotated[Actor, permits("suitability.registers:read", *STAFF)]
 Auditor = Annotated[Actor, permits("suitability.reports:read", *HEADQUARTERS, Role.OPERATIONS)]
-Year = Annotated[int, Query(ge=1990, le=2099)]
-HalfNumber = Annotated[int, Query(ge=1, le=2)]
+Year = Annotated[int, number_of(1990, 2099, "a year"), Query()]
+HalfNumber = Annotated[int, number_of(1, 2, "the half of the year"), Query()]
 XLSX_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"content": {XLSX: {"schema": {"type": "string", "format": "binary"}}}}
 }

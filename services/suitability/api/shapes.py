@@ -4,23 +4,20 @@ from typing import Annotated, Any
 
 import asyncpg
 import msgspec
-from fastapi import Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Response
+from pydantic import BaseModel, ConfigDict
 
 from chassis.actor import Actor, Role
 from chassis.http import require_sight
 from contracts.base import encode_custom
-from contracts.fields import BusinessDate, Code
+from contracts.fields import BusinessDate, Code, Label, number_of, text_of
 from services.suitability.errors import UnknownClient
 
-_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Name = Code
-Words = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00]+$")]
-Reference = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
+Words = Annotated[str, text_of(1000, 1)]
+Reference = Label
 Day = BusinessDate
-Version = Annotated[int, Field(ge=1, le=1_000_000)]
-PathName = Annotated[str, Path(min_length=1, max_length=64, pattern=_PRINTABLE)]
-PathVersion = Annotated[int, Path(ge=1, le=1_000_000)]
+Version = Annotated[int, number_of(1, 1_000_000, "the number of a version")]
 
 STAFF = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS, Role.SYSTEM)
 EVERYBODY = (Role.CLIENT, *STAFF)

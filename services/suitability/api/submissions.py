@@ -8,8 +8,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
-from chassis.http import Listing, Once, Page, Reading, Work, etag, object_scope, permits, require_sight, router
+from chassis.http import (
+    Listing,
+    MatchText,
+    Once,
+    Page,
+    Reading,
+    Work,
+    etag,
+    object_scope,
+    permits,
+    require_sight,
+    router,
+)
 from chassis.timeline import today
+from contracts.fields import Identifier, number_of
 from contracts.suitability import ReassessmentRequested
 from services.suitability import reviews, submissions
 from services.suitability.api.shapes import (
@@ -19,7 +32,6 @@ from services.suitability.api.shapes import (
     STAFF,
     Body,
     Name,
-    PathName,
     Reference,
     Version,
     Words,
@@ -60,7 +72,7 @@ class SubmissionBody(Sheet):
     signature: Reference | None = None
     recording: Reference | None = None
     device: Reference | None = None
-    seconds: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    seconds: Annotated[int, number_of(0, 1000000)] | None = None
 
 
 class Contradiction(BaseModel):
@@ -130,10 +142,10 @@ class Review(BaseModel):
 async def save_draft(
     actor: Submitter,
     uow: Work,
-    client_id: PathName,
+    client_id: Identifier,
     body: Sheet,
     response: Response,
-    if_match: Annotated[str | None, Header(description="the ETag you read; none for a first save")] = None,
+    if_match: Annotated[MatchText | None, Header(description="the ETag you read; none for a first save")] = None,
 ) -> QuestionnaireDraft:
     """Save answers to go on with later; may be incomplete, and counts as no submission."""
     await see_client(uow.sql, actor, client_id)
@@ -147,7 +159,7 @@ async def save_draft(
 
 @routes.get("/clients/{client_id}/draft")
 async def read_draft(
-    actor: Reader, sql: Reading, client_id: PathName, template: Name, response: Response
+    actor: Reader, sql: Reading, client_id: Identifier, template: Name, response: Response
 ) -> QuestionnaireDraft:
     """The saved answers of a template, with the ETag to save them again."""
     await see_client(sql, actor, client_id)
@@ -160,7 +172,7 @@ async def read_draft(
 
 
 @routes.post("/clients/{client_id}/submissions", status_code=201)
-async def submit(actor: Submitter, uow: Work, _: Once, client_id: PathName, body: SubmissionBody) -> Submitted:
+async def submit(actor: Submitter, uow: Work, _: Once, client_id: Identifier, body: SubmissionBody) -> Submitted:
     """Hand in a questionnaire. It is scored here; the level counts at once, or after a person has looked [Q5]."""
     await see_client(uow.sql, actor, client_id)
     sent = body.model_dump()
@@ -178,7 +190,7 @@ async def submit(actor: Submitter, uow: Work, _: Once, client_id: PathName, body
 
 
 @routes.get("/clients/{client_id}/submissions")
-async def list_submissions(actor: Reader, sql: Reading, client_id: PathName) -> list[dict[str, Any]]:
+async def list_submissions(actor: Reader, sql: Reading, client_id: Identifier) -> list[dict[str, Any]]:
     """Every questionnaire a client handed in, newest first, with answers, score and state."""
     await see_client(sql, actor, client_id)
     rows = await sql.fetch(
@@ -193,7 +205,7 @@ async def list_submissions(actor: Reader, sql: Reading, client_id: PathName) -> 
 
 
 @routes.post("/clients/{client_id}/life-changes", status_code=201)
-async def state_life_change(actor: Submitter, uow: Work, client_id: PathName, body: LifeChange) -> dict[str, Any]:
+async def state_life_change(actor: Submitter, uow: Work, client_id: Identifier, body: LifeChange) -> dict[str, Any]:
     """State a change of life: a new questionnaire is due; without one nothing may be bought after the due day [Q5]."""
     branch = await see_client(uow.sql, actor, client_id)
     day = await today(uow.sql)
@@ -235,7 +247,7 @@ async def list_reviews(
 
 
 @routes.post("/reviews/{review_id}/decision")
-async def decide_review(actor: Reviewer, uow: Work, review_id: PathName, body: ReviewDecision) -> dict[str, Any]:
+async def decide_review(actor: Reviewer, uow: Work, review_id: Identifier, body: ReviewDecision) -> dict[str, Any]:
     """Approve or reject; who entered the sheet may not decide on it."""
     row = await uow.sql.fetchrow("SELECT client_id, branch_id FROM reviews WHERE review_id = $1", review_id)
     if row is None:

@@ -4,13 +4,14 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis.actor import Actor
 from chassis.errors import FieldError, Invalid
 from chassis.http import Reading, Work, permits, router
+from contracts.fields import Code, form_of
 from services.suitability import templates
-from services.suitability.api.shapes import EVERYBODY, HEADQUARTERS, Body, Day, Name, PathName, PathVersion
+from services.suitability.api.shapes import EVERYBODY, HEADQUARTERS, Body, Day, Name, Version
 from services.suitability.questionnaires.foreign import read_form
 from services.suitability.questionnaires.template import Template, read_template
 
@@ -49,7 +50,7 @@ class Publication(Body):
 class Form(Body):
     """Another publisher's form: sections of questions with lettered answers."""
 
-    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    code: Annotated[str, form_of("[A-Za-z0-9][A-Za-z0-9._-]*", 64, "the code of a template", "SEED-2010-12Q")]
     scheme: Name
     form: dict[str, Any]
 
@@ -100,28 +101,28 @@ async def import_form(_: Maker, uow: Work, body: Form) -> TemplateState:
 
 
 @routes.get("/{code}/{version}")
-async def read_one(_: Reader, sql: Reading, code: PathName, version: PathVersion) -> dict[str, Any]:
+async def read_one(_: Reader, sql: Reading, code: Code, version: Version) -> dict[str, Any]:
     """A template with questions, options, scores, bands and texts."""
     row = await templates.find(sql, code, version)
     return {"version": row["version"], "state": row["state"], "effective_on": row["effective_on"], **row["body"]}
 
 
 @routes.get("/{code}/{version}/proof")
-async def prove_one(_: Reader, sql: Reading, code: PathName, version: PathVersion) -> Proof:
+async def prove_one(_: Reader, sql: Reading, code: Code, version: Version) -> Proof:
     """Prove a template, published or not; 422 with every reason when it cannot be proven."""
     proof = templates.proof_of(templates.parsed(await templates.find(sql, code, version)))
     return Proof.model_validate(asdict(proof))
 
 
 @routes.post("/{code}/{version}/review")
-async def review_one(_: Checker, uow: Work, code: PathName, version: PathVersion) -> TemplateState:
+async def review_one(_: Checker, uow: Work, code: Code, version: Version) -> TemplateState:
     """A second person stands for the draft."""
     await templates.review(uow, code, version)
     return TemplateState(code=code, version=version, state="reviewed")
 
 
 @routes.post("/{code}/{version}/publish")
-async def publish_one(_: Maker, uow: Work, code: PathName, version: PathVersion, body: Publication) -> TemplateState:
+async def publish_one(_: Maker, uow: Work, code: Code, version: Version, body: Publication) -> TemplateState:
     """Publish a reviewed template from a day on; refused with reasons when it cannot be proven."""
     proof = await templates.publish(uow, code, version, body.effective_on)
     return TemplateState(

@@ -8,9 +8,11 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
 from chassis.http import Listing, Page, Reading, Work, object_scope, permits, require_sight, router
-from chassis.http.approvals import ApprovalView, Language, view
+from chassis.http.approvals import ApprovalView, view
+from chassis.http.language import Language
+from contracts.fields import BusinessDate, Identifier
 from services.suitability import retention
-from services.suitability.api.shapes import CONTROL, STAFF, Body, PathName, Words, see_client
+from services.suitability.api.shapes import CONTROL, STAFF, Body, Words, see_client
 from services.suitability.errors import WrongState
 
 routes = router("/v1/suitability", "suitability")
@@ -85,7 +87,7 @@ class Judgement(Body):
 
     pattern: Words
     subject: Words
-    found_on: date
+    found_on: BusinessDate
     state: Literal["dismissed", "upheld"]
     note: Words
 
@@ -148,7 +150,7 @@ async def drift_progress(actor: Reader, sql: Reading) -> list[Progress]:
 
 
 @routes.post("/drifts/{drift_id}/handled")
-async def handle_drift(actor: Handler, uow: Work, drift_id: PathName, body: Note) -> Drift:
+async def handle_drift(actor: Handler, uow: Work, drift_id: Identifier, body: Note) -> Drift:
     """Say what was done about one."""
     row = await uow.sql.fetchrow("SELECT * FROM drifts WHERE drift_id = $1 FOR UPDATE", drift_id)
     if row is None:
@@ -200,21 +202,21 @@ async def judge_finding(_: Compliance, uow: Work, body: Judgement) -> Finding:
 
 
 @routes.post("/clients/{client_id}/holds", status_code=201)
-async def place_hold(actor: Compliance, uow: Work, client_id: PathName, body: Hold) -> dict[str, str]:
+async def place_hold(actor: Compliance, uow: Work, client_id: Identifier, body: Hold) -> dict[str, str]:
     """Place a legal hold: nothing of the client may be deleted."""
     await see_client(uow.sql, actor, client_id)
     return {"hold_id": await retention.hold(uow, client_id, body.reason)}
 
 
 @routes.delete("/holds/{hold_id}", status_code=202)
-async def release_hold(_: Compliance, uow: Work, hold_id: PathName, accept_language: Language = "") -> ApprovalView:
+async def release_hold(_: Compliance, uow: Work, hold_id: Identifier, accept_language: Language = "") -> ApprovalView:
     """Ask for the end of a legal hold: a second person of compliance lifts it."""
     asked = await retention.ask_release(uow, hold_id)
     return view("suitability", retention.HOLD_RELEASE, asked, accept_language)
 
 
 @routes.delete("/clients/{client_id}/records")
-async def erase_records(actor: Eraser, uow: Work, client_id: PathName) -> dict[str, Any]:
+async def erase_records(actor: Eraser, uow: Work, client_id: Identifier) -> dict[str, Any]:
     """Delete a client's records: refused under legal hold and until 20 years after the last of them."""
     await see_client(uow.sql, actor, client_id)
     return await retention.erase(uow, client_id)

@@ -1,0 +1,102 @@
+"""What people fill in to do something to a case: field types and the body of each act of the table."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from chassis.http.persons import PersonId
+from chassis.personal import mask_text
+from contracts.fields import BusinessDate, Code, Instant, Label, text_of
+
+Name = Code
+Spoken = Annotated[str, text_of(20_000, 1)]
+Words = Annotated[Spoken, AfterValidator(mask_text)]
+"""Free text, masked before anything sees it; `Spoken` is what intake keeps encrypted beside the masked form [C29]."""
+Day = BusinessDate
+
+
+class Body(BaseModel):
+    """A request's body: unknown fields are refused. `at`: when it happened, where it is recorded later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Entered(Body):
+    """An act; `at` is when it happened, where a rule lets it be entered later (or the home is a replayed one)."""
+
+    at: Instant | None = None
+
+
+class Noted(Entered):
+    """An act with a reason."""
+
+    reason: Words
+
+
+class HandOver(Entered):
+    """To whom the case is offered: they own it once they accept [C8]."""
+
+    to: PersonId
+
+
+class Assignment(Noted):
+    """Who owns the case from now on, and why [C8]."""
+
+    to: PersonId
+
+
+class PhoneNotice(Entered):
+    """The call to the branch's general manager [C4]."""
+
+    to: PersonId
+    recording: Label
+
+
+class Solution(Entered):
+    """What centre and branch talked through [C10]."""
+
+    words: Words
+
+
+class Feedback(Entered):
+    """What the branch found and did; nothing of it may be missing [C10]."""
+
+    facts: Words
+    responsible: Words
+    action: Words
+    reaction: Words
+    upheld: bool
+
+
+class Waiting(Noted):
+    """For whom the case waits, and about until when [C23, C27]."""
+
+    waits_for: Literal["customer", "third_party"]
+    expected_end: Instant | None = None
+
+
+class PromiseGiven(Entered):
+    """The time by which the complainant was promised a result [C6]."""
+
+    due: Instant
+    reason: Annotated[str, text_of(20_000), AfterValidator(mask_text)] = ""
+
+
+class Rejection(Noted):
+    """Why the case is not taken on, and how the complainant can go further: 12386, mediation [C23]."""
+
+    further: Words
+
+
+class Conclusion(Entered):
+    """What a conduct case comes to: upheld or not, the measure, the circular (通报) [C28]."""
+
+    upheld: bool
+    measure: Words
+    circular: Words
+
+
+class CarriedOut(Entered):
+    """How a plan or a corrective action was carried out."""
+
+    evidence: Words
