@@ -11,7 +11,7 @@ from chassis.clock import months_after
 from chassis.uow import UnitOfWork
 from contracts.suitability import AssessmentCompleted
 from services.suitability import drift, due
-from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policy
 from services.suitability.situations import NOT_REJECTED, in_force
 
@@ -108,7 +108,7 @@ async def take_effect(uow: UnitOfWork, made: Assessment, policy: Policy) -> None
     """Keep an assessment made here, and look at once at what it no longer covers."""
     await keep(uow, [made], policy.version)
     await due.note(uow, [(made.client_id, made.valid_from)], levels=False)
-    rank = rank_in(made.scheme, SCHEMES[made.scheme].rank(made.level), policy.scheme)
+    rank = held_in(made.scheme, SCHEMES[made.scheme].rank(made.level), policy.scheme)
     if made.rank_before is not None and rank < made.rank_before:
         looked = [(made.client_id, made.valid_from, made.valid_from)]
         uow.emit_all(await drift.look_at_clients(uow, looked, "level_lowered"))

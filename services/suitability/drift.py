@@ -15,7 +15,7 @@ from chassis.uow import UnitOfWork
 from contracts.suitability import DriftedProduct, MatchDrifted
 from services.suitability.ids import derived_id
 from services.suitability.policy import Policies, Policy
-from services.suitability.situations import held_rank, in_force, product_columns, professional, target_of
+from services.suitability.situations import held_rank, in_force, needed_of, product_columns, professional
 
 Cause = Literal["level_lowered", "assessment_expired", "class_raised"]
 
@@ -101,7 +101,7 @@ async def _note(uow: UnitOfWork, exposed: str, looked: Looked, cause: Cause) -> 
 
 
 def _row(row: asyncpg.Record, cause: Cause, policy: Policy) -> tuple[Any, ...]:
-    scheme, needed, held = policy.own_scheme, target_of(row, policy, []).needed, held_rank(row, policy)
+    scheme, needed, held = policy.own_scheme, needed_of(row, policy), held_rank(row, policy)
     return (
         derived_id("drift", cause, row["client_id"], row["product"], row["what"], row["day"]),
         row["client_id"],
@@ -117,7 +117,7 @@ def _row(row: asyncpg.Record, cause: Cause, policy: Policy) -> tuple[Any, ...]:
 def _covered(row: asyncpg.Record, policy: Policy) -> bool:
     if row["professional"] or row["code"] is None:
         return bool(row["professional"])
-    needed, held = target_of(row, policy, []).needed, held_rank(row, policy)
+    needed, held = needed_of(row, policy), held_rank(row, policy)
     return needed is not None and held is not None and needed <= held
 
 

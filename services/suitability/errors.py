@@ -21,6 +21,12 @@ class TemplateNotInForce(Conflict):
     title = Text("This template version is not in force", "该调查表版本未生效或已被替换")
 
 
+class SchemeNotInForce(Conflict):
+    """Clients of this kind answer in another scheme at present, named by `scheme`; this one is kept to read."""
+
+    title = Text("This scheme is not in force", "该等级方案当前未启用")
+
+
 class NotForThisClient(Conflict):
     """The template is for individuals and the client an institution, or the other way round."""
 

@@ -10,7 +10,7 @@ from chassis.errors import Text
 from services.suitability.assessments import level_on
 from services.suitability.decisions import facts_of
 from services.suitability.errors import UnknownClient
-from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import DecisionOutcome, Reason, decide
@@ -32,7 +32,7 @@ async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, An
         text = REASONS[reason]
         return known | {"level": None, "scheme": policy.scheme, "reason": reason, **_texts(text)}
     scheme = SCHEMES[row["scheme"]]
-    own = policy.own_scheme.level(rank_in(row["scheme"], row["rank"], policy.scheme))
+    own = policy.own_scheme.level(held_in(row["scheme"], row["rank"], policy.scheme))
     inputs: dict[str, Any] = {
         "assessment_id": row["assessment_id"],
         "source": row["source"],

@@ -14,12 +14,11 @@ import asyncpg
 from chassis.uow import UnitOfWork
 from contracts.suitability import GamingSuspected
 from services.suitability import history, templates
-from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Gaming, Policies
 from services.suitability.questionnaires.scoring import points_of
 from services.suitability.questionnaires.template import Template
-from services.suitability.rules import needed_rank
-from services.suitability.situations import set_rank
+from services.suitability.situations import needed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +116,10 @@ async def rises_before_purchases(uow: UnitOfWork, since: Mapping[str, date], thr
         policy, made = policies.on(row["trade_date"]), levels[row["client_id"]]
         before = history.lowest(made, row["settled_at"] - policy.rise_before_purchase, row["settled_at"], policy.scheme)
         held = history.at(made, row["settled_at"])
-        needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
+        needed = needed_of(row, policy)
         if held is None or before is None or needed is None or needed <= before:
             continue
-        if rank_in(held.scheme, held.rank, policy.scheme) > before:
+        if held_in(held.scheme, held.rank, policy.scheme) > before:
             subject, detail = f"client/{row['client_id']}", {name: row[name] for name in ("trade_id", "symbol")}
             found = GamingFinding(
                 "rise_before_purchase", subject, row["client_id"], row["branch_id"], detail | {"level": held.level}

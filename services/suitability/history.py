@@ -13,7 +13,7 @@ import asyncpg
 
 from chassis.clock import end_of, start_of
 from chassis.rows import Row
-from services.suitability.levels import rank_in
+from services.suitability.levels import held_in
 
 ONE_DAY = timedelta(days=1)
 
@@ -102,4 +102,4 @@ def lowest(made: Sequence[Made], since: datetime, until: datetime, scheme: str) 
     """The lowest rank, in a scheme, of the levels in force between two instants, both included; None when none was."""
     looked = [since, *(one.begins for one in made if since < one.begins <= until)]
     held = [one for instant in looked if (one := at(made, instant)) is not None]
-    return min((rank_in(one.scheme, one.rank, scheme) for one in held), default=None)
+    return min((held_in(one.scheme, one.rank, scheme) for one in held), default=None)

@@ -9,8 +9,8 @@ import asyncpg
 from chassis.uow import UnitOfWork
 from contracts.suitability import MismatchFound
 from services.suitability.policy import Policies, Policy
-from services.suitability.rules import mismatch, needed_rank
-from services.suitability.situations import ever_assessed, held_rank, in_force, professional, set_rank
+from services.suitability.rules import mismatch
+from services.suitability.situations import ever_assessed, held_rank, in_force, needed_of, professional
 
 # A confirmation explains a buy when it was given before the trade settled and held on the trade date.
 _BUYS = f"""
@@ -70,7 +70,7 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
 
 
 def _judged(row: asyncpg.Record, policy: Policy) -> tuple[Any, ...] | None:
-    needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
+    needed = needed_of(row, policy)
     held = held_rank(row, policy)
     reason = mismatch(held, row["assessed_before"], needed, row["professional"])
     if reason is None:

@@ -67,7 +67,8 @@ C5R5 = Scheme(
 )
 SCHEMES: Mapping[str, Scheme] = {scheme.code: scheme for scheme in (SEED, C5R5)}
 
-# Never upward [Q6]. HIGH covers every product there is and C4 all but R5, so C4 can be no more than MEDIUM.
+# What a client holds, never upward [Q6]. HIGH covers every product there is and C4 all but R5, so C4 can be no more than
+# MEDIUM.
 CROSSWALK: Mapping[tuple[str, str], Mapping[int, int]] = {
     (SEED.code, C5R5.code): {1: 1, 2: 2, 3: 3, 4: 4},
     (C5R5.code, SEED.code): {1: 1, 2: 2, 3: 3, 4: 3, 5: 4},
@@ -91,9 +92,20 @@ class UnknownLevel(ValueError):
         super().__init__(text.en)
 
 
-def rank_in(scheme: str, rank: int, wanted: str) -> int:
-    """The rank of another scheme's level in the `wanted` scheme, never upward [Q6]."""
+def held_in(scheme: str, rank: int, wanted: str) -> int:
+    """The rank in the `wanted` scheme of a level that a client holds: never upward [Q6]."""
     return rank if scheme == wanted else CROSSWALK[scheme, wanted][rank]
+
+
+def needed_in(scheme: str, rank: int, wanted: str) -> int:
+    """The rank in the `wanted` scheme of a level that a product needs: never downward [Q6].
+
+    It is the lowest whose holders count as covered in the product's own scheme, else the highest there is.
+    """
+    if scheme == wanted:
+        return rank
+    levels = SCHEMES[wanted].levels
+    return next((one.rank for one in levels if CROSSWALK[wanted, scheme][one.rank] >= rank), levels[-1].rank)
 
 
 def recognise(scheme: str, level: str) -> tuple[Scheme, int]:

@@ -1,10 +1,10 @@
 """Policy: the numbers and tables the business changes, in dated sets (`policy.toml`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from chassis.policy import PolicyBook, PolicyInvalid, PolicyTable, typed
 from services.suitability.levels import SCHEMES, Scheme
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+ClientKind = Literal["individual", "institution"]
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,12 +79,17 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     kinds: dict[str, Kind]
     issuer: dict[str, dict[str, str]]
     warning: Warning
+    schemes: dict[ClientKind, str] = {}
     version: str = ""
 
     @property
     def own_scheme(self) -> Scheme:
         """The firm's own scheme: what products and clients are compared in [Q6]."""
         return SCHEMES[self.scheme]
+
+    def scheme_of(self, kind: str | None) -> Scheme:
+        """The scheme that clients of a kind (None: not said yet, an individual) answer in: one at a time [Q6]."""
+        return SCHEMES[self.schemes.get("institution" if kind == "institution" else "individual", self.scheme)]
 
     @cached_property
     def rank_of_kind(self) -> Mapping[str, int]:
@@ -112,7 +118,29 @@ def parse(body: dict[str, Any]) -> Policy:
     """
     if "version" in body:
         raise PolicyInvalid("a version is named when it is kept", errors=(FieldError("/body/version", "not known"),))
-    return typed(Policy, body)
+    policy = typed(Policy, body)
+    if problems := tuple(_problems(policy)):
+        first = problems[0]
+        raise PolicyInvalid(f"{first.pointer}: {first.detail}", errors=problems)
+    return policy
+
+
+def _problems(policy: Policy) -> Iterator[FieldError]:
+    """What does not hold together: schemes and levels that are none, a text whose blanks cannot be filled in."""
+    for pointer, code in (("scheme", policy.scheme), *((f"schemes/{kind}", s) for kind, s in policy.schemes.items())):
+        if code not in SCHEMES:
+            yield FieldError(f"/body/{pointer}", f"none of {', '.join(SCHEMES)}")
+    levels = [(f"kinds/{name}/needs", kind.needs) for name, kind in policy.kinds.items()]
+    for pointer, needs in (*levels, *((f"issuer/{name}", needs) for name, needs in policy.issuer.items())):
+        for code, scheme in SCHEMES.items():
+            if needs.get(code) not in scheme.codes:
+                yield FieldError(f"/body/{pointer}/{code}", f"none of {', '.join(scheme.codes)}")
+    if not policy.cooling_minutes:
+        yield FieldError("/body/cooling_minutes", "empty")
+    try:
+        policy.warning.shown("", Text("", ""), Text("", ""))
+    except (LookupError, ValueError):
+        yield FieldError("/body/warning", "only {product}, {needed} and {held} are filled in")
 
 
 class Policies(PolicyBook):

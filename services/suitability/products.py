@@ -22,9 +22,9 @@ from contracts.broker import TradeSettled
 from contracts.suitability import MatchDrifted
 from services.suitability import drift
 from services.suitability.errors import UnknownProduct
-from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.levels import SCHEMES, needed_in
 from services.suitability.policy import Policies, Policy
-from services.suitability.situations import product_columns, target_of
+from services.suitability.situations import needed_of, product_columns
 
 STATES = ("draft", "on_shelf", "suspended", "off_shelf")
 
@@ -81,7 +81,7 @@ async def find(sql: asyncpg.Connection, code: str, day: date) -> dict[str, Any]:
 
 def described(row: asyncpg.Record, policy: Policy) -> dict[str, Any]:
     """A product as callers see it."""
-    needed = target_of(row, policy, []).needed
+    needed = needed_of(row, policy)
     kind = policy.kinds.get(row["kind"])
     return {
         "code": row["code"],
@@ -119,21 +119,29 @@ async def keep(uow: UnitOfWork, product: Product, day: date, reason: str) -> dic
 
 
 async def set_class(
-    uow: UnitOfWork, code: str, effective_on: date, scheme: str, level: str | None, reason: str, day: date
+    uow: UnitOfWork, code: str, effective_on: date, scheme: str | None, level: str | None, reason: str, day: date
 ) -> Approval:
-    """Ask for a class of the product's own from a date on; `level` None takes it back to its kind's.
+    """Ask for a class of the product's own from a date on; `level` None takes it back to its kind's, `scheme` None is the
+    firm's.
 
-    Raises: UnknownProduct, Invalid for an unknown scheme or level or a date in the past.
+    Raises: UnknownProduct; Invalid for an unknown scheme or level, a date in the past, or a level of another scheme below
+        that of the product's kind: it would count as its kind's.
     """
+    policy = await _policy(uow, effective_on)
+    scheme = scheme or policy.scheme
     if scheme not in SCHEMES or (level is not None and level not in SCHEMES[scheme].codes):
         raise Invalid(errors=(FieldError("/level", f"no level of {scheme}"),))
     if effective_on < day:
         raise Invalid(errors=(FieldError("/effective_on", "a class takes effect today or later"),))
     product = await find(uow.sql, code, day)
     wanted = {"effective_on": effective_on.isoformat(), "scheme": scheme, "level": level}
+    below = _class_below(product["kind"], wanted, policy)
+    if below and scheme != policy.scheme:
+        detail = f"below the level of its kind: say it in {policy.scheme}"
+        raise Invalid(errors=(FieldError("/level", detail),))
     return await approvals.ask(
         uow,
-        BELOW_FLOOR if await _class_below(uow, product["kind"], wanted) else CHANGE,
+        BELOW_FLOOR if below else CHANGE,
         _named(code),
         body={"code": code, "class": wanted},
         why=reason,
@@ -155,10 +163,9 @@ def _below(kind: str, rank: int | None, policy: Policy) -> bool:
     return floor is not None and (rank is None or rank < floor)
 
 
-async def _class_below(uow: UnitOfWork, kind: str, wanted: dict[str, Any]) -> bool:
-    policy = await _policy(uow, date.fromisoformat(wanted["effective_on"]))
+def _class_below(kind: str, wanted: dict[str, Any], policy: Policy) -> bool:
     scheme, level = wanted["scheme"], wanted["level"]
-    return level is not None and _below(kind, rank_in(scheme, SCHEMES[scheme].rank(level), policy.scheme), policy)
+    return level is not None and _below(kind, needed_in(scheme, SCHEMES[scheme].rank(level), policy.scheme), policy)
 
 
 async def _present(uow: UnitOfWork, approval: Approval) -> dict[str, Any] | None:
@@ -194,15 +201,16 @@ async def _apply(uow: UnitOfWork, approval: Approval) -> None:
 
 async def _put_class(uow: UnitOfWork, approval: Approval, day: date) -> None:
     wanted = approval.body["class"]
-    kind = approval.before["kind"]
-    if approval.kind != BELOW_FLOOR.name and await _class_below(uow, kind, wanted):
+    effective_on = max(date.fromisoformat(wanted["effective_on"]), day)  # approved late, it counts from then
+    policy = await _policy(uow, effective_on)
+    if approval.kind != BELOW_FLOOR.name and _class_below(approval.before["kind"], wanted, policy):
         raise ChangedSinceAsked(before=approval.before, present=approval.before)  # the kind's level has risen since
     await uow.sql.execute(
         """INSERT INTO product_classes (code, effective_on, scheme, level, reason, made_by, at)
            VALUES ($1, $2, $3, $4, $5, $6, $7)
            ON CONFLICT (code, effective_on) DO UPDATE SET scheme = $3, level = $4, reason = $5, made_by = $6, at = $7""",
         approval.body["code"],
-        max(date.fromisoformat(wanted["effective_on"]), day),  # approved late, it counts from then
+        effective_on,
         wanted["scheme"],
         wanted["level"],
         approval.why,
@@ -239,7 +247,7 @@ BELOW_FLOOR = ApprovalKind(
 
 async def _needed(uow: UnitOfWork, code: str, day: date) -> int | None:
     row = await uow.sql.fetchrow(f"SELECT {product_columns('$2::date')} FROM products p WHERE p.code = $1", code, day)
-    return target_of(row, (await uow.policies(Policies)).on(day), []).needed if row else None
+    return needed_of(row, (await uow.policies(Policies)).on(day)) if row else None
 
 
 async def take_effect(uow: UnitOfWork, days: Sequence[date]) -> list[MatchDrifted]:

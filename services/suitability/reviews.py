@@ -13,7 +13,7 @@ from chassis.uow import UnitOfWork
 from services.suitability import assessments, due, history
 from services.suitability.assessments import Assessment, last_day
 from services.suitability.errors import WrongState
-from services.suitability.levels import rank_in
+from services.suitability.levels import held_in
 from services.suitability.policy import Policies
 from services.suitability.tables import Review, Submission
 
@@ -132,7 +132,7 @@ async def _take_effect(uow: UnitOfWork, sheet: Submission) -> str:
         source="questionnaire",
         assessed_at=sheet.submitted_at,
         submission_id=sheet.submission_id,
-        rank_before=rank_in(before.scheme, before.rank, policy.scheme) if before else None,
+        rank_before=held_in(before.scheme, before.rank, policy.scheme) if before else None,
     )
     await assessments.take_effect(uow, assessment, policy)
     return assessment.assessment_id

@@ -13,7 +13,7 @@ import asyncpg
 
 from chassis.timeline import TODAY
 from services.suitability import history
-from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.levels import SCHEMES, held_in, needed_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import Holder, Target, needed_rank
 
@@ -89,32 +89,40 @@ SITUATION_AS_OF = _SITUATION.format(
 """The same at the end of any day, as known now."""
 
 
-def set_rank(set_class: str | None, policy: Policy) -> int | None:
-    """The rank of the class staff set for a product, in the firm's scheme; None when they set none."""
+def set_rank(set_class: str | None, kind: str, policy: Policy) -> int | None:
+    """The rank of the class staff set for a product, in the firm's scheme; None when they set none.
+
+    A class of another scheme is never below its kind's.
+    """
     if set_class is None:
         return None
     scheme, _, level = set_class.strip("()").partition(",")
     scheme, level = scheme.strip('"'), level.strip('"')
     if not level:
         return None
-    return rank_in(scheme, SCHEMES[scheme].rank(level), policy.scheme)
+    rank = needed_in(scheme, SCHEMES[scheme].rank(level), policy.scheme)
+    return rank if scheme == policy.scheme else max(rank, policy.rank_of_kind.get(kind, rank))
+
+
+def needed_of(row: Row, policy: Policy) -> int | None:
+    """The rank that the product of a row needs in the firm's scheme; None: it has no class [Q3, Q6]."""
+    return needed_rank(row["kind"], set_rank(row["set_class"], row["kind"], policy), row["issuer_class"], policy)
 
 
 def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
     """The product of a row as the rule sees it."""
     if row["code"] is None:
         return Target(known=False, on_shelf=False, needed=None)
-    needed = needed_rank(row["kind"], set_rank(row["set_class"], policy), row["issuer_class"], policy)
     kind = policy.kinds.get(row["kind"])
     permitted = kind is None or kind.permission is None or kind.permission in permissions
-    return Target(True, row["state"] == "on_shelf", needed, permitted)
+    return Target(True, row["state"] == "on_shelf", needed_of(row, policy), permitted)
 
 
 def held_rank(row: Row, policy: Policy) -> int | None:
     """The rank in force in the firm's scheme, None when none is."""
     if row["held_rank"] is None:
         return None
-    return rank_in(row["held_scheme"], row["held_rank"], policy.scheme)
+    return held_in(row["held_scheme"], row["held_rank"], policy.scheme)
 
 
 async def lowest_before(sql: asyncpg.Connection, rows: Sequence[Row], policies: Policies) -> Mapping[str, int | None]:

@@ -22,10 +22,11 @@ from services.suitability.errors import (
     AnswersInvalid,
     AttemptLimitReached,
     NotForThisClient,
+    SchemeNotInForce,
     UnknownClient,
     WrongState,
 )
-from services.suitability.levels import rank_in
+from services.suitability.levels import held_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.questionnaires import contradictions
 from services.suitability.questionnaires.answers import check
@@ -63,7 +64,7 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     One client's submissions come one after the other: the client's row is locked.
 
     Raises: UnknownClient, WrongState (account closed), UnknownTemplate, TemplateNotInForce, NotForThisClient,
-        AnswersInvalid, AnswersContradict, EvidenceMissing, UnknownChannel, AttemptLimitReached.
+        SchemeNotInForce, AnswersInvalid, AnswersContradict, EvidenceMissing, UnknownChannel, AttemptLimitReached.
     """
     client = await uow.sql.fetchrow("SELECT * FROM clients WHERE client_id = $1 FOR UPDATE", handed_in.client)
     if client is None:
@@ -73,7 +74,8 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
         raise WrongState(Text("the account is closed", "账户已销户"))
     policy = (await uow.policies(Policies)).on(day)
     template = await templates.to_answer(uow.sql, handed_in.template, handed_in.version, day)
-    sheet = _checked(template, client, handed_in.answers)
+    _require_for(template, client["kind"], policy)
+    sheet = _complete(template, handed_in.answers)
     clashes = _contradictions(template, sheet, client, day)
     require_proofs(handed_in.channel, handed_in.proofs, policy)
     await _require_attempt(uow, handed_in.client, day, policy)
@@ -121,9 +123,18 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     }
 
 
-def _checked(template: Template, client: asyncpg.Record, answers: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    if client["kind"] is not None and client["kind"] not in template.kinds:
+def _require_for(template: Template, kind: str | None, policy: Policy) -> None:
+    """Refuse answers to a template for others, or of a scheme that is not in force for this kind of client [Q6].
+
+    Raises: NotForThisClient, SchemeNotInForce.
+    """
+    if kind is not None and kind not in template.kinds:
         raise NotForThisClient(kinds=[*template.kinds])
+    if template.scheme != (scheme := policy.scheme_of(kind)).code:
+        raise SchemeNotInForce(scheme=scheme.code)
+
+
+def _complete(template: Template, answers: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     sheet, problems = check(template, answers)
     if problems:
         raise AnswersInvalid(errors=problems)
@@ -177,7 +188,7 @@ async def levels_before(sql: asyncpg.Connection, client: str, answered_at: datet
     held = history.at(made, answered_at)
     since = start_of(business_date(answered_at) - timedelta(days=policy.review_rise_days))
     return Before(
-        rank_in(held.scheme, held.rank, policy.scheme) if held else None,
+        held_in(held.scheme, held.rank, policy.scheme) if held else None,
         history.lowest(made, since, answered_at, policy.scheme),
     )
 
@@ -186,7 +197,7 @@ def _review_reasons(
     template: Template, result: Score, before: Before, clashes: Sequence[Contradiction], policy: Policy
 ) -> list[str]:
     reasons = [f"contradiction:{rule.code}" for rule in clashes]
-    rank = rank_in(template.scheme, result.rank, policy.scheme)
+    rank = held_in(template.scheme, result.rank, policy.scheme)
     if suspicious_rise(before.lowest, rank, policy):
         reasons.append("suspicious_rise")
     return reasons
@@ -261,11 +272,15 @@ async def save_draft(
 
     Returns the new revision; None of it counts as a submission.
 
-    Raises: UnknownClient, UnknownTemplate, TemplateNotInForce, AnswersInvalid, WrongState (changed meanwhile).
+    Raises: UnknownClient, UnknownTemplate, TemplateNotInForce, NotForThisClient, SchemeNotInForce, AnswersInvalid,
+        WrongState (changed meanwhile).
     """
-    if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1", client):
+    known = await uow.sql.fetchrow("SELECT kind FROM clients WHERE client_id = $1", client)
+    if known is None:
         raise UnknownClient
-    template = await templates.to_answer(uow.sql, code, version, await today(uow.sql))
+    day = await today(uow.sql)
+    template = await templates.to_answer(uow.sql, code, version, day)
+    _require_for(template, known["kind"], (await uow.policies(Policies)).on(day))
     sheet, problems = check(template, answers, complete=False)
     if problems:
         raise AnswersInvalid(errors=problems)

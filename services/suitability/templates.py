@@ -7,7 +7,10 @@ from typing import Any
 
 import asyncpg
 
-from chassis.errors import FieldError, SecondPersonNeeded, Text
+from chassis import approvals
+from chassis.actor import Role
+from chassis.approvals import Approval, ApprovalKind, by
+from chassis.errors import FieldError, Text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability.errors import (
@@ -78,7 +81,7 @@ def parsed(row: asyncpg.Record | Mapping[str, Any]) -> Template:
 
 
 async def keep_draft(uow: UnitOfWork, template: Template) -> int:
-    """Keep a new draft as the next version of its code. Returns the version."""
+    """Keep a new draft as the next version of its code, and ask for a second person to stand for it. Returns the version."""
     await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 8))", template.code)
     version: int = await uow.sql.fetchval(
         """INSERT INTO templates (code, version, body, state, made_by, made_at)
@@ -89,7 +92,8 @@ async def keep_draft(uow: UnitOfWork, template: Template) -> int:
         uow.actor.person,
         uow.now,
     )
-    uow.audit("draft template", f"template/{template.code}/{version}")
+    summary = {"code": template.code, "version": version, "title": plain(template)["title"], "scheme": template.scheme}
+    await approvals.ask(uow, REVIEW, _named(template.code, version), body=summary, after=summary)
     return version
 
 
@@ -107,11 +111,15 @@ def proof_of(template: Template) -> Proof:
 async def review(uow: UnitOfWork, code: str, version: int) -> None:
     """A second person has read the draft and stands for it.
 
-    Raises: UnknownTemplate, WrongState, SecondPersonNeeded.
+    Raises: UnknownTemplate, AlreadyDecided, SecondPersonNeeded.
     """
-    row = await _locked(uow, code, version, "draft")
-    if row["made_by"] == uow.actor.person:
-        raise SecondPersonNeeded
+    await find(uow.sql, code, version)
+    await approvals.decide(uow, REVIEW, _named(code, version), agree=True)
+
+
+async def _reviewed(uow: UnitOfWork, approval: Approval) -> None:
+    code, version = approval.body["code"], approval.body["version"]
+    await _locked(uow, code, version, "draft")
     await uow.sql.execute(
         "UPDATE templates SET state = 'reviewed', reviewed_by = $3, reviewed_at = $4 WHERE code = $1 AND version = $2",
         code,
@@ -119,7 +127,11 @@ async def review(uow: UnitOfWork, code: str, version: int) -> None:
         uow.actor.person,
         uow.now,
     )
-    uow.audit("review template", f"template/{code}/{version}")
+
+
+REVIEW = ApprovalKind(
+    "template", Text("A new questionnaire", "新的调查表模板"), by(Role.HQ, Role.COMPLIANCE), _reviewed
+)
 
 
 async def publish(uow: UnitOfWork, code: str, version: int, effective_on: date) -> Proof:
@@ -146,8 +158,29 @@ async def publish(uow: UnitOfWork, code: str, version: int, effective_on: date) 
         uow.actor.person,
         uow.now,
     )
-    uow.audit("publish template", f"template/{code}/{version}", effective_on=effective_on.isoformat())
+    uow.audit("publish template", _named(code, version), effective_on=effective_on.isoformat())
     return proof
+
+
+async def withdraw(uow: UnitOfWork, code: str, version: int, reason: str) -> None:
+    """Take back a publication before its day: the template is reviewed as before, and may be published for another day.
+
+    Raises: UnknownTemplate, WrongState when it is not published or has taken effect.
+    """
+    row = await _locked(uow, code, version, "published")
+    if row["effective_on"] <= await today(uow.sql):
+        raise WrongState(Text("it is in force: publish another version", "该版本已生效,请发布新版本"))
+    await uow.sql.execute(
+        """UPDATE templates SET state = 'reviewed', effective_on = NULL, proof = NULL, published_by = NULL, published_at = NULL
+           WHERE code = $1 AND version = $2""",
+        code,
+        version,
+    )
+    uow.audit("withdraw template", _named(code, version), effective_on=row["effective_on"].isoformat(), reason=reason)
+
+
+def _named(code: str, version: int) -> str:
+    return f"template/{code}/{version}"
 
 
 async def _locked(uow: UnitOfWork, code: str, version: int, state: str) -> Any:

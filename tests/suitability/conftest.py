@@ -113,6 +113,16 @@ def desk(world: World) -> Desk:
     return Desk(world)
 
 
+async def in_scheme(world: World, desk: Desk, **changed: Any) -> date:
+    """Publish the policy in force with other members, and close the days until it counts. Returns the first of them."""
+    day: date = await world.value("suitability", "SELECT through + 2 FROM closed_days")
+    body = (await desk.get(HQ, "/policies/suitability/in-force"))["body"] | changed
+    draft = await desk.post(HQ, "/policies/suitability", {"effective_on": str(day), "body": body, "reason": "scheme"})
+    await desk.post(COMPLIANCE, f"/policies/suitability/{draft['version']}/publication", None, 200)
+    await world.close(day - DAY)
+    return day
+
+
 async def today(world: World) -> date:
     """The service's business date by the database's clock."""
     day: date = await world.value("suitability", "SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date")

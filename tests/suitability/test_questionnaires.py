@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.suitability.questionnaires.answers import check, sent_by_caller
@@ -106,6 +106,7 @@ def questions(draw: st.DrawFn, number: int) -> Question:
     )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_counting_sheets_equals_walking_them(data: st.DataObject) -> None:
     asked = [data.draw(questions(number)) for number in range(3)]

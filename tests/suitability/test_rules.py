@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.suitability.levels import CROSSWALK, SCHEMES, UnknownLevel, rank_in, recognise
+from services.suitability.levels import CROSSWALK, SCHEMES, UnknownLevel, held_in, recognise
 from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import (
@@ -155,7 +155,7 @@ def test_the_higher_of_ours_and_the_issuers_q6(ours: int | None, issuer: str, ra
 def test_the_crosswalk_never_leads_upward_q6() -> None:
     for (source, wanted), ranks in CROSSWALK.items():
         for level_ in SCHEMES[source].levels:
-            assert rank_in(source, level_.rank, source) == level_.rank
+            assert held_in(source, level_.rank, source) == level_.rank
             crossed = ranks[level_.rank]
             covered_before = {
                 name for name, kind in POLICY.kinds.items() if SCHEMES[source].rank(kind.needs[source]) <= level_.rank

@@ -28,7 +28,13 @@ async def asked_of_every_kind(desk: Desk) -> dict[str, tuple[Actor, Any]]:
     hold = await desk.post(COMPLIANCE, "/clients/c-1/holds", {"reason": "court case 7"})
     lifted = await desk.call(COMPLIANCE, "DELETE", f"/holds/{hold['hold_id']}")
     assert lifted.status_code == 202
+    template = await desk.get(HQ, "/templates/SEED-2010-12Q/1")
+    await desk.post(
+        HQ, "/templates", {k: v for k, v in template.items() if k not in {"version", "state", "effective_on"}}
+    )
+    [draft] = (await desk.get(HQ, "/approvals?show=asked&kind=template"))["items"]
     return {
+        "template": (HQ, draft),
         "hold-release": (COMPLIANCE, lifted.json()),
         "product": (HQ, product.json()),
         "product-below-floor": (COMPLIANCE, await classed(desk, COMPLIANCE, "W1", "LOW")),
@@ -65,7 +71,8 @@ async def test_below_its_kinds_level_only_with_compliance(world: World, desk: De
 
 async def test_another_scheme_or_kind_is_no_way_round_compliance(world: World, desk: Desk) -> None:
     await desk.keep("W1", kind="warrant")
-    assert (await classed(desk, HQ, "W1", "C4", scheme="C5R5"))["kind"] == "product-below-floor"
+    refused = await classed(desk, HQ, "W1", "C3", 422, scheme="C5R5")
+    assert refused["errors"][0]["pointer"] == "/level"
     for kind in ("bond", "no-such-kind"):
         asked = await desk.call(HQ, "PUT", "/products/W1", {"kind": kind})
         assert (asked.status_code, asked.json()["kind"]) == (202, "product-below-floor")

@@ -25,6 +25,7 @@ from tests.suitability.conftest import (
     Desk,
     assessed,
     client,
+    in_scheme,
     opened,
     sheet,
     today,
@@ -191,7 +192,8 @@ async def test_q5_a_rise_just_before_a_purchase_is_looked_at(world: World, desk:
 
 async def test_contradictions_are_corrected_or_reviewed(world: World, desk: Desk) -> None:
     await world.publish(opened("c-1", experience_years=0))
-    await world.settle()
+    await world.close(await today(world) - DAY * 20)
+    await in_scheme(world, desk, scheme="C5R5")
     template = await desk.get(client("c-1"), "/templates/C5R5/1")
     best = {question["code"]: question["options"][-1]["code"] for question in template["questions"]}
 

@@ -20,7 +20,7 @@ from services.suitability.api.shapes import (
     Words,
     see_client,
 )
-from services.suitability.levels import rank_in
+from services.suitability.levels import held_in
 from services.suitability.policy import Policies
 
 routes = router("/v1/suitability", "suitability")
@@ -111,7 +111,7 @@ async def read_levels(
             until=one.until,
             scheme=one.made.scheme,
             level=one.made.level,
-            level_in_firm=policy.own_scheme.level(rank_in(one.made.scheme, one.made.rank, policy.scheme)).code,
+            level_in_firm=policy.own_scheme.level(held_in(one.made.scheme, one.made.rank, policy.scheme)).code,
             assessment_id=one.made.assessment_id,
             source=one.made.source,
             assessed_at=one.made.assessed_at,

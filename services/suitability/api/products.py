@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.approvals import Approval
@@ -61,7 +61,7 @@ class ClassBody(Body):
     """A class of the product's own; without a level it goes back to its kind's."""
 
     effective_on: Day
-    scheme: Name = "SEED-2010-12Q"
+    scheme: Annotated[Name | None, Field(description="of the level; the firm's, unless given")] = None
     level: Name | None
     reason: Words
 

@@ -11,7 +11,7 @@ from chassis.errors import FieldError, Invalid
 from chassis.http import Reading, Work, permits, router
 from contracts.fields import Code, form_of
 from services.suitability import templates
-from services.suitability.api.shapes import EVERYBODY, HEADQUARTERS, Body, Day, Name, Version
+from services.suitability.api.shapes import EVERYBODY, HEADQUARTERS, Body, Day, Name, Version, Words
 from services.suitability.questionnaires.foreign import read_form
 from services.suitability.questionnaires.template import Template, read_template
 
@@ -45,6 +45,12 @@ class Publication(Body):
     """From which day on."""
 
     effective_on: Day
+
+
+class Withdrawal(Body):
+    """Why a publication is taken back."""
+
+    reason: Words
 
 
 class Form(Body):
@@ -132,3 +138,10 @@ async def publish_one(_: Maker, uow: Work, code: Code, version: Version, body: P
         effective_on=body.effective_on,
         proof=Proof.model_validate(asdict(proof)),
     )
+
+
+@routes.post("/{code}/{version}/withdrawal")
+async def withdraw_one(_: Maker, uow: Work, code: Code, version: Version, body: Withdrawal) -> TemplateState:
+    """Take back a publication before its day; the template may be published for another one."""
+    await templates.withdraw(uow, code, version, body.reason)
+    return TemplateState(code=code, version=version, state="reviewed")

@@ -64,7 +64,8 @@ def outcomes(template: Template) -> Outcomes:
 
 
 def prove(template: Template) -> Proof:
-    """Prove that the bands are total and disjoint over the reachable totals and that the template is complete.
+    """Prove that the bands are total and disjoint over the reachable totals, that the template is complete, and that every
+    level of its scheme can be reached.
 
     Raises: Unprovable with every reason, each with a pointer into the template and, for bands, a counter-example.
     """
@@ -81,6 +82,8 @@ def prove(template: Template) -> Proof:
     for (total, gated), sheets in counted.items():
         band = next(band for band in template.bands if band.lowest <= total <= band.highest)
         by_level[scheme.codes[0] if gated else band.level] += sheets
+    if empty := [code for code, sheets in by_level.items() if not sheets]:
+        raise Unprovable((FieldError("/bands", f"no answer sheet leads to {', '.join(empty)}"),))
     missing = tuple(total for total in range(min(totals), max(totals) + 1) if total not in totals)
     return Proof(min(totals), max(totals), sum(counted.values()), by_level, missing)
 

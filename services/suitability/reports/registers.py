@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import asyncpg
 
-from services.suitability.levels import SCHEMES, rank_in
+from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reports.sheets import workbook
 from services.suitability.situations import NOT_REJECTED, in_force
@@ -84,7 +84,7 @@ async def annex_4(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]
     for row in rows:
         level = ""
         if row["rank"] is not None:
-            own = policy.own_scheme.level(rank_in(row["scheme"], row["rank"], policy.scheme))
+            own = policy.own_scheme.level(held_in(row["scheme"], row["rank"], policy.scheme))
             level = ANNEX_4_LEVELS.get(own.code, own.text.zh)
         lines.append(
             (
