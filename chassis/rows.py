@@ -46,15 +46,13 @@ TYPES: dict[Any, TypeEngine[Any] | type[TypeEngine[Any]]] = {
 }  # fmt: skip
 
 
-def table(name: str, metadata: MetaData, row: type[Row], *items: SchemaItem, comment: str | None = None) -> Table:
-    """The table whose rows a struct describes; `items` are indexes and constraints.
+def table(name: str, metadata: MetaData, row: type[Row], *items: SchemaItem, **options: Any) -> Table:
+    """The table whose rows a struct describes; `items` are indexes and constraints, `options` those of SQLAlchemy's Table.
 
     Raises: TypeError for a field whose type no column is known for.
     """
     hints = get_type_hints(row, include_extras=True)
-    return Table(
-        name, metadata, *(_column(field, hints[field]) for field in row.__struct_fields__), *items, comment=comment
-    )
+    return Table(name, metadata, *(_column(field, hints[field]) for field in row.__struct_fields__), *items, **options)
 
 
 def _column(name: str, hint: Any) -> SqlColumn[Any]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic
 
 import asyncpg
@@ -36,6 +36,7 @@ from chassis.acts.table import (
 )
 from chassis.approvals import Approval, ApprovalKind, Deciders
 from chassis.calendars import current
+from chassis.clock import business_date, start_of
 from chassis.clocks import Entry, Pause, Promise, Resume, Stop, store
 from chassis.clocks.errors import ClockNotStarted, NotPausable
 from chassis.clocks.store import New
@@ -46,6 +47,7 @@ from chassis.timeline import Timeline, effective_now, timeline
 from chassis.uow import UnitOfWork
 
 Bound = tuple[Acts[Row], Act[Row]]
+MOMENT = timedelta(microseconds=1)
 _ENTRIES: Mapping[str, type[Entry]] = {"pause": Pause, "resume": Resume, "stop": Stop, "promise": Promise}
 
 
@@ -98,7 +100,7 @@ async def perform(
         raise NotFound
     row = rows[0]
     _require_headers(uow, table, act, row)
-    (situation,) = await situations(uow.sql, table, rows)
+    (situation,) = await situations(uow.sql, table, rows, uow.actor, facts=act.unless is not None)
     if refusal := refusal_of(table, act, uow.actor, row, situation):
         raise refusal
     _require_fields(act, body)
@@ -118,9 +120,12 @@ async def perform_each(
     Who caused it (an operator who accepts a conflict, say) stands in history and audit, and needs no right to the act.
     """
     table, act = what
-    doings = []
+    doings: list[Doing[Row]] = []
+    if not todo:
+        return []
     rows = await _load(uow.sql, table, PLATFORM, list(todo), lock=True)
-    for row, situation in zip(rows, await situations(uow.sql, table, rows), strict=True):
+    found = await situations(uow.sql, table, rows, PLATFORM, facts=act.unless is not None)
+    for row, situation in zip(rows, found, strict=True):
         if refusal_of(table, act, PLATFORM, row, situation) is None:
             id = table.aggregate.of(row, table.aggregate.id)
             doings.append(Doing(act, id, row, row, todo[id], at[id] if isinstance(at, Mapping) else at, False))
@@ -145,6 +150,8 @@ def refusal_of(table: Acts[Row], act: Act[Row], actor: Actor, row: Row, situatio
             if act.only and not any(s.holds(row) for s in act.only)
             else Text(f"not for: {en}", f"不适用于：{zh}")
         )
+    if act.unless is not None and (refusal := act.unless(actor, row, situation.facts)) is not None:
+        return refusal
     if state not in act.on:
         following = [
             one.name for one in table.table.values()
@@ -190,7 +197,7 @@ class ActView(BaseModel):
 
 async def possible(sql: asyncpg.Connection, table: Acts[Row], actor: Actor, row: Row) -> list[ActView]:
     """Every act of an object: what the caller can do now, and for the rest why not. Clients see those meant for them."""
-    (situation,) = await situations(sql, table, [row])
+    (situation,) = await situations(sql, table, [row], actor)
     shown = []
     for act in table.table.values():
         if actor.role is Role.CLIENT and not act.may(actor, row):
@@ -250,11 +257,17 @@ async def _moment(uow: UnitOfWork, table: Acts[Any], act: Act[Any], id: Any, bod
     else:
         object = table.aggregate.named(id)
         last = (await steps.last_steps(uow.sql, [object])).get(object)
-        if last is not None and given < last:
+        if last is not None and given < last and given < await _bound(uow, last):
             why = f"is before the last step, {last.isoformat()}"
     if why:
         raise Invalid(errors=(FieldError("/at", why),))
-    return given, True
+    return given, not (act.at and act.at.same_day and business_date(given) == business_date(now - MOMENT))
+
+
+async def _bound(uow: UnitOfWork, last: datetime) -> datetime:
+    """What lies before the last step. A home that nobody has named yet, and that closes days, knows the day alone."""
+    real = await timeline(uow.sql) is Timeline.REAL
+    return last if real else start_of(business_date(last - MOMENT))
 
 
 async def _ask(uow: UnitOfWork, table: Acts[Row], doing: Doing[Row]) -> Approval:

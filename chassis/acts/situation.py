@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 
+from chassis.actor import Actor
 from chassis.acts.table import Acts, Row
 from chassis.approvals import WAITING
 
@@ -21,14 +23,19 @@ class ClockNow:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Of one object: its clocks by name, and the acts that wait for a second person with the approval's id."""
+    """Of one object: its clocks by name, the acts that wait for a second person with the approval's id, and the
+    aggregate's own facts."""
 
     clocks: Mapping[str, ClockNow] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)
+    facts: Any = None
 
 
-async def situations(sql: asyncpg.Connection, table: Acts[Row], rows: Sequence[Row]) -> list[Situation]:
-    """The situation of each row, in their order; two queries whatever their number, none where there is nothing to ask."""
+async def situations(
+    sql: asyncpg.Connection, table: Acts[Row], rows: Sequence[Row], actor: Actor, *, facts: bool = True
+) -> list[Situation]:
+    """The situation of each row as a caller is in it, in their order; two queries whatever their number, none where there
+    is nothing to ask. Without `facts` the aggregate's own are left out."""
     aggregate = table.aggregate
     clocks: defaultdict[str, dict[str, ClockNow]] = defaultdict(dict)
     if aggregate.clocks:
@@ -52,7 +59,8 @@ async def situations(sql: asyncpg.Connection, table: Acts[Row], rows: Sequence[R
             list(names),
         ):
             asked[a["object"]][names[a["kind"]]] = str(a["approval_id"])
+    own = await aggregate.facts(sql, actor, rows) if facts and aggregate.facts else [None] * len(rows)
     return [
-        Situation(clocks[aggregate.clocks_of(row)], asked[aggregate.named(aggregate.of(row, aggregate.id))])
-        for row in rows
+        Situation(clocks[aggregate.clocks_of(row)], asked[aggregate.named(aggregate.of(row, aggregate.id))], known)
+        for row, known in zip(rows, own, strict=True)
     ]

@@ -17,8 +17,9 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.approvals import ApprovalKind, Deciders
 from chassis.calendar import Calendar
+from chassis.clock import business_date, end_of
 from chassis.clocks import Limit, WorkingDays, store
-from chassis.errors import Text
+from chassis.errors import Refusal, Text
 from chassis.uow import UnitOfWork
 
 Row = TypeVar("Row")
@@ -53,16 +54,17 @@ PLATFORM_ITSELF = Who[Any](
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An act that may be entered after it happened: by so much at most (a time, or a limit in working days), and never
-    before the object's last step."""
+    """An act that may be entered after it happened: by so much at most (a time, or the last day of a limit), and never
+    before the object's last step. With `same_day` it is late only when it is entered on a later business date."""
 
     within: timedelta | Limit
+    same_day: bool = False
 
     def reaches(self, given: datetime, now: datetime, calendar: Calendar) -> bool:
         """Whether what happened at `given` may still be entered at `now`."""
         if isinstance(self.within, timedelta):
             return given + self.within >= now
-        return self.within.first_due(given, calendar) >= now
+        return end_of(business_date(self.within.first_due(given, calendar))) >= now
 
     def __str__(self) -> str:
         return f"{self.within.days} working days" if isinstance(self.within, WorkingDays) else str(self.within)
@@ -122,6 +124,8 @@ class Doing(Generic[Row]):
 
 
 Hook = Callable[[UnitOfWork, Sequence[Doing[Row]]], Awaitable[None]]
+Unless = Callable[[Actor, Row, Any], Refusal | None]
+Facts = Callable[[asyncpg.Connection, Actor, Sequence[Row]], Awaitable[Sequence[Any]]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ class Act(Generic[Row]):
     `only`, `not_for`: the sorts of object it exists for. `takes`: the type of its body. `needs`: fields of the body that
     are given and not blank, and `IF_MATCH`, `IDEMPOTENCY_KEY`. `approval`: a second person decides, always or for some
     sorts. `at`: `NOW`, or `Earlier(...)`. `clocks`: what becomes of each clock; final states stop all of them anyway.
-    `tells`: the audiences that read the step in the history; nobody, unless it is said. `prepare` runs before the object
+    `tells`: the audiences that read the step in the history; nobody, unless it is said. `unless(actor, row, facts)` says
+    what else stands in the way, or None; it is asked before the state is, so that it may say more than the state does. `prepare` runs before the object
     changes (what it needs checked or kept beside), `then` after it (events, deadlines); both get all objects of one step.
     """
 
@@ -151,6 +156,7 @@ class Act(Generic[Row]):
     at: Earlier | None = NOW
     clocks: Mapping[str, ClockMove] = field(default_factory=dict)
     tells: Sequence[str] = ()
+    unless: Unless[Row] | None = None
     prepare: Hook[Row] | None = None
     then: Hook[Row] | None = None
 
@@ -179,7 +185,7 @@ class Aggregate(Generic[Row]):
     numbered from `$n` on; the platform itself sees all. `row` makes the typed row of a record. Column names: `id`,
     `state`, `revision`, `client`, `branch` (of the holder), `concerned` (persons it is about). `clock_object(row)` names
     the object of its clocks; `parse` makes the id of its text. `audiences(actor, row)` are those whose steps the caller reads. `moved` is told of every
-    change of state.
+    change of state. `facts(sql, actor, rows)` reads what `unless` of the acts asks for beyond the row, one for each row.
     """
 
     name: str
@@ -201,6 +207,7 @@ class Aggregate(Generic[Row]):
     clock_object: Callable[[Row], str] | None = None
     parse: Callable[[str], Any] = str
     moved: Hook[Row] | None = None
+    facts: Facts[Row] | None = None
 
     def named(self, id: Any) -> str:
         """How audit, approvals and deadlines name one: `case/ID`."""

@@ -31,7 +31,6 @@ from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import (
     alarms,
     api,
-    attempts,
     closing,
     contacts,
     deadlines,
@@ -40,9 +39,11 @@ from services.callbacks import (
     leavers,
     moment_ladder,
     moments,
+    results,
     tables,
     tasks,
 )
+from services.callbacks.acts import ACTS
 from services.callbacks.evidence import EvidenceSettings
 from services.callbacks.messages import sending
 from services.callbacks.messages.adapters import MessageSettings
@@ -84,12 +85,13 @@ service = Service(
     sealed=[tables.SEALED],
     deadlines={
         tasks.LIMIT: deadlines.expire_tasks,
-        attempts.SURVEY: deadlines.follow_surveys,
+        results.SURVEY: deadlines.follow_surveys,
         alarms.TARGET: alarms.miss_targets,
         moment_ladder.MOMENT: alarms.miss_moments,
         alarms.NO_MANAGER: alarms.miss_managers,
     },
     policy=Policies,
+    acts=[ACTS],
     loops={"messages": sending.send_by_itself},
     exports={"callbacks": Export(exports.CALLBACK_COLUMNS, exports.callbacks)},
     keeps_evidence=True,

@@ -85,19 +85,30 @@ class Retry:
     why: Text
 
 
+def counted(tried: Sequence[datetime], calling: Calling) -> list[datetime]:
+    """The attempts that count [B20], of these in order: each at least the gap after the last one that counts."""
+    found: list[datetime] = []
+    for at in tried:
+        if not found or at - found[-1] >= timedelta(hours=calling.gap_hours):
+            found.append(at)
+    return found
+
+
 def next_attempt(tried: Sequence[datetime], calling: Calling, calendar: Calendar) -> Retry:
     """When to try again after these attempts, in order [B20].
 
-    At least the gap later, inside a window; the attempts left must still reach the days and parts of the day asked
-    for, so a day or part already used is passed over when there are no attempts to spare.
+    Trying ends only when attempts, days and parts of the day asked for are all reached by attempts that count. Until
+    then: at least the gap later, inside a window, and a day or part already used is passed over when there are no
+    attempts to spare.
     """
-    left = calling.attempts - len(tried)
+    known = counted(tried, calling)
+    days = {business_date(at) for at in known}
+    parts = {calling.day_part(wall_clock(at)) for at in known}
+    missing_days, missing_parts = calling.on_days - len(days), calling.in_day_parts - len(parts)
+    left = max(calling.attempts - len(known), missing_days, missing_parts)
     if left <= 0:
-        return Retry(None, Text(f"{len(tried)} attempts were made", f"已尝试 {len(tried)} 次"))
-    days = {business_date(at) for at in tried}
-    parts = {calling.day_part(wall_clock(at)) for at in tried}
-    new_day = calling.on_days - len(days) >= left
-    new_part = calling.in_day_parts - len(parts) >= left
+        return Retry(None, Text(f"{len(known)} attempts were made", f"已尝试 {len(known)} 次"))
+    new_day, new_part = missing_days >= left, missing_parts >= left
     at = next_opening(tried[-1] + timedelta(hours=calling.gap_hours), calling, calendar)
     for _ in range(LONGEST_SEARCH_DAYS * 8):
         if new_day and business_date(at) in days:
@@ -106,8 +117,9 @@ def next_attempt(tried: Sequence[datetime], calling: Calling, calendar: Calendar
             at = next_opening(_end_of_part(at, calling), calling, calendar)
         else:
             break
-    why = [f"attempt {len(tried) + 1} of {calling.attempts}, {calling.gap_hours} h after the last at the earliest"]
-    zh = [f"第 {len(tried) + 1}/{calling.attempts} 次，距上次至少 {calling.gap_hours} 小时"]
+    number = len(known) + 1
+    why = [f"attempt {number} of {calling.attempts}, {calling.gap_hours} h after the last at the earliest"]
+    zh = [f"第 {number}/{calling.attempts} 次，距上次至少 {calling.gap_hours} 小时"]
     if new_day:
         why.append(f"on another day: {calling.on_days} days are asked for")
         zh.append(f"须换日：要求 {calling.on_days} 天")

@@ -6,7 +6,7 @@ from datetime import date
 import asyncpg
 
 from chassis.uow import UnitOfWork
-from services.callbacks import moments, tasks
+from services.callbacks import ending, moments, tasks
 from services.callbacks.obligations import ONE_DAY, obligations_by_facts
 
 CLIENTS_AT_ONCE = 2_000
@@ -24,7 +24,7 @@ async def _close_day(day: date, uow: UnitOfWork) -> None:
         return
     owed = await obligations_by_facts(uow, day, day)
     await tasks.make(uow, owed)
-    await tasks.expire(uow, day, await uow.cached(tasks.first_due))
+    await ending.expire(uow, day, await uow.cached(tasks.first_due))
     if any(one.branch_id is None for one in owed) or await uow.cached(tasks.unplaced):
         await tasks.place(uow)
     await moments.birthdays(uow, day + ONE_DAY)
@@ -49,12 +49,12 @@ async def catch_up(through: date, uow: UnitOfWork) -> bool:
         return False
     clients = sorted({row["client_id"] for row in rows})
     first: date = await uow.sql.fetchval("SELECT first FROM closed_days")
-    await tasks.compare(uow, clients, await obligations_by_facts(uow, first, through, clients), through)
+    await ending.compare(uow, clients, await obligations_by_facts(uow, first, through, clients), through)
     closed = await uow.sql.fetch(
         "SELECT client_id, closed_on FROM clients WHERE client_id = ANY($1::text[]) AND closed_on <= $2",
         clients,
         through,
     )
-    await tasks.cancel_closed(uow, {row["client_id"]: row["closed_on"] for row in closed}, waits=True)
-    await tasks.expire(uow, through)
+    await ending.cancel_closed(uow, {row["client_id"]: row["closed_on"] for row in closed}, waits=True)
+    await ending.expire(uow, through)
     return True

@@ -7,14 +7,18 @@ import asyncpg
 
 CALLBACK_COLUMNS = ("task_id", "client_id", "rule", "topic", "queue", "branch_id", "created_on", "due_on", "state")
 ROWS_AT_ONCE = 5_000
+STATE_ON = """coalesce((
+        SELECT s.after FROM act_steps s WHERE s.object = 'task/' || t.task_id
+          AND coalesce((s.detail->>'on_day')::date, (s.at AT TIME ZONE 'Asia/Shanghai')::date) <= $1
+        ORDER BY s.number DESC LIMIT 1), 'planned') AS state"""
+"""The state of tasks t after the close of $1, as SQL."""
 
 # What an export would have shown had the facts ended with the day: tasks that day's close had made, in the state of
 # their last step by then.
-_AS_OF = """
+_AS_OF = f"""
     SELECT t.task_id, t.client_id, t.rule, t.topic, t.queue, coalesce(t.branch_id, c.branch_id), t.created_on, t.due_on,
-           s.to_state
-    FROM tasks t LEFT JOIN clients c USING (client_id) CROSS JOIN LATERAL (
-        SELECT to_state FROM steps s WHERE s.task_id = t.task_id AND s.on_day <= $1 ORDER BY s.number DESC LIMIT 1) s
+           s.state
+    FROM tasks t LEFT JOIN clients c USING (client_id) CROSS JOIN LATERAL (SELECT {STATE_ON}) s
     WHERE t.found_on <= $1 ORDER BY t.task_id"""
 _NOW = """
     SELECT t.task_id, t.client_id, t.rule, t.topic, t.queue, coalesce(t.branch_id, c.branch_id), t.created_on, t.due_on,

@@ -13,11 +13,12 @@ from contracts.callbacks import FindingRaised
 from services.callbacks import contacts
 from services.callbacks.rules import CALLBACKS
 from services.callbacks.scripts import Question
+from services.callbacks.tables import Task
 
 
 async def raise_for(
     uow: UnitOfWork,
-    task: asyncpg.Record,
+    task: Task,
     attempt_id: UUID,
     found: Sequence[Question],
     named: Sequence[str],
@@ -25,7 +26,7 @@ async def raise_for(
 ) -> list[UUID]:
     """A finding for each answer that shows misconduct. Concerned: whoever was named, else everybody tied to the
     client: it is not for the caller to guess which of them it was."""
-    ties = (await contacts.ties_of(uow.sql, [task["client_id"]]))[task["client_id"]]
+    ties = (await contacts.ties_of(uow.sql, [task.client_id]))[task.client_id]
     people = set(named) or {
         person for person in (ties.opener, ties.referrer, ties.manager, *ties.former_managers) if person
     }
@@ -35,9 +36,9 @@ async def raise_for(
         await keep(
             uow,
             key,
-            client_id=task["client_id"],
-            branch_id=task["branch_id"],
-            task_id=task["task_id"],
+            client_id=task.client_id,
+            branch_id=task.branch_id,
+            task_id=task.task_id,
             attempt_id=attempt_id,
             kind=question.finding,
             question=question.code,

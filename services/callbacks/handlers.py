@@ -24,7 +24,7 @@ from contracts.broker import (
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
-from services.callbacks import alarms, contacts, intervals, moments, notices, tasks
+from services.callbacks import alarms, contacts, ending, intervals, moments, notices, tasks
 from services.callbacks.messages import planning
 from services.callbacks.obligations import Obligation, obligations_by_facts
 
@@ -65,7 +65,7 @@ async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None
         clients,
         [first[client] for client in clients],
     )
-    await intervals.mark_late(uow, await tasks.cancel_closed(uow, first, waits=False))
+    await intervals.mark_late(uow, await ending.cancel_closed(uow, first, waits=False))
     await planning.drop(uow, clients, "account_closed")
 
 

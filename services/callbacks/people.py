@@ -8,16 +8,12 @@ import asyncpg
 
 from chassis import staff
 from chassis.actor import Actor, Role
-from chassis.errors import Forbidden, Text
 from chassis.staff import Roster
+from services.callbacks.errors import Away
 
+SERVING = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
+"""The roles of those who work on tasks."""
 OPEN_TO_ALL = (Role.HQ, Role.OPERATIONS, Role.SYSTEM)
-
-
-class Away(Forbidden):
-    """The roster says you are absent: your deputies are offered your work meanwhile."""
-
-    title = Text("You are marked as absent", "您处于缺勤状态")
 
 
 @dataclass(frozen=True, slots=True)

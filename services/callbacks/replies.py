@@ -7,17 +7,19 @@ answered later is done, and the day stays missed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from chassis.acts import IllegalMove
+from chassis.acts import Performed, load, perform
+from chassis.clock import business_date
 from chassis.deadlines import cancel
-from chassis.errors import FieldError, Invalid, Text
+from chassis.errors import FieldError, Invalid
 from chassis.uow import UnitOfWork
-from services.callbacks import alarms, attempts, claims, contacts
-from services.callbacks.attempts import Call, Result
-from services.callbacks.people import Agent
+from services.callbacks import alarms, attempts, contacts
+from services.callbacks.acts import ACTS
 from services.callbacks.policy import Policies
-from services.callbacks.rules import MOVES
+from services.callbacks.results import Call, Reported, Result
+from services.callbacks.tables import Task
 
 ENQUIRY = "enquiry"
 
@@ -34,76 +36,50 @@ class Reply:
     profile: Mapping[str, str] | None = None
 
 
-async def record(uow: UnitOfWork, agent: Agent, task_id: UUID, reply: Reply, now: datetime) -> bool | None:
-    """Keep a reply and end the task it answers; of an enquiry, whether it was answered on its day.
+async def record(uow: UnitOfWork, task_id: UUID, reply: Reply, now: datetime) -> tuple[Task, bool | None]:
+    """Keep a reply and end the task it answers: the task, and of an enquiry whether it was answered on its day.
 
     Raises: NotFound, IllegalMove with what is possible, AlreadyTaken, Excluded, Invalid, EvidenceMissing.
     """
-    task = await claims.workable(uow.sql, agent, task_id, now)
-    if reply.at > now + attempts.LONGEST_AHEAD:
+    task = await load(uow.sql, ACTS, uow.actor, task_id)
+    if reply.at > now:
         raise Invalid(errors=(FieldError("body#/at", "lies ahead"),))
-    if task["state"] == "exhausted":
-        await _answer_letter(uow, agent, task_id, reply, now)
-        on_the_day = None
-    elif task["rule"] == ENQUIRY:
-        on_the_day = await _answer_enquiry(uow, agent, task_id, reply, now)
-    else:
-        raise IllegalMove(
-            Text("this task is served by a call", "该任务须电话回访"),
-            state=task["state"],
-            possible=sorted(MOVES[task["state"]]),
-        )
-    uow.audit(
-        "reply_recorded",
-        f"task/{task_id}",
-        key=task["client_id"],
-        policy=task["policy"],
-        channel=reply.channel,
-        at=reply.at,
-        evidence=reply.evidence_id,
-        on_the_day=on_the_day,
-        by=agent.staff_id,
-    )
-    return on_the_day
+    await contacts.hold(uow, task.client_id)
+    if task.state == "exhausted":
+        return await _answer_letter(uow, task, reply), None
+    return await _answer_enquiry(uow, task, reply)
 
 
-async def _answer_enquiry(uow: UnitOfWork, agent: Agent, task_id: UUID, reply: Reply, now: datetime) -> bool:
-    task = await claims.workable(uow.sql, agent, task_id, now)
-    came, target = (datetime.fromisoformat(task["cause"][name]) for name in ("at", "target"))
+async def _answer_enquiry(uow: UnitOfWork, task: Task, reply: Reply) -> tuple[Task, bool | None]:
+    if task.rule != ENQUIRY:
+        return (await perform(uow, ACTS.reply, task.task_id)).row, None  # refused: calls serve it
+    came, target = (datetime.fromisoformat(task.cause[name]) for name in ("at", "target"))
     if reply.at < came:
         raise Invalid(errors=(FieldError("body#/at", "lies before the enquiry"),))
     on_the_day = reply.at < target
+    answers = {"replied": "yes", **reply.answers}
+    done = await _enter(uow, ACTS.reply, task, reply, "replied", answers, {"on_the_day": on_the_day})
     if on_the_day:
-        await cancel(uow, [(alarms.TARGET, f"task/{task_id}")])
-    await contacts.hold(uow, task["client_id"])
-    await claims.claim(uow, agent, task_id, now)
-    result = Result(task_id, "replied", {"replied": "yes", **reply.answers}, tuple(reply.concerned))
-    call = Call(
-        task["client_id"], reply.at, reply.channel, [result], reply.evidence_id, profile=reply.profile, written=True
-    )
-    await attempts.enter(uow, agent, call, now)
-    return on_the_day
+        await cancel(uow, [(alarms.TARGET, f"task/{task.task_id}")])
+    return done, on_the_day
 
 
-async def _answer_letter(uow: UnitOfWork, agent: Agent, task_id: UUID, reply: Reply, now: datetime) -> None:
-    await attempts.stop_waiting(uow, task_id)
-    await contacts.hold(uow, (await claims.workable(uow.sql, agent, task_id, now))["client_id"])
-    await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", task_id)
-    task = await claims.workable(uow.sql, agent, task_id, now)
-    if task["state"] != "exhausted" or task["channel"] != "letter":
-        possible = ["survey"] if task["channel"] == "e_survey" else sorted(MOVES[task["state"]])
-        raise IllegalMove(
-            Text("no letter was sent for this task", "该任务未寄送信函"), state=task["state"], possible=possible
-        )
+async def _answer_letter(uow: UnitOfWork, task: Task, reply: Reply) -> Task:
     if reply.profile is None:
         raise Invalid(errors=(FieldError("body#/profile", "say which fields changed, or {} for none"),))
-    if wrong := contacts.wrong_changes(reply.profile):
+    return await _enter(uow, ACTS.enter_letter, task, reply, "letter_answered", reply.answers, {})
+
+
+async def _enter(
+    uow: UnitOfWork, act: Any, task: Task, reply: Reply, code: str, answers: Mapping[str, str], detail: dict[str, Any]
+) -> Task:
+    if wrong := contacts.wrong_changes(reply.profile or {}):
         raise Invalid(errors=tuple(FieldError(f"body#/profile/{name}", "is none") for name in wrong))
-    await claims.check_avoidance(uow, agent, task)
-    call = Call(
-        task["client_id"], reply.at, "letter", [Result(task_id, "letter_answered", reply.answers)], reply.evidence_id
-    )
-    await attempts.check_evidence(uow.sql, call, (await uow.policies(Policies)).outcomes.on(task["created_on"]).body)
-    await attempts.answer_survey(
-        uow, task, reply.answers, reply.evidence_id, "letter_answered", reply.at, agent, reply.profile
-    )
+    outcomes = (await uow.policies(Policies)).outcomes.on(business_date(reply.at)).body
+    result = Result(task.task_id, code, answers, tuple(reply.concerned))
+    channel = reply.channel if code == "replied" else "letter"
+    call = Call(task.client_id, reply.at, channel, [result], reply.evidence_id, profile=reply.profile, written=True)
+    await attempts.check_evidence(uow.sql, call, outcomes)
+    done: Performed[Task] = await perform(uow, act, task.task_id, Reported(call, result, outcomes[code], detail=detail))
+    await contacts.change(uow, task.client_id, call.profile or {}, reply.at, reply.evidence_id)
+    return done.row

@@ -14,9 +14,10 @@ from chassis.personal import mask_text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.callbacks import contacts, scripts
-from services.callbacks.claims import Excluded
+from services.callbacks.errors import Excluded
 from services.callbacks.policy import CallOutcome, Policies, Quality
 from services.callbacks.rules import exclusions
+from services.callbacks.tables import Task
 
 
 class ReviewedBefore(Conflict):
@@ -42,8 +43,7 @@ def sampling(attempt_id: UUID, topic: str, calls_before: int, flagged: bool, ter
 async def consider(
     uow: UnitOfWork,
     attempt_id: UUID,
-    task: asyncpg.Record,
-    agent: str,
+    task: Task,
     outcome: CallOutcome,
     answers: Mapping[str, str],
     notes: str,
@@ -51,21 +51,22 @@ async def consider(
     """Put a contact on the list of reviews when it is sampled, or when something said in it must not be said."""
     said = " ".join((notes, *answers.values()))
     policies = await uow.policies(Policies)
-    phrases = scripts.banned_in(said, policies.script(task["script"]))
+    phrases = scripts.banned_in(said, policies.script(task.script))
     if not (outcome.reached or phrases):
         return
+    agent = uow.actor.person
     before = await uow.sql.fetchval(
         "SELECT count(*) FROM attempts WHERE agent = $1 AND reached AND attempt_id <> $2", agent, attempt_id
     )
     terms = policies.quality.on(await today(uow.sql)).body
-    if reasons := sampling(attempt_id, task["topic"], before, bool(phrases), terms):
+    if reasons := sampling(attempt_id, task.topic, before, bool(phrases), terms):
         await uow.sql.execute(
             """INSERT INTO reviews (attempt_id, agent, topic, branch_id, risk, sampled_at, phrases)
                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING""",
             attempt_id,
             agent,
-            task["topic"],
-            task["branch_id"],
+            task.topic,
+            task.branch_id,
             reasons,
             uow.now,
             phrases,

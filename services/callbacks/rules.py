@@ -1,4 +1,4 @@
-"""Pure decisions: the table of states [B19], due dates [B21], who must not call [B10], who gets a notice [B7]."""
+"""Pure decisions: states [B19], due dates [B21], who must not call [B10], who gets a notice [B7]."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid5
 
-from chassis.acts import IllegalMove
 from chassis.calendar import Calendar, DayKind
 from chassis.clock import end_of, month_end, months_after
 from chassis.errors import Text
@@ -16,43 +15,14 @@ from services.callbacks.policy import MailingColumn, Notices, Trigger
 CALLBACKS = UUID("6d0f1c4e-62a5-5c0e-9a35-0f2d6b7f4c11")
 """The namespace of every id that is derived from what caused it."""
 
-# From each state, what may follow [B19]. A lease that runs out gives `assigned` and `attempting` back to `planned`;
-# a client reached who then refuses, or whose answers are missing, is tried again or ends. The last two moves are for
-# corrected facts alone: a task that was never owed is withdrawn, one that is owed after all comes back.
-MOVES: dict[str, frozenset[str]] = {
-    "planned": frozenset({"assigned", "cancelled", "expired"}),
-    "assigned": frozenset({"attempting", "planned", "assigned", "cancelled", "expired"}),
-    "attempting": frozenset({"reached", "rescheduled", "exhausted", "planned", "cancelled", "expired"}),
-    "reached": frozenset({"completed", "rescheduled", "cancelled", "expired"}),
-    "rescheduled": frozenset({"assigned", "cancelled", "expired"}),
-    "exhausted": frozenset({"completed", "cancelled", "expired"}),
-    "completed": frozenset(),
-    "expired": frozenset({"cancelled"}),
-    "cancelled": frozenset({"planned"}),
-}
+STATES = (
+    "planned", "assigned", "attempting", "reached", "rescheduled", "exhausted", "completed", "expired", "cancelled",
+)  # fmt: skip
+"""The states of a task [B19]; the acts that lead from one to another are in `acts`."""
 FINAL = ("completed", "cancelled", "expired")
-OPEN = tuple(state for state in MOVES if state not in FINAL)
+OPEN = tuple(state for state in STATES if state not in FINAL)
 CALLABLE = ("planned", "rescheduled")
 IN_HAND = ("assigned", "attempting", "reached")
-
-
-def check_move(state: str, following: str) -> None:
-    """Refuse what the table of states does not know [B19].
-
-    Raises: IllegalMove, with `state` and what is possible from it.
-    """
-    if following in MOVES[state]:
-        return
-    possible = sorted(MOVES[state])
-    listed = ", ".join(possible) or "nothing: it is final"
-    raise IllegalMove(
-        Text(
-            f"from {state} the task cannot become {following}; possible: {listed}",
-            f"任务状态 {state} 不能变为 {following}；可变为：{'、'.join(possible) or '无（终态）'}",
-        ),
-        state=state,
-        possible=possible,
-    )
 
 
 def task_id(rule: str, client_id: str, period: str) -> UUID:

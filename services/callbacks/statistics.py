@@ -9,6 +9,7 @@ from typing import Any, Literal
 import asyncpg
 
 from chassis.clock import end_of
+from services.callbacks.exports import STATE_ON
 from services.callbacks.policy import Policies
 
 By = Literal["agent", "branch_id", "topic", "script"]
@@ -101,24 +102,23 @@ async def task_counts(
 
     Of one branch or of all; without `restricted` nothing that is compliance's alone, not even its number [B6].
     """
-    of = "($1::text IS NULL OR t.branch_id = $1) AND ($2::bool OR NOT t.restricted)"
     if as_of is None:
         return list(
             await sql.fetch(
-                f"SELECT rule, state, count(*) FROM tasks t WHERE {of} GROUP BY 1, 2 ORDER BY 1, 2",
+                """SELECT rule, state, count(*) FROM tasks t WHERE ($1::text IS NULL OR t.branch_id = $1)
+                     AND ($2::bool OR NOT t.restricted) GROUP BY 1, 2 ORDER BY 1, 2""",
                 branch_id,
                 restricted,
             )
         )
     return list(
         await sql.fetch(
-            f"""SELECT t.rule, s.to_state AS state, count(*) FROM tasks t CROSS JOIN LATERAL (
-                   SELECT to_state FROM steps s WHERE s.task_id = t.task_id AND s.on_day <= $3
-                   ORDER BY s.number DESC LIMIT 1) s
-               WHERE t.found_on <= $3 AND {of} GROUP BY 1, 2 ORDER BY 1, 2""",
+            f"""SELECT t.rule, s.state, count(*) FROM tasks t CROSS JOIN LATERAL (SELECT {STATE_ON}) s
+               WHERE t.found_on <= $1 AND ($2::text IS NULL OR t.branch_id = $2) AND ($3::bool OR NOT t.restricted)
+               GROUP BY 1, 2 ORDER BY 1, 2""",
+            as_of,
             branch_id,
             restricted,
-            as_of,
         )
     )
 

@@ -1,12 +1,13 @@
 """What callbacks keeps: the facts it needs of a client, the tasks owed, and every step, attempt and proof."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
-    Column,
     Date,
     Identity,
     Index,
@@ -17,9 +18,12 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy import Column as SqlColumn
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as SqlUUID
 
 from chassis.histories import History
+from chassis.rows import Column, Row, table
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 from contracts.classification import TIERS, GroupChanged, TierChanged
@@ -40,27 +44,29 @@ BIRTHDAY = "extract(month FROM birth_date) * 100 + extract(day FROM birth_date)"
 clients = Table(
     "clients",
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("branch_id", Text),
-    Column("manager_id", Text),
-    Column("opener_id", Text),
-    Column("referrer_id", Text),
-    Column("kind", Text),
-    Column("opened_on", Date),
-    Column("closed_on", Date),
-    Column("account_status", Text, comment="the regulatory status; `dormant` and `suspended` leave the 10 % base [B1]"),
-    Column("experience_years", Integer),
-    Column("birth_date", Date),
-    Column("name", LargeBinary, comment="encrypted"),
-    Column("phone", LargeBinary, comment="encrypted"),
-    Column("email", LargeBinary, comment="encrypted"),
-    Column("address", LargeBinary, comment="encrypted"),
-    Column("stamps", JSONB, nullable=False, server_default="{}", comment="(ce_time, ce_id) of each field's word"),
-    Column("do_not_call", Boolean, nullable=False, server_default="false"),
-    Column("no_marketing", Boolean, nullable=False, server_default="false"),
-    Column("objects_to_viewing", Boolean, nullable=False, server_default="false", comment="[A16]"),
-    Column("language", Text, nullable=False, server_default="zh-CN"),
-    Column("last_valid_contact", Instant, comment="two-way; resets the timer of A7a"),
+    SqlColumn("client_id", Text, primary_key=True),
+    SqlColumn("branch_id", Text),
+    SqlColumn("manager_id", Text),
+    SqlColumn("opener_id", Text),
+    SqlColumn("referrer_id", Text),
+    SqlColumn("kind", Text),
+    SqlColumn("opened_on", Date),
+    SqlColumn("closed_on", Date),
+    SqlColumn(
+        "account_status", Text, comment="the regulatory status; `dormant` and `suspended` leave the 10 % base [B1]"
+    ),
+    SqlColumn("experience_years", Integer),
+    SqlColumn("birth_date", Date),
+    SqlColumn("name", LargeBinary, comment="encrypted"),
+    SqlColumn("phone", LargeBinary, comment="encrypted"),
+    SqlColumn("email", LargeBinary, comment="encrypted"),
+    SqlColumn("address", LargeBinary, comment="encrypted"),
+    SqlColumn("stamps", JSONB, nullable=False, server_default="{}", comment="(ce_time, ce_id) of each field's word"),
+    SqlColumn("do_not_call", Boolean, nullable=False, server_default="false"),
+    SqlColumn("no_marketing", Boolean, nullable=False, server_default="false"),
+    SqlColumn("objects_to_viewing", Boolean, nullable=False, server_default="false", comment="[A16]"),
+    SqlColumn("language", Text, nullable=False, server_default="zh-CN"),
+    SqlColumn("last_valid_contact", Instant, comment="two-way; resets the timer of A7a"),
     Index(None, "opened_on"),
     Index(None, "manager_id", postgresql_where=text("manager_id IS NOT NULL")),
     Index("ix_birthday", text(f"({BIRTHDAY})"), postgresql_where=text("birth_date IS NOT NULL")),
@@ -69,32 +75,32 @@ clients = Table(
 callers = Table(
     "callers",
     metadata,
-    Column("subject", Text, primary_key=True, comment="the missed call's or the booking's id, as its task's"),
-    Column(
+    SqlColumn("subject", Text, primary_key=True, comment="the missed call's or the booking's id, as its task's"),
+    SqlColumn(
         "owner", Text, nullable=False, index=True, comment="whose key: the client's, or that of the call or booking"
     ),
-    Column("name", LargeBinary, comment="encrypted"),
-    Column("phone", LargeBinary, comment="encrypted"),
+    SqlColumn("name", LargeBinary, comment="encrypted"),
+    SqlColumn("phone", LargeBinary, comment="encrypted"),
 )
 
 # One row for each day something that coverage or avoidance asks for changed: as-of answers need what was, not what is.
 standings = Table(
     "standings",
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("since", Date, primary_key=True),
-    Column("branch_id", Text),
-    Column("manager_id", Text),
-    Column("account_status", Text),
+    SqlColumn("client_id", Text, primary_key=True),
+    SqlColumn("since", Date, primary_key=True),
+    SqlColumn("branch_id", Text),
+    SqlColumn("manager_id", Text),
+    SqlColumn("account_status", Text),
 )
 
 TAGS: History[GroupChanged] = History(
     metadata,
     "tag_stretches",
-    Column("tag", Text, primary_key=True),
-    Column("since", Date, primary_key=True),
-    Column("until", Date, comment="exclusive; empty when open"),
-    Column("baseline", Boolean, nullable=False, server_default="false", comment="causes no task [K7]"),
+    SqlColumn("tag", Text, primary_key=True),
+    SqlColumn("since", Date, primary_key=True),
+    SqlColumn("until", Date, comment="exclusive; empty when open"),
+    SqlColumn("baseline", Boolean, nullable=False, server_default="false", comment="causes no task [K7]"),
     Index(None, "since"),
     Index("ix_core", "client_id", postgresql_where=text("tag = 'CORE'")),
     told=lambda change: [(one.tag, one.since, one.until, one.baseline) for one in change.tags],
@@ -110,9 +116,9 @@ def _ranks(change: TierChanged) -> list[tuple[date, int, int]]:
 RANKS: History[TierChanged] = History(
     metadata,
     "tier_stretches",
-    Column("since", Date, primary_key=True),
-    Column("rank", SmallInteger, nullable=False),
-    Column("before", SmallInteger, nullable=False, comment="the rank until then"),
+    SqlColumn("since", Date, primary_key=True),
+    SqlColumn("rank", SmallInteger, nullable=False),
+    SqlColumn("before", SmallInteger, nullable=False, comment="the rank until then"),
     Index(None, "since"),
     told=_ranks,
 )
@@ -121,11 +127,11 @@ RANKS: History[TierChanged] = History(
 assessments = Table(
     "assessments",
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("assessment_id", Text, primary_key=True),
-    Column("level", Text, nullable=False),
-    Column("valid_from", Date, nullable=False),
-    Column("valid_until", Date, nullable=False),
+    SqlColumn("client_id", Text, primary_key=True),
+    SqlColumn("assessment_id", Text, primary_key=True),
+    SqlColumn("level", Text, nullable=False),
+    SqlColumn("valid_from", Date, nullable=False),
+    SqlColumn("valid_until", Date, nullable=False),
     Index(None, "valid_until"),
     Index(None, "client_id", "valid_from"),
 )
@@ -133,51 +139,58 @@ assessments = Table(
 late = Table(
     "late",
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    SqlColumn("client_id", Text, primary_key=True),
+    SqlColumn("number", BigInteger, Identity(always=True), primary_key=True),
     comment="clients whose owed tasks are compared again with what the facts say",
 )
 
 # Tasks
 
-tasks = Table(
+
+class Task(Row, frozen=True):
+    """A callback that is owed."""
+
+    task_id: Annotated[UUID, Column(SqlUUID, primary_key=True, comment="UUIDv5 of rule, client and period")]
+    client_id: str
+    rule: str
+    period: str
+    topic: str
+    queue: str
+    script: Annotated[str, Column(comment="the version frozen when the task was made [B9]")]
+    priority: Annotated[int, Column(SmallInteger)]
+    branch_id: str | None
+    created_on: date
+    found_on: Annotated[date, Column(comment="the closed day (or day of arrival) whose facts owe it")]
+    target_on: date | None
+    alarm_on: date | None
+    due_on: date
+    due_at: datetime
+    policy: str
+    cause: Annotated[dict[str, Any], Column(JSONB, comment="why: the facts it was made from")]
+    concerned: Annotated[
+        list[str], Column(ARRAY(Text), server_default="{}", comment="persons it is hidden from [B5, C28]")
+    ]
+    restricted: Annotated[bool, Column(server_default="false", comment="for compliance only [B6]")]
+    subject: Annotated[str | None, Column(comment="what it is about: a case, a call, a booking")]
+    state: Annotated[str, Column(server_default="planned")]
+    revision: Annotated[int, Column(server_default="1")]
+    owner: Annotated[str | None, Column(comment="theirs alone until `passes_on_at`")]
+    passes_on_at: datetime | None
+    holder: str | None
+    held_since: datetime | None
+    lease_until: datetime | None
+    not_before: datetime | None
+    wish: Annotated[bool, Column(server_default="false", comment="not_before is the client's own word")]
+    attempts: Annotated[int, Column(SmallInteger, server_default="0")]
+    channel: Annotated[str, Column(server_default="phone")]
+    outcome: str | None
+    ended_on: date | None
+
+
+tasks = table(
     "tasks",
     metadata,
-    Column("task_id", UUID, primary_key=True, comment="UUIDv5 of rule, client and period"),
-    Column("client_id", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("period", Text, nullable=False),
-    Column("topic", Text, nullable=False),
-    Column("queue", Text, nullable=False),
-    Column("script", Text, nullable=False, comment="the version frozen when the task was made [B9]"),
-    Column("priority", SmallInteger, nullable=False),
-    Column("branch_id", Text),
-    Column("created_on", Date, nullable=False),
-    Column("found_on", Date, nullable=False, comment="the closed day (or day of arrival) whose facts owe it"),
-    Column("target_on", Date),
-    Column("alarm_on", Date),
-    Column("due_on", Date, nullable=False),
-    Column("due_at", Instant, nullable=False),
-    Column("policy", Text, nullable=False),
-    Column("cause", JSONB, nullable=False, comment="why: the facts it was made from"),
-    Column(
-        "concerned", ARRAY(Text), nullable=False, server_default="{}", comment="persons it is hidden from [B5, C28]"
-    ),
-    Column("restricted", Boolean, nullable=False, server_default="false", comment="for compliance only [B6]"),
-    Column("subject", Text, comment="what it is about: a case, a call, a booking"),
-    Column("state", Text, nullable=False, server_default="planned"),
-    Column("revision", Integer, nullable=False, server_default="1"),
-    Column("owner", Text, comment="theirs alone until `passes_on_at`"),
-    Column("passes_on_at", Instant),
-    Column("holder", Text),
-    Column("held_since", Instant),
-    Column("lease_until", Instant),
-    Column("not_before", Instant),
-    Column("wish", Boolean, nullable=False, server_default="false", comment="not_before is the client's own word"),
-    Column("attempts", SmallInteger, nullable=False, server_default="0"),
-    Column("channel", Text, nullable=False, server_default="phone"),
-    Column("outcome", Text),
-    Column("ended_on", Date),
+    Task,
     CheckConstraint(f"(holder IS NOT NULL) = (state IN ({_listed(IN_HAND)}))", name="held"),
     Index(None, "client_id", "rule"),
     Index("ix_tasks_due", "due_on", postgresql_where=text(f"state IN ({_listed(OPEN)})")),
@@ -195,22 +208,23 @@ tasks = Table(
     postgresql_with={"fillfactor": "80"},
 )
 
-# Every change of a task's state, never altered: the task's history, its audit trail, and what as-of answers read.
+# What happened to tasks before there was a table of acts: sealed, never altered, and nothing is added. The history of
+# every task is in `act_steps`, its audit trail in `audit`.
 steps = Table(
     "steps",
     metadata,
-    Column("partition", Integer, primary_key=True),
-    Column("number", BigInteger, primary_key=True),
-    Column("task_id", UUID, nullable=False),
-    Column("client_id", Text, nullable=False),
-    Column("on_day", Date, nullable=False, comment="the business date it counts from"),
-    Column("at", Instant, nullable=False),
-    Column("from_state", Text),
-    Column("to_state", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("detail", JSONB, nullable=False),
-    Column("policy", Text),
+    SqlColumn("partition", Integer, primary_key=True),
+    SqlColumn("number", BigInteger, primary_key=True),
+    SqlColumn("task_id", SqlUUID, nullable=False),
+    SqlColumn("client_id", Text, nullable=False),
+    SqlColumn("on_day", Date, nullable=False, comment="the business date it counts from"),
+    SqlColumn("at", Instant, nullable=False),
+    SqlColumn("from_state", Text),
+    SqlColumn("to_state", Text, nullable=False),
+    SqlColumn("actor", Text, nullable=False),
+    SqlColumn("reason", Text, nullable=False),
+    SqlColumn("detail", JSONB, nullable=False),
+    SqlColumn("policy", Text),
     Index(None, "task_id", "number"),
 )
 SEALED = SealedTable("steps", tuple(column.name for column in steps.columns))
@@ -220,39 +234,39 @@ SEALED = SealedTable("steps", tuple(column.name for column in steps.columns))
 evidence = Table(
     "evidence",
     metadata,
-    Column("evidence_id", Text, primary_key=True, comment="SHA-256 of the content, or of the reference"),
-    Column("client_id", Text, primary_key=True),
-    Column("kind", Text, nullable=False, comment="recording, letter, survey, visit, screenshot, approval"),
-    Column("reference", Text, comment="of a recording kept by the phone system"),
-    Column("media_type", Text),
-    Column("size_bytes", BigInteger),
-    Column("stored_at", Instant, nullable=False),
-    Column("stored_by", Text, nullable=False),
+    SqlColumn("evidence_id", Text, primary_key=True, comment="SHA-256 of the content, or of the reference"),
+    SqlColumn("client_id", Text, primary_key=True),
+    SqlColumn("kind", Text, nullable=False, comment="recording, letter, survey, visit, screenshot, approval"),
+    SqlColumn("reference", Text, comment="of a recording kept by the phone system"),
+    SqlColumn("media_type", Text),
+    SqlColumn("size_bytes", BigInteger),
+    SqlColumn("stored_at", Instant, nullable=False),
+    SqlColumn("stored_by", Text, nullable=False),
 )
 
 attempts = Table(
     "attempts",
     metadata,
-    Column("attempt_id", UUID, primary_key=True),
-    Column("call_id", UUID, nullable=False, comment="one call may serve several tasks"),
-    Column("task_id", UUID, nullable=False),
-    Column("client_id", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("topic", Text, nullable=False),
-    Column("script", Text, nullable=False),
-    Column("agent", Text, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("on_day", Date, nullable=False),
-    Column("channel", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("reached", Boolean, nullable=False),
-    Column("valid", Boolean, nullable=False),
-    Column("covers", Boolean, nullable=False),
-    Column("answers", JSONB, nullable=False),
-    Column("evidence_id", Text),
-    Column("failed_recording_approved_by", Text),
-    Column("profile", JSONB, comment="fields the client changed, or {} for `no change` [B11]"),
-    Column("notes", Text, comment="masked"),
+    SqlColumn("attempt_id", SqlUUID, primary_key=True),
+    SqlColumn("call_id", SqlUUID, nullable=False, comment="one call may serve several tasks"),
+    SqlColumn("task_id", SqlUUID, nullable=False),
+    SqlColumn("client_id", Text, nullable=False),
+    SqlColumn("branch_id", Text),
+    SqlColumn("topic", Text, nullable=False),
+    SqlColumn("script", Text, nullable=False),
+    SqlColumn("agent", Text, nullable=False),
+    SqlColumn("at", Instant, nullable=False),
+    SqlColumn("on_day", Date, nullable=False),
+    SqlColumn("channel", Text, nullable=False),
+    SqlColumn("outcome", Text, nullable=False),
+    SqlColumn("reached", Boolean, nullable=False),
+    SqlColumn("valid", Boolean, nullable=False),
+    SqlColumn("covers", Boolean, nullable=False),
+    SqlColumn("answers", JSONB, nullable=False),
+    SqlColumn("evidence_id", Text),
+    SqlColumn("failed_recording_approved_by", Text),
+    SqlColumn("profile", JSONB, comment="fields the client changed, or {} for `no change` [B11]"),
+    SqlColumn("notes", Text, comment="masked"),
     Index(None, "task_id", "at"),
     Index(None, "client_id", "at"),
     Index(None, "on_day"),
@@ -262,60 +276,60 @@ attempts = Table(
 findings = Table(
     "findings",
     metadata,
-    Column("finding_id", UUID, primary_key=True),
-    Column("client_id", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("task_id", UUID),
-    Column("attempt_id", UUID),
-    Column("kind", Text, nullable=False),
-    Column("question", Text),
-    Column("concerned", ARRAY(Text), nullable=False),
-    Column("raised_at", Instant, nullable=False),
-    Column("raised_by", Text, nullable=False),
-    Column("notes", Text),
+    SqlColumn("finding_id", SqlUUID, primary_key=True),
+    SqlColumn("client_id", Text, nullable=False),
+    SqlColumn("branch_id", Text),
+    SqlColumn("task_id", SqlUUID),
+    SqlColumn("attempt_id", SqlUUID),
+    SqlColumn("kind", Text, nullable=False),
+    SqlColumn("question", Text),
+    SqlColumn("concerned", ARRAY(Text), nullable=False),
+    SqlColumn("raised_at", Instant, nullable=False),
+    SqlColumn("raised_by", Text, nullable=False),
+    SqlColumn("notes", Text),
     Index(None, "raised_at"),
 )
 
 reviews = Table(
     "reviews",
     metadata,
-    Column("attempt_id", UUID, primary_key=True),
-    Column("agent", Text, nullable=False),
-    Column("topic", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("risk", JSONB, nullable=False, comment="why it was sampled"),
-    Column("sampled_at", Instant, nullable=False),
-    Column("phrases", JSONB, nullable=False, comment="banned phrases found"),
-    Column("reviewer", Text),
-    Column("reviewed_at", Instant),
-    Column("score", SmallInteger),
-    Column("accepted", Boolean),
-    Column("notes", Text),
+    SqlColumn("attempt_id", SqlUUID, primary_key=True),
+    SqlColumn("agent", Text, nullable=False),
+    SqlColumn("topic", Text, nullable=False),
+    SqlColumn("branch_id", Text),
+    SqlColumn("risk", JSONB, nullable=False, comment="why it was sampled"),
+    SqlColumn("sampled_at", Instant, nullable=False),
+    SqlColumn("phrases", JSONB, nullable=False, comment="banned phrases found"),
+    SqlColumn("reviewer", Text),
+    SqlColumn("reviewed_at", Instant),
+    SqlColumn("score", SmallInteger),
+    SqlColumn("accepted", Boolean),
+    SqlColumn("notes", Text),
     Index("ix_reviews_open", "sampled_at", postgresql_where=text("reviewer IS NULL")),
 )
 
 draws = Table(
     "draws",
     metadata,
-    Column("draw_id", UUID, primary_key=True),
-    Column("year", Integer, nullable=False),
-    Column("as_of", Date, nullable=False),
-    Column("seed", Text, nullable=False),
-    Column("population", Integer, nullable=False),
-    Column("population_digest", Text, nullable=False),
-    Column("wanted", JSONB, nullable=False, comment="by stratum: clients in it, already covered, drawn"),
-    Column("policy", Text, nullable=False),
-    Column("made_at", Instant, nullable=False),
-    Column("made_by", Text, nullable=False),
+    SqlColumn("draw_id", SqlUUID, primary_key=True),
+    SqlColumn("year", Integer, nullable=False),
+    SqlColumn("as_of", Date, nullable=False),
+    SqlColumn("seed", Text, nullable=False),
+    SqlColumn("population", Integer, nullable=False),
+    SqlColumn("population_digest", Text, nullable=False),
+    SqlColumn("wanted", JSONB, nullable=False, comment="by stratum: clients in it, already covered, drawn"),
+    SqlColumn("policy", Text, nullable=False),
+    SqlColumn("made_at", Instant, nullable=False),
+    SqlColumn("made_by", Text, nullable=False),
 )
 
 draw_members = Table(
     "draw_members",
     metadata,
-    Column("draw_id", UUID, primary_key=True),
-    Column("client_id", Text, primary_key=True),
-    Column("stratum", Text, nullable=False),
-    Column("rank", Integer, nullable=False),
+    SqlColumn("draw_id", SqlUUID, primary_key=True),
+    SqlColumn("client_id", Text, primary_key=True),
+    SqlColumn("stratum", Text, nullable=False),
+    SqlColumn("rank", Integer, nullable=False),
 )
 
 # Messages, moments
@@ -323,25 +337,29 @@ draw_members = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("message_id", UUID, primary_key=True, comment="UUIDv5 of kind, client and period"),
-    Column("client_id", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("kind", Text, nullable=False),
-    Column("channel", Text, nullable=False),
-    Column("language", Text, nullable=False),
-    Column("marketing", Boolean, nullable=False, server_default="false"),
-    Column("inputs", JSONB, nullable=False, server_default="{}"),
-    Column("planned_at", Instant, nullable=False),
-    Column("due_at", Instant, nullable=False, comment="not sent before"),
-    Column("limit_at", Instant, comment="not sent after"),
-    Column("state", Text, nullable=False, comment="planned, sending, sent, delivered, undeliverable, skipped, missed"),
-    Column("tries", SmallInteger, nullable=False, server_default="0"),
-    Column("leased_until", Instant),
-    Column("sent_at", Instant),
-    Column("template", Text),
-    Column("body_sha256", Text, comment="of what was sent: the words themselves can be made again from the template"),
-    Column("receipt", Text, comment="the provider's own reference"),
-    Column("reason", Text, nullable=False, server_default=""),
+    SqlColumn("message_id", SqlUUID, primary_key=True, comment="UUIDv5 of kind, client and period"),
+    SqlColumn("client_id", Text, nullable=False),
+    SqlColumn("branch_id", Text),
+    SqlColumn("kind", Text, nullable=False),
+    SqlColumn("channel", Text, nullable=False),
+    SqlColumn("language", Text, nullable=False),
+    SqlColumn("marketing", Boolean, nullable=False, server_default="false"),
+    SqlColumn("inputs", JSONB, nullable=False, server_default="{}"),
+    SqlColumn("planned_at", Instant, nullable=False),
+    SqlColumn("due_at", Instant, nullable=False, comment="not sent before"),
+    SqlColumn("limit_at", Instant, comment="not sent after"),
+    SqlColumn(
+        "state", Text, nullable=False, comment="planned, sending, sent, delivered, undeliverable, skipped, missed"
+    ),
+    SqlColumn("tries", SmallInteger, nullable=False, server_default="0"),
+    SqlColumn("leased_until", Instant),
+    SqlColumn("sent_at", Instant),
+    SqlColumn("template", Text),
+    SqlColumn(
+        "body_sha256", Text, comment="of what was sent: the words themselves can be made again from the template"
+    ),
+    SqlColumn("receipt", Text, comment="the provider's own reference"),
+    SqlColumn("reason", Text, nullable=False, server_default=""),
     Index(None, "client_id"),
     Index("ix_messages_due", "due_at", postgresql_where=text("state IN ('planned', 'sending')")),
     Index("ix_messages_receipt", "receipt", postgresql_where=text("receipt IS NOT NULL")),
@@ -350,18 +368,18 @@ messages = Table(
 moments = Table(
     "moments",
     metadata,
-    Column("moment_id", UUID, primary_key=True),
-    Column("client_id", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("code", Text, nullable=False),
-    Column("on_day", Date, nullable=False),
-    Column("mandatory", Boolean, nullable=False),
-    Column("due_on", Date, nullable=False),
-    Column("due_at", Instant, nullable=False),
-    Column("cause", JSONB, nullable=False, server_default="{}"),
-    Column("done_on", Date),
-    Column("done_by", Text),
-    Column("reaction", Text),
+    SqlColumn("moment_id", SqlUUID, primary_key=True),
+    SqlColumn("client_id", Text, nullable=False),
+    SqlColumn("branch_id", Text),
+    SqlColumn("code", Text, nullable=False),
+    SqlColumn("on_day", Date, nullable=False),
+    SqlColumn("mandatory", Boolean, nullable=False),
+    SqlColumn("due_on", Date, nullable=False),
+    SqlColumn("due_at", Instant, nullable=False),
+    SqlColumn("cause", JSONB, nullable=False, server_default="{}"),
+    SqlColumn("done_on", Date),
+    SqlColumn("done_by", Text),
+    SqlColumn("reaction", Text),
     Index(None, "client_id"),
     Index("ix_moments_open", "due_on", postgresql_where=text("mandatory AND done_on IS NULL")),
 )
@@ -369,31 +387,31 @@ moments = Table(
 alarms = Table(
     "alarms",
     metadata,
-    Column("alarm_id", UUID, primary_key=True, comment="UUIDv5 of kind and subject: raised once"),
-    Column("client_id", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("due_at", Instant, nullable=False),
-    Column("raised_at", Instant, nullable=False),
-    Column("step", Text, nullable=False, server_default="", comment="of the ladder [A21]"),
-    Column("told_to", ARRAY(Text), nullable=False, server_default="{}"),
+    SqlColumn("alarm_id", SqlUUID, primary_key=True, comment="UUIDv5 of kind and subject: raised once"),
+    SqlColumn("client_id", Text, nullable=False),
+    SqlColumn("branch_id", Text),
+    SqlColumn("kind", Text, nullable=False),
+    SqlColumn("subject", Text, nullable=False),
+    SqlColumn("due_at", Instant, nullable=False),
+    SqlColumn("raised_at", Instant, nullable=False),
+    SqlColumn("step", Text, nullable=False, server_default="", comment="of the ladder [A21]"),
+    SqlColumn("told_to", ARRAY(Text), nullable=False, server_default="{}"),
     Index(None, "raised_at"),
 )
 
 drills = Table(
     "drills",
     metadata,
-    Column("drill_id", UUID, primary_key=True),
-    Column("branch_id", Text, nullable=False),
-    Column("held_on", Date, nullable=False),
-    Column("scenario", Text, nullable=False, comment="the reason to leave that was rehearsed [A20]"),
-    Column("participants", JSONB, nullable=False, comment="the role each person played"),
-    Column("evidence_id", Text, nullable=False),
-    Column("lessons", Text, nullable=False),
-    Column("recorded_by", Text, nullable=False),
-    Column("recorded_at", Instant, nullable=False),
-    Column("policy", Text, nullable=False),
+    SqlColumn("drill_id", SqlUUID, primary_key=True),
+    SqlColumn("branch_id", Text, nullable=False),
+    SqlColumn("held_on", Date, nullable=False),
+    SqlColumn("scenario", Text, nullable=False, comment="the reason to leave that was rehearsed [A20]"),
+    SqlColumn("participants", JSONB, nullable=False, comment="the role each person played"),
+    SqlColumn("evidence_id", Text, nullable=False),
+    SqlColumn("lessons", Text, nullable=False),
+    SqlColumn("recorded_by", Text, nullable=False),
+    SqlColumn("recorded_at", Instant, nullable=False),
+    SqlColumn("policy", Text, nullable=False),
     Index(None, "branch_id", "held_on"),
 )
 
@@ -402,26 +420,26 @@ drills = Table(
 subscriptions = Table(
     "subscriptions",
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("column_code", Text, primary_key=True, comment="a column (栏目) of the mailings policy"),
-    Column("channel", Text, nullable=False),
-    Column("since", Date, nullable=False),
-    Column("recorded_by", Text, nullable=False),
+    SqlColumn("client_id", Text, primary_key=True),
+    SqlColumn("column_code", Text, primary_key=True, comment="a column (栏目) of the mailings policy"),
+    SqlColumn("channel", Text, nullable=False),
+    SqlColumn("since", Date, nullable=False),
+    SqlColumn("recorded_by", Text, nullable=False),
 )
 
 # Clicks, subscriptions and their ends: feedback on the service, counted; never a two-way contact.
 feedback = Table(
     "feedback",
     metadata,
-    Column("feedback_id", UUID, primary_key=True),
-    Column("client_id", Text, nullable=False),
-    Column("branch_id", Text),
-    Column("column_code", Text, nullable=False),
-    Column("kind", Text, nullable=False, comment="click, subscribed, unsubscribed"),
-    Column("at", Instant, nullable=False),
-    Column("on_day", Date, nullable=False),
-    Column("message_id", UUID),
-    Column("recorded_by", Text, nullable=False),
+    SqlColumn("feedback_id", SqlUUID, primary_key=True),
+    SqlColumn("client_id", Text, nullable=False),
+    SqlColumn("branch_id", Text),
+    SqlColumn("column_code", Text, nullable=False),
+    SqlColumn("kind", Text, nullable=False, comment="click, subscribed, unsubscribed"),
+    SqlColumn("at", Instant, nullable=False),
+    SqlColumn("on_day", Date, nullable=False),
+    SqlColumn("message_id", SqlUUID),
+    SqlColumn("recorded_by", Text, nullable=False),
     Index(None, "on_day"),
     Index(None, "client_id", "at"),
 )
@@ -429,30 +447,30 @@ feedback = Table(
 mailings = Table(
     "mailings",
     metadata,
-    Column("mailing_id", UUID, primary_key=True),
-    Column("column_code", Text, nullable=False),
-    Column("branch_id", Text, comment="of one branch's clients; of everybody's when empty"),
-    Column("product_level", Text, comment="the risk level of the product it is about"),
-    Column("words", JSONB, nullable=False, comment="title and text by language"),
-    Column("send_from", Instant, nullable=False),
-    Column("send_until", Instant, nullable=False),
-    Column("state", Text, nullable=False, comment="draft, released, withdrawn"),
-    Column("ordered_by", Text, nullable=False),
-    Column("ordered_at", Instant, nullable=False),
-    Column("released_by", Text),
-    Column("released_at", Instant),
-    Column("planned", Integer, comment="how many messages"),
-    Column("left_out", JSONB, comment="how many clients, by reason"),
-    Column("policy", Text, nullable=False),
+    SqlColumn("mailing_id", SqlUUID, primary_key=True),
+    SqlColumn("column_code", Text, nullable=False),
+    SqlColumn("branch_id", Text, comment="of one branch's clients; of everybody's when empty"),
+    SqlColumn("product_level", Text, comment="the risk level of the product it is about"),
+    SqlColumn("words", JSONB, nullable=False, comment="title and text by language"),
+    SqlColumn("send_from", Instant, nullable=False),
+    SqlColumn("send_until", Instant, nullable=False),
+    SqlColumn("state", Text, nullable=False, comment="draft, released, withdrawn"),
+    SqlColumn("ordered_by", Text, nullable=False),
+    SqlColumn("ordered_at", Instant, nullable=False),
+    SqlColumn("released_by", Text),
+    SqlColumn("released_at", Instant),
+    SqlColumn("planned", Integer, comment="how many messages"),
+    SqlColumn("left_out", JSONB, comment="how many clients, by reason"),
+    SqlColumn("policy", Text, nullable=False),
     Index(None, "ordered_at"),
 )
 
 publications = Table(
     "publications",
     metadata,
-    Column("branch_id", Text, primary_key=True),
-    Column("what", Text, primary_key=True, comment="phone, mailbox, address, licence, staff list ... [B17]"),
-    Column("value", Text, nullable=False),
-    Column("responsible", Text, nullable=False),
-    Column("confirmed_on", Date, nullable=False),
+    SqlColumn("branch_id", Text, primary_key=True),
+    SqlColumn("what", Text, primary_key=True, comment="phone, mailbox, address, licence, staff list ... [B17]"),
+    SqlColumn("value", Text, nullable=False),
+    SqlColumn("responsible", Text, nullable=False),
+    SqlColumn("confirmed_on", Date, nullable=False),
 )

@@ -54,8 +54,8 @@ async def test_abandoned_work_comes_back_when_its_lease_is_over(desk: Desk) -> N
     assert again["task_id"] == task["task_id"]
     problem = await desk.call(ANNA, task, "no_answer", ten(MONDAY), status=409, evidence=False)
     assert (problem["type"], problem["holder"]) == ("/problems/claim-first", "ben")
-    steps = await desk.world.rows("callbacks", "SELECT to_state, reason FROM steps ORDER BY number")
-    assert [step["reason"] for step in steps] == ["created", "claimed", "lease", "claimed"]
+    steps = await desk.world.rows("callbacks", "SELECT act FROM act_steps ORDER BY number")
+    assert [step["act"] for step in steps] == ["claim", "lapse", "claim"]
 
 
 async def test_given_back_it_is_there_for_the_next_and_a_lapsed_hand_is_empty(desk: Desk) -> None:

@@ -11,7 +11,6 @@ from contracts import broker, classification, suitability
 from contracts.base import Event
 from contracts.classification import GroupChanged, TagStretch
 from services.callbacks.intervals import mark_late
-from services.callbacks.tasks import TaskStep, record
 from tests.callbacks.desk import FIRST, Desk, agent, ten
 
 DAYS = 24
@@ -91,8 +90,8 @@ async def test_consumer_closer_and_agents_at_work_on_the_same_clients(desk: Desk
         assert await sql.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
         # The steps of a task are in the order in which they happened, and nothing is missing between them.
         broken = await sql.fetchval(
-            """SELECT count(*) FROM (SELECT from_state, lag(to_state) OVER (PARTITION BY task_id ORDER BY number) AS before
-               FROM steps) s WHERE from_state IS DISTINCT FROM before"""
+            """SELECT count(*) FROM (SELECT before, coalesce(lag(after) OVER (PARTITION BY object ORDER BY number), 'planned')
+               AS last FROM act_steps) s WHERE before <> last"""
         )
         assert broken == 0
 
@@ -141,11 +140,11 @@ async def test_numbering_comes_last_so_that_two_in_opposite_order_both_end(desk:
         async with database.unit_of_work() as uow:
             mine, its = (rows[number] for number in order)
             await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", mine["task_id"])
-            record(uow, [TaskStep(mine["task_id"], "c-1", FIRST, "planned", "planned", "test")])
+            uow.audit("test", f"task/{mine['task_id']}", key="c-1")
             await both.wait()
             if order[0]:
                 await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", its["task_id"])
 
     async with asyncio.timeout(20):
         await asyncio.gather(move([0, 1]), move([1, 0]))
-    assert await desk.world.value("callbacks", "SELECT count(*) FROM steps WHERE reason = 'test'") == 2
+    assert await desk.world.value("callbacks", "SELECT count(*) FROM audit WHERE action = 'test'") == 2

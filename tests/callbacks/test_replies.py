@@ -46,7 +46,7 @@ async def test_an_enquiry_answered_on_its_day_stops_the_clock_of_that_day(desk: 
     tasks = await asked(desk, ("e-1", came), ("e-2", came))
     path, when = f"/tasks/{tasks['e-1']['task_id']}/reply", came + timedelta(minutes=1)
     # Branches do not work the centre's queue, and words or their evidence there must be.
-    await desk.ask(agent("anna"), "POST", path, written(when), 404)
+    await desk.ask(agent("anna"), "POST", path, written(when), 403)
     await desk.ask(CARL, "POST", path, written(when, text=None), 422)
     await desk.ask(CARL, "POST", path, written(when, text=None, evidence_id="0" * 64), 422)
     await desk.ask(CARL, "POST", path, written(came - timedelta(minutes=1)), 422)
@@ -59,13 +59,13 @@ async def test_an_enquiry_answered_on_its_day_stops_the_clock_of_that_day(desk: 
     assert content.content.decode() == WORDS
     [attempt] = await desk.world.rows("callbacks", "SELECT * FROM attempts")
     assert (attempt["agent"], attempt["at"], attempt["channel"], attempt["covers"]) == ("carl", when, "e_mail", False)
-    [audited] = await desk.world.rows("callbacks", "SELECT * FROM audit WHERE action = 'reply_recorded'")
+    [audited] = await desk.world.rows("callbacks", "SELECT * FROM audit WHERE action = 'reply'")
     assert (audited["actor"], audited["inputs"]["evidence"]) == ("carl", kept["evidence_id"])
     # Only the clock that was answered has stopped.
     armed = await desk.world.rows("callbacks", "SELECT object FROM deadlines WHERE kind = 'enquiry_target'")
     assert [row["object"] for row in armed] == [f"task/{tasks['e-2']['task_id']}"]
     again = await desk.ask(CARL, "POST", path, written(when), 409)
-    assert (again["state"], again["possible"]) == ("completed", [])
+    assert (again["state"], again["following"]) == ("completed", [])
 
 
 async def test_answered_late_the_day_stays_missed_and_after_the_limit_it_is_a_breach(desk: Desk) -> None:
@@ -83,7 +83,7 @@ async def test_answered_late_the_day_stays_missed_and_after_the_limit_it_is_a_br
     refused = await desk.ask(
         CARL, "POST", f"/tasks/{tasks['e-2']['task_id']}/reply", written(ten(MONDAY + timedelta(days=2))), 409
     )
-    assert (refused["state"], refused["possible"]) == ("expired", ["cancelled"])
+    assert (refused["state"], refused["following"]) == ("expired", [])
 
 
 async def test_somebody_elses_enquiry_and_tasks_that_are_calls(desk: Desk) -> None:
@@ -98,7 +98,7 @@ async def test_somebody_elses_enquiry_and_tasks_that_are_calls(desk: Desk) -> No
     [call] = await desk.tasks("rule = 'dormant'")
     anna = agent("anna")
     refused = await desk.ask(anna, "POST", f"/tasks/{call['task_id']}/reply", written(ten(MONDAY)), 409)
-    assert (refused["state"], "assigned" in refused["possible"]) == ("planned", True)
+    assert refused["type"] == "/problems/not-for-this-kind"
     # What was written is no result of a call.
     await desk.ask(anna, "POST", f"/tasks/{call['task_id']}/claim", status=200)
     await desk.call(anna, call, "letter_answered", ten(MONDAY), AWAKE, 422)
@@ -116,7 +116,7 @@ async def test_a_letter_that_came_back_completes_the_task_with_its_scan(desk: De
     given = {"at": ten(came).isoformat(), "channel": "letter", "answers": AWAKE, "profile": {}}
     scan = await desk.recording(anna, "c-1", "scan-7")
     early = await desk.ask(anna, "POST", path, {**given, "evidence_id": scan}, 409)
-    assert (early["state"], early["possible"]) == ("exhausted", ["survey"])
+    assert early["type"] == "/problems/not-for-this-kind"
     async with desk.world.database("callbacks").unit_of_work() as uow:
         await uow.sql.execute("UPDATE tasks SET channel = 'letter'")
     await desk.ask(anna, "POST", path, {**given, "evidence_id": scan, "profile": None}, 422)

@@ -53,18 +53,6 @@ def test_thirty_working_minutes(begun: datetime, due: datetime) -> None:
     assert rules.due_at(trigger, begun, rules.due_on(trigger, business_date(begun), CALENDAR), CALENDAR) == due
 
 
-def test_every_move_of_the_table_and_no_other() -> None:
-    for before, allowed in rules.MOVES.items():
-        for after in rules.MOVES:
-            if after in allowed:
-                rules.check_move(before, after)
-            else:
-                with pytest.raises(rules.IllegalMove) as refused:
-                    rules.check_move(before, after)
-                assert refused.value.members["possible"] == sorted(allowed)
-    assert {state for state in rules.MOVES if state not in rules.FINAL} == set(rules.OPEN)
-
-
 @pytest.mark.parametrize(
     ("when", "may"),
     [
@@ -110,6 +98,21 @@ def test_four_attempts_reach_three_days_two_parts_and_keep_the_gap(day: date, ho
     assert len({business_date(when) for when in tried}) >= 3
     assert len({TERMS.day_part(calling.wall_clock(when)) for when in tried}) >= 2
     assert all(b - a >= timedelta(hours=2) for a, b in pairwise(tried))
+
+
+@pytest.mark.parametrize(
+    ("tried", "goes_on"),
+    [
+        ([(4, 10), (4, 11), (4, 11), (4, 11)], True),  # within the gap: one that counts
+        ([(4, 10), (4, 14), (4, 16), (4, 18)], True),  # one day
+        ([(4, 14), (5, 14), (6, 15), (7, 16)], True),  # one part of the day
+        ([(4, 9), (4, 11), (5, 14), (6, 15)], False),
+    ],
+)
+def test_trying_ends_by_attempts_days_and_parts_that_count(tried: list[tuple[int, int]], *, goes_on: bool) -> None:
+    """[B20]"""
+    retry = calling.next_attempt([at(date(2022, 7, day), hour) for day, hour in tried], TERMS, CALENDAR)
+    assert (retry.at is not None) is goes_on
 
 
 def test_quiet_hours_and_the_cap() -> None:

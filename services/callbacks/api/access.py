@@ -1,4 +1,4 @@
-"""Who may do what here: the roles of each kind of route, and what a caller sees of the tasks."""
+"""Who may do what here: the roles of each kind of route, and whose client a caller may look at."""
 
 from typing import Annotated
 
@@ -8,10 +8,10 @@ from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import may_see, permits
 from contracts.fields import BusinessDate
+from services.callbacks.acts import LEADING, sight
+from services.callbacks.people import SERVING
 
 Day = BusinessDate
-SERVING = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
-LEADING = (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)
 
 Server = Annotated[Actor, permits("callbacks:work", *SERVING)]
 Reader = Annotated[Actor, permits("callbacks:read", *SERVING, Role.OPERATIONS, Role.SYSTEM)]
@@ -19,18 +19,6 @@ Leader = Annotated[Actor, permits("callbacks:lead", *LEADING)]
 Chief = Annotated[Actor, permits("callbacks:draw", Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)]
 Officer = Annotated[Actor, permits("callbacks:compliance", Role.COMPLIANCE)]
 Operator = Annotated[Actor, permits("callbacks:operate", Role.OPERATIONS, Role.SYSTEM)]
-
-
-def sight(actor: Actor, next_argument: int) -> tuple[str, list[object]]:
-    """An SQL condition on tasks t and its arguments: the own branch (or everything), nothing restricted unless for
-    compliance, nothing one is concerned by. The call centre sees its own queue of every branch."""
-    one, two, three, four = range(next_argument, next_argument + 4)
-    everywhere = actor.sees_all_branches
-    condition = f"""(${one}::bool OR t.branch_id = ${two} OR (${three}::bool AND t.queue = 'centre'))
-        AND NOT (${four}::text = ANY(t.concerned))"""
-    if actor.role is not Role.COMPLIANCE:
-        condition += " AND NOT t.restricted"
-    return condition, [everywhere, actor.branch_id, actor.is_centre, actor.person]
 
 
 async def require_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> None:

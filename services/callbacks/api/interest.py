@@ -12,7 +12,8 @@ from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.fields import Code, Id, Identifier
 from services.callbacks import interest, satisfaction
-from services.callbacks.api.access import SERVING, Day, Leader, Reader, require_client, require_view
+from services.callbacks.api.access import Day, Leader, Reader, require_client, require_view
+from services.callbacks.people import SERVING
 
 routes = router("/v1/callbacks", "callbacks interest")
 Interested = Annotated[Actor, permits("callbacks:interest", *SERVING, Role.CLIENT, Role.OPERATIONS, Role.SYSTEM)]

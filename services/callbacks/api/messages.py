@@ -15,9 +15,11 @@ from chassis.http.persons import PersonId
 from chassis.timeline import today
 from contracts.fields import Code, Identifier, Instant, Label, text_of
 from services.callbacks import alarms
-from services.callbacks.api.access import LEADING, SERVING, Leader, Operator, Reader, require_view
+from services.callbacks.acts import LEADING
+from services.callbacks.api.access import Leader, Operator, Reader, require_view
 from services.callbacks.messages import sending
 from services.callbacks.messages.adapters import MessageSettings, ports
+from services.callbacks.people import SERVING
 
 routes = router("/v1/callbacks", "callbacks messages")
 STALE_DAYS = 90

@@ -13,7 +13,8 @@ from chassis.http import Once, Reading, Work, object_scope, permits, router
 from chassis.timeline import effective_now, today
 from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.callbacks import moments
-from services.callbacks.api.access import SERVING, Day, Leader, Reader, Server, require_view
+from services.callbacks.api.access import Day, Leader, Reader, Server, require_view
+from services.callbacks.people import SERVING
 from services.callbacks.policy import Policies
 
 routes = router("/v1/callbacks", "callbacks moments")

@@ -10,7 +10,8 @@ from chassis.http import Reading, Work, router
 from chassis.timeline import effective_now
 from contracts.fields import Id, number_of, text_of
 from services.callbacks import reviews
-from services.callbacks.api.access import Leader, sight
+from services.callbacks.acts import sight
+from services.callbacks.api.access import Leader
 
 routes = router("/v1/callbacks/reviews", "callbacks quality")
 

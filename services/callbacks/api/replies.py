@@ -4,13 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from chassis.acts import load
 from chassis.errors import FieldError, Invalid
 from chassis.http import Once, Work, router
 from chassis.http.persons import PersonId
+from chassis.timeline import effective_now
 from contracts.fields import Code, Id, Identifier, Instant, text_of
-from services.callbacks import claims, evidence, replies
+from services.callbacks import evidence, replies
+from services.callbacks.acts import ACTS
 from services.callbacks.api.access import Server
-from services.callbacks.api.tasks import Task, at_work, shown
+from services.callbacks.api.tasks import Task, shown
 from services.callbacks.replies import Reply
 
 routes = router("/v1/callbacks", "callbacks replies")
@@ -41,15 +44,14 @@ async def reply(actor: Server, uow: Work, once: Once, task_id: Id, given: Writte
     """Record a written reply; the task is done, and the clock it answers stops."""
     if (given.text is None) == (given.evidence_id is None):
         raise Invalid(errors=(FieldError("body#/text", "either the words or their evidence"),))
-    now, agent = await at_work(uow, actor)
-    task = await claims.workable(uow.sql, agent, task_id, now)
+    now = await effective_now(uow.sql, uow.now)
+    task = await load(uow.sql, ACTS, actor, task_id)
     evidence_id = given.evidence_id
     if evidence_id is None:
         content, store = (given.text or "").encode(), evidence.store_of(uow.database.settings)
         evidence_id = await evidence.keep(
-            uow, store, task["client_id"], given.channel, content, "text/plain; charset=utf-8"
+            uow, store, task.client_id, given.channel, content, "text/plain; charset=utf-8"
         )
     written = Reply(given.at, given.channel, evidence_id, given.answers, tuple(given.concerned), given.profile)
-    on_the_day = await replies.record(uow, agent, task_id, written, now)
-    task = await claims.workable(uow.sql, agent, task_id, now)
+    task, on_the_day = await replies.record(uow, task_id, written, now)
     return Replied(task=shown(task), evidence_id=evidence_id, on_the_day=on_the_day)

@@ -4,28 +4,32 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
-from fastapi import Query
+from fastapi import Query, Response
+from msgspec import structs
 from pydantic import BaseModel, Field
 
 from chassis import staff
-from chassis.actor import CALL_CENTRE, Actor, Role
-from chassis.errors import Forbidden, NotFound, Text
-from chassis.http import IfMatch, Listing, Once, Page, Purpose, Reading, Work, permits, router
+from chassis.actor import CALL_CENTRE, PLATFORM, Actor, Role
+from chassis.acts import ActView, history, load, perform, possible
+from chassis.clock import business_date, start_of
+from chassis.errors import Text
+from chassis.http import IfMatch, Listing, Once, Page, Purpose, Reading, Work, etag, permits, router
 from chassis.http.persons import PersonId
 from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
+from chassis.rows import columns, fetch
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
 from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
-from services.callbacks.api.access import Day, Leader, Reader, Server, require_view, sight
-from services.callbacks.attempts import Call, Result
+from services.callbacks.acts import ACTS, TASK, Cancelled, Released, sight
+from services.callbacks.api.access import Day, Leader, Reader, Server, require_view
 from services.callbacks.policy import Policies
+from services.callbacks.results import Call, Reported, Result
 from services.callbacks.rule_texts import rule_text
-from services.callbacks.rules import MOVES, check_move, exclusions
-from services.callbacks.tasks import TaskStep, record
+from services.callbacks.rules import exclusions
+from services.callbacks.tables import Task as TaskRow
 
 routes = router("/v1/callbacks", "callbacks")
 Client = Annotated[Actor, permits("callbacks:survey", Role.CLIENT)]
@@ -62,6 +66,12 @@ class Task(BaseModel):
     revision: int
 
 
+class TaskInFull(Task):
+    """A task, and what the caller can do with it."""
+
+    acts: list[ActView]
+
+
 class Reason(BaseModel):
     """A reason in both languages."""
 
@@ -84,8 +94,8 @@ class Next(BaseModel):
     passed_over: list[PassedOver]
 
 
-class HistoryStep(BaseModel):
-    """One change of a task's state."""
+class TaskStep(BaseModel):
+    """One change of a task's state: the act, who did it, and when; `late` when it was entered on a later day."""
 
     on_day: date
     at: datetime
@@ -93,6 +103,7 @@ class HistoryStep(BaseModel):
     to_state: str
     actor: str
     reason: str
+    late: bool = False
     detail: dict[str, Any]
 
 
@@ -103,7 +114,7 @@ class Explanation(BaseModel):
     cause: dict[str, Any]
     policy: str
     sentence: Reason
-    history: list[HistoryStep]
+    history: list[TaskStep]
 
 
 class Candidate(BaseModel):
@@ -156,27 +167,16 @@ class CallKept(BaseModel):
     tasks: list[Task]
 
 
-class Release(BaseModel):
-    """Why a task is given back."""
-
-    reason: Annotated[str, text_of(200, 3)]
-
-
-class Cancel(BaseModel):
-    """Why a task is not owed any more."""
-
-    reason: Annotated[str, text_of(200, 5)]
-
-
 class SurveyAnswers(BaseModel):
     """The client's answers to the e-survey."""
 
     answers: dict[Code, Annotated[str, text_of(2000)]]
 
 
-def shown(row: asyncpg.Record) -> Task:
-    """A task row as it is shown."""
-    return Task.model_validate({**dict(row), "possible": sorted(MOVES[row["state"]])})
+def shown(task: TaskRow) -> Task:
+    """A task as it is shown."""
+    following = {act.to for act in ACTS.table.values() if task.state in act.on and act.to and act.exists_for(task)}
+    return Task.model_validate({**structs.asdict(task), "possible": sorted(following)})
 
 
 def said(text: Text) -> Reason:
@@ -197,8 +197,10 @@ async def list_tasks(
 ) -> Listing[Task]:
     """Tasks the caller may see, by due date."""
     condition, arguments = sight(actor, 8)
-    rows = await sql.fetch(
-        f"""SELECT t.* FROM tasks t
+    rows = await fetch(
+        sql,
+        TaskRow,
+        f"""SELECT {columns(TaskRow, "t")} FROM tasks t
             WHERE ($1::text IS NULL OR t.state = $1) AND ($2::text IS NULL OR t.rule = $2)
               AND ($3::text IS NULL OR t.topic = $3) AND ($4::date IS NULL OR t.due_on <= $4)
               AND ($5::date IS NULL OR (t.alarm_on <= $5 AND t.state NOT IN ('completed', 'cancelled', 'expired')))
@@ -222,8 +224,10 @@ async def list_client_tasks(actor: Reader, sql: Reading, client_id: Identifier, 
     """A client's tasks, newest first. Whoever objects to being looked at is looked at only when a service is due."""
     await require_view(sql, actor, client_id)
     condition, arguments = sight(actor, 4)
-    rows = await sql.fetch(
-        f"""SELECT t.* FROM tasks t WHERE t.client_id = $1
+    rows = await fetch(
+        sql,
+        TaskRow,
+        f"""SELECT {columns(TaskRow, "t")} FROM tasks t WHERE t.client_id = $1
               AND ($2::date IS NULL OR (t.created_on, t.task_id) < ($2, $3::uuid)) AND {condition}
             ORDER BY t.created_on DESC, t.task_id DESC LIMIT {page.limit + 1}""",
         client_id,
@@ -236,9 +240,12 @@ async def list_client_tasks(actor: Reader, sql: Reading, client_id: Identifier, 
 
 
 @routes.get("/tasks/{task_id}")
-async def read_task(actor: Reader, sql: Reading, task_id: Id) -> Task:
-    """One task."""
-    return shown(await _seen(sql, actor, task_id))
+async def read_task(actor: Reader, sql: Reading, task_id: Id, response: Response) -> TaskInFull:
+    """One task, with every act: what the caller can do now, and for the rest why not."""
+    task = await load(sql, ACTS, actor, task_id)
+    response.headers["etag"] = etag(task.revision)
+    can = await possible(sql, ACTS, actor, task)
+    return TaskInFull.model_validate(shown(task).model_dump() | {"acts": can})
 
 
 class Contact(BaseModel):
@@ -259,18 +266,18 @@ class Contact(BaseModel):
 @routes.get("/tasks/{task_id}/contact")
 async def read_contact(actor: Reader, uow: Work, purpose: Purpose, task_id: Id) -> Contact:
     """Name and number for a task: whoever holds it rings back. A read carries a purpose and is recorded."""
-    task = await _seen(uow.sql, actor, task_id)
-    client_id, me = task["client_id"], actor.person
+    task = await load(uow.sql, ACTS, actor, task_id)
+    client_id, me = task.client_id, actor.person
     client = await uow.sql.fetchrow(
         "SELECT manager_id, name, phone, email, address FROM clients WHERE client_id = $1", client_id
     )
-    caller = await uow.sql.fetchrow("SELECT owner, name, phone FROM callers WHERE subject = $1", task["subject"])
+    caller = await uow.sql.fetchrow("SELECT owner, name, phone FROM callers WHERE subject = $1", task.subject)
     fields = (
         {name: Value(client_id, name, client[name]) for name in ("name", "phone", "email", "address")} if client else {}
     )
     if caller:
         fields |= {f"caller_{name}": Value(caller["owner"], name, caller[name]) for name in ("name", "phone")}
-    in_full = task["holder"] == me or (client is not None and client["manager_id"] == me)
+    in_full = task.holder == me or (client is not None and client["manager_id"] == me)
     known = await reveal(uow, f"task/{task_id}", fields, purpose, in_full=in_full, key=client_id)
     return Contact(task_id=task_id, client_id=client_id, in_full=in_full, **known)
 
@@ -278,12 +285,12 @@ async def read_contact(actor: Reader, uow: Work, purpose: Purpose, task_id: Id) 
 @routes.get("/tasks/{task_id}/script")
 async def read_script(actor: Reader, sql: Reading, task_id: Id) -> dict[str, Any]:
     """The script frozen on the task: what to say and ask, in both languages."""
-    task = await _seen(sql, actor, task_id)
-    script = (await Policies.read(sql)).script(task["script"])
+    task = await load(sql, ACTS, actor, task_id)
+    script = (await Policies.read(sql)).script(task.script)
     on = await today(sql)
     return {
-        "version": task["script"],
-        "plays": await retention.plays(sql, on) if task["topic"] == retention.TOPIC else [],
+        "version": task.script,
+        "plays": await retention.plays(sql, on) if task.topic == retention.TOPIC else [],
         "words": {"zh-CN": script.zh, "en": script.en},
         "never_say": list(script.never_say),
         "questions": [
@@ -307,16 +314,35 @@ async def explain_task(
     as_of: Annotated[Day | None, Query(description="what had happened by the end of this date")] = None,
 ) -> Explanation:
     """Why the task is owed, and every step since."""
-    task = await _seen(sql, actor, task_id)
-    history = await sql.fetch(
-        "SELECT * FROM steps WHERE task_id = $1 AND ($2::date IS NULL OR on_day <= $2) ORDER BY number", task_id, as_of
+    task = await load(sql, ACTS, actor, task_id)
+    made = TaskStep(
+        on_day=task.found_on,
+        at=start_of(task.created_on),
+        from_state=None,
+        to_state=TASK.begins[0],
+        actor=PLATFORM.person,
+        reason="created",
+        detail=task.cause,
     )
+    steps = [
+        TaskStep(
+            on_day=step.detail.get("on_day") or business_date(step.at),
+            at=step.at,
+            from_state=step.before,
+            to_state=step.after,
+            actor=step.person,
+            reason=step.act,
+            late=step.late,
+            detail=step.detail,
+        )
+        for step in await history(sql, ACTS, actor, task)
+    ]
     return Explanation(
         task=shown(task),
-        cause=task["cause"],
-        policy=task["policy"],
+        cause=task.cause,
+        policy=task.policy,
         sentence=said(sentence(task)),
-        history=[HistoryStep.model_validate(dict(step)) for step in history],
+        history=[step for step in (made, *steps) if as_of is None or step.on_day <= as_of],
     )
 
 
@@ -324,14 +350,14 @@ async def explain_task(
 async def explain_routing(actor: Reader, uow: Work, task_id: Id) -> Routing:
     """Who works the task's queue, and of each whether they may call, and why not."""
     sql = uow.sql
-    task = await _seen(sql, actor, task_id)
+    task = await load(sql, ACTS, actor, task_id)
     now = await effective_now(sql, uow.now)
     roster = await staff.roster(sql)
-    trigger, _ = (await uow.policies(Policies)).rule_on(task["rule"], task["created_on"])
-    client = task["client_id"]
-    ties = (await contacts.ties_of(sql, [client], {client: task["concerned"]}))[client]
-    unit = staff.HQ if task["queue"] in ("centre", "compliance") else task["branch_id"]
-    seat = {"centre": CALL_CENTRE, "compliance": staff.COMPLIANCE}.get(task["queue"])
+    trigger, _ = (await uow.policies(Policies)).rule_on(task.rule, task.created_on)
+    client = task.client_id
+    ties = (await contacts.ties_of(sql, [client], {client: task.concerned}))[client]
+    unit = staff.HQ if task.queue in ("centre", "compliance") else task.branch_id
+    seat = {"centre": CALL_CENTRE, "compliance": staff.COMPLIANCE}.get(task.queue)
     working = [
         one
         for one in sorted(roster.people)
@@ -348,13 +374,13 @@ async def explain_routing(actor: Reader, uow: Work, task_id: Id) -> Routing:
         if not roster.is_present(one, now):
             reasons.append(Text(f"{one} is absent", f"{one} 缺勤"))
         candidates.append(Candidate(staff_id=one, may_call=not reasons, reasons=[said(reason) for reason in reasons]))
-    owner = task["owner"]
+    owner = task.owner
     away = owner is not None and not roster.is_present(owner, now)
     return Routing(
-        queue=task["queue"],
+        queue=task.queue,
         avoidance=trigger.avoidance,
         owner=owner,
-        passes_on_at=task["passes_on_at"],
+        passes_on_at=task.passes_on_at,
         deputies=list(people.deputies(roster, owner, now)) if away else [],
         candidates=candidates,
     )
@@ -378,50 +404,42 @@ async def take_next(actor: Server, uow: Work, once: Once) -> Next:
 @routes.post("/tasks/{task_id}/claim")
 async def claim_task(actor: Server, uow: Work, task_id: Id) -> Task:
     """Take one task; the loser of a race is told who has it and since when. Claiming again renews the lease."""
-    now, agent = await at_work(uow, actor)
-    return shown(await claims.claim(uow, agent, task_id, now))
+    now, _ = await at_work(uow, actor)
+    return shown(await claims.claim(uow, task_id, now))
 
 
 @routes.post("/tasks/{task_id}/release")
-async def release_task(actor: Server, uow: Work, task_id: Id, given: Release) -> Task:
+async def release_task(actor: Server, uow: Work, task_id: Id, given: Released) -> Task:
     """Give a task back."""
-    now, agent = await at_work(uow, actor)
-    await claims.release(uow, agent, task_id, given.reason, now)
-    return shown(await _row(uow.sql, task_id))
+    return shown((await perform(uow, ACTS.release, task_id, given)).row)
+
+
+@routes.post("/tasks/{task_id}/attempt")
+async def begin_attempt(actor: Server, uow: Work, task_id: Id) -> Task:
+    """Say that the call begins; the phone system may do so for its agent."""
+    return shown((await perform(uow, ACTS.attempt, task_id)).row)
+
+
+@routes.post("/tasks/{task_id}/reach")
+async def reach_client(actor: Server, uow: Work, task_id: Id) -> Task:
+    """Say that the client has answered."""
+    return shown((await perform(uow, ACTS.reach, task_id)).row)
 
 
 @routes.post("/tasks/{task_id}/cancel")
-async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: Id, given: Cancel) -> Task:
-    """Say that a task is not owed any more, with the reason."""
-    await uow.sql.execute("SELECT FROM tasks WHERE task_id = $1 FOR UPDATE", task_id)
-    task = await _seen(uow.sql, actor, task_id)
-    match.check(task["revision"])
-    if task["state"] == "expired":
-        raise Forbidden(Text("a breach stays a breach", "已违约的任务不可取消"))
-    check_move(task["state"], "cancelled")
-    day = await today(uow.sql)
-    await uow.sql.execute(
-        """UPDATE tasks SET state = 'cancelled', outcome = 'cancelled_by_staff', ended_on = $2, holder = NULL,
-                  held_since = NULL, lease_until = NULL, revision = revision + 1 WHERE task_id = $1""",
-        task_id,
-        day,
-    )
-    step = TaskStep(
-        task_id, task["client_id"], day, task["state"], "cancelled", "staff", {"why": given.reason}, task["policy"]
-    )
-    record(uow, [step])
-    uow.audit("task_cancelled", f"task/{task_id}", key=task["client_id"], reason=given.reason)
-    return shown(await _row(uow.sql, task_id))
+async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: Id, given: Cancelled) -> Task:
+    """Say that a task is not owed any more, with the reason; a breach stays a breach."""
+    return shown((await perform(uow, ACTS.cancel, task_id, given)).row)
 
 
 @routes.post("/calls", status_code=201)
 async def enter_call(actor: Server, uow: Work, once: Once, report: CallReport) -> CallKept:
     """Enter a call with a result for each task it served; all of it counts, or nothing."""
-    now, agent = await at_work(uow, actor)
-    approver = await _approver(uow, report, agent.staff_id)
+    now = await effective_now(uow.sql, uow.now)
+    approver = await _approver(uow, report)
     call = Call(
         client_id=report.client_id,
-        at=report.at,
+        at=min(report.at, now) if report.at <= now + attempts.LONGEST_AHEAD else report.at,
         channel=report.channel,
         results=[Result(r.task_id, r.outcome, r.answers, tuple(r.concerned), r.wish_at) for r in report.results],
         evidence_id=report.evidence_id or (report.failed_recording_approval if approver else None),
@@ -430,37 +448,30 @@ async def enter_call(actor: Server, uow: Work, once: Once, report: CallReport) -
         notes=report.notes,
         client_asked=report.client_asked,
     )
-    call_id = await attempts.enter(uow, agent, call, now)
-    rows = await uow.sql.fetch(
-        "SELECT * FROM tasks WHERE task_id = ANY($1::uuid[]) ORDER BY due_on, task_id",
-        [result.task_id for result in report.results],
+    done = await attempts.enter(uow, call, now)
+    return CallKept(
+        call_id=call.call_id, tasks=[shown(task) for task in sorted(done, key=lambda one: (one.due_on, one.task_id))]
     )
-    return CallKept(call_id=call_id, tasks=[shown(row) for row in rows])
 
 
 @routes.post("/tasks/{task_id}/survey", status_code=201)
 async def answer_survey(actor: Client, uow: Work, once: Once, task_id: Id, given: SurveyAnswers) -> dict[str, str]:
     """The client answers the e-survey in place of a call; the answers themselves are the evidence."""
-    # The order of locks everywhere: deadlines, clients, tasks, and last the numbers of steps.
-    await attempts.stop_waiting(uow, task_id)
     await contacts.hold(uow, actor.client_id or "")
-    task = await uow.sql.fetchrow(
-        "SELECT * FROM tasks WHERE task_id = $1 AND client_id = $2 AND NOT restricted FOR UPDATE",
-        task_id,
-        actor.client_id,
-    )
-    if task is None:
-        raise NotFound
-    evidence_id = await evidences.refer(uow, task["client_id"], "survey", f"survey/{task_id}")
+    task = await load(uow.sql, ACTS, actor, task_id)
+    evidence_id = await evidences.refer(uow, task.client_id, "survey", f"survey/{task_id}")
     now = await effective_now(uow.sql, uow.now)
-    await attempts.answer_survey(uow, task, given.answers, evidence_id, "survey_answered", now)
-    return {"state": "completed"}
+    outcome = (await uow.policies(Policies)).outcomes.on(business_date(now)).body["survey_answered"]
+    result = Result(task_id, outcome.code, given.answers)
+    call = Call(task.client_id, now, "e_survey", [result], evidence_id, profile={})
+    done = await perform(uow, ACTS.answer, task_id, Reported(call, result, outcome))
+    return {"state": done.row.state}
 
 
-def sentence(task: asyncpg.Record) -> Text:
+def sentence(task: TaskRow) -> Text:
     """Why a task is owed, in words a client may read."""
-    cause, rule = task["cause"], task["rule"]
-    due = task["due_on"]
+    cause, rule = task.cause, task.rule
+    due = task.due_on
     en, zh = {
         "new": (f"the account was opened on {cause.get('opened_on')}", f"账户于 {cause.get('opened_on')} 开立"),
         "core": (f"core client in {cause.get('quarter')}", f"{cause.get('quarter')} 为核心客户"),
@@ -482,21 +493,7 @@ async def at_work(uow: UnitOfWork, actor: Actor) -> tuple[datetime, people.Agent
     return now, await people.agent_of(uow.sql, actor, now)
 
 
-async def _row(sql: asyncpg.Connection, task_id: UUID) -> asyncpg.Record:
-    row = await sql.fetchrow("SELECT * FROM tasks WHERE task_id = $1", task_id)
-    assert row is not None
-    return row
-
-
-async def _seen(sql: asyncpg.Connection, actor: Actor, task_id: UUID) -> asyncpg.Record:
-    condition, arguments = sight(actor, 2)
-    row = await sql.fetchrow(f"SELECT t.* FROM tasks t WHERE t.task_id = $1 AND {condition}", task_id, *arguments)
-    if row is None:
-        raise NotFound
-    return row
-
-
-async def _approver(uow: UnitOfWork, report: CallReport, agent: str) -> str | None:
+async def _approver(uow: UnitOfWork, report: CallReport) -> str | None:
     """Who approved of a failed recording: a supervisor's own piece of evidence, never the caller's [B8]."""
     if report.failed_recording_approval is None:
         return None
@@ -505,4 +502,4 @@ async def _approver(uow: UnitOfWork, report: CallReport, agent: str) -> str | No
         report.failed_recording_approval,
         report.client_id,
     )
-    return by if by not in (None, agent, uow.actor.person) else None
+    return by if by not in (None, uow.actor.person) else None

@@ -1,0 +1,95 @@
+"""How tasks end without anybody's doing: limits that run out, accounts that close, facts that are corrected [B19]."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from uuid import UUID
+
+from chassis.acts import perform_each
+from chassis.uow import UnitOfWork
+from services.callbacks import tasks
+from services.callbacks.acts import ACTS, Ended
+from services.callbacks.obligations import DERIVED, Obligation
+from services.callbacks.rules import OPEN, task_id
+
+WITHDRAWN = "facts_corrected"
+CLOSED = "account_closed"
+LONGEST_TRIES_DAYS = 30
+"""Calls, the e-survey and the letter of a satisfaction task that was begun in time end by then [C11, B20]."""
+_OPEN = ", ".join(f"'{state}'" for state in OPEN)
+
+
+async def expire(uow: UnitOfWork, through: date, since: date | None = None) -> int:
+    """Expire what was due by the end of a day and is not done: a breach, kept as one [B19]. How many it was.
+
+    The day after a complaint's feedback is the limit of the first call: tries and the survey after it go on [C11].
+    `since`: nothing open is due earlier. It spares the search what closes of a backlog have expired already, which the
+    index holds until it is cleared.
+    """
+    begun = f"(rule = 'satisfaction' AND attempts > 0 AND due_on > $1::date - {LONGEST_TRIES_DAYS})"
+    return await _expire(
+        uow, f"due_on <= $1 AND due_on >= coalesce($2::date, '-infinity') AND NOT {begun}", through, since
+    )
+
+
+async def expire_at(uow: UnitOfWork, ids: Sequence[UUID]) -> int:
+    """Expire these, as their limit of minutes has run out."""
+    return await _expire(uow, "task_id = ANY($1::uuid[])", list(ids))
+
+
+async def _expire(uow: UnitOfWork, which: str, *arguments: object) -> int:
+    due = await uow.sql.fetch(
+        f"SELECT task_id, due_at FROM tasks WHERE {which} AND state IN ({_OPEN}) ORDER BY task_id FOR UPDATE",
+        *arguments,
+    )
+    ends = {row["task_id"]: row["due_at"] for row in due}
+    return len(await perform_each(uow, ACTS.expire, dict.fromkeys(ends), ends)) if ends else 0
+
+
+async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Obligation], through: date) -> None:
+    """After late facts: make what is owed and missing, withdraw what is not owed, bring back what is owed after all."""
+    await tasks.make(uow, owed)
+    wanted = {task_id(one.rule, one.client_id, one.period): one for one in owed}
+    rows = await uow.sql.fetch(
+        """SELECT task_id, state, outcome, created_on FROM tasks
+           WHERE client_id = ANY($1::text[]) AND rule = ANY($2::text[]) AND found_on <= $3 ORDER BY task_id FOR UPDATE""",
+        list(clients),
+        list(DERIVED),
+        through,
+    )
+    word = Ended(WITHDRAWN, through)
+    gone = [r["task_id"] for r in rows if r["task_id"] not in wanted]
+    back = [
+        r["task_id"] for r in rows if r["task_id"] in wanted and r["state"] == "cancelled" and r["outcome"] == WITHDRAWN
+    ]
+    await perform_each(uow, ACTS.withdraw, dict.fromkeys(gone, word), uow.happened_at)
+    await perform_each(uow, ACTS.restore, dict.fromkeys(back, word), uow.happened_at)
+    moved = [r for r in rows if r["task_id"] in wanted and r["created_on"] != wanted[r["task_id"]].created_on]
+    for row in moved:  # an event that begins on another day within its quarter: rare, one by one
+        one = wanted[row["task_id"]]
+        await uow.sql.execute(
+            "UPDATE tasks SET created_on = $2, found_on = $3, cause = $4, revision = revision + 1 WHERE task_id = $1",
+            row["task_id"],
+            one.created_on,
+            one.found_on,
+            one.cause,
+        )
+
+
+async def cancel_closed(uow: UnitOfWork, closed: Mapping[str, date], *, waits: bool) -> list[str]:
+    """Nothing is owed to a client whose account is closed [B19]; what came before stays as it was.
+
+    The closer waits for tasks that others have locked. The consumer does not: it holds those of the clients before, so
+    that the two would wait in a circle; it gets the clients with such tasks back, to be looked at again.
+    """
+    which = f"""client_id = ANY($1::text[]) AND state IN ({_OPEN}) AND NOT restricted
+        AND rule NOT IN ('satisfaction', 'manager_left')"""
+    clients = sorted(closed)
+    rows = await uow.sql.fetch(
+        f"""SELECT task_id, client_id FROM tasks WHERE {which}
+            ORDER BY task_id FOR UPDATE {"" if waits else "SKIP LOCKED"}""",
+        clients,
+    )
+    over = {row["task_id"]: Ended(CLOSED, closed[row["client_id"]]) for row in rows}
+    await perform_each(uow, ACTS.close, over, uow.happened_at)
+    left = await uow.sql.fetch(f"SELECT DISTINCT client_id FROM tasks WHERE {which}", clients)
+    return [row["client_id"] for row in left]

@@ -1,0 +1,33 @@
+"""Why somebody cannot work on a task."""
+
+from chassis.errors import Conflict, Forbidden, Text
+
+
+class AlreadyTaken(Conflict):
+    """Somebody else has this task: `holder` and `since` say who and since when."""
+
+    title = Text("Somebody else has this task", "任务已被他人领取")
+
+
+class ClaimFirst(Conflict):
+    """The task is not in your hands: claim it first."""
+
+    title = Text("Claim the task first", "请先领取任务")
+
+
+class Excluded(Forbidden):
+    """Avoidance (回避): you have had to do with this client; `reasons` say how [B10]."""
+
+    title = Text("You may not call this client", "须回避该客户")
+
+
+class FullHands(Conflict):
+    """You hold as many tasks as one may; finish or give back some."""
+
+    title = Text("You hold as many tasks as allowed", "持有任务已达上限")
+
+
+class Away(Forbidden):
+    """The roster says you are absent: your deputies are offered your work meanwhile."""
+
+    title = Text("You are marked as absent", "您处于缺勤状态")

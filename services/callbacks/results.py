@@ -1,0 +1,231 @@
+"""What a contact came to for one task: which act follows from its outcome, what is kept of it, and who is told
+[B8, B11, B19, B20]."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from chassis import calendars, deadlines
+from chassis.acts import Doing
+from chassis.clock import business_date, end_of
+from chassis.deadlines import Deadline
+from chassis.personal import mask_text
+from chassis.uow import UnitOfWork
+from contracts.callbacks import TaskAttempted, TaskCompleted, TaskExhausted
+from services.callbacks import contacts, findings, reviews, scripts, tasks
+from services.callbacks.calling import next_attempt
+from services.callbacks.messages import planning
+from services.callbacks.obligations import Obligation
+from services.callbacks.policy import CallOutcome, Policies
+from services.callbacks.tables import Task
+
+SURVEY = "survey"
+FREE: dict[str, Any] = {"holder": None, "held_since": None, "lease_until": None}
+"""The columns of a task that nobody has in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call came to for one task."""
+
+    task_id: UUID
+    outcome: str
+    answers: Mapping[str, str] = field(default_factory=dict)
+    concerned: Sequence[str] = ()
+    wish_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One contact with a client, or the try of one. `profile` holds fields the client changed, {} for no change."""
+
+    client_id: str
+    at: datetime
+    channel: str
+    results: Sequence[Result]
+    evidence_id: str | None = None
+    failed_recording_approved_by: str | None = None
+    profile: Mapping[str, str] | None = None
+    notes: str = ""
+    client_asked: bool = False
+    written: bool = False
+    call_id: UUID = field(default_factory=uuid7)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The body of an act that reports a contact: `columns` of the task and `detail` of its history follow from it."""
+
+    call: Call
+    result: Result
+    outcome: CallOutcome
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    attempt_id: UUID = field(default_factory=uuid7)
+
+    @property
+    def at(self) -> datetime:
+        """When the contact was made."""
+        return self.call.at
+
+
+async def act_of(
+    uow: UnitOfWork, task: Task, outcome: CallOutcome, call: Call, result: Result
+) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The act that follows from an outcome, the columns that go with it, and the words for the history."""
+    if outcome.wish:
+        return "postpone", {"not_before": result.wish_at, "wish": True}, {"wish_at": result.wish_at}
+    if outcome.final and outcome.reached:
+        return "complete", {}, {}
+    if outcome.needs:
+        asked = await _ask_for(uow, task, outcome, call)
+        return "exhaust", {"channel": outcome.needs}, {"channel": outcome.needs, "asked": asked}
+    policies, calendar = await uow.policies(Policies), await uow.cached(calendars.current)
+    day = business_date(call.at)
+    calling = policies.calling.on(day).body
+    tried = await uow.sql.fetch(
+        "SELECT at FROM attempts WHERE task_id = $1 AND outcome = ANY($2::text[]) ORDER BY at",
+        task.task_id,
+        [code for code, known in policies.outcomes.on(day).body.items() if known.retry],
+    )
+    retry = next_attempt(sorted([*(row["at"] for row in tried), call.at]), calling, calendar)
+    if retry.at is not None:
+        act = "postpone" if outcome.reached else "retry"
+        return act, {"not_before": retry.at, "wish": False}, {"next": retry.at, "why": retry.why.en}
+    # Calls are exhausted: the next channel, an e-survey first, then a letter [B20].
+    channel = calling.after_exhaustion[0]
+    return "exhaust", {"channel": channel}, {"channel": channel, "why": retry.why.en}
+
+
+async def _ask_for(uow: UnitOfWork, task: Task, outcome: CallOutcome, call: Call) -> list[UUID]:
+    """The number is wrong: have the branch find the right one [A11, B20]."""
+    owed = Obligation(
+        client_id=task.client_id,
+        rule=outcome.needs or "",
+        period=str(task.task_id),
+        created_on=business_date(call.at),
+        found_on=business_date(call.at),
+        branch_id=task.branch_id,
+        cause={"task": task.task_id, "outcome": outcome.code},
+    )
+    return await tasks.make(uow, [owed])
+
+
+async def keep(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
+    """Keep each attempt; whoever held the task no longer does.
+
+    Raises: AnswersMissing.
+    """
+    policies = await uow.policies(Policies)
+    for one in doings:
+        body, task, day = one.body, one.before, business_date(one.at)
+        call, outcome = body.call, body.outcome
+        script = policies.script(task.script)
+        scripts.check_answers(script, body.result.answers, complete=outcome.covers)
+        trigger, _ = policies.rule_on(task.rule, task.created_on)
+        await uow.sql.execute(
+            """INSERT INTO attempts (attempt_id, call_id, task_id, client_id, branch_id, topic, script, agent, at, on_day,
+                                     channel, outcome, reached, valid, covers, answers, evidence_id,
+                                     failed_recording_approved_by, profile, notes)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)""",
+            body.attempt_id,
+            call.call_id,
+            task.task_id,
+            task.client_id,
+            task.branch_id,
+            task.topic,
+            task.script,
+            uow.actor.person,
+            one.at,
+            day,
+            call.channel,
+            outcome.code,
+            outcome.reached,
+            outcome.valid,
+            outcome.covers and trigger.covers,
+            scripts.masked(script, body.result.answers),
+            call.evidence_id,
+            call.failed_recording_approved_by,
+            contacts.without_values(call.profile) if call.profile is not None else None,
+            mask_text(call.notes) if call.notes else None,
+        )
+        over = {"ended_on": day} if one.act.to == "completed" else {}
+        one.columns |= {**FREE, "outcome": outcome.code, "attempts": task.attempts + 1, **over, **body.columns}
+        one.detail |= {
+            "agent": uow.actor.person, "outcome": outcome.code, "attempt": body.attempt_id, "call": call.call_id,
+            "channel": call.channel, "evidence": call.evidence_id, "policy": task.policy, **body.detail,
+        }  # fmt: skip
+
+
+async def tell(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
+    """Tell of the attempt and of what became of the task; then what the answers and the notes give rise to."""
+    policies = await uow.policies(Policies)
+    for one in doings:
+        body, task = one.body, one.row
+        script, answers = policies.script(task.script), body.result.answers
+        names: dict[str, Any] = {"task_id": task.task_id, "client_id": task.client_id, "rule": task.rule}
+        uow.emit(
+            TaskAttempted(
+                **names,
+                attempt_id=body.attempt_id,
+                agent=uow.actor.person,
+                channel=body.call.channel,
+                outcome=body.outcome.code,
+                valid_contact=body.outcome.valid,
+                attempted_at=one.at,
+            )
+        )
+        if task.state == "completed":
+            uow.emit(
+                TaskCompleted(
+                    **names,
+                    outcome=body.outcome.code,
+                    subject=task.subject,
+                    scores=scripts.scores_in(script, answers),
+                    accepted={"yes": True, "no": False}.get(answers.get("accepted", "")),
+                    opinions=mask_text(answers.get("opinions", "")) or None,
+                    completed_at=one.at,
+                )
+            )
+        elif task.state == "exhausted":
+            uow.emit(TaskExhausted(**names, subject=task.subject, channel=task.channel, exhausted_at=one.at))
+            if task.channel == "e_survey":
+                await send_survey(uow, task, one.at)
+        if found := scripts.findings_in(script, answers):
+            await findings.raise_for(uow, task, body.attempt_id, found, body.result.concerned, one.at)
+        await _mark_client(uow, task, body.outcome, one.at)
+        if one.before.state != "exhausted":  # what clients write themselves is not the agent's to be judged by
+            await reviews.consider(uow, body.attempt_id, task, body.outcome, answers, body.call.notes)
+
+
+async def send_survey(uow: UnitOfWork, task: Task, at: datetime) -> None:
+    """The e-survey's invitation goes out when there is an address for it; unanswered in time, a letter follows [B20]."""
+    calling = (await uow.policies(Policies)).calling.on(business_date(at)).body
+    calendar = await uow.cached(calendars.current)
+    last = calendar.add_days(business_date(at), calling.survey_working_days)
+    await deadlines.arm(uow, [Deadline(SURVEY, f"task/{task.task_id}", task.client_id, end_of(last))])
+    client = await uow.sql.fetchrow(
+        """SELECT client_id, branch_id, language, phone IS NOT NULL AS by_phone FROM clients
+           WHERE client_id = $1 AND (phone IS NOT NULL OR email IS NOT NULL)""",
+        task.client_id,
+    )
+    if client:
+        channel, reference = "sms" if client["by_phone"] else "email", str(task.task_id)
+        await planning.plan(uow, "e_survey", dict(client), channel, reference, uow.now, None, {"reference": reference})
+
+
+async def _mark_client(uow: UnitOfWork, task: Task, outcome: CallOutcome, at: datetime) -> None:
+    """What the contact says of the client: never to be called again; the timer of A7a starts anew."""
+    await uow.sql.execute(
+        """UPDATE clients SET do_not_call = do_not_call OR $2,
+                  last_valid_contact = CASE WHEN $3 THEN greatest(last_valid_contact, $4) ELSE last_valid_contact END
+           WHERE client_id = $1 AND ($2 OR $3)""",
+        task.client_id,
+        outcome.do_not_call,
+        outcome.valid,
+        at,
+    )
