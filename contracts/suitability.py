@@ -178,7 +178,7 @@ class MatchDrifted(Event, frozen=True, kw_only=True, gc=False):
 
     client_id: Identifier
     branch_id: Identifier | None = None
-    cause: Literal["level_lowered", "assessment_expired", "class_raised"]
+    cause: Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended"]
     found_on: BusinessDate
     held: Code | None = None
     products: list[DriftedProduct]
@@ -279,6 +279,43 @@ class ProfessionalChanged(Event, frozen=True, kw_only=True, gc=False):
         return f"{self.client_id}/{self.revision}"
 
 
+class ProfessionalExpiring(Event, frozen=True, kw_only=True, gc=False):
+    """The client's status as professional investor ends in `days_left` days (30, 7 or 1) unless it is proven anew [Q6]."""
+
+    type: ClassVar[str] = "suitability.professional.expiring"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    category: Literal["A", "B", "C"]
+    valid_until: BusinessDate
+    days_left: Count
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.valid_until}/{self.days_left}"
+
+
+class ProfessionalExpired(Event, frozen=True, kw_only=True, gc=False):
+    """The client's status as professional investor ended with `valid_until`: they are an ordinary investor again [Q6]."""
+
+    type: ClassVar[str] = "suitability.professional.expired"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Identifier
+    branch_id: Identifier | None = None
+    category: Literal["A", "B", "C"]
+    valid_until: BusinessDate
+
+    @property
+    def identity(self) -> str:
+        return f"{self.client_id}/{self.valid_until}"
+
+    @property
+    def happened_at(self) -> date:
+        return self.valid_until
+
+
 class HoldPlaced(Event, frozen=True, kw_only=True, gc=False):
     """A hold (冻结) was placed on the client: nothing of its `scope` may be sold to them meanwhile."""
 
@@ -336,6 +373,8 @@ EVENTS: list[type[Event]] = [
     GamingSuspected,
     ProductChanged,
     ProfessionalChanged,
+    ProfessionalExpiring,
+    ProfessionalExpired,
     HoldPlaced,
     HoldLifted,
     DayCompleted,

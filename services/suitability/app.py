@@ -15,7 +15,18 @@ from contracts.broker import (
     TradeSettled,
 )
 from contracts.platform import ErasureRequested
-from services.suitability import api, deadlines, exports, handlers, products, retention, tables, templates, trades
+from services.suitability import (
+    api,
+    deadlines,
+    exports,
+    handlers,
+    products,
+    professionals,
+    retention,
+    tables,
+    templates,
+    trades,
+)
 from services.suitability.policy import Policies
 
 service = Service(
@@ -39,7 +50,7 @@ service = Service(
     tables=tables.metadata,
     sealed=tables.SEALED,
     policy=Policies,
-    approvals=[products.CHANGE, products.BELOW_FLOOR, retention.HOLD_RELEASE, templates.REVIEW],
+    approvals=[products.CHANGE, products.BELOW_FLOOR, retention.HOLD_RELEASE, templates.REVIEW, professionals.STATUS],
     migrations=Path(__file__).parent / "migrations",
     exports={
         "assessments": Export(exports.ASSESSMENT_COLUMNS, exports.assessments),

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event
-from contracts.suitability import AssessmentExpired, AssessmentExpiring
-from services.suitability import drift, gaming, judging, products
+from contracts.suitability import AssessmentExpired, AssessmentExpiring, ProfessionalExpired
+from services.suitability import drift, gaming, judging, products, professionals
 from services.suitability.policy import Policies
 from services.suitability.situations import NOT_REJECTED
 
@@ -102,4 +102,11 @@ async def _endings(days: Sequence[date], uow: UnitOfWork, told: Told) -> None:
             told[day].append(AssessmentExpired(**fields))
             ended.append((fields["client_id"], day + ONE_DAY, day))
     for drifted in await drift.look_at_clients(uow, ended, "assessment_expired"):
+        told[drifted.found_on - ONE_DAY].append(drifted)
+    ordinary = []
+    for day, event in await professionals.endings(uow, looked):
+        told[day].append(event)
+        if isinstance(event, ProfessionalExpired):
+            ordinary.append((event.client_id, day + ONE_DAY, day))
+    for drifted in await drift.look_at_clients(uow, ordinary, "professional_ended"):
         told[drifted.found_on - ONE_DAY].append(drifted)

@@ -17,7 +17,7 @@ from services.suitability.ids import derived_id
 from services.suitability.policy import Policies, Policy
 from services.suitability.situations import held_rank, in_force, needed_of, product_columns, professional
 
-Cause = Literal["level_lowered", "assessment_expired", "class_raised"]
+Cause = Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended"]
 
 # What is held is what was bought less what was sold; less than a millionth of a unit is rounding dust.
 _EXPOSED = f"""

@@ -69,6 +69,12 @@ class TemplateUnprovable(Invalid):
     title = Text("The template cannot be published", "该调查表不能发布")
 
 
+class ProofIncomplete(Invalid):
+    """Something that the article asks of a professional investor is not proven, or not high enough; `errors` says what."""
+
+    title = Text("The proof is not complete", "证明材料不完整")
+
+
 class WrongState(Conflict):
     """What is asked for does not fit the thing's present state."""
 

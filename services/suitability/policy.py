@@ -14,6 +14,11 @@ from services.suitability.levels import SCHEMES, Scheme
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 ClientKind = Literal["individual", "institution"]
+ProfessionalClass = Literal["A", "B", "C"]
+ProofItem = Literal[
+    "licence", "registration", "net_assets", "financial_assets", "average_income", "experience_years",
+    "professional_background", "application", "knowledge_test",
+]  # fmt: skip
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,6 +85,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     issuer: dict[str, dict[str, str]]
     warning: Warning
     schemes: dict[ClientKind, str] = {}
+    professional: dict[ProfessionalClass, dict[ClientKind, list[dict[ProofItem, Positive]]]] = {}
+    conversion_waiting_hours: Annotated[int, msgspec.Meta(ge=0)] = 24
     version: str = ""
 
     @property
@@ -150,7 +157,11 @@ class Policies(PolicyBook):
 
     @cached_property
     def _named(self) -> dict[str, Policy]:
-        return {v.name: msgspec.structs.replace(v.body, version=v.name) for v in self.suitability.all}
+        proofs = self.suitability.all[0].body.professional  # of a set published before there were any
+        return {
+            v.name: msgspec.structs.replace(v.body, version=v.name, professional=v.body.professional or proofs)
+            for v in self.suitability.all
+        }
 
     def on(self, day: date) -> Policy:
         """The set in force on a business date."""

@@ -1,99 +1,231 @@
-"""Professional investors: A and B by Art. 8, C by conversion [Q6, Art. 11]; proven, checked, and never for ever."""
+"""Professional investors: A and B by Art. 8, C by conversion, Art. 11 [Q6]. One dated status per client.
 
+A request carries the items that the article asks for, each with its evidence; a second person approves it. The status is
+a history by day: each row says what the client is from a day on, and of the rows of a day the last one counts.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
 from uuid_utils import uuid7
 
+from chassis import approvals
+from chassis.actor import Role
+from chassis.approvals import Approval, ApprovalKind, by
 from chassis.clock import months_after
-from chassis.errors import NotFound, SecondPersonNeeded, Text
+from chassis.errors import FieldError, NotFound, Text
+from chassis.rows import columns, fetch
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
-from services.suitability.errors import UnknownClient, WrongState
-from services.suitability.policy import Policies
+from contracts.suitability import ProfessionalChanged, ProfessionalExpired, ProfessionalExpiring, ProfessionalStretch
+from services.suitability import drift, due
+from services.suitability.errors import (
+    CoolingTimeRunning,
+    NotForThisClient,
+    ProofIncomplete,
+    UnknownClient,
+    WrongState,
+)
+from services.suitability.policy import Policies, Policy, ProfessionalClass
+from services.suitability.rules import unproven
+from services.suitability.tables import Professional, ProfessionalStatus
 
 
-async def request(uow: UnitOfWork, client: str, wanted: str, proof: str) -> str:
-    """Ask for a client to be treated as professional. Returns the request's id.
+async def request(
+    uow: UnitOfWork, client: str, wanted: ProfessionalClass, items: Sequence[Mapping[str, Any]], proof: str | None
+) -> Approval:
+    """Ask for a client to be treated as professional: it counts when a second person approves.
 
-    Raises: UnknownClient; WrongState while another request of theirs is open.
+    Raises: UnknownClient; WrongState while another request of theirs waits; NotForThisClient for a class that is not for
+        this kind of client; ProofIncomplete when an item that the article asks for is missing or too low.
     """
-    branch = await uow.sql.fetchrow("SELECT branch_id FROM clients WHERE client_id = $1 FOR UPDATE", client)
-    if branch is None:
+    row = await uow.sql.fetchrow("SELECT branch_id, kind FROM clients WHERE client_id = $1 FOR UPDATE", client)
+    if row is None:
         raise UnknownClient
     if await uow.sql.fetchval("SELECT 1 FROM professionals WHERE client_id = $1 AND state = 'requested'", client):
         raise WrongState(Text("another request is open", "已有待审核的申请"))
+    _require_items(wanted, row["kind"], items, (await uow.policies(Policies)).on(await today(uow.sql)))
     request_id = str(uuid7())
     await uow.sql.execute(
-        """INSERT INTO professionals (request_id, client_id, branch_id, class, proof, state, made_by, made_at)
-           VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7)""",
-        request_id,
-        client,
-        branch["branch_id"],
-        wanted,
-        proof,
-        uow.actor.person,
-        uow.now,
-    )
-    uow.audit("request professional", f"client/{client}", key=client, wanted=wanted, proof=proof)
-    return request_id
+        """INSERT INTO professionals (request_id, client_id, branch_id, category, proof, items, state, made_by, made_at)
+           VALUES ($1, $2, $3, $4, $5, $6, 'requested', $7, $8)""",
+        request_id, client, row["branch_id"], wanted, proof, list(items), uow.actor.person, uow.now,
+    )  # fmt: skip
+    return await approvals.ask(
+        uow, STATUS, _named(request_id), body={"request_id": request_id},
+        after={"category": wanted, "items": list(items), "proof": proof}, client_id=client, branch_id=row["branch_id"],
+    )  # fmt: skip
 
 
-async def check(uow: UnitOfWork, request_id: str, approve: bool) -> dict[str, Any]:
-    """A second person checks the proof.
+def _require_items(
+    wanted: ProfessionalClass, kind: str | None, items: Sequence[Mapping[str, Any]], policy: Policy
+) -> None:
+    found = unproven(wanted, kind, {item["item"]: item["value"] for item in items}, policy)
+    if found is None:
+        raise NotForThisClient(kinds=[*policy.professional.get(wanted, {})])
+    if found:
+        lacking = (" or ".join(f"{item} of {least}" for item, least in group.items()) for group in found)
+        raise ProofIncomplete(errors=tuple(FieldError("/items", f"missing: {words}") for words in lacking))
 
-    Raises: NotFound, WrongState, SecondPersonNeeded.
+
+async def decide(uow: UnitOfWork, request_id: str, approve: bool) -> dict[str, Any]:
+    """A second person checks the proof: the older path beside the approvals.
+
+    Raises: NotFound, SecondPersonNeeded, AlreadyDecided; CoolingTimeRunning before a conversion's waiting time is over.
     """
-    row = await _locked(uow, request_id, "requested")
-    if row["made_by"] == uow.actor.person:
-        raise SecondPersonNeeded
+    await approvals.decide(uow, STATUS, _named(request_id), agree=approve, because="" if approve else "rejected")
+    row = await find(uow.sql, request_id)
+    return {"request_id": request_id, "state": row.state, "valid_until": row.valid_until}
+
+
+async def _apply(uow: UnitOfWork, approval: Approval) -> None:
+    asked = await _locked(uow, approval.body["request_id"], "requested")
+    kind = await uow.sql.fetchval("SELECT kind FROM clients WHERE client_id = $1 FOR UPDATE", asked.client_id)
     day = await today(uow.sql)
-    until = months_after(day, (await uow.policies(Policies)).on(day).professional_months)
+    policy = (await uow.policies(Policies)).on(day)
+    _require_items(asked.category, kind, asked.items, policy)
+    not_before = asked.made_at + timedelta(hours=policy.conversion_waiting_hours)
+    if asked.category == "C" and uow.now < not_before:
+        raise CoolingTimeRunning(not_before=not_before.isoformat())
+    await _end_present(uow, asked.client_id, day, "replaced")
+    until = months_after(day, policy.professional_months)
     await uow.sql.execute(
-        """UPDATE professionals SET state = $2, checked_by = $3, checked_at = $4, valid_from = $5, valid_until = $6
+        """UPDATE professionals SET state = 'approved', checked_by = $2, checked_at = $3, valid_from = $4, valid_until = $5
            WHERE request_id = $1""",
-        request_id,
-        "approved" if approve else "rejected",
+        asked.request_id, uow.actor.person, uow.now, day, until,
+    )  # fmt: skip
+    await _from(uow, asked.client_id, day, asked.category, until, asked.request_id)
+
+
+async def _not_done(uow: UnitOfWork, approval: Approval) -> None:
+    await uow.sql.execute(
+        "UPDATE professionals SET state = $2, checked_by = $3, checked_at = $4 WHERE request_id = $1 AND state = 'requested'",
+        approval.body["request_id"],
+        "rejected" if approval.state == approvals.REFUSED else "withdrawn",
         uow.actor.person,
         uow.now,
-        day if approve else None,
-        until if approve else None,
     )
-    uow.audit("check professional", f"client/{row['client_id']}", key=row["client_id"], approved=approve)
-    return {"request_id": request_id, "state": "approved" if approve else "rejected", "valid_until": until}
+
+
+STATUS = ApprovalKind(
+    "professional",
+    Text("Professional investor", "专业投资者认定"),
+    by(Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE),
+    _apply,
+    ended=_not_done,
+)
 
 
 async def end(uow: UnitOfWork, request_id: str, reason: str) -> None:
-    """Convert back to an ordinary investor, from today on: the client's right at any time, ours when the proof falls.
+    """Back to an ordinary investor from today on: the client's right at any time, ours when the proof falls [Art. 11]."""
+    asked = await _locked(uow, request_id, "approved")
+    await uow.sql.execute("SELECT FROM clients WHERE client_id = $1 FOR UPDATE", asked.client_id)
+    day = await today(uow.sql)
+    await _end_present(uow, asked.client_id, day, reason)
+    await _from(uow, asked.client_id, day, None, None, None)
+    await due.note(uow, [(asked.client_id, day)], levels=False)
+    uow.emit_all(await drift.look_at_clients(uow, [(asked.client_id, day, day)], "professional_ended"))
+    uow.audit("end professional", f"client/{asked.client_id}", key=asked.client_id, reason=reason)
 
-    Raises: NotFound, WrongState.
-    """
-    row = await _locked(uow, request_id, "approved")
+
+async def _end_present(uow: UnitOfWork, client: str, day: date, reason: str) -> None:
+    """Of a client's requests none is in force any more."""
     await uow.sql.execute(
-        "UPDATE professionals SET state = 'ended', ended_on = $2, end_reason = $3, ended_by = $4 WHERE request_id = $1",
-        request_id,
-        await today(uow.sql),
+        """UPDATE professionals SET state = 'ended', ended_on = $2, end_reason = $3, ended_by = $4
+           WHERE client_id = $1 AND state = 'approved'""",
+        client,
+        day,
         reason,
         uow.actor.person,
     )
-    uow.audit("end professional", f"client/{row['client_id']}", key=row["client_id"], reason=reason)
 
 
-async def find(sql: asyncpg.Connection, request_id: str) -> asyncpg.Record:
-    """A request's row.
+async def _from(
+    uow: UnitOfWork,
+    client: str,
+    day: date,
+    category: ProfessionalClass | None,
+    until: date | None,
+    request_id: str | None,
+) -> None:
+    """What the client is from a day on, told to everybody."""
+    await uow.sql.execute(
+        """INSERT INTO professional_status (client_id, since, category, until, request_id, recorded_at)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
+        client, day, category, until, request_id, uow.now,
+    )  # fmt: skip
+    revision = await uow.sql.fetchval("SELECT count(*) FROM professional_status WHERE client_id = $1", client)
+    stretch = ProfessionalStretch(since=day, until=until, category=category)
+    uow.emit(ProfessionalChanged(client_id=client, revision=revision, changed_from=day, stretches=[stretch]))
+
+
+async def history(
+    sql: asyncpg.Connection, client: str, known_at: datetime | None = None
+) -> Sequence[ProfessionalStatus]:
+    """A client's status over time, oldest first, as known at an instant (None: now): of rows of one day the last counts."""
+    rows = await fetch(
+        sql,
+        ProfessionalStatus,
+        f"""SELECT {columns(ProfessionalStatus)} FROM professional_status
+            WHERE client_id = $1 AND ($2::timestamptz IS NULL OR recorded_at <= $2) ORDER BY since, id""",
+        client,
+        known_at,
+    )
+    return [*{row.since: row for row in rows}.values()]
+
+
+_ENDING = """
+    SELECT d.day, d.days_left, s.client_id, s.category, s.until, c.branch_id
+    FROM unnest($1::date[], $2::int[]) AS d(day, days_left)
+    JOIN professional_status s ON s.until = d.day + d.days_left AND s.category IS NOT NULL AND s.since <= d.day
+    LEFT JOIN clients c USING (client_id)
+    WHERE (c.closed_on IS NULL OR c.closed_on > d.day)
+      AND NOT EXISTS (SELECT FROM professional_status n WHERE n.client_id = s.client_id AND n.since <= d.day
+                      AND (n.since, n.id) > (s.since, s.id))
+    ORDER BY d.day, d.days_left = 0, s.client_id"""
+
+
+async def endings(
+    uow: UnitOfWork, looked: Sequence[tuple[date, int]]
+) -> list[tuple[date, ProfessionalExpiring | ProfessionalExpired]]:
+    """Of each (day, days left): reminders of a status that ends then, and with no days left its end."""
+    found: list[tuple[date, ProfessionalExpiring | ProfessionalExpired]] = []
+    for row in await uow.sql.fetch(_ENDING, *zip(*looked, strict=True)):
+        said = {
+            "client_id": row["client_id"],
+            "branch_id": row["branch_id"],
+            "category": row["category"],
+            "valid_until": row["until"],
+        }
+        if row["days_left"]:
+            found.append((row["day"], ProfessionalExpiring(**said, days_left=row["days_left"])))
+        else:
+            found.append((row["day"], ProfessionalExpired(**said)))
+    return found
+
+
+async def find(sql: asyncpg.Connection, request_id: str) -> Professional:
+    """A request.
 
     Raises: NotFound.
     """
-    row = await sql.fetchrow("SELECT * FROM professionals WHERE request_id = $1", request_id)
-    if row is None:
+    found = await fetch(
+        sql, Professional, f"SELECT {columns(Professional)} FROM professionals WHERE request_id = $1", request_id
+    )
+    if not found:
         raise NotFound
+    return found[0]
+
+
+async def _locked(uow: UnitOfWork, request_id: str, state: str) -> Professional:
+    await uow.sql.execute("SELECT FROM professionals WHERE request_id = $1 FOR UPDATE", request_id)
+    row = await find(uow.sql, request_id)
+    if row.state != state:
+        raise WrongState(Text(f"it is {row.state}", f"当前状态为 {row.state}"))
     return row
 
 
-async def _locked(uow: UnitOfWork, request_id: str, state: str) -> asyncpg.Record:
-    row = await uow.sql.fetchrow("SELECT * FROM professionals WHERE request_id = $1 FOR UPDATE", request_id)
-    if row is None:
-        raise NotFound
-    if row["state"] != state:
-        raise WrongState(Text(f"it is {row['state']}", f"当前状态为 {row['state']}"))
-    return row
+def _named(request_id: str) -> str:
+    return f"professional/{request_id}"

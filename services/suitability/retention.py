@@ -82,6 +82,13 @@ async def keep_until(uow: UnitOfWork, client: str) -> date | None:
                            (SELECT max(valid_until) FROM assessments WHERE client_id = $1),
                            (SELECT max(submitted_on) FROM submissions WHERE client_id = $1),
                            (SELECT max(trade_date) FROM trades WHERE client_id = $1),
+                           (SELECT max((at AT TIME ZONE 'Asia/Shanghai')::date) FROM purchases WHERE client_id = $1),
+                           (SELECT max(coalesce(valid_until, (made_at AT TIME ZONE 'Asia/Shanghai')::date))
+                            FROM professionals WHERE client_id = $1),
+                           (SELECT max(due_on) FROM life_changes WHERE client_id = $1),
+                           (SELECT max((opened_at AT TIME ZONE 'Asia/Shanghai')::date) FROM reviews WHERE client_id = $1),
+                           (SELECT max(found_on) FROM drifts WHERE client_id = $1),
+                           (SELECT max(found_on) FROM findings WHERE client_id = $1),
                            (SELECT closed_on FROM clients WHERE client_id = $1))""",
         client,
     )

@@ -1,10 +1,11 @@
 """May this client buy this product? PASS, CONFIRM or BLOCK [Q3, Q4, Q6]. Pure: facts and policy in, an answer out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from services.suitability.policy import Policy
+from services.suitability.policy import Policy, ProfessionalClass, ProofItem
 
 Side = Literal["buy", "sell"]
 Initiator = Literal["client", "staff", "campaign"]
@@ -144,6 +145,17 @@ def mismatch(held: int | None, assessed_before: bool, needed: int | None, profes
     if held is None:
         return "expired" if assessed_before else "no_assessment"
     return "above_level" if needed > held else None
+
+
+def unproven(
+    category: ProfessionalClass, kind: str | None, proven: Mapping[str, int], policy: Policy
+) -> list[Mapping[ProofItem, int]] | None:
+    """What a client lacks to be a professional investor of a class [Q6, Art. 8, Art. 11]: each line of which no item is
+    proven as high as it asks; None for a class that their kind (None: an individual) cannot be of."""
+    lines = policy.professional.get(category, {}).get("institution" if kind == "institution" else "individual")
+    if lines is None:
+        return None
+    return [line for line in lines if not any(proven.get(item, 0) >= least for item, least in line.items())]
 
 
 def needed_rank(kind: str, own_class: int | None, issuer_class: str | None, policy: Policy) -> int | None:

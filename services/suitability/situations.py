@@ -41,9 +41,8 @@ def ever_assessed(client: str, day: str) -> str:
 
 def professional(client: str, day: str) -> str:
     """Whether a client is a professional investor, proven and not expired, on a day [Q6]."""
-    return f"""EXISTS (SELECT FROM professionals q WHERE q.client_id = {client} AND q.state IN ('approved', 'ended')
-                       AND q.valid_from <= {day} AND q.valid_until >= {day}
-                       AND (q.ended_on IS NULL OR q.ended_on > {day}))"""
+    return f"""coalesce((SELECT q.category IS NOT NULL AND q.until >= {day} FROM professional_status q
+                         WHERE q.client_id = {client} AND q.since <= {day} ORDER BY q.since DESC, q.id DESC LIMIT 1), false)"""
 
 
 def holder_columns(day: str) -> str:

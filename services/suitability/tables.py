@@ -1,7 +1,7 @@
 """What suitability keeps. Facts heard, what was decided from them, and what is to be looked at again."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -26,6 +26,7 @@ from chassis.rows import Row
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 from contracts.broker import ClientOpened, Profile
+from services.suitability.policy import ProfessionalClass
 
 metadata = new_metadata()
 
@@ -230,24 +231,45 @@ life_changes = Table(
     Column("at", Instant, nullable=False),
 )
 
-professionals = Table(
-    "professionals",
-    metadata,
-    Column("request_id", Text, primary_key=True),
-    Column("client_id", Text, nullable=False, index=True),
-    Column("branch_id", Text),
-    Column("class", Text, nullable=False, comment="A, B by Art. 8; C by conversion, Art. 11 [Q6]"),
-    Column("proof", Text, nullable=False),
-    Column("state", Text, nullable=False, comment="requested, approved, rejected, ended"),
-    Column("made_by", Text, nullable=False),
-    Column("made_at", Instant, nullable=False),
-    Column("checked_by", Text),
-    Column("checked_at", Instant),
-    Column("valid_from", Date),
-    Column("valid_until", Date),
-    Column("ended_on", Date, comment="converted back to ordinary investor: the first day without"),
-    Column("end_reason", Text),
-    Column("ended_by", Text),
+
+class Professional(Row, frozen=True):
+    """A request to be treated as professional investor."""
+
+    request_id: Annotated[str, rows.Column(primary_key=True)]
+    client_id: Annotated[str, rows.Column(index=True)]
+    branch_id: str | None
+    category: Annotated[ProfessionalClass, rows.Column(Text, comment="A, B by Art. 8; C by conversion, Art. 11 [Q6]")]
+    proof: Annotated[str | None, rows.Column(comment="what holds all of it together")]
+    items: Annotated[list[dict[str, Any]], rows.Column(JSONB, server_default="[]", comment="item, value, evidence")]
+    state: Annotated[str, rows.Column(comment="requested, approved, rejected, withdrawn, ended")]
+    made_by: str
+    made_at: datetime
+    checked_by: str | None
+    checked_at: datetime | None
+    valid_from: date | None
+    valid_until: date | None
+    ended_on: Annotated[date | None, rows.Column(comment="the first day without")]
+    end_reason: str | None
+    ended_by: str | None
+
+
+professionals = rows.table("professionals", metadata, Professional)
+
+
+class ProfessionalStatus(Row, frozen=True):
+    """What a client is from a day on: of the rows of a client that begin by a day the last counts."""
+
+    id: Annotated[int, rows.Column(BigInteger, primary_key=True, server_default=Identity())]
+    client_id: str
+    since: date
+    category: Annotated[ProfessionalClass | None, rows.Column(Text, comment="empty: an ordinary investor")]
+    until: Annotated[date | None, rows.Column(comment="the last day of the category")]
+    request_id: str | None
+    recorded_at: datetime
+
+
+professional_status = rows.table(
+    "professional_status", metadata, ProfessionalStatus, Index(None, "client_id", "since"), Index(None, "until")
 )
 
 products = Table(
@@ -356,7 +378,9 @@ drifts = Table(
     "drifts",
     metadata,
     Column("drift_id", Text, primary_key=True),
-    Column("cause", Text, nullable=False, comment="level_lowered, assessment_expired, class_raised"),
+    Column(
+        "cause", Text, nullable=False, comment="level_lowered, assessment_expired, class_raised, professional_ended"
+    ),
     Column("client_id", Text, nullable=False),
     Column("branch_id", Text),
     Column("product", Text, nullable=False),

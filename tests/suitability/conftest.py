@@ -108,6 +108,21 @@ class Desk:
         return await self.post(actor, "/decisions", body | more)
 
 
+PROVEN = [
+    {"item": "financial_assets", "value": 6_000_000, "evidence": "bank-1"},
+    {"item": "experience_years", "value": 3, "evidence": "record-1"},
+]
+
+
+async def professional(desk: Desk, client_id: str) -> str:
+    """Make a client a professional investor of class B by two persons. Returns the request's id."""
+    body = {"professional_class": "B", "items": PROVEN}
+    asked = await desk.post(DESK, f"/clients/{client_id}/professional", body)
+    await desk.approve(COMPLIANCE, asked)
+    request_id: str = asked["request_id"]
+    return request_id
+
+
 @pytest.fixture
 def desk(world: World) -> Desk:
     return Desk(world)

@@ -16,6 +16,7 @@ from tests.suitability.conftest import (
     HQ,
     LOW,
     MANAGER,
+    PROVEN,
     SECOND_COMPLIANCE,
     SYSTEM,
     Desk,
@@ -129,8 +130,9 @@ async def test_q4_a_confirmation_holds_thirty_days_for_its_product(world: World,
 
 async def test_professional_investors_pass_with_a_record_both_ways(world: World, desk: Desk) -> None:
     day = await prepared(world, desk, "VERY_LOW")
-    asked = await desk.post(DESK, "/clients/c-1/professional", {"professional_class": "C", "proof": "assets-2026"})
-    await desk.post(DESK, "/clients/c-1/professional", {"professional_class": "C", "proof": "again"}, 409)
+    body = {"professional_class": "B", "items": PROVEN, "proof": "assets-2026"}
+    asked = await desk.post(DESK, "/clients/c-1/professional", body)
+    await desk.post(DESK, "/clients/c-1/professional", body, 409)
     path = f"/professionals/{asked['request_id']}"
     await desk.post(DESK, f"{path}/decision", {"approve": True}, 403)
     await desk.post(MANAGER, f"{path}/decision", {"approve": True}, 200)

@@ -6,7 +6,18 @@ import pytest
 
 from chassis.actor import Actor, Role
 from services.suitability.app import service
-from tests.suitability.conftest import COMPLIANCE, DAY, HQ, SECOND_COMPLIANCE, SECOND_HQ, Desk, opened, today
+from tests.suitability.conftest import (
+    COMPLIANCE,
+    DAY,
+    HQ,
+    MANAGER,
+    PROVEN,
+    SECOND_COMPLIANCE,
+    SECOND_HQ,
+    Desk,
+    opened,
+    today,
+)
 from tests.world import World
 
 
@@ -33,7 +44,11 @@ async def asked_of_every_kind(desk: Desk) -> dict[str, tuple[Actor, Any]]:
         HQ, "/templates", {k: v for k, v in template.items() if k not in {"version", "state", "effective_on"}}
     )
     [draft] = (await desk.get(HQ, "/approvals?show=asked&kind=template"))["items"]
+    proven = {"professional_class": "B", "items": PROVEN}
+    status = await desk.post(MANAGER, "/clients/c-1/professional", proven)
+    status = await desk.get(MANAGER, f"/approvals/{status['approval_id']}")
     return {
+        "professional": (MANAGER, status),
         "template": (HQ, draft),
         "hold-release": (COMPLIANCE, lifted.json()),
         "product": (HQ, product.json()),

@@ -1,14 +1,15 @@
 """Levels and professional status over HTTP."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+import asyncpg
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.http import Reading, Work, permits, require_sight, router
 from chassis.timeline import today
-from contracts.fields import Code, Identifier, Instant
+from contracts.fields import Code, Identifier, Instant, number_of
 from services.suitability import assessments, explain, history, professionals
 from services.suitability.api.shapes import (
     CONTROL,
@@ -21,7 +22,7 @@ from services.suitability.api.shapes import (
     see_client,
 )
 from services.suitability.levels import held_in
-from services.suitability.policy import Policies
+from services.suitability.policy import Policies, ProfessionalClass, ProofItem
 
 routes = router("/v1/suitability", "suitability")
 Reader = Annotated[Actor, permits("suitability.assessments:read", *EVERYBODY)]
@@ -69,11 +70,45 @@ class Levels(BaseModel):
     levels: list[LevelInForce]
 
 
-class ProfessionalRequest(Body):
-    """The class asked for and the reference of its proof."""
+class Proof(Body):
+    """One item that the article asks for: how high (CNY, years, points of the test; 1: it is there), and its evidence."""
 
-    professional_class: Literal["A", "B", "C"]
-    proof: Reference
+    item: ProofItem
+    value: Annotated[int, number_of(1, 10**13)] = 1
+    evidence: Reference
+
+
+class ProfessionalRequest(Body):
+    """The class asked for, with what its article asks for [Art. 8, Art. 11]."""
+
+    professional_class: ProfessionalClass
+    items: Annotated[list[Proof], Field(max_length=20)]
+    proof: Annotated[Reference | None, Field(description="what holds all of it together")] = None
+
+
+class Status(BaseModel):
+    """What a client is from a day on; without a category an ordinary investor."""
+
+    since: date
+    category: ProfessionalClass | None
+    until: date | None
+    request_id: str | None
+    recorded_at: datetime
+
+
+class ProfessionalView(BaseModel):
+    """The client's status as professional investor on a day, what proved it, and what it was and will be over time."""
+
+    client_id: str
+    as_of: date
+    category: ProfessionalClass | None
+    since: date | None
+    until: date | None
+    request_id: str | None
+    proof: str | None
+    items: list[dict[str, Any]]
+    waiting: str | None = Field(description="a request that waits for a second person")
+    history: list[Status]
 
 
 class Approval(Body):
@@ -95,7 +130,13 @@ async def read_level(actor: Reader, sql: Reading, client_id: Identifier, as_of: 
     found = await explain.level(sql, client_id, as_of or await today(sql))
     made = [Assessment.model_validate(row) for row in await assessments.history(sql, client_id)]
     names = ("client_id", "as_of", "scheme", "level", "policy")
-    return {**{name: found[name] for name in names}, "branch_id": branch, "assessments": made}
+    status = await _status(sql, client_id, found["as_of"])
+    return {
+        **{name: found[name] for name in names},
+        "branch_id": branch,
+        "professional": {"category": status.category, "since": status.since, "until": status.until},
+        "assessments": made,
+    }
 
 
 @routes.get("/clients/{client_id}/levels")
@@ -153,22 +194,55 @@ async def request_professional(
 ) -> dict[str, str]:
     """Ask for a client to be treated as professional investor; a second person checks the proof [Q6]."""
     await see_client(uow.sql, actor, client_id)
-    request_id = await professionals.request(uow, client_id, body.professional_class, body.proof)
-    return {"request_id": request_id, "state": "requested"}
+    items = [item.model_dump() for item in body.items]
+    asked = await professionals.request(uow, client_id, body.professional_class, items, body.proof)
+    return {"request_id": asked.body["request_id"], "state": "requested", "approval_id": str(asked.approval_id)}
+
+
+@routes.get("/clients/{client_id}/professional")
+async def read_professional(
+    actor: Reader, sql: Reading, client_id: Identifier, as_of: Day | None = None, known_at: Instant | None = None
+) -> ProfessionalView:
+    """The client's status as professional investor today or on a day, as known at an instant [Q6]."""
+    await see_client(sql, actor, client_id)
+    return await _status(sql, client_id, as_of or await today(sql), known_at)
+
+
+async def _status(
+    sql: asyncpg.Connection, client_id: str, day: date, known_at: datetime | None = None
+) -> ProfessionalView:
+    history = await professionals.history(sql, client_id, known_at)
+    now = next((one for one in reversed(history) if one.since <= day), None)
+    held = now if now and now.category and now.until and now.until >= day else None
+    asked = await professionals.find(sql, held.request_id) if held and held.request_id else None
+    return ProfessionalView(
+        client_id=client_id,
+        as_of=day,
+        category=held.category if held else None,
+        since=held.since if held else None,
+        until=held.until if held else None,
+        request_id=held.request_id if held else None,
+        proof=asked.proof if asked else None,
+        items=asked.items if asked else [],
+        waiting=await sql.fetchval(
+            "SELECT request_id FROM professionals WHERE client_id = $1 AND state = 'requested'", client_id
+        ),
+        history=[Status(**{name: getattr(one, name) for name in Status.model_fields}) for one in history],
+    )
 
 
 @routes.post("/professionals/{request_id}/decision")
 async def check_professional(actor: Checker, uow: Work, request_id: Identifier, body: Approval) -> dict[str, Any]:
     """Approve or reject the proof."""
     row = await professionals.find(uow.sql, request_id)
-    require_sight(actor, row["client_id"], row["branch_id"])
-    return await professionals.check(uow, request_id, body.approve)
+    require_sight(actor, row.client_id, row.branch_id)
+    return await professionals.decide(uow, request_id, body.approve)
 
 
 @routes.post("/professionals/{request_id}/end")
 async def end_professional(actor: Ender, uow: Work, request_id: Identifier, body: Ending) -> dict[str, str]:
     """Convert back to an ordinary investor [Art. 11]."""
     row = await professionals.find(uow.sql, request_id)
-    require_sight(actor, row["client_id"], row["branch_id"])
+    require_sight(actor, row.client_id, row.branch_id)
     await professionals.end(uow, request_id, body.reason)
     return {"request_id": request_id, "state": "ended"}

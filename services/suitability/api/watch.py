@@ -41,7 +41,7 @@ class Drift(BaseModel):
     """A holding or confirmation a client's level no longer covers."""
 
     drift_id: str
-    cause: Literal["level_lowered", "assessment_expired", "class_raised"]
+    cause: Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended"]
     client_id: str
     branch_id: str | None
     product: str
