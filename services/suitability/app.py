@@ -18,6 +18,7 @@ from contracts.platform import ErasureRequested
 from services.suitability import (
     api,
     deadlines,
+    decisions,
     exports,
     handlers,
     products,
@@ -50,7 +51,14 @@ service = Service(
     tables=tables.metadata,
     sealed=tables.SEALED,
     policy=Policies,
-    approvals=[products.CHANGE, products.BELOW_FLOOR, retention.HOLD_RELEASE, templates.REVIEW, professionals.STATUS],
+    approvals=[
+        products.CHANGE,
+        products.BELOW_FLOOR,
+        retention.HOLD_RELEASE,
+        templates.REVIEW,
+        professionals.STATUS,
+        decisions.CONFIRMATION,
+    ],
     migrations=Path(__file__).parent / "migrations",
     exports={
         "assessments": Export(exports.ASSESSMENT_COLUMNS, exports.assessments),

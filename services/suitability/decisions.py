@@ -1,12 +1,15 @@
 """Decisions and confirmations: one read, one immutable row, one event [Q4]."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from uuid_utils import uuid7
 
+from chassis import approvals
+from chassis.actor import Role
+from chassis.approvals import Approval, ApprovalKind, by
 from chassis.errors import FieldError, Text
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
@@ -18,9 +21,11 @@ from services.suitability.errors import (
     CoolingTimeRunning,
     EvidenceMissing,
     NothingToConfirm,
+    OwnChannelNeeded,
     UnknownChannel,
     UnknownClient,
     WarningNotShown,
+    WrongState,
 )
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import DecisionOutcome, Initiator, Reason, Side, Verdict, decide
@@ -141,7 +146,7 @@ def _row(uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy, verdic
         "policy": policy.version,
     }
     if verdict.outcome is DecisionOutcome.CONFIRM:
-        cooling = timedelta(minutes=policy.cooling_minutes_for(verdict.levels_above))
+        cooling = timedelta(minutes=policy.cooling_minutes_for(verdict.levels_above, situation.age))
         row |= {
             "warning": _warning(situation, policy),
             "needs": ["confirmation", *demanded_by(ask.channel, policy)],
@@ -174,15 +179,66 @@ def _warning(situation: Situation, policy: Policy) -> dict[str, str]:
     return {"version": policy.warning.version, "zh": shown.zh, "en": shown.en}
 
 
-async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: str, proofs: Proofs) -> dict[str, Any]:
-    """Complete a CONFIRM: the client read the warning and insists [Q4]. Returns the confirmation.
+async def confirm(
+    uow: UnitOfWork, decision: dict[str, Any], warning_version: str, proofs: Proofs
+) -> dict[str, Any] | Approval:
+    """Complete a CONFIRM: the client read the warning and insists [Q4]. Returns the confirmation; of what staff enter for a
+    client at the counter or on the telephone what waits for another person, who checks the signature or the recording.
 
     The situation is read again: what has changed since the decision (level expired or lowered, product class raised,
     product off the shelf) voids it.
 
-    Raises: NothingToConfirm, AlreadyConfirmed, ConfirmationLapsed, CoolingTimeRunning, WarningNotShown,
-        EvidenceMissing.
+    Raises: NothingToConfirm, AlreadyConfirmed, ConfirmationLapsed, CoolingTimeRunning, WarningNotShown, EvidenceMissing;
+        OwnChannelNeeded for a confirmation that is the client's to give in their own channel.
     """
+    await _require_open(uow, decision)
+    if warning_version != decision["warning"]["version"]:
+        raise WarningNotShown(version=decision["warning"]["version"])
+    situation, policy = await read_situation(uow, decision["client_id"], decision["product"])
+    require_proofs(decision["channel"], proofs, policy)
+    _require_unchanged(decision, situation)
+    given = {"decision_id": decision["decision_id"], "warning_version": warning_version, **asdict(proofs)}
+    if uow.actor.role is Role.CLIENT:
+        return await _keep_confirmation(uow, decision, situation, policy, given)
+    if decision["channel"] not in policy.assisted_channels:
+        raise OwnChannelNeeded
+    object = f"decision/{decision['decision_id']}"
+    if await uow.sql.fetchval(
+        "SELECT 1 FROM approvals WHERE object = $1 AND state = 'waiting' AND expires_at > $2", object, uow.now
+    ):
+        raise WrongState(Text("it waits for another person already", "已提交他人复核"))
+    return await approvals.ask(
+        uow,
+        CONFIRMATION,
+        object,
+        body=given,
+        after=given,
+        client_id=decision["client_id"],
+        branch_id=situation.branch_id,
+    )
+
+
+async def _apply(uow: UnitOfWork, approval: Approval) -> None:
+    row = await uow.sql.fetchrow("SELECT * FROM decisions WHERE decision_id = $1", approval.body["decision_id"])
+    assert row is not None
+    decision = dict(row)
+    await _require_open(uow, decision)
+    situation, policy = await read_situation(uow, decision["client_id"], decision["product"])
+    _require_unchanged(decision, situation)
+    await _keep_confirmation(uow, decision, situation, policy, approval.body | {"entered_by": approval.asked_by})
+
+
+CONFIRMATION = ApprovalKind(
+    "confirmation",
+    Text("A client's confirmation above their level", "客户超风险等级购买确认"),
+    by(Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE),
+    _apply,
+    days=3,
+)
+
+
+async def _require_open(uow: UnitOfWork, decision: Mapping[str, Any]) -> None:
+    """Refuse to confirm what cannot be confirmed, not yet, or not any more; one after the other for a decision."""
     if decision["outcome"] != DecisionOutcome.CONFIRM:
         raise NothingToConfirm(Text(f"the decision was {decision['outcome']}", f"该决定为 {decision['outcome']}"))
     await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 7))", decision["decision_id"])
@@ -192,10 +248,9 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
         raise ConfirmationLapsed(confirm_by=_utc(decision["confirm_by"]))
     if uow.now < decision["not_before"]:
         raise CoolingTimeRunning(not_before=_utc(decision["not_before"]))
-    if warning_version != decision["warning"]["version"]:
-        raise WarningNotShown(version=decision["warning"]["version"])
-    situation, policy = await read_situation(uow, decision["client_id"], decision["product"])
-    require_proofs(decision["channel"], proofs, policy)
+
+
+def _require_unchanged(decision: Mapping[str, Any], situation: Situation) -> None:
     verdict = decide(situation.holder, situation.target, decision["side"], decision["initiator"], False)
     before = decision["facts"]
     if (
@@ -207,6 +262,11 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
             Text("what the decision rested on has changed: ask again", "决定所依据的情况已变化,请重新申请"),
             reasons=[*verdict.reasons],
         )
+
+
+async def _keep_confirmation(
+    uow: UnitOfWork, decision: Mapping[str, Any], situation: Situation, policy: Policy, given: Mapping[str, Any]
+) -> dict[str, Any]:
     confirmed_at = await effective_now(uow.sql, uow.now)
     row = {
         "decision_id": decision["decision_id"],
@@ -217,10 +277,10 @@ async def confirm(uow: UnitOfWork, decision: dict[str, Any], warning_version: st
         "confirmed_at": confirmed_at,
         "confirmed_on": situation.day,
         "valid_until": situation.day + timedelta(days=policy.confirmation_days),
-        "warning_version": warning_version,
-        "signature": proofs.signature,
-        "recording": proofs.recording,
-        "actor": uow.actor.person,
+        "warning_version": given["warning_version"],
+        "signature": given["signature"],
+        "recording": given["recording"],
+        "actor": given.get("entered_by", uow.actor.person),
         "policy": policy.version,
     }
     uow.seal("confirmations", decision["client_id"], row)

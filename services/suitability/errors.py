@@ -1,6 +1,6 @@
 """What suitability refuses, each with its status and a docstring a caller can read."""
 
-from chassis.errors import Conflict, Invalid, NotFound, Refusal, Text
+from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Text
 
 
 class UnknownClient(NotFound):
@@ -97,6 +97,12 @@ class ConfirmationLapsed(Conflict):
     """The time to confirm is over: ask for a new decision."""
 
     title = Text("The time to confirm is over", "确认时限已过")
+
+
+class OwnChannelNeeded(Forbidden):
+    """The client confirms by themselves in this channel; staff enter confirmations at the counter or on the telephone only."""
+
+    title = Text("The client confirms in their own channel", "须由客户本人在其渠道确认")
 
 
 class CoolingTimeRunning(Conflict):

@@ -87,6 +87,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     schemes: dict[ClientKind, str] = {}
     professional: dict[ProfessionalClass, dict[ClientKind, list[dict[ProofItem, Positive]]]] = {}
     conversion_waiting_hours: Annotated[int, msgspec.Meta(ge=0)] = 24
+    elderly_age: Positive = 65
+    elderly_cooling_minutes: Annotated[int, msgspec.Meta(ge=0)] = 1440
+    assisted_channels: tuple[str, ...] = ("counter", "phone")
     version: str = ""
 
     @property
@@ -113,9 +116,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         """Within what time before a purchase a rise goes to a person [Q5]."""
         return timedelta(hours=self.purchase_rise_hours)
 
-    def cooling_minutes_for(self, levels_above: int) -> int:
-        """How long a client thinks it over when a product lies so many levels above theirs."""
-        return self.cooling_minutes[min(levels_above, len(self.cooling_minutes)) - 1]
+    def cooling_minutes_for(self, levels_above: int, age: int | None = None) -> int:
+        """How long a client of an age (None: not known) thinks it over when a product lies so many levels above theirs."""
+        minutes = self.cooling_minutes[min(levels_above, len(self.cooling_minutes)) - 1]
+        elderly = age is not None and age >= self.elderly_age
+        return max(minutes, self.elderly_cooling_minutes) if elderly else minutes
 
 
 def parse(body: dict[str, Any]) -> Policy:

@@ -47,7 +47,7 @@ def professional(client: str, day: str) -> str:
 
 def holder_columns(day: str) -> str:
     """The columns of `Holder`, from `clients c` and the assessment in force `f`."""
-    return f"""c.client_id, c.branch_id, coalesce(c.closed_on <= {day}, false) AS closed,
+    return f"""c.client_id, c.branch_id, c.birth_year, coalesce(c.closed_on <= {day}, false) AS closed,
                f.assessment_id, f.scheme AS held_scheme, f.level AS held_level, f.rank AS held_rank, f.valid_until,
                f.assessed_at, f.source AS held_source, f.submission_id,
                {ever_assessed("c.client_id", day)} AS assessed_before,
@@ -165,6 +165,7 @@ class Situation:
     day: date
     client_id: str
     branch_id: str | None
+    age: int | None
     product_name: str
     holder: Holder
     target: Target
@@ -196,6 +197,7 @@ def situation_of(row: Row, policy: Policy, lowest: int | None, product: str) -> 
         day=row["day"],
         client_id=row["client_id"],
         branch_id=row["branch_id"],
+        age=row["day"].year - row["birth_year"] if row["birth_year"] else None,
         product_name=row["name_zh"] or row["name_en"] or product,
         holder=holder,
         target=target,

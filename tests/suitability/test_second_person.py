@@ -9,12 +9,14 @@ from services.suitability.app import service
 from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
+    DESK,
     HQ,
     MANAGER,
     PROVEN,
     SECOND_COMPLIANCE,
     SECOND_HQ,
     Desk,
+    assessed,
     opened,
     today,
 )
@@ -34,6 +36,7 @@ async def classed(desk: Desk, actor: Actor, code: str, level: str | None, status
 async def asked_of_every_kind(desk: Desk) -> dict[str, tuple[Actor, Any]]:
     """One waiting approval of every kind, with who asked for it."""
     await desk.keep("W1", kind="warrant")
+    await desk.keep("FUND", kind="fund:equity")
     product = await desk.call(HQ, "PUT", "/products/W2", {"kind": "warrant"})
     assert product.status_code == 202
     hold = await desk.post(COMPLIANCE, "/clients/c-1/holds", {"reason": "court case 7"})
@@ -47,7 +50,11 @@ async def asked_of_every_kind(desk: Desk) -> dict[str, tuple[Actor, Any]]:
     proven = {"professional_class": "B", "items": PROVEN}
     status = await desk.post(MANAGER, "/clients/c-1/professional", proven)
     status = await desk.get(MANAGER, f"/approvals/{status['approval_id']}")
+    decision = await desk.decide(DESK, "c-1", "FUND", channel="counter")
+    given = {"warning_version": "W1", "recording": "r-1"}
+    confirmed = await desk.post(DESK, f"/decisions/{decision['decision_id']}/confirmation", given, 202)
     return {
+        "confirmation": (DESK, confirmed),
         "professional": (MANAGER, status),
         "template": (HQ, draft),
         "hold-release": (COMPLIANCE, lifted.json()),
@@ -57,7 +64,7 @@ async def asked_of_every_kind(desk: Desk) -> dict[str, tuple[Actor, Any]]:
 
 
 async def test_nobody_decides_what_they_asked_for_under_any_name(world: World, desk: Desk) -> None:
-    await world.publish(opened("c-1"))
+    await world.publish(opened("c-1"), assessed("c-1", "LOW", await today(world) - DAY * 60))
     await world.settle()
     waiting = await asked_of_every_kind(desk)
     # Every service has the kind "policy"; it is tried where it is made.

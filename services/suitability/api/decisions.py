@@ -11,9 +11,12 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
+from chassis.approvals import Approval
 from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Refusal, Text
 from chassis.http import Batched, Reading, Work, batched, object_scope, permits, require_sight, router
+from chassis.http.approvals import ApprovalView, view
+from chassis.http.language import Language
 from chassis.secrets import signing_key
 from chassis.uow import UnitOfWork
 from contracts.fields import Identifier
@@ -178,12 +181,24 @@ async def explain_decision(actor: Reader, sql: Reading, decision_id: Identifier)
     return explain.decision(await _visible(sql, actor, decision_id))
 
 
-@routes.post("/decisions/{decision_id}/confirmation", status_code=201)
-async def confirm(actor: Asker, uow: Work, decision_id: Identifier, body: ConfirmationBody) -> Confirmation:
-    """Complete a CONFIRM: after the cooling time, with the warning shown and what the channel demands [Q4]."""
+@routes.post(
+    "/decisions/{decision_id}/confirmation",
+    status_code=201,
+    responses={202: {"model": ApprovalView, "description": "Entered by staff: it waits for another person"}},
+)
+async def confirm(
+    actor: Asker, uow: Work, decision_id: Identifier, body: ConfirmationBody, response: Response,
+    accept_language: Language = "",
+) -> Confirmation | ApprovalView:  # fmt: skip
+    """Complete a CONFIRM: after the cooling time, with the warning shown and what the channel demands [Q4]. The client
+    confirms in their own name; what staff enter at the counter or on the telephone another person checks first (202)."""
     decision = await _visible(uow.sql, actor, decision_id)
     proofs = decisions.Proofs(body.signature, body.recording)
-    return Confirmation.model_validate(await decisions.confirm(uow, decision, body.warning_version, proofs))
+    done = await decisions.confirm(uow, decision, body.warning_version, proofs)
+    if not isinstance(done, Approval):
+        return Confirmation.model_validate(done)
+    response.status_code = 202
+    return view("suitability", decisions.CONFIRMATION, done, accept_language)
 
 
 @routes.get("/decisions/{decision_id}/evidence")
