@@ -178,7 +178,7 @@ class MatchDrifted(Event, frozen=True, kw_only=True, gc=False):
 
     client_id: Identifier
     branch_id: Identifier | None = None
-    cause: Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended"]
+    cause: Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended", "trade_cancelled"]
     found_on: BusinessDate
     held: Code | None = None
     products: list[DriftedProduct]

@@ -12,6 +12,7 @@ from contracts.broker import (
     ClientClosed,
     PermissionGranted,
     ProductPurchased,
+    TradeCancelled,
     TradeSettled,
 )
 from contracts.platform import ErasureRequested
@@ -42,6 +43,7 @@ service = Service(
         ProductPurchased: handlers.keep_purchases,
         AssetsValued: handlers.keep_valuations,
         TradeSettled: handlers.keep_trades,
+        TradeCancelled: handlers.keep_cancellations,
     },
     accepts={TradeSettled: trades.accept},
     publishes=contract.EVENTS,

@@ -107,7 +107,7 @@ async def keep(uow: UnitOfWork, made: Sequence[Assessment], policy: str) -> None
 async def take_effect(uow: UnitOfWork, made: Assessment, policy: Policy) -> None:
     """Keep an assessment made here, and look at once at what it no longer covers."""
     await keep(uow, [made], policy.version)
-    await due.note(uow, [(made.client_id, made.valid_from)], levels=False)
+    await due.note(uow, [due.Changed(made.valid_from, made.client_id)])
     rank = held_in(made.scheme, SCHEMES[made.scheme].rank(made.level), policy.scheme)
     if made.rank_before is not None and rank < made.rank_before:
         looked = [(made.client_id, made.valid_from, made.valid_from)]

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import asyncpg
+
 from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event
-from contracts.suitability import AssessmentExpired, AssessmentExpiring, ProfessionalExpired
+from contracts.suitability import AssessmentExpired, AssessmentExpiring, MatchDrifted, ProfessionalExpired
 from services.suitability import drift, gaming, judging, products, professionals
 from services.suitability.policy import Policies
 from services.suitability.situations import NOT_REJECTED
@@ -65,28 +67,41 @@ async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, *, watch
     """
     rows = await uow.sql.fetch(
         """DELETE FROM due WHERE id IN (SELECT id FROM due WHERE day <= $1 ORDER BY day LIMIT $2)
-           RETURNING client_id, day, levels""",
+           RETURNING client_id, product, day, cause""",
         days[-1],
         DUE_AT_ONCE,
     )
     if not rows:
         return 0
     since: dict[str, date] = {}
-    changed: set[tuple[str, date]] = set()
-    for client, day, levels in rows:
-        since[client] = min(day, since.get(client, day))
-        if levels:
-            changed.add((client, day))
+    for client, product, day, _ in rows:
+        if product is None:
+            since[client] = min(day, since.get(client, day))
     for found in await judging.judge(uow, since, days[-1]):
         told[max(found.trade_date, days[0])].append(found)
     for suspected in await gaming.rises_before_purchases(uow, since, days[-1]):
         told[max(suspected.found_on, days[0])].append(suspected)
     if watch:
-        lowered = {(client, max(day, days[0])) for client, day in await drift.lowered(uow, sorted(changed))}
-        looked = [(client, day, day) for client, day in sorted(lowered)]
-        for drifted in await drift.look_at_clients(uow, looked, "level_lowered"):
+        for drifted in await _drift_of(rows, days, uow):
             told[drifted.found_on].append(drifted)
     return len(rows)
+
+
+async def _drift_of(rows: Sequence[asyncpg.Record], days: Sequence[date], uow: UnitOfWork) -> list[MatchDrifted]:
+    """What no longer matches by the causes noted, of each as of its day, or the first of these if that is over."""
+    changed = sorted({(client, day) for client, _, day, cause in rows if cause == "level_lowered"})
+    lowered = {(client, max(day, days[0])) for client, day in await drift.lowered(uow, changed)}
+    found = await drift.look_at_clients(uow, [(client, day, day) for client, day in sorted(lowered)], "level_lowered")
+    raised = sorted({(code, max(day, days[0])) for _, code, day, cause in rows if cause == "class_raised"})
+    found += await drift.look_at_products(uow, [(code, day, day) for code, day in raised])
+    again = sorted(
+        {(client, code, max(day, days[0])) for client, code, day, cause in rows if cause == "trade_cancelled"}
+    )
+    held = sorted({(client, day, day) for client, _, day in again})
+    return [
+        *found,
+        *await drift.look_at_clients(uow, held, "trade_cancelled", {(client, code) for client, code, _ in again}),
+    ]
 
 
 async def _endings(days: Sequence[date], uow: UnitOfWork, told: Told) -> None:

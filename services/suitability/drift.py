@@ -5,7 +5,7 @@ worked off [go-beyond 6, Art. 21].
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -15,17 +15,19 @@ from chassis.uow import UnitOfWork
 from contracts.suitability import DriftedProduct, MatchDrifted
 from services.suitability.ids import derived_id
 from services.suitability.policy import Policies, Policy
-from services.suitability.situations import held_rank, in_force, needed_of, product_columns, professional
+from services.suitability.situations import held_rank, in_force, needed_of, product_columns, product_on, professional
 
-Cause = Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended"]
+Cause = Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended", "trade_cancelled"]
 
-# What is held is what was bought less what was sold; less than a millionth of a unit is rounding dust.
+# What is held is what was bought less what was sold, each as far as it was not cancelled; less than a millionth of a unit is rounding dust.
 _EXPOSED = f"""
     WITH looked AS (SELECT * FROM unnest($1::text[], $2::date[], $3::date[]) AS l(subject, day, through)),
     exposed AS (
         SELECT t.client_id, l.day, t.symbol AS product, 'holding' AS what
         FROM looked l JOIN trades t ON {{trades}} = l.subject AND t.trade_date <= l.through
-        GROUP BY 1, 2, 3 HAVING sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END) > 0.000001
+        LEFT JOIN cancellations x ON x.client_id = t.client_id AND x.trade_id = t.trade_id
+        GROUP BY 1, 2, 3 HAVING sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END * CASE
+            WHEN x.trade_id IS NULL THEN 1 WHEN commission > 0 THEN least(x.remaining / commission, 1) ELSE 0 END) > 0.000001
         UNION
         SELECT t.client_id, l.day, t.product, 'holding' FROM looked l JOIN purchases t
         ON {{products}} = l.subject AND t.at < (l.through + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
@@ -37,7 +39,7 @@ _EXPOSED = f"""
            f.rank AS held_rank, {professional("e.client_id", "e.day")} AS professional, {product_columns("e.day")}
     FROM exposed e
     LEFT JOIN clients c ON c.client_id = e.client_id
-    LEFT JOIN products p ON p.code = e.product
+    LEFT JOIN LATERAL ({product_on("e.product", "e.day")}) p ON true
     LEFT JOIN LATERAL ({in_force("e.client_id", "e.day")}) f ON true
     WHERE c.closed_on IS NULL OR c.closed_on > e.day
     ORDER BY e.day, e.client_id, e.product, e.what"""
@@ -50,9 +52,12 @@ Looked = Sequence[tuple[str, date, date]]
 may be there already."""
 
 
-async def look_at_clients(uow: UnitOfWork, looked: Looked, cause: Cause) -> list[MatchDrifted]:
-    """List what the level clients have on a day each does not cover. Returns what is new, to be told."""
-    return await _note(uow, _OF_CLIENTS, looked, cause)
+async def look_at_clients(
+    uow: UnitOfWork, looked: Looked, cause: Cause, only: Collection[tuple[str, str]] | None = None
+) -> list[MatchDrifted]:
+    """List what the level clients have on a day each does not cover, of `only` these (client, product), if given. Returns
+    what is new, to be told."""
+    return await _note(uow, _OF_CLIENTS, looked, cause, only)
 
 
 async def look_at_products(uow: UnitOfWork, looked: Looked) -> list[MatchDrifted]:
@@ -63,14 +68,16 @@ async def look_at_products(uow: UnitOfWork, looked: Looked) -> list[MatchDrifted
     return await _note(uow, _OF_PRODUCTS, looked, "class_raised")
 
 
-async def _note(uow: UnitOfWork, exposed: str, looked: Looked, cause: Cause) -> list[MatchDrifted]:
+async def _note(
+    uow: UnitOfWork, exposed: str, looked: Looked, cause: Cause, only: Collection[tuple[str, str]] | None = None
+) -> list[MatchDrifted]:
     if not looked:
         return []
     policies = await uow.policies(Policies)
     found = [
         row
         for row in await uow.sql.fetch(exposed, *zip(*looked, strict=True))
-        if not _covered(row, policies.on(row["day"]))
+        if not _covered(row, policies.on(row["day"])) and (only is None or (row["client_id"], row["product"]) in only)
     ]
     if not found:
         return []

@@ -1,17 +1,33 @@
-"""Work due: clients whose buys are to be judged again, each from a day on. Written by handlers, done by closes."""
+"""What is covered may have changed: the one entry for it, whatever changed. Written by handlers and acts, done by closes.
+
+Whoever changes a level, a class, an issuer's class, a status or a holding notes it here; the close of its day (or at once,
+if that is closed) judges the client's buys from then on and, where a cause is given, lists what is no longer covered.
+"""
 
 from collections.abc import Iterable
 from datetime import date
+from typing import NamedTuple
 
 from chassis.uow import UnitOfWork
+from services.suitability.drift import Cause
 
 
-async def note(uow: UnitOfWork, due: Iterable[tuple[str, date]], *, levels: bool) -> None:
-    """Note (client, day); `levels`: their levels changed, not only a trade came.
+class Changed(NamedTuple):
+    """From a day on something about a client, a product, or what a client holds of it is another.
 
-    Rows are added, never updated: a close that is reading takes what it sees, and what comes later stays for the next.
+    Without a cause only a fact to be judged came.
     """
-    pairs = sorted(set(due))
+
+    day: date
+    client: str | None = None
+    product: str | None = None
+    cause: Cause | None = None
+
+
+async def note(uow: UnitOfWork, changed: Iterable[Changed]) -> None:
+    """Rows are added, never updated: a close that is reading takes what it sees, and what comes later stays for the next."""
     await uow.sql.copy_records_to_table(
-        "due", records=[(client, day, levels) for client, day in pairs], columns=("client_id", "day", "levels")
+        "due",
+        records=sorted(set(changed), key=lambda one: tuple(map(str, one))),
+        columns=("day", "client_id", "product", "cause"),
     )

@@ -7,6 +7,7 @@ matter for a person; none changes a level by itself.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from math import comb
 from typing import Any
 
 import asyncpg
@@ -144,16 +145,21 @@ async def _devices(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> li
 
 
 async def _branches(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> list[GamingFinding]:
-    """Branches whose staff-assisted sheets reach the highest level far more often than the firm's sheets do."""
+    """Branches whose staff-assisted sheets reach the highest level far more often than the other branches' sheets do."""
     highest = [scheme.levels[-1].code for scheme in SCHEMES.values()]
     rows = await uow.sql.fetch(
         """WITH sheets AS (SELECT branch_id, assisted, level = ANY($3::text[]) AS top FROM submissions
                            WHERE submitted_on BETWEEN $1 AND $2),
-                firm AS (SELECT greatest(count(*) FILTER (WHERE top), 1)::numeric / count(*) AS share FROM sheets)
-           SELECT branch_id, count(*) AS sheets, count(*) FILTER (WHERE top) AS tops FROM sheets, firm
-           WHERE assisted AND branch_id IS NOT NULL GROUP BY branch_id, firm.share
-           HAVING count(*) >= $4 AND count(*) FILTER (WHERE top)::numeric / count(*) >= $5 * firm.share
-           ORDER BY branch_id""",
+                firm AS (SELECT count(*) AS sheets, count(*) FILTER (WHERE top) AS tops FROM sheets),
+                branches AS (SELECT branch_id, count(*) AS all_sheets, count(*) FILTER (WHERE top) AS all_tops,
+                                    count(*) FILTER (WHERE assisted) AS sheets,
+                                    count(*) FILTER (WHERE assisted AND top) AS tops
+                             FROM sheets WHERE branch_id IS NOT NULL GROUP BY branch_id)
+           SELECT b.branch_id, b.sheets, b.tops, f.sheets - b.all_sheets AS others, f.tops - b.all_tops AS others_tops
+           FROM branches b, firm f
+           WHERE b.sheets >= $4 AND f.sheets - b.all_sheets > 0 AND b.tops::numeric / b.sheets
+                 >= $5 * greatest(f.tops - b.all_tops, 1) / (f.sheets - b.all_sheets)
+           ORDER BY b.branch_id""",
         start,
         day,
         highest,
@@ -165,10 +171,24 @@ async def _branches(uow: UnitOfWork, start: date, day: date, rules: Gaming) -> l
             "branch_pattern",
             f"branch/{row['branch_id']}",
             branch_id=row["branch_id"],
-            detail={"sheets": row["sheets"], "highest": row["tops"]},
+            detail={
+                "sheets": row["sheets"],
+                "highest": row["tops"],
+                "others": row["others"],
+                "others_highest": row["others_tops"],
+                "by_chance": chance(row["tops"], row["sheets"], row["others_tops"], row["others"]),
+            },
         )
         for row in rows
     ]
+
+
+def chance(tops: int, sheets: int, others_tops: int, others: int) -> float:
+    """How likely so many of a branch's sheets reach the highest level if they do so no more often than the others': the
+    strength of the evidence (one-sided exact test), to three figures."""
+    total, reached = sheets + others, tops + others_tops
+    ways = sum(comb(reached, n) * comb(total - reached, sheets - n) for n in range(tops, min(sheets, reached) + 1))
+    return float(f"{ways / comb(total, sheets):.3g}")
 
 
 async def _keep(uow: UnitOfWork, found: Sequence[GamingFinding], day: date, start: date) -> list[GamingSuspected]:

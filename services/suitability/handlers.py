@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 from chassis.uow import UnitOfWork
 from contracts.broker import (
@@ -11,6 +10,7 @@ from contracts.broker import (
     ClientClosed,
     PermissionGranted,
     ProductPurchased,
+    TradeCancelled,
     TradeSettled,
 )
 from services.suitability import imports, trades
@@ -30,22 +30,16 @@ async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None
 
 
 async def keep_valuations(events: Sequence[AssetsValued], uow: UnitOfWork) -> None:
-    """The latest known assets, for the annex 4 sheet."""
-    latest: dict[str, tuple[date, Any]] = {}
-    for event in events:
-        known = latest.get(event.client_id)
-        if known is None or event.as_of >= known[0]:
-            latest[event.client_id] = (event.as_of, event.total_assets)
-    clients = sorted(latest)
+    """Assets by the day they were valued on, for the annex 4 sheet."""
+    latest = {(event.client_id, event.as_of): str(event.total_assets) for event in events}
+    ordered = sorted(latest)
     await uow.sql.execute(
-        """INSERT INTO clients AS c (client_id, assets_as_of, total_assets)
+        """INSERT INTO valuations (client_id, as_of, total_assets)
            SELECT * FROM unnest($1::text[], $2::date[], $3::text[]::numeric[])
-           ON CONFLICT (client_id) DO UPDATE SET assets_as_of = excluded.assets_as_of,
-               total_assets = excluded.total_assets
-           WHERE c.assets_as_of IS NULL OR c.assets_as_of <= excluded.assets_as_of""",
-        clients,
-        [latest[client][0] for client in clients],
-        [str(latest[client][1]) for client in clients],  # the driver is slow to make a numeric of a decimal
+           ON CONFLICT (client_id, as_of) DO UPDATE SET total_assets = excluded.total_assets""",
+        [client for client, _ in ordered],
+        [day for _, day in ordered],
+        [latest[key] for key in ordered],  # as text: the driver is slow to make a numeric of a decimal
     )
 
 
@@ -78,6 +72,11 @@ async def keep_purchases(events: Sequence[ProductPurchased], uow: UnitOfWork) ->
 async def keep_trades(events: Sequence[TradeSettled], uow: UnitOfWork) -> None:
     """Settled trades: buys are judged when their day closes, or at once when it has."""
     await trades.keep(uow, events)
+
+
+async def keep_cancellations(events: Sequence[TradeCancelled], uow: UnitOfWork) -> None:
+    """Cancelled trades: what stays of them."""
+    await trades.cancel(uow, events)
 
 
 async def import_assessments(events: Sequence[AssessmentRecorded], uow: UnitOfWork) -> None:

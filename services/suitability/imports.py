@@ -58,7 +58,7 @@ async def keep(uow: UnitOfWork, events: Sequence[AssessmentRecorded]) -> None:
         made = [new[key] for key in sorted(new)]
         await assessments.keep(uow, made, policies.on(made[0].valid_from).version)
         await reviews.supersede(uow, [(a.client_id, a.assessed_at, a.assessment_id) for a in made])
-        await due.note(uow, new, levels=True)
+        await due.note(uow, [due.Changed(day, client, cause="level_lowered") for client, day in new])
 
 
 async def _conflict(uow: UnitOfWork, scheme: str, level: str, offered: AssessmentRecorded) -> None:

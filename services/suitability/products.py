@@ -20,11 +20,12 @@ from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.broker import TradeSettled
 from contracts.suitability import MatchDrifted
-from services.suitability import drift
+from services.suitability import drift, due
 from services.suitability.errors import UnknownProduct
 from services.suitability.levels import SCHEMES, needed_in
 from services.suitability.policy import Policies, Policy
-from services.suitability.situations import needed_of, product_columns
+from services.suitability.rules import needed_rank
+from services.suitability.situations import needed_of, product_columns, product_on
 
 STATES = ("draft", "on_shelf", "suspended", "off_shelf")
 
@@ -42,9 +43,9 @@ class Product:
 
 
 async def hear_instruments(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> None:
-    """Know the instruments that trades name; the latest trade's word on kind and issuer's class is in force.
+    """Know the instruments that trades name; the latest trade's word on kind and issuer's class is in force from its day.
 
-    What staff have entered stays: only they may change it.
+    What staff have entered stays: only they may change it. Who holds what asks for more by it is matched again.
     """
     latest: dict[str, TradeSettled] = {}
     for trade in trades:
@@ -52,17 +53,52 @@ async def hear_instruments(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> N
         if symbol not in latest or trade.settled_at >= latest[symbol].settled_at:
             latest[symbol] = trade
     symbols = sorted(latest)
-    await uow.sql.execute(
-        """INSERT INTO products AS p (code, kind, issuer_class, heard_at)
-           SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
-           ON CONFLICT (code) DO UPDATE SET kind = excluded.kind, issuer_class = excluded.issuer_class,
-               heard_at = excluded.heard_at, revision = p.revision + 1
-           WHERE p.heard_at < excluded.heard_at
-             AND (p.kind, p.issuer_class) IS DISTINCT FROM (excluded.kind, excluded.issuer_class)""",
+    heard = await uow.sql.fetch(
+        """WITH heard AS (
+               INSERT INTO products AS p (code, kind, issuer_class, heard_at)
+               SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+               ON CONFLICT (code) DO UPDATE SET kind = excluded.kind, issuer_class = excluded.issuer_class,
+                   heard_at = excluded.heard_at, revision = p.revision + 1
+               WHERE p.heard_at < excluded.heard_at
+                 AND (p.kind, p.issuer_class) IS DISTINCT FROM (excluded.kind, excluded.issuer_class)
+               RETURNING code, kind, state, issuer_class)
+           SELECT h.*, b.kind AS kind_before, b.issuer_class AS issuer_class_before
+           FROM heard h LEFT JOIN products b USING (code) ORDER BY code""",
         symbols,
         [latest[symbol].instrument.kind for symbol in symbols],
         [latest[symbol].instrument.risk_class for symbol in symbols],
         [latest[symbol].settled_at for symbol in symbols],
+    )
+    if not heard:
+        return
+    raised = []
+    policies = await uow.policies(Policies)
+    for row in heard:
+        day = latest[row["code"]].trade_date
+        if row["kind_before"] is not None and _asks_for_more(row, policies.on(day)):
+            raised.append(due.Changed(day, product=row["code"], cause="class_raised"))
+    await _keep_states(
+        uow,
+        [
+            (row["code"], latest[row["code"]].trade_date if row["kind_before"] else date.min, *list(row)[1:4])
+            for row in heard
+        ],
+    )
+    await due.note(uow, raised)
+
+
+def _asks_for_more(row: asyncpg.Record, policy: Policy) -> bool:
+    before = needed_rank(row["kind_before"], None, row["issuer_class_before"], policy)
+    after = needed_rank(row["kind"], None, row["issuer_class"], policy)
+    return before is not None and (after is None or after > before)
+
+
+async def _keep_states(uow: UnitOfWork, states: Sequence[tuple[str, date, str, str, str | None]]) -> None:
+    """What products (code, since, kind, shelf state, issuer's class) are from a day on."""
+    await uow.sql.copy_records_to_table(
+        "product_states",
+        records=[(*state, uow.now) for state in states],
+        columns=("code", "since", "kind", "state", "issuer_class", "recorded_at"),
     )
 
 
@@ -72,7 +108,7 @@ async def find(sql: asyncpg.Connection, code: str, day: date) -> dict[str, Any]:
     Raises: UnknownProduct.
     """
     row = await sql.fetchrow(
-        f"SELECT {product_columns('$2::date')}, p.revision FROM products p WHERE p.code = $1", code, day
+        f"SELECT {product_columns('$2::date')}, p.revision FROM ({product_on('$1', '$2::date')}) p", code, day
     )
     if row is None:
         raise UnknownProduct
@@ -193,7 +229,7 @@ async def _apply(uow: UnitOfWork, approval: Approval) -> None:
     if "class" in approval.body:
         await _put_class(uow, approval, day)
     else:
-        await _put_entry(uow, approval.body["entry"])
+        await _put_entry(uow, approval.body["entry"], day)
     after = await _needed(uow, code, day)
     if before is not None and (after is None or after > before):
         uow.emit_all(await drift.look_at_products(uow, [(code, day, day)]))
@@ -219,7 +255,8 @@ async def _put_class(uow: UnitOfWork, approval: Approval, day: date) -> None:
     )
 
 
-async def _put_entry(uow: UnitOfWork, entry: dict[str, Any]) -> None:
+async def _put_entry(uow: UnitOfWork, entry: dict[str, Any], day: date) -> None:
+    await _keep_states(uow, [(entry["code"], day, entry["kind"], entry["state"], entry["issuer_class"])])
     await uow.sql.execute(
         """INSERT INTO products AS p (code, name_zh, name_en, kind, state, issuer_class)
            VALUES ($1, $2, $3, $4, $5, $6)
@@ -246,7 +283,9 @@ BELOW_FLOOR = ApprovalKind(
 
 
 async def _needed(uow: UnitOfWork, code: str, day: date) -> int | None:
-    row = await uow.sql.fetchrow(f"SELECT {product_columns('$2::date')} FROM products p WHERE p.code = $1", code, day)
+    row = await uow.sql.fetchrow(
+        f"SELECT {product_columns('$2::date')} FROM ({product_on('$1', '$2::date')}) p", code, day
+    )
     return needed_of(row, (await uow.policies(Policies)).on(day)) if row else None
 
 

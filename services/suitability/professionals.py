@@ -125,7 +125,7 @@ async def end(uow: UnitOfWork, request_id: str, reason: str) -> None:
     day = await today(uow.sql)
     await _end_present(uow, asked.client_id, day, reason)
     await _from(uow, asked.client_id, day, None, None, None)
-    await due.note(uow, [(asked.client_id, day)], levels=False)
+    await due.note(uow, [due.Changed(day, asked.client_id)])
     uow.emit_all(await drift.look_at_clients(uow, [(asked.client_id, day, day)], "professional_ended"))
     uow.audit("end professional", f"client/{asked.client_id}", key=asked.client_id, reason=reason)
 

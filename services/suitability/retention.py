@@ -1,9 +1,10 @@
 """Keeping and deleting: 20 years after the last of a client's records, and never under legal hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
+import asyncpg
 from uuid_utils import uuid7
 
 from chassis import approvals
@@ -16,6 +17,18 @@ from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability.errors import RetentionRunning, UnderLegalHold, UnknownClient
 from services.suitability.policy import Policies
+
+RETENTION: Mapping[str, Literal["erased", "kept"]] = {
+    "submissions": "kept", "assessments": "kept", "decisions": "kept", "confirmations": "kept",
+    "reviews": "kept", "life_changes": "kept", "professionals": "kept", "professional_status": "kept",
+    "holds": "kept", "refused_imports": "kept",
+    "drafts": "erased", "permissions": "erased", "purchases": "erased", "trades": "erased", "cancellations": "erased",
+    "valuations": "erased", "mismatches": "erased", "drifts": "erased", "findings": "erased", "due": "erased",
+    "clients": "erased",
+}  # fmt: skip
+"""What an erasure does with a client's rows, once nothing of them has to be kept: 20 years after the last of all of them.
+What proves a decision is kept beyond that, under an id that leads to nobody."""
+ERASED = tuple(name for name, kept in RETENTION.items() if kept == "erased")
 
 
 async def hold(uow: UnitOfWork, client: str, reason: str) -> str:
@@ -75,9 +88,14 @@ HOLD_RELEASE = ApprovalKind(
 )
 
 
-async def keep_until(uow: UnitOfWork, client: str) -> date | None:
+async def is_held(sql: asyncpg.Connection, client: str) -> bool:
+    """Whether a legal hold stands against erasing a client."""
+    return bool(await sql.fetchval("SELECT 1 FROM holds WHERE client_id = $1 AND released_at IS NULL", client))
+
+
+async def keep_until(sql: asyncpg.Connection, client: str) -> date | None:
     """The last day a client's records must be kept, None without records."""
-    last: date | None = await uow.sql.fetchval(
+    last: date | None = await sql.fetchval(
         """SELECT greatest((SELECT max(decided_on) FROM decisions WHERE client_id = $1),
                            (SELECT max(valid_until) FROM assessments WHERE client_id = $1),
                            (SELECT max(submitted_on) FROM submissions WHERE client_id = $1),
@@ -92,7 +110,7 @@ async def keep_until(uow: UnitOfWork, client: str) -> date | None:
                            (SELECT closed_on FROM clients WHERE client_id = $1))""",
         client,
     )
-    return months_after(last, 12 * (await uow.policies(Policies)).on(last).retention_years) if last else None
+    return months_after(last, 12 * (await Policies.read(sql)).on(last).retention_years) if last else None
 
 
 async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
@@ -100,12 +118,23 @@ async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Ju
     found: dict[str, Judgement] = {}
     day = await today(uow.sql)
     for client in clients:
-        until = await keep_until(uow, client)
-        if await uow.sql.fetchval("SELECT 1 FROM holds WHERE client_id = $1 AND released_at IS NULL", client):
+        until = await keep_until(uow.sql, client)
+        if await is_held(uow.sql, client):
             found[client] = Judgement("legal hold", until)
         elif until is not None and day <= until:
             found[client] = Judgement("retention running", until)
     return found
+
+
+async def inventory(sql: asyncpg.Connection, client: str) -> dict[str, dict[str, int]]:
+    """How many rows of a client an erasure removes, and how many it keeps, table by table."""
+    counts = {
+        name: await sql.fetchval(f"SELECT count(*) FROM {name} WHERE client_id = $1", client) for name in RETENTION
+    }
+    return {
+        "removes": {name: count for name, count in counts.items() if count and name in ERASED},
+        "keeps": {name: count for name, count in counts.items() if count and name not in ERASED},
+    }
 
 
 async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:
@@ -118,12 +147,12 @@ async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:
     """
     if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1 FOR UPDATE", client):
         raise UnknownClient
-    if await uow.sql.fetchval("SELECT 1 FROM holds WHERE client_id = $1 AND released_at IS NULL", client):
+    if await is_held(uow.sql, client):
         raise UnderLegalHold
-    until = await keep_until(uow, client)
+    until = await keep_until(uow.sql, client)
     if until is not None and await today(uow.sql) <= until:
         raise RetentionRunning(keep_until=until.isoformat())
-    for table in ("drafts", "permissions", "purchases", "trades", "mismatches", "drifts", "findings", "clients"):
+    for table in ERASED:
         await uow.sql.execute(f"DELETE FROM {table} WHERE client_id = $1", client)
     uow.audit("erase records", f"client/{client}", key=client)
     return {"client_id": client, "erased": True}

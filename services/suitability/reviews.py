@@ -94,7 +94,7 @@ async def decide(uow: UnitOfWork, review_id: str, approve: bool, note: str) -> d
     elif not approve and assessment_id:
         # What was bought under a level that no longer counts is judged again.
         began = await uow.sql.fetchval("SELECT valid_from FROM assessments WHERE assessment_id = $1", assessment_id)
-        await due.note(uow, [(review.client_id, began)], levels=True)
+        await due.note(uow, [due.Changed(began, review.client_id, cause="level_lowered")])
     return {"review_id": review_id, "state": state, "assessment_id": assessment_id}
 
 

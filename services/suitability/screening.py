@@ -18,6 +18,7 @@ from services.suitability.situations import (
     in_force,
     lowest_before,
     product_columns,
+    product_on,
     target_of,
 )
 
@@ -27,7 +28,10 @@ _HOLDERS = f"""
     SELECT t.day, t.instant, {holder_columns("t.day")} FROM today t CROSS JOIN clients c
     LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
     WHERE {{chosen}} AND {{scope}} ORDER BY c.client_id"""
-_PRODUCTS = f"WITH today AS ({TODAY}) SELECT {product_columns('t.day')} FROM today t, products p WHERE p.code = ANY($2)"
+_PRODUCTS = f"""
+    WITH today AS ({TODAY})
+    SELECT {product_columns("t.day")} FROM today t CROSS JOIN unnest($2::text[]) AS q(code)
+    JOIN LATERAL ({product_on("q.code", "t.day")}) p ON true"""
 _CONFIRMED = f"""
     WITH today AS ({TODAY})
     SELECT DISTINCT ON (k.client_id, k.product) k.client_id, k.product, k.needed, k.held

@@ -57,11 +57,19 @@ def holder_columns(day: str) -> str:
                                        AND a.valid_from >= l.stated_on AND {NOT_REJECTED})) AS reassessment_overdue,
                EXISTS (SELECT FROM reviews r WHERE r.state = 'approved'
                        AND (r.assessment_id = f.assessment_id OR r.submission_id = f.submission_id)) AS rise_approved,
-               ARRAY(SELECT permission FROM permissions m WHERE m.client_id = c.client_id) AS permissions"""
+               ARRAY(SELECT permission FROM permissions m WHERE m.client_id = c.client_id
+                     AND (m.granted_at AT TIME ZONE 'Asia/Shanghai')::date <= {day}) AS permissions"""
+
+
+def product_on(code: str, day: str) -> str:
+    """A product as it was on a day: kind, shelf state and issuer's class are dated."""
+    return f"""SELECT x.code, x.name_zh, x.name_en, x.revision, s.kind, s.state, s.issuer_class
+               FROM products x JOIN product_states s ON s.code = x.code
+               WHERE x.code = {code} AND s.since <= {day} ORDER BY s.since DESC, s.id DESC LIMIT 1"""
 
 
 def product_columns(day: str) -> str:
-    """The columns of a product, from `products p`."""
+    """The columns of a product, from `product_on` named `p`."""
     return f"""p.code, p.name_zh, p.name_en, p.kind, p.state, p.issuer_class,
                (SELECT ROW(k.scheme, k.level)::text FROM product_classes k
                 WHERE k.code = p.code AND k.effective_on <= {day} ORDER BY k.effective_on DESC LIMIT 1) AS set_class"""
@@ -74,7 +82,7 @@ _SITUATION = f"""
     FROM today t CROSS JOIN unnest($2::text[], $3::text[]) WITH ORDINALITY AS q(client_id, product, nth)
     JOIN clients c ON c.client_id = q.client_id
     LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
-    LEFT JOIN products p ON p.code = q.product
+    LEFT JOIN LATERAL ({product_on("q.product", "t.day")}) p ON true
     LEFT JOIN LATERAL (
         SELECT decision_id, needed, held FROM confirmations k
         WHERE k.client_id = c.client_id AND k.product = q.product AND k.confirmed_on <= t.day AND k.valid_until >= t.day

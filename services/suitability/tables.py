@@ -1,11 +1,11 @@
 """What suitability keeps. Facts heard, what was decided from them, and what is to be looked at again."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Date,
     Identity,
@@ -45,8 +45,6 @@ CLIENTS = Clients(
     columns=(
         Column("closed_on", Date),
         Column("account_id", Text),
-        Column("total_assets", Numeric),
-        Column("assets_as_of", Date),
     ),
 )
 
@@ -76,6 +74,29 @@ trades = Table(
     Index(None, "symbol"),
     Index("ix_trades_buys", "trade_date", "client_id", postgresql_where=text("side = 'buy'")),
 )
+
+
+class Cancellation(Row, frozen=True):
+    """The lowest word on what stays of a cancelled trade's commission; the rest of the trade stays pro rata [P1]."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    trade_id: Annotated[str, rows.Column(primary_key=True)]
+    remaining: Decimal
+    cancelled_on: date
+
+
+cancellations = rows.table("cancellations", metadata, Cancellation)
+
+
+class Valuation(Row, frozen=True):
+    """A client's assets as valued on a day: the annex 4 sheet shows the latest by its own."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    as_of: Annotated[date, rows.Column(primary_key=True)]
+    total_assets: Decimal
+
+
+valuations = rows.table("valuations", metadata, Valuation)
 
 purchases = Table(
     "purchases",
@@ -285,6 +306,21 @@ products = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
 )
 
+
+class ProductState(Row, frozen=True):
+    """What a product is from a day on: of the rows of a product that begin by a day the last counts."""
+
+    id: Annotated[int, rows.Column(BigInteger, primary_key=True, server_default=Identity())]
+    code: str
+    since: Annotated[date, rows.Column(comment="-infinity for an instrument that a trade made known")]
+    kind: str
+    state: str
+    issuer_class: str | None
+    recorded_at: datetime
+
+
+product_states = rows.table("product_states", metadata, ProductState, Index(None, "code", "since"))
+
 product_classes = Table(
     "product_classes",
     metadata,
@@ -352,10 +388,11 @@ due = Table(
     "due",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
-    Column("client_id", Text, nullable=False),
+    Column("client_id", Text, comment="whose buys are to be judged from the day on"),
+    Column("product", Text, comment="whose holders are matched again; with a client that holding alone"),
     Column("day", Date, nullable=False, index=True),
-    Column("levels", Boolean, nullable=False, comment="the client's levels changed, not only a trade came"),
-    comment="clients whose buys are to be judged, each from a day on; written by handlers, done by closes",
+    Column("cause", Text, comment="of drift to look for; empty: only a fact to be judged came"),
+    comment="what is covered may have changed; written by handlers and acts, done by closes",
 )
 
 mismatches = Table(
@@ -379,7 +416,10 @@ drifts = Table(
     metadata,
     Column("drift_id", Text, primary_key=True),
     Column(
-        "cause", Text, nullable=False, comment="level_lowered, assessment_expired, class_raised, professional_ended"
+        "cause",
+        Text,
+        nullable=False,
+        comment="level_lowered, assessment_expired, class_raised, professional_ended, trade_cancelled",
     ),
     Column("client_id", Text, nullable=False),
     Column("branch_id", Text),

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis import conflicts
+from chassis.clock import business_date
 from chassis.conflicts import Conflict
 from chassis.uow import UnitOfWork
-from contracts.broker import TradeSettled
+from contracts.broker import TradeCancelled, TradeSettled
 from services.suitability import due, products
 
 COLUMNS = (
@@ -42,7 +43,7 @@ async def keep(uow: UnitOfWork, events: Sequence[TradeSettled]) -> None:
     if not kept:
         return
     await products.hear_instruments(uow, kept)
-    await due.note(uow, {(t.client_id, t.trade_date) for t in kept if t.side == "buy"}, levels=False)
+    await due.note(uow, [due.Changed(t.trade_date, t.client_id) for t in kept if t.side == "buy"])
     accounts = {trade.client_id: trade.account_id for trade in kept}
     await uow.sql.execute(
         """UPDATE clients c SET account_id = n.account FROM unnest($1::text[], $2::text[]) AS n(client, account)
@@ -50,6 +51,33 @@ async def keep(uow: UnitOfWork, events: Sequence[TradeSettled]) -> None:
         sorted(accounts),
         [accounts[client] for client in sorted(accounts)],
     )
+
+
+async def cancel(uow: UnitOfWork, events: Sequence[TradeCancelled]) -> None:
+    """Keep what stays of cancelled trades; whoever holds again what they had sold is matched again.
+
+    A cancelled buy was made all the same: a mismatch found of it stays.
+    """
+    lowest: dict[tuple[str, str], TradeCancelled] = {}
+    for event in events:
+        known = lowest.get(key := (event.client_id, event.trade_id))
+        if known is None or event.remaining_commission < known.remaining_commission:
+            lowest[key] = event
+    ordered = [lowest[key] for key in sorted(lowest)]
+    sold = await uow.sql.fetch(
+        """WITH kept AS (
+               INSERT INTO cancellations AS k (client_id, trade_id, remaining, cancelled_on)
+               SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::date[])
+               ON CONFLICT (client_id, trade_id) DO UPDATE
+               SET remaining = excluded.remaining, cancelled_on = excluded.cancelled_on
+               WHERE k.remaining > excluded.remaining RETURNING client_id, trade_id, cancelled_on)
+           SELECT client_id, symbol, cancelled_on FROM kept JOIN trades USING (client_id, trade_id) WHERE side = 'sell'""",
+        [event.client_id for event in ordered],
+        [event.trade_id for event in ordered],
+        [event.remaining_commission for event in ordered],
+        [business_date(event.cancelled_at) for event in ordered],
+    )
+    await due.note(uow, [due.Changed(day, client, symbol, "trade_cancelled") for client, symbol, day in sold])
 
 
 async def accept(offered: Sequence[TradeSettled], uow: UnitOfWork) -> None:
@@ -66,7 +94,7 @@ async def accept(offered: Sequence[TradeSettled], uow: UnitOfWork) -> None:
             "DELETE FROM mismatches WHERE client_id = $1 AND trade_id = $2", trade.client_id, trade.trade_id
         )
         await products.hear_instruments(uow, [trade])
-        await due.note(uow, [(trade.client_id, min(before, trade.trade_date))], levels=False)
+        await due.note(uow, [due.Changed(min(before, trade.trade_date), trade.client_id)])
 
 
 def row_of(trade: TradeSettled) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from chassis.clock import utc_now
+from chassis.clock import at, utc_now
 from contracts import broker
 from contracts.base import Amount
 from tests.chassis.audit.conftest import superuser
@@ -45,13 +45,13 @@ def codes(decision: dict[str, list[dict[str, str]]]) -> str:
 
 
 async def test_decisions_through_the_levels(world: World, desk: Desk) -> None:
-    await prepared(world, desk)
+    day = await prepared(world, desk)
     assert codes(await desk.decide(ME, "c-1", "STOCK")) == "suitable"
     assert codes(await desk.decide(ME, "c-1", "ODD")) == "unknown_class"
     assert codes(await desk.decide(ME, "c-1", "NOTHING")) == "unknown_product"
     assert codes(await desk.decide(ME, "c-1", "ODD", side="sell")) == "selling"
     assert codes(await desk.decide(ME, "c-1", "OPTION")) == "permission_missing"
-    granted = broker.PermissionGranted(client_id="c-1", permission="options", at=utc_now())
+    granted = broker.PermissionGranted(client_id="c-1", permission="options", at=at(day, 9))
     await world.publish(granted)
     await world.settle()
     two_above = await desk.decide(ME, "c-1", "OPTION")

@@ -22,7 +22,7 @@ from services.suitability.api.shapes import (
     Words,
 )
 from services.suitability.policy import Policies
-from services.suitability.situations import product_columns
+from services.suitability.situations import product_columns, product_on
 
 routes = router("/v1/suitability/products", "suitability")
 Reader = Annotated[Actor, permits("suitability.products:read", *EVERYBODY)]
@@ -82,7 +82,8 @@ async def list_products(_: Reader, sql: Reading, page: Page) -> Listing[Product]
     day = await today(sql)
     policy = (await Policies.read(sql)).on(day)
     rows = await sql.fetch(
-        f"SELECT {product_columns('$1::date')}, p.revision FROM products p WHERE code > $2 ORDER BY code LIMIT $3",
+        f"""SELECT {product_columns("$1::date")}, p.revision FROM products l
+            JOIN LATERAL ({product_on("l.code", "$1::date")}) p ON true WHERE l.code > $2 ORDER BY l.code LIMIT $3""",
         day,
         str((page.after or ("",))[0]),
         page.limit + 1,

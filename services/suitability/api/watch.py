@@ -13,6 +13,7 @@ from chassis.http.language import Language
 from contracts.fields import BusinessDate, Identifier
 from services.suitability import retention
 from services.suitability.api.shapes import CONTROL, STAFF, Body, Words, see_client
+from services.suitability.drift import Cause
 from services.suitability.errors import WrongState
 
 routes = router("/v1/suitability", "suitability")
@@ -41,7 +42,7 @@ class Drift(BaseModel):
     """A holding or confirmation a client's level no longer covers."""
 
     drift_id: str
-    cause: Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended"]
+    cause: Cause
     client_id: str
     branch_id: str | None
     product: str
@@ -80,6 +81,16 @@ class Note(Body):
     """What was done."""
 
     note: Words
+
+
+class Records(BaseModel):
+    """Rows of a client by table: what an erasure removes, what it keeps, and until when it is refused."""
+
+    client_id: str
+    keep_until: date | None
+    held: bool
+    removes: dict[str, int]
+    keeps: dict[str, int]
 
 
 class Judgement(Body):
@@ -173,10 +184,12 @@ async def handle_drift(actor: Handler, uow: Work, drift_id: Identifier, body: No
 
 @routes.get("/findings")
 async def list_findings(actor: Reader, sql: Reading) -> list[Finding]:
-    """The last 200 patterns of gaming, newest first."""
+    """The last 200 patterns of gaming, newest first; a branch does not read what is suspected of itself."""
     condition, arguments = object_scope(actor, 1)
+    own = "true" if actor.sees_all_branches else "pattern <> 'branch_pattern'"
     rows = await sql.fetch(
-        f"SELECT * FROM findings WHERE {condition} ORDER BY found_on DESC, pattern, subject LIMIT 200", *arguments
+        f"SELECT * FROM findings WHERE {condition} AND {own} ORDER BY found_on DESC, pattern, subject LIMIT 200",
+        *arguments,
     )
     return [Finding.model_validate(dict(row)) for row in rows]
 
@@ -213,6 +226,18 @@ async def release_hold(_: Compliance, uow: Work, hold_id: Identifier, accept_lan
     """Ask for the end of a legal hold: a second person of compliance lifts it."""
     asked = await retention.ask_release(uow, hold_id)
     return view("suitability", retention.HOLD_RELEASE, asked, accept_language)
+
+
+@routes.get("/clients/{client_id}/records")
+async def list_records(actor: Eraser, sql: Reading, client_id: Identifier) -> Records:
+    """What an erasure would remove and keep, how long it has to wait, and whether a hold forbids it."""
+    await see_client(sql, actor, client_id)
+    return Records(
+        client_id=client_id,
+        keep_until=await retention.keep_until(sql, client_id),
+        held=await retention.is_held(sql, client_id),
+        **await retention.inventory(sql, client_id),
+    )
 
 
 @routes.delete("/clients/{client_id}/records")

@@ -10,7 +10,17 @@ from services.suitability.policy import Policies
 from services.suitability.reports.sheets import workbook
 from services.suitability.situations import NOT_REJECTED, in_force
 
-REGISTER_COLUMNS = ("营业部", "客户编号", "资金账号", "得分", "风险承受能力", "评估日期", "有效期至", "来源")
+REGISTER_COLUMNS = (
+    "营业部",
+    "客户编号",
+    "资金账号",
+    "得分",
+    "风险承受能力",
+    "原方案等级",
+    "评估日期",
+    "有效期至",
+    "来源",
+)
 ANNEX_4_COLUMNS = (
     "客户姓氏首个字母",
     "客户姓名",
@@ -32,7 +42,8 @@ TEN_THOUSAND = Decimal(10_000)
 
 
 async def daily_register(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]]) -> bytes:
-    """Everybody assessed on a day, by branch, for the directors of operations and service."""
+    """Everybody assessed on a day, by branch, for the directors of operations and service: levels in the firm's scheme, and
+    as they were assessed where that was in another."""
     condition, arguments = scope
     rows = await sql.fetch(
         f"""SELECT branch_id, client_id, account_id, total, scheme, level, valid_from, valid_until, source FROM (
@@ -45,6 +56,7 @@ async def daily_register(sql: asyncpg.Connection, on: date, scope: tuple[str, li
         on,
         *arguments,
     )
+    own = (await Policies.read(sql)).on(on).own_scheme
     sources = {"questionnaire": "调查表", "imported": "外部导入"}
     lines = [
         (
@@ -52,10 +64,11 @@ async def daily_register(sql: asyncpg.Connection, on: date, scope: tuple[str, li
             row["client_id"],
             row["account_id"],
             row["total"],
-            SCHEMES[row["scheme"]].level(SCHEMES[row["scheme"]].rank(row["level"])).text.zh,
+            own.level(held_in(row["scheme"], SCHEMES[row["scheme"]].rank(row["level"]), own.code)).text.zh,
             row["valid_from"],
             row["valid_until"],
             sources[row["source"]],
+            None if row["scheme"] == own.code else row["level"],
         )
         for row in rows
     ]
@@ -70,11 +83,16 @@ async def annex_4(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]
     condition, arguments = scope
     rows = await sql.fetch(
         f"""SELECT * FROM (
-                SELECT c.client_id, c.branch_id, c.account_id, c.total_assets, f.scheme, f.rank,
-                       (SELECT sum(commission) FROM trades t WHERE t.client_id = c.client_id
+                SELECT c.client_id, c.branch_id, c.account_id, f.scheme, f.rank,
+                       (SELECT v.total_assets FROM valuations v WHERE v.client_id = c.client_id AND v.as_of <= $1
+                        ORDER BY v.as_of DESC LIMIT 1) AS total_assets,
+                       (SELECT sum(CASE WHEN x.trade_id IS NULL THEN t.commission ELSE least(x.remaining, t.commission) END)
+                        FROM trades t LEFT JOIN cancellations x ON x.client_id = t.client_id AND x.trade_id = t.trade_id
+                             AND x.cancelled_on <= $1
+                        WHERE t.client_id = c.client_id
                         AND t.trade_date BETWEEN date_trunc('year', $1::date)::date AND $1) AS commission
                 FROM clients c LEFT JOIN LATERAL ({in_force("c.client_id", "$1::date")}) f ON true
-                WHERE c.closed_on IS NULL OR c.closed_on > $1) r
+                WHERE (c.closed_on IS NULL OR c.closed_on > $1) AND (c.opened_on IS NULL OR c.opened_on <= $1)) r
             WHERE {condition} ORDER BY branch_id, client_id""",
         on,
         *arguments,

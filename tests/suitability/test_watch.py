@@ -1,0 +1,218 @@
+"""What is covered may have changed, whatever changed it; and what was so on an earlier day stays so."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from chassis.clock import at, utc_now
+from contracts import broker
+from contracts.base import Amount, Quantity
+from services.suitability import retention, tables
+from services.suitability.gaming import chance
+from tests.suitability.conftest import (
+    COMPLIANCE,
+    DAY,
+    HIGH,
+    HQ,
+    LOW,
+    MANAGER,
+    Desk,
+    assessed,
+    bought,
+    client,
+    opened,
+    sheet,
+    today,
+)
+from tests.suitability.test_days import events
+from tests.suitability.test_reports import rows_of
+from tests.world import World
+
+ME = client("c-1")
+
+
+async def begun(world: World, *facts: Any) -> date:
+    """A home whose today lies behind us, with a client of a low level."""
+    day = await today(world) - DAY * 60
+    await world.publish(opened("c-1"), assessed("c-1", "LOW", day - DAY * 60), *facts)
+    await world.close(day - DAY)
+    return day
+
+
+def cancelled(trade_id: str, day: date, remaining: str = "0") -> broker.TradeCancelled:
+    return broker.TradeCancelled(
+        trade_id=trade_id, client_id="c-1", cancelled_at=at(day, 16), remaining_commission=Quantity(remaining)
+    )
+
+
+async def drifts(world: World) -> list[tuple[Any, list[str]]]:
+    return [
+        (e["cause"], [product["product"] for product in e["products"]])  # type: ignore[attr-defined]
+        for e in await events(world, "match.drifted")
+    ]
+
+
+async def test_an_issuers_class_in_a_later_trade_matches_every_holder_again(world: World, desk: Desk) -> None:
+    day = await begun(world, opened("c-2"))
+    await world.publish(assessed("c-2", "HIGH", day - DAY * 60), bought("c-1", "t-1", day))
+    await world.close(day)
+    await world.publish(bought("c-2", "t-2", day + DAY, risk_class="R3"))
+    await world.close(day + DAY)
+    assert await drifts(world) == [("class_raised", ["S1"])]
+    [drift] = (await desk.get(COMPLIANCE, "/drifts"))["items"]
+    assert (drift["client_id"], drift["needed"], drift["held"]) == ("c-1", "MEDIUM", "LOW")
+    await world.publish(bought("c-2", "t-3", day + DAY * 2, risk_class="R2"))
+    await world.close(day + DAY * 2)
+    assert len(await drifts(world)) == 1  # it asks for less: nobody is matched again
+
+
+@pytest.mark.parametrize(("remaining", "found"), [("0", []), ("0.5", ["F"])])
+async def test_a_cancelled_buy_is_held_as_far_as_it_stays(
+    world: World, desk: Desk, remaining: str, found: list[str]
+) -> None:
+    day = await begun(world)
+    await world.publish(assessed("c-1", "HIGH", day), bought("c-1", "t-1", day, "F", "fund:equity"))
+    await world.publish(cancelled("t-1", day, remaining))
+    await world.close(day)
+    await world.publish(assessed("c-1", "LOW", day + DAY))
+    await world.close(day + DAY)
+    assert [product for _, products in await drifts(world) for product in products] == found
+
+
+async def test_a_cancelled_sale_is_held_again(world: World, desk: Desk) -> None:
+    day = await begun(world)
+    await world.publish(bought("c-1", "t-1", day, "F", "fund:equity"), bought("c-1", "t-0", day, "G", "fund:equity"))
+    await world.publish(bought("c-1", "t-2", day, "F", "fund:equity", side="sell"))
+    await world.close(day)
+    await world.publish(cancelled("t-2", day + DAY))
+    await world.close(day + DAY)
+    assert await drifts(world) == [("trade_cancelled", ["F"])]
+
+
+async def test_explained_as_of_before_a_permission(world: World, desk: Desk) -> None:
+    day = await begun(world)
+    await world.publish(assessed("c-1", "HIGH", day - DAY))
+    await world.settle()
+    await desk.keep("OPTION", kind="option")
+    await world.close(day + DAY * 5)
+    granted = at(day + DAY * 4, 9)
+    await world.publish(broker.PermissionGranted(client_id="c-1", permission="options", at=granted))
+    await world.settle()
+    for on, said in ((day, "permission_missing"), (day + DAY * 3, "permission_missing"), (day + DAY * 4, "suitable")):
+        why = await desk.get(ME, f"/clients/c-1/products/OPTION/explain?as_of={on}")
+        assert [reason["code"] for reason in why["reasons"]] == [said]
+
+
+async def test_kind_shelf_and_issuers_class_are_dated(world: World, desk: Desk) -> None:
+    day = await begun(world)
+    await desk.keep("F", kind="stock")
+    for number, change in enumerate(({"state": "suspended"}, {"issuer_class": "R5"}, {"kind": "fund:bond"}), 1):
+        await world.close(day + DAY * (2 * number - 1))
+        await desk.keep("F", **({"kind": "stock"} | change))
+    said = {}
+    for number in range(8):
+        product = await desk.call(HQ, "GET", f"/products/F?as_of={day - DAY + DAY * number}")
+        if product.status_code == 200:
+            one = product.json()
+            said[number - 1] = (one["kind"], one["state"], one["level_needed"])
+    assert said == {
+        0: ("stock", "on_shelf", "LOW"),
+        1: ("stock", "on_shelf", "LOW"),
+        2: ("stock", "suspended", "LOW"),
+        3: ("stock", "suspended", "LOW"),
+        4: ("stock", "on_shelf", "HIGH"),
+        5: ("stock", "on_shelf", "HIGH"),
+        6: ("fund:bond", "on_shelf", "LOW"),
+    }
+    why = await desk.get(ME, f"/clients/c-1/products/F/explain?as_of={day + DAY * 2}")
+    assert [reason["code"] for reason in why["reasons"]] == ["off_shelf"]
+    before = await desk.get(ME, f"/clients/c-1/products/F/explain?as_of={day - DAY}")
+    assert [reason["code"] for reason in before["reasons"]] == ["unknown_product"]
+
+
+async def test_a_large_branch_is_compared_with_the_others_and_does_not_read_it(world: World, desk: Desk) -> None:
+    """Nearly all of the firm's sheets come from it."""
+    await world.publish(*(opened(f"c-{n}") for n in range(20)), *(opened(f"d-{n}", branch="B2") for n in range(10)))
+    day = await today(world) - DAY * 10
+    await world.close(day - DAY)
+    for number in range(20):
+        await desk.post(MANAGER, f"/clients/c-{number}/submissions", sheet(HIGH, seconds=200))
+    for number in range(10):
+        await desk.submit(f"d-{number}", LOW, seconds=200)
+    await world.close(day)
+    [finding] = [f for f in await desk.get(COMPLIANCE, "/findings") if f["pattern"] == "branch_pattern"]
+    assert finding["subject"] == "branch/B1"
+    assert finding["detail"] | {"by_chance": 0} == {
+        "sheets": 20, "highest": 20, "others": 10, "others_highest": 0, "by_chance": 0,
+    }  # fmt: skip
+    assert finding["detail"]["by_chance"] < 0.001
+    assert [f for f in await desk.get(MANAGER, "/findings") if f["pattern"] == "branch_pattern"] == []
+
+
+def test_the_strength_of_evidence_is_an_exact_test() -> None:
+    assert chance(0, 5, 3, 5) == 1.0
+    assert chance(2, 2, 0, 2) == pytest.approx(1 / 6, abs=1e-3)
+    assert chance(20, 20, 0, 100) < chance(3, 20, 0, 100) < chance(1, 20, 1, 100)
+
+
+async def test_annex_4_of_a_past_day_shows_that_day(world: World, desk: Desk) -> None:
+    day = await begun(world)
+    await world.publish(
+        broker.ClientOpened(client_id="c-9", branch_id="B1", opened_on=day + DAY * 3),
+        broker.AssetsValued(client_id="c-1", as_of=day, total_assets=Amount("10000")),
+        broker.AssetsValued(client_id="c-1", as_of=day + DAY * 4, total_assets=Amount("50000")),
+        bought("c-1", "t-1", day, "F", "stock"),
+        bought("c-1", "t-2", day, "F", "stock"),
+        cancelled("t-1", day + DAY),
+    )
+    await world.close(day + DAY * 5)
+
+    async def shown(on: date) -> list[tuple[Any, ...]]:
+        file = await desk.call(COMPLIANCE, "GET", f"/registers/annex-4.xlsx?on={on}")
+        return [(row[1], row[3], row[4]) for row in rows_of(file.content)[3:]]
+
+    assert await shown(day) == [("c-1", 1, 0.0002)]
+    assert await shown(day + DAY * 2) == [("c-1", 1, 0.0001)]
+    assert await shown(day + DAY * 5) == [("c-1", 5, 0.0001), ("c-9", None, None)]
+
+
+async def test_the_daily_register_is_in_the_firms_scheme(world: World, desk: Desk) -> None:
+    day = await begun(world)
+    await world.publish(assessed("c-1", "C4", day, "C5R5"))
+    await world.settle()
+    file = await desk.call(COMPLIANCE, "GET", f"/registers/risk-levels.xlsx?on={day}")
+    assert [(row[4], row[8]) for row in rows_of(file.content)[3:]] == [("中", "C4")]
+
+
+def test_every_table_of_clients_says_what_an_erasure_does_with_it() -> None:
+    of_clients = {table.name for table in tables.metadata.sorted_tables if "client_id" in table.columns}
+    own = {name for name in of_clients if name in retention.RETENTION}
+    chassis = {"conflicts", "dead_letters", "approvals", "client_intervals", "late"}
+    assert of_clients - chassis == own == set(retention.RETENTION)
+
+
+@pytest.mark.parametrize("what", ["professional", "life_change", "purchase"])
+async def test_what_a_proof_rests_on_keeps_a_client(world: World, desk: Desk, what: str) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    if what == "life_change":
+        await desk.post(ME, "/clients/c-1/life-changes", {"change": "income"})
+    elif what == "purchase":
+        bought_one = broker.ProductPurchased(
+            client_id="c-1", purchase_id="p-1", product_code="P", amount=Amount("1"), at=utc_now()
+        )
+        await world.publish(bought_one)
+        await world.settle()
+    else:
+        items = [
+            {"item": i, "value": v, "evidence": "e"} for i, v in (("average_income", 10**6), ("experience_years", 5))
+        ]
+        await desk.post(ME, "/clients/c-1/professional", {"professional_class": "B", "items": items})
+    refused = await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/retention-running")
+    listed = await desk.get(COMPLIANCE, "/clients/c-1/records")
+    assert listed["keep_until"] >= str(date((await today(world)).year + 19, 1, 1))
+    assert listed["removes"]["clients"] == 1
+    table = {"professional": "professionals", "life_change": "life_changes", "purchase": "purchases"}[what]
+    assert (listed["removes"] | listed["keeps"])[table] == 1
