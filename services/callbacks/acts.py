@@ -9,20 +9,32 @@ from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis import staff
 from chassis.actor import Actor, Role
-from chassis.acts import IF_MATCH, PLATFORM_ITSELF, Act, Aggregate, Doing, Earlier, NotYours, Sort, Who, acts
+from chassis.acts import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    PLATFORM_ITSELF,
+    Act,
+    Aggregate,
+    Doing,
+    Earlier,
+    NotYours,
+    Sort,
+    Who,
+    acts,
+)
 from chassis.clock import business_date
 from chassis.clocks import WorkingDays
 from chassis.errors import Refusal, Text
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskAssigned, TaskCancelled, TaskExpired
-from contracts.fields import text_of
-from services.callbacks import contacts, people, results
-from services.callbacks.errors import AlreadyTaken, Away, ClaimFirst, Excluded, FullHands
+from contracts.fields import Identifier, text_of
+from services.callbacks import contacts, evidence, people, results
+from services.callbacks.errors import AlreadyTaken, Away, ClaimFirst, Excluded, FullHands, TooEarly
 from services.callbacks.policy import Policies
 from services.callbacks.results import FREE
 from services.callbacks.rules import CALLABLE, IN_HAND, OPEN, STATES, exclusions
@@ -132,11 +144,21 @@ def not_free(actor: Actor, task: Task, known: Facts | None) -> Refusal | None:
         return None
     if refusal := kept_from(task, known):
         return refusal
+    if task.not_before is not None and known.now < task.not_before:
+        return too_early(task)
     if known.held >= known.most:
         return FullHands(
             Text(f"{known.held} of {known.most}", f"{known.held}/{known.most}"), held=known.held, most=known.most
         )
     return None
+
+
+def too_early(task: Task) -> TooEarly:
+    """Until when a task rests, and whose word that is."""
+    until = f"{task.not_before:%F %H:%M}"
+    if task.wish:
+        return TooEarly(Text(f"the client asked for {until} UTC", f"客户约定 {until} UTC"), not_before=task.not_before)
+    return TooEarly(Text(f"not before {until} UTC", f"{until} UTC 之前不再拨打"), not_before=task.not_before)
 
 
 def not_held(actor: Actor, task: Task, _: Facts | None) -> Refusal | None:
@@ -155,6 +177,12 @@ class Released(BaseModel):
     """Why a task is given back."""
 
     reason: Annotated[str, text_of(200, 3)]
+
+
+class Sooner(BaseModel):
+    """Where it is recorded that the client asked to be called earlier than the task rests."""
+
+    asked_in: Identifier = Field(description="evidence of the client: a recording, a message")
 
 
 class Cancelled(BaseModel):
@@ -177,6 +205,17 @@ async def give(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
         lease = timedelta(minutes=policies.calling.on(business_date(one.at)).body.lease_minutes)
         one.columns |= {"holder": uow.actor.person, "held_since": one.at, "lease_until": one.at + lease}
         one.detail |= {"agent": uow.actor.person, "policy": one.before.policy}
+
+
+async def bring_forward(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
+    """It rests no longer: the client's word is on record.
+
+    Raises: EvidenceMissing.
+    """
+    for one in doings:
+        await evidence.require(uow.sql, one.before.client_id, one.body.asked_in)
+        one.columns |= {"not_before": None, "wish": True}
+        one.detail |= {"asked_in": one.body.asked_in, "policy": one.before.policy}
 
 
 async def tell_assigned(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
@@ -251,6 +290,28 @@ async def tell_expired(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
     )
 
 
+async def go_on(_: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
+    """It is called again, at the new number, at once."""
+    for one in doings:
+        one.columns |= {"not_before": None, "wish": False}
+        one.detail |= {"policy": one.before.policy}
+
+
+async def use_channel(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
+    """No call reaches the client: the channel that follows calls [B20]."""
+    policies = await uow.policies(Policies)
+    for one in doings:
+        channel = policies.calling.on(business_date(one.at)).body.after_exhaustion[0]
+        one.columns["channel"] = one.detail["channel"] = channel
+        one.detail["policy"] = one.before.policy
+
+
+async def tell_exhausted(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
+    """No further call is made."""
+    for one in doings:
+        await results.tell_exhausted(uow, one.row, one.at)
+
+
 async def write_letter(_: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
     """A letter follows."""
     for one in doings:
@@ -283,6 +344,8 @@ ACTS = acts(
         then=tell_assigned, tells=(STAFF,)),
     Act("release", Text("Give back", "退回"), on=IN_HAND, to="planned", who=(WORKER,), takes=Released,
         needs=("reason",), unless=not_held, prepare=free, tells=(STAFF,)),
+    Act("bring_forward", Text("The client asks to be called sooner", "客户要求提前联系"), on=CALLABLE, who=(WORKER,),
+        takes=Sooner, needs=("asked_in", IDEMPOTENCY_KEY), unless=not_open, prepare=bring_forward, tells=(STAFF,)),
     Act("attempt", Text("Begin to call", "开始外呼"), on=("assigned",), to="attempting", who=(WORKER,),
         unless=not_held, tells=(STAFF,)),
     Act("reach", Text("The client answers", "已接通"), on=("attempting",), to="reached", who=(WORKER,),
@@ -291,6 +354,7 @@ ACTS = acts(
     Act("postpone", Text("Report: another time", "另约时间"), to="rescheduled", **_REPORT),
     Act("retry", Text("Report: nobody reached", "未接通"), to="planned", **_REPORT),
     Act("exhaust", Text("Report: no further call", "不再外呼"), to="exhausted", **_REPORT),
+    Act("await_number", Text("Report: wrong number", "号码错误"), to="waiting", **_REPORT),
     Act("reply", Text("Record the written reply", "登记书面答复"), on=(*CALLABLE, *IN_HAND), to="completed",
         who=(WORKER,), only=(ENQUIRY,), at=CALLED, unless=not_open, prepare=results.keep, then=results.tell,
         tells=(STAFF,)),
@@ -302,6 +366,10 @@ ACTS = acts(
     Act("cancel", Text("Cancel", "取消"), on=OPEN, to="cancelled", who=(LEADER,), takes=Cancelled,
         needs=("reason", IF_MATCH), prepare=end, tells=(STAFF,)),
     Act("lapse", Text("The lease is over", "领取超时退回"), on=IN_HAND, to="planned", prepare=free, **_BY_ITSELF),
+    Act("go_on", Text("The right number is known", "已获新号码"), on=("waiting",), to="planned", prepare=go_on,
+        **_BY_ITSELF),
+    Act("give_up", Text("No number: another channel", "无可用号码，改用其他方式"), on=("waiting",), to="exhausted",
+        prepare=use_channel, then=tell_exhausted, **_BY_ITSELF),
     Act("write", Text("No answer: a letter follows", "转寄信函"), on=("exhausted",), to="exhausted", stays=True,
         only=(SURVEYED,), prepare=write_letter, **_BY_ITSELF),
     Act("expire", Text("The limit ran out", "到期未办"), on=OPEN, to="expired", prepare=breach, then=tell_expired,

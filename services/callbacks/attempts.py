@@ -1,6 +1,6 @@
 """Calls: one call, a result for each task it served, and what follows from each [B8, B11, B20]."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,21 +8,23 @@ import asyncpg
 
 from chassis import calendars
 from chassis.acts import load, perform
+from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.errors import Conflict, FieldError, Invalid, Text
 from chassis.uow import UnitOfWork
-from services.callbacks import contacts
-from services.callbacks.acts import ACTS
+from services.callbacks import contacts, ending
+from services.callbacks.acts import ACTS, too_early
 from services.callbacks.calling import may_call, next_opening
-from services.callbacks.evidence import EvidenceMissing
-from services.callbacks.policy import CallOutcome, Policies
+from services.callbacks.evidence import EvidenceMissing, require
+from services.callbacks.policy import Calling, CallOutcome, Policies
 from services.callbacks.results import Call, Reported, act_of
 from services.callbacks.tables import Task
 
 CHANNELS = ("phone", "visit", "letter", "e_mail", "app", "e_survey", "branch", "internal")
 RECORDED = ("phone",)
+CONTACT_DATA = "contact_data"
 LONGEST_AHEAD = timedelta(minutes=5)
-"""So far a caller's clock may be ahead of the database's: such a call was made now."""
+"""So far clocks may differ: a caller's ahead of the database's (such a call was made now), the phone system's from both."""
 
 
 class OutsideCallingWindow(Conflict):
@@ -45,12 +47,7 @@ async def enter(uow: UnitOfWork, call: Call, now: datetime) -> list[Task]:
     await uow.sql.execute("SELECT FROM tasks WHERE task_id = ANY($1::uuid[]) ORDER BY task_id FOR UPDATE", ids)
     held = {task_id: await load(uow.sql, ACTS, uow.actor, task_id) for task_id in ids}
     _check_call(call, held, outcomes, now)
-    asked = call.client_asked or any(task.wish for task in held.values())
-    if call.channel == "phone" and not asked and not may_call(call.at, calling, calendar):
-        following = next_opening(call.at, calling, calendar)
-        raise OutsideCallingWindow(
-            Text(f"next: {following:%F %H:%M} UTC", f"下一时段：{following:%F %H:%M} UTC"), next=following
-        )
+    _check_time(call, held, calling, calendar)
     await check_evidence(uow.sql, call, outcomes)
     done = []
     for result in call.results:
@@ -61,7 +58,30 @@ async def enter(uow: UnitOfWork, call: Call, now: datetime) -> list[Task]:
     await contacts.change(
         uow, call.client_id, call.profile or {}, call.at, call.evidence_id or call.failed_recording_approved_by
     )
+    await _follow_numbers(uow, call, done)
     return done
+
+
+def _check_time(call: Call, held: Mapping[UUID, Task], calling: Calling, calendar: Calendar) -> None:
+    """Clients are called in the windows, and again not before the time set, unless they asked for it [B20]."""
+    if call.channel != "phone" or call.asked_in is not None:
+        return
+    for task in held.values():
+        if task.not_before is not None and call.at < task.not_before:
+            raise too_early(task)
+    if not any(task.wish for task in held.values()) and not may_call(call.at, calling, calendar):
+        following = next_opening(call.at, calling, calendar)
+        raise OutsideCallingWindow(
+            Text(f"next: {following:%F %H:%M} UTC", f"下一时段：{following:%F %H:%M} UTC"), next=following
+        )
+
+
+async def _follow_numbers(uow: UnitOfWork, call: Call, done: Sequence[Task]) -> None:
+    """A new number takes up every task of the client that waits for one; a search that found none ends the wait of its own."""
+    if "phone" in (call.profile or {}):
+        await ending.go_on(uow, [call.client_id], call.at)
+    sought = [UUID(one.cause["task"]) for one in done if one.rule == CONTACT_DATA and one.state == "completed"]
+    await ending.give_up(uow, sought, call.at)
 
 
 def _check_call(call: Call, held: Mapping[UUID, Task], outcomes: Mapping[str, CallOutcome], now: datetime) -> None:
@@ -82,6 +102,9 @@ def _check_call(call: Call, held: Mapping[UUID, Task], outcomes: Mapping[str, Ca
             errors.append(FieldError(f"body#/results/{place}/outcome", "belongs to a survey, a letter or an e-mail"))
         elif outcome.wish and (result.wish_at is None or result.wish_at <= call.at):
             errors.append(FieldError(f"body#/results/{place}/wish_at", "say when the client wants to be called"))
+        elif outcome.wish and result.wish_at is not None and task.due_at <= result.wish_at:
+            due = task.due_at.isoformat()
+            errors.append(FieldError(f"body#/results/{place}/wish_at", f"lies after the limit, {due}"))
         elif outcome.covers and call.profile is None:
             errors.append(FieldError("body#/profile", "say which fields changed, or {} for none"))
     errors += [FieldError(f"body#/profile/{name}", "is none") for name in contacts.wrong_changes(call.profile or {})]
@@ -91,23 +114,41 @@ def _check_call(call: Call, held: Mapping[UUID, Task], outcomes: Mapping[str, Ca
 
 async def check_evidence(sql: asyncpg.Connection, call: Call, outcomes: Mapping[str, CallOutcome]) -> None:
     """Whoever was reached was recorded, or a supervisor, not the caller, approved of the failed recording [B8]; a change of
-    contact data is proven like that as well [B13]."""
+    contact data is proven like that as well [B13]. One recording proves one call, made when it was recorded.
+
+    Raises: EvidenceMissing, Invalid.
+    """
+    for given in filter(None, (call.asked_in, call.evidence_id)):
+        await require(sql, call.client_id, given)
+    if call.channel in RECORDED and call.evidence_id is not None:
+        await _check_recording(sql, call, call.evidence_id)
     changed = set(contacts.CHANGEABLE) & set(call.profile or {})
-    if not changed and not any(outcomes[result.outcome].reached for result in call.results):
+    if call.evidence_id is not None or not (
+        changed or any(outcomes[result.outcome].reached for result in call.results)
+    ):
         return
-    if call.evidence_id is None:
-        if call.channel in RECORDED and call.failed_recording_approved_by:
-            return
+    if not (call.channel in RECORDED and call.failed_recording_approved_by):
         raise EvidenceMissing(
             Text(
                 "a recording reference, or a supervisor's approval of its failure",
                 "须有录音编号，或主管对录音失败的批准",
             )
         )
-    known = await sql.fetchval(
-        "SELECT EXISTS (SELECT FROM evidence WHERE evidence_id = $1 AND client_id = $2)",
-        call.evidence_id,
+
+
+async def _check_recording(sql: asyncpg.Connection, call: Call, evidence_id: str) -> None:
+    before = await sql.fetchrow(
+        """SELECT e.recorded_at, (SELECT a.at FROM attempts a WHERE a.client_id = e.client_id
+                                   AND a.evidence_id = e.evidence_id AND a.call_id <> $3 LIMIT 1) AS proves
+           FROM evidence e WHERE e.evidence_id = $1 AND e.client_id = $2""",
+        evidence_id,
         call.client_id,
+        call.call_id,
     )
-    if not known:
-        raise EvidenceMissing(Text("no such evidence of this client", "该客户名下无此凭证"))
+    assert before is not None, "evidence is required before"
+    if before["proves"] is not None:
+        proven = f"{before['proves']:%F %H:%M}"
+        raise EvidenceMissing(Text(f"it proves the call of {proven} UTC already", f"该凭证已用于 {proven} UTC 的通话"))
+    recorded = before["recorded_at"]
+    if recorded is not None and abs(recorded - call.at) > LONGEST_AHEAD:
+        raise Invalid(errors=(FieldError("body#/at", f"the recording is of {recorded.isoformat()}"),))

@@ -191,7 +191,7 @@ async def _others_of(uow: UnitOfWork, agent: Agent, first: Task, now: datetime, 
 def _why(task: Task, others: int) -> list[Text]:
     """Why this task and no other, in the order in which it was decided."""
     found = []
-    if task.wish:
+    if task.wish and task.not_before is not None:
         at = task.not_before
         found.append(Text(f"the client asked to be called at {at:%F %H:%M} UTC", f"客户约定时间 {at:%F %H:%M} UTC"))
     if task.owner:

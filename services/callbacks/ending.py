@@ -1,9 +1,11 @@
 """How tasks end without anybody's doing: limits that run out, accounts that close, facts that are corrected [B19]."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
+from chassis.actor import PLATFORM
 from chassis.acts import perform_each
 from chassis.uow import UnitOfWork
 from services.callbacks import tasks
@@ -43,6 +45,27 @@ async def _expire(uow: UnitOfWork, which: str, *arguments: object) -> int:
     )
     ends = {row["task_id"]: row["due_at"] for row in due}
     return len(await perform_each(uow, ACTS.expire, dict.fromkeys(ends), ends)) if ends else 0
+
+
+async def go_on(uow: UnitOfWork, clients: Sequence[str], at: datetime) -> None:
+    """Take up what waits for a number that reaches these clients: there is a new one."""
+    rows = await uow.sql.fetch(
+        "SELECT task_id FROM tasks WHERE client_id = ANY($1::text[]) AND state = 'waiting' ORDER BY task_id FOR UPDATE",
+        list(clients),
+    )
+    await _by_itself(uow, ACTS.go_on, [row["task_id"] for row in rows], at)
+
+
+async def give_up(uow: UnitOfWork, ids: Sequence[UUID], at: datetime) -> None:
+    """No number was found for these: the channel that follows calls [B20]."""
+    await _by_itself(uow, ACTS.give_up, ids, at)
+
+
+async def _by_itself(uow: UnitOfWork, act: Any, ids: Sequence[UUID], at: datetime) -> None:
+    """An act of the platform's own, as a consequence of somebody's."""
+    actor, uow.actor = uow.actor, PLATFORM
+    await perform_each(uow, act, dict.fromkeys(ids), at)
+    uow.actor = actor
 
 
 async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Obligation], through: date) -> None:

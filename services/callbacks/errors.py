@@ -21,6 +21,12 @@ class Excluded(Forbidden):
     title = Text("You may not call this client", "须回避该客户")
 
 
+class TooEarly(Conflict):
+    """The next attempt may not be made before `not_before` unless the client asked for it, and that is on record [B20]."""
+
+    title = Text("Too early for the next attempt", "未到下次外呼时间")
+
+
 class FullHands(Conflict):
     """You hold as many tasks as one may; finish or give back some."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -94,18 +95,26 @@ def store_of(settings: Settings, given: EvidenceSettings | None = None) -> BlobS
     return Folder(chosen.folder or settings.home / "evidence")
 
 
-async def keep(uow: UnitOfWork, store: BlobStore, client_id: str, kind: str, content: bytes, media_type: str) -> str:
+async def keep(
+    uow: UnitOfWork,
+    store: BlobStore,
+    client_id: str,
+    kind: str,
+    content: bytes,
+    media_type: str,
+    recorded_at: datetime | None = None,
+) -> str:
     """Store content and note whose it is; returns its id, the SHA-256. The blob is there before the row is."""
     digest = sha256(content).hexdigest()
     await store.put(digest, content)
-    await _note(uow, digest, client_id, kind, None, media_type, len(content))
+    await _note(uow, digest, client_id, kind, None, media_type, len(content), recorded_at)
     return digest
 
 
-async def refer(uow: UnitOfWork, client_id: str, kind: str, reference: str) -> str:
+async def refer(uow: UnitOfWork, client_id: str, kind: str, reference: str, recorded_at: datetime | None = None) -> str:
     """Note a recording that the phone system keeps, by its reference there; returns the id."""
     digest = sha256(f"reference:{reference}".encode()).hexdigest()
-    await _note(uow, digest, client_id, kind, reference, None, None)
+    await _note(uow, digest, client_id, kind, reference, None, None, recorded_at)
     return digest
 
 
@@ -117,10 +126,12 @@ async def _note(
     reference: str | None,
     media_type: str | None,
     size: int | None,
+    recorded_at: datetime | None,
 ) -> None:
     await uow.sql.execute(
-        """INSERT INTO evidence (evidence_id, client_id, kind, reference, media_type, size_bytes, stored_at, stored_by)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING""",
+        """INSERT INTO evidence (evidence_id, client_id, kind, reference, media_type, size_bytes, stored_at, stored_by,
+                                 recorded_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING""",
         evidence_id,
         client_id,
         kind,
@@ -129,8 +140,20 @@ async def _note(
         size,
         uow.now,
         uow.actor.person,
+        recorded_at,
     )
     uow.audit("evidence_stored", f"evidence/{evidence_id}", key=client_id, kind=kind, client=client_id)
+
+
+async def require(sql: asyncpg.Connection, client_id: str, evidence_id: str) -> None:
+    """Refuse what is no evidence of this client.
+
+    Raises: EvidenceMissing.
+    """
+    if not await sql.fetchval(
+        "SELECT EXISTS (SELECT FROM evidence WHERE evidence_id = $1 AND client_id = $2)", evidence_id, client_id
+    ):
+        raise EvidenceMissing(Text("no such evidence of this client", "该客户名下无此凭证"))
 
 
 async def content_of(sql: asyncpg.Connection, store: BlobStore, evidence_id: str, client_id: str) -> tuple[bytes, str]:

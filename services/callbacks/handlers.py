@@ -51,6 +51,8 @@ async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> No
     since = await contacts.keep(uow, events, uow.records(ClientUpdated))
     await tasks.place(uow, sorted(since))
     await planning.welcome(uow, events)
+    if new := sorted({event.client_id for event in events if event.sealed.get("phone")}):
+        await ending.go_on(uow, new, max(record.time for record in uow.records(ClientUpdated)))
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:

@@ -41,7 +41,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One contact with a client, or the try of one. `profile` holds fields the client changed, {} for no change."""
+    """One contact with a client, or the try of one. `profile` holds fields the client changed, {} for no change; `asked_in`
+    is the evidence of the client having asked to be called at this time."""
 
     client_id: str
     at: datetime
@@ -51,7 +52,7 @@ class Call:
     failed_recording_approved_by: str | None = None
     profile: Mapping[str, str] | None = None
     notes: str = ""
-    client_asked: bool = False
+    asked_in: str | None = None
     written: bool = False
     call_id: UUID = field(default_factory=uuid7)
 
@@ -82,8 +83,7 @@ async def act_of(
     if outcome.final and outcome.reached:
         return "complete", {}, {}
     if outcome.needs:
-        asked = await _ask_for(uow, task, outcome, call)
-        return "exhaust", {"channel": outcome.needs}, {"channel": outcome.needs, "asked": asked}
+        return "await_number", {}, {"asked": await _ask_for(uow, task, outcome, call)}
     policies, calendar = await uow.policies(Policies), await uow.cached(calendars.current)
     day = business_date(call.at)
     calling = policies.calling.on(day).body
@@ -102,11 +102,11 @@ async def act_of(
 
 
 async def _ask_for(uow: UnitOfWork, task: Task, outcome: CallOutcome, call: Call) -> list[UUID]:
-    """The number is wrong: have the branch find the right one [A11, B20]."""
+    """The number is wrong: have the branch find the right one [A11, B20]. Once for each wrong number."""
     owed = Obligation(
         client_id=task.client_id,
         rule=outcome.needs or "",
-        period=str(task.task_id),
+        period=f"{task.task_id}/{task.attempts + 1}",
         created_on=business_date(call.at),
         found_on=business_date(call.at),
         branch_id=task.branch_id,
@@ -192,14 +192,28 @@ async def tell(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
                 )
             )
         elif task.state == "exhausted":
-            uow.emit(TaskExhausted(**names, subject=task.subject, channel=task.channel, exhausted_at=one.at))
-            if task.channel == "e_survey":
-                await send_survey(uow, task, one.at)
+            await tell_exhausted(uow, task, one.at)
         if found := scripts.findings_in(script, answers):
             await findings.raise_for(uow, task, body.attempt_id, found, body.result.concerned, one.at)
         await _mark_client(uow, task, body.outcome, one.at)
         if one.before.state != "exhausted":  # what clients write themselves is not the agent's to be judged by
             await reviews.consider(uow, body.attempt_id, task, body.outcome, answers, body.call.notes)
+
+
+async def tell_exhausted(uow: UnitOfWork, task: Task, at: datetime) -> None:
+    """Calls have ended; the next channel begins [B20]."""
+    uow.emit(
+        TaskExhausted(
+            task_id=task.task_id,
+            client_id=task.client_id,
+            rule=task.rule,
+            subject=task.subject,
+            channel=task.channel,
+            exhausted_at=at,
+        )
+    )
+    if task.channel == "e_survey":
+        await send_survey(uow, task, at)
 
 
 async def send_survey(uow: UnitOfWork, task: Task, at: datetime) -> None:

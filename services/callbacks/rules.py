@@ -16,9 +16,11 @@ CALLBACKS = UUID("6d0f1c4e-62a5-5c0e-9a35-0f2d6b7f4c11")
 """The namespace of every id that is derived from what caused it."""
 
 STATES = (
-    "planned", "assigned", "attempting", "reached", "rescheduled", "exhausted", "completed", "expired", "cancelled",
+    "planned", "assigned", "attempting", "reached", "rescheduled", "waiting", "exhausted", "completed", "expired",
+    "cancelled",
 )  # fmt: skip
-"""The states of a task [B19]; the acts that lead from one to another are in `acts`."""
+"""The states of a task [B19]; `waiting` is for a number that reaches the client. The acts that lead from one to another
+are in `acts`."""
 FINAL = ("completed", "cancelled", "expired")
 OPEN = tuple(state for state in STATES if state not in FINAL)
 CALLABLE = ("planned", "rescheduled")

@@ -242,6 +242,7 @@ evidence = Table(
     SqlColumn("size_bytes", BigInteger),
     SqlColumn("stored_at", Instant, nullable=False),
     SqlColumn("stored_by", Text, nullable=False),
+    SqlColumn("recorded_at", Instant, comment="when the call was recorded, as the phone system says"),
 )
 
 attempts = Table(

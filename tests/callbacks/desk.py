@@ -116,10 +116,12 @@ class Desk:
         found: dict[str, Any] = await self.ask(actor, "POST", "/next", status=200)
         return found
 
-    async def recording(self, actor: Actor, client: str, name: str = "REC-1") -> str:
+    async def recording(self, actor: Actor, client: str, name: str = "", **others: Any) -> str:
         """A recording kept by the phone system."""
         path = f"/clients/{client}/evidence/references"
-        kept = await self.ask(actor, "POST", path, {"reference": f"{name}/{client}"}, 201)
+        kept = await self.ask(
+            actor, "POST", path, {"reference": f"{name or f'REC-{self.keys}'}/{client}", **others}, 201
+        )
         return str(kept["evidence_id"])
 
     async def call(
@@ -141,7 +143,7 @@ class Desk:
             "client_id": client,
             "at": when.isoformat(),
             "results": [result],
-            "evidence_id": await self.recording(actor, client) if evidence else None,
+            "evidence_id": await self.recording(actor, client) if evidence and "evidence_id" not in others else None,
             "profile": {},
             **others,
         }

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.uow import UnitOfWork
-from services.callbacks import tasks
-from services.callbacks.acts import ACTS, Cancelled, Ended, Released
+from services.callbacks import evidence, tasks
+from services.callbacks.acts import ACTS, Cancelled, Ended, Released, Sooner
 from services.callbacks.obligations import Obligation
 from services.callbacks.policy import Policies
 from services.callbacks.results import Call, Reported, Result
@@ -44,6 +45,7 @@ async def test_every_act_in_every_situation_by_everybody(desk: Desk) -> None:
         sort = wanted
         owed = Obligation("c-1", sort, "p-1", FIRST, FIRST, branch_id="B1", concerned=("mia",))
         [made] = await tasks.make(uow, [owed])
+        await evidence.refer(uow, "c-1", "recording", "the client rang")
         return made
 
     def reported(outcome: str, **columns: Any) -> Callable[[UnitOfWork], Reported]:
@@ -55,6 +57,8 @@ async def test_every_act_in_every_situation_by_everybody(desk: Desk) -> None:
         return body
 
     bodies: dict[str, Callable[[UnitOfWork], Any]] = {
+        "bring_forward": lambda _: Sooner(asked_in=sha256(b"reference:the client rang").hexdigest()),
+        "await_number": reported("wrong_number"),
         "release": lambda _: Released(reason="shift ends"),
         "cancel": lambda _: Cancelled(reason="merged into another"),
         "complete": reported("refused"),

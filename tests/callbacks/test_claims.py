@@ -221,7 +221,7 @@ async def test_do_not_call_wrong_numbers_and_refusals(desk: Desk) -> None:
             )
     assert states == {
         "do_not_call": ("completed", "do_not_call"),
-        "wrong_number": ("exhausted", "wrong_number"),
+        "wrong_number": ("waiting", "wrong_number"),
         "refused": ("completed", "refused"),
     }
     [data] = await desk.tasks("rule = 'contact_data'")

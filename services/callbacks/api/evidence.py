@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from fastapi import Request
 from fastapi.responses import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.http import Once, Uploaded, Work, router, takes
-from contracts.fields import Identifier, text_of
+from contracts.fields import Identifier, Instant, text_of
 from services.callbacks import evidence
 from services.callbacks.api.access import Leader, Reader, Server, require_client, require_view
 
@@ -26,6 +26,7 @@ class Reference(BaseModel):
 
     reference: Annotated[str, text_of(200, 3)]
     kind: Kind = "recording"
+    recorded_at: Instant | None = Field(None, description="when it was recorded: the time of the call it proves")
 
 
 class Approval(BaseModel):
@@ -36,21 +37,27 @@ class Approval(BaseModel):
 
 @routes.put("", status_code=201, openapi_extra=takes(evidence.LARGEST_BYTES))
 async def upload(
-    actor: Server, given: Uploaded, uow: Work, request: Request, client_id: Identifier, kind: Kind = "recording"
+    actor: Server,
+    given: Uploaded,
+    uow: Work,
+    request: Request,
+    client_id: Identifier,
+    kind: Kind = "recording",
+    recorded_at: Instant | None = None,
 ) -> Kept:
     """Upload content, 50 MB at most; the same content again is the same evidence."""
     await require_client(uow.sql, actor, client_id)
     content = b"".join(given.parts())
     media_type = request.headers.get("content-type", "application/octet-stream")[:100]
     store = evidence.store_of(uow.database.settings)
-    return Kept(evidence_id=await evidence.keep(uow, store, client_id, kind, content, media_type))
+    return Kept(evidence_id=await evidence.keep(uow, store, client_id, kind, content, media_type, recorded_at))
 
 
 @routes.post("/references", status_code=201)
 async def refer(actor: Server, uow: Work, client_id: Identifier, given: Reference) -> Kept:
     """Name a recording kept by the phone system."""
     await require_client(uow.sql, actor, client_id)
-    return Kept(evidence_id=await evidence.refer(uow, client_id, given.kind, given.reference))
+    return Kept(evidence_id=await evidence.refer(uow, client_id, given.kind, given.reference, given.recorded_at))
 
 
 @routes.post("/approvals", status_code=201)

@@ -12,7 +12,7 @@ from chassis import staff
 from chassis.actor import CALL_CENTRE, PLATFORM, Actor, Role
 from chassis.acts import ActView, history, load, perform, possible
 from chassis.clock import business_date, start_of
-from chassis.errors import Text
+from chassis.errors import FieldError, Invalid, Text
 from chassis.http import IfMatch, Listing, Once, Page, Purpose, Reading, Work, etag, permits, router
 from chassis.http.persons import PersonId
 from chassis.personal.keys import Value
@@ -23,7 +23,7 @@ from chassis.uow import UnitOfWork
 from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.callbacks import attempts, claims, contacts, people, retention
 from services.callbacks import evidence as evidences
-from services.callbacks.acts import ACTS, TASK, Cancelled, Released, sight
+from services.callbacks.acts import ACTS, TASK, Cancelled, Released, Sooner, sight
 from services.callbacks.api.access import Day, Leader, Reader, Server, require_view
 from services.callbacks.policy import Policies
 from services.callbacks.results import Call, Reported, Result
@@ -157,7 +157,8 @@ class CallReport(BaseModel):
     failed_recording_approval: Identifier | None = Field(None, description="evidence of a supervisor's approval")
     profile: dict[Code, Annotated[str, text_of(400)]] | None = Field(None, description="{}: no change [B11]")
     notes: Annotated[str, text_of(4000)] = ""
-    client_asked: bool = Field(False, description="the client asked to be called now")
+    client_asked: bool = Field(False, description="the client asked to be called now; `asked_in` says where")
+    asked_in: Identifier | None = Field(None, description="evidence of that; else the call's own recording")
 
 
 class CallKept(BaseModel):
@@ -414,6 +415,12 @@ async def release_task(actor: Server, uow: Work, task_id: Id, given: Released) -
     return shown((await perform(uow, ACTS.release, task_id, given)).row)
 
 
+@routes.post("/tasks/{task_id}/bring-forward")
+async def bring_forward(actor: Server, uow: Work, once: Once, task_id: Id, given: Sooner) -> Task:
+    """The client asked to be called earlier than the task rests; the evidence says where [B20]."""
+    return shown((await perform(uow, ACTS.bring_forward, task_id, given)).row)
+
+
 @routes.post("/tasks/{task_id}/attempt")
 async def begin_attempt(actor: Server, uow: Work, task_id: Id) -> Task:
     """Say that the call begins; the phone system may do so for its agent."""
@@ -436,6 +443,9 @@ async def cancel_task(actor: Leader, uow: Work, match: IfMatch, task_id: Id, giv
 async def enter_call(actor: Server, uow: Work, once: Once, report: CallReport) -> CallKept:
     """Enter a call with a result for each task it served; all of it counts, or nothing."""
     now = await effective_now(uow.sql, uow.now)
+    asked_in = report.asked_in or (report.evidence_id if report.client_asked else None)
+    if report.client_asked and asked_in is None:
+        raise Invalid(errors=(FieldError("body#/asked_in", "say where it is recorded that the client asked"),))
     approver = await _approver(uow, report)
     call = Call(
         client_id=report.client_id,
@@ -446,7 +456,7 @@ async def enter_call(actor: Server, uow: Work, once: Once, report: CallReport) -
         failed_recording_approved_by=approver,
         profile=report.profile,
         notes=report.notes,
-        client_asked=report.client_asked,
+        asked_in=asked_in,
     )
     done = await attempts.enter(uow, call, now)
     return CallKept(
