@@ -1,6 +1,6 @@
 """HTTP in: a client's points, the statement, and why each entry is what it is. Points are decimal strings."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 import asyncpg
@@ -10,9 +10,10 @@ from pydantic import BaseModel, Field
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound, Text
 from chassis.http import Listing, Page, Reading, permits, require_sight, router
+from chassis.timeline import today
 from contracts.fields import BusinessDate, Id, Identifier
 from services.points import entries, explain
-from services.points.ledger import as_amount
+from services.points.accounts import as_amount
 
 routes = router("/v1/points", "points")
 Reader = Annotated[Actor, permits("points:read", *Role)]
@@ -20,10 +21,18 @@ NEXT_EXPIRIES = 3
 
 
 class Expiry(BaseModel):
-    """Points that expire together."""
+    """Points that expire together at the close of a day."""
 
     expires_on: date
     points: str
+
+
+class Lots(BaseModel):
+    """Points that end together: what can be spent until the close of that day, and what is held, which does not expire."""
+
+    expires_on: date
+    points: str
+    held: str
 
 
 class Points(BaseModel):
@@ -52,6 +61,7 @@ class Entry(BaseModel):
     credit_account: str
     expires_on: date | None
     original: str | None
+    value_on: date | None
     recorded_at: datetime
 
 
@@ -110,15 +120,29 @@ class Explanation(BaseModel):
 async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Points:
     """What the client has, owes and can spend, and what expires next."""
     row = await _seen(actor, sql, client_id)
-    expiries = await entries.next_expiries(sql, client_id, NEXT_EXPIRIES)
+    behind = await today(sql) - timedelta(days=1)
+    expiries = await entries.ends(sql, client_id, behind, NEXT_EXPIRIES, spendable=True)
     return Points(
         client_id=client_id,
         available=str(as_amount(row["available"])),
-        held="0.00",
+        held=str(as_amount(row["held"])),
         debt=str(as_amount(row["debt"])),
         spendable=str(0 if row["debt"] else row["available"] // 100),
-        next_expiries=[Expiry(expires_on=day, points=str(as_amount(points))) for day, points in expiries],
+        next_expiries=[Expiry(expires_on=day, points=str(as_amount(points))) for day, points, _ in expiries],
     )
+
+
+@routes.get("/clients/{client_id}/lots")
+async def list_lots(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[Lots]:
+    """When the client's points end, the next first; held points are shown beside, under the end they would have had."""
+    await _seen(actor, sql, client_id)
+    after = date.fromisoformat(page.after[0]) if page.after else None
+    rows = await entries.ends(sql, client_id, after, page.limit + 1)
+    found = [
+        {"expires_on": day, "points": str(as_amount(points)), "held": str(as_amount(held))}
+        for day, points, held in rows
+    ]
+    return Listing[Lots].model_validate(page.result(found, lambda lots: (lots["expires_on"],)))
 
 
 @routes.get("/clients/{client_id}/entries")

@@ -10,7 +10,7 @@ from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import TierChanged
 from contracts.platform import ErasureRequested
 from contracts.points import DayCompleted, ErasureAnswered, PointsPosted
-from services.points import api, exports, handlers, tables
+from services.points import api, expiry, exports, handlers, tables
 from services.points.policy import Policies
 from services.points.shadow import shadow
 from services.points.trades import SettledTrade
@@ -29,6 +29,8 @@ service = Service(
     },
     publishes=[PointsPosted, ErasureAnswered, DayCompleted],
     waits_for=[BrokerDayClosed, ClassificationDayCompleted],
+    closes=expiry.close,
+    catches_up=expiry.catches_up,
     completes=DayCompleted,
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},

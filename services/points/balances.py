@@ -2,33 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import asyncpg
-
-from services.points import rules
 
 
 @dataclass(slots=True)
 class Balance:
-    """A client's locked balance, in hundredths; `parked` counts cancellations that wait for their trade."""
+    """A client's locked balance, in hundredths; `parked` counts trades whose cancellation came first; `used_on` is the
+    last day that later facts must not count from (see `fold`)."""
 
-    available: int
-    debt: int
-    parked: int
-
-    def credit(self, points: int) -> tuple[int, int]:
-        """Gain points: what repaid debt, and what became available [P7]."""
-        repaid, gained = rules.split_credit(points, self.debt)
-        self.debt -= repaid
-        self.available += gained
-        return repaid, gained
-
-    def debit(self, points: int) -> tuple[int, int]:
-        """Lose points: what was available, and what became debt [P7]."""
-        taken, owed = rules.split_debit(points, self.available)
-        self.available -= taken
-        self.debt += owed
-        return taken, owed
+    available: int = 0
+    held: int = 0
+    debt: int = 0
+    parked: int = 0
+    used_on: date = date.min
 
 
 async def lock(sql: asyncpg.Connection, clients: Iterable[str]) -> dict[str, Balance]:
@@ -37,38 +25,44 @@ async def lock(sql: asyncpg.Connection, clients: Iterable[str]) -> dict[str, Bal
     rows = await sql.fetch(
         """INSERT INTO balances AS b (client_id) SELECT unnest($1::text[])
            ON CONFLICT (client_id) DO UPDATE SET available = b.available
-           RETURNING client_id, available, debt, parked""",
+           RETURNING client_id, available, held, debt, parked, used_on""",
         sorted(set(clients)),
     )
-    return {client: Balance(available, debt, parked) for client, available, debt, parked in rows}
+    return {client: Balance(*balance) for client, *balance in rows}
 
 
 async def save(sql: asyncpg.Connection, balances: Mapping[str, Balance]) -> None:
     """Write locked balances back."""
     await sql.execute(
-        """UPDATE balances b SET available = n.available, debt = n.debt, parked = n.parked
-           FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::int[]) AS n(client_id, available, debt, parked)
+        """UPDATE balances b
+           SET available = n.available, held = n.held, debt = n.debt, parked = n.parked, used_on = n.used_on
+           FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::date[])
+                AS n(client_id, available, held, debt, parked, used_on)
            WHERE b.client_id = n.client_id""",
         list(balances),
         [b.available for b in balances.values()],
+        [b.held for b in balances.values()],
         [b.debt for b in balances.values()],
         [b.parked for b in balances.values()],
+        [b.used_on for b in balances.values()],
     )
 
 
-async def add_where_nothing_stands_against(
-    sql: asyncpg.Connection, sums: Mapping[str, int], ranked: Mapping[str, int]
+async def add_to_plain(
+    sql: asyncpg.Connection, sums: Mapping[str, int], ranked: Mapping[str, int], first: date
 ) -> bool:
-    """Lock and raise balances in one statement. False when a client owes points, has a parked cancellation, or has
-    other tiers than `ranked` says: then some rows were written, and the caller rolls back and looks closer."""
+    """Lock and raise balances in one statement by what was gained on `first` or later. False when a client owes points,
+    has a parked cancellation, has used points since `first`, or has other tiers than `ranked` says: then some rows were
+    written, and the caller rolls back and looks closer."""
     ordered = sorted(sums)
     done = await sql.execute(
         """INSERT INTO balances AS b (client_id, available, ranked)
            SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])
            ON CONFLICT (client_id) DO UPDATE SET available = b.available + excluded.available
-           WHERE b.debt = 0 AND b.parked = 0 AND b.ranked = excluded.ranked""",
+           WHERE b.debt = 0 AND b.parked = 0 AND b.ranked = excluded.ranked AND b.used_on < $4""",
         ordered,
         [sums[client] for client in ordered],
         [ranked.get(client, 0) for client in ordered],
+        first,
     )
     return done == f"INSERT 0 {len(ordered)}"

@@ -6,18 +6,24 @@ from typing import Any
 
 import asyncpg
 
-SIGNED = "CASE WHEN starts_with(e.credit_account, 'cust:') THEN e.points ELSE -e.points END"
-"""An entry's points as the client sees them."""
+from services.points.trades import VALUE_ON
+
+SIGNED = """e.points * (starts_with(e.credit_account, 'cust:')::int - starts_with(e.debit_account, 'cust:')::int)"""
+"""An entry's points as the client sees them: none where they stay the client's own."""
+OWED = """e.points * ((e.debit_account = 'cust:' || e.client_id || ':debt')::int
+                      - (e.credit_account = 'cust:' || e.client_id || ':debt')::int)"""
+"""What an entry adds to what is owed [P7]."""
 
 _COLUMNS = f"""e.partition, e.number, e.entry_id::text, e.client_id, e.kind, e.trade_id, e.step, e.debit_account,
     e.credit_account, {SIGNED} AS points, e.expires_on, e.commission, e.tier, e.multiplier, e.trade_date, e.policy,
-    e.posted_on, e.recorded_at, e.cause, e.original::text"""
+    e.posted_on, e.recorded_at, e.cause, e.original::text, {VALUE_ON} AS value_on"""
 
 
 async def balance_of(sql: asyncpg.Connection, client_id: str) -> asyncpg.Record | None:
-    """Branch, available and debt of a client that anything is known of."""
+    """Branch, available, held and debt of a client that anything is known of."""
     return await sql.fetchrow(
-        """SELECT c.branch_id, coalesce(b.available, 0) AS available, coalesce(b.debt, 0) AS debt
+        """SELECT c.branch_id, coalesce(b.available, 0) AS available, coalesce(b.held, 0) AS held,
+                  coalesce(b.debt, 0) AS debt
            FROM (SELECT $1::text AS client_id) w
            LEFT JOIN clients c USING (client_id) LEFT JOIN balances b USING (client_id)
            WHERE c.client_id IS NOT NULL OR b.client_id IS NOT NULL""",
@@ -25,16 +31,25 @@ async def balance_of(sql: asyncpg.Connection, client_id: str) -> asyncpg.Record 
     )
 
 
-async def next_expiries(sql: asyncpg.Connection, client_id: str, limit: int) -> list[asyncpg.Record]:
-    """The next dates on which points would expire, and how many [P6]."""
-    return await sql.fetch(
-        """SELECT e.expires_on, sum(coalesce(r.remaining, e.points))::bigint AS points
-           FROM entries e LEFT JOIN lot_remainders r USING (client_id, entry_id)
-           WHERE e.client_id = $1 AND e.expires_on IS NOT NULL AND coalesce(r.remaining, e.points) > 0
-           GROUP BY e.expires_on ORDER BY e.expires_on LIMIT $2""",
+async def ends(
+    sql: asyncpg.Connection, client_id: str, after: date | None, limit: int, *, spendable: bool = False
+) -> list[tuple[date, int, int]]:
+    """The next ends of a client's lots behind a date: what expires then, and what is held [P6]; or of `spendable` ones."""
+    rows = await sql.fetch(
+        """SELECT expires_on, sum(free)::bigint AS points, sum(held)::bigint AS held
+           FROM (SELECT expires_on, free, held FROM lots WHERE client_id = $1 AND free + held > 0
+                 UNION ALL
+                 SELECT e.expires_on, e.points, 0 FROM entries e
+                 WHERE e.client_id = $1 AND e.expires_on IS NOT NULL AND e.step = 0 AND e.points > 0
+                   AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = $1 AND l.lot = e.entry_id::text)) l
+           WHERE expires_on > coalesce($2::date, '-infinity') AND (free > 0 OR NOT $4)
+           GROUP BY expires_on ORDER BY expires_on LIMIT $3""",
         client_id,
+        after,
         limit,
+        spendable,
     )
+    return [(day, points, held) for day, points, held in rows]
 
 
 async def statement(

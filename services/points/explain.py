@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from chassis.errors import Text
-from services.points.ledger import as_amount
+from services.points.accounts import as_amount
 
 RULE = Text(
     "points = net commission in CNY x the multiplier of the tier of the trade date, rounded half up to 0.01 "

@@ -2,7 +2,8 @@
 
 Items are taken by value date and instant; lots end at the close of their day. Every step is a transfer between two
 accounts, so what a client has, holds and owes is what the transfers say. What an accepted act lacks, because a fact
-heard later left too little, becomes debt: the act stands.
+heard later left too little, becomes debt: the act stands. `used_on` of a fold is the last day whose items touched other
+lots than their own, or debt: facts that count from a later day can be posted without folding again.
 """
 
 from bisect import bisect_left, insort
@@ -112,6 +113,7 @@ class Fold:
         self.extension = timedelta(days=extension_days)
         self.lots: dict[str, Lot] = {}
         self.available = self.held = self.debt = 0
+        self.used_on = date.min
         self.transfers: list[Transfer] = []
         self._order: list[tuple[Place, Lot]] = []
         self._ends: list[tuple[date, Place]] = []
@@ -123,13 +125,14 @@ class Fold:
             case Gain():
                 lot = self._open(Lot(item.id, item.value_on, item.expires_on), item.value_on)
                 repaid = min(item.points, self.debt)
+                self._use(item, repaid)
                 self._move(item.kind, item, None, "issued", "debt", repaid)
                 self._move(item.kind, item, lot, "issued", "available", item.points - repaid)
             case ClawBack():
                 self._claw_back(item)
             case Hold():
                 self._hold(item)
-            case Settlement(outcome="spent"):
+            case Settlement(outcome="spent"):  # which lots it takes was settled by its hold
                 for lot in self._parts.pop(item.hold, []):
                     self._move("spent", item, lot, "held", "redeemed", lot.held.pop(item.hold))
             case Settlement():
@@ -156,7 +159,14 @@ class Fold:
             self._record("reversed", item.value_on, item.id, own.id, "available", "reversed", unused)
         self._take("reversed", item, "reversed", item.points - from_own - unused)
 
+    def _use(self, item: Item, points: int = 1) -> None:
+        """Some lot other than the item's own, or debt, is what it is because of this item: what counts from its day or an
+        earlier one, and is heard later, may change that."""
+        if points:
+            self.used_on = max(self.used_on, item.value_on)
+
     def _hold(self, item: Hold) -> None:
+        self._use(item)
         parts = self._parts[item.id] = []
         lacking = item.points
         for lot in self._usable(item.value_on):
@@ -178,6 +188,7 @@ class Fold:
     def _release(self, item: Settlement) -> None:
         """Debt is repaid first; of lots past their end the rest gets one extension, or expires if it had one or the
         client withdrew."""
+        self._use(item)
         for lot in sorted(self._parts.pop(item.hold, []), key=lambda part: part.place):
             part = lot.held.pop(item.hold)
             repaid = min(part, self.debt)
@@ -194,6 +205,7 @@ class Fold:
 
     def _take(self, kind: Kind, item: Item, sink: Account, points: int) -> None:
         """Points out of lots in spending order; what they lack becomes debt."""
+        self._use(item, points)
         for lot in self._usable(item.value_on):
             part = min(lot.free, points)
             if not part:

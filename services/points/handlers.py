@@ -4,20 +4,21 @@ What a client ends up with is a function of the facts: for every trade the targe
 now, and the difference to what was posted follows.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
 from chassis.bus.record import Record
-from chassis.clock import business_date
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.broker import TradeCancelled, TradeSettled
 from contracts.classification import TierChanged
 from services.points import balances, conflicts, ledger, tiers, trades
 from services.points.conflicts import Differing
 from services.points.ledger import Posting
-from services.points.rules import posting_date
-from services.points.trades import Cancellation, Key, SettledTrade, Trade
+from services.points.tables import LATE
+from services.points.trades import Cancellation, Cause, Key, SettledTrade, Trade
 
 
 async def award_points_for_trades(settled: Sequence[SettledTrade], uow: UnitOfWork) -> None:
@@ -27,26 +28,43 @@ async def award_points_for_trades(settled: Sequence[SettledTrade], uow: UnitOfWo
     ranks = await tiers.of(uow, {trade.client_id for trade in settled})
     if not await ledger.award_at_once(uow, settled, causes, ranks):
         await _award_one_by_one(settled, causes, uow)
+    await _let_expire(settled, ranks, uow)
+
+
+async def _let_expire(settled: Sequence[SettledTrade], ranks: tiers.Ranks, uow: UnitOfWork) -> None:
+    """Late gains expire like all others: mark clients whose new lots ended on days that may be closed [4.7a]."""
+    passed = uow.passed(TradeSettled)
+    if ranks.first_end > max(filter(None, passed), default=date.min):
+        return
+    ends = [ranks.rate(trade.client_id, trade.trade_date).expires_on for trade in settled]
+    await LATE.mark(
+        uow,
+        [
+            (trade.client_id, end)
+            for trade, end, day in zip(settled, ends, passed, strict=True)
+            if day is not None and end <= day
+        ],
+    )
 
 
 async def _award_one_by_one(settled: Sequence[SettledTrade], causes: Sequence[Record], uow: UnitOfWork) -> None:
-    """The long way: some of the trades are known, or were cancelled before they came, or their client owes points."""
+    """The long way: some of the trades are known, or were cancelled before they came, or their client has used points
+    since their date, or owes some."""
     keys = [(trade.client_id, trade.trade_id) for trade in settled]
     posting = await _begin(uow, {client for client, _ in keys})
     known = await trades.known(uow.sql, keys)
     parked = await trades.cancelled(uow.sql, [key for key in dict.fromkeys(keys) if key not in known])
     differing: dict[tuple[Key, Decimal, date], Differing] = {}
-    for event, key, cause in zip(settled, keys, causes, strict=True):
+    for event, key, record in zip(settled, keys, causes, strict=True):
         content = (event.commission, event.trade_date)
         if trade := known.get(key):
             if content not in trade.contents:
-                differing.setdefault((key, *content), Differing(trade, event, cause))
+                differing.setdefault((key, *content), Differing(trade, event, record))
             continue
-        trade = known[key] = Trade(*key, *content, {content}, cancellation=parked.get(key))
-        posting.settle(trade, trade.commission, "accrued", posting_date(trade.trade_date, cause.time), cause.id)
-        if trade.cancellation:
+        trade = known[key] = Trade(*key, *content, {content}, cancellations=parked.get(key, []))
+        posting.bring(trade, Cause.of(record))
+        if trade.cancellations:
             posting.balances[trade.client_id].parked -= 1
-            _claw_back(posting, trade, trade.cancellation)
     await posting.write()
     if differing:
         await conflicts.keep(uow, list(differing.values()))
@@ -54,31 +72,25 @@ async def _award_one_by_one(settled: Sequence[SettledTrade], causes: Sequence[Re
 
 async def claw_back_for_cancelled_trades(cancelled: Sequence[TradeCancelled], uow: UnitOfWork) -> None:
     """Take back what a cancelled trade no longer earns; a cancellation that comes before its trade waits for it [P1]."""
-    lowest: dict[Key, Cancellation] = {}
+    told: defaultdict[Key, list[Cancellation]] = defaultdict(list)
+    causes: dict[Key, Cause] = {}
     records = uow.records(TradeCancelled)
     uow.happened_at = max(record.time for record in records)
     for event, record in zip(cancelled, records, strict=True):
         key = (event.client_id, event.trade_id)
-        told = Cancellation(event.remaining_commission, business_date(record.time), record.id)
-        lowest[key] = min(lowest.get(key, told), told)
-    posting = await _begin(uow, {client for client, _ in lowest})
-    known = await trades.known(uow.sql, lowest)
-    before = await trades.cancelled(uow.sql, list(lowest))
-    lower = {key: c for key, c in lowest.items() if key not in before or c.remaining < before[key].remaining}
-    for key, cancellation in lower.items():
+        told[key].append(Cancellation(event.cancelled_at, event.remaining_commission, record.id))
+        causes[key] = max(causes.get(key, Cause.of(record)), Cause.of(record), key=lambda cause: cause.day)
+    posting = await _begin(uow, {client for client, _ in told})
+    before = await trades.cancelled(uow.sql, list(told))
+    await trades.cancel(uow.sql, told)
+    known = await trades.known(uow.sql, told)
+    for key in told:
         if trade := known.get(key):
-            trade.cancellation = cancellation
-            _claw_back(posting, trade, cancellation)
+            posting.bring(trade, causes[key])
         elif key not in before:
             posting.balances[key[0]].parked += 1
-            posting.changed.add(key[0])
-    await trades.cancel(uow.sql, lower)
+            posting.again(key[0], causes[key])
     await posting.write()
-
-
-def _claw_back(posting: Posting, trade: Trade, cancellation: Cancellation) -> None:
-    posted_on = max(trade.trade_date, cancellation.cancelled_on)
-    posting.settle(trade, trade.base, "reversed", posted_on, cancellation.cause)
 
 
 async def correct_for_changed_tiers(changes: Sequence[TierChanged], uow: UnitOfWork) -> None:
@@ -93,8 +105,7 @@ async def correct_for_changed_tiers(changes: Sequence[TierChanged], uow: UnitOfW
     since = await tiers.learn(uow.sql, changes, uow.now)
     posting = Posting(uow, locked, await tiers.of(uow, since))
     for trade in (await trades.from_dates(uow.sql, since)).values():
-        cause = newest[trade.client_id][1]
-        posting.settle(trade, trade.base, "corrected", posting_date(trade.trade_date, cause.time), cause.id)
+        posting.bring(trade, Cause.of(newest[trade.client_id][1]))
     await posting.write()
 
 
@@ -106,8 +117,7 @@ async def accept_other_content(offered: Sequence[SettledTrade], uow: UnitOfWork)
         trade = known[event.client_id, event.trade_id]
         trade.commission, trade.trade_date = event.commission, event.trade_date
         await trades.amend(uow.sql, trade, uow.now)
-        cause = f"accepted by {uow.actor.person}"
-        posting.settle(trade, trade.base, "corrected", posting_date(trade.trade_date, uow.now), cause)
+        posting.bring(trade, Cause(f"accepted by {uow.actor.person}", await today(uow.sql)))
     await posting.write()
 
 

@@ -3,58 +3,35 @@
 Locks are taken in one order: balances, then the numbers of entries, then (at the end of the unit of work) the log.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
+from functools import partial
 from itertools import count
-from typing import Any, Literal, cast
+from typing import Any
 
 import asyncpg
-from uuid_utils import UUID, uuid5
 
 from chassis.bus.record import Record
 from chassis.uow import UnitOfWork
-from contracts.base import Amount
-from contracts.points import PointsPosted
-from services.points import balances, lots
+from contracts.points import EntryKind, PointsPosted
+from services.points import balances, histories, lots
+from services.points.accounts import ISSUED, REVERSED, as_amount, available, entry_id, signed
 from services.points.balances import Balance
-from services.points.lots import Lot
+from services.points.fold import Fold, fold
+from services.points.histories import History
 from services.points.rules import Rate, posting_date
-from services.points.tables import entries
+from services.points.tables import LotRow, entries
 from services.points.tiers import Ranks
-from services.points.trades import SettledTrade, Trade
+from services.points.trades import Cause, Part, SettledTrade, Trade
 
-HUNDREDTH = Decimal("0.01")
-NAMESPACE = UUID("5d3c2f0e-5a43-5d5b-9a53-8d2f4a1c7b60")
-ISSUED = "sys:issued:commission"
-REVERSED = "sys:reversed"
 COLUMNS = tuple(column.name for column in entries.columns if column.name != "recorded_at")  # its default says it
+ACCRUAL_COLUMNS = COLUMNS[: COLUMNS.index("original")]
+"""What an accrual has: the rest is empty."""
 
 Award = tuple[Rate, int, int]
 """What a trade earns: at which rate, how many points, in which partition they are kept."""
 Row = tuple[Any, ...]
-
-
-def entry_id(client_id: str, trade_id: str, step: int) -> str:
-    """The id of a trade's entry: the same in every run."""
-    return str(uuid5(NAMESPACE, f"{client_id}\n{trade_id}\n{step}"))
-
-
-def available(client_id: str) -> str:
-    """The account of points a client can spend [P8]."""
-    return f"cust:{client_id}:available"
-
-
-def debt(client_id: str) -> str:
-    """The account of points a client owes [P7, P8]."""
-    return f"cust:{client_id}:debt"
-
-
-def as_amount(points: int) -> Amount:
-    """Hundredths as the amount an event carries, with two decimals."""
-    # A plain Decimal is written by the encoder itself, an Amount by a call into Python.
-    return cast(Amount, points * HUNDREDTH)
 
 
 class FastPathUnavailable(Exception):
@@ -66,9 +43,10 @@ async def award_at_once(
 ) -> bool:
     """The short way for new trades of plain clients: balances in one statement, entries in one COPY.
 
-    False, with nothing written, when a trade is known already, or a client has debt, a parked cancellation, or other
-    tiers by now: the caller then looks at each trade.
+    False, with nothing written, when a trade is known already, or a client has debt, a parked cancellation, other tiers
+    by now, or has used points on the first of the trades' dates or later: the caller then looks at each trade.
     """
+    first = min(trade.trade_date for trade in settled)
     awards: list[Award] = []
     sums: dict[str, int] = {}
     counts: dict[int, int] = {}
@@ -82,11 +60,11 @@ async def award_at_once(
     before = uow.mark()
     try:
         async with uow.sql.transaction():
-            if not await balances.add_where_nothing_stands_against(uow.sql, sums, ranks.revisions):
+            if not await balances.add_to_plain(uow.sql, sums, ranks.revisions, first):
                 raise FastPathUnavailable
             rows: list[Row] = []
             uow.emit_all(_accruals(settled, causes, awards, await uow.numbers("entries", counts), rows))
-            await uow.sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
+            await uow.sql.copy_records_to_table("entries", records=rows, columns=ACCRUAL_COLUMNS)
     except (FastPathUnavailable, asyncpg.UniqueViolationError):
         uow.rollback_to(before)
         return False
@@ -109,7 +87,7 @@ def _accruals(
             (
                 partition, number, made, client, "accrued", trade_id, 0, ISSUED, available(client), points,
                 rate.expires_on, str(trade.commission), rate.tier, rate.multiplier, day, rate.policy, posted_on,
-                cause.id, None,
+                cause.id,
             )
         )  # fmt: skip
         if points:
@@ -127,98 +105,186 @@ async def _places(uow: UnitOfWork, clients: Sequence[str]) -> list[tuple[int, in
     return [(partition, next(following[partition])) for partition in partitions]
 
 
+class Entries:
+    """Entries being made for clients whose balances are locked, and what is told of them."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self.uow = uow
+        self.rows: list[Row] = []
+        self.events: list[PointsPosted] = []
+
+    def add_for_item(
+        self, client: str, kind: EntryKind, item: str, step: int, debit: str, credit: str, points: int,
+        value_on: date, posted_on: date, cause: str, expires_on: date | None = None,
+    ) -> None:  # fmt: skip
+        """An entry of what is no trade."""
+        self.add(
+            (
+                entry_id(client, item, step), client, kind, None, step, debit, credit, points, expires_on, None, None,
+                None, None, None, posted_on, cause, entry_id(client, item, 0) if step else None, item, value_on,
+            )
+        )  # fmt: skip
+
+    def add(self, row: Row) -> None:
+        """An entry, its columns from `entry_id` on."""
+        self.rows.append(row)
+        made, client, kind, trade_id, _, debit, credit, points, expires_on, *_, posted_on, _, original, _, value_on = (
+            row
+        )
+        if points:
+            self.events.append(
+                PointsPosted(
+                    entry_id=made, client_id=client, kind=kind, points=as_amount(signed(debit, credit, points)),
+                    posted_on=posted_on, trade_id=trade_id, value_on=value_on, expires_on=expires_on,
+                    original=original,
+                )
+            )  # fmt: skip
+
+    async def write(self) -> None:
+        """Write the entries and tell them."""
+        if self.rows:
+            places = await _places(self.uow, [row[1] for row in self.rows])
+            rows = [(*place, *row) for place, row in zip(places, self.rows, strict=True)]
+            await self.uow.sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
+        self.uow.emit_all(self.events)
+
+
 class Posting:
-    """Entries being made for clients whose balances are locked: what each trade should have, less what it has."""
+    """What each trade of clients whose balances are locked should have, less what it has.
+
+    A change that touches nothing but its own trade's lot is posted as it is. Clients of whom something else depends on it
+    (points used, held, expired or owed since) are folded again from all their facts and acts [4.7a].
+    """
 
     def __init__(self, uow: UnitOfWork, locked: dict[str, Balance], ranks: Ranks) -> None:
         self.uow = uow
         self.balances = locked
         self.ranks = ranks
-        self.rows: list[tuple[Any, ...]] = []
-        self.events: list[PointsPosted] = []
-        self.changed: set[str] = set()
-        self.remaining: dict[tuple[str, str], int] = {}
-        self.short: Counter[str] = Counter()
+        self.entries = Entries(uow)
+        self.lots: list[LotRow] = []
+        self.trades: defaultdict[str, dict[str, Trade]] = defaultdict(dict)
+        self.causes: dict[str, Cause] = {}
 
-    def settle(
-        self,
-        trade: Trade,
-        base: Decimal,
-        kind: Literal["accrued", "reversed", "corrected"],
-        posted_on: date,
-        cause: str,
-    ) -> None:
-        """Post what the trade's target on `base` differs from what was posted for it [P1]. An accrual always leaves
-        an entry, if of zero points: a repeat must be known."""
-        rate = self.ranks.rate(trade.client_id, trade.trade_date)
-        target = rate.points[base]
-        difference = target - trade.posted
-        if not difference and kind != "accrued":
-            return
-        inputs = (str(base), rate.tier, rate.multiplier, trade.trade_date, rate.policy, posted_on)
-        balance, client = self.balances[trade.client_id], trade.client_id
-        self.changed.add(client)
-        if difference >= 0:
-            repaid, gained = balance.credit(difference)
-            if repaid:
-                self._add(trade, kind, ISSUED, debt(client), repaid, None, inputs, cause)
-            if gained or not repaid:
-                self._add(trade, kind, ISSUED, available(client), gained, rate.expires_on, inputs, cause)
-        else:
-            sink = REVERSED if kind == "reversed" else ISSUED
-            taken, owed = balance.debit(-difference)
-            if taken:
-                self._add(trade, kind, available(client), sink, taken, None, inputs, cause)
-                self.short[client] += lots.take(trade.lots, taken)
-                self.remaining |= {(client, lot.entry_id): lot.remaining for lot in trade.lots}
-            if owed:
-                self._add(trade, kind, debt(client), sink, owed, None, inputs, cause)
+    def bring(self, trade: Trade, cause: Cause) -> None:
+        """Bring a trade to its target [P1] because of an event. A new one leaves an entry, if of zero points: a repeat
+        must be known."""
+        trade.cause = max(trade.cause or cause, cause, key=lambda one: one.day)
+        self.trades[trade.client_id][trade.trade_id] = trade
+        self.again(trade.client_id, cause)
 
-    def _add(
-        self,
-        trade: Trade,
-        kind: Literal["accrued", "reversed", "corrected"],
-        debit: str,
-        credit: str,
-        points: int,
-        expires_on: date | None,
-        inputs: tuple[Any, ...],
-        cause: str,
-    ) -> None:
-        made = entry_id(trade.client_id, trade.trade_id, trade.steps)
-        gained = points if credit.startswith("cust:") else -points
-        *told, posted_on = inputs
-        original = None if kind == "accrued" else trade.original
-        head = (made, trade.client_id, kind, trade.trade_id, trade.steps, debit, credit, points, expires_on)
-        self.rows.append((*head, *told, posted_on, cause, original))
-        if expires_on:
-            trade.lots.append(Lot(made, points))
-        trade.posted += gained
-        trade.steps += 1
-        trade.original = trade.original or made
-        if points:
-            self.events.append(
-                PointsPosted(
-                    entry_id=made,
-                    client_id=trade.client_id,
-                    kind=kind,
-                    points=as_amount(gained),
-                    posted_on=posted_on,
-                    trade_id=trade.trade_id,
-                )
-            )
+    def again(self, client_id: str, cause: Cause) -> None:
+        """Something about a client has changed because of an event."""
+        self.causes[client_id] = max(self.causes.get(client_id, cause), cause, key=lambda one: one.day)
 
-    async def write(self) -> None:
-        """Write balances, entries and remainders of lots; tell what was posted."""
+    async def write(self, folded: Collection[str] = ()) -> None:
+        """Write entries, lots and balances, and tell what was posted; `folded` clients are folded in any case."""
         sql = self.uow.sql
-        if self.changed:
-            await balances.save(sql, {client: self.balances[client] for client in sorted(self.changed)})
-        if self.rows:
-            places = await _places(self.uow, [row[1] for row in self.rows])
-            rows = [(*place, *row) for place, row in zip(places, self.rows, strict=True)]
-            await sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
-        if self.remaining:
-            await lots.save(sql, self.remaining)
-        if short := {client: points for client, points in self.short.items() if points}:
-            await lots.take_oldest(sql, short)
-        self.uow.emit_all(self.events)
+        through = await sql.fetchval("SELECT through FROM closed_days") or date.min
+        others = [*folded]
+        for client, changed in self.trades.items():
+            if client not in folded and not self._post_plain(client, changed.values(), through):
+                others.append(client)
+        if others:
+            await self._fold(others, through)
+        if self.causes:
+            await balances.save(sql, {client: self.balances[client] for client in sorted(self.causes)})
+        await lots.save(sql, self.lots)
+        await self.entries.write()
+
+    def _post_plain(self, client: str, changed: Collection[Trade], through: date) -> bool:
+        """Post what concerns these trades' own lots alone. False, with nothing posted, where more hangs on it."""
+        balance, posts = self.balances[client], []
+        for trade in changed:
+            rate = self.ranks.rate(client, trade.trade_date)
+            wanted = trade.targets(rate)
+            missing = {part: wanted[part] - trade.posted.get(part, 0) for part in {**wanted, **trade.posted}}
+            differing = {part: points for part, points in missing.items() if points}
+            if trade.steps and not differing:
+                continue
+            lot = trade.ends_on if trade.steps else rate.expires_on
+            if (
+                balance.debt
+                or min((day for _, day in differing), default=date.max) <= balance.used_on
+                or (differing and (lot != rate.expires_on or lot <= through))
+                or trade.expired
+                or trade.free + sum(differing.values()) < 0
+            ):
+                return False
+            posts.append((trade, rate, differing))
+        for trade, rate, differing in posts:
+            self._post_own(trade, rate, differing)
+            balance.available += sum(differing.values())
+        return True
+
+    def _post_own(self, trade: Trade, rate: Rate, differing: Mapping[Part, int]) -> None:
+        fresh = not trade.steps
+        own = available(trade.client_id)
+        parts = sorted(differing, key=lambda part: (part[0] != "gained", part[1]))
+        for part in parts or [("gained", trade.trade_date)]:
+            points = differing.get(part, 0)
+            other = ISSUED if part[0] == "gained" else REVERSED
+            debit, credit = (other, own) if points >= 0 else (own, other)
+            self.add_for_trade(trade, rate, part, debit, credit, abs(points))
+        trade.ends_on, trade.free = rate.expires_on, trade.free + sum(differing.values())
+        if not fresh or len(parts) > 1:
+            self.lots.append(
+                LotRow(
+                    trade.client_id, entry_id(trade.client_id, trade.trade_id, 0), trade.trade_date, rate.expires_on,
+                    trade.free, trade.held, trade.expired, False,
+                )
+            )  # fmt: skip
+
+    def add_for_trade(self, trade: Trade, rate: Rate, part: Part, debit: str, credit: str, points: int) -> None:
+        """An entry of a trade."""
+        sort, value_on = part
+        kind: EntryKind = "reversed" if sort == "reversed" else "corrected" if trade.original else "accrued"
+        cause = trade.cause or self.causes[trade.client_id]
+        made = entry_id(trade.client_id, trade.trade_id, trade.steps)
+        original = None if kind == "accrued" else trade.original or entry_id(trade.client_id, trade.trade_id, 0)
+        base = trade.commission if sort == "gained" else trade.base
+        expires_on = rate.expires_on if credit == available(trade.client_id) else None
+        trade.steps += 1
+        self.entries.add(
+            (
+                made, trade.client_id, kind, trade.trade_id, trade.steps - 1, debit, credit, points, expires_on,
+                str(base), rate.tier, rate.multiplier, trade.trade_date, rate.policy, max(value_on, cause.day), cause.id,
+                original, None, None if part == ("gained", trade.trade_date) else value_on,
+            )
+        )  # fmt: skip
+
+    async def _fold(self, clients: Sequence[str], through: date) -> None:
+        """Fold these clients from all that is known of them, and post what differs from what was posted [4.7a]."""
+        for client, history in (await histories.read(self.uow.sql, clients, self.trades)).items():
+            found = fold(history.items(partial(self.ranks.rate, client)), through)
+            balance = self.balances[client]
+            balance.available, balance.held, balance.debt = found.available, found.held, found.debt
+            balance.used_on = found.used_on
+            self._post_folded(client, history, found)
+            self.lots += [
+                LotRow(
+                    client, lot.id, lot.value_on, lot.expires_on, lot.free, sum(lot.held.values()), lot.expired,
+                    lot.extended,
+                )
+                for lot in found.lots.values()
+            ]  # fmt: skip
+
+    def _post_folded(self, client: str, history: History, found: Fold) -> None:
+        cause = self.causes[client]
+        for movement, points in history.differences(found):
+            debit, credit = (movement.low, movement.high) if points > 0 else (movement.high, movement.low)
+            if trade := history.trade(movement.subject):
+                rate = self.ranks.rate(client, trade.trade_date)
+                part: Part = ("reversed" if movement.kind == "reversed" else "gained", movement.value_on)
+                self.add_for_trade(trade, rate, part, debit, credit, abs(points))
+            else:
+                step = history.steps[movement.subject]
+                history.steps[movement.subject] += 1
+                day = max(movement.value_on, cause.day)
+                self.entries.add_for_item(
+                    client, movement.kind, movement.subject, step, debit, credit, abs(points), movement.value_on, day,
+                    cause.id,
+                )  # fmt: skip
+        for trade in self.trades[client].values():
+            if not trade.steps:
+                rate = self.ranks.rate(client, trade.trade_date)
+                self.add_for_trade(trade, rate, ("gained", trade.trade_date), ISSUED, available(client), 0)

@@ -89,15 +89,3 @@ def timeline(changes: Sequence[TierChanged]) -> list[TierInterval]:
             if until is None or since < until:
                 known.append(TierInterval(since, until, stretch.tier))
     return [s for s in known if s.tier != "NORMAL"]
-
-
-def split_credit(points: int, debt: int) -> tuple[int, int]:
-    """How much of points gained repays debt, and how much becomes available [P7]."""
-    repaid = min(points, debt)
-    return repaid, points - repaid
-
-
-def split_debit(points: int, available: int) -> tuple[int, int]:
-    """How much of points taken back comes from what is available, and how much becomes debt [P7]."""
-    taken = min(points, available)
-    return taken, points - taken

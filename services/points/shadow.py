@@ -5,8 +5,7 @@ from datetime import date, timedelta
 from chassis.shadow import Outcome
 from chassis.uow import UnitOfWork
 from services.points import tiers, trades
-from services.points.balances import Balance
-from services.points.ledger import Posting, as_amount
+from services.points.accounts import as_amount
 from services.points.policy import Policies
 
 DAYS = 30
@@ -25,14 +24,13 @@ async def shadow(uow: UnitOfWork, first: date) -> Outcome:
     )
     since = {row["client_id"]: day for row in rows}
     ranks = await tiers.of(uow, since, (await uow.policies(Policies)).points.only(first))
-    posting = Posting(uow, {client: Balance(0, 0, 0) for client in since}, ranks)
     points: dict[str, int] = {}
     ends: dict[str, date] = {}
     for trade in (await trades.from_dates(uow.sql, since)).values():
         client = trade.client_id
-        posting.settle(trade, trade.base, "corrected", first, "shadow run")
-        points[client] = points.get(client, 0) + trade.posted
-        ends[client] = max(ranks.rate(client, trade.trade_date).expires_on, ends.get(client, date.min))
+        rate = ranks.rate(client, trade.trade_date)
+        points[client] = points.get(client, 0) + sum(trade.targets(rate).values())
+        ends[client] = max(rate.expires_on, ends.get(client, date.min))
     states = {
         "points": {client: str(as_amount(found)) for client, found in points.items()},
         "last_lot_expires_on": {client: end.isoformat() for client, end in ends.items()},

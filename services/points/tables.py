@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -20,14 +20,15 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from chassis import rows
 from chassis.clients import Clients, Fact
+from chassis.late import LateFacts
 from chassis.rows import Row
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 
 metadata = new_metadata()
 
-# One row is transfer, lot and audit record at once, and never changes. A lot is a row that credits `:available`; what
-# remains of it lives in lot_remainders. A row of zero points remembers a trade that earned nothing.
+# One row is transfer, lot and audit record at once, and never changes. A gain's first row makes its lot; `lots` says what
+# became of it, where it is not simply all there. A row of zero points remembers a trade that earned nothing.
 entries = Table(
     "entries",
     metadata,
@@ -41,7 +42,7 @@ entries = Table(
     Column("debit_account", Text, nullable=False, comment="where the points come from [P8]"),
     Column("credit_account", Text, nullable=False, comment="where they go [P8]"),
     Column("points", BigInteger, nullable=False),
-    Column("expires_on", Date, comment="of the lot this row is [P6]"),
+    Column("expires_on", Date, comment="of the lot these points are in, where they were gained [P6]"),
     # As text: exactly as it was given, and a sixth of the cost of COPYing a numeric. Nothing sums it.
     Column("commission", Text, comment="what the target was computed from: what remained, once cancelled"),
     Column("tier", Text, comment="of the trade date, as known when recorded"),
@@ -52,43 +53,93 @@ entries = Table(
     Column("recorded_at", Instant, nullable=False, server_default=text("transaction_timestamp()")),
     Column("cause", Text, nullable=False, comment="id of the event that caused it"),
     Column("original", UUID, comment="the entry this one reverses or corrects"),
+    Column("item", Text, comment="what caused it, where that is no trade: a hold, a bonus, the end of lots"),
+    Column("value_on", Date, comment="the day it counts from; none: the trade date, of an old reversal posted_on"),
     CheckConstraint("points >= 0", name="points"),
+    CheckConstraint("debit_account <> credit_account", name="accounts"),
+    CheckConstraint("(trade_id IS NULL) <> (item IS NULL)", name="item"),
     Index("uq_entries_natural", "client_id", "trade_id", "step", unique=True),
+    Index("uq_entries_item", "client_id", "item", "step", unique=True, postgresql_where=text("item IS NOT NULL")),
+    # Trades come in the order of their dates: the pages of one month's lots lie together, and writing costs nothing.
+    Index("ix_entries_expires_on", "expires_on", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
 )
 
 SEALED = SealedTable("entries", tuple(column.name for column in entries.columns))
 
 # The row is also the client's lock: whoever posts for a client, or changes what posting depends on, has written it
-# first. A batch of awards takes the short way only while `debt`, `parked` and `ranked` are what it counted on.
+# first. A batch of awards takes the short way only while `debt`, `parked`, `ranked` and `used_on` are what it counted on.
 balances = Table(
     "balances",
     metadata,
     Column("client_id", Text, primary_key=True),
     Column("available", BigInteger, nullable=False, server_default="0"),
+    Column("held", BigInteger, nullable=False, server_default="0", comment="kept for applications and redemptions"),
     Column("debt", BigInteger, nullable=False, server_default="0", comment="[P7]"),
     Column("parked", Integer, nullable=False, server_default="0", comment="cancellations that wait for their trade"),
     Column("ranked", BigInteger, nullable=False, server_default="0", comment="revision of `tiers`; 0: always NORMAL"),
-    CheckConstraint("available >= 0 AND debt >= 0 AND (available = 0 OR debt = 0)", name="points"),
+    Column(
+        "used_on", Date, nullable=False, server_default="-infinity",
+        comment="value date of the last item that touched lots other than its own, or debt: what counts from it or "
+        "earlier is folded again",
+    ),
+    CheckConstraint("available >= 0 AND held >= 0 AND debt >= 0", name="points"),
     postgresql_with={"fillfactor": "70"},
+)  # fmt: skip
+
+
+class LotRow(Row, frozen=True):
+    """A lot of which something was used, held, corrected or has expired; all others are all there, as their entry says."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    lot: Annotated[str, rows.Column(primary_key=True, comment="the entry that made it; an extension names its hold")]
+    value_on: date
+    expires_on: Annotated[date, rows.Column(comment="at the close of this day [P6]")]
+    free: Annotated[int, rows.Column(BigInteger)]
+    held: Annotated[int, rows.Column(BigInteger)]
+    expired: Annotated[int, rows.Column(BigInteger)]
+    extended: bool
+
+
+lots = rows.table(
+    "lots",
+    metadata,
+    LotRow,
+    CheckConstraint("free >= 0 AND held >= 0 AND expired >= 0", name="points"),
+    Index("ix_lots_expires_on", "expires_on", postgresql_where=text("free > 0")),
 )
 
-lot_remainders = Table(
-    "lot_remainders",
+
+Outcome = Literal["spent", "refused", "withdrawn"]
+
+
+class HoldRow(Row, frozen=True):
+    """Points kept for something a client asked for, and how that ended [P4, P5]."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    hold: Annotated[str, rows.Column(primary_key=True, comment="redemption/ID, upgrade/ID")]
+    reward: str
+    points: Annotated[int, rows.Column(BigInteger)]
+    held_at: datetime
+    outcome: Annotated[Outcome | None, rows.Column(Text, comment="spent, refused, withdrawn; none: still held")]
+    ended_at: datetime | None
+
+
+holds = rows.table(
+    "holds",
     metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("entry_id", UUID, primary_key=True),
-    Column("remaining", BigInteger, nullable=False, comment="only where it differs from the entry's points"),
-    CheckConstraint("remaining >= 0", name="remaining"),
+    HoldRow,
+    CheckConstraint("points > 0 AND (outcome IS NULL) = (ended_at IS NULL)", name="points"),
+    CheckConstraint("outcome IN ('spent', 'refused', 'withdrawn')", name="outcome"),
 )
 
 
 class CancellationRow(Row, frozen=True):
-    """The lowest word on what a cancelled trade still earns."""
+    """One word on what a cancelled trade still earns; the lowest said by an instant counts."""
 
     client_id: Annotated[str, rows.Column(primary_key=True)]
     trade_id: Annotated[str, rows.Column(primary_key=True)]
-    remaining: Annotated[Decimal, rows.Column(comment="the lowest remaining commission told [P1]")]
-    cancelled_on: Annotated[date, rows.Column(comment="business date of the event")]
+    at: Annotated[datetime, rows.Column(primary_key=True)]
+    remaining: Annotated[Decimal, rows.Column(comment="remaining commission [P1]")]
     cause: str
 
 
@@ -124,4 +175,5 @@ tiers = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
+LATE = LateFacts(metadata)
 CLIENTS = Clients(metadata, Fact("branch_id"))

@@ -25,7 +25,14 @@ class Ranks:
     ) -> None:
         self.revisions = revisions
         self.stretches = stretches
-        self.rate_on = cache(partial(rules.rate_on, terms))
+        self.first_end = date.max
+        """The earliest end of a lot at the rates asked for so far."""
+        self.rate_on = cache(partial(self._rate_on, terms))
+
+    def _rate_on(self, terms: Versions[Terms], day: date, tier: TierCode) -> Rate:
+        rate = rules.rate_on(terms, day, tier)
+        self.first_end = min(self.first_end, rate.expires_on)
+        return rate
 
     def rate(self, client_id: str, day: date) -> Rate:
         """What a trade of that date earns [P1], by the tier in force on it [T5]."""

@@ -4,12 +4,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import astuple
+
 from chassis.clock import at
 from contracts.base import Quantity
-from contracts.broker import Instrument, TradeCancelled, TradeSettled
-from contracts.classification import TierChanged, TierStretch
-from services.points import balances, ledger, lots
-from services.points.ledger import available
+from contracts.broker import BrokerDayClosed, Instrument, TradeCancelled, TradeSettled
+from contracts.classification import DayCompleted, TierChanged, TierStretch
+from services.points import balances, tiers
+from services.points.ledger import Posting
+from services.points.tables import HoldRow
+from services.points.trades import Cause
 from tests.world import World
 
 DAY = date(2022, 7, 1)
@@ -56,20 +60,22 @@ def tier(revision: int, since: date, *stretches: tuple[date, str], client: str =
     )
 
 
+async def close(world: World, day: date) -> None:
+    """Close a day: the broker's word, then classification's."""
+    await world.publish(BrokerDayClosed(business_date=day), DayCompleted(business_date=day))
+    await world.settle()
+
+
 async def spend(world: World, client: str, points: int, on: date = DAY) -> None:
-    """Spend points (hundredths), as redemptions will: nothing else can bring a client into debt later [P7]."""
+    """Hold points (hundredths) for a reward and spend them a moment later."""
     async with world.database("points").unit_of_work() as uow:
         locked = await balances.lock(uow.sql, [client])
-        taken, owed = locked[client].debit(points)
-        assert not owed
-        await balances.save(uow.sql, locked)
-        made = ledger.entry_id(client, f"spent {on} {points}", 0)
-        accounts = (available(client), "sys:redeemed:sms")
-        inputs = (None, None, None, None, None)
-        [place] = await ledger._places(uow, [client])
-        row = (*place, made, client, "spent", None, 0, *accounts, taken, None, *inputs, on, "test", None)
-        await uow.sql.copy_records_to_table("entries", records=[row], columns=ledger.COLUMNS)
-        await lots.take_oldest(uow.sql, {client: taken})
+        assert locked[client].available >= points
+        given = HoldRow(client, f"test/{on} {points}", "sms", points, at(on, 16), "spent", at(on, 16, 1))
+        await uow.sql.execute(f"INSERT INTO holds VALUES ({', '.join(f'${n}' for n in range(1, 8))})", *astuple(given))
+        posting = Posting(uow, locked, await tiers.of(uow, [client]))
+        posting.again(client, Cause("test", on))
+        await posting.write(folded=[client])
 
 
 async def balance(world: World, client: str = "c-1") -> tuple[Decimal, Decimal]:
@@ -78,12 +84,13 @@ async def balance(world: World, client: str = "c-1") -> tuple[Decimal, Decimal]:
     return (Decimal(rows[0]["available"]) / 100, Decimal(rows[0]["debt"]) / 100) if rows else (Decimal(0), Decimal(0))
 
 
-async def entries(world: World, client: str = "c-1") -> list[tuple[str, str, Decimal]]:
+async def entries(world: World, client: str = "c-1") -> list[tuple[str, str | None, Decimal]]:
     """Kind, trade and signed points of a client's entries, in the order of recording."""
     rows = await world.rows(
         "points",
-        """SELECT kind, trade_id, CASE WHEN starts_with(credit_account, 'cust:') THEN points ELSE -points END AS points
-           FROM entries WHERE client_id = $1 ORDER BY number""",
+        """SELECT kind, trade_id, points * (starts_with(credit_account, 'cust:')::int
+                                      - starts_with(debit_account, 'cust:')::int) AS points
+           FROM entries WHERE client_id = $1 AND kind <> 'held' ORDER BY number""",
         client,
     )
     return [(row["kind"], row["trade_id"], Decimal(row["points"]) / 100) for row in rows]

@@ -4,7 +4,7 @@ from datetime import date
 
 from chassis.actor import Actor, Role
 from contracts.broker import ClientOpened, ClientUpdated
-from tests.points.facts import DAY, cancelled, spend, tier, trade
+from tests.points.facts import DAY, cancelled, close, spend, tier, trade
 from tests.world import World
 
 OWN = Actor("c-1", Role.CLIENT, client_id="c-1")
@@ -20,6 +20,7 @@ async def test_what_a_client_has_in_decimal_strings(ledger: World) -> None:
     await ledger.publish(trade("t-1", "12.34"), trade("t-2", "2.60", day=date(2022, 5, 2)), trade("t-3", "1"))
     await ledger.settle()
     await spend(ledger, "c-1", 100)
+    await close(ledger, date(2022, 7, 4))
     async with ledger.client("points", OWN) as http:
         answer = (await http.get("/v1/points/clients/c-1")).raise_for_status().json()
     assert answer == {

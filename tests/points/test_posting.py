@@ -133,9 +133,12 @@ async def test_a_tier_known_after_the_trade_is_a_correction_that_names_the_origi
         ("accrued", 1234, "NORMAL", 100),
         ("corrected", 370, "DIAMOND", 130),
         ("reversed", 304, "DIAMOND", 130),
-        ("corrected", 200, "SILVER", 110),
+        ("corrected", 247, "SILVER", 110),  # of what the trade earned, as of its date
+        ("reversed", 47, "SILVER", 110),  # of what the cancellation took, as of its own
     ]
-    assert [row["posted_on"] for row in rows] == [DAY, date(2022, 8, 1), date(2022, 7, 5), date(2022, 8, 1)]
+    first = date(2022, 8, 1)
+    assert [row["posted_on"] for row in rows] == [DAY, first, date(2022, 7, 5), first, first]
+    assert [row["value_on"] for row in rows] == [None, None, date(2022, 7, 5), None, date(2022, 7, 5)]
     assert {row["original"] for row in rows[1:]} == {rows[0]["entry_id"]}
     assert await balance(ledger) == (points("12.00"), NOTHING)
 
@@ -158,14 +161,15 @@ async def test_what_is_owed_is_repaid_by_the_next_accruals_first_p7(ledger: Worl
     await ledger.publish(cancelled("t-1"))
     await ledger.settle()
     assert await balance(ledger) == (NOTHING, points("8"))
-    await ledger.publish(trade("t-3", "3"))
+    later = date(2022, 7, 6)
+    await ledger.publish(trade("t-3", "3", day=later))
     await ledger.settle()
     assert await balance(ledger) == (NOTHING, points("5"))
-    await ledger.publish(trade("t-4", "7"))
+    await ledger.publish(trade("t-4", "7", day=later))
     await ledger.settle()
     assert await balance(ledger) == (points("2"), NOTHING)
     assert (await entries(ledger))[-2:] == [("accrued", "t-4", points("5")), ("accrued", "t-4", points("2"))]
-    await ledger.publish(trade("t-4", "7"), cancelled("t-4", "1"))  # its own lot holds less than what goes
+    await ledger.publish(trade("t-4", "7", day=later), cancelled("t-4", "1"))  # its own lot holds less than what goes
     await ledger.settle()
     assert await balance(ledger) == (NOTHING, points("4"))
 
@@ -176,11 +180,15 @@ async def test_a_reversal_beyond_its_own_lot_takes_the_earliest_to_expire_p6(led
     await spend(ledger, "c-1", 1200)  # all of t-1, and 2 of t-2
     await ledger.publish(cancelled("t-1", "5"))
     await ledger.settle()
-    assert await ledger.value(
+    left = await ledger.rows(
         "points",
-        """SELECT array_agg(coalesce(r.remaining, e.points) ORDER BY trade_id) FROM entries e
-           LEFT JOIN lot_remainders r USING (client_id, entry_id) WHERE expires_on IS NOT NULL""",
-    ) == [0, 300, 1000]
+        """SELECT e.trade_id, coalesce(l.free, e.points) AS left FROM entries e
+           LEFT JOIN lots l ON l.client_id = e.client_id AND l.lot = e.entry_id::text
+           WHERE e.kind = 'accrued' ORDER BY e.trade_id""",
+    )
+    spent_from = {"t-1": 0, "t-2": 800, "t-3": 1000}  # 2 of the lot of t-2 or t-3, whichever id comes first
+    assert sum(row["left"] for row in left) == sum(spent_from.values()) - 500
+    assert left[0]["left"] == 0
 
 
 async def test_entries_are_told_with_two_decimals_and_a_sign(ledger: World) -> None:

@@ -4,8 +4,8 @@ Rows are tuples of text, in the order of the export.
 
 Fixed readings: as of D a full home shows what a home replayed only until D shows. That is: clients opened on or
 before D; stretches that begin on or before D+1, their `to` empty when later than D+1; the class of the last
-month evaluation in force on D+1, with its inputs; points of trades dated on or before D. Points are totals per
-client and trade (`client_id,trade_id,points`), because an order of arrival may split them into entries.
+month evaluation in force on D+1, with its inputs; points of trades dated on or before D whose lots have not ended
+by its close. Points are totals per client and trade (`client_id,trade_id,points`), because an order of arrival may split them into entries.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .classes import MonthClass, classes_of
 from .days import ONE_DAY
 from .exact import exactly
 from .facts import Client, Facts, read_facts
-from .points import points_of
+from .points import lot_end, points_of
 from .tiers import Stretch, tier_on, tiers_of
 
 Row = tuple[str, ...]
@@ -72,7 +72,9 @@ def client_rows(replayed: Replayed, as_of: date) -> list[Row]:
             inputs = (last.letter, provisional, f"{last.asset_mean:.2f}", f"{last.turnover:.4f}")
         tier = tier_on(outcome.stretches, as_of + ONE_DAY)
         dated = {trade.trade_id: trade.trade_date for trade in client.trades}
-        points = sum(earned for trade_id, earned in outcome.points.items() if dated[trade_id] <= as_of)
+        points = sum(
+            earned for trade_id, earned in outcome.points.items() if dated[trade_id] <= as_of < lot_end(dated[trade_id])
+        )
         opening = (client.client_id, client.branch_id, client.opened_on.isoformat())
         rows.append((*opening, *inputs, tier, hundredths(points), "0.00"))
     return rows
@@ -102,3 +104,15 @@ def point_rows(replayed: Replayed, as_of: date) -> list[Row]:
             if earned and trade.trade_date <= as_of:
                 rows.append((trade.client_id, trade.trade_id, hundredths(earned)))
     return sorted(rows)
+
+
+def expired_rows(replayed: Replayed, as_of: date) -> list[Row]:
+    """What expired of each client's points by the close of a day: client, the day it ended on, points below zero."""
+    sums: dict[tuple[str, str], int] = {}
+    for outcome in replayed.outcomes:
+        for trade in outcome.client.trades:
+            end = lot_end(trade.trade_date)
+            if end <= as_of and trade.trade_date <= as_of:
+                place = (trade.client_id, end.isoformat())
+                sums[place] = sums.get(place, 0) + outcome.points.get(trade.trade_id, 0)
+    return sorted((*place, f"-{hundredths(points)}") for place, points in sums.items() if points)

@@ -4,9 +4,12 @@ Choice where the texts are silent: a trade dated before its client's opening (im
 the multiplier of NORMAL.
 """
 
+from datetime import date, timedelta
+
 from .facts import Client
 from .tiers import Stretch, tier_on
 
+LOT_MONTHS = 24
 MULTIPLIER_TENTHS = {"NORMAL": 10, "SILVER": 11, "GOLD": 12, "PLATINUM": 13, "DIAMOND": 13}
 
 
@@ -23,3 +26,9 @@ def points_of(client: Client, stretches: list[Stretch]) -> dict[str, int]:
         if points:
             earned[trade.trade_id] = points
     return earned
+
+
+def lot_end(trade_date: date) -> date:
+    """The last day on which a trade's points can be used [P6]: the end of the month 24 months later."""
+    months = trade_date.year * 12 + trade_date.month + LOT_MONTHS
+    return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)

@@ -10,7 +10,7 @@ from careline.export import EXPORTS
 from careline.platform import Platform
 from chassis.settings import Settings
 from chassis.verify import verify
-from tests.reference.exports import client_rows, point_rows, tier_rows
+from tests.reference.exports import client_rows, expired_rows, point_rows, tier_rows
 from tests.reference.exports import replay as reference
 
 BANK = Path(__file__).parents[1] / "data" / "bank"
@@ -26,8 +26,15 @@ async def points_by_trade(platform: Platform, as_of: date | None = None) -> list
     """Points in all of each client's trade: into how many entries they fell depends on the order of arrival."""
     totals: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for client_id, _, _, trade_id, *_, points in await rows_of(platform, "points", as_of):
-        totals[client_id, trade_id] += Decimal(points)
+        if trade_id:
+            totals[client_id, trade_id] += Decimal(points)
     return sorted((*trade, f"{points:.2f}") for trade, points in totals.items() if points)
+
+
+async def expired(platform: Platform, as_of: date | None = None) -> list[tuple[str, ...]]:
+    """What expired of each client's points, and on which days."""
+    rows = await rows_of(platform, "points", as_of)
+    return [(row[0], row[1], row[-1]) for row in rows if row[2] == "expired"]
 
 
 async def assert_outcome(platform: Platform, until: date = LAST, customers: int | None = None) -> None:
@@ -36,6 +43,7 @@ async def assert_outcome(platform: Platform, until: date = LAST, customers: int 
     assert await rows_of(platform, "clients") == client_rows(expected, until)
     assert await rows_of(platform, "tiers") == tier_rows(expected, until)
     assert await points_by_trade(platform) == point_rows(expected, until)
+    assert await expired(platform) == expired_rows(expected, until)
     for name, worker in platform.workers.items():
         async with platform.databases[name].reading() as sql:
             assert await sql.fetchval("SELECT count(*) FROM dead_letters") == 0

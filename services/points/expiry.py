@@ -1,0 +1,123 @@
+"""Lots that end: what is left of them and not held expires at the close of their last day [P6].
+
+One entry a client and end, however many lots end together; each lot keeps how much of it expired, for a cancellation
+that is heard later [4.7a].
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import asyncpg
+
+from chassis.clock import is_month_end
+from chassis.uow import UnitOfWork
+from services.points import balances, lots
+from services.points.accounts import EXPIRED, available
+from services.points.histories import expiry
+from services.points.ledger import Entries
+from services.points.tables import LATE, LotRow
+
+CLIENTS_AT_ONCE = 20_000
+
+# A lot of which nothing was ever used has no row of its own: its entry says all.
+ENDED = """
+    SELECT e.client_id, e.entry_id::text AS lot, coalesce(e.value_on, e.trade_date) AS value_on, e.expires_on, e.points AS free,
+           0::bigint AS held, 0::bigint AS expired, false AS extended, e.posted_on
+    FROM entries e
+    WHERE {of_entries} AND e.step = 0 AND e.points > 0 AND e.kind IN ('accrued', 'bonus', 'adjusted')
+      AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = e.client_id AND l.lot = e.entry_id::text)
+    UNION ALL
+    SELECT l.client_id, l.lot, l.value_on, l.expires_on, l.free, l.held, l.expired, l.extended, l.value_on
+    FROM lots l WHERE {of_lots} AND l.free > 0"""
+
+
+async def close(days: Sequence[date], uow: UnitOfWork) -> None:
+    """Let expire what ends on these days."""
+    through = await uow.sql.fetchval("SELECT through FROM closed_days") or date.min
+    first = through + timedelta(days=1) if through > date.min else through
+    clients: list[str] = [
+        row["client_id"]
+        for row in await uow.sql.fetch(
+            f"""SELECT DISTINCT client_id FROM (
+                {ENDED.format(of_entries=_ends("e", days, first), of_lots="l.expires_on BETWEEN $1 AND $2")}) ended
+                ORDER BY client_id""",
+            first,
+            days[-1],
+        )
+    ]
+    for start in range(0, len(clients), CLIENTS_AT_ONCE):
+        await expire(clients[start : start + CLIENTS_AT_ONCE], days[-1], uow)
+
+
+def _ends(alias: str, days: Sequence[date], first: date) -> str:
+    """SQL: which entries' lots end; they all do at the end of a month, and on other days there is nothing to look for."""
+    looked_for = first == date.min or any(is_month_end(day) for day in days)
+    return f"{alias}.expires_on BETWEEN $1 AND $2" if looked_for else "$1::date > $2"
+
+
+async def expire_late(since: Mapping[str, date], through: date, uow: UnitOfWork) -> None:
+    """Let expire the lots of clients that were gained after their last day was closed."""
+    await expire(sorted(since), through, uow)
+
+
+async def expire(clients: Sequence[str], through: date, uow: UnitOfWork) -> None:
+    """Let expire whatever of these clients ended by a closed day and is not held."""
+    locked = await balances.lock(uow.sql, clients)
+    ended = await _ended(uow.sql, clients, through)
+    if not ended:
+        return
+    sums: dict[tuple[str, date, date], int] = {}
+    for lot, posted_on in ended:
+        place = (lot.client_id, lot.expires_on, max(lot.expires_on, posted_on))
+        sums[place] = sums.get(place, 0) + lot.free
+        locked[lot.client_id].available -= lot.free
+    steps = await _steps(uow.sql, sorted({(client, expiry(day)) for client, day, _ in sums}))
+    entries = Entries(uow)
+    for (client, day, posted_on), points in sums.items():
+        step = steps.get((client, expiry(day)), 0)
+        steps[client, expiry(day)] = step + 1
+        entries.add_for_item(
+            client, "expired", expiry(day), step, available(client), EXPIRED, points, day, posted_on,
+            f"broker.day.closed/{day}",
+        )  # fmt: skip
+    await lots.save(
+        uow.sql,
+        [
+            LotRow(
+                lot.client_id, lot.lot, lot.value_on, lot.expires_on, 0, lot.held, lot.expired + lot.free, lot.extended
+            )
+            for lot, _ in ended
+        ],
+    )  # fmt: skip
+    await balances.save(uow.sql, {lot.client_id: locked[lot.client_id] for lot, _ in ended})
+    await entries.write()
+
+
+async def _ended(sql: asyncpg.Connection, clients: Sequence[str], through: date) -> list[tuple[LotRow, date]]:
+    """The lots that are free and have ended, each with the day its points were posted on."""
+    wanted = "{0}.client_id = ANY($1::text[]) AND {0}.expires_on <= $2"
+    return [
+        (LotRow(*lot), posted_on)
+        for *lot, posted_on in await sql.fetch(
+            ENDED.format(of_entries=wanted.format("e"), of_lots=wanted.format("l")) + " ORDER BY 1, 4, 3, 2",
+            list(clients),
+            through,
+        )
+    ]
+
+
+async def _steps(sql: asyncpg.Connection, items: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """How many entries these items have by now, of those that have any."""
+    return {
+        (client, item): steps
+        for client, item, steps in await sql.fetch(
+            """SELECT client_id, item, max(step) + 1 FROM entries
+               JOIN unnest($1::text[], $2::text[]) AS i(client_id, item) USING (client_id, item)
+               WHERE item IS NOT NULL GROUP BY 1, 2""",
+            [client for client, _ in items],
+            [item for _, item in items],
+        )
+    }
+
+
+catches_up = LATE.handed_to(expire_late)

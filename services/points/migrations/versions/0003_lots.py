@@ -1,0 +1,10 @@
+"""Lots with an end, holds, and every word on a cancellation."""
+
+from chassis.migrate import run_sql
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
