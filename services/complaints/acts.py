@@ -3,12 +3,14 @@
 Every change of a case's state is a row here, whoever makes it: people, events, deadlines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
+from uuid_utils import uuid7
 
 from chassis import calendars, staff
 from chassis.actor import Actor, Role
@@ -32,12 +34,12 @@ from chassis.acts import (
 from chassis.approvals import by
 from chassis.clocks import Promise, WorkingDays, store
 from chassis.deadlines import Deadline, arm, cancel
-from chassis.errors import FieldError, Invalid, Text
+from chassis.errors import FieldError, Invalid, NotFound, Text
 from chassis.staff import COMPLIANCE as COMPLIANCE_SEAT
 from chassis.staff import GENERAL_MANAGER, HQ, OPERATIONS_CENTRE, Holder
 from chassis.uow import UnitOfWork
-from contracts.complaints import CaseAccepted, CaseClosed, CaseDispatched, CaseFeedback, CaseReopened
-from services.complaints import clocks, contact_duties, forms, relations
+from contracts.complaints import CaseAccepted, CaseClosed, CaseDispatched, CaseFeedback, CaseReopened, SuggestionAdopted
+from services.complaints import clocks, contact_duties, forms, relations, severity
 from services.complaints.cases import limits_of, naming, refused_owner, sight
 from services.complaints.history import BRANCH, CENTRE, CLIENT, COMPLIANCE, EVERYBODY, STAFF
 from services.complaints.people import (
@@ -47,6 +49,7 @@ from services.complaints.people import (
     ERASED,
     GROUP,
     GROUP_CASE,
+    MAJOR,
     MANAGER,
     OFFERED,
     ORDERED,
@@ -440,9 +443,147 @@ async def tell_reopened(uow: UnitOfWork, doings: Doings) -> None:
         uow.emit(event, at=one.at)
 
 
+async def add_facts(uow: UnitOfWork, doings: Doings) -> None:
+    """What came to light is known of the case from now on [C7]."""
+    for one in doings:
+        found = one.body.model_dump(include={"allegations", "claim", "complainants", "public_risk"})
+        known, why = await severity.judge(uow, one.before, one.at, **found)
+        one.columns |= known
+        one.detail["reason"] = one.body.reason
+        _raise(one, why)
+
+
+def _raise(doing: Doing[CaseRow], why: str) -> None:
+    """The rules say whether it is major now, and why [C7]."""
+    if why:
+        doing.detail["because"] = why
+    if why and doing.before.severity == "ordinary":
+        doing.columns["severity"] = doing.detail["severity"] = "major"
+
+
+async def follow_major(uow: UnitOfWork, doings: Doings) -> None:
+    """A case that turned out major is reported to three departments and climbs the major ladder at once [C7, C22]."""
+    for one in doings:
+        if one.row.severity != one.before.severity:
+            one.row = await severity.follow(uow, one.row, one.at, await limits_of(uow, one.at))
+
+
+async def lower(uow: UnitOfWork, doings: Doings) -> None:
+    """It is an ordinary case from now on [C7]."""
+    await keep_reason(uow, doings)
+    for one in doings:
+        one.columns["severity"] = "ordinary"
+
+
+async def climb_down(uow: UnitOfWork, doings: Doings) -> None:
+    """The ordinary ladder follows."""
+    for one in doings:
+        await severity.lower(uow, one.row, one.at)
+
+
+async def add_demand(uow: UnitOfWork, doings: Doings) -> None:
+    """A demand with an amount counts as a claim while the case is open [C7, C13]."""
+    for one in doings:
+        demand_id, body = new_id(), one.body
+        await uow.sql.execute(
+            "INSERT INTO demands (demand_id, case_id, what, amount, made_at) VALUES ($1, $2, $3, $4, $5)",
+            demand_id, one.id, body.what, body.amount, one.at,
+        )  # fmt: skip
+        one.detail["demand"] = str(demand_id)
+        if body.amount is not None and one.before.state not in OVER:
+            known, why = await severity.judge(uow, one.before, one.at, claim=body.amount)
+            one.columns |= known
+            _raise(one, why)
+
+
+async def drop_demand(uow: UnitOfWork, doings: Doings) -> None:
+    """The complainant drops a demand; the record stays [C13]."""
+    await _once(
+        uow, doings, "demand",
+        """UPDATE demands SET withdrawn_at = $3, withdrawn_by = $4, reason = $5
+           WHERE demand_id = $2::text::uuid AND case_id = $1 AND withdrawn_at IS NULL RETURNING true""",
+        lambda one: (one.at, uow.actor.person, one.body.reason),
+    )  # fmt: skip
+
+
+async def add_suggestion(uow: UnitOfWork, doings: Doings) -> None:
+    """An opinion or suggestion (意见及建议) is a record of its own [C12]."""
+    for one in doings:
+        suggestion_id = new_id()
+        await uow.sql.execute(
+            """INSERT INTO suggestions (suggestion_id, case_id, words, recorded_at, recorded_by)
+               VALUES ($1, $2, $3, $4, $5)""",
+            suggestion_id, one.id, one.body.reason, one.at, uow.actor.person,
+        )  # fmt: skip
+        one.detail["suggestion"] = str(suggestion_id)
+
+
+async def adopt(uow: UnitOfWork, doings: Doings) -> None:
+    """A suggestion (合理化建议) is adopted: told to who rewards it [C12]."""
+    await _once(
+        uow, doings, "suggestion",
+        """UPDATE suggestions SET adopted_at = $3, adopted_by = $4
+           WHERE suggestion_id = $2::text::uuid AND case_id = $1 AND adopted_at IS NULL RETURNING true""",
+        lambda one: (one.at, uow.actor.person),
+    )  # fmt: skip
+    for one in doings:
+        event = SuggestionAdopted(**naming(one.before), suggestion_id=UUID(one.body.id), adopted_at=one.at)
+        uow.emit(event, at=one.at)
+
+
+async def link(uow: UnitOfWork, doings: Doings) -> None:
+    """Cases belong together; each keeps its own history [C17]."""
+    for one in doings:
+        await relations.link(uow, one.id, one.body.other_id, one.body.relation)
+        one.detail |= {"other": str(one.body.other_id), "relation": one.body.relation}
+
+
+async def unlink(uow: UnitOfWork, doings: Doings) -> None:
+    """A link ends; that it was stays known."""
+    await _once(
+        uow, doings, "other",
+        """UPDATE links SET ended_at = $3 WHERE case_id = $1 AND other_id = $2::text::uuid AND ended_at IS NULL
+           RETURNING true""",
+        lambda one: (one.at,),
+    )  # fmt: skip
+
+
+async def log_contact(uow: UnitOfWork, doings: Doings) -> None:
+    """The complainant was contacted: only what changes after that is still to be told [C25]."""
+    for one in doings:
+        body = one.body
+        number = await uow.sql.fetchval(
+            """INSERT INTO contacts (case_id, at, by, channel, about, recording) VALUES ($1, $2, $3, $4, $5, $6)
+               RETURNING id""",
+            one.id, one.at, uow.actor.person, body.channel, body.about, body.recording,
+        )  # fmt: skip
+        one.detail |= {"channel": body.channel, "contact": number}
+        await contact_duties.note_contact(uow, one.id, one.at)
+
+
+async def _once(
+    uow: UnitOfWork, doings: Doings, name: str, statement: str, more: Callable[[Doing[CaseRow]], Sequence[Any]]
+) -> None:
+    """Change what belongs to a case and is named by its id, as long as nobody has.
+
+    Raises: NotFound.
+    """
+    for one in doings:
+        if not await uow.sql.fetchval(statement, one.id, one.body.id, *more(one)):
+            raise NotFound
+        one.detail[name] = one.body.id
+
+
+def new_id() -> UUID:
+    """The id of something that belongs to a case."""
+    return UUID(bytes=uuid7().bytes)
+
+
 WORKING = (ACCEPTED, DISPATCHED, INVESTIGATING, REOPENED)
 UNANSWERED = (RECEIVED, *WORKING, *WAITING)
 OPEN = (*UNANSWERED, CALLING)
+ANY = (*OPEN, *OVER)
+HANDLERS = (OWNER, GROUP, CENTRE_STAFF)
 APART = (GROUP_CASE, CONDUCT)
 """Cases without a complainant: they have ways of their own [C17, C28]."""
 BY_COMPLIANCE = {REGULATOR: by(Role.COMPLIANCE)}
@@ -506,6 +647,25 @@ ACTS = acts(
     Act("conclude", Text("Conclude", "作出结论"), on=(ACCEPTED, INVESTIGATING, REOPENED), to=CLOSED,
         who=(COMPLIANCE_OFFICER,), only=(CONDUCT,), takes=forms.Conclusion, needs=("measure", "circular", IF_MATCH),
         tells=(COMPLIANCE,), prepare=partial(end, "concluded"), then=tell_ended),
+    Act("new_facts", Text("Note what came to light", "补充情况"), on=OPEN, who=HANDLERS, takes=forms.CameToLight,
+        needs=("reason", IF_MATCH), tells=STAFF, prepare=add_facts, then=follow_major),
+    Act("downgrade", Text("Lower to an ordinary case", "降级"), on=OPEN, who=HANDLERS, only=(MAJOR,), not_for=(CONDUCT,),
+        takes=forms.Noted, needs=("reason", IDEMPOTENCY_KEY), approval=by(Role.COMPLIANCE), tells=STAFF, prepare=lower,
+        then=climb_down),
+    Act("demand", Text("Note a demand", "登记诉求"), on=ANY, who=(OWN_CLIENT, *HANDLERS), not_for=(ERASED,),
+        takes=forms.Demand, needs=("what", IDEMPOTENCY_KEY), tells=EVERYBODY, prepare=add_demand, then=follow_major),
+    Act("drop_demand", Text("Drop a demand", "撤回诉求"), on=ANY, who=(OWN_CLIENT, *HANDLERS), not_for=(ERASED,),
+        takes=forms.About, needs=("id", IDEMPOTENCY_KEY), tells=EVERYBODY, prepare=drop_demand),
+    Act("suggest", Text("Pass back a suggestion", "登记意见建议"), on=ANY, who=(OWN_CLIENT, *HANDLERS), not_for=(ERASED,),
+        takes=forms.Noted, needs=("reason", IDEMPOTENCY_KEY), tells=EVERYBODY, prepare=add_suggestion),
+    Act("adopt", Text("Adopt a suggestion", "采纳建议"), on=ANY, who=(CENTRE_STAFF,), not_for=(ERASED,), takes=forms.About,
+        needs=("id", IDEMPOTENCY_KEY), tells=EVERYBODY, prepare=adopt),
+    Act("link", Text("Link to another case", "关联"), on=ANY, who=HANDLERS, not_for=(ERASED,), takes=forms.Link,
+        needs=("other_id", IDEMPOTENCY_KEY), tells=STAFF, prepare=link),
+    Act("unlink", Text("End a link", "解除关联"), on=ANY, who=HANDLERS, not_for=(ERASED,), takes=forms.About,
+        needs=("id", IDEMPOTENCY_KEY), tells=STAFF, prepare=unlink),
+    Act("contact", Text("Log a contact", "登记联系"), on=ANY, who=HANDLERS, not_for=(ERASED, *APART), takes=forms.Contact,
+        needs=("channel", "about", IDEMPOTENCY_KEY), tells=EVERYBODY, prepare=log_contact),
     Act("reopen", Text("Open again", "重新办理"), on=(CALLING, *OVER), to=REOPENED,
         who=(OWN_CLIENT, OWNER, CENTRE_STAFF, MANAGER, PLATFORM_ITSELF), not_for=(GROUP_CASE, ERASED),
         takes=forms.Noted, needs=("reason",), clocks={clocks.RESULT: start}, tells=EVERYBODY, prepare=next_generation,

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chassis.http.persons import PersonId
 from chassis.personal import mask_text
-from contracts.fields import BusinessDate, Code, Instant, Label, text_of
+from contracts.fields import BusinessDate, Code, Id, Instant, Label, Money, number_of, text_of
 
 Name = Code
 Spoken = Annotated[str, text_of(20_000, 1)]
@@ -86,6 +86,45 @@ class Rejection(Noted):
     """Why the case is not taken on, and how the complainant can go further: 12386, mediation [C23]."""
 
     further: Words
+
+
+class CameToLight(Noted):
+    """What is known now and was not at intake; whether it makes the case major, the rules decide."""
+
+    allegations: Annotated[list[Label], Field(max_length=20)] = Field(default_factory=list)
+    claim: Money | None = None
+    complainants: Annotated[int, number_of(1, 100000)] = 1
+    public_risk: bool = Field(False, description="media or stability risk")
+
+
+class Demand(Entered):
+    """What the complainant wants [C13]."""
+
+    what: Annotated[Label, AfterValidator(mask_text)]
+    amount: Money | None = None
+
+
+class Link(Entered):
+    """Another case and how they belong together; nothing is merged."""
+
+    other_id: Id
+    relation: Literal["same_matter", "member_of"]
+
+
+class Contact(Entered):
+    """A contact with the complainant [C25]."""
+
+    channel: Name
+    about: Words
+    recording: Label | None = None
+
+
+class About(BaseModel):
+    """What an act of a case is about: one of its demands, suggestions or links, and what was entered."""
+
+    id: str
+    reason: str = ""
+    at: Instant | None = None
 
 
 class Conclusion(Entered):

@@ -68,4 +68,5 @@ THIRD_PARTY_OVER = Sort[CaseRow](
     "third_party_over", Text("a third party that has had its time", "第三方等待期限已用完的案件"),
     lambda case: case.third_party_over,
 )  # fmt: skip
+MAJOR = Sort[CaseRow]("major", Text("major cases", "重大投诉"), lambda case: case.severity == "major")
 ERASED = Sort[CaseRow]("erased", Text("erased cases", "已销毁的案件"), lambda case: case.erased_at is not None)

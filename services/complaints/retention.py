@@ -256,7 +256,8 @@ _EMPTIED = (
                                       WHERE k IN ('severity', 'upheld', 'outcome', 'level')),
               person = CASE WHEN role = 'client' THEN '' ELSE person END WHERE object = 'case/' || $1::uuid""",
     "UPDATE reception_visits SET visitor = NULL, matter = '', outcome = NULL WHERE case_id = $1",
-    "UPDATE approvals SET why = '', client_id = NULL, concerned = '{}' WHERE body->>'case_id' = $1::uuid::text",
+    """UPDATE approvals SET why = '', client_id = NULL, concerned = '{}', body = body - 'outcome' - 'reason' - 'further'
+       WHERE body->>'case_id' = $1::uuid::text OR object = 'case/' || $1::uuid""",
     """DELETE FROM conflicts k USING cases c WHERE c.case_id = $1 AND c.external_ref IS NOT NULL
          AND k.identity = c.system || '/' || c.external_ref""",
 )

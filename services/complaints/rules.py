@@ -1,5 +1,7 @@
 """Decisions about cases, pure: which states follow each other, what is major, when what is due [C4, C6, C7, C23]."""
 
+import re
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -64,6 +66,11 @@ def result_limit(source: str, severity: str, reply_due_on: date | None, limits: 
 def ladder_name(source: str, severity: str) -> str:
     """Which ladder a case climbs: a regulator's, a major one's, or the ordinary one [C22]."""
     return "regulator" if source in REGULATORS else severity
+
+
+def letter_of(reference: str) -> str:
+    """A letter's reference as everybody means it: width, brackets and blanks are how somebody wrote it [C1]."""
+    return re.sub(r"[\s()<>\[\]{}〔〕【】「」『』《》〈〉﹝﹞]", "", unicodedata.normalize("NFKC", reference))
 
 
 def due_day(limit: Limit, received_at: datetime, calendar: Calendar) -> date:

@@ -22,6 +22,7 @@ from services.complaints.rules import CALLING, reopens
 from services.complaints.tables import CaseRow
 
 RULE = "satisfaction"
+MISSED, TRIED = "satisfaction call breached", "satisfaction call exhausted"
 _SIGNALS = UUID("7d9b6a52-0c2f-5f3e-8a35-0b6f2a1f4c19")
 REFUSALS = ("refused", "do_not_call", "deceased")
 
@@ -91,11 +92,13 @@ async def await_surveys(events: Sequence[TaskExhausted], uow: UnitOfWork) -> Non
         # Told before tasks said what they were about, it can only mean the client's cases that are being asked about.
         rows = await uow.sql.fetch(
             """SELECT case_id, key FROM cases WHERE key = $1 AND state = 'satisfaction_call'
-                 AND ($2::uuid IS NULL OR case_id = $2)""",
+                 AND ($2::uuid IS NULL OR case_id = $2) ORDER BY case_id FOR UPDATE""",
             event.client_id,
             UUID(event.subject) if event.subject else None,
         )
-        waiting += [(row["case_id"], row["key"], event.exhausted_at) for row in rows]
+        at = event.exhausted_at
+        await history.add(uow, [history.CaseStep(row["case_id"], TRIED, CALLING, at) for row in rows])
+        waiting += [(row["case_id"], row["key"], at) for row in rows]
     await _wait_for_survey(uow, waiting)
 
 
@@ -109,7 +112,7 @@ async def miss_calls(events: Sequence[TaskExpired], uow: UnitOfWork) -> None:
         if case is None:
             continue
         due = end_of(event.due_on)
-        await history.add(uow, [history.CaseStep(case.case_id, "satisfaction call breached", CALLING, due)])
+        await history.add(uow, [history.CaseStep(case.case_id, MISSED, CALLING, due)])
         uow.emit(cases.breach(case, "satisfaction_call", due), at=due)
         waiting.append((case.case_id, case.key, due))
     await _wait_for_survey(uow, waiting)
@@ -148,7 +151,17 @@ async def close_unanswered(due: Sequence[Due], uow: UnitOfWork) -> None:
     for one in due:
         case = await _called(uow, one.object.removeprefix("case/"))
         if case is not None:
-            await _close(uow, case, one.at, "no_answer")
+            await _close(uow, case, one.at, await _without_answer(uow, case))
+
+
+async def _without_answer(uow: UnitOfWork, case: CaseRow) -> str:
+    """`no_answer` when the complainant was called as often as is owed; `not_called`, the centre's breach, when not."""
+    asked_since = "(SELECT max(number) FROM act_steps WHERE object = $1 AND act = 'feedback')"
+    what = await uow.sql.fetch(
+        f"SELECT act FROM act_steps WHERE object = $1 AND number > coalesce({asked_since}, 0)", f"case/{case.case_id}"
+    )
+    found = {row["act"] for row in what}
+    return "not_called" if MISSED in found and not found & {TRIED, "satisfaction not told"} else "no_answer"
 
 
 async def _close(uow: UnitOfWork, case: CaseRow, at: datetime, outcome: str) -> None:

@@ -6,7 +6,7 @@ leaves few) the index is read after all, which for a rare word is quick.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -60,8 +60,7 @@ class Search:
     """One question: which cases, of those the caller may see, behind a place in the list."""
 
     def __init__(
-        self, actor: Actor, *, q: str | None, state: str | None, owner: str | None, client: str | None,
-        after: Sequence[Any] | None,
+        self, actor: Actor, *, q: str | None, client: str | None, after: Sequence[Any] | None, conditions: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self.bound = _Bound()
         scope, values = object_scope(actor, 1, centre=True)
@@ -78,10 +77,8 @@ class Search:
             at, case_id = place_of(after)
             self.behind = f"(received_at, case_id) < ({self.bound(at)}, {self.bound(case_id)})"
             self.within.append(self.behind)
-        if state is not None:
-            self.filters.append(f"state = {self.bound(state)}")
-        if owner is not None:
-            self.filters.append(f"owner = {self.bound(owner)}")
+        # `conditions`: one on a case's columns with a place for its value, and the value; None: not asked for.
+        self.filters += [asked.format(self.bound(value)) for asked, value in conditions.items() if value is not None]
         self.has_words, self.grams = "true", ""
         if q:
             grams, runs = wanted(q)

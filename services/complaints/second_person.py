@@ -1,7 +1,8 @@
 """What takes two persons about a case: redress (补偿), deviations in special cases (特殊情况特殊处理), the end of a legal hold,
 erasure [C10, C19, C21]. Whom the case is about neither sees nor decides any of it [C28]."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,13 @@ import asyncpg
 
 from chassis import approvals
 from chassis.actor import Role
+from chassis.acts.errors import AlreadyAsked
 from chassis.approvals import Approval, ApprovalKind, Deciders, by
 from chassis.errors import Text
 from chassis.uow import UnitOfWork
 from contracts.base import Quantity
 from contracts.complaints import RedressApproved
-from services.complaints import cases, retention
+from services.complaints import accountability, cases, retention
 from services.complaints.tables import CaseRow
 
 APPROVERS = by(Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
@@ -92,13 +94,27 @@ async def _refuse_erasure(uow: UnitOfWork, case: CaseRow, approval: Approval) ->
     await retention.end_erasure(uow, case, UUID(approval.body["id"]), asked_by=approval.asked_by, erase=False)
 
 
+async def _conclude(uow: UnitOfWork, case: CaseRow, approval: Approval) -> None:
+    at, number, outcome = uow.happened_at, UUID(approval.body["id"]), approval.body["outcome"]
+    due_on = date.fromisoformat(outcome["due_on"])
+    await uow.sql.execute(
+        """UPDATE accountability SET summary = $2, root_cause = $3, plan = $4, plan_owner = $5, due_on = $6,
+                  circular = $7, measure = $8, done_at = $9, done_by = $10 WHERE accountability_id = $1""",
+        number, outcome["summary"], outcome["root_cause"], outcome["plan"], outcome["plan_owner"], due_on,
+        outcome["circular"], outcome["measure"], at, approval.asked_by,
+    )  # fmt: skip
+    await accountability.watch_plan(uow, number, case, due_on)
+    await cases.change(uow, case, "held to account", at, detail={"accountability": str(number)}, audited=False)
+
+
 REDRESS = _kind("redress", Text("Redress", "补偿"), APPROVERS, _approve_redress, _end_redress)
 DEVIATION = _kind("deviation", Text("Deviation in a special case", "特殊情况特殊处理"), APPROVERS, _approve_deviation)
 HOLD_RELEASE = _kind(
     "hold-release", Text("End of a legal hold", "解除法律保全"), by(Role.COMPLIANCE), _release, _keep_hold
 )
 ERASURE = _kind("erasure", Text("Erasure of a case", "销毁案件"), by(Role.COMPLIANCE, Role.HQ), _erase, _refuse_erasure)
-KINDS = (REDRESS, DEVIATION, HOLD_RELEASE, ERASURE)
+OUTCOME = _kind("accountability", Text("Outcome of accountability", "责任追究结论"), by(Role.COMPLIANCE), _conclude)
+KINDS = (OUTCOME, REDRESS, DEVIATION, HOLD_RELEASE, ERASURE)
 
 
 async def ask(uow: UnitOfWork, kind: ApprovalKind, case: CaseRow, id: object, why: str, **after: Any) -> None:
@@ -113,6 +129,32 @@ async def ask(uow: UnitOfWork, kind: ApprovalKind, case: CaseRow, id: object, wh
         client_id=case.client_id,
         branch_id=case.branch_id,
         concerned=case.concerned,
+        restricted=case.restricted,
+    )
+
+
+async def ask_outcome(
+    uow: UnitOfWork, case: CaseRow, accountability_id: UUID, outcome: Mapping[str, Any], against: Collection[str]
+) -> None:
+    """Ask compliance to agree to what accountability comes to; none of those it is against decides it [C14].
+
+    Raises: AlreadyAsked.
+    """
+    object = object_of(OUTCOME, case.case_id, accountability_id)
+    waiting = await uow.sql.fetchval(
+        "SELECT approval_id FROM approvals WHERE object = $1 AND state = 'waiting'", object
+    )
+    if waiting is not None:
+        raise AlreadyAsked(approval_id=str(waiting))
+    await approvals.ask(
+        uow,
+        OUTCOME,
+        object,
+        body={"case_id": str(case.case_id), "id": str(accountability_id), "outcome": dict(outcome)},
+        why=outcome["summary"],
+        client_id=case.client_id,
+        branch_id=case.branch_id,
+        concerned={*case.concerned, *against},
         restricted=case.restricted,
     )
 

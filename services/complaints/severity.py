@@ -26,26 +26,38 @@ from services.complaints.rules import OVER, Claimed, ladder_name, severity_of
 from services.complaints.tables import CaseRow
 
 
-async def consider(
-    uow: UnitOfWork, case: CaseRow, at: datetime, reason: str, *, allegations: Collection[str] = (),
-    claim: Decimal | None = None, complainants: int = 1, public_risk: bool = False,
-) -> CaseRow:  # fmt: skip
-    """Add what came to light to a locked case and judge it anew; the case as it stands then."""
-    policies = await uow.policies(Policies)
-    limits = policies.limits.on(business_date(at)).body
+async def judge(
+    uow: UnitOfWork, case: CaseRow, at: datetime, *, allegations: Collection[str] = (), claim: Decimal | None = None,
+    complainants: int = 1, public_risk: bool = False,
+) -> tuple[dict[str, Any], str]:  # fmt: skip
+    """What is known of a case with what came to light, as its columns; and why that makes it major, if it does."""
+    limits = await cases.limits_of(uow, at)
     known: dict[str, Any] = {
         "allegations": sorted({*case.allegations, *allegations}),
         "claim": max((one for one in (case.claim, claim) if one is not None), default=None),
         "complainants": max(case.complainants, complainants),
     }
-    severity, why = severity_of(
-        Claimed(case.source, known["allegations"], known["claim"], known["complainants"], public_risk), limits
-    )
+    claimed = Claimed(case.source, known["allegations"], known["claim"], known["complainants"], public_risk)
+    severity, why = severity_of(claimed, limits)
+    return known, why if severity == "major" else ""
+
+
+async def consider(uow: UnitOfWork, case: CaseRow, at: datetime, reason: str, **found: Any) -> CaseRow:
+    """Add what came to light to a locked case and judge it anew; the case as it stands then."""
+    known, why = await judge(uow, case, at, **found)
     detail = {"reason": reason, "because": why} if why else {"reason": reason}
     case = await cases.change(uow, case, "came to light", at, detail=detail, **known)
-    if severity == "major" and case.severity == "ordinary":
-        return await raise_to_major(uow, case, at, why, limits)
+    if why and case.severity == "ordinary":
+        return await raise_to_major(uow, case, at, why, await cases.limits_of(uow, at))
     return case
+
+
+async def lower(uow: UnitOfWork, case: CaseRow, at: datetime) -> None:
+    """What is left of the ordinary ladder follows for a case that was major; the time it was given stays, and so does
+    what was acknowledged."""
+    await cases.stop_report(uow, clocks.object_of(case.case_id, case.generation), at)
+    if not case.imported:
+        await climb_another(uow, case, at)
 
 
 async def raise_matter(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
@@ -75,8 +87,13 @@ async def raise_matter(uow: UnitOfWork, opened: Sequence[Opened]) -> None:
 
 
 async def raise_to_major(uow: UnitOfWork, case: CaseRow, at: datetime, why: str, limits: Limits) -> CaseRow:
-    """Make a locked ordinary case a major one: three departments are told, the major ladder begins where it stands."""
+    """Make a locked ordinary case a major one."""
     case = await cases.change(uow, case, "became major", at, detail={"reason": why}, severity="major")
+    return await follow(uow, case, at, limits)
+
+
+async def follow(uow: UnitOfWork, case: CaseRow, at: datetime, limits: Limits) -> CaseRow:
+    """What follows when a case has become major: three departments are told, the major ladder begins where it stands."""
     object_ = clocks.object_of(case.case_id, case.generation)
     running = await store.load(uow.sql, [object_])
     if (object_, clocks.REPORT) not in running:  # who was told of it before a downgrade knows of it

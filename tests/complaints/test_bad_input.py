@@ -64,7 +64,7 @@ async def test_two_people_promise_at_once(desk: Desk) -> None:
     )
     answers = await asyncio.gather(*(desk.call(actor, "POST", path, body) for actor in (CENTRE, SECOND)))
     assert sorted(answer.status_code for answer in answers) == [200, 422]
-    assert (await desk.what(case)).count("promised") == 1
+    assert (await desk.what(case)).count("promise") == 1
 
 
 @pytest.mark.parametrize("times", [2, 5])

@@ -47,7 +47,7 @@ def plans(random: Random, begin: date) -> Iterator[Plan]:
         plan = Plan(("ordinary", "ordinary", "major", "regulator")[n % 4], at)
         plan.entries.append(Start(number=0, effective=at, recorded=at))
         waiting = False
-        for _ in range(random.randrange(6)):
+        for _ in range(random.randrange(6) if plan.kind != "regulator" else 0):  # neither waits nor is promised [C7]
             at += random.randrange(1, 2500) * MINUTE
             if waiting:
                 plan.acts.append(("reply", at, {}))

@@ -23,7 +23,7 @@ async def test_a_case_nobody_was_asked_first_belongs_to_the_department_of_its_ca
     owners = []
     for category, employee in (("product", None), ("product", "HQ-sales"), ("stars", None), ("conduct", None)):
         case = await desk.open(LI, channel="app", branch_id=None, category=category, employee=employee)
-        owners.append(case["owner"])
+        owners.append((await desk.case(case))["owner"])
     assert owners[0] == "HQ-sales"
     assert owners[1] not in {"HQ-sales", "LI"}
     assert owners[2:] == ["HQ-operations", "HQ-compliance"]

@@ -101,9 +101,9 @@ async def test_a_major_case_is_reported_at_once(desk: Desk) -> None:
         await desk.act(actor, other, "escalations/report/major/acknowledgement", march(29, 9, 29))
     await desk.close(29)
     assert [one for one in await desk.told(complaints.CaseBreached, other) if "report" in one] == []
-    lowered = await desk.call(CENTRE, "POST", f"/cases/{other['case_id']}/downgrade", {"reason": "no"})
-    assert lowered.status_code == 403
-    await desk.act(COMPLIANCE, other, "downgrade", march(29, 10), reason="核实后金额有误")
+    await desk.act(CENTRE, other, "downgrade", march(29, 10), 202, reason="核实后金额有误")
+    await desk.agree(CENTRE, other, "case.downgrade", 403)
+    await desk.agree(COMPLIANCE, other, "case.downgrade")
     assert (await desk.case(other))["severity"] == "ordinary"
 
 
@@ -207,7 +207,9 @@ async def test_a_satisfaction_call_nobody_made_is_a_breach_and_the_case_still_en
     (told,) = await desk.told(complaints.CaseBreached, case)
     assert "/satisfaction_call/" in told
     await desk.close(18)
-    assert (await desk.case(case))["outcome"] == "no_answer"
+    assert (await desk.case(case))["outcome"] == "not_called"
+    (listed,) = (await desk.get(COMPLIANCE, "/cases?outcome=not_called"))["items"]
+    assert listed["case_id"] == case["case_id"]
 
 
 async def test_a_pause_keeps_the_rest_and_a_late_recorded_answer_breaches_at_once(desk: Desk) -> None:

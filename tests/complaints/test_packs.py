@@ -145,7 +145,8 @@ async def test_the_same_cut_off_gives_the_same_bytes_whatever_happens_afterwards
     await desk.answer(case, april, {"time": 1}, False)
     await desk.act(OFFICER, case, "investigation", april)
     await desk.act(OFFICER, case, "feedback", april, **FEEDBACK)
-    await desk.act(COMPLIANCE, other, "downgrade", april, reason="金额有误")
+    await desk.act(CENTRE, other, "downgrade", april, 202, reason="金额有误")
+    await desk.agree(COMPLIANCE, other, "case.downgrade")
     await desk.act(CENTRE, other, "reply", march(31, 9))  # of March, and recorded only now
     await desk.act(CENTRE, other, "contacts", april, 201, channel="phone", about="回电", recording="rec/9")
     async with desk.world.database("complaints").unit_of_work() as uow:

@@ -43,8 +43,8 @@ async def test_gold_and_the_vip_line_come_first_and_are_judged_alike(desk: Desk)
     assert await queue(desk, ELSEWHERE) == []
     clocks = await desk.world.rows("complaints", "SELECT DISTINCT due FROM clocks WHERE clock = 'result'")
     assert len(clocks) == 2  # the same limit for gold and for everybody
-    (first, *_) = await desk.get(OFFICER, "/queue")
-    await desk.act(OFFICER, first, "acceptance", march(26, 11))
+    (first, *_) = await desk.get(CENTRE, "/queue")
+    await desk.act(CENTRE, first, "acceptance", march(26, 11))
     assert ("c-line", "vip_line") not in await queue(desk)
     refused = await desk.call(LI, "GET", "/queue")
     assert refused.status_code == 403
@@ -109,7 +109,7 @@ async def test_only_upheld_complaints_count_in_the_share(desk: Desk) -> None:
     late = await desk.open(client_id="c-3", at=march(5))
     await desk.ordered(late, 5)
     await desk.close(5)
-    await desk.act(OFFICER, late, "withdrawal", march(6), reason="撤诉")
+    await desk.act(CENTRE, late, "withdrawal", march(6), reason="撤诉")
     kpi = await desk.get(COMPLIANCE, "/kpi/2009-03")
     assert kpi["core_satisfaction_target_percent"] == 90
     (branch,) = kpi["branches"]

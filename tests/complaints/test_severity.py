@@ -6,7 +6,7 @@ import pytest
 
 from chassis.actor import Actor, Role
 from contracts import complaints
-from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, LI, OFFICER, Desk, march
+from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, ELSEWHERE, LI, OFFICER, Desk, march
 
 DEPARTMENTS = ("HQ-operations", "HQ-risk", "HQ-compliance")
 
@@ -121,11 +121,16 @@ async def test_a_downgraded_case_climbs_the_ordinary_ladder_again(desk: Desk) ->
     case = await desk.open()
     await desk.ordered(case)
     await desk.act(OFFICER, case, "new-facts", march(26, 11), reason="核实", claim="600000")
-    await desk.act(COMPLIANCE, case, "downgrade", march(26, 11, 5), reason="金额有误")
+    await desk.act(OFFICER, case, "downgrade", march(26, 11, 5), 202, reason="金额有误")
+    assert (await desk.case(case))["severity"] == "major"
+    await desk.agree(DIRECTOR, case, "case.downgrade", 404)
+    await desk.agree(COMPLIANCE, case, "case.downgrade")
     lowered = await desk.case(case)
     assert (lowered["severity"], lowered["due_on"].isoformat()) == ("ordinary", "2009-03-31")
     again = await desk.act(OFFICER, case, "new-facts", march(26, 12), reason="属实", allegations=["私售"])
     assert again["severity"] == "major"
     assert len(await told(desk, "report")) == 3
-    refused = await desk.act(OFFICER, case, "downgrade", march(26, 12), 403, reason="x")
-    assert refused["status"] == 403
+    await desk.act(ELSEWHERE, case, "downgrade", march(26, 12), 404, reason="x")
+    ordinary = await desk.open(client_id="c-3")
+    refused = await desk.act(CENTRE, ordinary, "downgrade", march(26, 12), 409, reason="x")
+    assert refused["type"].endswith("not-for-this-kind")

@@ -256,8 +256,12 @@ async def test_the_call_centre_is_the_centre_for_every_service(world: World, bea
     path = f"/v1/complaints/cases/{made.json()['case_id']}"
     assert await world.value("complaints", "SELECT flow FROM cases") == "centre"
     assert [(await http.get(path, headers=one)).status_code for one in (centre, clerk)] == [200, 404]
-    tried = [await http.post(f"{path}/{act}", json={}, headers=centre) for act in ("ticket", "feedback")]
-    assert [one.status_code for one in tried] == [428, 403], "it issues tickets and does not answer for the branch"
+    assert (await http.post(f"{path}/ticket", json={}, headers=centre)).status_code == 428
+    answer = dict.fromkeys(("facts", "responsible", "action", "reaction"), "已道歉") | {"upheld": True}
+    tried = await http.post(f"{path}/feedback", json=answer, headers=centre | {"if-match": '"1"'})
+    assert (tried.status_code, tried.json()["type"]) == (403, "/problems/not-yours"), (
+        "it does not answer for the branch"
+    )
     assert (await http.post(f"{path}/ticket", json={}, headers=clerk)).status_code == 403
     from services.callbacks.people import queues_of
 

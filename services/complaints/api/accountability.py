@@ -9,14 +9,15 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor
 from chassis.acts import ConflictOfInterest
-from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
+from chassis.errors import AlreadyDecided, Conflict, FieldError, Invalid, NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.http.persons import PersonId
+from chassis.timeline import today
 from contracts.fields import Id, Label
-from services.complaints import accountability, cases
+from services.complaints import accountability, cases, second_person
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import CENTRE
-from services.complaints.forms import Day, Entered, Words
+from services.complaints.forms import CarriedOut, Day, Entered, Words
 
 routes = router("/v1/complaints", "complaints")
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
@@ -40,10 +41,11 @@ class AccountabilityOutcome(Entered):
     measure: Label
 
 
-@routes.post("/cases/{case_id}/accountability/{accountability_id}/outcome")
+@routes.post("/cases/{case_id}/accountability/{accountability_id}/outcome", status_code=202)
 async def account(_: Centre, uow: Work, case_id: Id, accountability_id: Id, body: AccountabilityOutcome) -> Made:
-    """Conclude accountability (责任追究): summary, root cause, plan with owner and date, circular, measure [C14]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
+    """Propose what accountability (责任追究) comes to: summary, root cause, plan with owner and date, circular, measure;
+    it counts once compliance agrees [C14]."""
+    _at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     row = await uow.sql.fetchrow(
         "SELECT against, done_at FROM accountability WHERE accountability_id = $1 AND case_id = $2 FOR UPDATE",
         accountability_id, case_id,
@@ -54,21 +56,11 @@ async def account(_: Centre, uow: Work, case_id: Id, accountability_id: Id, body
         raise AlreadyDecided
     if uow.actor.person in row["against"]:
         raise ConflictOfInterest
-    await uow.sql.execute(
-        """UPDATE accountability SET summary = $2, root_cause = $3, plan = $4, plan_owner = $5, due_on = $6,
-                  circular = $7, measure = $8, done_at = $9, done_by = $10 WHERE accountability_id = $1""",
-        accountability_id, body.summary, body.root_cause, body.plan, body.plan_owner, body.due_on, body.circular,
-        body.measure, at, uow.actor.person,
-    )  # fmt: skip
-    await accountability.watch_plan(uow, accountability_id, case, body.due_on)
-    await cases.change(uow, case, "held to account", at, detail={"accountability": str(accountability_id)})
+    if body.due_on <= await today(uow.sql):
+        raise Invalid(errors=(FieldError("/due_on", "does not lie ahead"),))
+    outcome = body.model_dump(mode="json", exclude={"at"})
+    await second_person.ask_outcome(uow, case, accountability_id, outcome, row["against"])
     return Made(id=str(accountability_id))
-
-
-class CarriedOut(Entered):
-    """How the plan was carried out."""
-
-    evidence: Words
 
 
 @routes.post("/cases/{case_id}/accountability/{accountability_id}/completion")

@@ -1,21 +1,19 @@
 """What belongs to a case: demands, suggestions, links, contacts; and everything that does, at a glance."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
-from chassis.errors import NotFound
-from chassis.http import Reading, Work, permits, router
-from chassis.personal import mask_text
-from contracts.complaints import SuggestionAdopted
-from contracts.fields import Id, Label, Money
-from services.complaints import cases, contact_duties, relations, severity
+from chassis.acts import Act, Acts, perform
+from chassis.http import Once, Reading, Work, permits, router
+from contracts.fields import Id
+from services.complaints import cases
+from services.complaints.acts import ACTS
 from services.complaints.api.shapes import CENTRE, READERS, STAFF
-from services.complaints.forms import Body, Entered, Name, Noted, Words
-from services.complaints.rules import OVER
+from services.complaints.forms import About, Contact, Demand, Entered, Link, Noted
+from services.complaints.tables import CaseRow
 
 routes = router("/v1/complaints", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
@@ -28,28 +26,6 @@ class Made(BaseModel):
     """The id of what was made."""
 
     id: str
-
-
-class Demand(Entered):
-    """What the complainant wants [C13]."""
-
-    what: Label
-    amount: Money | None = None
-
-
-class Link(Body):
-    """Another case and how they belong together; nothing is merged."""
-
-    other_id: Id
-    relation: Literal["same_matter", "member_of"]
-
-
-class Contact(Entered):
-    """A contact with the complainant [C25]."""
-
-    channel: Name
-    about: Words
-    recording: Label | None = None
 
 
 class Details(BaseModel):
@@ -79,10 +55,6 @@ _DETAILS = {
 _FOR_CLIENTS = ("demands", "suggestions", "contacts")
 
 
-def _id() -> UUID:
-    return UUID(bytes=uuid7().bytes)
-
-
 @routes.get("/cases/{case_id}/details")
 async def read_details(actor: Reader, sql: Reading, case_id: Id) -> Details:
     """Everything that hangs on a case; its client sees demands, suggestions and contacts."""
@@ -95,97 +67,49 @@ async def read_details(actor: Reader, sql: Reading, case_id: Id) -> Details:
 
 
 @routes.post("/cases/{case_id}/demands", status_code=201)
-async def add_demand(_: Complainant, uow: Work, case_id: Id, body: Demand) -> Made:
+async def add_demand(_: Complainant, uow: Work, _once: Once, case_id: Id, body: Demand) -> Made:
     """Note what the complainant demands."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    demand_id = _id()
-    await uow.sql.execute(
-        "INSERT INTO demands (demand_id, case_id, what, amount, made_at) VALUES ($1, $2, $3, $4, $5)",
-        demand_id, case_id, mask_text(body.what), body.amount, at,
-    )  # fmt: skip
-    case = await cases.change(uow, case, "demanded", at, detail={"demand": str(demand_id)})
-    if body.amount is not None and case.state not in OVER:
-        await severity.consider(uow, case, at, "demand", claim=body.amount)
-    return Made(id=str(demand_id))
+    return await _made(uow, ACTS.demand, case_id, body, "demand")
 
 
 @routes.post("/cases/{case_id}/demands/{demand_id}/withdrawal")
-async def withdraw_demand(_: Complainant, uow: Work, case_id: Id, demand_id: Id, body: Noted) -> Made:
+async def withdraw_demand(_: Complainant, uow: Work, _once: Once, case_id: Id, demand_id: Id, body: Noted) -> Made:
     """The complainant drops a demand; the record stays [C13]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    done = await uow.sql.fetchval(
-        """UPDATE demands SET withdrawn_at = $3, withdrawn_by = $4, reason = $5
-           WHERE demand_id = $2 AND case_id = $1 AND withdrawn_at IS NULL RETURNING true""",
-        case_id, demand_id, at, uow.actor.person, mask_text(body.reason),
-    )  # fmt: skip
-    if not done:
-        raise NotFound
-    await cases.change(uow, case, "demand withdrawn", at, detail={"demand": str(demand_id)})
-    return Made(id=str(demand_id))
+    about = About(id=str(demand_id), reason=body.reason, at=body.at)
+    return await _made(uow, ACTS.drop_demand, case_id, about, "demand")
 
 
 @routes.post("/cases/{case_id}/suggestions", status_code=201)
-async def add_suggestion(_: Complainant, uow: Work, case_id: Id, body: Noted) -> Made:
+async def add_suggestion(_: Complainant, uow: Work, _once: Once, case_id: Id, body: Noted) -> Made:
     """Pass back an opinion or suggestion (意见及建议), a record of its own [C12]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    suggestion_id = _id()
-    await uow.sql.execute(
-        """INSERT INTO suggestions (suggestion_id, case_id, words, recorded_at, recorded_by)
-           VALUES ($1, $2, $3, $4, $5)""",
-        suggestion_id, case_id, mask_text(body.reason), at, uow.actor.person,
-    )  # fmt: skip
-    await cases.change(uow, case, "suggested", at, detail={"suggestion": str(suggestion_id)})
-    return Made(id=str(suggestion_id))
+    return await _made(uow, ACTS.suggest, case_id, body, "suggestion")
 
 
 @routes.post("/cases/{case_id}/suggestions/{suggestion_id}/adoption")
-async def adopt(_: Centre, uow: Work, case_id: Id, suggestion_id: Id, body: Entered) -> Made:
+async def adopt(_: Centre, uow: Work, _once: Once, case_id: Id, suggestion_id: Id, body: Entered) -> Made:
     """Adopt a suggestion (合理化建议): told to who rewards it [C12]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    done = await uow.sql.fetchval(
-        """UPDATE suggestions SET adopted_at = $3, adopted_by = $4
-           WHERE suggestion_id = $2 AND case_id = $1 AND adopted_at IS NULL RETURNING true""",
-        case_id, suggestion_id, at, uow.actor.person,
-    )  # fmt: skip
-    if not done:
-        raise NotFound
-    await cases.change(uow, case, "suggestion adopted", at, detail={"suggestion": str(suggestion_id)})
-    uow.emit(SuggestionAdopted(**cases.naming(case), suggestion_id=suggestion_id, adopted_at=at), at=at)
-    return Made(id=str(suggestion_id))
+    return await _made(uow, ACTS.adopt, case_id, About(id=str(suggestion_id), at=body.at), "suggestion")
 
 
 @routes.post("/cases/{case_id}/links", status_code=201)
-async def add_link(actor: Handler, uow: Work, case_id: Id, body: Link) -> Made:
+async def add_link(actor: Handler, uow: Work, _once: Once, case_id: Id, body: Link) -> Made:
     """Link a case to another; group members keep their own case [C17]."""
-    at, case = cases.moment(uow, None), await cases.locked(uow, case_id)
     await cases.seen(uow.sql, actor, body.other_id)
-    await relations.link(uow, case_id, body.other_id, body.relation)
-    await cases.change(uow, case, "linked", at, detail={"other": str(body.other_id), "relation": body.relation})
-    return Made(id=str(body.other_id))
+    return await _made(uow, ACTS.link, case_id, body, "other")
 
 
 @routes.delete("/cases/{case_id}/links/{other_id}", status_code=204)
-async def end_link(_: Handler, uow: Work, case_id: Id, other_id: Id) -> None:
+async def end_link(_: Handler, uow: Work, _once: Once, case_id: Id, other_id: Id) -> None:
     """End a link; that it was stays known."""
-    at, case = cases.moment(uow, None), await cases.locked(uow, case_id)
-    ended = await uow.sql.fetch(
-        "UPDATE links SET ended_at = $3 WHERE case_id = $1 AND other_id = $2 AND ended_at IS NULL RETURNING relation",
-        case_id, other_id, at,
-    )  # fmt: skip
-    if not ended:
-        raise NotFound
-    await cases.change(uow, case, "unlinked", at, detail={"other": str(other_id)})
+    await _made(uow, ACTS.unlink, case_id, About(id=str(other_id)), "other")
 
 
 @routes.post("/cases/{case_id}/contacts", status_code=201)
-async def add_contact(_: Handler, uow: Work, case_id: Id, body: Contact) -> Made:
+async def add_contact(_: Handler, uow: Work, _once: Once, case_id: Id, body: Contact) -> Made:
     """Log a contact with the complainant [C25]."""
-    at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
-    number = await uow.sql.fetchval(
-        """INSERT INTO contacts (case_id, at, by, channel, about, recording) VALUES ($1, $2, $3, $4, $5, $6)
-           RETURNING id""",
-        case_id, at, uow.actor.person, body.channel, mask_text(body.about), body.recording,
-    )  # fmt: skip
-    await cases.change(uow, case, "complainant contacted", at, detail={"channel": body.channel})
-    await contact_duties.note_contact(uow, case_id, at)
-    return Made(id=str(number))
+    return await _made(uow, ACTS.contact, case_id, body, "contact")
+
+
+async def _made(uow: Work, act: tuple[Acts[CaseRow], Act[CaseRow]], case_id: UUID, body: Any, name: str) -> Made:
+    """Do an act about something that belongs to the case; its id."""
+    return Made(id=str((await perform(uow, act, case_id, body)).detail[name]))

@@ -1,32 +1,35 @@
 """Cases in and found: one form for every channel, search, everything known of one case."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field
 from uuid_utils import uuid7
 
 from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.acts import history, load, possible
-from chassis.errors import FieldError, Invalid
+from chassis.errors import FieldError, Invalid, NotFound
 from chassis.http import Listing, Once, Page, Purpose, Reading, Work, etag, permits, router
 from chassis.http.persons import PersonId
+from chassis.http.problems import answer
 from chassis.personal import mask_text
 from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.staff import HQ
+from chassis.timeline import Timeline, timeline, today
 from contracts.broker import ComplaintReceived
 from contracts.fields import Code, Id, Identifier, Instant, Label, Money, Phone, number_of, text_of
 from services.complaints import cases, relations
 from services.complaints.acts import ACTS
 from services.complaints.api.shapes import BRANCH, READERS, STAFF, Case, CaseInFull, shown, told_to
 from services.complaints.forms import Body, Day, Name, Spoken
-from services.complaints.intake import open_cases, registered_late
+from services.complaints.intake import NumberTaken, open_cases, registered_late
 from services.complaints.report import Report
-from services.complaints.rules import REGULATORS
+from services.complaints.rules import OVER, REGULATORS, letter_of
 from services.complaints.search import Search
 from services.complaints.seats import department_for
 from services.complaints.tables import CaseRow
@@ -72,9 +75,13 @@ class NewCase(Body):
     received_at: Instant | None = None
 
 
-@routes.post("/cases", status_code=201)
-async def open_case(actor: Reporter, uow: Work, _: Once, body: NewCase, response: Response) -> Case:
-    """Report a case. Whoever is asked first owns it until somebody accepts it [C8]; the same letter twice is one case."""
+@routes.post("/cases", status_code=201, response_model=Case)
+async def open_case(actor: Reporter, uow: Work, _: Once, body: NewCase, response: Response, request: Request) -> Any:
+    """Report a case. Whoever is asked first owns it until somebody accepts it [C8]; the same letter twice is one case.
+
+    A client states what is theirs to say: words, demands, claim, how to reach them. What comes under a number that is
+    taken by a case the caller may not see is kept for an operator, and answered 409.
+    """
     at = cases.moment(uow, body.received_at)
     report = await _report(uow, actor, body, at)
     opened = await open_cases(uow, [report])
@@ -88,25 +95,78 @@ async def open_case(actor: Reporter, uow: Work, _: Once, body: NewCase, response
         )
     else:
         response.status_code = 200
-    row = await cases.seen(uow.sql, actor, report.case_id)
+    try:
+        row = await cases.seen(uow.sql, actor, report.case_id)
+    except NotFound:
+        return answer(request.scope, NumberTaken())  # not raised: what came is kept
     response.headers["etag"] = etag(row.revision)
     response.headers["location"] = f"/v1/complaints/cases/{report.case_id}"
     return shown(actor, row)
 
 
-async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report:
-    if body.source in REGULATORS and not body.regulator_ref:
-        raise Invalid(errors=(FieldError("/regulator_ref", "a regulator's case carries its reference [C1]"),))
+STATED_BY_CLIENTS = {
+    "client_id", "kind", "channel", "category", "words", "product", "employee", "claim", "demands", "contact_channel",
+    "name", "phone",
+}  # fmt: skip
+"""What a client states of their own case; the rest is for those who can know it."""
+
+
+def _refused(
+    actor: Actor, body: NewCase, known: str | None, violations: Collection[str], *, replayed: bool
+) -> list[FieldError]:
+    """What the caller may not state, and what is no code of the list [C1, C7]."""
+    found = []
+    if actor.role is Role.CLIENT:
+        allowed = (
+            STATED_BY_CLIENTS
+            | ({"received_at"} if replayed else set())
+            | ({"branch_id"} if body.branch_id == known else set())
+        )
+        found += [
+            FieldError(f"/{name}", "is not for a client to state") for name in sorted(body.model_fields_set - allowed)
+        ]
+        if body.client_id not in {None, actor.client_id}:
+            found.append(FieldError("/client_id", "clients report for themselves"))
+    elif actor.role in BRANCH and not actor.is_centre:
+        if body.branch_id not in {None, actor.branch_id}:
+            found.append(FieldError("/branch_id", "is not your branch"))
+        if body.priority:
+            found.append(FieldError("/priority", "is for the VIP line of the centre to state"))
+    found += [
+        FieldError(f"/allegations/{n}", f"{code} is none of: {', '.join(sorted(violations))}")
+        for n, code in enumerate(body.allegations)
+        if code not in violations
+    ]
+    if body.source in REGULATORS and not (body.regulator_ref and letter_of(body.regulator_ref)):
+        found.append(FieldError("/regulator_ref", "a regulator's case carries its reference [C1]"))
     if body.channel == "regulator_transfer" and body.source not in REGULATORS:
-        raise Invalid(errors=(FieldError("/source", "a transfer names the regulator it comes from [C1]"),))
-    if actor.role is Role.CLIENT and body.client_id not in {None, actor.client_id}:
-        raise Invalid(errors=(FieldError("/client_id", "clients report for themselves"),))
+        found.append(FieldError("/source", "a transfer names the regulator it comes from [C1]"))
+    return found
+
+
+async def _number_of(uow: Any, body: NewCase) -> tuple[str, str | None]:
+    """The (system, number) a case is known by; a letter's is its regulator and its reference, however it is written."""
+    if body.source not in REGULATORS or not body.regulator_ref:
+        return body.system, body.external_ref
+    letter = letter_of(body.regulator_ref)
+    known = await uow.sql.fetchval(
+        "SELECT external_ref FROM cases WHERE system = $1 AND external_ref = ANY($2::text[]) LIMIT 1",
+        body.source,
+        [letter, body.regulator_ref],
+    )
+    return body.source, known or letter
+
+
+async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report:
     client = actor.client_id if actor.role is Role.CLIENT else body.client_id
     known = await uow.sql.fetchval("SELECT branch_id FROM clients WHERE client_id = $1", client) if client else None
+    replayed = await timeline(uow.sql) is Timeline.SIMULATED
+    limits = await cases.limits_of(uow, at)
+    if errors := _refused(actor, body, known, limits.violations, replayed=replayed):
+        raise Invalid(errors=tuple(errors))
     of_branch = actor.role in BRANCH and not actor.is_centre
     branch = actor.branch_id if of_branch else None
-    reference = body.external_ref or body.regulator_ref
-    system = body.source if body.regulator_ref and not body.external_ref else body.system
+    system, reference = await _number_of(uow, body)
     case_id = UUID(bytes=uuid7().bytes)
     if reference:
         derived = ComplaintReceived(system=system, external_ref=reference, received_at=at, channel=body.channel)
@@ -114,7 +174,7 @@ async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report
     owner = actor.person
     if actor.role in {Role.CLIENT, Role.SYSTEM}:
         named = (body.employee,) if body.employee else ()
-        owner = department_for(await staff.roster(uow.sql), await cases.limits_of(uow, at), body.category, at, named)
+        owner = department_for(await staff.roster(uow.sql), limits, body.category, at, named)
     return Report(
         case_id=case_id,
         system=system,
@@ -134,6 +194,9 @@ async def _report(uow: Any, actor: Actor, body: NewCase, at: datetime) -> Report
     )  # fmt: skip
 
 
+OVERDUE = f"coalesce(due_on < {{}} AND state <> ALL('{{{{{','.join(OVER)}}}}}'), false)"
+
+
 @routes.get("/cases")
 async def list_cases(
     actor: Reader,
@@ -145,9 +208,27 @@ async def list_cases(
     state: Code | None = None,
     owner: Identifier | None = None,
     client: Identifier | None = None,
+    branch: Identifier | None = None,
+    severity: Literal["ordinary", "major"] | None = None,
+    kind: Code | None = None,
+    source: Code | None = None,
+    category: Annotated[str, text_of(200)] | None = None,
+    outcome: Code | None = None,
+    due_before: Day | None = None,
+    overdue: bool | None = None,
+    received_from: Day | None = None,
+    received_before: Day | None = None,
 ) -> Listing[Case]:
-    """Cases the caller may see, newest first; `q` finds words of two Chinese characters in what was said."""
-    search = Search(actor, q=q, state=state, owner=owner, client=client, after=page.after)
+    """Cases the caller may see, newest first; `q` finds words of two Chinese characters in what was said.
+
+    `overdue`: open (or over) by their day, `due_before` and `received_before` do not count the day itself.
+    """
+    conditions = {
+        "state = {}": state, "owner = {}": owner, "branch_id = {}": branch, "severity = {}": severity, "kind = {}": kind,
+        "source = {}": source, "category = {}": category, "outcome = {}": outcome, "due_on < {}": due_before, "received_on >= {}": received_from,
+        "received_on < {}": received_before, OVERDUE if overdue else f"NOT {OVERDUE}": None if overdue is None else await today(sql),
+    }  # fmt: skip
+    search = Search(actor, q=q, client=client, after=page.after, conditions=conditions)
     rows = await search.page(sql, page.limit + 1)
     found = page.result(
         [shown(actor, CaseRow(**row)) for row in rows], lambda one: (one.received_at.isoformat(), str(one.case_id))

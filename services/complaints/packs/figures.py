@@ -27,10 +27,10 @@ _STANDING = """
                min(at) FILTER (WHERE act = 'dispatch') AS dispatched_at,
                bool_or(act = 'dispatch breached') AS dispatch_missed,
                (array_agg(detail->>'upheld' ORDER BY number DESC) FILTER (WHERE act = 'feedback'))[1] AS upheld,
-               (array_agg(CASE act WHEN 'became major' THEN 'major' WHEN 'downgraded' THEN 'ordinary'
+               (array_agg(CASE act WHEN 'became major' THEN 'major' WHEN 'downgrade' THEN 'ordinary'
                                     ELSE detail->>'severity' END ORDER BY number DESC)
-                FILTER (WHERE act IN ('received', 'became major', 'downgraded', 'corrected')
-                          AND (act IN ('became major', 'downgraded') OR detail ? 'severity')))[1] AS severity
+                FILTER (WHERE act IN ('received', 'became major', 'downgrade', 'corrected', 'new_facts', 'demand')
+                          AND (act IN ('became major', 'downgrade') OR detail ? 'severity')))[1] AS severity
         FROM steps GROUP BY case_id)
     SELECT c.case_id, c.external_ref, c.branch_id, c.kind, c.source, c.channel,
            coalesce(s.severity, 'ordinary') AS severity, c.category, c.product, c.received_at,
