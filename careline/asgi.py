@@ -34,6 +34,7 @@ def platform_app(platform: Platform) -> FastAPI:
         worker,
         advised=advised(platform),
         client_parts=client_parts(),
+        services=[service.name for service in SERVICES],
     )
 
 

@@ -3,7 +3,10 @@
 import gc
 import os
 import runpy
+import select
 import sys
+from io import TextIOWrapper
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -32,6 +35,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from chassis.version import version
+
+        print(f"careline {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """The client-service platform of a securities broker. Settings come from the environment (CARELINE_*)."""
+
+
 app.command()(run.up)
 app.command()(run.serve)
 app.command()(run.work)
@@ -44,6 +66,7 @@ app.command()(backup.drill)
 app.command()(replay.replay)
 app.command()(exports.export)
 app.command()(coverage.coverage)
+app.command()(operate.status)
 app.command()(operate.lag)
 app.command()(operate.doctor)
 app.command()(operate.verify)
@@ -70,20 +93,63 @@ def bench(context: typer.Context) -> None:
 
 
 def main(commands: typer.Typer = app) -> None:
-    """Run one command. Exit code 0 on success, 2 for wrong arguments, otherwise 1; expected errors are one line."""
-    gc.disable()  # while the program is being loaded there is nothing to collect; what runs turns it on again
-    try:
-        commands()
-    except BrokenPipeError:  # the reader of our output has gone: nothing is left to say to it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except Exception as error:
-        from careline.errors import told
+    """Run one command. Exit code 0 on success, 2 for wrong arguments, otherwise 1; expected errors are one line.
 
-        line = told(error)
-        if line is None:
+    Whoever reads our output may stop (`careline export clients | head`): that is no error.
+    """
+    gc.disable()  # while the program is being loaded there is nothing to collect; what runs turns it on again
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a character ends nothing
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            commands()
+        except SystemExit:
+            sys.stdout.flush()
             raise
-        print(f"careline: {line}", file=sys.stderr, flush=True)
-        sys.exit(1)
+    except SystemExit as end:
+        if end.code != 1 or not isinstance(end.__context__, BrokenPipeError):
+            raise
+        _tell(end.__context__)
+    except Exception as error:
+        _tell(error)
     finally:
         gc.enable()
+
+
+def _tell(error: Exception) -> NoReturn:
+    """End with the one line of an expected error, or well when only our reader has gone.
+
+    Raises: the error itself when it is ours.
+    """
+    if _of_a_pipe(error) and _reader_gone():
+        _say_no_more()
+    from careline.errors import told
+
+    line = told(error)
+    if line is None:
+        raise error
+    print(f"careline: {line}", file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+def _of_a_pipe(error: BaseException) -> bool:
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return all(map(_of_a_pipe, inner)) if inner else isinstance(error, BrokenPipeError)
+
+
+def _reader_gone() -> bool:
+    """Whether it is our output that nobody reads: connections break as well."""
+    stream = sys.__stdout__
+    if stream is None:
+        return False
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(happened & select.POLLERR for _, happened in poll.poll(0))
+
+
+def _say_no_more() -> NoReturn:
+    """End well; what was not read goes nowhere."""
+    assert sys.__stdout__ is not None
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+    sys.exit(0)

@@ -1,16 +1,17 @@
 """Exports as CSV, streamed from the services' own generators."""
 
-import csv
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from io import TextIOWrapper
 from typing import TypeVar, cast
 
 from careline.platform import Platform
 from careline.services import SERVICES
+from chassis import csv_files
 from chassis.exports import Export, Rows
 from chassis.service import Service
 from services.classification import exports as classification
@@ -66,15 +67,17 @@ EXPORTS: dict[str, PlatformExport] = {
 
 
 async def write(platform: Platform, export: PlatformExport, as_of: date | None) -> None:
-    """Write the header and every row to stdout."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(export.columns)
+    """Write the header and every row to stdout, in UTF-8 whatever the terminal's own encoding."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    file = csv_files.Rows(sys.stdout)
+    file.write([export.columns])
     waiting: list[tuple[str, ...]] = []
     async with _closing(export.rows(platform, as_of)) as rows:
         async for row in rows:
             waiting.append(row)
             if len(waiting) == ROWS_AT_ONCE:
-                writer.writerows(waiting)
+                file.write(waiting)
                 waiting.clear()
-    writer.writerows(waiting)
+    file.write(waiting)
     sys.stdout.flush()

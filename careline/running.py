@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from careline.asgi import advised, apps_of, one_time_link, platform_app
 from careline.platform import Platform
-from careline.server import serve
+from careline.server import metrics_at, serve
 from careline.services import SERVICES, named
 from careline.session import say, stop_signals
 from careline.sockets import address_of
@@ -49,12 +49,13 @@ async def run_work(settings: Settings, names: Sequence[str], listening: socket.s
         if listening is None:
             stopped = asyncio.Event()
             stop_signals(stopped.set)
-            say(started)
-            await stopped.wait()
+            with metrics_at(settings):
+                say(started)
+                await stopped.wait()
             return
         checks = {f"{name}-database": database_check(platform.databases[name]) for name in names}
         checks |= {f"{name}-worker": worker_check(platform.workers[name]) for name in names}
-        app = new_app("work", "Careline work", [], checks, advised=advised(platform))
+        app = new_app("work", "Careline work", [], checks, settings, advised=advised(platform))
         await _serve(settings, app, listening, lambda: say(f"{started} {address_of(listening)}"))
 
 
@@ -66,14 +67,15 @@ async def run_seal(settings: Settings, listening: socket.socket) -> None:
         platform.supervise(housekeeping.run(settings, SERVICES))
         checks = {f"{name}-database": database_check(one) for name, one in platform.databases.items()}
         sealing = {f"{name}-seals": sealing_check(worker.sealer) for name, worker in platform.workers.items()}
-        app = new_app("seal", "Careline seal", [], checks, advised=sealing)
+        app = new_app("seal", "Careline seal", [], checks, settings, advised=sealing)
         await _serve(settings, app, listening, lambda: say(f"sealing {address_of(listening)}"))
 
 
 async def _serve(
     settings: Settings, app: "FastAPI", listening: socket.socket, ready: Callable[[], None], proxies: str = ""
 ) -> None:
-    await serve(
-        app, listening, ready, trusted_proxies=proxies, drain_seconds=settings.drain_seconds,
-        of_one_address=settings.connections_per_address,
-    )  # fmt: skip
+    with metrics_at(settings):
+        await serve(
+            app, listening, ready, trusted_proxies=proxies, drain_seconds=settings.drain_seconds,
+            of_one_address=settings.connections_per_address,
+        )  # fmt: skip

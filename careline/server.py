@@ -10,10 +10,13 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import start_http_server
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from careline.refusals import WrongArgument
 from careline.session import stop_signals
+from chassis.settings import Settings
 
 GRACE_SECONDS = 5
 HEAD_SECONDS = 10.0
@@ -100,6 +103,27 @@ def configured(app: ASGIApp, *, trusted_proxies: str, of_one_address: int) -> uv
         timeout_graceful_shutdown=GRACE_SECONDS, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies,
         http=partial(_Protocol, by_address=connections),  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+@contextmanager
+def metrics_at(settings: Settings) -> Iterator[None]:
+    """Inside the block `/metrics` is answered at `CARELINE_METRICS_PORT`, by a thread of its own, where that is set.
+
+    Raises: WrongArgument when nothing can listen there.
+    """
+    if settings.metrics_port is None:
+        yield
+        return
+    try:
+        server, thread = start_http_server(settings.metrics_port, settings.host)
+    except OSError as error:
+        raise WrongArgument(f"CARELINE_METRICS_PORT {settings.metrics_port}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 async def serve(

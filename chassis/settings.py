@@ -69,6 +69,17 @@ class Settings(BaseSettings):
     close_after_midnight_minutes: int = Field(30, ge=0, le=720)
     pool_size: int = Field(4, ge=1)
     pool_overflow: int = Field(16, ge=0)
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="/metrics is answered there to anybody, and not at `port`; publish it to Prometheus alone",
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="without metrics_port: the bearer token that reads /metrics, and opens nothing else",
+    )
     drain_seconds: float = Field(1.0, ge=0, le=600, description="told to terminate: not ready, but served, so long")
     connections_per_address: int = Field(1000, ge=1, description="HTTP connections one address may hold at a time")
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"

@@ -4,16 +4,18 @@ from typing import Annotated, Any
 
 from fastapi import Request
 from pydantic import BaseModel
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound, Refusal, Text
 from chassis.http import Work, permits, router
+from chassis.http.document import Document
 from chassis.settings import Settings
 from chassis.version import version
 from contracts.asyncapi import document
 from contracts.fields import Identifier
 from gateway.client360 import client_view
+from gateway.documents import Documents
 from gateway.ingest import BATCH, STRUCTURED, ingest
 from gateway.overview import overview
 from gateway.service_client import ServiceClient
@@ -21,6 +23,7 @@ from gateway.transport import Headers
 
 routes = router("/v1", "gateway")
 STAFF = tuple(role for role in Role if role is not Role.CLIENT)
+EVENTS = Document(lambda: document(version()))
 _PASSED = ("accept-language", "purpose", "x-request-id", "traceparent")
 _EVENT = {
     "type": "object",
@@ -83,15 +86,16 @@ async def read_status(actor: Annotated[Actor, permits("status:read", *STAFF)], r
 
 
 @routes.get("/openapi.json", include_in_schema=False)
-async def read_openapi(request: Request) -> JSONResponse:
+async def read_openapi(request: Request) -> Response:
     """The REST interface of all services."""
-    return JSONResponse(await request.app.state.documents.of_all())
+    documents: Documents = request.app.state.documents
+    return await (await documents.of_all()).answer(request)
 
 
 @routes.get("/asyncapi.json", include_in_schema=False)
-async def read_asyncapi() -> JSONResponse:
+async def read_asyncapi(request: Request) -> Response:
     """The events of all services, AsyncAPI 3.0."""
-    return JSONResponse(document(version()))
+    return await EVENTS.answer(request)
 
 
 def passed_on(request: Request) -> Headers:

@@ -1,9 +1,10 @@
 """The gateway on one page: a service whose log carries the broker's facts, and the app in front of all services."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp
 from chassis.database import Database
 from chassis.http import new_app, service_app
 from chassis.http.paging import cursor_key
-from chassis.http.probes import Check, database_check, worker_check
+from chassis.http.probes import Check, database_check, is_scraper, worker_check
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
@@ -34,7 +35,7 @@ from gateway.service_client import ServiceClient
 from gateway.settings import GatewaySettings
 from gateway.tables import metadata
 from gateway.tokens import GatewayTokens
-from gateway.transport import InProcess, OverHttp, Transport
+from gateway.transport import InProcess, OverHttp, Transport, Unset
 
 if TYPE_CHECKING:
     from chassis.worker import Worker
@@ -65,9 +66,10 @@ def gateway_app(
     own: GatewaySettings | None = None,
     advised: dict[str, Check] | None = None,
     client_parts: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    services: Collection[str] = (),
 ) -> FastAPI:
     """The app in front of everything. `apps` are the services in this process by name; the others are reached at
-    `settings.service_urls`. `database` is the gateway's own, `worker` its loops when they run here, `advised`
+    `settings.service_urls`; of `services` that are neither, callers are told which setting is missing. `database` is the gateway's own, `worker` its loops when they run here, `advised`
     the services' own checks."""
     own = own or GatewaySettings()
     tokens = GatewayTokens(settings)
@@ -76,6 +78,7 @@ def gateway_app(
         name: OverHttp(url, own.service_seconds) for name, url in settings.service_urls.items()
     }
     transports |= {name: InProcess(app) for name, app in apps.items()}
+    transports |= {name: Unset(name) for name in services if name not in transports and name != service.name}
     # The gateway's operators' routes are reached as any service's.
     operated = service_app(replace(service, routes=None), database, settings, worker)
     transports[service.name] = InProcess(operated)
@@ -98,6 +101,7 @@ def gateway_app(
             pages.routes,
         ],
         checks,
+        settings,
         body_bytes=own.body_bytes,
         seconds=own.service_seconds + 5,
         advised=advised,
@@ -111,13 +115,14 @@ def gateway_app(
                 access=access,
                 services=transports,
                 settings=own,
+                scrapes=partial(is_scraper, settings),
             )
         ],
     )
     app.add_exception_handler(pages.SignInFirst, pages.to_sign_in)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     state = app.state
-    state.service, state.database, state.settings, state.worker = service, database, settings, worker
+    state.service, state.database, state.worker = service, database, worker
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
     state.keys, state.access = keys, access
     state.attempts = Attempts()

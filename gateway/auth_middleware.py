@@ -1,7 +1,7 @@
 """The door: who is calling, whether they may go on at this speed, and which way the request goes."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 from time import monotonic
@@ -14,7 +14,7 @@ from chassis.http.identity import HEADER
 from chassis.http.problems import answer
 from gateway.access import SESSION, TOKEN, Access
 from gateway.keys import PREFIX, Keys
-from gateway.limits import Buckets
+from gateway.limits import Buckets, Strangers
 from gateway.settings import GatewaySettings
 from gateway.tokens import PURPOSE, GatewayTokens
 from gateway.transport import Headers, Transport
@@ -84,6 +84,7 @@ class AuthMiddleware:
         access: Access,
         services: Mapping[str, Transport],
         settings: GatewaySettings,
+        scrapes: Callable[[str], bool],
     ) -> None:
         self.app = app
         self.tokens = tokens
@@ -92,6 +93,8 @@ class AuthMiddleware:
         self.services = services
         self.identities = identities
         self.people = Buckets(settings.rate_people, settings.rate_people * 2)
+        self.strangers = Strangers(settings.rate_anonymous)
+        self.scrapes = scrapes
         self.systems = Buckets(settings.rate_systems, settings.rate_systems * 2)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,7 +115,7 @@ class AuthMiddleware:
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = dict(scope["headers"])
-        actor = await self._actor(scope, given)
+        actor = await self._known(scope, given)
         service = self._service(scope["path"])
         dropped = _DROPPED if service else _IDENTITY
         headers: Headers = [header for header in scope["headers"] if header[0] not in dropped]
@@ -129,6 +132,23 @@ class AuthMiddleware:
         headers = [header for header in headers if header[0] != b"x-request-id"]
         headers.append((b"x-request-id", scope["request_id"].encode()))
         await service(scope, headers, receive, send)
+
+    async def _known(self, scope: Scope, given: Mapping[bytes, bytes]) -> Actor | None:
+        """Who is calling. None when the request names nobody, which an address may do only so often.
+
+        Raises: as `_actor`; TooManyRequests.
+        """
+        if scope["path"] == "/metrics" and self.scrapes(given.get(b"authorization", b"").decode("latin-1")):
+            return None
+        address = (scope.get("client") or ("", 0))[0]
+        try:
+            actor = await self._actor(scope, given)
+        except Unauthenticated:
+            await self.strangers.take(address)
+            raise
+        if actor is None:
+            await self.strangers.take(address)
+        return actor
 
     def _service(self, path: str) -> Transport | None:
         if not path.startswith("/v1/"):

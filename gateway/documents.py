@@ -1,7 +1,9 @@
 """One OpenAPI 3.1 document of all services, made from their own."""
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -9,11 +11,13 @@ from fastapi import FastAPI
 
 from chassis.errors import Unavailable, UpstreamTimeout
 from chassis.http import openapi_of
+from chassis.http.document import Document
 from chassis.http.problems import SCHEMA
 from chassis.version import version
 from gateway.transport import Transport, call
 
 ASK_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 10.0
 
 SECURITY = {
     "bearer": {
@@ -28,24 +32,43 @@ _REFERENCE = re.compile(r"^#/components/schemas/(.+)$")
 
 
 class Documents:
-    """The services' own documents, asked for and kept: they change only with a new version of a service."""
+    """The services' own documents, asked for and kept: they change only with a new version of a service. One that could not be
+    reached is asked again, by one caller at a time and not at every request."""
 
     def __init__(self, app: FastAPI, transports: Mapping[str, Transport]) -> None:
         self.app = app
         self.transports = transports
         self._known: dict[str, dict[str, Any]] = {}
+        self._merged: Document | None = None
+        self._asked = 0.0
+        self._asking: asyncio.Task[Document] | None = None
 
-    async def of_all(self) -> dict[str, Any]:
-        """All that can be reached now, merged."""
-        for name, transport in self.transports.items():
-            if name not in self._known:
-                try:
-                    reply = await call(transport, "/openapi.json", "", [], ASK_SECONDS)
-                except (Unavailable, UpstreamTimeout):
-                    continue
-                if reply.status == 200:
-                    self._known[name] = msgspec.json.decode(reply.body)
-        return merged({"": openapi_of(self.app), **self._known})
+    async def of_all(self) -> Document:
+        """All that could be reached, merged."""
+        missing = self.transports.keys() - self._known.keys()
+        if self._merged is None or (missing and monotonic() - self._asked > ASK_AGAIN_SECONDS):
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._gather(sorted(missing)))
+            self._merged = await asyncio.shield(self._asking)
+        return self._merged
+
+    async def _gather(self, missing: Sequence[str]) -> Document:
+        found = await asyncio.gather(*map(self._ask, missing))
+        self._asked = monotonic()
+        if self._merged is not None and not any(found):
+            return self._merged
+        known = dict(sorted(self._known.items()))
+        return Document(lambda: merged({"": openapi_of(self.app), **known}))
+
+    async def _ask(self, name: str) -> bool:
+        """Whether the service gave its document."""
+        try:
+            reply = await call(self.transports[name], "/openapi.json", "", [], ASK_SECONDS)
+        except (Unavailable, UpstreamTimeout):
+            return False
+        if reply.status == 200:
+            self._known[name] = msgspec.json.decode(reply.body)
+        return reply.status == 200
 
 
 def merged(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

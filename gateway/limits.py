@@ -1,10 +1,13 @@
 """Per-caller rate limits: a token bucket each, in this process."""
 
+import asyncio
+import ipaddress
 from time import monotonic
 
 from chassis.errors import TooManyRequests
 
 FORGET_AFTER_SECONDS = 60.0
+REFUSAL_SECONDS = 1.0
 
 
 class Buckets:
@@ -36,6 +39,36 @@ class Buckets:
         self._swept = now
 
 
+class Strangers:
+    """Requests of callers that name nobody, or nobody we know: a bucket for each address.
+
+    Whoever is too fast waits for the refusal, so that asking again and again costs us little.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.buckets = Buckets(rate, rate * 4)
+
+    async def take(self, address: str) -> None:
+        """Let one request of an address through.
+
+        Raises: TooManyRequests, after a while.
+        """
+        try:
+            self.buckets.take(network_of(address))
+        except TooManyRequests:
+            await asyncio.sleep(REFUSAL_SECONDS)
+            raise
+
+
+def network_of(address: str) -> str:
+    """What one caller has of addresses: one of IPv4, but the 2^64 of a network of IPv6."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else address
+
+
 class Attempts:
     """Tries to sign in: few at one name from one address, more from one address at all names.
 
@@ -51,5 +84,6 @@ class Attempts:
 
         Raises: TooManyRequests.
         """
-        self.at_name.take(f"{address} {name}")
-        self.from_address.take(address)
+        network = network_of(address)
+        self.at_name.take(f"{network} {name}")
+        self.from_address.take(network)

@@ -25,6 +25,9 @@ class GatewaySettings(BaseSettings):
 
     rate_people: float = Field(500, gt=0, description="requests a second of one person or client; bursts of twice that")
     rate_systems: float = Field(20_000, gt=0, description="requests a second of one system")
+    rate_anonymous: float = Field(
+        50, gt=0, description="requests a second of one address that say not who calls; bursts of four times that"
+    )
     session_hours: float = Field(12, gt=0)
     body_bytes: int = Field(16_000_000, gt=0, description="the largest body taken in")
     upload_bytes: int = Field(

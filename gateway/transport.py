@@ -136,6 +136,25 @@ class OverHttp:
             self._session = None
 
 
+class Unset:
+    """A service of which nobody has said where it is."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def __call__(self, *_: object, **__: object) -> None:
+        """Raises: Unavailable, naming the setting."""
+        raise Unavailable(
+            Text(
+                f"the gateway does not know where {self.name} is: set CARELINE_SERVICE_URLS",
+                f"网关不知道 {self.name} 的地址：请设置 CARELINE_SERVICE_URLS",
+            )
+        )
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
 async def _body(receive: Receive) -> AsyncIterator[bytes]:
     more = True
     while more:

@@ -1,7 +1,7 @@
 """Looking after the platform: migrate, upgrade, lag, verify, doctor."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,6 +53,40 @@ def lag() -> None:
         rows.append((found.service, "all", str(found.records), f"{found.seconds:.1f}", str(found.unshipped), closed))
         rows += [("", topic.topic, str(topic.records), f"{topic.seconds:.1f}", "", "") for topic in found.topics]
     print_table(rows)
+
+
+def status() -> None:
+    """Show every service at a glance: at work or not, how far behind, what was put aside, the last closed day. Exit code 1
+    when one that has something to do does not do it."""
+    from careline.platform import Platform
+    from careline.worker_lock import is_worker_lock_held
+    from chassis.operations.status import status
+
+    async def ask(platform: Platform) -> list[tuple[bool, dict[str, Any]]]:
+        found = []
+        for service in platform.services:
+            database = platform.databases[service.name]
+            row = await status(service, database, platform.settings)
+            found.append((await is_worker_lock_held(database.url, service.name), row))
+        return found
+
+    columns = (
+        "lag_records",
+        "lag_seconds",
+        "unshipped",
+        "dead_letters",
+        "conflicts",
+        "deadlines_due",
+        "closed_through",
+    )
+    rows, waiting = [("service", "worker", *(name.replace("_", " ") for name in columns))], False
+    for works, row in with_platform(ask):
+        waiting |= not works and bool(row["lag_records"] or row["unshipped"] or row["deadlines_due"])
+        shown = ("-" if row[name] is None else str(row[name]) for name in columns)
+        rows.append((str(row["service"]), "at work" if works else "not running", *shown))
+    print_table(rows)
+    if waiting:
+        raise typer.Exit(1)
 
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from careline.lag import Lag
 
+LINE_SECONDS = 10.0
+
 
 class Progress:
     """`with Progress() as progress:` a bar on a terminal, a line now and then elsewhere."""
@@ -21,6 +23,7 @@ class Progress:
         self._said: Any = None
         self._closed: Any = None
         self._last = ""
+        self._lines_at = monotonic() + LINE_SECONDS
 
     def __enter__(self) -> Self:
         from rich.console import Console
@@ -28,8 +31,8 @@ class Progress:
         from rich.progress import Progress as Bar
 
         console = Console(stderr=True)
-        self._bar = Bar(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        self._bar = Bar(  # all of it within 80 columns
+            TextColumn("{task.description}"), BarColumn(10), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self._said = self._bar.add_task("published", total=None, note="")
@@ -60,14 +63,19 @@ class Progress:
 
     def applied(self, found: Sequence[Lag]) -> None:
         """How far the services are."""
-        days = ", ".join(
-            f"{one.service} {one.closed_through or '-'}" for one in found if one.closed_through or one.passed
-        )
-        self._bar.update(self._closed, completed=sum(sum(one.records.values()) for one in found), note=days)
+        waiting = sum(sum(one.records.values()) for one in found)
+        days = [one.closed_through for one in found if one.closed_through]
+        closed = f"closed {min(days)}" if days else ""
+        self._bar.update(self._closed, completed=waiting, note=closed)
+        if self._bar.disable and monotonic() >= self._lines_at:
+            self._lines_at = monotonic() + LINE_SECONDS
+            said = (self._before or 0) + self.published
+            line = f"careline replay: {said} of {self.total} published, {waiting} not yet applied"
+            print(f"{line}, {closed}" if closed else line, file=sys.stderr, flush=True)
 
     def trouble(self, words: str) -> None:
         """Something is away and is being waited for; empty when it is back."""
         if words and words != self._last:
             print(f"careline replay: {words}", file=sys.stderr, flush=True)
         self._last = words
-        self._bar.update(self._said, note=words)
+        self._bar.update(self._said, note="waiting" if words else "")

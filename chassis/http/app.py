@@ -8,12 +8,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
 
 from chassis.database import Database
 from chassis.errors import Refusal
 from chassis.http import problems
 from chassis.http.approvals import approvals_routes
+from chassis.http.document import Document
 from chassis.http.edge import Edge
 from chassis.http.idempotency import AnsweredBefore, Route, answer_again
 from chassis.http.identity import INTERNAL, Tokens
@@ -40,6 +40,7 @@ def new_app(
     title: str,
     routers: Iterable[APIRouter],
     checks: dict[str, Check],
+    settings: Settings,
     *,
     body_bytes: int = BODY_BYTES,
     seconds: float = SECONDS,
@@ -72,10 +73,10 @@ def new_app(
             *middleware,
         ],
     )
-    app.state.traffic = traffic
+    app.state.traffic, app.state.settings = traffic, settings
     SERVING.labels(name).set(1)
     app.include_router(probes(checks, advised))
-    app.add_api_route("/openapi.json", lambda: JSONResponse(openapi_of(app)), include_in_schema=False)
+    app.add_api_route("/openapi.json", Document(lambda: openapi_of(app)).answer, include_in_schema=False)
     for router in routers:
         app.include_router(router, responses=problems.RESPONSES)
     larger += large_of(routes_of(app))
@@ -94,10 +95,10 @@ def service_app(service: Service, database: Database, settings: Settings, worker
     policies = policy_routes(service, service.policy) if service.policy is not None else None
     own = (policies, service.routes, approvals_routes(service), operators_routes(service.name))
     routers = [router for router in own if router is not None]
-    app = new_app(service.name, f"Careline {service.name}", routers, checks, advised=service_checks(service, database))
+    advised = service_checks(service, database)
+    app = new_app(service.name, f"Careline {service.name}", routers, checks, settings, advised=advised)
     app.state.service = service
     app.state.database = database
-    app.state.settings = settings
     app.state.cursor_key = cursor_key(settings)
     app.state.worker = worker
     app.state.tokens = Tokens(settings, INTERNAL)

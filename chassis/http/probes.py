@@ -1,6 +1,7 @@
-"""`/livez`, `/readyz`, `/metrics`: of a process, without identity; the gateway does not route them."""
+"""`/livez`, `/readyz`, `/metrics`: of a process; the gateway does not route them. The metrics are for whoever scrapes them."""
 
 import asyncio
+import hmac
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
 from chassis import calendars
+from chassis.actor import Role
 from chassis.clock import clock_ahead
 from chassis.database import Database
+from chassis.errors import Forbidden, NotFound, Text, Unauthenticated
+from chassis.http.identity import identified
+from chassis.settings import Settings
 
 if TYPE_CHECKING:
     from chassis.audit import Sealer
@@ -44,10 +49,36 @@ def probes(checks: dict[str, Check], advised: dict[str, Check] | None = None) ->
         return JSONResponse(body, 200 if ready else 503, media_type="application/health+json")
 
     @routes.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        await _require_scraper(request)
+        # Megabytes of text: made aside, so that requests go on.
+        return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+def is_scraper(settings: Settings, authorization: str) -> bool:
+    """Whether an Authorization header carries the token that reads the metrics."""
+    token = settings.metrics_token
+    given = authorization.partition(" ")[2].strip()
+    return token is not None and hmac.compare_digest(given.encode(), token.get_secret_value().encode())
+
+
+async def _require_scraper(request: Request) -> None:
+    """Let through who has the token of the metrics, or the role operations.
+
+    Raises: NotFound where they have a port of their own; Unauthenticated, Forbidden.
+    """
+    state = request.app.state
+    settings: Settings = state.settings
+    if settings.metrics_port is not None:
+        raise NotFound(Text("metrics are at CARELINE_METRICS_PORT", "指标见 CARELINE_METRICS_PORT 端口"))
+    if is_scraper(settings, request.headers.get("authorization", "")):
+        return
+    if getattr(state, "tokens", None) is None:  # a process of work alone takes nobody's word of who is calling
+        raise Unauthenticated(Text("set CARELINE_METRICS_TOKEN, and send it", "请设置并携带 CARELINE_METRICS_TOKEN"))
+    if (await identified(request)).role is not Role.OPERATIONS:
+        raise Forbidden(Text("metrics are for role operations", "指标仅供 operations 角色查看"))
 
 
 async def _checked(check: Check) -> dict[str, Any]:

@@ -9,16 +9,17 @@ import asyncio
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import file_digest
-from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import asyncpg
 
+from chassis import csv_files
 from services.callbacks import coverage
 
 STOCK, NEW = "coverage", "new-clients"
@@ -47,17 +48,17 @@ NEW_COLUMNS = (
 async def write_proof(sql: asyncpg.Connection, as_of: date, folder: Path) -> dict[str, Any]:
     """Write the proof of the year of a date into a folder: ledgers, manifest, sums. The manifest is the answer."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    stock, new = (folder / f"{name}-{as_of}.csv" for name in (STOCK, NEW))
+    stock, new = (folder / f".{name}-{as_of}.rows" for name in (STOCK, NEW))
     arguments = await coverage.ledger_arguments(sql, as_of)
     async with sql.transaction(isolation="repeatable_read", readonly=True):
         await _copy(sql, coverage.LEDGER, coverage.COLUMNS, arguments, stock)
         await _copy(sql, NEW_LEDGER, NEW_COLUMNS, arguments[:2], new)
         branches = await coverage.by_branch(sql, as_of)
-    files, standings = await asyncio.to_thread(_by_branch, folder, {STOCK: stock, NEW: new}, as_of)
+    files, standings = await asyncio.to_thread(_written, folder, {STOCK: stock, NEW: new}, as_of)
     manifest = {
         "as_of": as_of.isoformat(),
         "policy": (await coverage.terms_of(sql, as_of))[1],
-        "ledger": stock.name,
+        "ledger": files[0]["name"],
         "sha256": files[0]["sha256"],
         "branches": [
             {
@@ -93,11 +94,7 @@ async def branch_ledger(sql: asyncpg.Connection, as_of: date, branch_id: str, ru
         *arguments,
         branch_id,
     )
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(tuple(row) for row in rows)
-    return text.getvalue().encode()
+    return csv_files.text_of([columns, *(tuple(row) for row in rows)]).encode()
 
 
 async def _copy(
@@ -113,49 +110,44 @@ async def _copy(
         )
 
 
-def _by_branch(
-    folder: Path, ledgers: Mapping[str, Path], as_of: date
+def _written(
+    folder: Path, raw: Mapping[str, Path], as_of: date
 ) -> tuple[list[dict[str, Any]], dict[str, Counter[str]]]:
-    """Split the firm's ledgers by branch; every file with its lines and its SHA-256, and new clients by standing."""
-    files = [_described(folder, path, rule, "") for rule, path in ledgers.items()]
+    """The firm's ledgers, and those of its branches; every file with its SHA-256, and new clients by standing."""
+    firms: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
     standings: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for rule, path in ledgers.items():
-        place = folder / f"{rule}-{as_of}"
+    for rule, path in raw.items():
+        firm, place = folder / f"{rule}-{as_of}.csv", folder / f"{rule}-{as_of}"
         place.mkdir(exist_ok=True)
         for old in place.glob("*.csv"):
             old.unlink()
-        written: dict[str, Path] = {}
-        for branch, lines in _parts(path, standings if rule == NEW else None):
-            if branch not in written:
-                written[branch] = place / f"{quote(branch, safe='') or NOWHERE}.csv"
-            with written[branch].open("a", encoding="utf-8", newline="") as file:
-                file.write(lines)
-        files += [_described(folder, written[branch], rule, branch) for branch in sorted(written)]
-    return files, standings
+        branches: dict[str, Path] = {}
+        with path.open(encoding="utf-8", newline="") as read, csv_files.opened(firm) as file:
+            rows = csv.reader(read)
+            heading, whole = next(rows), csv_files.Rows(file)
+            whole.write([heading])
+            while some := list(islice(rows, LINES_AT_ONCE)):
+                whole.write(some)
+                for branch, lines in _by_branch(some).items():
+                    begun = branch in branches
+                    part = branches.setdefault(branch, place / f"{quote(branch, safe='') or NOWHERE}.csv")
+                    with csv_files.opened(part, add=begun) as file_of_branch:
+                        csv_files.Rows(file_of_branch).write(lines if begun else [heading, *lines])
+                    if rule == NEW:
+                        for key in ("", branch):
+                            standings[key].update(line[2] for line in lines)
+        path.unlink()
+        firms.append(_described(folder, firm, rule, ""))
+        parts += [_described(folder, branches[branch], rule, branch) for branch in sorted(branches)]
+    return [*firms, *parts], standings
 
 
-def _parts(path: Path, standings: defaultdict[str, Counter[str]] | None) -> Iterator[tuple[str, str]]:
-    """The lines of a ledger by branch, the heading first, never more than so many lines in memory."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        heading = next(rows)
-        texts: dict[str, StringIO] = {}
-        begun: set[str] = set()
-        for number, row in enumerate(rows, 1):
-            branch = row[1]
-            if branch not in texts:
-                texts[branch] = StringIO()
-                if branch not in begun:
-                    csv.writer(texts[branch], lineterminator="\n").writerow(heading)
-                    begun.add(branch)
-            csv.writer(texts[branch], lineterminator="\n").writerow(row)
-            if standings is not None:
-                for key in ("", branch):
-                    standings[key][row[2]] += 1
-            if number % LINES_AT_ONCE == 0:
-                yield from ((name, text.getvalue()) for name, text in texts.items())
-                texts.clear()
-        yield from ((name, text.getvalue()) for name, text in texts.items())
+def _by_branch(rows: Sequence[list[str]]) -> dict[str, list[list[str]]]:
+    found: defaultdict[str, list[list[str]]] = defaultdict(list)
+    for row in rows:
+        found[row[1]].append(row)
+    return found
 
 
 def _described(folder: Path, path: Path, rule: str, branch: str) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """The register of annex 4 (客户分类登记表): a row per client with entries, for Excel and as CSV."""
 
-import csv
 from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from io import BytesIO, StringIO
+from io import BytesIO
 from typing import Any
 
 import asyncpg
+
+from chassis import csv_files
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
@@ -28,7 +29,6 @@ COLUMNS = (
     "备注 note",
 )
 TEN_THOUSAND = Decimal(10_000)
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def rows(sql: asyncpg.Connection, scope: tuple[str, Sequence[str]]) -> list[tuple[Any, ...]]:
@@ -74,17 +74,7 @@ def in_ten_thousands(amount: Decimal) -> Decimal:
 
 def as_csv(table: Sequence[Sequence[Any]]) -> bytes:
     """The register as CSV; it begins with a byte order mark, without which Excel misreads Chinese."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_harmless(value) for value in row] for row in table)
-    return text.getvalue().encode("utf-8-sig")
-
-
-def _harmless(value: Any) -> str:
-    """A text that begins like a formula gets an apostrophe: what staff write must not run in Excel."""
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
+    return csv_files.text_of([COLUMNS, *table], "\r\n").encode("utf-8-sig")
 
 
 def as_xlsx(table: Sequence[Sequence[Any]], day: date) -> bytes:

@@ -4,6 +4,7 @@ import signal
 
 import httpx
 
+from chassis.servers.ports import free_port
 from contracts import broker
 from tests.faults.running import Command
 from tests.faults.test_replay_survives import as_environment
@@ -11,8 +12,9 @@ from tests.world import World
 
 
 async def test_serve_and_work_share_a_platform_and_stop_when_told(world: World) -> None:
-    given = as_environment(world.settings)
-    serving = await Command.start("serve", "points", "--port", "0", **given)
+    given, port = as_environment(world.settings), free_port()
+    serving = await Command.start("serve", "points", "--port", "0", CARELINE_METRICS_PORT=str(port), **given)
+    given["CARELINE_METRICS_TOKEN"] = token = "a token of sixteen"
     working = await Command.start("work", "classification", "points", "--port", "0", **given)
     try:
         address = await serving.line("ready ")
@@ -21,7 +23,14 @@ async def test_serve_and_work_share_a_platform_and_stop_when_told(world: World) 
             assert (await http.get(f"{address}/readyz")).status_code == 200
             ready = (await http.get(f"{probes}/readyz")).json()
             assert set(ready["checks"]) >= {"points-worker", "classification-worker"}
-            assert "careline_worker_up" in (await http.get(f"{probes}/metrics")).text
+            assert (await http.get(f"{probes}/metrics")).status_code == 401
+            scraped = await http.get(f"{probes}/metrics", headers={"authorization": f"Bearer {token}"})
+            assert "careline_worker_up" in scraped.text
+            assert (await http.get(f"{address}/metrics")).status_code == 404
+            assert "careline_serving" in (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+            taken = await Command.start("serve", "points", "--port", "0", CARELINE_METRICS_PORT=str(port), **given)
+            code, _, err = await taken.ended()
+            assert (code, "CARELINE_METRICS_PORT" in err, "Traceback" in err) == (1, True, False)
         for command in (serving, working):
             command.process.send_signal(signal.SIGTERM)
             code, _, err = await command.ended()

@@ -39,8 +39,12 @@ def test_every_setting_in_the_compose_file_exists() -> None:
 
 
 def test_prometheus_scrapes_every_container_of_ours() -> None:
-    scraped = set(read("prometheus/prometheus.yaml")["scrape_configs"][0]["dns_sd_configs"][0]["names"])
-    assert scraped == set(ours(read("compose.yaml"))) - {"migrate"}
+    [asked], compose = read("prometheus/prometheus.yaml")["scrape_configs"][0]["dns_sd_configs"], read("compose.yaml")
+    assert set(asked["names"]) == set(ours(compose)) - {"migrate"}
+    for name, container in ours(compose).items():
+        assert container["environment"]["CARELINE_METRICS_PORT"] == str(asked["port"])
+        published = {str(port).rpartition(":")[2] for port in container.get("ports", ())}
+        assert published == ({"8000"} if name == "gateway" else set()), name
 
 
 def ours(compose: Any) -> dict[str, Any]:

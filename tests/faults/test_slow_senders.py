@@ -74,7 +74,7 @@ async def test_no_route_takes_a_connection_before_the_body_is_there(
 @pytest.fixture
 async def serving(world: World) -> AsyncIterator[tuple[FastAPI, str]]:
     """A small app on a socket, as `careline serve` serves it."""
-    app = new_app("slow", "Slow", [], {"database": database_check(world.database("points"))})
+    app = new_app("slow", "Slow", [], {"database": database_check(world.database("points"))}, world.settings)
     listening = socket.create_server(("127.0.0.1", 0))
     started = asyncio.Event()
     task = asyncio.create_task(

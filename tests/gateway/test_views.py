@@ -82,7 +82,7 @@ async def test_a_part_whose_service_fails_is_shown_as_unavailable(world: World, 
     from chassis.http import new_app
 
     classification = next(s for s in world.platform.services if s.name == "classification")
-    broken = new_app("points", "broken", [], {})
+    broken = new_app("points", "broken", [], {}, world.settings)
     broken.mount("/", _broken)
     apps: dict[str, ASGIApp] = {
         "classification": service_app(classification, world.database("classification"), world.settings),

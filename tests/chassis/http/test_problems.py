@@ -106,13 +106,14 @@ async def test_a_stale_etag_is_told_the_present_one(http: httpx.AsyncClient, as_
     assert (stale.status_code, stale.json()["current"], fresh.status_code) == (412, '"7"', 200)
 
 
-async def test_probes_and_metrics_need_no_identity(http: httpx.AsyncClient, as_) -> None:
+async def test_probes_need_no_identity_and_metrics_are_for_operators(http: httpx.AsyncClient, as_) -> None:
     await http.get("/v1/sample/notes", headers=as_(Role.HQ))
     ready = (await http.get("/readyz")).json()
     assert ready["checks"]["database"] == {"status": "pass"}
     assert ready["status"] == ready["checks"]["calendar"]["status"], "a calendar that ends soon is shown, not refused"
     assert ready["status"] in {"pass", "warn"}
-    metrics = (await http.get("/metrics")).text
+    assert (await http.get("/metrics")).status_code == 401
+    metrics = (await http.get("/metrics", headers=as_(Role.OPERATIONS))).text
     assert 'route="/v1/sample/notes",service="sample",status="200"' in metrics
     await asyncio.sleep(0)
 
