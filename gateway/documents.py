@@ -1,7 +1,6 @@
 """One OpenAPI 3.1 document of all services, made from their own."""
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from chassis.errors import Unavailable, UpstreamTimeout
+from chassis.errors import TooManyRequests, Unavailable, UpstreamTimeout
 from chassis.http import openapi_of
 from chassis.http.document import Document
-from chassis.http.problems import SCHEMA
+from chassis.http.documents import problem_answer, renamed_schemas
 from chassis.version import version
 from gateway.transport import Transport, call
 
@@ -28,7 +27,7 @@ SECURITY = {
     },
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "for systems"},
 }
-_REFERENCE = re.compile(r"^#/components/schemas/(.+)$")
+LIMITED = problem_answer(TooManyRequests.status, [TooManyRequests])
 
 
 class Documents:
@@ -58,7 +57,7 @@ class Documents:
         if self._merged is not None and not any(found):
             return self._merged
         known = dict(sorted(self._known.items()))
-        return Document(lambda: merged({"": openapi_of(self.app), **known}))
+        return Document(lambda: merged({"gateway": openapi_of(self.app), **known}))
 
     async def _ask(self, name: str) -> bool:
         """Whether the service gave its document."""
@@ -72,20 +71,23 @@ class Documents:
 
 
 def merged(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """All paths together; schemas of equal name and other content are told apart by their service's name."""
+    """All paths together; schemas of equal name and other content bear the names of their services before them."""
     paths: dict[str, Any] = {}
-    schemas: dict[str, Any] = {"Problem": SCHEMA}
+    schemas: dict[str, Any] = {}
+    known: dict[str, Any] = {}
+    ambiguous = set()
+    for document in documents.values():
+        for name, schema in document["components"]["schemas"].items():
+            if known.setdefault(name, schema) != schema:
+                ambiguous.add(name)
     for service, document in documents.items():
-        own = document.get("components", {}).get("schemas", {})
-        names = {name: _name(service, name, schema, schemas) for name, schema in own.items()}
-        for name, schema in own.items():
-            schemas[names[name]] = _renamed(schema, names)
-        for path, item in document.get("paths", {}).items():
-            paths[path] = _renamed(item, names)
+        own = document["components"]["schemas"]
+        renamed = renamed_schemas(document, {name: f"{service.title()}{name}" for name in own if name in ambiguous})
+        schemas |= renamed["components"]["schemas"]
+        paths |= renamed["paths"]
     for item in paths.values():
         for operation in item.values():
-            # Identity travels in a header of the gateway's own making: no caller sends it.
-            operation["parameters"] = [p for p in operation.get("parameters", []) if p["name"] != "careline-identity"]
+            operation["responses"]["429"] = LIMITED
     return {
         "openapi": "3.1.0",
         "info": {
@@ -99,20 +101,3 @@ def merged(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": dict(sorted(schemas.items())), "securitySchemes": SECURITY},
     }
-
-
-def _name(service: str, name: str, schema: Any, taken: Mapping[str, Any]) -> str:
-    return name if name not in taken or taken[name] == schema else f"{service}.{name}"
-
-
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: f"#/components/schemas/{names.get(found[1], found[1])}"
-            if key == "$ref" and isinstance(inner, str) and (found := _REFERENCE.match(inner))
-            else _renamed(inner, names)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [_renamed(inner, names) for inner in value]
-    return value

@@ -3,6 +3,7 @@
 from chassis.etags import Match, etag
 from chassis.http.app import new_app, openapi_of, routes_of, service_app
 from chassis.http.batching import Batched, batched
+from chassis.http.declared import Located, Tagged
 from chassis.http.idempotency import Once, router
 from chassis.http.identity import Tokens, identified, mint
 from chassis.http.objects import may_see, object_scope, require_sight
@@ -10,13 +11,14 @@ from chassis.http.paging import Listing, Page, PageRequest
 from chassis.http.permissions import permission_of, permits
 from chassis.http.preconditions import IfMatch, MatchText
 from chassis.http.reads import Purpose
-from chassis.http.uploads import Upload, Uploaded, takes
+from chassis.http.uploads import Upload, Uploaded, gives, takes
 from chassis.http.work import Reading, Work
 
 __all__ = [
     "Batched",
     "IfMatch",
     "Listing",
+    "Located",
     "Match",
     "MatchText",
     "Once",
@@ -24,12 +26,14 @@ __all__ = [
     "PageRequest",
     "Purpose",
     "Reading",
+    "Tagged",
     "Tokens",
     "Upload",
     "Uploaded",
     "Work",
     "batched",
     "etag",
+    "gives",
     "identified",
     "may_see",
     "mint",

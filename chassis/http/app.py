@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from chassis.database import Database
 from chassis.errors import Refusal
-from chassis.http import problems
+from chassis.http import documents, problems
 from chassis.http.approvals import approvals_routes
 from chassis.http.document import Document
 from chassis.http.edge import Edge
@@ -61,6 +61,7 @@ def new_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=documents.short_id(name),
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         exception_handlers={
             Refusal: problems.answer_refusal,
@@ -78,7 +79,7 @@ def new_app(
     app.include_router(probes(checks, advised))
     app.add_api_route("/openapi.json", Document(lambda: openapi_of(app)).answer, include_in_schema=False)
     for router in routers:
-        app.include_router(router, responses=problems.RESPONSES)
+        app.include_router(router)
     larger += large_of(routes_of(app))
     for route in routes_of(app):
         own = isinstance(route.original_route, Route) or not isinstance(route.original_route, APIRoute)
@@ -111,10 +112,5 @@ def routes_of(app: FastAPI) -> Iterable[RouteContext]:
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
-    """The app's OpenAPI 3.1 document, with the problem's schema."""
-    document = app.openapi()
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = problems.SCHEMA
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    return document
+    """The app's OpenAPI 3.1 document."""
+    return documents.openapi_of(app, routes_of(app))

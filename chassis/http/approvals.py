@@ -111,7 +111,7 @@ def approvals_routes(service: Service) -> APIRouter | None:
         return show(await approvals.shown(sql, kinds, actor, approval_id), accept_language)
 
     @routes.post("/{approval_id}/approve")
-    async def approve(
+    async def grant_approval(
         _: Decider, uow: Work, approval_id: Id, decision: Decision, accept_language: Language = ""
     ) -> ApprovalView:
         """Agree as the second person: what was asked is done."""
@@ -119,7 +119,7 @@ def approvals_routes(service: Service) -> APIRouter | None:
         return show(await approvals.approve(uow, kind, approval_id, decision.because), accept_language)
 
     @routes.post("/{approval_id}/refuse")
-    async def refuse(
+    async def refuse_approval(
         _: Decider, uow: Work, approval_id: Id, refusal: Refusal, accept_language: Language = ""
     ) -> ApprovalView:
         """Refuse as the second person: nothing is done."""
@@ -127,7 +127,7 @@ def approvals_routes(service: Service) -> APIRouter | None:
         return show(await approvals.refuse(uow, kind, approval_id, refusal.because), accept_language)
 
     @routes.post("/{approval_id}/withdraw")
-    async def withdraw(
+    async def withdraw_approval(
         _: Reader, uow: Work, approval_id: Id, decision: Decision, accept_language: Language = ""
     ) -> ApprovalView:
         """Take back what the caller asked for."""

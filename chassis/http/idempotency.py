@@ -19,8 +19,8 @@ from chassis.actor import Actor
 from chassis.database import Database
 from chassis.errors import Conflict, IdempotencyKeyRequired, Refusal, Text
 from chassis.http.changes import record_change
+from chassis.http.declared import declares
 from chassis.http.persons import with_persons
-from chassis.http.problems import RESPONSES
 from chassis.http.readable import body_of, query_names, require_readable
 from chassis.http.reads import is_recorded, record_shown
 from chassis.http.work import Work
@@ -80,6 +80,7 @@ class FirstTime:
         )
 
 
+@declares(IdempotencyKeyRequired, IdempotencyKeyReused, StillInProgress, requires="idempotency-key")
 async def once(
     request: Request,
     uow: Work,
@@ -151,8 +152,8 @@ class Route(APIRoute):
 
 
 def router(prefix: str, *tags: str) -> APIRouter:
-    """A service's router: problem responses documented, `Once` understood."""
-    return APIRouter(prefix=prefix, tags=list(tags), route_class=Route, responses=RESPONSES)
+    """A service's router: `Once` understood, reads and changes recorded."""
+    return APIRouter(prefix=prefix, tags=list(tags), route_class=Route)
 
 
 async def answer_again(_: Request, error: Exception) -> Response:

@@ -245,7 +245,7 @@ def operators_routes(service: str) -> APIRouter:
         return DeadLetterWithValue.model_validate(await dead_letters.shown(request.app.state.database, letter))
 
     @routes.post("/dead-letters/redrive")
-    async def redrive(actor: Operator, request: Request, order: RedriveOrder) -> RedriveReport:
+    async def redrive_dead_letters(actor: Operator, request: Request, order: RedriveOrder) -> RedriveReport:
         """Give dead letters to their handler again. One that fails stays, with its new error."""
         state = request.app.state
         ids = None if order.all else order.ids or []
@@ -253,7 +253,7 @@ def operators_routes(service: str) -> APIRouter:
         return RedriveReport(dry_run=order.dry_run, results=[Redriven.model_validate(asdict(one)) for one in results])
 
     @routes.post("/dead-letters/skip", status_code=204)
-    async def skip(actor: Operator, request: Request, order: SkipOrder) -> None:
+    async def skip_dead_letters(actor: Operator, request: Request, order: SkipOrder) -> None:
         """Decide that dead letters stay undone: all of them or none. They are kept, with who, when and why."""
         await dead_letters.skip(request.app.state.database, actor, order.ids, order.reason)
 
@@ -293,7 +293,9 @@ def operators_routes(service: str) -> APIRouter:
         return Listing[ConflictRow].model_validate(page.result(rows, lambda row: (row["id"],)))
 
     @routes.post("/conflicts/{conflict}/decision")
-    async def decide(actor: Operator, request: Request, conflict: Number, wanted: ConflictDecision) -> ConflictRow:
+    async def decide_conflict(
+        actor: Operator, request: Request, conflict: Number, wanted: ConflictDecision
+    ) -> ConflictRow:
         """Accept the offered content, or leave what is known."""
         state = request.app.state
         row = await conflicts.decide(state.service, state.database, actor, conflict, wanted.decision, wanted.reason)

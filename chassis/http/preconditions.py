@@ -4,13 +4,15 @@ from typing import Annotated
 
 from fastapi import Depends, Header
 
-from chassis.errors import PreconditionRequired
+from chassis.errors import PreconditionFailed, PreconditionRequired
 from chassis.etags import Match
+from chassis.http.declared import declares
 from contracts.fields import text_of
 
 MatchText = Annotated[str, text_of(200, 1, "the ETag you read", '"3"')]
 
 
+@declares(PreconditionFailed, PreconditionRequired, requires="if-match")
 async def if_match(if_match: Annotated[MatchText | None, Header()] = None) -> Match:
     """The header of a change.
 

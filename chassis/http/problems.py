@@ -30,35 +30,41 @@ SCHEMA: dict[str, Any] = {
             "type": "string",
             "description": "stable; `/problems/<name>` is also a page",
             "format": "uri-reference",
+            "examples": ["/problems/not-found"],
         },
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "request_id": {"type": "string"},
+        "title": {"type": "string", "description": "what is wrong, in short", "examples": ["Not found"]},
+        "status": {"type": "integer", "description": "the status of the answer", "examples": [404]},
+        "detail": {"type": "string", "description": "what is wrong here", "examples": ["no entry 7 of this client"]},
+        "request_id": {"type": "string", "description": "finds the request in the logs", "examples": ["01890a5d"]},
         "errors": {
             "type": "array",
+            "description": "each field that is wrong",
+            "examples": [[{"in": "body", "pointer": "/amount", "detail": "should be 0 or more"}]],
             "items": {
                 "type": "object",
                 "required": ["in", "pointer", "detail"],
                 "properties": {
-                    "in": {"type": "string", "enum": ["body", "query", "path", "header", "cookie"]},
-                    "pointer": {"type": "string", "description": "JSON pointer of the field", "format": "json-pointer"},
-                    "detail": {"type": "string"},
+                    "in": {
+                        "type": "string",
+                        "enum": ["body", "query", "path", "header", "cookie"],
+                        "description": "the part of the request",
+                        "examples": ["body"],
+                    },
+                    "pointer": {
+                        "type": "string",
+                        "description": "JSON pointer of the field",
+                        "format": "json-pointer",
+                        "examples": ["/amount"],
+                    },
+                    "detail": {
+                        "type": "string",
+                        "description": "what is wrong with it",
+                        "examples": ["Field required"],
+                    },
                 },
             },
         },
     },
-}
-_REFERENCE = {"schema": {"$ref": "#/components/schemas/Problem"}}
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {MEDIA_TYPE: _REFERENCE}}
-    for status, text in (
-        (401, "No valid identity came with the request"),
-        (403, "The caller's role does not allow this"),
-        (404, "There is no such thing, or the caller may not see it"),
-        (422, "Fields are missing or wrong; `errors` points at each"),
-        ("default", "Any other problem: 409, 412, 413, 428, 429, 500, 503, 504"),
-    )
 }
 
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from chassis.actor import Actor, Role
 from chassis.database import Database
 from chassis.errors import Refusal, Text
+from chassis.http.declared import declares
 from chassis.http.identity import identified
 from chassis.uow import UnitOfWork
 
@@ -88,6 +89,7 @@ async def record_read(request: Request, actor: Actor, permission: str, client_id
     return actor
 
 
+@declares(PurposeRequired)
 async def stated_purpose(request: Request, actor: Annotated[Actor, Depends(identified)]) -> str:
     """The purpose of a route that reveals personal data; `reveal` leaves the row.
 

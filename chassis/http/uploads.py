@@ -71,6 +71,12 @@ def takes(largest: int) -> dict[str, Any]:
     }
 
 
+def gives(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """What a route says in `responses` (with `response_class=Response`) to answer with a file."""
+    content = {one: {"schema": {"type": "string", "format": "binary"}} for one in media_types}
+    return {200: {"content": content, "description": "the file"}}
+
+
 def large_of(routes: Iterable[RouteContext]) -> Large:
     """The paths whose routes take larger bodies."""
     found: Large = []

@@ -4,12 +4,12 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import asyncpg
-from fastapi import Query, Response
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
-from chassis.http import Listing, Page, Reading, etag, object_scope, permits, require_sight, router
+from chassis.http import Listing, Page, Reading, Tagged, etag, object_scope, permits, require_sight, router
 from contracts.classification import TIERS, ClassCode, TierCode
 from contracts.fields import BusinessDate, Identifier, Instant
 from services.classification import explain, views
@@ -139,7 +139,7 @@ async def list_clients(
 
 @routes.get("/clients/{client_id}")
 async def read_client(
-    actor: Reader, sql: Reading, response: Response, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
+    actor: Reader, sql: Reading, response: Tagged, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> ClientView:
     """Class and tier on a day, as known now or at an earlier instant."""
     who = await seen(actor, sql, client_id)

@@ -3,11 +3,10 @@
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import Response
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
-from chassis.http import IfMatch, Listing, Once, Reading, Work, etag, permits, require_sight, router
+from chassis.http import IfMatch, Listing, Once, Reading, Tagged, Work, etag, permits, require_sight, router
 from contracts.classification import TIERS
 from contracts.fields import BusinessDate, Identifier, text_of
 from services.classification import grants, views
@@ -57,7 +56,7 @@ async def propose_grant(
     actor: Annotated[Actor, permits("grants:propose", *MAKERS)],
     uow: Work,
     once: Once,
-    response: Response,
+    response: Tagged,
     client_id: Identifier,
     proposal: Proposal,
 ) -> GrantView:
@@ -82,7 +81,7 @@ async def approve_grant(
     actor: Annotated[Actor, permits("grants:decide", *CHECKERS)],
     uow: Work,
     match: IfMatch,
-    response: Response,
+    response: Tagged,
     grant_id: Identifier,
 ) -> GrantView:
     """Approve another person's proposal."""
@@ -95,7 +94,7 @@ async def reject_grant(
     actor: Annotated[Actor, permits("grants:decide", *CHECKERS)],
     uow: Work,
     match: IfMatch,
-    response: Response,
+    response: Tagged,
     grant_id: Identifier,
 ) -> GrantView:
     """Reject another person's proposal."""
@@ -108,7 +107,7 @@ async def revoke_grant(
     actor: Annotated[Actor, permits("grants:revoke", *CHECKERS)],
     uow: Work,
     match: IfMatch,
-    response: Response,
+    response: Tagged,
     grant_id: Identifier,
     revocation: Revocation,
 ) -> GrantView:
@@ -125,7 +124,7 @@ async def _sighted(actor: Actor, uow: Work, match: IfMatch, grant_id: str) -> Gr
     return grant
 
 
-def _shown(grant: Grant, response: Response) -> GrantView:
+def _shown(grant: Grant, response: Tagged) -> GrantView:
     response.headers["etag"] = etag(grant.version)
     return _view(grant)
 

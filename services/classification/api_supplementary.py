@@ -7,7 +7,7 @@ from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.http import Listing, Once, Reading, Work, object_scope, permits, router
+from chassis.http import Listing, Once, Reading, Work, gives, object_scope, permits, router
 from chassis.timeline import today
 from contracts.classification import SupplementaryKind
 from contracts.fields import Code, Identifier, number_of, text_of
@@ -118,7 +118,7 @@ async def read_supplementary_history(
     return Listing[EntryView](items=[_view(dict(row)) for row in rows])
 
 
-@routes.get("/supplementary/register", response_class=Response)
+@routes.get("/supplementary/register", response_class=Response, responses=gives(register.XLSX, register.CSV))
 async def export_register(
     actor: Annotated[Actor, permits("supplementary:register", *STAFF, Role.COMPLIANCE, Role.OPERATIONS)],
     sql: Reading,

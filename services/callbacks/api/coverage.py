@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from chassis import calendars
 from chassis.errors import NotFound
-from chassis.http import Once, Reading, Work, router
+from chassis.http import Once, Reading, Work, gives, router
 from contracts.fields import Id, Identifier, text_of
 from services.callbacks import coverage, proof
 from services.callbacks.api.access import Chief, Day, Leader, Reader, require_client
@@ -99,7 +99,7 @@ async def read_client(
     return await coverage.client_line(sql, client_id, as_of)
 
 
-@routes.get("/ledger")
+@routes.get("/ledger", response_class=Response, responses=gives("text/csv"))
 async def read_ledger(
     actor: Leader,
     sql: Reading,

@@ -6,7 +6,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from chassis.http import Once, Uploaded, Work, router, takes
+from chassis.http import Once, Uploaded, Work, gives, router, takes
 from contracts.fields import Identifier, Instant, text_of
 from services.callbacks import evidence
 from services.callbacks.api.access import Leader, Reader, Server, require_client, require_view
@@ -70,7 +70,7 @@ async def approve_failed_recording(
     return Kept(evidence_id=await evidence.refer(uow, client_id, "approval", reference))
 
 
-@routes.get("/{evidence_id}")
+@routes.get("/{evidence_id}", response_class=Response, responses=gives("*/*"))
 async def download(actor: Reader, uow: Work, client_id: Identifier, evidence_id: Identifier) -> Response:
     """The content, checked against its hash before it is given out."""
     await require_view(uow.sql, actor, client_id)

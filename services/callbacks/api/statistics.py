@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
-from chassis.http import Reading, router
+from chassis.http import Reading, gives, router
 from services.callbacks import statistics
 from services.callbacks.api.access import Day, Leader
 
@@ -54,7 +54,7 @@ async def read_statistics(
     return [Row.model_validate(row) for row in rows]
 
 
-@routes.get("/workbook")
+@routes.get("/workbook", response_class=Response, responses=gives(XLSX))
 async def read_workbook(
     actor: Leader,
     sql: Reading,

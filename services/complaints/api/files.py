@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from chassis.actor import Actor
 from chassis.database import Database
 from chassis.errors import NotFound
-from chassis.http import Reading, Uploaded, Work, permits, router, takes
+from chassis.http import Reading, Uploaded, Work, gives, permits, router, takes
 from contracts.fields import Code, Id, Label
 from services.complaints import attachments, cases
 from services.complaints.api.findings import Made
@@ -47,7 +47,7 @@ async def attach(
     return Made(id=upload.sha256)
 
 
-@routes.get("/{sha256}")
+@routes.get("/{sha256}", response_class=Response, responses=gives("*/*"))
 async def read_attachment(
     actor: Reader, sql: Reading, request: Request, case_id: Id, sha256: Code
 ) -> StreamingResponse:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Request
 from pydantic import AfterValidator, BaseModel, Field
 from uuid_utils import uuid7
 
@@ -13,7 +13,7 @@ from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.acts import history, load, possible
 from chassis.errors import FieldError, Invalid, NotFound
-from chassis.http import Listing, Once, Page, Purpose, Reading, Work, etag, permits, router
+from chassis.http import Listing, Located, Once, Page, Purpose, Reading, Tagged, Work, etag, permits, router
 from chassis.http.persons import PersonId
 from chassis.http.problems import answer
 from chassis.personal import mask_text
@@ -76,7 +76,7 @@ class NewCase(Body):
 
 
 @routes.post("/cases", status_code=201, response_model=Case)
-async def open_case(actor: Reporter, uow: Work, _: Once, body: NewCase, response: Response, request: Request) -> Any:
+async def open_case(actor: Reporter, uow: Work, _: Once, body: NewCase, response: Located, request: Request) -> Any:
     """Report a case. Whoever is asked first owns it until somebody accepts it [C8]; the same letter twice is one case.
 
     A client states what is theirs to say: words, demands, claim, how to reach them. What comes under a number that is
@@ -237,7 +237,7 @@ async def list_cases(
 
 
 @routes.get("/cases/{case_id}")
-async def read_case(actor: Reader, sql: Reading, case_id: Id, response: Response) -> CaseInFull:
+async def read_case(actor: Reader, sql: Reading, case_id: Id, response: Tagged) -> CaseInFull:
     """One case, and what the caller can do to it; its ETag is what a change has to match."""
     case = await load(sql, ACTS, actor, case_id)
     response.headers["etag"] = etag(case.revision)

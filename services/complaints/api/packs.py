@@ -4,13 +4,13 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
 from chassis import staff
 from chassis.actor import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Text
-from chassis.http import Reading, Work, permits, router
+from chassis.http import Reading, Work, gives, permits, router
 from chassis.staff import HQ, SALES_TRADING
 from chassis.timeline import effective_now
 from contracts.fields import Code
@@ -77,7 +77,7 @@ async def make_pack(_: Archivist, uow: Work, period: Code) -> Pack:
     return pack(row)
 
 
-@routes.get("/{period}/archive")
+@routes.get("/{period}/archive", response_class=Response, responses=gives("application/zip"))
 async def read_archive(_: Archivist, sql: Reading, request: Request, period: Code) -> StreamingResponse:
     """The archive as a file; `careline verify-pack` checks it."""
     size = await sql.fetchval("SELECT sum(octet_length(content)) FROM pack_parts WHERE pack_id = $1", period)

@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import Response
-
 from chassis.actor import Actor
-from chassis.http import IfMatch, Once, Work, permits, router
+from chassis.http import IfMatch, Once, Tagged, Work, permits, router
 from contracts.fields import Id
 from services.complaints.acts import ACTS
 from services.complaints.api.flow import do
@@ -17,16 +15,14 @@ Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 
 
 @routes.post("/new-facts")
-async def note_facts(
-    _: Handler, uow: Work, case_id: Id, _match: IfMatch, body: CameToLight, response: Response
-) -> Case:
+async def note_facts(_: Handler, uow: Work, case_id: Id, _match: IfMatch, body: CameToLight, response: Tagged) -> Case:
     """Note what came to light: a case that turns out major is reported to three departments and escalated as one at
     once; what was acknowledged stays [C7, C22]."""
     return await do(uow, ACTS.new_facts, case_id, body, response)
 
 
 @routes.post("/downgrade", status_code=202)
-async def downgrade(_: Handler, uow: Work, _once: Once, case_id: Id, body: Noted, response: Response) -> Case:
+async def downgrade(_: Handler, uow: Work, _once: Once, case_id: Id, body: Noted, response: Tagged) -> Case:
     """Ask to lower a major case to an ordinary one: compliance agrees, another person than who asked [C7].
 
     What is left of the ordinary ladder follows then; the time it was given stays, and so does what was acknowledged.

@@ -201,7 +201,7 @@ async def confirm(
     return view("suitability", decisions.CONFIRMATION, done, accept_language)
 
 
-@routes.get("/decisions/{decision_id}/evidence")
+@routes.get("/decisions/{decision_id}/evidence", response_model=dict[str, Any])
 async def export_evidence(actor: Auditor, sql: Reading, request: Request, decision_id: Identifier) -> Response:
     """The signed bundle of a decision as one file; `careline verify-evidence FILE` checks it offline."""
     decision = await _visible(sql, actor, decision_id)

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Response
+from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.actor import Actor, Role
@@ -14,6 +14,7 @@ from chassis.http import (
     Once,
     Page,
     Reading,
+    Tagged,
     Work,
     etag,
     object_scope,
@@ -144,7 +145,7 @@ async def save_draft(
     uow: Work,
     client_id: Identifier,
     body: Sheet,
-    response: Response,
+    response: Tagged,
     if_match: Annotated[MatchText | None, Header(description="the ETag you read; none for a first save")] = None,
 ) -> QuestionnaireDraft:
     """Save answers to go on with later; may be incomplete, and counts as no submission."""
@@ -159,7 +160,7 @@ async def save_draft(
 
 @routes.get("/clients/{client_id}/draft")
 async def read_draft(
-    actor: Reader, sql: Reading, client_id: Identifier, template: Name, response: Response
+    actor: Reader, sql: Reading, client_id: Identifier, template: Name, response: Tagged
 ) -> QuestionnaireDraft:
     """The saved answers of a template, with the ETag to save them again."""
     await see_client(sql, actor, client_id)
