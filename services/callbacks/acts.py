@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel, Field
 
-from chassis import staff
+from chassis import calendars, staff
 from chassis.actor import Actor, Role
 from chassis.acts import (
     IDEMPOTENCY_KEY,
@@ -41,7 +41,9 @@ from services.callbacks.rules import CALLABLE, IN_HAND, OPEN, STATES, exclusions
 from services.callbacks.tables import Task
 
 STAFF = "staff"
+SATISFACTION = "satisfaction"
 LEADING = (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)
+GOES_ON = tuple(state for state in (*OPEN, "expired") if state != "exhausted")
 CALLED = Earlier(WorkingDays(1, from_date=True), same_day=True)
 """A call is entered by the end of the next working day, and never dated before the task was claimed."""
 
@@ -74,8 +76,14 @@ LEADER = Who[Task](
     lambda actor, task: actor.role in LEADING and (actor.sees_all_branches or actor.branch_id == task.branch_id),
 )
 SURVEYED = Sort[Task](
-    "surveyed", Text("tasks that wait for the e-survey", "待电子问卷"), lambda t: t.channel == "e_survey"
+    "surveyed",
+    Text("tasks that wait for the e-survey", "待电子问卷"),
+    lambda task: task.late_until is not None or (task.state == "exhausted" and task.channel == "e_survey"),
 )
+BREACHED = Sort[Task](
+    "breached", Text("tasks whose breach was told", "已记录违约"), lambda task: task.expired_at is not None
+)
+LATE = Sort[Task]("late", Text("tasks that go on after their limit", "逾期续办"), lambda t: t.late_until is not None)
 BY_LETTER = Sort[Task]("by_letter", Text("tasks that wait for a letter", "待信函"), lambda t: t.channel == "letter")
 ENQUIRY = Sort[Task]("enquiry", Text("enquiries", "邮件咨询"), lambda task: task.rule == "enquiry")
 
@@ -140,7 +148,7 @@ def not_free(actor: Actor, task: Task, known: Facts | None) -> Refusal | None:
         return None
     if refusal := _taken(actor, task):
         return refusal
-    if task.state not in CALLABLE:
+    if task.state not in (*CALLABLE, "expired"):
         return None
     if refusal := kept_from(task, known):
         return refusal
@@ -250,6 +258,7 @@ async def end(_: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
         by_staff = isinstance(one.body, Cancelled)
         on_day = business_date(one.at) if by_staff else one.body.on_day
         one.columns |= {**FREE, "outcome": "cancelled_by_staff" if by_staff else one.body.reason, "ended_on": on_day}
+        one.columns["late_until"] = None
         one.detail |= {"reason": one.body.reason, "on_day": on_day, "policy": one.before.policy}
 
 
@@ -265,19 +274,37 @@ async def tell_cancelled(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None
 async def take_up(_: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
     """It is owed after all."""
     for one in doings:
-        one.columns |= {"outcome": None, "ended_on": None}
+        one.columns |= {"outcome": None, "ended_on": None, "expired_at": None}
         one.detail |= {"reason": one.body.reason, "on_day": one.body.on_day, "policy": one.before.policy}
 
 
-async def breach(_: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
-    """Its limit ran out: a breach, kept as one [B19]."""
+async def breach(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
+    """Its limit ran out: a breach, kept as one [B19]. A satisfaction call goes on, late, until the survey's end [C11]."""
+    calendar = await uow.cached(calendars.current)
+    policies = await uow.policies(Policies)
     for one in doings:
-        one.columns |= {**FREE, "ended_on": one.before.due_on}
-        one.detail |= {"on_day": one.before.due_on, "policy": one.before.policy}
+        task = one.before
+        until = (
+            results.survey_ends(policies, calendar, task.due_at)
+            if task.rule == SATISFACTION and not task.attempts
+            else None
+        )
+        one.columns |= {**FREE, "ended_on": task.due_on, "expired_at": task.due_at, "late_until": until}
+        one.detail |= {"on_day": task.due_on, "policy": task.policy}
+
+
+async def run_out(_: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
+    """The time after the limit is over as well."""
+    for one in doings:
+        one.columns |= {**FREE, "late_until": None}
+        one.detail["policy"] = one.before.policy
 
 
 async def tell_expired(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
-    """The breach."""
+    """The breach, once; the survey of a satisfaction call goes out by itself [C11]."""
+    for one in doings:
+        if one.row.late_until is not None:
+            await results.send_survey(uow, one.row, one.row.late_until)
     uow.emit_all(
         TaskExpired(
             task_id=one.id,
@@ -315,7 +342,7 @@ async def tell_exhausted(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None
 async def write_letter(_: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
     """A letter follows."""
     for one in doings:
-        one.columns["channel"] = "letter"
+        one.columns |= {"channel": "letter", "late_until": None}
         one.detail |= {"channel": "letter", "policy": one.before.policy}
 
 
@@ -342,6 +369,8 @@ ACTS = acts(
     TASK,
     Act("claim", Text("Claim", "领取"), on=CALLABLE, to="assigned", who=(WORKER,), unless=not_free, prepare=give,
         then=tell_assigned, tells=(STAFF,)),
+    Act("claim_late", Text("Claim after the limit", "逾期领取"), on=("expired",), to="assigned", who=(WORKER,),
+        only=(LATE,), unless=not_free, prepare=give, then=tell_assigned, tells=(STAFF,)),
     Act("release", Text("Give back", "退回"), on=IN_HAND, to="planned", who=(WORKER,), takes=Released,
         needs=("reason",), unless=not_held, prepare=free, tells=(STAFF,)),
     Act("bring_forward", Text("The client asks to be called sooner", "客户要求提前联系"), on=CALLABLE, who=(WORKER,),
@@ -358,7 +387,7 @@ ACTS = acts(
     Act("reply", Text("Record the written reply", "登记书面答复"), on=(*CALLABLE, *IN_HAND), to="completed",
         who=(WORKER,), only=(ENQUIRY,), at=CALLED, unless=not_open, prepare=results.keep, then=results.tell,
         tells=(STAFF,)),
-    Act("answer", Text("Answer the survey", "填写问卷"), on=("exhausted",), to="completed", who=(OWN_CLIENT,),
+    Act("answer", Text("Answer the survey", "填写问卷"), on=(*OPEN, "expired"), to="completed", who=(OWN_CLIENT,),
         only=(SURVEYED,), prepare=results.keep, then=results.tell, tells=(STAFF,)),
     Act("enter_letter", Text("Record the client's letter", "登记客户来信"), on=("exhausted",), to="completed",
         who=(WORKER,), only=(BY_LETTER,), at=CALLED, unless=not_open, prepare=results.keep, then=results.tell,
@@ -372,8 +401,10 @@ ACTS = acts(
         prepare=use_channel, then=tell_exhausted, **_BY_ITSELF),
     Act("write", Text("No answer: a letter follows", "转寄信函"), on=("exhausted",), to="exhausted", stays=True,
         only=(SURVEYED,), prepare=write_letter, **_BY_ITSELF),
-    Act("expire", Text("The limit ran out", "到期未办"), on=OPEN, to="expired", prepare=breach, then=tell_expired,
-        **_BY_ITSELF),
+    Act("expire", Text("The limit ran out", "到期未办"), on=OPEN, to="expired", not_for=(BREACHED,), prepare=breach,
+        then=tell_expired, **_BY_ITSELF),
+    Act("run_out", Text("The time after the limit is over", "逾期续办期满"), on=GOES_ON, to="expired",
+        stays=True, only=(LATE,), prepare=run_out, **_BY_ITSELF),
     Act("close", Text("The account is closed", "账户已销户"), on=OPEN, to="cancelled", prepare=end,
         then=tell_cancelled, **_BY_ITSELF),
     Act("withdraw", Text("Not owed: facts corrected", "事实更正，无须回访"), on=(*OPEN, "expired"), to="cancelled",

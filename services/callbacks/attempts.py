@@ -13,11 +13,12 @@ from chassis.clock import business_date
 from chassis.errors import Conflict, FieldError, Invalid, Text
 from chassis.uow import UnitOfWork
 from services.callbacks import contacts, ending
-from services.callbacks.acts import ACTS, too_early
+from services.callbacks.acts import ACTS, SATISFACTION, too_early
 from services.callbacks.calling import may_call, next_opening
 from services.callbacks.evidence import EvidenceMissing, require
 from services.callbacks.policy import Calling, CallOutcome, Policies
 from services.callbacks.results import Call, Reported, act_of
+from services.callbacks.rules import LONGEST_TRIES_DAYS
 from services.callbacks.tables import Task
 
 CHANNELS = ("phone", "visit", "letter", "e_mail", "app", "e_survey", "branch", "internal")
@@ -102,14 +103,21 @@ def _check_call(call: Call, held: Mapping[UUID, Task], outcomes: Mapping[str, Ca
             errors.append(FieldError(f"body#/results/{place}/outcome", "belongs to a survey, a letter or an e-mail"))
         elif outcome.wish and (result.wish_at is None or result.wish_at <= call.at):
             errors.append(FieldError(f"body#/results/{place}/wish_at", "say when the client wants to be called"))
-        elif outcome.wish and result.wish_at is not None and task.due_at <= result.wish_at:
-            due = task.due_at.isoformat()
-            errors.append(FieldError(f"body#/results/{place}/wish_at", f"lies after the limit, {due}"))
+        elif outcome.wish and result.wish_at is not None and _last_call(task) <= result.wish_at:
+            last = _last_call(task).isoformat()
+            errors.append(FieldError(f"body#/results/{place}/wish_at", f"lies after the limit, {last}"))
         elif outcome.covers and call.profile is None:
             errors.append(FieldError("body#/profile", "say which fields changed, or {} for none"))
     errors += [FieldError(f"body#/profile/{name}", "is none") for name in contacts.wrong_changes(call.profile or {})]
     if errors:
         raise Invalid(errors=tuple(errors))
+
+
+def _last_call(task: Task) -> datetime:
+    """Until when a client may put the call off; the limit of a satisfaction call is for the first one [C11]."""
+    if task.late_until is not None:
+        return task.late_until
+    return task.due_at + timedelta(days=LONGEST_TRIES_DAYS if task.rule == SATISFACTION else 0)
 
 
 async def check_evidence(sql: asyncpg.Connection, call: Call, outcomes: Mapping[str, CallOutcome]) -> None:

@@ -24,6 +24,7 @@ from services.callbacks.rules import CALLABLE, IN_HAND, exclusions
 from services.callbacks.tables import Task
 
 LOOKED_AT = 100
+SHOWN_RESTING = 20
 _CALLABLE = ", ".join(f"'{state}'" for state in CALLABLE)
 _IN_HAND = ", ".join(f"'{state}'" for state in IN_HAND)
 
@@ -78,7 +79,8 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
         [*found] = await fetch(
             uow.sql,
             Task,
-            f"""SELECT {columns(Task)} FROM tasks WHERE task_id = $1 AND state IN ({_CALLABLE})
+            f"""SELECT {columns(Task)} FROM tasks WHERE task_id = $1
+                  AND (state IN ({_CALLABLE}) OR state = 'expired' AND late_until IS NOT NULL)
                 FOR UPDATE SKIP LOCKED""",
             task_id,
         )
@@ -89,19 +91,49 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
             passed_over[task_id] = reasons
             continue
         others = await _others_of(uow, agent, task, now, calling)
-        given = [(await perform(uow, ACTS.claim, task_id)).row]
+        given = [(await perform(uow, _claim_of(task), task_id)).row]
         for other in others[: calling.open_tasks_per_agent - held - 1]:
             given.append((await perform(uow, ACTS.claim, other.task_id)).row)
         return Taken(given, _why(task, len(given) - 1), _listed(passed_over))
-    return Taken([], [], _listed(passed_over))
+    return Taken([], [], [*_listed(passed_over), *await _resting(uow.sql, agent, now)])
+
+
+def _claim_of(task: Task) -> Any:
+    """The act that claims it: after its limit a task is claimed late [C11]."""
+    return ACTS.claim_late if task.state == "expired" and task.late_until is not None else ACTS.claim
+
+
+async def _resting(sql: asyncpg.Connection, agent: Agent, now: datetime) -> list[dict[str, Any]]:
+    """Open tasks of the agent's queues that nobody calls now, and why: they rest, or the client is not to be called."""
+    rows = await sql.fetch(
+        f"""SELECT t.task_id, t.not_before, coalesce(c.do_not_call AND t.channel = 'phone', false) AS do_not_call
+            FROM tasks t LEFT JOIN clients c USING (client_id)
+            WHERE t.state IN ({_CALLABLE}) AND {WORKABLE}
+              AND (t.not_before > $6 OR (c.do_not_call AND t.channel = 'phone'))
+            ORDER BY t.due_on, t.task_id LIMIT {SHOWN_RESTING}""",
+        *_arguments(agent, now),
+    )
+    unwanted = Text("the client is not to be called: a survey or a letter is owed", "客户要求勿扰，须改用问卷或信函")
+    return [
+        {"task_id": r["task_id"], "reasons": [unwanted if r["do_not_call"] else _rests(r["not_before"])]} for r in rows
+    ]
+
+
+def _rests(until: datetime) -> Text:
+    return Text(f"not before {until:%F %H:%M} UTC", f"{until:%F %H:%M} UTC 之前不再拨打")
 
 
 async def _candidates(sql: asyncpg.Connection, agent: Agent, now: datetime) -> list[UUID]:
     """The tasks an agent might be given, in order, without locking any: whoever locks many hides work from others."""
     rows = await sql.fetch(
-        f"""SELECT t.task_id FROM tasks t LEFT JOIN clients c USING (client_id)
-            WHERE t.state IN ({_CALLABLE}) AND {WORKABLE} AND (t.not_before IS NULL OR t.not_before <= $6)
-              AND t.due_at > $6 AND NOT coalesce(c.do_not_call AND t.channel = 'phone', false)
+        f"""SELECT t.task_id FROM (
+                SELECT * FROM tasks t WHERE t.state IN ({_CALLABLE}) AND {WORKABLE}
+                UNION ALL
+                SELECT * FROM tasks t WHERE t.late_until > $6 AND t.state = 'expired' AND {WORKABLE}) t
+            LEFT JOIN clients c USING (client_id)
+            WHERE (t.not_before IS NULL OR t.not_before <= $6)
+              AND (t.due_at > $6 OR t.attempts > 0 OR t.late_until > $6)
+              AND NOT coalesce(c.do_not_call AND t.channel = 'phone', false)
             ORDER BY t.wish AND t.not_before IS NOT NULL DESC, t.priority, t.due_on, t.created_on, t.task_id
             LIMIT {LOOKED_AT}""",
         *_arguments(agent, now),
@@ -123,7 +155,7 @@ async def claim(uow: UnitOfWork, task_id: UUID, now: datetime) -> Task:
     await return_abandoned(uow, now)
     task = await load(uow.sql, ACTS, uow.actor, task_id)
     if task.holder != uow.actor.person:
-        claimed: Performed[Task] = await perform(uow, ACTS.claim, task_id)
+        claimed: Performed[Task] = await perform(uow, _claim_of(task), task_id)
         return claimed.row
     lease = (await uow.policies(Policies)).calling.on(business_date(now)).body.lease_minutes
     [renewed] = await fetch(

@@ -15,9 +15,11 @@ def _tasks(due: Sequence[Due]) -> dict[UUID, Due]:
 
 
 async def follow_surveys(due: Sequence[Due], uow: UnitOfWork) -> None:
-    """Nobody answered the e-survey in time: a letter follows [B20]."""
+    """Nobody answered the e-survey in time: a letter follows [B20]; what went on after its limit is over [C11]."""
     tasks = _tasks(due)
-    await perform_each(uow, ACTS.write, dict.fromkeys(tasks), {key: one.at for key, one in tasks.items()})
+    at = {key: one.at for key, one in tasks.items()}
+    await perform_each(uow, ACTS.write, dict.fromkeys(tasks), at)
+    await perform_each(uow, ACTS.run_out, dict.fromkeys(tasks), at)
 
 
 async def expire_tasks(due: Sequence[Due], uow: UnitOfWork) -> None:

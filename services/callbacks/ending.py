@@ -11,12 +11,10 @@ from chassis.uow import UnitOfWork
 from services.callbacks import tasks
 from services.callbacks.acts import ACTS, Ended
 from services.callbacks.obligations import DERIVED, Obligation
-from services.callbacks.rules import OPEN, task_id
+from services.callbacks.rules import LONGEST_TRIES_DAYS, OPEN, task_id
 
 WITHDRAWN = "facts_corrected"
 CLOSED = "account_closed"
-LONGEST_TRIES_DAYS = 30
-"""Calls, the e-survey and the letter of a satisfaction task that was begun in time end by then [C11, B20]."""
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 
 
@@ -40,7 +38,8 @@ async def expire_at(uow: UnitOfWork, ids: Sequence[UUID]) -> int:
 
 async def _expire(uow: UnitOfWork, which: str, *arguments: object) -> int:
     due = await uow.sql.fetch(
-        f"SELECT task_id, due_at FROM tasks WHERE {which} AND state IN ({_OPEN}) ORDER BY task_id FOR UPDATE",
+        f"""SELECT task_id, due_at FROM tasks WHERE {which} AND state IN ({_OPEN}) AND expired_at IS NULL
+            ORDER BY task_id FOR UPDATE""",
         *arguments,
     )
     ends = {row["task_id"]: row["due_at"] for row in due}

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from chassis import calendars, deadlines
 from chassis.acts import Doing
+from chassis.calendar import Calendar
 from chassis.clock import business_date, end_of
 from chassis.deadlines import Deadline
 from chassis.personal import mask_text
@@ -24,6 +25,7 @@ from services.callbacks.policy import CallOutcome, Policies
 from services.callbacks.tables import Task
 
 SURVEY = "survey"
+MOMENT = timedelta(microseconds=1)
 FREE: dict[str, Any] = {"holder": None, "held_since": None, "lease_until": None}
 """The columns of a task that nobody has in hand."""
 
@@ -153,7 +155,7 @@ async def keep(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
             contacts.without_values(call.profile) if call.profile is not None else None,
             mask_text(call.notes) if call.notes else None,
         )
-        over = {"ended_on": day} if one.act.to == "completed" else {}
+        over = {"ended_on": day, "late_until": None} if one.act.to == "completed" else {}
         one.columns |= {**FREE, "outcome": outcome.code, "attempts": task.attempts + 1, **over, **body.columns}
         one.detail |= {
             "agent": uow.actor.person, "outcome": outcome.code, "attempt": body.attempt_id, "call": call.call_id,
@@ -196,7 +198,10 @@ async def tell(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
         if found := scripts.findings_in(script, answers):
             await findings.raise_for(uow, task, body.attempt_id, found, body.result.concerned, one.at)
         await _mark_client(uow, task, body.outcome, one.at)
-        if one.before.state != "exhausted":  # what clients write themselves is not the agent's to be judged by
+        if one.act.name not in (
+            "answer",
+            "enter_letter",
+        ):  # what clients write themselves is not the agent's to be judged by
             await reviews.consider(uow, body.attempt_id, task, body.outcome, answers, body.call.notes)
 
 
@@ -212,16 +217,20 @@ async def tell_exhausted(uow: UnitOfWork, task: Task, at: datetime) -> None:
             exhausted_at=at,
         )
     )
-    if task.channel == "e_survey":
-        await send_survey(uow, task, at)
+    if task.channel == "e_survey" and task.late_until is None:  # after a breach the survey is out already
+        ends = survey_ends(await uow.policies(Policies), await uow.cached(calendars.current), at)
+        await send_survey(uow, task, ends)
 
 
-async def send_survey(uow: UnitOfWork, task: Task, at: datetime) -> None:
-    """The e-survey's invitation goes out when there is an address for it; unanswered in time, a letter follows [B20]."""
-    calling = (await uow.policies(Policies)).calling.on(business_date(at)).body
-    calendar = await uow.cached(calendars.current)
-    last = calendar.add_days(business_date(at), calling.survey_working_days)
-    await deadlines.arm(uow, [Deadline(SURVEY, f"task/{task.task_id}", task.client_id, end_of(last))])
+def survey_ends(policies: Policies, calendar: Calendar, at: datetime) -> datetime:
+    """Until when a survey that goes out at an instant is waited for."""
+    day = business_date(at - MOMENT)
+    return end_of(calendar.add_days(day, policies.calling.on(day).body.survey_working_days))
+
+
+async def send_survey(uow: UnitOfWork, task: Task, ends: datetime) -> None:
+    """The e-survey's invitation goes out when there is an address for it; its end is watched [B20, C11]."""
+    await deadlines.arm(uow, [Deadline(SURVEY, f"task/{task.task_id}", task.client_id, ends)])
     client = await uow.sql.fetchrow(
         """SELECT client_id, branch_id, language, phone IS NOT NULL AS by_phone FROM clients
            WHERE client_id = $1 AND (phone IS NOT NULL OR email IS NOT NULL)""",

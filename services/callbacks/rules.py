@@ -25,6 +25,8 @@ FINAL = ("completed", "cancelled", "expired")
 OPEN = tuple(state for state in STATES if state not in FINAL)
 CALLABLE = ("planned", "rescheduled")
 IN_HAND = ("assigned", "attempting", "reached")
+LONGEST_TRIES_DAYS = 30
+"""Calls, the e-survey and the letter of a satisfaction task that was begun in time end by then [C11, B20]."""
 
 
 def task_id(rule: str, client_id: str, period: str) -> UUID:

@@ -185,6 +185,8 @@ class Task(Row, frozen=True):
     channel: Annotated[str, Column(server_default="phone")]
     outcome: str | None
     ended_on: date | None
+    expired_at: Annotated[datetime | None, Column(comment="the breach, told once; the task may go on late [C11]")]
+    late_until: Annotated[datetime | None, Column(comment="until then it is worked on, late")]
 
 
 tasks = table(
@@ -203,6 +205,7 @@ tasks = table(
         "task_id",
         postgresql_where=text(f"state IN ({_listed(CALLABLE)})"),
     ),
+    Index("ix_tasks_late", "queue", postgresql_where=text("late_until IS NOT NULL")),
     Index("ix_tasks_held", "holder", postgresql_where=text("holder IS NOT NULL")),
     Index("ix_tasks_unplaced", "client_id", postgresql_where=text("branch_id IS NULL")),
     postgresql_with={"fillfactor": "80"},

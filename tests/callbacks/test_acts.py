@@ -14,6 +14,7 @@ from services.callbacks.acts import ACTS, Cancelled, Ended, Released, Sooner
 from services.callbacks.obligations import Obligation
 from services.callbacks.policy import Policies
 from services.callbacks.results import Call, Reported, Result
+from services.callbacks.tables import Task
 from tests.callbacks.desk import AWAKE, FIRST, IDENTITY, LEADER, Desk, agent, ten
 from tests.walks.acts import Walk
 
@@ -70,7 +71,11 @@ async def test_every_act_in_every_situation_by_everybody(desk: Desk) -> None:
         "enter_letter": reported("letter_answered"),
         **dict.fromkeys(("close", "withdraw", "restore"), lambda _: Ended("facts_corrected", FIRST)),
     }
-    walk = Walk(desk.world, "callbacks", ACTS, PEOPLE, new, tuple(QUESTIONS), bodies)
+
+    def situation(task: Task) -> tuple[Any, ...]:
+        return task.channel, task.expired_at is not None, task.late_until is not None
+
+    walk = Walk(desk.world, "callbacks", ACTS, PEOPLE, new, tuple(QUESTIONS), bodies, more=situation)
     await walk.run()
     assert {state for _, state, *_ in walk.seen} == set(ACTS.aggregate.states)
 

@@ -3,9 +3,12 @@
 from datetime import date, timedelta
 from typing import Any
 
+from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.clock import at
 from contracts import broker
-from tests.callbacks.desk import AWAKE, IDENTITY, LEADER, Desk, agent, ten
+from contracts.complaints import CaseFeedback
+from services.callbacks.exports import callbacks
+from tests.callbacks.desk import AWAKE, FIRST, IDENTITY, LEADER, Desk, agent, ten
 from tests.callbacks.test_claims import several
 
 MONDAY = date(2022, 7, 4)
@@ -115,3 +118,56 @@ async def test_the_brokers_own_word_of_a_new_number_takes_the_task_up_as_well(de
     await desk.world.publish(broker.ClientUpdated(client_id=task["client_id"], phone="13800000001"), at=at(MONDAY, 11))
     await desk.world.settle()
     assert (await desk.tasks("rule = 'dormant'"))[0]["state"] == "planned"
+
+
+async def test_a_satisfaction_call_nobody_made_in_time_goes_on_late_and_its_breach_is_told_once(desk: Desk) -> None:
+    """[C11]"""
+    carl = Actor("carl", Role.AGENT, branch_id="HQ", seats=frozenset({("HQ", CALL_CENTRE)}), purpose="test")
+    await desk.close(FIRST)
+    for client in ("c-1", "c-2"):
+        await desk.open(client, date(2021, 5, 2), phone="13800000000")
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY - timedelta(days=1))
+    for number in (1, 2):
+        told = CaseFeedback(case_id=f"k-{number}", client_id=f"c-{number}", branch_id="B1", fed_back_at=ten(MONDAY))
+        await desk.world.publish(told)
+    await desk.close(MONDAY, TUESDAY)
+    assert {(task["state"], task["expired_at"], task["late_until"]) for task in await desk.tasks()} == {
+        ("expired", at(TUESDAY + timedelta(days=1), 0), at(date(2022, 7, 20), 0))
+    }
+    assert await desk.world.value("callbacks", "SELECT count(*) FROM messages WHERE kind = 'e_survey'") == 2
+
+    async def exported() -> set[str]:
+        async with desk.world.sql("callbacks") as sql:
+            return {row[-1] async for row in callbacks(sql, None)}
+
+    # It is offered late, tried on different days, and stays the breach it was.
+    await desk.close(date(2022, 7, 6))
+    [given] = (await desk.next(carl))["tasks"]
+    [other] = [task for task in await desk.tasks() if str(task["task_id"]) != given["task_id"]]
+    done = await desk.call(carl, given, "no_answer", ten(date(2022, 7, 6)), evidence=False)
+    assert (done["tasks"][0]["state"], done["tasks"][0]["late_until"] is not None) == ("planned", True)
+    assert await exported() == {"expired"}
+    assert len(await desk.told("callbacks.task.expired")) == 2
+    counts = await desk.ask(carl, "GET", "/tasks/counts?queue=centre", status=200)
+    assert counts == [{"state": "expired", "count": 1, "late": 1}, {"state": "planned", "count": 1, "late": 1}]
+    # The client's own answer is taken until the survey's time is over.
+    answers = {**IDENTITY, "time": "4", "feedback": "4", "result": "4", "accepted": "yes"}
+    client, neighbour = (Actor(task["client_id"], Role.CLIENT, client_id=task["client_id"]) for task in (given, other))
+    await desk.ask(client, "POST", f"/tasks/{given['task_id']}/survey", {"answers": answers}, 201)
+    await desk.close_through(date(2022, 7, 7), date(2022, 7, 19))
+    over = await desk.ask(neighbour, "POST", f"/tasks/{other['task_id']}/survey", {"answers": answers}, 409)
+    assert over["type"] == "/problems/not-for-this-kind"
+    assert {(task["client_id"], task["state"], task["late_until"]) for task in await desk.tasks()} == {
+        (given["client_id"], "completed", None), (other["client_id"], "expired", None),
+    }  # fmt: skip
+    assert len(await desk.told("callbacks.task.expired")) == 2
+    await desk.ask(carl, "POST", f"/tasks/{other['task_id']}/claim", status=409)
+
+
+async def test_what_rests_is_named_with_its_reason_when_there_is_nothing_to_do(desk: Desk) -> None:
+    task = await taken(desk)
+    await desk.call(ANNA, task, "no_answer", at(MONDAY, 19, 30), evidence=False)
+    nothing = await desk.next(BEN)
+    assert nothing["tasks"] == []
+    [one] = nothing["passed_over"]
+    assert (one["task_id"], one["reasons"][0]["en"]) == (task["task_id"], "not before 2022-07-05 01:00 UTC")

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 from msgspec import structs
 from pydantic import BaseModel, Field
 
@@ -62,6 +62,8 @@ class Task(BaseModel):
     attempts: int
     channel: str
     outcome: str | None
+    expired_at: datetime | None = Field(description="when the limit ran out: a breach, also when the task goes on")
+    late_until: datetime | None = Field(description="until when it is worked on after its limit [C11]")
     subject: str | None
     revision: int
 
@@ -185,39 +187,71 @@ def said(text: Text) -> Reason:
     return Reason.model_validate({"en": text.en, "zh-CN": text.zh})
 
 
-@routes.get("/tasks")
-async def list_tasks(
-    actor: Reader,
-    sql: Reading,
-    page: Page,
-    state: Code | None = None,
+def _wanted(
+    client_id: Identifier | None = None,
+    branch_id: Identifier | None = None,
+    queue: Code | None = None,
     rule: Code | None = None,
     topic: Code | None = None,
+    holder: Identifier | None = None,
+    state: Code | None = None,
     due_by: Annotated[Day | None, Query(description="due on this date or earlier")] = None,
     alarmed_on: Annotated[Day | None, Query(description="past the alarm day by then and not done")] = None,
-) -> Listing[Task]:
+) -> tuple[Any, ...]:
+    """Which tasks are asked for, as the arguments of `_WANTED`."""
+    return (client_id, branch_id, queue, rule, topic, holder, state, due_by, alarmed_on)
+
+
+Wanted = Annotated[tuple[Any, ...], Depends(_wanted)]
+_WANTED = """($1::text IS NULL OR t.client_id = $1) AND ($2::text IS NULL OR t.branch_id = $2)
+    AND ($3::text IS NULL OR t.queue = $3) AND ($4::text IS NULL OR t.rule = $4)
+    AND ($5::text IS NULL OR t.topic = $5) AND ($6::text IS NULL OR t.holder = $6)
+    AND ($7::text IS NULL OR t.state = $7) AND ($8::date IS NULL OR t.due_on <= $8)
+    AND ($9::date IS NULL OR (t.alarm_on <= $9 AND t.state NOT IN ('completed', 'cancelled', 'expired')))"""
+
+
+@routes.get("/tasks")
+async def list_tasks(actor: Reader, sql: Reading, page: Page, wanted: Wanted) -> Listing[Task]:
     """Tasks the caller may see, by due date."""
-    condition, arguments = sight(actor, 8)
+    if wanted[0] is not None:
+        await require_view(sql, actor, wanted[0])
+    condition, arguments = sight(actor, 12)
     rows = await fetch(
         sql,
         TaskRow,
         f"""SELECT {columns(TaskRow, "t")} FROM tasks t
-            WHERE ($1::text IS NULL OR t.state = $1) AND ($2::text IS NULL OR t.rule = $2)
-              AND ($3::text IS NULL OR t.topic = $3) AND ($4::date IS NULL OR t.due_on <= $4)
-              AND ($5::date IS NULL OR (t.alarm_on <= $5 AND t.state NOT IN ('completed', 'cancelled', 'expired')))
-              AND ($6::date IS NULL OR (t.due_on, t.task_id) > ($6, $7::uuid)) AND {condition}
+            WHERE {_WANTED} AND ($10::date IS NULL OR (t.due_on, t.task_id) > ($10, $11::uuid)) AND {condition}
             ORDER BY t.due_on, t.task_id LIMIT {page.limit + 1}""",
-        state,
-        rule,
-        topic,
-        due_by,
-        alarmed_on,
+        *wanted,
         date.fromisoformat(page.after[0]) if page.after else None,
         UUID(page.after[1]) if page.after else None,
         *arguments,
     )
     found = page.result([shown(row) for row in rows], lambda task: (task.due_on.isoformat(), str(task.task_id)))
     return Listing[Task].model_validate(found)
+
+
+class TaskCount(BaseModel):
+    """How many of the tasks asked for are in a state; `late`: of those, how many go on after their limit."""
+
+    state: str
+    count: int
+    late: int
+
+
+@routes.get("/tasks/counts")
+async def count_tasks(actor: Reader, sql: Reading, wanted: Wanted) -> list[TaskCount]:
+    """How many tasks a list of the same filters holds, by state."""
+    if wanted[0] is not None:
+        await require_view(sql, actor, wanted[0])
+    condition, arguments = sight(actor, 10)
+    rows = await sql.fetch(
+        f"""SELECT t.state, count(*) AS count, count(t.late_until) AS late FROM tasks t WHERE {_WANTED} AND {condition}
+            GROUP BY 1 ORDER BY 1""",
+        *wanted,
+        *arguments,
+    )
+    return [TaskCount.model_validate(dict(row)) for row in rows]
 
 
 @routes.get("/clients/{client_id}/tasks")
