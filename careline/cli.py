@@ -101,6 +101,8 @@ def main(commands: typer.Typer = app) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a character ends nothing
             stream.reconfigure(errors="backslashreplace")
+    # Whatever is made holds secrets or clients' data: folders are for their owner alone, files too.
+    others = os.umask(0o077)
     try:
         try:
             commands()
@@ -114,6 +116,7 @@ def main(commands: typer.Typer = app) -> None:
     except Exception as error:
         _tell(error)
     finally:
+        os.umask(others)
         gc.enable()
 
 

@@ -70,6 +70,8 @@ def _home(home: Path) -> Diagnosis:
     place = home if home.exists() else home.resolve().parent
     if not os.access(place, os.W_OK | os.X_OK):
         return Diagnosis(True, f"home {home} cannot be written", "set CARELINE_HOME to a folder of yours")
+    if home.exists() and home.stat().st_mode & 0o077:
+        return Diagnosis(True, f"home {home} is open to other users of this machine", f"chmod -R go= {home}")
     free = shutil.disk_usage(place).free
     if free < LEAST_FREE_BYTES:
         return Diagnosis(True, f"only {free >> 20} MB free under {place}", "make room, or set CARELINE_HOME elsewhere")

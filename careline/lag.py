@@ -49,7 +49,9 @@ class Heads:
         """Give the connection back; a later question makes a new one."""
         if self._kafka is not None:
             kafka, self._kafka = self._kafka, None
-            await kafka.stop()
+            from chassis.bus.kafka_clients import stopped
+
+            await stopped(kafka)
 
     async def of(self, topics: Sequence[str]) -> dict[Place, int]:
         """The next offset of every partition of some topics.

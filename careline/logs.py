@@ -9,7 +9,7 @@ from chassis.telemetry import configure_logs
 
 class _Forward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name)
+        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 
 def log_at(level: str, *, libraries: str = "WARNING") -> None:

@@ -21,7 +21,7 @@ async def hold_worker_lock(url: str, service: str) -> None:
         try:
             await _hold(url, service)
         except OUTAGES as error:
-            log.info("saying again that we work", service=service, error=repr(error))
+            log.info("saying again that we work", service=service, error=error)
             await asyncio.sleep(1)
 
 

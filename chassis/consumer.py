@@ -254,9 +254,7 @@ class Consumer:
         except Exception as error:
             if not blames_record(error):
                 raise
-            log.warning(
-                "dead letter", service=self.service.name, type=record.type, event_id=record.id, error=repr(error)
-            )
+            log.warning("dead letter", service=self.service.name, type=record.type, event_id=record.id, error=error)
             batch = Batch(batch.records, [error], batch.moves)
             async with self.database.unit_of_work() as uow:
                 await self.handle(batch, uow)

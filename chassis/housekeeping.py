@@ -32,7 +32,7 @@ async def run(settings: Settings, services: Sequence[Service]) -> None:
         except Exception as error:
             if not is_outage(error):
                 raise
-            log.warning("housekeeping waits", error=repr(error))
+            log.warning("housekeeping waits", error=error)
         await asyncio.sleep(EVERY_SECONDS)
 
 

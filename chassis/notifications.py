@@ -61,7 +61,7 @@ class Notifications:
             try:
                 await self._listen_once(url)
             except OUTAGES as error:
-                log.info("listening again", error=repr(error))
+                log.info("listening again", error=error)
                 await asyncio.sleep(1)
 
     async def _listen_once(self, url: str) -> None:

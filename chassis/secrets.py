@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import SecretStr
 
+from chassis.folders import private_folder
 from chassis.key_ring import KEY_BYTES, ring_of
 from chassis.settings import Settings
 
@@ -88,7 +89,7 @@ def _written(folder: Path, name: str, keys: tuple[bytes, ...]) -> Path:
 
 
 def _make(folder: Path, name: str) -> bytes:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(folder)
     path = folder / f"{name}.key"
     fresh = _written(folder, name, (secrets.token_bytes(KEY_BYTES),))
     try:

@@ -2,9 +2,14 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
+from structlog.typing import EventDict
+
+from chassis.errors import Refusal
+from chassis.outages import is_outage
 
 CONSUMED = Counter("careline_consumed_records_total", "Records applied, by service and event type", ["service", "type"])
 BATCH_RECORDS = Histogram(
@@ -42,6 +47,17 @@ UNIT_STATE = Gauge("careline_worker_up", "1 while the worker's loop makes progre
 SEALING_STOPPED = Gauge("careline_sealing_stopped", "1 while the history differs from what was sealed", ["service"])
 
 
+def explain_error(_: Any, level: str, line: EventDict) -> EventDict:
+    """`error=` is the exception itself: the line says it in words, and with its traceback unless it passes by itself (an
+    outage) or was meant (a refusal)."""
+    error = line.get("error")
+    if isinstance(error, BaseException):
+        line["error"] = repr(error)[:500]
+        if level not in ("debug", "info") and not isinstance(error, Refusal) and not is_outage(error):
+            line.setdefault("exc_info", error)
+    return line
+
+
 def configure_logs(level: str = "INFO") -> None:
     """JSON lines on stderr: stdout belongs to what a command prints."""
     structlog.configure(
@@ -49,6 +65,7 @@ def configure_logs(level: str = "INFO") -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            explain_error,
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],

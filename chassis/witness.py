@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from chassis.folders import private_folder
 from chassis.settings import Settings
 
 START = "0" * 64
@@ -47,7 +48,7 @@ class ChainFile:
     @contextmanager
     def held(self, *, alone: bool = True, wait: bool = False) -> Iterator[bool]:
         """Hold the file against other processes of this machine: False when another holds it and we do not wait."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))

@@ -220,7 +220,7 @@ class Worker:
             except TooManyBadRecords as error:
                 state.error, state.stopped = str(error), True
                 UNIT_STATE.labels(self.service.name).set(0)
-                log.error("consumer stopped: too many bad records", service=self.service.name, error=str(error))
+                log.error("consumer stopped: too many bad records", service=self.service.name, error=error)
                 while not self.stopping:  # until somebody has mended the cause and starts the worker again
                     await wake.wait(wake.count, LAG_EVERY_SECONDS)
                 return
@@ -249,12 +249,12 @@ class Worker:
         state.error, state.failing_since = repr(error), state.failing_since or utc_now()
         UNIT_STATE.labels(self.service.name).set(0)
         say = log.warning if is_outage(error) else log.exception
-        say("loop failed, trying again", service=self.service.name, loop=state.name, error=repr(error), wait_s=wait)
+        say("loop failed, trying again", service=self.service.name, loop=state.name, error=error, wait_s=wait)
         if reset:
             try:
                 await reset()
             except Exception as second:  # the thing being reset is what is broken
-                log.info("reset failed", service=self.service.name, loop=state.name, error=repr(second))
+                log.info("reset failed", service=self.service.name, loop=state.name, error=second)
         await asyncio.sleep(wait)
 
 

@@ -156,7 +156,7 @@ class Access:
             async with self.database.unit_of_work(PLATFORM) as uow:
                 await _list(uow, signed, actor, TOKEN)
         except OUTAGES as error:
-            log.warning("a token could not be listed", error=repr(error))
+            log.warning("a token could not be listed", error=error)
             return
         if len(self._met) > 100_000:
             self._met.clear()

@@ -71,7 +71,7 @@ class Clock:
                 while await self.step():
                     pass
             except OUTAGES as error:
-                log.warning("clock waits", error=repr(error))
+                log.warning("clock waits", error=error)
                 self.waits_seconds = 1.0
             await wake.wait(seen, self.waits_seconds)
 

@@ -217,7 +217,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
                 }
             )
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
-            log.info("offset hint not taken", service=self.consumer.service.name, error=repr(error))
+            log.info("offset hint not taken", service=self.consumer.service.name, error=error)
 
 
 _ORDER = ("ce_id", "ce_source", "ce_type", "ce_time")

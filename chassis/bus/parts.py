@@ -76,7 +76,7 @@ class Parts:
                     f"ALTER TABLE {self.schema}.log ATTACH PARTITION {part} FOR VALUES FROM ('{day}') TO ('{until}')"
                 )
         except _LATER as error:
-            log.info("room for the log waits", part=part, error=repr(error))
+            log.info("room for the log waits", part=part, error=error)
 
     async def attached(self) -> list[date]:
         """The days that have a part, the first one first."""
@@ -97,7 +97,7 @@ class Parts:
             try:
                 await self._note(day)
             except _LATER as error:  # somebody still writes there
-                log.info("a day of the log is not over yet", part=self.part(day), error=repr(error))
+                log.info("a day of the log is not over yet", part=self.part(day), error=error)
                 return over[:index]
         return over
 
@@ -148,7 +148,7 @@ class Parts:
             await self.admin.execute(f"ALTER TABLE {self.schema}.log DETACH PARTITION {part} CONCURRENTLY")
             await self.admin.execute(f"DROP TABLE {part}")
         except _LATER as error:  # a backup reads it: the next look goes on
-            log.info("a part of the log waits to be dropped", part=part, error=repr(error))
+            log.info("a part of the log waits to be dropped", part=part, error=error)
             return None
         log.info("log part dropped", table=part)
         return part
@@ -173,7 +173,7 @@ class Parts:
                 if day_of(name) < kept_from:
                     await self.admin.execute(f"DROP TABLE {self.schema}.{name}")
         except _LATER as error:
-            log.info("parts of the log wait to be dropped", error=repr(error))
+            log.info("parts of the log wait to be dropped", error=error)
 
     def part(self, day: date) -> str:
         """The name of a day's part."""

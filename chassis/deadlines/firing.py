@@ -155,7 +155,7 @@ class Firing:
             await handler(batch, uow)
 
     async def _put_aside(self, uow: UnitOfWork, due: Due, error: Exception) -> None:
-        log.error("deadline put aside", service=self.service, kind=due.kind, object=due.object, error=repr(error))
+        log.error("deadline put aside", service=self.service, kind=due.kind, object=due.object, error=error)
         await uow.sql.execute(
             "UPDATE deadlines SET failed_at = $2, error = $3 WHERE generation = $1",
             due.generation,

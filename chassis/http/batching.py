@@ -53,7 +53,7 @@ class Batched(Generic[Asked, Answer]):
             answers = await self.work([question for question, _ in some])
         except Exception as error:  # not swallowed: it is the answer
             if len(some) > 1 and not is_outage(error):  # one of them is to blame
-                log.warning("requests worked on alone, as they failed together", error=repr(error), count=len(some))
+                log.warning("requests worked on alone, as they failed together", error=error, count=len(some))
                 for one in some:
                     await self._answer([one])
                 return

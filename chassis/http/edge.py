@@ -72,7 +72,7 @@ class Edge:
             if isinstance(refusal, Unexpected):
                 log.exception("request failed", service=self.service, request_id=request.id, path=scope["path"])
             else:
-                log.warning("request refused", service=self.service, request_id=request.id, error=repr(error)[:500])
+                log.warning("request refused", service=self.service, request_id=request.id, error=error)
             if request.status:
                 raise  # half an answer is out: only the connection's end can tell
             await answer(scope, refusal)(scope, receive, request.reply)

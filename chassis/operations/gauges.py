@@ -47,7 +47,7 @@ async def run(services: Sequence[Service], databases: Mapping[str, Database], se
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await read(service, databases[service.name], settings)
             except Exception as error:  # an alert of its own says that nothing was read
-                log.warning("state not read", service=service.name, error=repr(error))
+                log.warning("state not read", service=service.name, error=error)
         await asyncio.sleep(EVERY_SECONDS)
 
 

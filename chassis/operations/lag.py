@@ -127,10 +127,12 @@ async def _on_kafka(
             f"""SELECT coalesce(sum(h.next - c.next), 0)::bigint
                 FROM {schema}.heads h JOIN {schema}.relay_cursors c USING (topic, partition)"""
         )
+    if not positions:  # nothing to ask Kafka about: the service has not begun yet
+        return {}, unshipped
     address = KafkaAddress.parse(settings.bus_url or "")
     async with running(AIOKafkaConsumer(bootstrap_servers=address.servers, enable_auto_commit=False)) as consumer:
         places = {TopicPartition(address.topic(topic), partition): at for (topic, partition), at in positions.items()}
-        ends = await consumer.end_offsets(list(places)) if places else {}
+        ends = await consumer.end_offsets(list(places))
         late = {place: places[place] for place, end in ends.items() if end > places[place]}
         begins = await consumer.beginning_offsets(list(late)) if late else {}
         sent = await sent_at(consumer, {place: max(at, begins[place]) for place, at in late.items()})

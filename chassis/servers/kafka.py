@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from chassis.folders import private_folder
 from chassis.servers import jars, process
 from chassis.servers.java import find_java
 from chassis.servers.locks import turn
@@ -81,7 +82,7 @@ class PrivateKafka:
 
         Errors: ServerNotReady (JarsMissing for the jars), with the reason and the end of the broker's log.
         """
-        self.home.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.home.parent)
         make_private(self.home)
         with turn(self.home / "turn.lock"):
             server = process.find(self._pidfile)

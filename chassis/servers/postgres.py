@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from chassis.folders import private_folder
 from chassis.servers import account, process
 from chassis.servers.locks import Share, turn
 from chassis.servers.orphans import clear_the_way
@@ -118,7 +119,7 @@ class PrivatePostgres:
         `hold=False` does not count this process as a user: the server stays until `stop(even_if_used=True)`.
         Errors: ServerNotReady, with the reason and the end of the server's log.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
+        private_folder(self.home)
         make_private(self.folder)
         self._leaving.clear()
         with turn(self.folder / "turn.lock"):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chassis.errors import Text, Unavailable
+from chassis.folders import private_folder
 from chassis.servers.locks import lock_within, try_lock
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -180,7 +181,7 @@ def run(
 
 def open_log(path: Path) -> BinaryIO:
     """Open a server's log to append to, private to its owner; a large old one is put aside first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     with suppress(FileNotFoundError):
         if path.stat().st_size > LOG_BYTES:
             path.replace(path.with_name(path.name + ".1"))

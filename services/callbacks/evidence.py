@@ -11,6 +11,7 @@ import asyncpg
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.errors import Conflict, Invalid, NotFound, Text
+from chassis.folders import private_folder
 from chassis.settings import Settings
 from chassis.uow import UnitOfWork
 
@@ -70,7 +71,7 @@ class Folder:
     def _put(self, path: Path, content: bytes) -> None:
         if path.exists():
             return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(path.parent)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         with fresh.open("wb") as file:
             file.write(content)

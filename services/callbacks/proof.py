@@ -20,6 +20,7 @@ from urllib.parse import quote
 import asyncpg
 
 from chassis import csv_files
+from chassis.folders import private_folder
 from services.callbacks import coverage
 
 STOCK, NEW = "coverage", "new-clients"
@@ -47,7 +48,7 @@ NEW_COLUMNS = (
 
 async def write_proof(sql: asyncpg.Connection, as_of: date, folder: Path) -> dict[str, Any]:
     """Write the proof of the year of a date into a folder: ledgers, manifest, sums. The manifest is the answer."""
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(private_folder, folder)
     stock, new = (folder / f".{name}-{as_of}.rows" for name in (STOCK, NEW))
     arguments = await coverage.ledger_arguments(sql, as_of)
     async with sql.transaction(isolation="repeatable_read", readonly=True):
@@ -119,7 +120,7 @@ def _written(
     standings: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for rule, path in raw.items():
         firm, place = folder / f"{rule}-{as_of}.csv", folder / f"{rule}-{as_of}"
-        place.mkdir(exist_ok=True)
+        private_folder(place)
         for old in place.glob("*.csv"):
             old.unlink()
         branches: dict[str, Path] = {}

@@ -80,6 +80,13 @@ def test_what_must_outlive_a_container_lies_on_a_volume_of_those_who_need_it() -
     assert all(f"/home/careline/var/{volume}" in made for volume in mounted)
 
 
+def test_a_containers_home_is_its_own() -> None:
+    made = (DEPLOY / "Dockerfile").read_text("utf-8")
+    assert "-m 700 /home/careline/var" in made
+    for name, container in ours(read("compose.yaml")).items():
+        assert "/home/careline/var:uid=10001,gid=10001,mode=0700" in container["tmpfs"], name
+
+
 def test_images_are_pinned_by_version() -> None:
     images = [one["image"] for one in read("compose.yaml")["services"].values() if one["image"] != "careline"]
     for image in (*images, *re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.M)):

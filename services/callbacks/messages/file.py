@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
+from chassis.folders import private_folder
 from services.callbacks.messages.port import Handed, Result
 from services.callbacks.messages.templates import Words
 
@@ -26,7 +27,7 @@ class FilePort:
         return Handed(Result.SENT, receipt=path.name)
 
     def _write(self, path: Path, body: str) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.folder)
         fresh = path.with_suffix(".part")
         fresh.write_text(body, "utf-8")
         fresh.chmod(0o600)
