@@ -12,8 +12,9 @@ from chassis.errors import NotFound, Text
 from chassis.http import Listing, Page, Reading, permits, require_sight, router
 from chassis.timeline import today
 from contracts.fields import BusinessDate, Id, Identifier
-from services.points import entries, explain
+from services.points import applications, entries, explain
 from services.points.accounts import as_amount
+from services.points.policy import Policies
 
 routes = router("/v1/points", "points")
 Reader = Annotated[Actor, permits("points:read", *Role)]
@@ -35,8 +36,15 @@ class Lots(BaseModel):
     held: str
 
 
+class NextTier(BaseModel):
+    """The tier that can be applied for, and its price [P4]."""
+
+    tier: str
+    points: str
+
+
 class Points(BaseModel):
-    """A client's points: `spendable` in whole points, rounded down [P1]; none while there is debt [P7]."""
+    """A client's points: `spendable` in whole points, rounded down [P1]; none while there is debt [P7]. `tier` is today's."""
 
     client_id: str
     available: str
@@ -44,6 +52,8 @@ class Points(BaseModel):
     debt: str
     spendable: str
     next_expiries: list[Expiry]
+    tier: str
+    next_tier: NextTier | None
 
 
 class Entry(BaseModel):
@@ -107,8 +117,8 @@ class Explanation(BaseModel):
     kind: str
     points: str
     rule: Rule
-    policy: str
-    inputs: Inputs
+    policy: str | None
+    inputs: Inputs | None
     cause: str
     original: str | None
     trade_total: str
@@ -119,23 +129,26 @@ class Explanation(BaseModel):
 @routes.get("/clients/{client_id}")
 async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Points:
     """What the client has, owes and can spend, and what expires next."""
-    row = await _seen(actor, sql, client_id)
-    behind = await today(sql) - timedelta(days=1)
-    expiries = await entries.ends(sql, client_id, behind, NEXT_EXPIRIES, spendable=True)
+    row = await seen(actor, sql, client_id)
+    day = await today(sql)
+    expiries = await entries.ends(sql, client_id, day - timedelta(days=1), NEXT_EXPIRIES, spendable=True)
+    tier, following, price = await applications.next_tier(sql, await Policies.read(sql), client_id, day)
     return Points(
         client_id=client_id,
         available=str(as_amount(row["available"])),
         held=str(as_amount(row["held"])),
         debt=str(as_amount(row["debt"])),
         spendable=str(0 if row["debt"] else row["available"] // 100),
-        next_expiries=[Expiry(expires_on=day, points=str(as_amount(points))) for day, points, _ in expiries],
+        next_expiries=[Expiry(expires_on=end, points=str(as_amount(points))) for end, points, _ in expiries],
+        tier=tier,
+        next_tier=NextTier(tier=following, points=str(as_amount(price))) if following else None,
     )
 
 
 @routes.get("/clients/{client_id}/lots")
 async def list_lots(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[Lots]:
     """When the client's points end, the next first; held points are shown beside, under the end they would have had."""
-    await _seen(actor, sql, client_id)
+    await seen(actor, sql, client_id)
     after = date.fromisoformat(page.after[0]) if page.after else None
     rows = await entries.ends(sql, client_id, after, page.limit + 1)
     found = [
@@ -148,7 +161,7 @@ async def list_lots(actor: Reader, sql: Reading, client_id: Identifier, page: Pa
 @routes.get("/clients/{client_id}/entries")
 async def list_entries(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[Entry]:
     """The client's statement, newest first; a trade that earned nothing shows zero points."""
-    await _seen(actor, sql, client_id)
+    await seen(actor, sql, client_id)
     rows = await entries.statement(sql, client_id, page.after, page.limit + 1)
     found = page.result([_entry(row) for row in rows], lambda entry: (entry["posted_on"], entry["number"]))
     return Listing[Entry].model_validate(found)
@@ -163,7 +176,7 @@ async def explain_entry(
     as_of: Annotated[BusinessDate | None, Query(description="what was posted by the end of this date")] = None,
 ) -> Explanation:
     """Inputs, rule, policy version, and the sentence for the client, in zh-CN and en."""
-    await _seen(actor, sql, client_id)
+    await seen(actor, sql, client_id)
     trade = await entries.same_trade(sql, client_id, str(entry), as_of)
     wanted = next((row for row in trade if row["entry_id"] == str(entry)), None)
     if wanted is None:
@@ -171,7 +184,11 @@ async def explain_entry(
     return Explanation.model_validate(explain.explained(dict(wanted), [dict(row) for row in trade]))
 
 
-async def _seen(actor: Actor, sql: asyncpg.Connection, client_id: Identifier) -> asyncpg.Record:
+async def seen(actor: Actor, sql: asyncpg.Connection, client_id: Identifier) -> asyncpg.Record:
+    """Balance and branch of a client the caller may see.
+
+    Raises: NotFound.
+    """
     row = await entries.balance_of(sql, client_id)
     if row is None:
         raise NotFound

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from fastapi import APIRouter
+
 from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.service import Service
@@ -9,29 +11,55 @@ from contracts.broker import BrokerDayClosed, TradeCancelled, TradeSettled
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import TierChanged
 from contracts.platform import ErasureRequested
-from contracts.points import DayCompleted, ErasureAnswered, PointsPosted
-from services.points import api, expiry, exports, handlers, tables
+from contracts.points import (
+    DayCompleted,
+    ErasureAnswered,
+    PointsPosted,
+    RedemptionCancelled,
+    RedemptionRequested,
+    RedemptionSettled,
+    UpgradeApproved,
+)
+from contracts.products import RedemptionConfirmed, RedemptionRefused
+from services.points import api, api_acts, applications, expiry, exports, handlers, redemptions, tables
 from services.points.policy import Policies
 from services.points.shadow import shadow
 from services.points.trades import SettledTrade
+
+routes = APIRouter()
+for part in (api_acts, api):
+    routes.include_router(part.routes)
 
 service = Service(
     name="points",
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
-    routes=api.routes,
+    routes=routes,
     listens={
         ErasureRequested: answering(ErasureAnswered),
         **tables.CLIENTS.listens,
         TierChanged: handlers.correct_for_changed_tiers,
         TradeSettled: handlers.award_points_for_trades,
         TradeCancelled: handlers.claw_back_for_cancelled_trades,
+        RedemptionConfirmed: redemptions.settle,
+        RedemptionRefused: redemptions.refuse,
     },
-    publishes=[PointsPosted, ErasureAnswered, DayCompleted],
+    publishes=[
+        PointsPosted,
+        UpgradeApproved,
+        RedemptionRequested,
+        RedemptionSettled,
+        RedemptionCancelled,
+        ErasureAnswered,
+        DayCompleted,
+    ],
     waits_for=[BrokerDayClosed, ClassificationDayCompleted],
     closes=expiry.close,
     catches_up=expiry.catches_up,
     completes=DayCompleted,
+    deadlines={redemptions.UNANSWERED: redemptions.ask_again, applications.VOID: applications.lapse},
+    acts=[redemptions.ACTS, applications.ACTS],
+    checks={"redemptions": redemptions.check},
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},
     accepts={TradeSettled: handlers.accept_other_content},

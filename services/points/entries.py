@@ -14,8 +14,8 @@ OWED = """e.points * ((e.debit_account = 'cust:' || e.client_id || ':debt')::int
                       - (e.credit_account = 'cust:' || e.client_id || ':debt')::int)"""
 """What an entry adds to what is owed [P7]."""
 
-_COLUMNS = f"""e.partition, e.number, e.entry_id::text, e.client_id, e.kind, e.trade_id, e.step, e.debit_account,
-    e.credit_account, {SIGNED} AS points, e.expires_on, e.commission, e.tier, e.multiplier, e.trade_date, e.policy,
+_COLUMNS = f"""e.partition, e.number, e.entry_id::text, e.client_id, e.kind, e.trade_id, e.item, e.step, e.debit_account,
+    e.credit_account, {SIGNED} AS points, e.points AS moved, e.expires_on, e.commission, e.tier, e.multiplier, e.trade_date, e.policy,
     e.posted_on, e.recorded_at, e.cause, e.original::text, {VALUE_ON} AS value_on"""
 
 
@@ -71,11 +71,12 @@ async def statement(
 async def same_trade(
     sql: asyncpg.Connection, client_id: str, entry_id: str, as_of: date | None
 ) -> list[asyncpg.Record]:
-    """All entries of the trade that an entry belongs to, in their order, those posted by the end of `as_of`."""
+    """All entries of the trade (or other item) that an entry belongs to, in their order, those posted by the end of
+    `as_of`."""
     return await sql.fetch(
         f"""SELECT {_COLUMNS} FROM entries e
-            WHERE e.client_id = $1 AND e.posted_on <= coalesce($3::date, 'infinity') AND e.trade_id = (
-                SELECT trade_id FROM entries WHERE client_id = $1 AND entry_id = $2::uuid)
+            WHERE e.client_id = $1 AND e.posted_on <= coalesce($3::date, 'infinity') AND (e.trade_id, e.item) IS NOT DISTINCT FROM (
+                SELECT trade_id, item FROM entries WHERE client_id = $1 AND entry_id = $2::uuid)
             ORDER BY e.step""",
         client_id,
         entry_id,

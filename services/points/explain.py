@@ -12,6 +12,26 @@ RULE = Text(
     "[P1]; entries bring a trade to its target",
     "积分 = 净佣金(元)× 成交日客户级别的倍数,四舍五入到 0.01 [P1];每笔分录使该成交达到应得积分",
 )
+EXPIRY = Text(
+    "points expire at the close of the month 24 months after they were earned; those held do not",
+    "积分自获得之日起满 24 个月的当月末到期;已冻结的不到期",
+)
+SPENDING = Text(
+    "points are held in the order in which they expire, then spent or given back",
+    "积分按到期先后冻结,随后使用或退回",
+)
+ITEM_RULES = {
+    "expired": ("P6", EXPIRY),
+    "held": ("P5", SPENDING),
+    "released": ("P5", SPENDING),
+    "spent": ("P5", SPENDING),
+}
+VERBS = {
+    "expired": Text("{} points expired on {}.", "{} 积分于 {} 到期。"),
+    "held": Text("{} points were held on {}.", "{} 积分于 {} 冻结。"),
+    "released": Text("{} held points were given back on {}.", "{} 冻结积分于 {} 退回。"),
+    "spent": Text("{} points were spent on {}.", "{} 积分于 {} 使用。"),
+}
 TIER_NAMES = {
     "NORMAL": Text("standard", "普通客户"),
     "SILVER": Text("silver", "银卡"),
@@ -22,13 +42,18 @@ TIER_NAMES = {
 
 
 def explained(entry: Mapping[str, Any], trade: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The whole explanation of one entry, given all entries of its trade known by then, in their order."""
-    before = sum(row["points"] for row in trade if row["step"] < entry["step"])
+    """The whole explanation of one entry, given all entries of its trade (or item) known by then, in their order."""
+    earlier = [row for row in trade if row["step"] < entry["step"]]
+    if entry["kind"] == "corrected":  # of what the trade earns, whatever a cancellation takes back
+        earlier = [row for row in earlier if row["kind"] != "reversed"]
+    before = sum(row["points"] for row in earlier)
+    of_trade = entry["trade_id"] is not None
+    rule_id, rule = ("P1", RULE) if of_trade else ITEM_RULES[entry["kind"]]
     return {
         "entry_id": entry["entry_id"],
         "kind": entry["kind"],
         "points": str(as_amount(entry["points"])),
-        "rule": {"id": "P1", "en": RULE.en, "zh-CN": RULE.zh},
+        "rule": {"id": rule_id, "en": rule.en, "zh-CN": rule.zh},
         "policy": entry["policy"],
         "inputs": {
             "commission": _plain(entry["commission"]),
@@ -37,7 +62,9 @@ def explained(entry: Mapping[str, Any], trade: Sequence[Mapping[str, Any]]) -> d
             "trade_id": entry["trade_id"],
             "trade_date": entry["trade_date"],
             "posted_before": str(as_amount(before)),
-        },
+        }
+        if of_trade
+        else None,
         "cause": entry["cause"],
         "original": entry["original"],
         "trade_total": str(as_amount(sum(row["points"] for row in trade))),
@@ -50,8 +77,20 @@ def explained(entry: Mapping[str, Any], trade: Sequence[Mapping[str, Any]]) -> d
             }
             for row in trade
         ],
-        "sentence": _sentence(entry, before),
+        "sentence": _sentence(entry, before) if of_trade else _item_sentence(entry),
     }
+
+
+def _item_sentence(entry: Mapping[str, Any]) -> dict[str, str]:
+    """What happened to points that is no trade's doing; one that takes another back says so."""
+    words, day = VERBS[entry["kind"]], entry["value_on"].isoformat()
+    forward = entry["debit_account"].startswith("cust:") and not entry["debit_account"].endswith(":debt")
+    if not forward:
+        words = Text(
+            "A correction: of what is told for {1}, {0} points are taken back.", "更正:{1} 所记的 {0} 积分已冲回。"
+        )
+    amount = as_amount(entry["moved"])
+    return {"zh-CN": words.zh.format(amount, day), "en": words.en.format(amount, day)}
 
 
 def as_multiplier(hundredths: int) -> str:

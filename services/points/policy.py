@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from chassis.errors import FieldError
+from chassis.errors import FieldError, Text
 from chassis.policy import Number, PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
 from contracts.classification import TIERS, TierCode
+from contracts.fields import Code
+
+FILE = Path(__file__).with_name("policy.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,120 @@ def _hundredths(tier: str, written: Decimal) -> int:
     return int(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """A reward of the white list: how many points (hundredths) one of it costs, and who delivers it."""
+
+    code: str
+    kind: str
+    points: int
+    fulfiller: str
+    title: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Rewards:
+    """What points can be exchanged for [P5, P9]: `offered` by code, the share of a year's commission that can be redeemed
+    in a year, and after how long an unanswered request is told again."""
+
+    offered: Mapping[str, Reward]
+    share_percent: int
+    answer_minutes: int
+
+
+class RewardBody(PolicyBody, frozen=True):
+    """A reward as it is written; one without a fulfiller is listed and not offered yet."""
+
+    code: Code
+    kind: Code
+    price: Number
+    en: str
+    zh: str
+    fulfiller: Literal["products", ""] = ""
+
+
+class RewardsBody(PolicyBody, frozen=True):
+    """The white list as it is written."""
+
+    items: list[RewardBody]
+    share_percent: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    answer_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)]
+
+
+SERVICES_ONLY = ("sms", "data", "seminar", "query")
+"""The securities services that points may be exchanged for: never cash, gifts or rebates [P9]."""
+
+
+def parse_rewards(body: dict[str, Any]) -> Rewards:
+    """Read one version.
+
+    Raises: PolicyInvalid when a reward is no securities service, costs nothing, or is listed twice.
+    """
+    given = typed(RewardsBody, body)
+    offered: dict[str, Reward] = {}
+    for n, item in enumerate(given.items):
+        if item.kind not in SERVICES_ONLY:
+            raise PolicyInvalid(
+                f"{item.code} is a {item.kind}: only {', '.join(SERVICES_ONLY)}, never cash, gifts or rebates [P9]",
+                errors=(FieldError(f"/body/items/{n}/kind", f"one of {', '.join(SERVICES_ONLY)}"),),
+            )
+        if item.price <= 0:
+            raise PolicyInvalid(f"{item.code} costs nothing", errors=(FieldError(f"/body/items/{n}/price", "above 0"),))
+        if any(item.code == one.code for one in given.items[:n]):
+            raise PolicyInvalid(f"{item.code} twice", errors=(FieldError(f"/body/items/{n}/code", "twice"),))
+        if item.fulfiller:
+            whole = int(item.price.to_integral_value(ROUND_CEILING))  # 1 point is 1 CNY, up [P5]
+            offered[item.code] = Reward(item.code, item.kind, whole * 100, item.fulfiller, Text(item.en, item.zh))
+    return Rewards(offered, given.share_percent, given.answer_minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrades:
+    """Applications for the next tier [P4]: `price` by the tier applied for (hundredths; a tier that is missing cannot be
+    applied for), how long it is granted, when an application is void, whether two persons approve, and the mode: SPEND, or
+    QUALIFY (earned in 12 months, nothing spent)."""
+
+    price: Mapping[TierCode, int]
+    months: int
+    void_days: int
+    two_persons: bool
+    mode: Literal["SPEND", "QUALIFY"]
+
+
+class UpgradesBody(PolicyBody, frozen=True):
+    """A version as it is written, prices in whole points."""
+
+    price: dict[TierCode, Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]]
+    months: Annotated[int, msgspec.Meta(ge=1, le=120)]
+    void_days: Annotated[int, msgspec.Meta(ge=1, le=365)]
+    two_persons: bool
+    mode: Literal["SPEND", "QUALIFY"]
+
+
+def parse_upgrades(body: dict[str, Any]) -> Upgrades:
+    """Read one version.
+
+    Raises: PolicyInvalid when NORMAL has a price, or a higher tier is cheaper than a lower one.
+    """
+    given = typed(UpgradesBody, body)
+    if "NORMAL" in given.price:
+        raise PolicyInvalid("nobody applies for NORMAL", errors=(FieldError("/body/price/NORMAL", "not a tier above"),))
+    priced = [tier for tier in TIERS if tier in given.price]
+    for lower, higher in pairwise(priced):
+        if given.price[higher] < given.price[lower]:
+            raise PolicyInvalid(
+                f"{higher} costs less than {lower}",
+                errors=(FieldError(f"/body/price/{higher}", "less than a lower tier"),),
+            )
+    return Upgrades(
+        {tier: price * 100 for tier, price in given.price.items()}, given.months, given.void_days, given.two_persons,
+        given.mode,
+    )  # fmt: skip
+
+
 class Policies(PolicyBook):
     """The tables of points."""
 
-    points = PolicyTable(Path(__file__).with_name("policy.toml"), parse)
+    points = PolicyTable(FILE, parse)
+    rewards = PolicyTable(FILE, parse_rewards)
+    upgrades = PolicyTable(FILE, parse_upgrades)

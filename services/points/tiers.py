@@ -52,6 +52,16 @@ async def of(uow: UnitOfWork, clients: Iterable[str], terms: Versions[Terms] | N
     return Ranks(revisions, stretches, terms or (await uow.policies(Policies)).points)
 
 
+async def stretches_of(sql: asyncpg.Connection, client_id: str) -> list[TierInterval]:
+    """One client's tiers above NORMAL."""
+    return [
+        TierInterval(since, until, cast(TierCode, tier))
+        for since, until, tier in await sql.fetch(
+            "SELECT since, until, tier FROM tiers WHERE client_id = $1", client_id
+        )
+    ]
+
+
 async def learn(sql: asyncpg.Connection, changes: Sequence[TierChanged], told_at: object) -> dict[str, date]:
     """Take over changes not heard before: for each client concerned, from which date on tiers may differ.
 

@@ -111,3 +111,16 @@ async def test_the_clients_page_shows_lots_and_their_ends_and_no_date_that_is_ov
     ends = [{"expires_on": "2024-07-31", "points": "5.00"}, {"expires_on": "2024-09-30", "points": "2.00"}]
     assert seen["next_expiries"] == ends
     assert [*first["items"], *rest["items"]] == [end | {"held": "0.00"} for end in ends]
+
+
+async def test_an_expiry_says_why_in_two_languages(ledger: World) -> None:
+    await told(ledger, ClientOpened(client_id="c-1", branch_id="B1", opened_on=date(2022, 1, 3)))
+    await told(ledger, trade("t-1", "10", day=MAY))
+    await close(ledger, END)
+    async with ledger.client("points", Actor("c-1", Role.CLIENT, client_id="c-1")) as http:
+        newest = (await http.get("/v1/points/clients/c-1/entries")).json()["items"][0]
+        path = f"/v1/points/clients/c-1/entries/{newest['entry_id']}/explain"
+        why = (await http.get(path)).raise_for_status().json()
+    assert (why["kind"], why["rule"]["id"], why["inputs"]) == ("expired", "P6", None)
+    assert why["sentence"]["en"] == "10.00 points expired on 2024-05-31."
+    assert "到期" in why["sentence"]["zh-CN"]
