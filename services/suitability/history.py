@@ -99,7 +99,14 @@ def stretches(made: Sequence[Made]) -> list[Stretch]:
 
 
 def lowest(made: Sequence[Made], since: datetime, until: datetime, scheme: str) -> int | None:
-    """The lowest rank, in a scheme, of the levels in force between two instants, both included; None when none was."""
-    looked = [since, *(one.begins for one in made if since < one.begins <= until)]
-    held = [one for instant in looked if (one := at(made, instant)) is not None]
+    """The lowest rank, in a scheme, of the levels in force between two instants, both included; None when none was.
+
+    Of several that begin at one instant (a replayed day has one) each was in force.
+    """
+    first = at(made, since)
+    held = [] if first is None else [first]
+    for place, one in enumerate(made):
+        newer = (later for later in made[place + 1 :] if later.assessed_at > one.assessed_at)
+        if since < one.begins <= until and not any(later.begins <= one.begins for later in newer):
+            held.append(one)
     return min((held_in(one.scheme, one.rank, scheme) for one in held), default=None)

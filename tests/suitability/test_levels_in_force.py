@@ -175,7 +175,7 @@ def histories(draw: st.DrawFn) -> list[Made]:
                 client_id="c-1", assessment_id=f"a-{number}", scheme="SEED-2010-12Q", level="LOW",
                 rank=draw(st.integers(1, 4)), valid_from=since, valid_until=since + DAY * draw(st.integers(0, 8)),
                 source="questionnaire", submission_id=None,
-                assessed_at=start_of(answered) + timedelta(hours=draw(st.integers(0, 23))), recorded_at=end_of(since),
+                assessed_at=start_of(answered) + timedelta(hours=draw(st.integers(0, 23)), minutes=number), recorded_at=end_of(since),
             )
         )  # fmt: skip
     return sorted(made, key=lambda one: one.assessed_at)
@@ -192,8 +192,9 @@ def test_stretches_say_what_was_in_force_on_every_day(made: list[Made]) -> None:
 @given(histories(), days, st.integers(1, 10))
 def test_q5_the_lowest_is_the_lowest_of_every_hour(made: list[Made], day: date, length: int) -> None:
     since, until = start_of(day), start_of(day + DAY * length)
-    hours = (since + timedelta(hours=n) for n in range(length * 24 + 1))
-    held = [one.rank for hour in hours if (one := history.at(made, hour))]
+    hours = {since + timedelta(hours=n) for n in range(length * 24 + 1)}
+    instants = hours | {one.begins for one in made if since <= one.begins <= until}
+    held = [one.rank for instant in instants if (one := history.at(made, instant))]
     assert history.lowest(made, since, until, "SEED-2010-12Q") == min(held, default=None)
 
 

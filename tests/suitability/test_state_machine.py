@@ -1,0 +1,199 @@
+"""One client, three products, two schemes, staff and time, in any order: no PASS that a reference of its own forbids.
+
+The reference keeps plain lists and knows nothing of the service's code: what was assessed, what a class says, who is a
+professional investor. It is asked after every step.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+
+import pytest
+
+from tests.suitability.conftest import (
+    COMPLIANCE,
+    DAY,
+    HIGH,
+    HQ,
+    LOW,
+    MEDIUM,
+    VERY_LOW,
+    Desk,
+    assessed,
+    client,
+    opened,
+    professional,
+    sheet,
+    today,
+)
+from tests.world import World
+
+ME = client("c-1")
+SHEETS = {1: VERY_LOW, 2: LOW, 3: MEDIUM, 4: HIGH}
+SEED = ("VERY_LOW", "LOW", "MEDIUM", "HIGH")
+HELD = {"C1": 1, "C2": 2, "C3": 3, "C4": 3, "C5": 4} | {code: rank for rank, code in enumerate(SEED, 1)}
+NEEDED = HELD | {"C4": 4}
+KINDS = {"S": ("stock", 2), "F": ("fund:equity", 3), "W": ("warrant", 4)}
+
+
+@dataclass
+class Level:
+    """An assessment: when the answers were given (day, place in it), from when until when it counts, and its rank."""
+
+    answered: tuple[date, int]
+    since: date
+    until: date
+    rank: int
+    sheet: bool
+    approved: bool = False
+
+
+@dataclass
+class Reference:
+    """What is so, as the rules say it."""
+
+    day: date
+    levels: list[Level] = field(default_factory=list)
+    waiting: Level | None = None
+    professional: str | None = None
+    classes: dict[str, int] = field(default_factory=dict)
+    suspended: set[str] = field(default_factory=set)
+    steps: int = 0
+
+    def newest(self, day: date) -> Level | None:
+        """The level in force at the end of a day."""
+        begun = [level for level in self.levels if level.since <= day]
+        found = max(begun, key=lambda level: level.answered, default=None)
+        return found if found and found.until >= day else None
+
+    def lowest(self, since: date) -> int | None:
+        """The lowest level in force from a day until now, of today's each."""
+        held = [self.newest(since + DAY * n) for n in range((self.day - since).days + 1)]
+        for level in self.levels:
+            newer = (one for one in self.levels if one.answered[0] > level.answered[0])
+            if since < level.since <= self.day and not any(one.since <= level.since for one in newer):
+                held.append(level)
+        return min((level.rank for level in held if level), default=None)
+
+    def forbids(self, code: str) -> bool:
+        """Whether nobody may let the client buy it without a confirmation."""
+        if code in self.suspended:
+            return True
+        if self.professional:
+            return False
+        held, needed = self.newest(self.day), self.classes.get(code, KINDS[code][1])
+        if held is None or needed > held.rank:
+            return True
+        fresh = held.sheet and not held.approved and held.answered[0] == self.day
+        lowest = self.lowest(self.day - DAY)
+        return fresh and lowest is not None and needed > lowest
+
+
+class Home:
+    """The platform and the reference, moved together."""
+
+    def __init__(self, world: World, desk: Desk, random: Random, day: date) -> None:
+        self.world, self.desk, self.random, self.reference = world, desk, random, Reference(day)
+
+    def level(self, rank: int, answered: date, sheet: bool) -> Level:
+        until = answered.replace(year=answered.year + 1)
+        return Level((answered, self.reference.steps), answered, until, rank, sheet)
+
+    async def answer(self) -> None:
+        """A questionnaire: it counts at once, or waits; older answers wait no more."""
+        rank, reference = self.random.choice(list(SHEETS)), self.reference
+        answer = await self.desk.call(ME, "POST", "/clients/c-1/submissions", sheet(SHEETS[rank]))
+        if answer.status_code == 409:  # answered as often as one may
+            return
+        level = self.level(rank, reference.day, sheet=True)
+        lowest = reference.lowest(reference.day - DAY * 30)
+        suspicious = lowest is not None and rank - lowest >= 2
+        assert answer.json()["state"] == ("in_review" if suspicious else "accepted")
+        reference.waiting = level if suspicious else None
+        if not suspicious:
+            reference.levels.append(level)
+
+    async def elsewhere(self) -> None:
+        """An assessment made elsewhere, in either scheme, some days ago perhaps."""
+        reference, code = self.reference, self.random.choice(list(HELD))
+        answered = reference.day - DAY * self.random.choice((0, 0, 1, 5, 370))
+        if any(not level.sheet and level.since == answered for level in reference.levels):
+            return
+        scheme = "C5R5" if code.startswith("C") else "SEED-2010-12Q"
+        await self.world.publish(assessed("c-1", code, answered, scheme))
+        await self.world.settle()
+        level = self.level(HELD[code], answered, sheet=False)
+        reference.levels.append(level)
+        if reference.waiting and reference.waiting.answered[0] <= answered:
+            reference.waiting = None
+
+    async def review(self) -> None:
+        """Somebody approves the answers that wait."""
+        waiting = [one for one in (await self.desk.get(COMPLIANCE, "/reviews"))["items"] if one["submission_id"]]
+        reference = self.reference
+        assert len(waiting) == (reference.waiting is not None)
+        if reference.waiting is None:
+            return
+        path = f"/reviews/{waiting[0]['review_id']}/decision"
+        await self.desk.post(COMPLIANCE, path, {"approve": True, "note": "looked"}, 200)
+        reference.waiting.since, reference.waiting.approved = reference.day, True
+        reference.levels.append(reference.waiting)
+        reference.waiting = None
+
+    async def classify(self) -> None:
+        """A class of a product's own, in either scheme."""
+        code, level = self.random.choice(list(KINDS)), self.random.choice(list(NEEDED))
+        scheme = "C5R5" if level.startswith("C") else "SEED-2010-12Q"
+        body = {"effective_on": str(self.reference.day), "scheme": scheme, "level": level, "reason": "committee"}
+        asked = await self.desk.call(HQ, "POST", f"/products/{code}/classes", body)
+        if scheme == "C5R5" and NEEDED[level] < KINDS[code][1]:
+            assert asked.status_code == 422
+            return
+        await self.desk.approve(COMPLIANCE, asked.json())
+        self.reference.classes[code] = NEEDED[level]
+
+    async def shelve(self) -> None:
+        """Off the shelf, or on again."""
+        code = self.random.choice(list(KINDS))
+        state = "on_shelf" if code in self.reference.suspended else "suspended"
+        await self.desk.keep(code, kind=KINDS[code][0], state=state)
+        self.reference.suspended ^= {code}
+
+    async def status(self) -> None:
+        """A professional investor, or ordinary again."""
+        if self.reference.professional:
+            path = f"/professionals/{self.reference.professional}/end"
+            await self.desk.post(ME, path, {"reason": "ordinary again"}, 200)
+            self.reference.professional = None
+        else:
+            self.reference.professional = await professional(self.desk, "c-1")
+
+    async def wait(self) -> None:
+        """Days pass."""
+        days = self.random.choice((1, 1, 2, 20, 40))
+        await self.world.close(self.reference.day + DAY * (days - 1))
+        self.reference.day += DAY * days
+
+    async def check(self, done: str) -> None:
+        for code in KINDS:
+            decision = await self.desk.decide(ME, "c-1", code)
+            passes, reasons = decision["outcome"] == "PASS", [one["code"] for one in decision["reasons"]]
+            assert passes != self.reference.forbids(code), (done, code, reasons, self.reference)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_pass_that_the_reference_forbids(world: World, desk: Desk, seed: int) -> None:
+    day = await today(world) - DAY * 1000
+    home = Home(world, desk, Random(seed), day)
+    await world.publish(opened("c-1"))
+    await world.close(day - DAY)
+    for code, (kind, _) in KINDS.items():
+        await desk.keep(code, kind=kind)
+    steps: dict[Callable[[], Awaitable[None]], int] = {
+        home.answer: 6, home.elsewhere: 4, home.review: 3, home.classify: 3, home.shelve: 1, home.status: 1, home.wait: 6,
+    }  # fmt: skip
+    for step in home.random.choices(list(steps), list(steps.values()), k=45):
+        home.reference.steps += 1
+        await step()
+        await home.check(step.__name__)
