@@ -1,6 +1,7 @@
 """The command line: `careline COMMAND`. One file per group of commands under `careline/commands`."""
 
 import gc
+import importlib.util
 import os
 import runpy
 import select
@@ -88,6 +89,8 @@ app.add_typer(stack.app, name="stack")
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
     """Measure Careline beside its peers and the limit: `python -m bench`, with the same options."""
+    if importlib.util.find_spec("bench") is None:
+        raise typer.BadParameter("the benchmarks are not installed here: run it in a checkout")
     sys.argv = ["careline bench", *context.args]
     runpy.run_module("bench", run_name="__main__")
 

@@ -7,7 +7,7 @@ tables of acts in the pages of services.
 import json
 from pathlib import Path
 
-from careline import deployment
+from careline import deployment, kubernetes
 from careline.services import SERVICES
 from chassis.acts.printed import as_markdown
 from contracts.asyncapi import document, event_map, publishers, schema_of
@@ -25,6 +25,7 @@ def files() -> dict[Path, str]:
             found[SCHEMAS / f"{kind.type}{version}.json"] = _json(schema_of(kind))
     behind = [service for service in SERVICES if service.name != "gateway"]
     found |= {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", behind)
+    found |= kubernetes.files(ROOT / "deploy" / "kubernetes", behind)
     return found | pages_of_acts()
 
 

@@ -105,6 +105,7 @@ def test_the_database_makes_a_login_for_every_service() -> None:
 def test_the_image_is_not_root_and_holds_every_package() -> None:
     said = (DEPLOY / "Dockerfile").read_text("utf-8")
     assert re.search(r"^USER (?!root)\w+", said, re.M)
-    for package in ("contracts", "chassis", "services", "gateway", "careline", "bench"):
+    for package in ("contracts", "chassis", "services", "gateway", "careline"):
         assert f"COPY {package} {package}" in said
+    assert "COPY bench" not in said
     assert "--require-hashes" in said
