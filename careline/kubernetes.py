@@ -101,7 +101,7 @@ def network(services: Sequence[Service]) -> Iterable[Manifest]:
     ours = {"matchLabels": {"app.kubernetes.io/part-of": "careline"}}
     port = [{"protocol": "TCP", "port": PORT}]
     scraped = {"namespaceSelector": {"matchLabels": {"careline.example/scrapes": "true"}}}
-    out = [
+    out: list[Manifest] = [
         {"to": [{"podSelector": ours}], "ports": port},
         {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]},
         {"ports": [{"protocol": "TCP", "port": number} for number in (5432, 9092)]},
