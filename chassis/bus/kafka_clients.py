@@ -29,6 +29,9 @@ async def stopped(client: Any) -> None:
     try:
         async with asyncio.timeout(STOP_SECONDS):
             await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise  # it is this task that was cancelled, not one of the client's own
     except TimeoutError:
         log.warning("a Kafka client does not stop", client=type(client).__name__)
 
