@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from careline.cli import main
+from tests.faults.running import without_progress
 from tests.world import World
 
 
@@ -37,7 +38,8 @@ def careline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(bool(end.code))
-        return Said(code, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        return Said(code, out, without_progress(err))
 
     async def typed(*words: str) -> Said:
         return await asyncio.to_thread(run, *words)  # commands bring a loop of their own

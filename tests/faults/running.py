@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import asyncpg
 PROJECT = Path(__file__).parents[2]
 BANK = PROJECT / "tests" / "data" / "bank"
 LONGEST_SECONDS = 240
+PROGRESS = re.compile(r"careline replay: \d+ of \d+ published")
 
 
 class Command:
@@ -49,13 +51,18 @@ class Command:
         out, err = await saying
         assert done, f"it had not ended after {LONGEST_SECONDS} s: {err.decode()}"
         assert self.process.returncode is not None
-        return self.process.returncode, out.decode(), err.decode()
+        return self.process.returncode, out.decode(), without_progress(err.decode())
 
     async def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """End it by a signal; nothing to do when it has ended."""
         if self.process.returncode is None:
             self.process.send_signal(number)
             await self.ended()
+
+
+def without_progress(err: str) -> str:
+    """What a command said of trouble: how far a long one is, it says every ten seconds."""
+    return "".join(line for line in err.splitlines(keepends=True) if not PROGRESS.match(line))
 
 
 async def until_said(url: str, facts: int) -> int:
