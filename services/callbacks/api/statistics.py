@@ -74,7 +74,7 @@ async def read_workbook(
 
 
 @routes.get("/tasks")
-async def count_tasks(actor: Leader, sql: Reading, as_of: Day | None = None) -> list[TaskCount]:
+async def count_tasks_by_rule(actor: Leader, sql: Reading, as_of: Day | None = None) -> list[TaskCount]:
     """Tasks by rule and state, now or at the close of a day."""
     branch, officer = _sight(actor)
     rows = await statistics.task_counts(sql, as_of, branch, restricted=officer)
