@@ -74,9 +74,10 @@ async def same_trade(
     """All entries of the trade (or other item) that an entry belongs to, in their order, those posted by the end of
     `as_of`."""
     return await sql.fetch(
-        f"""SELECT {_COLUMNS} FROM entries e
-            WHERE e.client_id = $1 AND e.posted_on <= coalesce($3::date, 'infinity') AND (e.trade_id, e.item) IS NOT DISTINCT FROM (
-                SELECT trade_id, item FROM entries WHERE client_id = $1 AND entry_id = $2::uuid)
+        f"""SELECT {_COLUMNS} FROM entries o
+            JOIN entries e ON e.client_id = o.client_id
+                 AND (e.trade_id = o.trade_id OR (e.trade_id IS NULL AND o.trade_id IS NULL AND e.item = o.item))
+            WHERE o.client_id = $1 AND o.entry_id = $2::uuid AND e.posted_on <= coalesce($3::date, 'infinity')
             ORDER BY e.step""",
         client_id,
         entry_id,
