@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from chassis.actor import Actor, Role
 from contracts import complaints
 from services.complaints.groups import group_of_alarm
 from tests.complaints.desk import CENTRE, COMPLIANCE, FEEDBACK, OFFICER, Desk, march
@@ -99,11 +100,12 @@ async def test_a_group_case_has_no_complainant_to_answer(desk: Desk) -> None:
     rows = await desk.world.rows("complaints", "SELECT * FROM cases WHERE kind = 'cluster' AND employee = 'm-1'")
     assert [list(row["concerned"]) for row in rows] == [["m-1"]]
     group = {"case_id": str(rows[0]["case_id"])}
-    await desk.act(CENTRE, group, "acceptance", march(5))
-    refused = await desk.act(CENTRE, group, "ticket", march(5), 409)
-    assert refused["following"] == ["investigating"]
-    await desk.act(CENTRE, group, "rejection", march(5), 409, reason="x", further="y")
-    await desk.act(CENTRE, group, "investigation", march(5))
+    owner = Actor(rows[0]["owner"], Role.HQ, purpose="complaints")
+    await desk.act(CENTRE, group, "acceptance", march(5), 403)
+    await desk.act(owner, group, "acceptance", march(5))
+    await desk.act(owner, group, "ticket", march(5), 409)
+    await desk.act(owner, group, "rejection", march(5), 409, reason="x", further="y")
+    await desk.act(owner, group, "investigation", march(5))
     await desk.act(OFFICER, group, "feedback", march(5), 404, **FEEDBACK)  # headquarters' case, not the branch's
     (found,) = [one for one in await desk.get(COMPLIANCE, "/alarms") if one["dimension"] == "employee"]
     path = f"/alarms/{found['alarm_id']}/review"
