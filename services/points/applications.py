@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 
 from chassis import rows
 from chassis.actor import Role
-from chassis.acts import PLATFORM_ITSELF, Act, Aggregate, Doing, Sort, Who, acts, perform_each
+from chassis.acts import PLATFORM_ITSELF, Act, Aggregate, Doing, Sort, acts, perform_each
 from chassis.approvals import by
 from chassis.clock import business_date, months_after
 from chassis.deadlines import Deadline, Due, arm
@@ -28,11 +28,11 @@ from contracts.points import UpgradeApproved
 from services.points import holding, rules, tiers
 from services.points.accounts import as_amount
 from services.points.holding import Ended, InsufficientPoints
+from services.points.people import CLIENT, DECIDERS, OWN_CLIENT, STAFF, audiences
 from services.points.policy import Policies
 from services.points.tables import Outcome, metadata
 from services.points.trades import VALUE_ON
 
-CLIENT, STAFF = "client", "staff"
 VOID = "application-void"
 
 
@@ -72,16 +72,6 @@ applications = rows.table(
     Index(None, "client_id", "application_id"),
 )
 
-OWN_CLIENT = Who[ApplicationRow](
-    "client", Text("its client", "客户本人"), lambda actor, one: actor.client_id == one.client_id
-)
-DECIDERS = Who[ApplicationRow](
-    "deciders",
-    Text("the branch's manager or headquarters", "营业部负责人或总部"),
-    lambda actor, one: (
-        actor.role is Role.HQ or (actor.role is Role.BRANCH_MANAGER and actor.branch_id == one.branch_id)
-    ),
-)
 TWO_PERSONS = Sort[ApplicationRow]("two-persons", Text("by two persons", "须双人审批"), lambda one: one.two_persons)
 
 APPLICATION = Aggregate[ApplicationRow](
@@ -92,8 +82,8 @@ APPLICATION = Aggregate[ApplicationRow](
     states=("applied", "approved", "refused", "withdrawn", "void"),
     begins=("applied",),
     final=("approved", "refused", "withdrawn", "void"),
-    sight=lambda actor, n: object_scope(actor, n),
-    audiences=lambda actor, _: frozenset({CLIENT} if actor.role is Role.CLIENT else {CLIENT, STAFF}),
+    sight=object_scope,
+    audiences=audiences,
     parse=UUID,
 )
 

@@ -12,8 +12,7 @@ from sqlalchemy.dialects import postgresql
 from uuid_utils import uuid7
 
 from chassis import rows
-from chassis.actor import Actor, Role
-from chassis.acts import PLATFORM_ITSELF, Act, Aggregate, Doing, Who, acts, perform_each
+from chassis.acts import PLATFORM_ITSELF, Act, Aggregate, Doing, acts, perform_each
 from chassis.clock import business_date, year_before
 from chassis.deadlines import Deadline, Due, arm
 from chassis.errors import Conflict, NotFound, Text
@@ -27,10 +26,10 @@ from contracts.products import RedemptionConfirmed, RedemptionRefused
 from services.points import holding, trades
 from services.points.accounts import as_amount
 from services.points.holding import Ended
+from services.points.people import BRANCH_STAFF, CLIENT, OWN_CLIENT, STAFF, audiences
 from services.points.policy import Policies
 from services.points.tables import metadata
 
-CLIENT, STAFF = "client", "staff"
 UNANSWERED = "redemption-unanswered"
 
 
@@ -63,23 +62,6 @@ class RedemptionRow(Row, frozen=True):
 
 redemptions = rows.table("redemptions", metadata, RedemptionRow, Index(None, "client_id", "redemption_id"))
 
-OWN_CLIENT = Who[RedemptionRow](
-    "client", Text("its client", "客户本人"), lambda actor, one: actor.client_id == one.client_id
-)
-BRANCH_STAFF = Who[RedemptionRow](
-    "branch",
-    Text("staff of its branch", "所属营业部人员"),
-    lambda actor, one: (
-        actor.role not in (Role.CLIENT, Role.SYSTEM) and (actor.sees_all_branches or actor.branch_id == one.branch_id)
-    ),
-)
-
-
-def audiences(actor: Actor, _: RedemptionRow) -> frozenset[str]:
-    """Whose steps the caller reads."""
-    return frozenset({CLIENT} if actor.role is Role.CLIENT else {CLIENT, STAFF})
-
-
 REDEMPTION = Aggregate[RedemptionRow](
     name="redemption",
     table="redemptions",
@@ -88,7 +70,7 @@ REDEMPTION = Aggregate[RedemptionRow](
     states=("requested", "cancelling", "settled", "refused", "cancelled"),
     begins=("requested",),
     final=("settled", "refused", "cancelled"),
-    sight=lambda actor, n: object_scope(actor, n),
+    sight=object_scope,
     audiences=audiences,
     parse=UUID,
 )

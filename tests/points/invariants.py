@@ -42,7 +42,7 @@ CHECKS = {
         LEFT JOIN (SELECT client_id, sum(points) AS points FROM holds WHERE outcome IS NULL GROUP BY client_id) h
         USING (client_id) WHERE b.held <> coalesce(h.points, 0)""",
     "nothing is free in a lot whose end is closed": """
-        SELECT * FROM all_lots WHERE free > 0 AND expires_on <= (SELECT through FROM closed_days)""",
+        SELECT * FROM all_lots l WHERE free > 0 AND expires_on <= (SELECT through FROM closed_days)""",
     "a trade has one first accrual, and its entries count on": """
         SELECT client_id, trade_id FROM entries WHERE trade_id IS NOT NULL GROUP BY client_id, trade_id
         HAVING min(step) <> 0 OR max(step) + 1 <> count(*)""",
