@@ -16,6 +16,7 @@ from chassis.approvals import DEADLINE, ApprovalKind, expirer
 from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
 from chassis.exports import Export
+from chassis.invariants import Invariant
 from chassis.policy import PolicyBook
 from chassis.publishing import approval_of
 from chassis.sealed import AUDIT, CLOCK_ENTRIES, SealedTable
@@ -45,6 +46,7 @@ class Service:
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
+    `invariants` hold in what it keeps: `careline verify` looks (see `chassis.invariants`).
     `exports` are its `careline export NAME`. `client_parts` are its parts of the 360 view of a client: the name of each, and
     what follows `/v1/SERVICE/clients/ID` in its address. `signs` what it hands out with the sealing key, `keeps_evidence` files:
     what its processes are given where each has its own keys and volumes.
@@ -72,6 +74,7 @@ class Service:
     deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
+    invariants: Sequence[Invariant] = ()
     exports: Mapping[str, Export] = field(default_factory=dict)
     client_parts: Mapping[str, str] = field(default_factory=dict)
     signs: bool = False

@@ -1,4 +1,5 @@
-"""Finding what was altered: rows against seals, seals against keys and witness, and what may have no row at all.
+"""Finding what was altered: rows against seals, seals against keys and witness, what may have no row at all, and what must hold
+in the rows (see `chassis.invariants`).
 
 After a clean run only what is new is looked at. Where the server itself counts a changed or deleted row in a sealed table
 since then (nothing ever changes one), or the table was written anew, the whole table is looked at again.
@@ -10,6 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.audit import NOTHING, rows_problem, signature_problem
 from chassis.database import Database
+from chassis.invariants import Invariant, problem
 from chassis.key_history import KeyHistory
 from chassis.secrets import key_ring, name_of
 from chassis.service import Service
@@ -172,7 +175,20 @@ class _Look:
                 for place in sorted(places | seals.keys() | seen.keys() | following.keys())
             )
         )
-        return [*damaged, *(one for found in strays for one in found), *(one for found in by_place for one in found)]
+        broken = await asyncio.gather(*(self._broken(one, whole) for one in self.service.invariants))
+        return [*damaged, *chain.from_iterable([*strays, *by_place, *broken])]
+
+    async def _broken(self, invariant: Invariant, whole: set[str]) -> list[Finding]:
+        """Of clients with rows that were not sealed at the last clean run."""
+        table = invariant.table
+        before = {} if table in whole else self.before.sealed
+        first = {
+            partition: before[place][1] + 1 if (place := f"{table}/{partition}") in before else 0
+            for partition in range(self.settings.partitions)
+        }
+        async with self.turns, self.database.reading() as sql:
+            found = await problem(sql, invariant, first)
+        return [self._finding(table, -1, found)] if found else []
 
     async def _changes(self, table: str) -> Any:
         async with self.turns, self.database.reading() as sql:

@@ -22,6 +22,7 @@ from contracts.points import (
 )
 from contracts.products import RedemptionConfirmed, RedemptionRefused
 from services.points import api, api_acts, applications, expiry, exports, handlers, redemptions, tables
+from services.points.invariants import INVARIANTS
 from services.points.policy import Policies
 from services.points.shadow import shadow
 from services.points.trades import SettledTrade
@@ -60,6 +61,7 @@ service = Service(
     deadlines={redemptions.UNANSWERED: redemptions.ask_again, applications.VOID: applications.lapse},
     acts=[redemptions.ACTS, applications.ACTS],
     checks={"redemptions": redemptions.check},
+    invariants=INVARIANTS,
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},
     accepts={TradeSettled: handlers.accept_other_content},
