@@ -15,7 +15,7 @@ from chassis.http.documents import problem_answer, renamed_schemas
 from chassis.version import version
 from gateway.transport import Transport, call
 
-ASK_SECONDS = 5.0
+ASK_SECONDS = 20.0
 ASK_AGAIN_SECONDS = 10.0
 
 SECURITY = {
@@ -56,8 +56,9 @@ class Documents:
         self._asked = monotonic()
         if self._merged is not None and not any(found):
             return self._merged
-        known = dict(sorted(self._known.items()))
-        return Document(lambda: merged({"gateway": openapi_of(self.app), **known}))
+        # The gateway's own operations are a service of its name: both documents are the gateway's.
+        known = [("gateway", openapi_of(self.app)), *sorted(self._known.items())]
+        return Document(lambda: merged(known))
 
     async def _ask(self, name: str) -> bool:
         """Whether the service gave its document."""
@@ -70,17 +71,17 @@ class Documents:
         return reply.status == 200
 
 
-def merged(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def merged(documents: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     """All paths together; schemas of equal name and other content bear the names of their services before them."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
     known: dict[str, Any] = {}
     ambiguous = set()
-    for document in documents.values():
+    for _, document in documents:
         for name, schema in document["components"]["schemas"].items():
             if known.setdefault(name, schema) != schema:
                 ambiguous.add(name)
-    for service, document in documents.items():
+    for service, document in documents:
         own = document["components"]["schemas"]
         renamed = renamed_schemas(document, {name: f"{service.title()}{name}" for name in own if name in ambiguous})
         schemas |= renamed["components"]["schemas"]

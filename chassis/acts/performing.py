@@ -267,7 +267,9 @@ async def _moment(uow: UnitOfWork, table: Acts[Any], act: Act[Any], id: Any, bod
 async def _bound(uow: UnitOfWork, last: datetime) -> datetime:
     """What lies before the last step. A home that nobody has named yet, and that closes days, knows the day alone."""
     real = await timeline(uow.sql) is Timeline.REAL
-    return last if real else start_of(business_date(last - MOMENT))
+    if real or await uow.sql.fetchval("SELECT through FROM closed_days") is None:
+        return last
+    return start_of(business_date(last - MOMENT))
 
 
 async def _ask(uow: UnitOfWork, table: Acts[Row], doing: Doing[Row]) -> Approval:

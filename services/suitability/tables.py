@@ -227,7 +227,7 @@ class Review(Row, frozen=True):
     branch_id: str | None
     submission_id: Annotated[str | None, rows.Column(unique=True)]
     assessment_id: Annotated[
-        str | None, rows.Column(unique=True, comment="set when a level already in force is looked at")
+        str | None, rows.Column(unique=True, comment="set when an assessment already in force is looked at")
     ]
     reasons: Annotated[list[str], rows.Column(JSONB)]
     state: Annotated[str, rows.Column(comment="open, approved, rejected, superseded")]

@@ -18,7 +18,7 @@ CHANGES = ("post", "put", "patch", "delete")
 
 @cache
 def document() -> dict[str, Any]:
-    return merged({name: openapi_of(app) for name, app in apps().items()})
+    return merged([(name, openapi_of(app)) for name, app in apps().items()])
 
 
 def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

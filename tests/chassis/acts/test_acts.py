@@ -53,7 +53,7 @@ async def test_an_object_says_what_the_caller_can_do_and_why_not(claim: Claimed)
     assert (await claim.post(AGENT, "accept", if_match='"1"')).json()["state"] == "accepted"
     assert told(await claim.get(AGENT))["accept"].startswith("it is accepted; possible: wait, promise")
     assert told(await claim.get(CLIENT)) == {
-        "reply": "it is accepted; possible: wait, promise, note, close, withdraw",
+        "reply": "it is accepted; possible: withdraw",
         "withdraw": True,
     }
 
