@@ -20,6 +20,7 @@ from contracts.broker import (
     TradeSettled,
 )
 from contracts.platform import ErasureRequested
+from contracts.points import UpgradeApproved
 from contracts.suitability import AssessmentCompleted
 from services.classification import (
     api,
@@ -59,6 +60,7 @@ service = Service(
         FundsMoved: handlers.record_transfers,
         ProductPurchased: handlers.record_purchases,
         AssessmentCompleted: supplementary.keep_risk_levels,
+        UpgradeApproved: grants.grant_for_points,
     },
     publishes=contract.EVENTS,
     closes=closing.close_days,

@@ -1,5 +1,6 @@
-"""Tiers granted by hand [T5]: proposed by one person, approved by another, with a reason and an end."""
+"""Tiers granted [T5]: by hand, proposed by one person and approved by another, with a reason and an end; or for points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +13,8 @@ from chassis.approvals import Approval, ApprovalKind, by
 from chassis.errors import AlreadyDecided, Invalid, NotFound, Text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
+from contracts.classification import TIERS
+from contracts.points import UpgradeApproved
 from services.classification import history
 
 LONGEST_DAYS = 366 * 2
@@ -111,6 +114,33 @@ GRANT = ApprovalKind(
     apply=_approve,
     ended=_reject,
 )
+
+
+async def grant_for_points(approved: Sequence[UpgradeApproved], uow: UnitOfWork) -> None:
+    """Grant the tiers that applications with points were approved for, once each; the grant names its application [T5].
+
+    Counted from its first day on, also when that is closed: an approval is a fact.
+    """
+    wanted = {str(one.application_id): one for one in approved}
+    granted = await uow.sql.fetch(
+        """INSERT INTO grants (grant_id, client_id, tier, since, until, reason, state, made_by, made_at, checked_at)
+           SELECT g, c, t, s, u, 'points application ' || g, 'approved', 'points', $6, $6
+           FROM unnest($1::text[], $2::text[], $3::smallint[], $4::date[], $5::date[]) AS n(g, c, t, s, u)
+           ON CONFLICT DO NOTHING RETURNING client_id""",
+        list(wanted),
+        [one.client_id for one in wanted.values()],
+        [TIERS.index(one.tier) for one in wanted.values()],
+        [one.since for one in wanted.values()],
+        [one.until for one in wanted.values()],
+        uow.now,
+    )
+    clients = sorted({row["client_id"] for row in granted})
+    await uow.sql.execute(
+        """UPDATE clients SET revision = revision + 1 WHERE client_id IN (
+               SELECT client_id FROM clients WHERE client_id = ANY($1::text[]) ORDER BY client_id FOR UPDATE)""",
+        clients,
+    )
+    await history.rewrite_effective_tiers(uow, set(clients))
 
 
 def _named(grant_id: str) -> str:

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from chassis.actor import Actor, Role
 from chassis.clock import business_date, utc_now
+from contracts.points import UpgradeApproved
 from services.classification.policies import as_body
 from services.classification.policy import Policies
 from services.classification.recalibration import NotEnoughYears, propose
@@ -136,6 +138,25 @@ async def test_a_grant_counts_once_a_second_person_approves(world: World) -> Non
     ]
     acts = await world.rows("classification", "SELECT actor, action FROM audit WHERE action LIKE 'grant%' ORDER BY at")
     assert [(a["actor"], a["action"]) for a in acts] == [("mia", "grant.asked"), ("max", "grant.approved")]
+
+
+async def test_a_tier_bought_with_points_is_granted_once_with_its_source(world: World) -> None:
+    """T5, P4."""
+    await settled(world)
+    since = business_date(utc_now())
+    until = since + timedelta(days=365)
+    bought = UpgradeApproved(
+        application_id=UUID(int=7), client_id=CLIENT, tier="DIAMOND", since=since, until=until, mode="SPEND"
+    )
+    await world.publish(bought, bought)
+    await world.settle()
+    tiers = (await get(world, OWN, f"{CLIENTS}/{CLIENT}/history")).json()["tiers"]
+    assert [(one["tier"], one["from"], one["reason"]) for one in tiers[-2:]] == [
+        ("DIAMOND", str(since), "grant"),
+        ("PLATINUM", str(until), "downgrade"),
+    ]
+    (grant,) = (await get(world, MAKER, f"{CLIENTS}/{CLIENT}/grants")).json()["items"]
+    assert (grant["made_by"], grant["reason"]) == ("points", f"points application {UUID(int=7)}")
 
 
 @pytest.mark.parametrize(
