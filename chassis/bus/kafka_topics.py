@@ -44,6 +44,11 @@ class KafkaAddress:
         return PLATFORM_PREFIX + topic.removeprefix(self.prefix)
 
 
+CONFIG = {"message.timestamp.type": "LogAppendTime"}
+"""Kafka's retention counts from when a record came in: a sender whose clock is wrong, or who sends old facts, would have
+them deleted before they are read."""
+
+
 async def create_topics(address: KafkaAddress, names: Iterable[str], partitions: int, replicas: int = -1) -> None:
     """Make the topics that do not exist.
 
@@ -51,7 +56,7 @@ async def create_topics(address: KafkaAddress, names: Iterable[str], partitions:
     """
     wanted = [address.topic(name) for name in names]
     async with running(AIOKafkaAdminClient(bootstrap_servers=address.servers)) as admin:
-        made = await admin.create_topics([NewTopic(name, partitions, replicas, {}) for name in wanted])
+        made = await admin.create_topics([NewTopic(name, partitions, replicas, {}, CONFIG) for name in wanted])
         for _, code, *rest in made.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise for_code(code)(*rest)

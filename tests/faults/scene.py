@@ -16,9 +16,11 @@ from chassis.bus.kafka_topics import KafkaAddress
 from chassis.bus.record import Outgoing, partition_of
 from chassis.consumer import Consumer, LostPartition, read_from_log
 from chassis.database import Database, connect
+from chassis.personal.keys import Keyring
 from chassis.settings import Settings
 from contracts.base import Quantity, encode
 from contracts.broker import ACCOUNTS, FundsMoved
+from gateway.client_keys import ClientKeys
 from tests.faults.counting.service import COUNTING, HOOKS
 
 CLIENTS = 7
@@ -152,7 +154,8 @@ class Scene:
 async def scene(settings: Settings, name: str, seed: int) -> AsyncIterator[Scene]:
     """A seed's scene; what it publishes carries its name."""
     gateway, counting = Database(settings, "gateway"), Database(settings, "counting")
-    chance = random.Random(f"{name}/{seed}")
+    chance, keys = random.Random(f"{name}/{seed}"), ClientKeys(settings)
+    gateway.keyring = counting.keyring = Keyring(keys)
     made = Scene(settings, gateway, counting, chance, f"{name.replace('_', '')}{seed}")
     try:
         consumer = made.consumer()
@@ -168,3 +171,4 @@ async def scene(settings: Settings, name: str, seed: int) -> AsyncIterator[Scene
         await made.stop()
         await gateway.close()
         await counting.close()
+        await keys.database.close()
