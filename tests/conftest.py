@@ -8,7 +8,8 @@ import base64
 import os
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -16,9 +17,12 @@ import pytest
 
 from careline.schema import make_schemas
 from careline.services import SERVICES
+from chassis.bus.log import SHARED_SCHEMA, Log
+from chassis.database import connect, owner_of
 from chassis.servers.kafka import PrivateKafka
 from chassis.servers.postgres import PrivatePostgres
 from chassis.servers.process import ServerNotReady, StillStarting
+from chassis.service import Service
 from chassis.settings import Settings
 from tests.world import World, running
 
@@ -77,7 +81,7 @@ class Cluster:
     def __init__(self, server: PrivatePostgres) -> None:
         self.server = server
         self.version = ""
-        self.templates: dict[bool, str] = {}
+        self.templates: dict[tuple[str, ...], str] = {}
 
     def url(self, database: str) -> str:
         return self.server.url.replace("/careline?", f"/{database}?")
@@ -91,14 +95,24 @@ class Cluster:
     async def drop(self, database: str) -> None:
         await self._admin(f"DROP DATABASE {database} WITH (FORCE)")
 
-    async def template(self, settings: Settings) -> str:
-        """A database migrated to the newest revision, made once for each of the two forms of the log."""
-        if settings.on_kafka not in self.templates:
-            name = f"template_{'kafka' if settings.on_kafka else 'log'}"
-            url = await self.make(name)
-            await make_schemas(settings.model_copy(update={"database_url": url}), SERVICES)
-            self.templates[settings.on_kafka] = name
-        return self.templates[settings.on_kafka]
+    async def template(self, settings: Settings, services: Sequence[Service]) -> str:
+        """A database of these services migrated to the newest revision, made once for each of the two forms of the log.
+        It has the topics of neighbours that are not there: a test writes what they tell."""
+        key = ("kafka" if settings.on_kafka else "log", *(service.name for service in services))
+        if key not in self.templates:
+            name = f"template_{len(self.templates)}"
+            settings = settings.model_copy(update={"database_url": await self.make(name)})
+            await make_schemas(settings, services)
+            schema = "gateway" if settings.on_kafka else SHARED_SCHEMA
+            admin = await connect(self.url(name))
+            try:
+                await admin.execute(f"SET ROLE {owner_of(schema)}")
+                heard = {topic for service in services for topic in service.topics}
+                await Log(schema).create_topics(admin, heard, settings.partitions)
+            finally:
+                await admin.close()
+            self.templates[key] = name
+        return self.templates[key]
 
     async def _admin(self, statement: str) -> None:
         connection = await asyncpg.connect(self.url("careline"))
@@ -180,17 +194,26 @@ def settings(request: pytest.FixtureRequest, bus: str, tmp_path: Path) -> Settin
     return Settings(home=tmp_path / "home", bus_url=url, **KEYS)
 
 
-@pytest.fixture
-async def world(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[World]:
-    """Every service on a fresh database made from a migrated template."""
+@asynccontextmanager
+async def new_world(
+    settings: Settings, postgres: Cluster, bus: str, services: Sequence[Service] = SERVICES
+) -> AsyncIterator[World]:
+    """A world of some services on a fresh database made from a migrated template."""
     name = f"w_{uuid.uuid4().hex[:12]}"
-    url = await postgres.make(name, await postgres.template(settings))
+    url = await postgres.make(name, await postgres.template(settings, services))
     settings = settings.model_copy(update={"database_url": url})
     if settings.on_kafka:
-        await make_schemas(settings, SERVICES)
-    async with running(World(settings, bus)) as made:
+        await make_schemas(settings, services)
+    async with running(World(settings, bus, services)) as made:
         yield made
     await postgres.drop(name)
+
+
+@pytest.fixture
+async def world(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[World]:
+    """Every service."""
+    async with new_world(settings, postgres, bus) as made:
+        yield made
 
 
 RAN: Counter[str] = Counter()

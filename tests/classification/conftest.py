@@ -6,11 +6,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from careline.schema import make_schemas
-from careline.services import SERVICES, named
+from careline.services import named
 from chassis.settings import Settings
-from tests.conftest import Cluster
-from tests.world import World, running
+from tests.conftest import Cluster, new_world
+from tests.world import World
 
 Fresh = Callable[[], AbstractAsyncContextManager[World]]
 
@@ -21,14 +20,9 @@ def fresh_world(settings: Settings, postgres: Cluster, bus: str) -> Fresh:
 
     @asynccontextmanager
     async def make() -> AsyncIterator[World]:
-        name = f"w_{uuid.uuid4().hex[:12]}"
-        url = await postgres.make(name, await postgres.template(settings))
-        own = settings.model_copy(update={"database_url": url, "home": settings.home / name})
-        if own.on_kafka:
-            await make_schemas(own, SERVICES)
-        async with running(World(own, bus, named("gateway", "classification"))) as world:
+        own = settings.model_copy(update={"home": settings.home / uuid.uuid4().hex})
+        async with new_world(own, postgres, bus, named("gateway", "classification")) as world:
             yield world
-        await postgres.drop(name)
 
     return make
 

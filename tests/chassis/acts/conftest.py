@@ -8,8 +8,7 @@ from chassis.actor import Actor, Role
 from chassis.settings import Settings
 from gateway.app import service as gateway
 from tests.chassis.acts.service import DESK
-from tests.chassis.deadlines.conftest import world_of
-from tests.conftest import Cluster
+from tests.conftest import Cluster, new_world
 from tests.world import World
 
 PEOPLE = {
@@ -27,5 +26,5 @@ PEOPLE = {
 @pytest.fixture
 async def desk(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[World]:
     """The gateway and the desk."""
-    async with world_of((gateway, DESK), "desk", settings, postgres, bus) as made:
+    async with new_world(settings, postgres, bus, (gateway, DESK)) as made:
         yield made

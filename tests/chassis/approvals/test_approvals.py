@@ -17,8 +17,8 @@ from gateway.app import gateway_app
 from gateway.app import service as gateway
 from gateway.tokens import GatewayTokens
 from tests.chassis.approvals.service import EAST, ENDED, WEST
-from tests.chassis.deadlines.conftest import decided, world_of
-from tests.conftest import Cluster
+from tests.chassis.deadlines.conftest import decided
+from tests.conftest import Cluster, new_world
 from tests.world import World
 
 MAKER = Actor("user:ming", Role.CLIENT_MANAGER, branch_id="B1", purpose="test", person="E1")
@@ -34,7 +34,7 @@ AGENT = Actor("user:bo", Role.AGENT, branch_id="B1", purpose="test", person="E6"
 async def world(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[World]:
     """The gateway and the two services."""
     ENDED.clear()
-    async with world_of((gateway, EAST, WEST), "approvals", settings, postgres, bus) as made:
+    async with new_world(settings, postgres, bus, (gateway, EAST, WEST)) as made:
         yield made
 
 

@@ -10,9 +10,9 @@ from chassis.settings import Settings
 from chassis.timeline import Timeline
 from gateway.app import service as gateway
 from tests.chassis.clocks_kept.service import CASES
-from tests.chassis.deadlines.conftest import decided, world_of
+from tests.chassis.deadlines.conftest import decided
 from tests.chassis.staff.conftest import at_the_gateway
-from tests.conftest import Cluster
+from tests.conftest import Cluster, new_world
 from tests.world import World
 
 SERVICES = (gateway, CASES)
@@ -21,7 +21,7 @@ SERVICES = (gateway, CASES)
 @pytest.fixture
 async def cases(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[World]:
     """The services in a simulated home."""
-    async with world_of(SERVICES, "cases", settings, postgres, bus) as made:
+    async with new_world(settings, postgres, bus, SERVICES) as made:
         yield await decided(made, Timeline.SIMULATED)
 
 
