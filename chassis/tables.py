@@ -310,6 +310,7 @@ clock_steps = Table(
     Column("fired_at", Instant, nullable=False),
     Column("acknowledged_at", Instant),
     Column("acknowledged_by", Text),
+    Column("round", SmallInteger, nullable=False, server_default="1", comment="each promise of the clock starts one"),
 )
 
 clock_replans = Table(

@@ -103,17 +103,25 @@ class CaseFeedback(CaseEvent, frozen=True, kw_only=True, gc=False):
         return self.fed_back_at
 
 
+def _round(number: int) -> str:
+    return f"/{number}" if number > 1 else ""
+
+
 class CaseBreached(CaseEvent, frozen=True, kw_only=True, gc=False):
-    """A clock of the case ran out: `dispatch`, `phone_notice`, `result`, `report` [C4, C6, C7]."""
+    """A clock of the case ran out: `dispatch`, `phone_notice`, `result`, `report` [C4, C6, C7].
+
+    Each promise starts a `round` of the result clock, with a breach and a ladder of its own.
+    """
 
     type: ClassVar[str] = "complaints.case.breached"
 
     clock: Code
     due: Instant
+    round: Count = 1
 
     @property
     def identity(self) -> str:
-        return f"{self.case_id}/{self.generation}/{self.clock}/{self.due.isoformat()}"
+        return f"{self.case_id}/{self.generation}/{self.clock}/{self.due.isoformat()}{_round(self.round)}"
 
     @property
     def happened_at(self) -> datetime:
@@ -129,10 +137,11 @@ class CaseEscalated(CaseEvent, frozen=True, kw_only=True, gc=False):
     step: Code
     told: list[Text200]
     escalated_at: Instant
+    round: Count = 1
 
     @property
     def identity(self) -> str:
-        return f"{self.case_id}/{self.generation}/{self.clock}/{self.step}"
+        return f"{self.case_id}/{self.generation}/{self.clock}/{self.step}{_round(self.round)}"
 
     @property
     def happened_at(self) -> datetime:
@@ -148,6 +157,7 @@ class EscalationAcknowledged(CaseEvent, frozen=True, kw_only=True, gc=False):
     step: Code
     by: Code
     acknowledged_at: Instant
+    round: Count = 1
 
     @property
     def happened_at(self) -> datetime:

@@ -28,10 +28,11 @@ class LadderStep:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A step that fired, and when it was acknowledged, if it was."""
+    """A step that fired, when it was acknowledged, if it was, and in which round of the clock."""
 
     at: datetime
     acknowledged: datetime | None = None
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True)

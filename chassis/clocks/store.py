@@ -7,8 +7,8 @@
     deadlines={"result": stepped(deadlines.escalate)}        # the handler of each clock's steps, by the clock's name
 
 A clock's deadlines have its name as `kind`, its object as `object` and the step's name as `step`; the steps are those
-of its ladder (warnings are steps with a share), or one step "due" without a ladder. One step is pending at a time
-[C27]; `stepped` notes a step as fired and arms the next before the service's own handler runs. A new version of the
+of its ladder (warnings are steps with a share), or one step "due" without a ladder. A promise starts a round of its own,
+from the first step on; what fired before stays. One step is pending at a time [C27]; `stepped` notes a step as fired and arms the next before the service's own handler runs. A new version of the
 calendar re-plans every clock that has not stopped; closed ones keep what they were told.
 """
 
@@ -23,7 +23,7 @@ import msgspec
 
 from chassis.calendar import Calendar, CalendarEnds
 from chassis.calendars import current, named
-from chassis.clocks.entries import Entry, Start, detail_of, entry_from, kind_of
+from chassis.clocks.entries import Entry, Promise, Start, detail_of, entry_from, kind_of
 from chassis.clocks.errors import ClockNotStarted, StartedTwice
 from chassis.clocks.explain import Line, explain
 from chassis.clocks.ladder import Fired, Ladder, LadderStep, next_step
@@ -76,6 +76,16 @@ class Kept:
     entries: Sequence[Entry]
     fired: Sequence[Fired]
     calendar: str
+
+    @property
+    def round(self) -> int:
+        """A promise starts a round of its own: its warnings, its due, the ladder from its first step [C6]."""
+        return 1 + sum(isinstance(entry, Promise) for entry in self.entries)
+
+    @property
+    def fired_in_round(self) -> Sequence[Fired]:
+        """The steps that fired since the last promise."""
+        return [one for one in self.fired if one.round == self.round]
 
     def read(self, calendar: Calendar, known_at: datetime | None = None) -> ClockReading:
         """What the ledger says under a calendar."""
@@ -208,26 +218,27 @@ async def change_ladder(uow: UnitOfWork, object: str, clock: str, ladder: Ladder
     if not found:
         raise ClockNotStarted
     kept, calendar = found[0], await current(uow.sql)
-    climbed = kept.ladder.steps[: len(kept.fired)]
+    climbed = kept.ladder.steps[: len(kept.fired_in_round)]
     names = {step.name for step in climbed}
     steps = (*climbed, *(step for step in ladder.steps if step.name not in names))
     kept = replace(kept, ladder=replace(ladder, steps=steps))
     reading = kept.read(calendar)
     overtaken: list[str] = []
-    while (following := next_step(kept.ladder, reading, calendar, kept.fired)) is not None:
+    while (following := next_step(kept.ladder, reading, calendar, kept.fired_in_round)) is not None:
         step, due = following
         if due > at or reading.due is None or due >= reading.due:
             break
         await uow.sql.execute(
-            "INSERT INTO clock_steps (object, clock, number, step, fired_at) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO clock_steps (object, clock, number, step, fired_at, round) VALUES ($1, $2, $3, $4, $5, $6)",
             object,
             clock,
             len(kept.fired),
             step.name,
             at,
+            kept.round,
         )
         overtaken.append(step.name)
-        kept = replace(kept, fired=(*kept.fired, Fired(at)))
+        kept = replace(kept, fired=(*kept.fired, Fired(at, round=kept.round)))
     await uow.sql.execute(
         "UPDATE clocks SET steps = $3, acknowledge_seconds = $4 WHERE object = $1 AND clock = $2",
         object,
@@ -247,15 +258,18 @@ def stepped(handler: DeadlineHandler) -> DeadlineHandler:
         known = await _load(uow.sql, names, lock=True)
         fired = {(one.object, one.kind): one for one in due}
         await uow.sql.execute(
-            """INSERT INTO clock_steps (object, clock, number, step, fired_at)
-               SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::timestamptz[])""",
+            """INSERT INTO clock_steps (object, clock, number, step, fired_at, round)
+               SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::timestamptz[], $6::int[])""",
             [one.object for one in known],
             [one.clock for one in known],
             [len(one.fired) for one in known],
             [fired[one.object, one.clock].step for one in known],
             [fired[one.object, one.clock].at for one in known],
+            [one.round for one in known],
         )
-        grown = [replace(one, fired=(*one.fired, Fired(fired[one.object, one.clock].at))) for one in known]
+        grown = [
+            replace(one, fired=(*one.fired, Fired(fired[one.object, one.clock].at, round=one.round))) for one in known
+        ]
         await _plan(uow, grown, await current(uow.sql))
         await handler(due, uow)
 
@@ -337,7 +351,7 @@ async def _plan(uow: UnitOfWork, clocks: Sequence[Kept], calendar: Calendar) -> 
 
 def _next(one: Kept, reading: ClockReading, calendar: Calendar) -> tuple[LadderStep, datetime] | None:
     try:
-        return next_step(one.ladder, reading, calendar, one.fired)
+        return next_step(one.ladder, reading, calendar, one.fired_in_round)
     except CalendarEnds:
         # The step before it must not fail for this one's sake: the calendar's next version plans every clock anew.
         return None
@@ -368,7 +382,7 @@ async def _load(sql: asyncpg.Connection, names: Sequence[ClockId], *, lock: bool
         objects,
         clocks,
     ):
-        fired[s["object"], s["clock"]].append(Fired(s["fired_at"], s["acknowledged_at"]))
+        fired[s["object"], s["clock"]].append(Fired(s["fired_at"], s["acknowledged_at"], s["round"]))
     return [
         Kept(
             row["object"],

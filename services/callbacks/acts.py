@@ -85,6 +85,9 @@ BREACHED = Sort[Task](
 )
 LATE = Sort[Task]("late", Text("tasks that go on after their limit", "逾期续办"), lambda t: t.late_until is not None)
 BY_LETTER = Sort[Task]("by_letter", Text("tasks that wait for a letter", "待信函"), lambda t: t.channel == "letter")
+REVIEW = Sort[Task](
+    "review", Text("internal reviews: the client is not contacted", "内部核查，不联系客户"), lambda t: t.restricted
+)
 ENQUIRY = Sort[Task]("enquiry", Text("enquiries", "邮件咨询"), lambda task: task.rule == "enquiry")
 
 
@@ -364,6 +367,7 @@ _REPORT: dict[str, Any] = {
     "on": IN_HAND, "who": (WORKER,), "at": CALLED, "unless": not_held, "prepare": results.keep, "then": results.tell,
     "tells": (STAFF,),
 }  # fmt: skip
+_OF_A_CALL = {**_REPORT, "not_for": (REVIEW,)}
 _BY_ITSELF: dict[str, Any] = {"who": (PLATFORM_ITSELF,), "tells": (STAFF,)}
 ACTS = acts(
     TASK,
@@ -374,16 +378,16 @@ ACTS = acts(
     Act("release", Text("Give back", "退回"), on=IN_HAND, to="planned", who=(WORKER,), takes=Released,
         needs=("reason",), unless=not_held, prepare=free, tells=(STAFF,)),
     Act("bring_forward", Text("The client asks to be called sooner", "客户要求提前联系"), on=CALLABLE, who=(WORKER,),
-        takes=Sooner, needs=("asked_in", IDEMPOTENCY_KEY), unless=not_open, prepare=bring_forward, tells=(STAFF,)),
+        not_for=(REVIEW,), takes=Sooner, needs=("asked_in", IDEMPOTENCY_KEY), unless=not_open, prepare=bring_forward, tells=(STAFF,)),
     Act("attempt", Text("Begin to call", "开始外呼"), on=("assigned",), to="attempting", who=(WORKER,),
-        unless=not_held, tells=(STAFF,)),
+        not_for=(REVIEW,), unless=not_held, tells=(STAFF,)),
     Act("reach", Text("The client answers", "已接通"), on=("attempting",), to="reached", who=(WORKER,),
-        unless=not_held, tells=(STAFF,)),
+        not_for=(REVIEW,), unless=not_held, tells=(STAFF,)),
     Act("complete", Text("Report: done", "回访完成"), to="completed", **_REPORT),
-    Act("postpone", Text("Report: another time", "另约时间"), to="rescheduled", **_REPORT),
-    Act("retry", Text("Report: nobody reached", "未接通"), to="planned", **_REPORT),
-    Act("exhaust", Text("Report: no further call", "不再外呼"), to="exhausted", **_REPORT),
-    Act("await_number", Text("Report: wrong number", "号码错误"), to="waiting", **_REPORT),
+    Act("postpone", Text("Report: another time", "另约时间"), to="rescheduled", **_OF_A_CALL),
+    Act("retry", Text("Report: nobody reached", "未接通"), to="planned", **_OF_A_CALL),
+    Act("exhaust", Text("Report: no further call", "不再外呼"), to="exhausted", **_OF_A_CALL),
+    Act("await_number", Text("Report: wrong number", "号码错误"), to="waiting", **_OF_A_CALL),
     Act("reply", Text("Record the written reply", "登记书面答复"), on=(*CALLABLE, *IN_HAND), to="completed",
         who=(WORKER,), only=(ENQUIRY,), at=CALLED, unless=not_open, prepare=results.keep, then=results.tell,
         tells=(STAFF,)),

@@ -99,6 +99,10 @@ def _check_call(call: Call, held: Mapping[UUID, Task], outcomes: Mapping[str, Ca
             errors.append(FieldError(f"body#/results/{place}/task_id", "a task of another client"))
         if outcome is None:
             errors.append(FieldError(f"body#/results/{place}/outcome", f"one of {', '.join(sorted(outcomes))}"))
+        elif task.restricted and (call.channel != "internal" or not outcome.covers):
+            errors.append(
+                FieldError("body#/channel", "an internal review: it is completed, the client not contacted [B6]")
+            )
         elif outcome.written and not call.written:
             errors.append(FieldError(f"body#/results/{place}/outcome", "belongs to a survey, a letter or an e-mail"))
         elif outcome.wish and (result.wish_at is None or result.wish_at <= call.at):

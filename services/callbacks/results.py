@@ -147,7 +147,7 @@ async def keep(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
             call.channel,
             outcome.code,
             outcome.reached,
-            outcome.valid,
+            _is_contact(task, outcome),
             outcome.covers and trigger.covers,
             scripts.masked(script, body.result.answers),
             call.evidence_id,
@@ -177,7 +177,7 @@ async def tell(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
                 agent=uow.actor.person,
                 channel=body.call.channel,
                 outcome=body.outcome.code,
-                valid_contact=body.outcome.valid,
+                valid_contact=_is_contact(task, body.outcome),
                 attempted_at=one.at,
             )
         )
@@ -203,6 +203,11 @@ async def tell(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
             "enter_letter",
         ):  # what clients write themselves is not the agent's to be judged by
             await reviews.consider(uow, body.attempt_id, task, body.outcome, answers, body.call.notes)
+
+
+def _is_contact(task: Task, outcome: CallOutcome) -> bool:
+    """Whether the client was spoken to; an internal review speaks to nobody [B6, A7a]."""
+    return outcome.valid and not task.restricted
 
 
 async def tell_exhausted(uow: UnitOfWork, task: Task, at: datetime) -> None:
@@ -249,6 +254,6 @@ async def _mark_client(uow: UnitOfWork, task: Task, outcome: CallOutcome, at: da
            WHERE client_id = $1 AND ($2 OR $3)""",
         task.client_id,
         outcome.do_not_call,
-        outcome.valid,
+        _is_contact(task, outcome),
         at,
     )

@@ -133,9 +133,11 @@ def naming(case: CaseRow) -> dict[str, Any]:
     }
 
 
-def breach(case: CaseRow, clock: str, due: datetime, generation: int | None = None) -> CaseBreached:
+def breach(case: CaseRow, clock: str, due: datetime, generation: int | None = None, round: int = 1) -> CaseBreached:
     """The word that a clock of a case ran out."""
-    return CaseBreached(**naming(case) | {"generation": generation or case.generation}, clock=clock, due=due)
+    return CaseBreached(
+        **naming(case) | {"generation": generation or case.generation}, clock=clock, due=due, round=round
+    )
 
 
 async def limits_of(uow: UnitOfWork, at: datetime) -> Limits:

@@ -6,6 +6,7 @@ from uuid import UUID
 from chassis import staff
 from chassis.acts import perform_each
 from chassis.clock import business_date
+from chassis.clocks import store
 from chassis.deadlines import Due
 from chassis.staff import OPERATIONS_CENTRE
 from chassis.uow import UnitOfWork
@@ -25,25 +26,26 @@ async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
     policies = await uow.policies(Policies)
     found = await cases.of(uow, {clocks.case_of(one.object)[0] for one in due})
     roster = await staff.roster(uow.sql)
+    kept = await store.load(uow.sql, {one.object for one in due})
     notices: list[Notice] = []
     steps: list[history.CaseStep] = []
     for one in due:
         case_id, generation = clocks.case_of(one.object)
-        case = found[case_id]
+        case, round = found[case_id], kept[one.object, one.kind].round
         # The ladder of the day the clock started would be fairer to nobody: who is told is who is told today.
         ladders = policies.ladders.on(business_date(one.due)).body
         name = ladder_name(case.source, case.severity)
         people = told(case, ladders.told[name].get(one.step) or UNNAMED, roster, one.at)
         notices += [
             Notice(
-                case_id, generation, one.kind, one.step, p.staff_id, p.seat, list(p.path), p.for_conflict, one.at
+                case_id, generation, one.kind, one.step, p.staff_id, p.seat, list(p.path), p.for_conflict, one.at, round
             )
             for p in people
         ]  # fmt: skip
         names = sorted({p.staff_id for p in people})
         steps.append(history.CaseStep(case_id, f"escalated: {one.step}", case.state, one.at, {"told": names}))
         if one.step == "due":
-            uow.emit(cases.breach(case, one.kind, one.due, generation), at=one.at)
+            uow.emit(cases.breach(case, one.kind, one.due, generation, round), at=one.at)
         uow.emit(
             CaseEscalated(
                 case_id=str(case_id),
@@ -54,6 +56,7 @@ async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
                 step=one.step,
                 told=names,
                 escalated_at=one.at,
+                round=round,
             ),
             at=one.at,
         )

@@ -27,6 +27,7 @@ class Notice(NamedTuple):
     path: list[str]
     for_conflict: bool
     at: datetime
+    round: int = 1
 
 
 class About(Protocol):
@@ -62,8 +63,8 @@ def told(case: About, to: Sequence[Addressee], roster: Roster, at: datetime) -> 
 async def notify(uow: UnitOfWork, notices: Sequence[Notice]) -> None:
     """Keep notices; one told twice of the same step counts once."""
     await uow.sql.executemany(
-        """INSERT INTO notices (case_id, generation, clock, step, "to", seat, path, for_conflict, at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING""",
+        """INSERT INTO notices (case_id, generation, clock, step, "to", seat, path, for_conflict, at, round)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING""",
         notices,
     )
 

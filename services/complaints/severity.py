@@ -22,7 +22,7 @@ from services.complaints import cases, clocks, reporting
 from services.complaints.policy import Limits, Policies
 from services.complaints.report import Opened
 from services.complaints.reporting import Notice
-from services.complaints.rules import OVER, Claimed, ladder_name, severity_of
+from services.complaints.rules import OVER, REGULATORS, Claimed, ladder_name, severity_of
 from services.complaints.tables import CaseRow
 
 
@@ -112,8 +112,12 @@ async def climb_another(uow: UnitOfWork, case: CaseRow, at: datetime) -> None:
     ladders = policies.ladders.on(business_date(at)).body
     name = ladder_name(case.source, case.severity)
     await store.change_ladder(uow, object_, clocks.RESULT, ladders.ladder(name), at)
+    kept = (await store.load(uow.sql, [object_]))[object_, clocks.RESULT]
     fired = await uow.sql.fetch(
-        "SELECT step FROM clock_steps WHERE object = $1 AND clock = $2 ORDER BY number", object_, clocks.RESULT
+        "SELECT step FROM clock_steps WHERE object = $1 AND clock = $2 AND round = $3 ORDER BY number",
+        object_,
+        clocks.RESULT,
+        kept.round,
     )
     roster = await staff.roster(uow.sql)
     await reporting.notify(
@@ -121,7 +125,7 @@ async def climb_another(uow: UnitOfWork, case: CaseRow, at: datetime) -> None:
         [
             Notice(
                 case.case_id, case.generation, clocks.RESULT, row["step"], p.staff_id, p.seat, list(p.path),
-                p.for_conflict, at,
+                p.for_conflict, at, kept.round,
             )
             for row in fired
             for p in reporting.told(case, ladders.told[name].get(row["step"], ()), roster, at)
@@ -130,6 +134,8 @@ async def climb_another(uow: UnitOfWork, case: CaseRow, at: datetime) -> None:
 
 
 async def _give_time(uow: UnitOfWork, case: CaseRow, kept: store.Kept, at: datetime, limits: Limits) -> CaseRow:
+    if case.source in REGULATORS:
+        return case  # the date the regulator gave holds, major or not [C7]
     reading = (await store.readings(uow.sql, [kept.object]))[kept.object, kept.clock]
     promised = any(isinstance(entry, Promise) for entry in kept.entries)
     late = reading.due is not None and reading.due <= at

@@ -199,7 +199,8 @@ notices = Table(
     SqlColumn("at", Instant, nullable=False),
     SqlColumn("acknowledged_at", Instant),
     SqlColumn("acknowledged_by", Text),
-    Index("uq_notices_once", "case_id", "generation", "clock", "step", "to", "seat", unique=True),
+    SqlColumn("round", Integer, nullable=False, server_default="1", comment="each promise of the clock starts one"),
+    Index("uq_notices_once", "case_id", "generation", "clock", "step", "round", "to", "seat", unique=True),
     Index("ix_notices_open", "to", postgresql_where=text("acknowledged_at IS NULL")),
 )
 

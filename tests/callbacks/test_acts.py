@@ -33,7 +33,7 @@ QUESTIONS = {
     "dormant": AWAKE,
     "satisfaction": {**IDENTITY, "time": "4", "feedback": "4", "result": "4", "accepted": "yes"},
     "enquiry": {"replied": "yes"},
-    "suspected_laundering": {},
+    "suspected_laundering": {"result": "nothing found"},
 }
 OUTCOMES = Policies.outcomes.shipped[-1].body
 

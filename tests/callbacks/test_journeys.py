@@ -98,6 +98,12 @@ async def test_abnormal_funds_are_asked_about_and_suspected_laundering_is_compli
     await desk.ask(ANNA, "POST", f"/tasks/{laundering['task_id']}/claim", status=404)
     taken = await desk.next(COMPLIANCE)
     assert [task["rule"] for task in taken["tasks"]] == ["suspected_laundering"]
+    # It is an internal review: no call, no survey, no letter; its result completes it and is no contact with the client.
+    refused = await desk.call(COMPLIANCE, laundering, "no_answer", ten(MONDAY), status=422)
+    assert refused["errors"][0]["detail"].startswith("an internal review")
+    await desk.call(COMPLIANCE, laundering, "completed", ten(MONDAY), {"result": "nothing found"}, channel="internal")
+    [attempt] = await desk.world.rows("callbacks", "SELECT outcome, valid FROM attempts")
+    assert (attempt["outcome"], attempt["valid"]) == ("completed", False)
     script = await desk.ask(ANNA, "GET", f"/tasks/{abnormal['task_id']}/script", status=200)
     said = " ".join((*script["words"].values(), *(w for q in script["questions"] for w in q["words"].values()))).lower()
     assert not any(word.lower() in said for word in script["never_say"])

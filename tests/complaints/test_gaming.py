@@ -61,6 +61,29 @@ async def test_promising_away_ends_at_the_second_move(desk: Desk) -> None:
     await desk.act(DIRECTOR, case, "promise", march(26, 15), **again)
 
 
+async def test_a_promise_after_the_breach_is_breached_again(desk: Desk) -> None:
+    """C6: it starts a round of its own, with its warnings and the ladder from its first step; the first breach stays."""
+    case = await desk.open()
+    await desk.ordered(case)
+    await desk.close(26)
+    assert len([one for one in await desk.told(complaints.CaseBreached, case) if "/result/" in one]) == 1
+    await desk.act(CENTRE, case, "promise", march(27, 9), due=march(30, 12).isoformat())
+    await desk.close(29)
+    await desk.close(30)
+    breaches = [one for one in await desk.told(complaints.CaseBreached, case) if "/result/" in one]
+    assert sorted(one.rpartition("/")[2] for one in breaches)[0] == "2"
+    assert len(breaches) == 2
+    steps = await desk.world.rows(
+        "complaints", "SELECT step, round FROM clock_steps WHERE clock = 'result' ORDER BY number"
+    )
+    assert [tuple(row.values()) for row in steps][:4] == [("warning", 1), ("due", 1), ("warning", 2), ("due", 2)]
+    told = await desk.world.rows(
+        "complaints", "SELECT round FROM notices WHERE clock = 'result' AND step = 'due' ORDER BY round"
+    )
+    assert [row["round"] for row in told] == [1, 1, 2, 2]
+    await desk.act(CENTRE, case, "promise", march(31, 9), due=march(31, 12).isoformat(), reason="再次")
+
+
 async def test_a_promise_on_an_enquiry_is_refused_and_an_enquiry_can_wait(desk: Desk) -> None:
     case = await desk.open(kind="enquiry")
     await desk.act(CENTRE, case, "acceptance", march(26, 10, 5))

@@ -34,6 +34,16 @@ class RolledBackError(Exception):
     """Leaves the database as it was."""
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The object in one situation: whatever is tried is taken back, so it is read once."""
+
+    id: Any
+    row: Any
+    counts: tuple[int, int, int]
+    waiting: Sequence[approvals.Approval]
+
+
 @dataclass
 class Walk:
     """One walk. `make(uow, sort)` makes a new object and returns its id; `bodies[act](uow)` makes an act's body."""
@@ -49,6 +59,9 @@ class Walk:
     more: Callable[[Any], tuple[Any, ...]] = lambda _: ()
     """What else of a row makes another situation of it."""
     seen: dict[tuple[Any, ...], list[Step]] = field(default_factory=dict)
+    """Every situation that was checked, and the path it was found by."""
+    met: set[tuple[Any, ...]] = field(default_factory=set)
+    """Those a step leads to: each is gone to once, by the first path."""
     tried: int = 0
 
     async def run(self) -> None:
@@ -73,7 +86,7 @@ class Walk:
                 if situation not in self.seen:
                     self.seen[situation] = path
                     await self._check_clocks(uow, id)
-                    on = await self._try_all(uow, id)
+                    on = await self._try_all(uow, sort, id)
                 raise RolledBackError
         except RolledBackError:
             return on
@@ -90,12 +103,11 @@ class Walk:
         if what.startswith("approve "):
             await self._approve(uow, id, what.removeprefix("approve "))
         else:
-            await self._perform(uow, what, id)
+            await self._perform(uow, what, id, await load(uow.sql, self.table, PLATFORM, id))
         uow.actor = PLATFORM
 
-    async def _perform(self, uow: UnitOfWork, act: str, id: Any) -> Any:
+    async def _perform(self, uow: UnitOfWork, act: str, id: Any, row: Any) -> Any:
         body = self.bodies[act](uow) if act in self.bodies else None
-        row = await load(uow.sql, self.table, PLATFORM, id)
         aggregate = self.table.aggregate
         uow.if_match = etag(aggregate.of(row, aggregate.revision))
         uow.idempotency_key = "walk"
@@ -130,7 +142,9 @@ class Walk:
     async def _situation(self, uow: UnitOfWork, id: Any) -> tuple[Any, ...]:
         row = await load(uow.sql, self.table, PLATFORM, id)
         clocks = await uow.sql.fetch(
-            """SELECT clock, state, (SELECT count(*) FROM clock_steps s WHERE s.object = c.object AND s.clock = c.clock),
+            """SELECT clock, state, (SELECT count(*) FROM clock_steps s WHERE s.object = c.object AND s.clock = c.clock
+                                       AND s.round = 1 + (SELECT count(*) FROM clock_entries e WHERE e.object = c.object
+                                                            AND e.clock = c.clock AND e.kind = 'promise')),
                       (SELECT least(count(*), 2) FROM clock_entries e
                        WHERE e.object = c.object AND e.clock = c.clock AND e.kind = 'promise')
                FROM clocks c WHERE object = $1 ORDER BY clock""",
@@ -147,7 +161,9 @@ class Walk:
         pausable = {clock.name for clock in aggregate.clocks if clock.pausable}
         for clock in await uow.sql.fetch(
             """SELECT c.*, jsonb_array_length(steps) - (SELECT count(*) FROM clock_steps s
-                      WHERE s.object = c.object AND s.clock = c.clock) AS unfired,
+                      WHERE s.object = c.object AND s.clock = c.clock
+                        AND s.round = 1 + (SELECT count(*) FROM clock_entries e WHERE e.object = c.object
+                                             AND e.clock = c.clock AND e.kind = 'promise')) AS unfired,
                       (SELECT count(*) FROM deadlines d WHERE d.object = c.object AND d.kind = c.clock) AS armed
                FROM clocks c WHERE object = $1""",
             object,
@@ -163,11 +179,18 @@ class Walk:
             left = await uow.sql.fetch("SELECT * FROM deadlines WHERE object IN ($1, $2)", object, aggregate.named(id))
             assert not left, f"{state}: armed {left}"
 
-    async def _try_all(self, uow: UnitOfWork, id: Any) -> list[Step]:
-        aggregate = self.table.aggregate
-        on: list[Step] = []
+    async def _try_all(self, uow: UnitOfWork, sort: str, id: Any) -> list[Step]:
+        """Try everything in one situation; the steps that lead to one not met before."""
+        aggregate, on = self.table.aggregate, list[Step]()
         row = await load(uow.sql, self.table, PLATFORM, id)
         exits = state_is_final = aggregate.state_of(row) in aggregate.final
+        here = Here(id, row, await self._counts(uow, id), await self._waiting(uow, id))
+
+        def lead(step: Step, to: tuple[Any, ...] | None) -> None:
+            if to is not None and (sort, *to) not in self.met:
+                self.met.add((sort, *to))
+                on.append(step)
+
         for name, actor in self.people.items():
             try:
                 seen = await load(uow.sql, self.table, actor, id)
@@ -175,47 +198,50 @@ class Walk:
                 seen = None
             can = {} if seen is None else {one.act: one.can for one in await possible(uow.sql, self.table, actor, seen)}
             for act in self.table.table.values():
-                done = await self._try(uow, id, act.name, actor, can.get(act.name, False), seen is not None)
-                if done:
-                    on.append((act.name, name))
-                    exits = exits or act.to not in (None, aggregate.state_of(row))
-            for one in await self._waiting(uow, id):
+                to = await self._try(uow, here, act.name, actor, can.get(act.name, False), seen is not None)
+                exits = exits or (to is not None and act.to not in (None, aggregate.state_of(row)))
+                lead((act.name, name), to)
+            for one in here.waiting:
                 act_name = one.kind.removeprefix(f"{aggregate.name}.")
-                if await self._try_approval(uow, id, act_name, actor, one):
-                    on.append((f"approve {act_name}", name))
+                lead((f"approve {act_name}", name), await self._try_approval(uow, here, act_name, actor, one))
         assert exits, f"nobody can take it on from {aggregate.state_of(row)}"
         if not state_is_final and await self._next_due(uow, id):
             on.append((TIME, ""))
         return on
 
     async def _counts(self, uow: UnitOfWork, id: Any) -> tuple[int, int, int]:
-        object = self.table.aggregate.named(id)
-        return (
-            await uow.sql.fetchval("SELECT count(*) FROM act_steps WHERE object = $1", object),
-            await uow.sql.fetchval("SELECT count(*) FROM approvals WHERE object = $1", object),
-            await uow.sql.fetchval("SELECT count(*) FROM clock_steps WHERE object LIKE $1 || '%'", object),
+        counted = await uow.sql.fetchrow(
+            """SELECT (SELECT count(*) FROM act_steps WHERE object = $1),
+                      (SELECT count(*) FROM approvals WHERE object = $1),
+                      (SELECT count(*) FROM clock_steps WHERE object LIKE $1 || '%')""",
+            self.table.aggregate.named(id),
         )
+        assert counted is not None
+        return tuple(counted)
 
-    async def _try(self, uow: UnitOfWork, id: Any, act: str, actor: Actor, can: bool, sees: bool) -> bool:
-        """Do one act and take it back; whether it was done."""
+    async def _try(
+        self, uow: UnitOfWork, here: Here, act: str, actor: Actor, can: bool, sees: bool
+    ) -> tuple[Any, ...] | None:
+        """Do one act and take it back; the situation it leads to, None when it was refused."""
         self.tried += 1
-        spec = self.table.table[act]
-        before, mark, now, was = await self._counts(uow, id), uow.mark(), uow.now, uow.actor
-        asked = await self._waiting(uow, id)
+        id, before = here.id, here.counts
+        spec, mark, now, was = self.table.table[act], uow.mark(), uow.now, uow.actor
+        to: tuple[Any, ...] | None = None
+        refusal: Refusal | None = None
         transaction = uow.sql.transaction()
         await transaction.start()
         uow.actor, uow.now = actor, now + LATER
         try:
-            done = await self._perform(uow, act, id)
+            done = await self._perform(uow, act, id, here.row)
         except Refusal as caught:
-            refusal: Refusal | None = caught
+            refusal = caught
         else:
-            refusal = None
+            to = await self._situation(uow, id)
             after, waits = await self._counts(uow, id), done.approval is not None
             kind = f"{self.table.aggregate.name}.{act}"
             left = [row["action"] for table, _, row in uow._sealed[mark.sealed :] if table == "audit"]
             # What waited for a second person ends with the object: a row of its own for each.
-            ended = [f"{one.kind}.withdrawn" for one in asked]
+            ended = [f"{one.kind}.withdrawn" for one in here.waiting]
             assert [one for one in left if one not in ended] == [f"{kind}.asked" if waits else act], (
                 f"{act}: left {left}"
             )
@@ -231,7 +257,7 @@ class Walk:
             uow.actor, uow.now = was, now
         assert (refusal is None) == can, f"{act} by {actor.person}: shown {'' if can else 'im'}possible, {refusal!r}"
         assert sees or isinstance(refusal, NotFound), f"{act} by {actor.person}, who does not see it: {refusal!r}"
-        return refusal is None
+        return to
 
     async def _again(self, uow: UnitOfWork, id: Any, act: str, needs: Sequence[str]) -> None:
         """The same once more: refused, as it was asked of the object as it was."""
@@ -247,8 +273,10 @@ class Walk:
         else:
             raise AssertionError(f"{act} was done twice")
 
-    async def _try_approval(self, uow: UnitOfWork, id: Any, act: str, actor: Actor, one: approvals.Approval) -> bool:
-        """Agree and take it back; whether the caller was the second person."""
+    async def _try_approval(
+        self, uow: UnitOfWork, here: Here, act: str, actor: Actor, one: approvals.Approval
+    ) -> tuple[Any, ...] | None:
+        """Agree and take it back; the situation it leads to, None when the caller was not the second person."""
         kind, mark, now, was = self.table.approvals[act], uow.mark(), uow.now, uow.actor
         transaction = uow.sql.transaction()
         await transaction.start()
@@ -259,13 +287,13 @@ class Walk:
             second = one.asked_by != actor.person and approvals.may_see({kind.name: kind}, actor, one)
             if second:
                 raise AssertionError(f"{actor.person} could not agree to {act}: {refusal!r}") from refusal
-            return False
+            return None
         else:
             assert one.asked_by != actor.person, f"{act}: {actor.person} agreed with themselves"
             # An act that ends the object also ends what else waits for it: each with a row of its own.
             sealed = [row["action"] for table, _, row in uow._sealed[mark.sealed :] if table == "audit"]
             assert (sealed.count(f"{kind.name}.approved"), act in sealed) == (1, False), sealed
-            return True
+            return await self._situation(uow, here.id)
         finally:
             await transaction.rollback()
             uow.rollback_to(mark)

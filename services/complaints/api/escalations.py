@@ -38,7 +38,7 @@ async def acknowledge_step(
     rows = await uow.sql.fetch(
         """UPDATE notices SET acknowledged_at = $6, acknowledged_by = $5
            WHERE case_id = $1 AND generation = $2 AND clock = $3 AND step = $4 AND "to" = $5
-             AND acknowledged_at IS NULL RETURNING seat""",
+             AND acknowledged_at IS NULL RETURNING seat, round""",
         case_id,
         case.generation,
         clock,
@@ -65,7 +65,14 @@ async def acknowledge_step(
     await history.add(uow, [history.CaseStep(case_id, f"acknowledged: {step}", case.state, at, detail)])
     uow.audit("acknowledge", f"case/{case_id}", key=case.key, at=at, **detail)
     uow.emit(
-        EscalationAcknowledged(**cases.naming(case), clock=clock, step=step, by=uow.actor.person, acknowledged_at=at),
+        EscalationAcknowledged(
+            **cases.naming(case),
+            clock=clock,
+            step=step,
+            by=uow.actor.person,
+            acknowledged_at=at,
+            round=max(row["round"] for row in rows),
+        ),
         at=at,
     )
     return Acknowledged(acknowledged=len(rows))
