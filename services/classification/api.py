@@ -14,6 +14,7 @@ from contracts.classification import TIERS, ClassCode, TierCode
 from contracts.fields import BusinessDate, Identifier, Instant
 from services.classification import explain, views
 from services.classification.policy import Policies
+from services.classification.tables import ClassDecision
 from services.classification.views import ONE_DAY, ClassInForce, Client
 
 routes = router("/v1/classification", "classification")
@@ -124,13 +125,13 @@ async def list_clients(
     rows = await views.page_of_clients(sql, object_scope(actor, 2), filters, after, page.limit + 1)
     listed = [
         {
-            "client_id": row["client_id"],
-            "branch_id": row["branch_id"],
-            "opened_on": row["opened_on"],
-            "class": row["code"],
-            "provisional": row["provisional"],
-            "tier": TIERS[row["tier"]],
-            "tier_since": row["since"],
+            "client_id": row.client_id,
+            "branch_id": row.branch_id,
+            "opened_on": row.opened_on,
+            "class": row.code,
+            "provisional": row.provisional,
+            "tier": TIERS[row.tier],
+            "tier_since": row.since,
         }
         for row in rows
     ]
@@ -142,7 +143,7 @@ async def read_client(
     actor: Reader, sql: Reading, response: Tagged, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> ClientView:
     """Class and tier on a day, as known now or at an earlier instant."""
-    who = await seen(actor, sql, client_id)
+    who = await seen(actor, sql, client_id, known_at)
     response.headers["etag"] = etag(who.revision)
     standing = await _standing(sql, who, as_of, known_at)
     held = standing.held
@@ -156,8 +157,7 @@ async def read_client(
             "closed_on": who.closed_on,
             "as_of": standing.day,
             "class": _class_view(held) if held else None,
-            "tier": {key: value for key, value in standing.tier.items() if key in ("code", "since", "reason", "grace")}
-            | {"retained": standing.tier["inputs"].get("retained", "NORMAL")},
+            "tier": {name: standing.tier[name] for name in TierView.model_fields},
         }
     )
 
@@ -167,7 +167,7 @@ async def explain_client(
     actor: Reader, sql: Reading, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> dict[str, Any]:
     """Why class and tier are what they are: inputs, rules, policy versions, and a sentence in zh-CN and en."""
-    who = await seen(actor, sql, client_id)
+    who = await seen(actor, sql, client_id, known_at)
     standing = await _standing(sql, who, as_of, known_at)
     return {
         "client_id": client_id,
@@ -180,8 +180,8 @@ async def explain_client(
 @routes.get("/clients/{client_id}/history")
 async def read_history(actor: Reader, sql: Reading, client_id: Identifier, known_at: KnownAt = None) -> History:
     """Tier stretches and class changes, as known now or at an earlier instant."""
-    who = await seen(actor, sql, client_id)
-    stretches = await views.tier_stretches(sql, who, known_at)
+    who = await seen(actor, sql, client_id, known_at)
+    stretches = (await views.tier_history(sql, who, known_at)).stretches
     ends = [s.since for s in stretches[1:]] + [None]
     return History.model_validate(
         {
@@ -193,26 +193,28 @@ async def read_history(actor: Reader, sql: Reading, client_id: Identifier, known
             ],
             "classes": [
                 {
-                    "code": row["code"],
-                    "from": row["effective_on"],
-                    "previous": row["previous"],
-                    "provisional": row["provisional"],
-                    "asset_mean": f"{row['mean']:.2f}",
-                    "turnover": f"{row['turnover']:.4f}",
-                    "policy": row["policy"],
+                    "code": decision.code,
+                    "from": decision.effective_on,
+                    "previous": decision.previous,
+                    "provisional": decision.provisional,
+                    "asset_mean": f"{decision.mean:.2f}",
+                    "turnover": f"{decision.turnover:.4f}",
+                    "policy": decision.policy,
                 }
-                for row in await views.decisions(sql, "class_decisions", client_id, known_at)
+                for decision in await views.decisions(sql, ClassDecision, client_id, known_at)
             ],
         }
     )
 
 
-async def seen(actor: Actor, sql: asyncpg.Connection, client_id: Identifier) -> Client:
-    """The client, if there is one the caller may see.
+async def seen(
+    actor: Actor, sql: asyncpg.Connection, client_id: Identifier, known_at: datetime | None = None
+) -> Client:
+    """The client, if there is one (or was known to be at an instant) whom the caller may see.
 
     Raises: NotFound.
     """
-    who = await views.client(sql, client_id)
+    who = await views.client(sql, client_id, known_at)
     if who is None:
         raise NotFound
     require_sight(actor, client_id, who.branch_id)
@@ -230,27 +232,17 @@ async def _standing(sql: asyncpg.Connection, who: Client, as_of: date | None, kn
     through = await views.closed_through(sql)
     day = as_of or through
     in_force = day + ONE_DAY if day else who.opened_on
-    stretches = await views.tier_stretches(sql, who, known_at)
-    decided = [
-        d
-        for d in await views.decisions(sql, "tier_decisions", who.client_id, known_at)
-        if d["effective_on"] <= in_force
-    ]
     version = (await Policies.read(sql)).tiers.on(in_force - timedelta(days=1))
-    stretch = views.stretch_on(stretches, in_force)
-    tier = explain.of_tier(stretch, decided[-1] if decided else None, version.body, version.name)
-    held = await views.class_on(sql, who.client_id, day)
-    if held and known_at:
-        held = await views.class_as_known(sql, who.client_id, held, known_at)
-    return _Standing(day, held, tier)
+    tier = explain.of_tier(await views.tier_history(sql, who, known_at), in_force, version.body, version.name)
+    return _Standing(day, await views.class_on(sql, who.client_id, day, known_at), tier)
 
 
 def _class_view(held: ClassInForce) -> dict[str, Any]:
     return {
         "code": held.code,
-        "since": held.month_end + ONE_DAY,
-        "provisional": held.provisional,
-        "asset_mean": str(held.mean),
-        "turnover": str(held.turnover),
-        "investor_type": "TRADER" if held.trader else "INVESTOR",
+        "since": held.since,
+        "provisional": bool(held.last.provisional),
+        "asset_mean": f"{held.last.mean:.2f}",
+        "turnover": f"{held.last.turnover:.4f}",
+        "investor_type": "TRADER" if held.last.trader else "INVESTOR",
     }

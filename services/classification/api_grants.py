@@ -11,7 +11,7 @@ from contracts.classification import TIERS
 from contracts.fields import BusinessDate, Identifier, text_of
 from services.classification import grants, views
 from services.classification.api import Reader, seen
-from services.classification.grants import Grant
+from services.classification.tables import Grant
 
 routes = router("/v1/classification", "classification")
 MAKERS = (Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ)
@@ -72,8 +72,7 @@ async def propose_grant(
 async def list_grants(actor: Reader, sql: Reading, client_id: Identifier) -> Listing[GrantView]:
     """A client's grants, newest first."""
     await seen(actor, sql, client_id)
-    rows = await sql.fetch("SELECT * FROM grants WHERE client_id = $1 ORDER BY made_at DESC, grant_id", client_id)
-    return Listing[GrantView](items=[_view(Grant(**row)) for row in rows])
+    return Listing[GrantView](items=[_view(grant) for grant in await grants.of_client(sql, client_id)])
 
 
 @routes.post("/grants/{grant_id}/approval")

@@ -10,12 +10,14 @@ from pydantic import BaseModel, Field
 from chassis.actor import Actor, Role
 from chassis.errors import Conflict, Invalid, Text
 from chassis.http import Listing, Once, Page, Reading, Work, object_scope, permits, router
+from chassis.rows import columns, fetch
 from contracts.classification import GroupCode, LifecycleCode, TagCode, ValueType
 from contracts.fields import BusinessDate, Identifier, form_of, text_of
 from services.classification import group_explain, views
 from services.classification.api import AsOf, KnownAt, Lister, Reader, seen
 from services.classification.group_policies import BIT
 from services.classification.group_rules import primary_of, tags_of
+from services.classification.group_tables import LifecycleDecision, LifecycleNote
 from services.classification.group_views import GroupsInForce, groups_on
 from services.classification.policy import Policies
 from services.classification.views import ONE_DAY, Client
@@ -103,23 +105,22 @@ async def read_groups(
     actor: Reader, sql: Reading, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> GroupsView:
     """Primary group, tags with their stretches, value, core and lifecycle on a day [K7, V1, V2, V5]."""
-    who = await seen(actor, sql, client_id)
+    who = await seen(actor, sql, client_id, known_at)
     day, held = await _held(sql, who, as_of, known_at)
-    tags = held.groups["tags"] if held.groups else None
-    value = held.value["value"] if held.value else None
+    opened, value = held.primary_opened, held.value.value if held.value else None
     return GroupsView.model_validate(
         {
             "client_id": client_id,
             "branch_id": who.branch_id,
             "as_of": day,
-            "primary": primary_of(tags) if held.groups else None,
-            "tags": tags_of(tags or 0),
-            "since": held.groups["effective_on"] if held.groups else None,
-            "lifecycle": held.lifecycle["lifecycle"] if held.lifecycle else "ESTABLISHED",
-            "lifecycle_since": held.lifecycle["effective_on"] if held.lifecycle else None,
+            "primary": primary_of(opened.tags) if opened else None,
+            "tags": tags_of(held.tags or 0),
+            "since": opened.effective_on if opened else None,
+            "lifecycle": held.lifecycle.lifecycle if held.lifecycle else "ESTABLISHED",
+            "lifecycle_since": held.lifecycle.effective_on if held.lifecycle else None,
             "value": None if value is None else f"{value:.2f}",
-            "value_type": held.value["value_type"] if held.value else None,
-            "core": bool(held.core and held.core["core"]),
+            "value_type": held.value.value_type if held.value else None,
+            "core": bool(held.core and held.core.core),
             "stretches": [{"tag": s.tag, "from": s.since, "to": s.until} for s in held.stretches],
         }
     )
@@ -130,13 +131,12 @@ async def explain_groups(
     actor: Reader, sql: Reading, client_id: Identifier, as_of: AsOf = None, known_at: KnownAt = None
 ) -> dict[str, Any]:
     """Why groups, value, core and lifecycle are what they are: inputs, rules, policies, sentences in zh-CN and en."""
-    who = await seen(actor, sql, client_id)
+    who = await seen(actor, sql, client_id, known_at)
     day, held = await _held(sql, who, as_of, known_at)
-    policy = (await Policies.read(sql)).groups.on(held.groups["effective_on"] - ONE_DAY if held.groups else held.today)
     return {
         "client_id": client_id,
         "as_of": day,
-        "group": group_explain.of_groups(held, who.opened_on, policy.body),
+        "group": group_explain.of_groups(held, who.opened_on, (await Policies.read(sql)).groups),
         "value": group_explain.of_value(held),
         "lifecycle": group_explain.of_lifecycle(held),
     }
@@ -177,9 +177,9 @@ async def write_note(actor: Writer, uow: Work, once: Once, client_id: Identifier
     await seen(actor, uow.sql, client_id)
     if note.kind == "reason" and note.code not in LOST_REASONS:
         raise UnknownReason(Text(f"one of {', '.join(LOST_REASONS)}", f"可选：{'、'.join(LOST_REASONS)}"))
-    decided = await views.decisions(uow.sql, "lifecycle_decisions", client_id, None)
-    entry = next((row for row in decided if row["effective_on"] == note.entered_on), None)
-    if entry is None or (note.kind == "reason" and entry["lifecycle"] != "LOST"):
+    decided = await views.decisions(uow.sql, LifecycleDecision, client_id, None)
+    entry = next((d for d in decided if d.effective_on == note.entered_on), None)
+    if entry is None or (note.kind == "reason" and entry.lifecycle != "LOST"):
         raise NotInStage
     await uow.sql.execute(
         "INSERT INTO lifecycle_notes VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -187,21 +187,26 @@ async def write_note(actor: Writer, uow: Work, once: Once, client_id: Identifier
         note.entered_on,
         note.kind,
         uow.now,
-        entry["lifecycle"],
+        entry.lifecycle,
         note.code,
         note.note,
         actor.person,
     )
     uow.audit("lifecycle_note", f"client/{client_id}", key=client_id, **note.model_dump(mode="json", exclude={"note"}))
-    return NoteView(**note.model_dump(), lifecycle=entry["lifecycle"], at=uow.now, by=actor.person)
+    return NoteView(**note.model_dump(), lifecycle=entry.lifecycle, at=uow.now, by=actor.person)
 
 
 @routes.get("/clients/{client_id}/lifecycle/notes")
 async def list_notes(actor: Reader, sql: Reading, client_id: Identifier) -> Listing[NoteView]:
     """What staff wrote about a client's stages, newest first."""
     await seen(actor, sql, client_id)
-    rows = await sql.fetch("SELECT * FROM lifecycle_notes WHERE client_id = $1 ORDER BY at DESC", client_id)
-    return Listing[NoteView](items=[NoteView(**dict(row)) for row in rows])
+    notes = await fetch(
+        sql,
+        LifecycleNote,
+        f"SELECT {columns(LifecycleNote)} FROM lifecycle_notes WHERE client_id = $1 ORDER BY at DESC",
+        client_id,
+    )
+    return Listing[NoteView](items=[NoteView.model_validate(note, from_attributes=True) for note in notes])
 
 
 @routes.get("/lifecycle/statistics")

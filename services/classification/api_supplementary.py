@@ -1,7 +1,7 @@
 """HTTP in: supplementary classifications entered by staff, their history, suggestions, and the register of annex 4."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Query, Response
 from pydantic import BaseModel, Field
@@ -11,7 +11,7 @@ from chassis.http import Listing, Once, Reading, Work, gives, object_scope, perm
 from chassis.timeline import today
 from contracts.classification import SupplementaryKind
 from contracts.fields import Code, Identifier, number_of, text_of
-from services.classification import register, supplementary
+from services.classification import register, supplementary, supplementary_tables
 from services.classification.api import seen
 from services.classification.explain import bilingual
 from services.classification.policy import Policies
@@ -82,10 +82,10 @@ async def read_supplementary(actor: StaffReader, sql: Reading, client_id: Identi
     day = await today(sql)
     entries = await supplementary.in_force(sql, client_id)
     found = await supplementary.suggestions(sql, client_id, day)
-    codes = [code for entry in entries for code in entry["codes"]]
+    codes = [code for entry in entries for code in entry.codes]
     return SupplementaryView(
         client_id=client_id,
-        entries=[_view(dict(entry)) for entry in entries],
+        entries=[_view(entry) for entry in entries],
         suggestions=[
             Suggestion(kind=kind, code=code, rule={"HABIT": "K4", "VALUE": "K5"}[kind]) for kind, code in found.items()
         ],
@@ -114,8 +114,7 @@ async def read_supplementary_history(
 ) -> Listing[EntryView]:
     """Every entry, newest first."""
     await seen(actor, sql, client_id)
-    rows = await supplementary.history(sql, client_id, kind)
-    return Listing[EntryView](items=[_view(dict(row)) for row in rows])
+    return Listing[EntryView](items=[_view(entry) for entry in await supplementary.history(sql, client_id, kind)])
 
 
 @routes.get("/supplementary/register", response_class=Response, responses=gives(register.XLSX, register.CSV))
@@ -134,7 +133,16 @@ async def export_register(
     return Response(content, media_type=kind, headers={"content-disposition": name})
 
 
-def _view(row: dict[str, Any]) -> EntryView:
-    kind: SupplementaryKind = row["kind"]
-    names = [bilingual(CODES[kind][code.removeprefix(f"{kind}:")]) for code in row["codes"]]
-    return EntryView(names=names, **{name: row[name] for name in EntryView.model_fields if name != "names"})
+def _view(entry: supplementary_tables.Entry) -> EntryView:
+    kind: SupplementaryKind = entry.kind  # type: ignore[assignment]
+    return EntryView(
+        entry_id=entry.entry_id,
+        kind=kind,
+        codes=entry.codes,
+        names=[bilingual(CODES[kind][code.removeprefix(f"{kind}:")]) for code in entry.codes],
+        scores=entry.scores,
+        suggested=entry.suggested,
+        note=entry.note,
+        made_by=entry.made_by,
+        made_at=entry.made_at,
+    )

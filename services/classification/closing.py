@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from chassis.clock import end_of, is_month_end, month_end
 from chassis.uow import UnitOfWork
-from services.classification import group_closing, history, months, tiers
+from services.classification import evaluations, group_closing, history, months, tiers
 from services.classification.policy import Policies
 from services.classification.tables import LATE
 
@@ -61,12 +61,7 @@ catch_up = LATE.handed_to(evaluate_again)
 
 async def _months_again(uow: UnitOfWork, since: dict[str, date], first_closed: date, through: date) -> None:
     clients = sorted(since)
-    await uow.sql.execute(
-        """DELETE FROM months m USING unnest($1::text[], $2::date[]) AS n(client_id, day)
-           WHERE m.client_id = n.client_id AND m.month_end >= n.day""",
-        clients,
-        [since[c] for c in clients],
-    )
+    await evaluations.take_back(uow.sql, "months", since)
     classes, changes = (await uow.policies(Policies)).classes, []
     last = month_end(first_closed)
     while last <= through:
@@ -74,6 +69,7 @@ async def _months_again(uow: UnitOfWork, since: dict[str, date], first_closed: d
         if concerned:
             changes += await months.close_month(uow.sql, last, classes, concerned)
         last = month_end(last + ONE_DAY)
+    await evaluations.stay_known(uow.sql, "months", since)
     await history.record_classes(uow, changes, since)
 
 

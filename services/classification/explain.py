@@ -6,7 +6,8 @@ from typing import Any
 from chassis.errors import Text
 from services.classification.policies import TierPolicy
 from services.classification.rules import TierInterval, tier_code
-from services.classification.views import ClassInForce
+from services.classification.tables import Month, TierDecision
+from services.classification.views import ClassInForce, TierHistory
 
 TIER_NAMES = {
     "NORMAL": Text("standard", "普通客户"),
@@ -32,64 +33,82 @@ def bilingual(text: Text) -> dict[str, str]:
 
 
 def of_class(held: ClassInForce) -> dict[str, Any]:
-    """The class with its inputs and why."""
-    since = held.month_end + timedelta(days=1)
+    """The class with the evaluation it has held since, why, and the last evaluation, which found the same."""
+    opened = held.opened
     note = Text(
-        " The figures are provisional: not every day of the window is known." if held.provisional else "",
-        "该结果为暂定：统计窗口内并非每日资产均已知。" if held.provisional else "",
+        " The figures are provisional: not every day of the window is known." if opened.provisional else "",
+        "该结果为暂定：统计窗口内并非每日资产均已知。" if opened.provisional else "",
     )
     sentence = Text(
-        f"In the month to {held.month_end} your mean daily assets were {held.mean} and your turnover over twelve months "
-        f"{held.turnover}: that is class {held.code} from {since} on.{note.en}",
-        f"截至 {held.month_end} 当月日均资产为 {held.mean}，近十二个月资产周转率为 {held.turnover}，"
-        f"自 {since} 起分类为 {held.code}。{note.zh}",
+        f"In the month to {opened.month_end} your mean daily assets were {opened.mean:.2f} and your turnover over twelve "
+        f"months {opened.turnover:.4f}: that is class {held.code} from {held.since} on.{note.en}",
+        f"截至 {opened.month_end} 当月日均资产为 {opened.mean:.2f}，近十二个月资产周转率为 {opened.turnover:.4f}，"
+        f"自 {held.since} 起分类为 {held.code}。{note.zh}",
     )
     return {
         "code": held.code,
+        "since": held.since,
         "rule": {"ids": ["K1", "K2", "K2a"], **bilingual(CLASS_RULE)},
-        "policy": held.policy,
-        "inputs": {
-            "month_end": held.month_end,
-            "asset_mean": str(held.mean),
-            "known_days": held.known_days,
-            "turnover": str(held.turnover),
-            "provisional": held.provisional,
-        },
-        "investor_type": "TRADER" if held.trader else "INVESTOR",
+        "policy": opened.policy,
+        "inputs": _evaluated(opened),
+        "last_evaluation": _evaluated(held.last) | {"policy": held.last.policy},
+        "investor_type": "TRADER" if held.last.trader else "INVESTOR",
         "sentence": bilingual(sentence),
     }
 
 
-def of_tier(stretch: TierInterval, decision: Any | None, policy: TierPolicy, policy_name: str) -> dict[str, Any]:
-    """The tier with the decision behind it and why. `decision` is the last one in force, None before the first."""
-    code = tier_code(stretch.tier)
-    name = TIER_NAMES[code]
-    inputs: dict[str, Any] = {}
-    if decision is not None:
-        inputs = {
-            "asset_mean": f"{decision['assets']:.2f}",
-            "commission_12_months": f"{decision['commission'].normalize():f}",
-            "entitled": tier_code(decision["entitled"]),
-            "retained": tier_code(decision["retained"]),
-            "decided_for": decision["effective_on"],
-        }
+def _evaluated(month: Month) -> dict[str, Any]:
     return {
-        "code": code,
-        "since": stretch.since,
-        "reason": stretch.reason,
-        "rule": {"ids": ["T3", "T4", "T5", "T7"], **bilingual(TIER_RULE)},
-        "policy": decision["policy"] if decision is not None else policy_name,
-        "inputs": inputs,
-        "grace": _grace(decision, policy),
-        "sentence": bilingual(_tier_sentence(name, stretch, inputs)),
+        "month_end": month.month_end,
+        "asset_mean": f"{month.mean:.2f}",
+        "known_days": month.known_days,
+        "turnover": f"{month.turnover:.4f}",
+        "provisional": month.provisional,
     }
 
 
-def _grace(decision: Any | None, policy: TierPolicy) -> dict[str, Any] | None:
-    if decision is None or decision["grace_from"] is None:
+def of_tier(history: TierHistory, day: date, policy: TierPolicy, policy_name: str) -> dict[str, Any]:
+    """The tier on a day with what opened its stretch, and why; a running grace with the decision that began it."""
+    stretch = next((s for s in reversed(history.stretches) if s.since <= day), history.stretches[0])
+    decision = history.decided_by(stretch.since)
+    inputs = _decided(decision) if decision else {}
+    if stretch.reason == "grant":
+        granted = max(
+            (g for g in history.grants if g.since <= stretch.since < g.until), key=lambda g: (g.tier, g.until)
+        )
+        inputs = {"granted_from": granted.since, "granted_until": granted.until}
+    elif stretch.reason == "grant_ended":
+        ended = max((g for g in history.grants if g.until == stretch.since), key=lambda g: g.tier)
+        inputs |= {"granted": tier_code(ended.tier), "granted_from": ended.since, "granted_until": ended.until}
+    last = history.decided_by(day)
+    return {
+        "code": tier_code(stretch.tier),
+        "since": stretch.since,
+        "reason": stretch.reason,
+        "retained": tier_code(last.retained if last else 0),
+        "rule": {"ids": ["T3", "T4", "T5", "T7"], **bilingual(TIER_RULE)},
+        "policy": decision.policy if decision else policy_name,
+        "inputs": inputs,
+        "grace": _grace(last, policy),
+        "sentence": bilingual(_tier_sentence(TIER_NAMES[tier_code(stretch.tier)], stretch, inputs)),
+    }
+
+
+def _decided(decision: TierDecision) -> dict[str, Any]:
+    return {
+        "asset_mean": f"{decision.assets:.2f}",
+        "commission_12_months": f"{decision.commission.normalize():f}",
+        "entitled": tier_code(decision.entitled),
+        "retained": tier_code(decision.retained),
+        "decided_for": decision.effective_on,
+    }
+
+
+def _grace(decision: TierDecision | None, policy: TierPolicy) -> dict[str, Any] | None:
+    if decision is None or decision.grace_from is None:
         return None
-    begins: date = decision["grace_from"]
-    return {"from": begins, "steps_down_on": begins + timedelta(days=policy.grace_days)}
+    begins = decision.grace_from
+    return {"from": begins, "steps_down_on": begins + timedelta(days=policy.grace_days), "inputs": _decided(decision)}
 
 
 def _tier_sentence(name: Text, stretch: TierInterval, inputs: dict[str, Any]) -> Text:
@@ -100,7 +119,17 @@ def _tier_sentence(name: Text, stretch: TierInterval, inputs: dict[str, Any]) ->
             f"新开账户均为{name.zh}，您自 {since} 起亦如此。",
         )
     if stretch.reason == "grant":
-        return Text(f"You were granted the {name.en} tier from {since} on.", f"自 {since} 起您被授予{name.zh}。")
+        until = inputs["granted_until"]
+        return Text(
+            f"You were granted the {name.en} tier from {since} on, until {until}.",
+            f"自 {since} 起您被授予{name.zh}，至 {until} 止。",
+        )
+    if stretch.reason == "grant_ended":
+        granted = TIER_NAMES[inputs["granted"]]
+        return Text(
+            f"The {granted.en} tier you had been granted ran out on {since}; since then you are {name.en}.",
+            f"您被授予的{granted.zh}于 {since} 到期，此后您为{name.zh}。",
+        )
     if not inputs:
         return Text(f"You are {name.en} since {since}.", f"您自 {since} 起为{name.zh}。")
     figures = Text(

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from chassis import conflicts
 from chassis.bus.record import Record
+from chassis.rows import columns, fetch
 from chassis.uow import UnitOfWork
 from contracts.broker import (
     AssetsValued,
@@ -20,7 +21,7 @@ from contracts.broker import (
     TradeCancelled,
     TradeSettled,
 )
-from services.classification.tables import CLIENTS
+from services.classification.tables import CLIENTS, Trade
 
 Late = Iterable[tuple[str, date]]
 Repeatable = ClientOpened | TradeSettled | FundsMoved | ProductPurchased
@@ -36,10 +37,11 @@ async def open_clients(uow: UnitOfWork, opened: Sequence[ClientOpened]) -> list[
     for event in opened:
         first.setdefault(event.client_id, event.opened_on)
     rows = await uow.sql.fetch(
-        """UPDATE clients c SET opened_on = n.opened_on FROM unnest($1::text[], $2::date[]) AS n(client_id, opened_on)
+        """UPDATE clients c SET opened_on = n.opened_on, heard_at = $3 FROM unnest($1::text[], $2::date[]) AS n(client_id, opened_on)
            WHERE c.client_id = n.client_id AND c.opened_on IS NULL RETURNING c.client_id""",
         list(first),
         list(first.values()),
+        uow.now,
     )
     new = [client_id for (client_id,) in rows]
     await _note_reopenings(uow, opened, set(new))
@@ -53,7 +55,7 @@ async def _note_reopenings(uow: UnitOfWork, opened: Sequence[ClientOpened], new:
     rows = await uow.sql.fetch(
         "SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[])", [e.client_id for e in opened]
     )
-    known = {row["client_id"]: row["opened_on"] for row in rows}
+    known = {client_id: opened_on for client_id, opened_on in rows}  # noqa: C416 - rows are records, not pairs
     await note_conflicts(
         uow,
         [(e, {"opened_on": known[e.client_id]}) for e in opened if known[e.client_id] != e.opened_on],
@@ -130,24 +132,44 @@ def trade_content(trade: TradeSettled) -> dict[str, object]:
         "symbol": trade.instrument.symbol,
         "kind": trade.instrument.kind,
         "side": trade.side,
-        "quantity": f"{trade.quantity.normalize():f}",
-        "amount": f"{trade.amount.normalize():f}",
-        "commission": f"{trade.commission.normalize():f}",
+        "quantity": plain(trade.quantity),
+        "amount": plain(trade.amount),
+        "commission": plain(trade.commission),
     }
 
 
+def _kept(trade: Trade) -> dict[str, object]:
+    return {
+        "trade_date": trade.trade_date.isoformat(),
+        "symbol": trade.symbol,
+        "kind": trade.kind,
+        "side": trade.side,
+        "quantity": plain(trade.quantity),
+        "amount": plain(trade.amount),
+        "commission": plain(trade.commission),
+    }
+
+
+def plain(amount: Decimal) -> str:
+    """An amount without an exponent and without zeros at its end, as it stands in a conflict."""
+    return f"{amount.normalize() + 0:f}"
+
+
 async def _note_trade_conflicts(uow: UnitOfWork, repeated: Sequence[TradeSettled]) -> None:
-    rows = await uow.sql.fetch(
-        """SELECT t.client_id, t.trade_id, t.trade_date::text, symbol, kind, side, trim_scale(quantity)::text AS quantity,
-                  trim_scale(amount)::text AS amount, trim_scale(commission)::text AS commission
-           FROM trades t JOIN unnest($1::text[], $2::text[]) AS n(client_id, trade_id) USING (client_id, trade_id)""",
-        [t.client_id for t in repeated],
-        [t.trade_id for t in repeated],
-    )
-    known = {(r["client_id"], r["trade_id"]): dict(list(r.items())[2:]) for r in rows}
-    found = []
+    known = {
+        (trade.client_id, trade.trade_id): trade
+        for trade in await fetch(
+            uow.sql,
+            Trade,
+            f"""SELECT {columns(Trade)} FROM trades
+                JOIN unnest($1::text[], $2::text[]) AS n(client_id, trade_id) USING (client_id, trade_id)""",
+            [t.client_id for t in repeated],
+            [t.trade_id for t in repeated],
+        )
+    }
+    found: list[tuple[Repeatable, dict[str, object]]] = []
     for trade in repeated:
-        held, offered = known[trade.client_id, trade.trade_id], trade_content(trade)
+        held, offered = _kept(known[trade.client_id, trade.trade_id]), trade_content(trade)
         if held["kind"] is None:  # heard before kinds were kept
             held["kind"] = offered["kind"]
         if held != offered:

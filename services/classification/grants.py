@@ -1,43 +1,25 @@
 """Tiers granted [T5]: by hand, proposed by one person and approved by another, with a reason and an end; or for points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
+import asyncpg
 from uuid_utils import uuid7
 
 from chassis import approvals
 from chassis.actor import Role
 from chassis.approvals import Approval, ApprovalKind, by
 from chassis.errors import AlreadyDecided, Invalid, NotFound, Text
+from chassis.rows import columns, fetch
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
 from contracts.points import UpgradeApproved
 from services.classification import history
+from services.classification.tables import Grant
 
 LONGEST_DAYS = 366 * 2
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A grant with its state: proposed, approved, rejected or revoked."""
-
-    grant_id: str
-    client_id: str
-    tier: int
-    since: date
-    until: date
-    reason: str
-    state: str
-    made_by: str
-    made_at: datetime
-    checked_by: str | None
-    checked_at: datetime | None
-    revoked_at: datetime | None
-    revoked_from: date | None
-    version: int
 
 
 async def propose(
@@ -54,9 +36,11 @@ async def propose(
                 f"授予须自今日或以后起，结束晚于开始，且不超过 {LONGEST_DAYS} 天",
             )
         )
-    row = await uow.sql.fetchrow(
-        """INSERT INTO grants (grant_id, client_id, tier, since, until, reason, state, made_by, made_at)
-           VALUES ($1, $2, $3, $4, $5, $6, 'proposed', $7, $8) RETURNING *""",
+    [grant] = await fetch(
+        uow.sql,
+        Grant,
+        f"""INSERT INTO grants (grant_id, client_id, tier, since, until, reason, state, made_by, made_at)
+            VALUES ($1, $2, $3, $4, $5, $6, 'proposed', $7, $8) RETURNING {columns(Grant)}""",
         str(uuid7()),
         client_id,
         tier,
@@ -66,8 +50,6 @@ async def propose(
         uow.actor.person,
         uow.now,
     )
-    assert row is not None
-    grant = Grant(**row)
     await approvals.ask(
         uow, GRANT, _named(grant.grant_id), why=reason, after=_inputs(grant), client_id=client_id, branch_id=branch_id
     )
@@ -79,10 +61,20 @@ async def locked(uow: UnitOfWork, grant_id: str) -> Grant:
 
     Raises: NotFound.
     """
-    row = await uow.sql.fetchrow("SELECT * FROM grants WHERE grant_id = $1 FOR UPDATE", grant_id)
-    if row is None:
+    found = await fetch(uow.sql, Grant, f"SELECT {columns(Grant)} FROM grants WHERE grant_id = $1 FOR UPDATE", grant_id)
+    if not found:
         raise NotFound
-    return Grant(**row)
+    return found[0]
+
+
+async def of_client(sql: asyncpg.Connection, client_id: str) -> list[Grant]:
+    """A client's grants, newest first."""
+    return await fetch(
+        sql,
+        Grant,
+        f"SELECT {columns(Grant)} FROM grants WHERE client_id = $1 ORDER BY made_at DESC, grant_id",
+        client_id,
+    )
 
 
 async def decide(uow: UnitOfWork, grant: Grant, *, approved: bool) -> Grant:
@@ -160,14 +152,14 @@ async def revoke(uow: UnitOfWork, grant: Grant, reason: str) -> Grant:
 
 async def _change(uow: UnitOfWork, grant: Grant, state: str, because: str = "", **values: Any) -> Grant:
     assignments = ", ".join(f"{name} = ${index}" for index, name in enumerate(values, 3))
-    row = await uow.sql.fetchrow(
-        f"UPDATE grants SET state = $2, version = version + 1, {assignments} WHERE grant_id = $1 RETURNING *",
+    [changed] = await fetch(
+        uow.sql,
+        Grant,
+        f"UPDATE grants SET state = $2, version = version + 1, {assignments} WHERE grant_id = $1 RETURNING {columns(Grant)}",
         grant.grant_id,
         state,
         *values.values(),
     )
-    assert row is not None
-    changed = Grant(**row)
     if state == "revoked":  # the approval behind any other change says it
         subject, inputs = f"client/{grant.client_id}", _inputs(changed) | {"reason": because}
         uow.audit("grant.revoked", subject, key=grant.client_id, **inputs)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from chassis.clock import is_month_end, month_end
 from chassis.uow import UnitOfWork
-from services.classification import group_history, groups, value, value_history
+from services.classification import evaluations, group_history, groups, value, value_history
 from services.classification.history import live, supersede
 from services.classification.policy import Policies
 from services.classification.value import LifecycleFound
@@ -64,11 +64,13 @@ async def _months_again(uow: UnitOfWork, since: dict[str, date], through: date) 
         return {}
     policies = await uow.policies(Policies)
     branches = await value.branches_of(uow.sql, sorted(since))
+    await evaluations.take_back(uow.sql, "month_values", since)
     lifecycles: list[LifecycleFound] = []
     for last in lasts:
         concerned = sorted(c for c, day in since.items() if day <= last)
-        lifecycles += await value.close_month_again(uow.sql, policies, last, concerned)
+        lifecycles += await value.close_month(uow.sql, policies, last, concerned)
         await value.rank_branches(uow.sql, policies, last, branches)
+    await evaluations.stay_known(uow.sql, "month_values", since)
     await value_history.rewrite_lifecycles(uow, lifecycles, since)
     return await value_history.rewrite_cores(uow, await value.core_changes(uow.sql, policies, lasts), lasts[0])
 

@@ -1,14 +1,16 @@
 """Why a client is in its groups, has its value and lifecycle: inputs, rules, policies, and sentences to read."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from chassis.errors import Text
+from chassis.policy import Versions
 from contracts.classification import TagCode
 from services.classification.explain import bilingual
 from services.classification.group_policies import GroupPolicy
 from services.classification.group_rules import primary_of, tags_of
-from services.classification.group_views import GroupsInForce
+from services.classification.group_tables import GroupDecision
+from services.classification.group_views import ONE_DAY, GroupsInForce
 
 GROUP_NAMES = {
     "AT_RISK": Text("at risk", "流失预警"),
@@ -49,36 +51,38 @@ LIFECYCLE_RULE = Text(
 )
 
 
-def of_groups(held: GroupsInForce, opened_on: date, policy: GroupPolicy) -> dict[str, Any]:
-    """The groups with the figures of the decision behind them."""
-    decision = held.groups
-    bits = decision["tags"] if decision is not None else None
+def of_groups(held: GroupsInForce, opened_on: date, policies: Versions[GroupPolicy]) -> dict[str, Any]:
+    """The groups, each with the decision that opened its stretch, and the figures behind it."""
+    decision = held.primary_opened
+    bits = decision.tags if decision else None
+    reasons = {}
+    for tag in tags_of(held.tags or 0):
+        opened = held.opened(tag)
+        policy = policies.on(opened.effective_on - ONE_DAY).body
+        reasons[tag] = bilingual(_reason(tag, _group_inputs(opened, opened_on), policy))
     primary = primary_of(bits)
-    inputs = _group_inputs(decision, opened_on) if decision is not None else {}
-    reasons = {tag: bilingual(_reason(tag, inputs, policy)) for tag in tags_of(bits or 0)}
     name = GROUP_NAMES[primary] if primary else Text("outside all groups", "不在分组之内")
-    since = decision["effective_on"] if decision is not None else None
     return {
         "primary": primary,
-        "since": since,
+        "since": decision.effective_on if decision else None,
         "rule": {"ids": ["K7"], **bilingual(GROUP_RULE)},
-        "policy": decision["policy"] if decision is not None else None,
-        "inputs": inputs,
+        "policy": decision.policy if decision else None,
+        "inputs": _group_inputs(decision, opened_on) if decision else {},
         "reasons": reasons,
         "sentence": bilingual(Text(f"The primary group is: {name.en}.", f"主分组：{name.zh}。")),
     }
 
 
-def _group_inputs(decision: Any, opened_on: date) -> dict[str, Any]:
-    day: date = decision["effective_on"] - timedelta(days=1)
+def _group_inputs(decision: GroupDecision, opened_on: date) -> dict[str, Any]:
+    day = decision.effective_on - ONE_DAY
     return {
         "evaluated_on": day,
         "age_days": (day - opened_on).days,
-        "last_trade_on": decision["traded_on"],
-        "last_occurrence_on": decision["occurred_on"],
-        "leaving_since": decision["leaving_since"],
-        "total": _plain(decision["total"]),
-        "total_before": _plain(decision["before"]),
+        "last_trade_on": decision.traded_on,
+        "last_occurrence_on": decision.occurred_on,
+        "leaving_since": decision.leaving_since,
+        "total": _plain(decision.total),
+        "total_before": _plain(decision.before),
     }
 
 
@@ -108,23 +112,28 @@ def of_value(held: GroupsInForce) -> dict[str, Any] | None:
     row = held.value
     if row is None:
         return None
-    kind = VALUE_TYPE_NAMES.get(row["value_type"])
-    shown = f"{row['value']:.2f}" if row["value"] is not None else None
-    core = row["reasons"] is not None
+    kind = VALUE_TYPE_NAMES.get(row.value_type or "")
+    shown = f"{row.value:.2f}" if row.value is not None else None
+    core = held.ranked
     return {
         "value": shown,
-        "value_type": row["value_type"],
-        "no_value": row["value"] == 0,
-        "month_end": row["month_end"],
+        "value_type": row.value_type,
+        "no_value": row.value == 0,
+        "month_end": row.month_end,
         "rule": {"ids": ["V1"], **bilingual(VALUE_RULE)},
-        "inputs": {name: _plain(row[name]) for name in ("commission", "purchases", "assets")},
+        "inputs": {
+            "commission": _plain(row.commission),
+            "purchases": _plain(row.purchases),
+            "assets": _plain(row.assets),
+        },
         "core": {
-            "core": core,
-            "reasons": row["reasons"].split(",") if core else [],
-            "rank": row["rank"],
-            "ranked": row["ranked"],
+            "core": core is not None,
+            "since": held.core.effective_on if held.core else None,
+            "reasons": core.reasons.split(",") if core else [],
+            "rank": core.rank if core else None,
+            "ranked": core.ranked if core else None,
             "rule": {"ids": ["V2"], **bilingual(CORE_RULE)},
-            "policy": held.core["policy"] if held.core is not None else None,
+            "policy": held.core.policy if held.core else None,
         },
         "sentence": bilingual(
             Text(f"The value is {shown} of 100: {kind.en}.", f"客户价值为 {shown}（满分 100）：{kind.zh}。")
@@ -137,17 +146,17 @@ def of_value(held: GroupsInForce) -> dict[str, Any] | None:
 def of_lifecycle(held: GroupsInForce) -> dict[str, Any]:
     """The lifecycle with the figures of the decision behind it."""
     decision = held.lifecycle
-    code = decision["lifecycle"] if decision is not None else "ESTABLISHED"
+    code = decision.lifecycle if decision else "ESTABLISHED"
     name = LIFECYCLE_NAMES[code]
     inputs: dict[str, Any] = {}
     if decision is not None:
         sums = ("total", "assets_now", "assets_before", "commission_now", "commission_before")
-        inputs = {name: _plain(decision[name]) for name in sums} | {"last_trade_on": decision["traded_on"]}
+        inputs = {name: _plain(getattr(decision, name)) for name in sums} | {"last_trade_on": decision.traded_on}
     return {
         "lifecycle": code,
-        "since": decision["effective_on"] if decision is not None else None,
+        "since": decision.effective_on if decision else None,
         "rule": {"ids": ["V5"], **bilingual(LIFECYCLE_RULE)},
-        "policy": (decision["policy"] or None) if decision is not None else None,
+        "policy": (decision.policy or None) if decision else None,
         "inputs": inputs,
         "sentence": bilingual(Text(f"The lifecycle stage is: {name.en}.", f"生命周期阶段：{name.zh}。")),
     }

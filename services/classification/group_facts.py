@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from chassis.clock import business_date
+from chassis.rows import columns, fetch
 from chassis.uow import UnitOfWork
 from contracts.broker import FundsMoved, ProductPurchased
-from services.classification.facts import Repeatable, note_conflicts
+from services.classification.facts import Repeatable, note_conflicts, plain
+from services.classification.group_tables import Purchase, Transfer
 from services.classification.tables import LATE
 
 
@@ -35,19 +37,22 @@ async def keep_transfers(uow: UnitOfWork, moved: Sequence[FundsMoved]) -> list[b
 async def _note_other_transfers(uow: UnitOfWork, repeated: Sequence[FundsMoved]) -> None:
     if not repeated:
         return
-    rows = await uow.sql.fetch(
-        """SELECT t.client_id, t.transfer_id, t.day::text, trim_scale(t.net)::text AS net FROM transfers t
-           JOIN unnest($1::text[], $2::text[]) AS n(client_id, transfer_id) USING (client_id, transfer_id)""",
-        [e.client_id for e in repeated],
-        [e.transfer_id for e in repeated],
-    )
-    known: dict[tuple[str, str], dict[str, object]] = {(c, t): {"day": day, "net": net} for c, t, day, net in rows}
+    known = {
+        (one.client_id, one.transfer_id): one
+        for one in await fetch(
+            uow.sql,
+            Transfer,
+            f"""SELECT {columns(Transfer)} FROM transfers
+                JOIN unnest($1::text[], $2::text[]) AS n(client_id, transfer_id) USING (client_id, transfer_id)""",
+            [e.client_id for e in repeated],
+            [e.transfer_id for e in repeated],
+        )
+    }
     found: list[tuple[Repeatable, dict[str, object]]] = []
     for e in repeated:
-        net = e.amount if e.direction == "in" else -e.amount
-        offered = {"day": business_date(e.moved_at).isoformat(), "net": f"{net.normalize() + 0:f}"}
-        if known[e.client_id, e.transfer_id] != offered:
-            found.append((e, known[e.client_id, e.transfer_id]))
+        held, day = known[e.client_id, e.transfer_id], business_date(e.moved_at)
+        if (held.day, held.net) != (day, e.amount if e.direction == "in" else -e.amount):
+            found.append((e, {"day": held.day.isoformat(), "net": plain(held.net)}))
     await note_conflicts(uow, found)
 
 
@@ -78,22 +83,23 @@ async def keep_purchases(uow: UnitOfWork, bought: Sequence[ProductPurchased]) ->
 async def _note_other_purchases(uow: UnitOfWork, repeated: Sequence[ProductPurchased]) -> None:
     if not repeated:
         return
-    rows = await uow.sql.fetch(
-        """SELECT p.client_id, p.purchase_id, p.day::text, p.product_code, trim_scale(p.amount)::text AS amount
-           FROM purchases p
-           JOIN unnest($1::text[], $2::text[]) AS n(client_id, purchase_id) USING (client_id, purchase_id)""",
-        [e.client_id for e in repeated],
-        [e.purchase_id for e in repeated],
-    )
-    known: dict[tuple[str, str], dict[str, object]] = {
-        (r["client_id"], r["purchase_id"]): dict(list(r.items())[2:]) for r in rows
+    known = {
+        (one.client_id, one.purchase_id): one
+        for one in await fetch(
+            uow.sql,
+            Purchase,
+            f"""SELECT {columns(Purchase)} FROM purchases
+                JOIN unnest($1::text[], $2::text[]) AS n(client_id, purchase_id) USING (client_id, purchase_id)""",
+            [e.client_id for e in repeated],
+            [e.purchase_id for e in repeated],
+        )
     }
     found: list[tuple[Repeatable, dict[str, object]]] = []
     for e in repeated:
-        day, amount = business_date(e.at).isoformat(), f"{e.amount.normalize() + 0:f}"
-        offered = {"day": day, "product_code": e.product_code, "amount": amount}
-        if known[e.client_id, e.purchase_id] != offered:
-            found.append((e, known[e.client_id, e.purchase_id]))
+        held = known[e.client_id, e.purchase_id]
+        if (held.day, held.product_code, held.amount) != (business_date(e.at), e.product_code, e.amount):
+            known_as = {"day": held.day.isoformat(), "product_code": held.product_code, "amount": plain(held.amount)}
+            found.append((e, dict(known_as)))
     await note_conflicts(uow, found)
 
 

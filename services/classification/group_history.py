@@ -8,15 +8,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from chassis.clock import end_of
+from chassis.rows import columns, fetch
 from chassis.uow import UnitOfWork
 from contracts.classification import TAGS, GroupChanged, TagCode, TagStretch
 from services.classification.group_policies import BIT
 from services.classification.group_rules import primary_of, tags_of
+from services.classification.group_tables import GroupDecision
 from services.classification.groups import Found
-from services.classification.history import live, number, supersede
+from services.classification.history import by_client, keep, live, rewrite, same_at_first
 
 ONE_DAY = timedelta(days=1)
 
@@ -33,7 +35,7 @@ async def record_groups(uow: UnitOfWork, found: Sequence[Found], first_closed: d
     """Keep and tell what ordinary closes changed, in order of their days; the standings have moved already."""
     if not found:
         return
-    await keep_decisions(uow, found)
+    await keep(uow, GroupDecision, [f.decision(uow.now) for f in found])
     told = await _move_stretches(uow, found, first_closed)
     revisions = await next_revisions(uow, [f.client_id for f in found])
     for day, some in groupby(zip(found, told, strict=True), lambda pair: pair[0].day):
@@ -106,20 +108,6 @@ async def _move_stretches(uow: UnitOfWork, found: Sequence[Found], first_closed:
     return told
 
 
-async def keep_decisions(uow: UnitOfWork, found: Sequence[Found]) -> None:
-    """Keep decisions about tags, with the figures behind them."""
-    await uow.sql.copy_records_to_table(
-        "group_decisions",
-        records=[
-            (
-                f.partition, n, f.client_id, f.effective_on, f.tags, f.leaving_since, f.traded_on, f.occurred_on,
-                f.total, f.total_before, f.policy, uow.now,
-            )
-            for n, f in await number(uow, "group_decisions", found)
-        ],
-    )  # fmt: skip
-
-
 async def next_revisions(uow: UnitOfWork, clients: Iterable[str]) -> dict[str, Iterator[int]]:
     """The next revisions of what is told of clients' groups, core and lifecycle: as many as each is named."""
     counts = Counter(clients)
@@ -138,39 +126,38 @@ async def rewrite_groups(uow: UnitOfWork, found: Sequence[Found], since: dict[st
 
     `found` holds every day that can differ from the one before it, in order, for each client.
     """
-    held: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in await uow.sql.fetch(
-        f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.tags FROM group_decisions d
-            WHERE d.client_id = ANY($1::text[]) AND {live("group_decisions")} ORDER BY d.effective_on""",
-        list(since),
-    ):
-        held[row["client_id"]].append(row)
-    by_client: defaultdict[str, list[Found]] = defaultdict(list)
+    held = by_client(
+        await fetch(
+            uow.sql,
+            GroupDecision,
+            f"""SELECT {columns(GroupDecision, "d")} FROM group_decisions d
+                WHERE d.client_id = ANY($1::text[]) AND {live("group_decisions")}""",
+            list(since),
+        )
+    )
+    found_of: defaultdict[str, list[Found]] = defaultdict(list)
     for one in found:
-        by_client[one.client_id].append(one)
-    added: list[Found] = []
-    gone: list[tuple[int, int]] = []
+        found_of[one.client_id].append(one)
+    replaced: list[GroupDecision] = []
+    decided: list[GroupDecision] = []
     rewritten: dict[str, tuple[date, list[tuple[date, int | None]]]] = {}
     for client_id, day in since.items():
-        before = [row for row in held[client_id] if row["effective_on"] <= day]
-        old = [row for row in held[client_id] if row["effective_on"] > day]
-        new = _changes(by_client[client_id], before[-1]["tags"] if before else None)
-        same = 0
-        while same < min(len(old), len(new)) and _is_same(old[same], new[same]):
-            same += 1
-        if same == len(old) == len(new):
-            continue
-        added += new[same:]
-        gone += [(row["partition"], row["number"]) for row in old[same:]]
-        changed_from = min(
-            [row["effective_on"] for row in old[same : same + 1]] + [f.effective_on for f in new[same : same + 1]]
-        )
-        history = [(row["effective_on"], row["tags"]) for row in (*before, *old[:same])]
-        rewritten[client_id] = (changed_from, history + [(f.effective_on, f.tags) for f in new[same:]])
+        before = [d for d in held[client_id] if d.effective_on <= day]
+        old = [d for d in held[client_id] if d.effective_on > day]
+        new = [f.decision(uow.now) for f in _changes(found_of[client_id], before[-1].tags if before else None)]
+        replaced += old
+        decided += new
+        same = same_at_first(old, new, _outcome)
+        if same < max(len(old), len(new)):
+            changed_from = min(d.effective_on for d in old[same : same + 1] + new[same : same + 1])
+            rewritten[client_id] = (changed_from, [_outcome(d) for d in (*before, *new)])
+    await rewrite(uow, GroupDecision, replaced, decided)
     if rewritten:
-        await supersede(uow, "group_decisions", gone)
-        await keep_decisions(uow, added)
         await _replace(uow, rewritten, first_closed)
+
+
+def _outcome(decision: GroupDecision) -> tuple[date, int | None]:
+    return decision.effective_on, decision.tags
 
 
 def _changes(found: Sequence[Found], before: int | None) -> list[Found]:
@@ -181,10 +168,6 @@ def _changes(found: Sequence[Found], before: int | None) -> list[Found]:
             changes.append(one)
             before = one.tags
     return changes
-
-
-def _is_same(row: Any, found: Found) -> bool:
-    return (row["effective_on"], row["tags"]) == (found.effective_on, found.tags)
 
 
 def stretches_of(history: Sequence[tuple[date, int | None]]) -> list[TagInterval]:

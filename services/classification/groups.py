@@ -11,7 +11,7 @@ What is unclear in the rule, and how it is read here:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import asyncpg
@@ -19,6 +19,7 @@ import asyncpg
 from chassis.calendar import DayKind, shipped
 from chassis.policy import Version, Versions
 from services.classification.group_policies import GroupPolicy
+from services.classification.group_tables import GroupDecision
 from services.classification.statements import among, by_key, by_version, last_month_closed, named, whole_tables
 
 ONE_DAY = timedelta(days=1)
@@ -46,6 +47,13 @@ class Found:
     def effective_on(self) -> date:
         """The first day the tags are in force."""
         return self.day + ONE_DAY
+
+    def decision(self, now: datetime) -> GroupDecision:
+        """The row to keep of it, not numbered yet."""
+        return GroupDecision(
+            self.partition, 0, self.client_id, self.effective_on, self.tags, self.leaving_since, self.traded_on,
+            self.occurred_on, self.total, self.total_before, self.policy, now,
+        )  # fmt: skip
 
 
 def concerned_sql(policy: GroupPolicy) -> str:

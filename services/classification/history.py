@@ -4,82 +4,137 @@ A reader at time T, as known at time U, takes the decisions recorded by U and no
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
 
 from chassis.clock import end_of
+from chassis.rows import Row, columns, fetch
 from chassis.uow import UnitOfWork
 from contracts.classification import ClassChanged, TierChanged, TierDowngradeWarned, TierStretch
+from services.classification.group_tables import CoreDecision, GroupDecision, LifecycleDecision
 from services.classification.months import ClassChange
 from services.classification.policy import Policies
 from services.classification.rules import Grant, Retained, TierInterval, effective_stretches, tier_code
+from services.classification.tables import ClassDecision, TierDecision
 from services.classification.tiers import Evaluation
 
 ONE_DAY = timedelta(days=1)
 
 
-async def record_classes(uow: UnitOfWork, changes: Sequence[ClassChange], since: dict[str, date] | None = None) -> None:
-    """Keep class changes and tell them. `since`: rewrite the history of these clients from their day on."""
-    if since:
-        changes = await _differing_classes(uow, changes, since)
-    if not changes:
-        return
-    numbered = await number(uow, "class_decisions", changes)
-    await uow.sql.copy_records_to_table(
-        "class_decisions",
-        records=[
-            (
-                c.partition,
-                n,
-                c.client_id,
-                c.effective_on,
-                c.code,
-                c.previous,
-                c.provisional,
-                c.mean,
-                c.turnover,
-                c.policy,
-                uow.now,
-            )
-            for n, c in numbered
-        ],
-    )
-    uow.emit_all(
-        ClassChanged(
-            client_id=c.client_id,
-            branch_id=c.branch_id,
-            revision=n,
-            effective_on=c.effective_on,
-            code=c.code,
-            previous=c.previous,
-            provisional=c.provisional,
-        )
-        for n, c in numbered
-    )
+class Decided(Protocol):
+    """A row of a table of decisions."""
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def effective_on(self) -> date: ...
 
 
-async def _differing_classes(
-    uow: UnitOfWork, changes: Sequence[ClassChange], since: dict[str, date]
-) -> list[ClassChange]:
-    """Supersede what is no longer so; return what has to be added."""
-    held = await uow.sql.fetch(
-        f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.code, d.previous
-            FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN class_decisions d USING (client_id)
-            WHERE d.effective_on > s.day AND {live("class_decisions")}""",
+D = TypeVar("D", ClassDecision, TierDecision, GroupDecision, CoreDecision, LifecycleDecision)
+TABLES: dict[type[Row], str] = {
+    ClassDecision: "class_decisions",
+    TierDecision: "tier_decisions",
+    GroupDecision: "group_decisions",
+    CoreDecision: "core_decisions",
+    LifecycleDecision: "lifecycle_decisions",
+}
+
+
+async def keep(uow: UnitOfWork, kind: type[D], decisions: Sequence[D]) -> list[D]:
+    """Number decisions, keep them, and return them with their numbers."""
+    if not decisions:
+        return []
+    numbered = [msgspec.structs.replace(d, number=n) for n, d in await number(uow, TABLES[kind], decisions)]
+    await uow.sql.copy_records_to_table(TABLES[kind], records=map(msgspec.structs.astuple, numbered))
+    return numbered
+
+
+async def rewrite(uow: UnitOfWork, kind: type[D], held: Sequence[D], found: Sequence[D]) -> list[D]:
+    """Supersede decisions that are no longer so, figures included, and keep those there were not; returns these."""
+    wanted, known = {_content(d) for d in found}, {_content(d) for d in held}
+    await supersede(uow, TABLES[kind], [(d.partition, d.number) for d in held if _content(d) not in wanted])
+    return await keep(uow, kind, [d for d in found if _content(d) not in known])
+
+
+def _content(decision: Row) -> tuple[Any, ...]:
+    """What a decision says, without its place and when it was made."""
+    return tuple(getattr(decision, field) for field in decision.__struct_fields__ if field not in _PLACE)
+
+
+_PLACE = ("number", "revision", "recorded_at")
+
+
+async def live_after(uow: UnitOfWork, kind: type[D], since: Mapping[str, date]) -> list[D]:
+    """The decisions in force about clients that take effect after their days, in order of those."""
+    return await fetch(
+        uow.sql,
+        kind,
+        f"""SELECT {columns(kind, "d")} FROM unnest($1::text[], $2::date[]) AS s(client_id, day)
+            JOIN {TABLES[kind]} d USING (client_id)
+            WHERE d.effective_on > s.day AND {live(TABLES[kind])} ORDER BY d.client_id, d.effective_on""",
         list(since),
         list(since.values()),
     )
-    wanted = {(c.client_id, c.effective_on, c.code, c.previous) for c in changes}
-    known = {(h["client_id"], h["effective_on"], h["code"], h["previous"]) for h in held}
-    gone = [(h["partition"], h["number"]) for h in held if tuple(h)[2:] not in wanted]
-    await supersede(uow, "class_decisions", gone)
-    return [c for c in changes if (c.client_id, c.effective_on, c.code, c.previous) not in known]
+
+
+Outcome = Callable[[Any], tuple[Any, ...]]
+"""What of a decision others are told: its day and what it decides, not the figures behind it."""
+
+
+def by_client(decisions: Iterable[D]) -> defaultdict[str, list[D]]:
+    """Decisions of each client, in order of their days."""
+    apart: defaultdict[str, list[D]] = defaultdict(list)
+    for decision in sorted(decisions, key=lambda d: d.effective_on):
+        apart[decision.client_id].append(decision)
+    return apart
+
+
+def same_at_first(old: Sequence[Any], new: Sequence[Any], outcome: Outcome) -> int:
+    """How many of the first decisions of two histories decide the same."""
+    same = 0
+    while same < min(len(old), len(new)) and outcome(old[same]) == outcome(new[same]):
+        same += 1
+    return same
+
+
+async def record_classes(
+    uow: UnitOfWork, changes: Sequence[ClassChange], since: Mapping[str, date] | None = None
+) -> None:
+    """Keep class changes and tell them. `since`: rewrite the history of these clients from their day on."""
+    found = [change.decision(uow.now) for change in changes]
+    held = await live_after(uow, ClassDecision, since) if since else []
+    told = {_class_outcome(d) for d in held}
+    kept = await (rewrite(uow, ClassDecision, held, found) if since else keep(uow, ClassDecision, found))
+    branches = {change.client_id: change.branch_id for change in changes}
+    uow.emit_all(
+        ClassChanged(
+            client_id=d.client_id,
+            branch_id=branches[d.client_id],
+            revision=d.number,
+            effective_on=d.effective_on,
+            code=d.code,  # type: ignore[arg-type]
+            previous=d.previous,  # type: ignore[arg-type]
+            provisional=d.provisional,
+        )
+        for d in kept
+        if _class_outcome(d) not in told
+    )
+
+
+def _class_outcome(decision: ClassDecision) -> tuple[Any, ...]:
+    return decision.client_id, decision.effective_on, decision.code, decision.previous
 
 
 async def record_tiers(
-    uow: UnitOfWork, evaluations: Sequence[Evaluation], since: dict[str, date] | None = None
+    uow: UnitOfWork, evaluations: Sequence[Evaluation], since: Mapping[str, date] | None = None
 ) -> None:
     """Keep changed standings, tell tier changes and give notices, each at the end of its day, one a client.
 
@@ -87,28 +142,23 @@ async def record_tiers(
     """
     at = {} if since else {e.client_id: min(uow.now, end_of(e.day)) for e in evaluations}
     decided = [e for e in evaluations if e.reason]
-    concerned = {e.client_id for e in decided}
-    if since:
-        decided, taken_back = await _differing_tiers(uow, decided, since)
-        concerned = {e.client_id for e in decided} | taken_back
+    held = await live_after(uow, TierDecision, since) if since else []
+    found = [e.decision(uow.now) for e in decided]
+    known, wanted = {_content(d) for d in held}, {_content(d) for d in found}
+    concerned = {d.client_id for d in found if _content(d) not in known}
+    concerned |= {d.client_id for d in held if _content(d) not in wanted}
     if concerned:
         revisions = await _next_revisions(uow, concerned)
-        numbered = await number(uow, "tier_decisions", decided)
-        await uow.sql.copy_records_to_table(
-            "tier_decisions",
-            records=[
-                (
-                    e.partition, n, e.client_id, revisions[e.client_id], e.effective_on, e.after.retained,
-                    e.after.grace_from, e.entitled, e.assets, e.commission, e.reason, e.policy, uow.now,
-                )
-                for n, e in numbered
-            ],
-        )  # fmt: skip
+        found = [msgspec.structs.replace(d, revision=revisions.get(d.client_id, 0)) for d in found]
+        await rewrite(uow, TierDecision, held, found)
         moved = concerned if since else {e.client_id for e in decided if e.before.retained != e.after.retained}
         await rewrite_effective_tiers(uow, moved, "correction" if since else None, at)
     # Rewriting gives no reminders, and no notice again of what was decided before.
     versions = (await uow.policies(Policies)).tiers
-    for e in decided if since else evaluations:
+    told = {(d.client_id, d.effective_on, d.retained, d.grace_from) for d in held}
+    for e in evaluations:
+        if since and (not e.reason or (e.client_id, e.effective_on, e.after.retained, e.after.grace_from) in told):
+            continue
         if notice := _notice(e, versions.on(e.day).body.grace_days):
             uow.emit(notice, at=at.get(e.client_id))
 
@@ -127,47 +177,6 @@ def _notice(evaluation: Evaluation, grace_days: int) -> TierDowngradeWarned | No
         grace_from=grace_from,
         steps_down_on=ends,
         days_left=(ends - evaluation.effective_on).days,
-    )
-
-
-async def _differing_tiers(
-    uow: UnitOfWork, decided: Sequence[Evaluation], since: dict[str, date]
-) -> tuple[list[Evaluation], set[str]]:
-    """Supersede, from the first difference on, what is no longer so; return what has to be added and who lost a row."""
-    held: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in await uow.sql.fetch(
-        f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.retained, d.grace_from
-            FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN tier_decisions d USING (client_id)
-            WHERE d.effective_on > s.day AND {live("tier_decisions")} ORDER BY d.effective_on""",
-        list(since),
-        list(since.values()),
-    ):
-        held[row["client_id"]].append(row)
-    found: defaultdict[str, list[Evaluation]] = defaultdict(list)
-    for evaluation in sorted(decided, key=lambda e: e.effective_on):
-        found[evaluation.client_id].append(evaluation)
-    added: list[Evaluation] = []
-    gone: list[tuple[int, int]] = []
-    taken_back: set[str] = set()
-    for client_id in sorted(held.keys() | found.keys()):
-        old, new = held[client_id], found[client_id]
-        same = 0
-        while same < min(len(old), len(new)) and _is_same(old[same], new[same]):
-            same += 1
-        added += new[same:]
-        gone += [(row["partition"], row["number"]) for row in old[same:]]
-        if old[same:]:
-            taken_back.add(client_id)
-    await supersede(uow, "tier_decisions", gone)
-    return added, taken_back
-
-
-def _is_same(row: Any, evaluation: Evaluation) -> bool:
-    after = evaluation.after
-    return (row["effective_on"], row["retained"], row["grace_from"]) == (
-        evaluation.effective_on,
-        after.retained,
-        after.grace_from,
     )
 
 
@@ -249,8 +258,12 @@ def _tier_changed(client_id: str, branch_id: str, revision: int, change: _Rewrit
             TierStretch(since=s.since, tier=tier_code(s.tier), until=until)  # type: ignore[arg-type]
             for s, until in zip(change.stretches, [*days[1:], None], strict=True)
         ],
-        reason=reason or change.stretches[0].reason,  # type: ignore[arg-type]
+        reason=reason or _TOLD_AS.get(change.stretches[0].reason, change.stretches[0].reason),  # type: ignore[arg-type]
     )
+
+
+_TOLD_AS = {"grant_ended": "downgrade"}
+"""Reasons that receivers know by another name."""
 
 
 async def _replace_stretches(uow: UnitOfWork, rewritten: dict[str, _Rewrite]) -> None:
@@ -312,13 +325,15 @@ async def number(uow: UnitOfWork, table: str, rows: Sequence[Any]) -> list[tuple
 
 
 async def supersede(uow: UnitOfWork, kind: str, gone: Sequence[tuple[int, int]]) -> None:
-    await uow.sql.execute(
-        "INSERT INTO superseded SELECT $1, n.*, $4 FROM unnest($2::int[], $3::bigint[]) AS n",
-        kind,
-        [partition for partition, _ in gone],
-        [number for _, number in gone],
-        uow.now,
-    )
+    """Note decisions, by partition and number, as taken back now."""
+    if gone:
+        await uow.sql.execute(
+            "INSERT INTO superseded SELECT $1, n.*, $4 FROM unnest($2::int[], $3::bigint[]) AS n",
+            kind,
+            [partition for partition, _ in gone],
+            [number for _, number in gone],
+            uow.now,
+        )
 
 
 def live(kind: str) -> str:

@@ -7,7 +7,7 @@ keeps the row of its first month, until a fact or another policy changes it: a r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import asyncpg
@@ -16,7 +16,7 @@ from chassis.clock import month_end, months_after
 from chassis.policy import Versions
 from services.classification.policies import ClassPolicy
 from services.classification.statements import among, named, whole_tables
-from services.classification.tables import CLIENTS
+from services.classification.tables import CLIENTS, ClassDecision
 
 WINDOW_MONTHS = 12
 
@@ -35,6 +35,13 @@ class ClassChange:
     mean: Decimal
     turnover: Decimal
     policy: str
+
+    def decision(self, now: datetime) -> ClassDecision:
+        """The row to keep of it, not numbered yet."""
+        return ClassDecision(
+            self.partition, 0, self.client_id, self.effective_on, self.code, self.previous, self.provisional, self.mean,
+            self.turnover, self.policy, now,
+        )  # fmt: skip
 
 
 def month_before(last: date, months: int = 1) -> date:

@@ -53,17 +53,17 @@ async def rows(sql: asyncpg.Connection, scope: tuple[str, Sequence[str]]) -> lis
         (
             "",
             "",
-            row["client_id"],
-            row["branch_id"],
-            in_ten_thousands(row["assets"]),
-            in_ten_thousands(row["commission"]),
-            *(" ".join(row["codes"].get(kind, ())) for kind in ("HABIT", "VALUE", "STYLE", "PREFERENCE")),
-            row["level"] or "",
+            client_id,
+            branch_id,
+            in_ten_thousands(assets),
+            in_ten_thousands(commission),
+            *(" ".join(codes.get(kind, ())) for kind in ("HABIT", "VALUE", "STYLE", "PREFERENCE")),
+            level or "",
             "",
             "",
-            row["note"],
+            note,
         )
-        for row in found
+        for client_id, branch_id, assets, commission, codes, level, note in found
     ]
 
 

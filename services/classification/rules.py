@@ -78,7 +78,8 @@ class TierInterval:
 def effective_stretches(retained: Sequence[Retained], grants: Iterable[Grant]) -> list[TierInterval]:
     """The effective tier over time: at any instant the highest of the retained one and every valid grant [T5].
 
-    `retained` is sorted and not empty; neighbours of the same effective tier become one stretch.
+    `retained` is sorted and not empty; neighbours of the same effective tier become one stretch. A stretch's reason is
+    opened, upgrade, downgrade, grant, or grant_ended: one that ran out or was revoked.
     """
     grants = list(grants)
     first = retained[0].since
@@ -86,18 +87,17 @@ def effective_stretches(retained: Sequence[Retained], grants: Iterable[Grant]) -
     for grant in grants:
         for day in (grant.since, grant.until):
             if day > first:
-                borders.setdefault(day, "grant" if day == grant.since else "revocation")
+                borders.setdefault(day, "grant_ended")
     stretches: list[TierInterval] = []
     for day in sorted(borders):
         kept = next(r for r in reversed(retained) if r.since <= day)
         tier = max([kept.tier, *(g.tier for g in grants if g.since <= day < g.until)])
         if stretches and stretches[-1].tier == tier:
             continue
-        rises = not stretches or tier > stretches[-1].tier
-        granted = tier > kept.tier
-        reason = "grant" if granted else borders[day]
-        if stretches and not granted and borders[day] not in ("upgrade", "downgrade"):
-            reason = "upgrade" if rises else "downgrade"
+        falls = bool(stretches) and tier < stretches[-1].tier
+        reason = "grant" if tier > kept.tier else borders[day]
+        if reason == "upgrade" and falls:  # to a tier just earned, from a higher one granted until now
+            reason = "grant_ended"
         stretches.append(TierInterval(day, tier, reason))
     return stretches
 

@@ -34,22 +34,22 @@ async def shadow(uow: UnitOfWork, first: date) -> Outcome:
     }
     total = Decimal(0)
     async for row in uow.sql.cursor(_STATES, last, prefetch=5_000):
-        client, tags = row["client_id"], row["tags"]
+        client, code, retained, grace, tags, lifecycle, value, value_type, core = row
         found = {
-            "class": row["code"],
-            "tier": TIERS[row["retained"]],
-            "grace": "grace" if row["grace"] else "none",
+            "class": code,
+            "tier": TIERS[retained],
+            "grace": "grace" if grace else "none",
             "group": primary_of(tags) if tags is not None else None,
             "tags": ",".join(tags_of(tags)) if tags else None,
-            "core": "core" if row["core"] else "not core",
-            "lifecycle": row["lifecycle"],
-            "value_type": row["value_type"],
-            "value": f"{row['value']:.2f}" if row["value"] is not None else None,
+            "core": "core" if core else "not core",
+            "lifecycle": lifecycle,
+            "value_type": value_type,
+            "value": f"{value:.2f}" if value is not None else None,
         }
         for aspect, state in found.items():
             if state:
                 states[aspect][client] = state
-        total += row["value"] or 0
+        total += value or 0
     paid = {
         f"commission_{TIERS[retained]}": commission
         for retained, commission in await uow.sql.fetch(

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import asyncpg
 
+from chassis.rows import columns, fetch
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS, GuardrailAlerted, SupplementaryChanged, SupplementaryKind
@@ -22,6 +22,7 @@ from services.classification.supplementary_rules import (
     suggest_habit,
     suggest_value,
 )
+from services.classification.supplementary_tables import Entry
 from services.classification.views import Client
 
 
@@ -32,7 +33,7 @@ async def enter(
     codes: Sequence[str],
     scores: Mapping[str, int] | None,
     note: str,
-) -> dict[str, Any]:
+) -> Entry:
     """Enter a client's codes of one classification; earlier entries stay as history.
 
     Raises: UnknownCode.
@@ -42,10 +43,12 @@ async def enter(
     checked = check_codes(kind, codes)
     figures = await figures_at_filling(uow.sql, who.client_id, day)
     suggested = (await suggestions(uow.sql, who.client_id, day, scores)).get(kind)
-    row = await uow.sql.fetchrow(
-        """INSERT INTO supplementary_entries
-               (client_id, kind, codes, scores, suggested, note, assets, commission, made_by, made_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *""",
+    [entry] = await fetch(
+        uow.sql,
+        Entry,
+        f"""INSERT INTO supplementary_entries
+                (client_id, kind, codes, scores, suggested, note, assets, commission, made_by, made_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING {columns(Entry)}""",
         who.client_id,
         kind,
         checked,
@@ -56,15 +59,13 @@ async def enter(
         uow.actor.person,
         uow.now,
     )
-    assert row is not None
-    held = {entry["kind"]: entry for entry in await in_force(uow.sql, who.client_id)}
-    in_all = [code for entry in held.values() for code in entry["codes"]]
+    in_all = [code for held in await in_force(uow.sql, who.client_id) for code in held.codes]
     uow.audit("supplementary_entered", f"client/{who.client_id}", key=who.client_id, kind=kind, codes=checked)
     uow.emit(
         SupplementaryChanged(
             client_id=who.client_id,
             branch_id=who.branch_id,
-            revision=row["entry_id"],
+            revision=entry.entry_id,
             kind=kind,
             codes=checked,
             guardrails=guardrails_of(in_all, policy),
@@ -77,27 +78,31 @@ async def enter(
                 client_id=who.client_id,
                 branch_id=who.branch_id,
                 rule="NO_DISCRETION",
-                entry_id=row["entry_id"],
+                entry_id=entry.entry_id,
                 written_by=uow.actor.person,
             )
         )
-    return dict(row)
+    return entry
 
 
-async def in_force(sql: asyncpg.Connection, client_id: str) -> list[Any]:
+async def in_force(sql: asyncpg.Connection, client_id: str) -> list[Entry]:
     """The last entry of each classification."""
-    return await sql.fetch(
-        """SELECT DISTINCT ON (kind) * FROM supplementary_entries WHERE client_id = $1
-           ORDER BY kind, entry_id DESC""",
+    return await fetch(
+        sql,
+        Entry,
+        f"""SELECT DISTINCT ON (kind) {columns(Entry)} FROM supplementary_entries WHERE client_id = $1
+            ORDER BY kind, entry_id DESC""",
         client_id,
     )
 
 
-async def history(sql: asyncpg.Connection, client_id: str, kind: SupplementaryKind | None) -> list[Any]:
+async def history(sql: asyncpg.Connection, client_id: str, kind: SupplementaryKind | None) -> list[Entry]:
     """Every entry, newest first."""
-    return await sql.fetch(
-        """SELECT * FROM supplementary_entries WHERE client_id = $1 AND ($2::text IS NULL OR kind = $2)
-           ORDER BY entry_id DESC""",
+    return await fetch(
+        sql,
+        Entry,
+        f"""SELECT {columns(Entry)} FROM supplementary_entries WHERE client_id = $1 AND ($2::text IS NULL OR kind = $2)
+            ORDER BY entry_id DESC""",
         client_id,
         kind,
     )
@@ -144,7 +149,8 @@ async def _current_high(sql: asyncpg.Connection, policy: ValuePolicy, client_id:
         today,
     )
     assert row is not None
-    return row["code"] in policy.core_classes or (row["tier"] or 0) >= TIERS.index("GOLD")
+    code, tier = row
+    return code in policy.core_classes or (tier or 0) >= TIERS.index("GOLD")
 
 
 async def figures_at_filling(sql: asyncpg.Connection, client_id: str, today: date) -> tuple[Decimal, Decimal]:
@@ -158,7 +164,8 @@ async def figures_at_filling(sql: asyncpg.Connection, client_id: str, today: dat
         today,
     )
     assert row is not None
-    return row[0], row[1]
+    mean, commission = row
+    return mean, commission
 
 
 async def keep_risk_levels(completed: Sequence[AssessmentCompleted], uow: UnitOfWork) -> None:

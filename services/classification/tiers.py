@@ -6,11 +6,11 @@ What a client is entitled to [T3] is a matter of SQL made from the policy; what 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
-from operator import itemgetter
-from typing import Any
+from operator import attrgetter
+from typing import NamedTuple
 
 import asyncpg
 
@@ -19,6 +19,7 @@ from chassis.policy import Versions
 from services.classification.policies import TierPolicy
 from services.classification.rules import TierState, close, next_check
 from services.classification.statements import by_key, by_version, last_month_closed, whole_tables
+from services.classification.tables import TierDecision
 
 ONE_DAY = timedelta(days=1)
 
@@ -51,6 +52,29 @@ class Evaluation:
         if self.after.retained != self.before.retained:
             return "upgrade" if self.after.retained > self.before.retained else "downgrade"
         return "grace_started" if self.after.grace_from else "grace_ended"
+
+    def decision(self, now: datetime) -> TierDecision:
+        """The row to keep of a changed standing, not numbered yet."""
+        return TierDecision(
+            self.partition, 0, self.client_id, 0, self.effective_on, self.after.retained, self.after.grace_from,
+            self.entitled, self.assets, self.commission, self.reason or "", self.policy, now,
+        )  # fmt: skip
+
+
+class Figures(NamedTuple):
+    """What a client is entitled to at the close of a day, where it stands before it, and the figures behind that."""
+
+    day: date
+    client_id: str
+    partition: int
+    branch_id: str
+    closed_on: date | None
+    retained: int
+    grace_from: date | None
+    next_check: date | None
+    assets: Decimal
+    commission: Decimal
+    entitled: int
 
 
 # The close at which a trade of `day` has left the 12 months.
@@ -118,7 +142,7 @@ async def evaluate(
                     figures_sql(tiers.on(run[0]).body, EVERYBODY if everybody else CONCERNED),
                     *(run if everybody else (run[0], run[-1])),
                 )
-            found += await _decide(sql, tiers, rows, run[-1])
+            found += await _decide(sql, tiers, [Figures(*row) for row in rows], run[-1])
     return sorted(found, key=lambda e: (e.day, e.client_id))
 
 
@@ -126,18 +150,18 @@ async def evaluate_named(
     sql: asyncpg.Connection, tiers: Versions[TierPolicy], days: Sequence[tuple[str, date]], through: date
 ) -> list[Evaluation]:
     """Evaluate named clients at named closes, up to another, and move their standings."""
-    rows: list[Any] = []
+    rows: list[Figures] = []
     for version, clients, on in by_version(tiers, days):
-        rows += await sql.fetch(figures_sql(version.body, NAMED), clients, on)
-    return await _decide(sql, tiers, sorted(rows, key=itemgetter("client_id", "day")), through)
+        rows += [Figures(*row) for row in await sql.fetch(figures_sql(version.body, NAMED), clients, on)]
+    return await _decide(sql, tiers, sorted(rows, key=attrgetter("client_id", "day")), through)
 
 
 async def _decide(
-    sql: asyncpg.Connection, tiers: Versions[TierPolicy], rows: Sequence[Any], last: date
+    sql: asyncpg.Connection, tiers: Versions[TierPolicy], rows: Sequence[Figures], last: date
 ) -> list[Evaluation]:
     """Take clients through their closes until `last` by the rule, and keep where that leaves them."""
     found: list[Evaluation] = []
-    for _, own in groupby(rows, itemgetter("client_id")):
+    for _, own in groupby(rows, attrgetter("client_id")):
         found += _closes_of(tiers, list(own), last)
     final = {evaluation.client_id: evaluation for evaluation in found}.values()
     await _keep_standings(
@@ -146,19 +170,19 @@ async def _decide(
     return found
 
 
-def _closes_of(tiers: Versions[TierPolicy], rows: Sequence[Any], last: date) -> Iterator[Evaluation]:
+def _closes_of(tiers: Versions[TierPolicy], rows: Sequence[Figures], last: date) -> Iterator[Evaluation]:
     """One client's closes that change its standing or give it notice. From one row to the next it is entitled to the same."""
-    standing, check = TierState(rows[0]["retained"], rows[0]["grace_from"]), rows[0]["next_check"]
-    untils = [row["day"] for row in rows[1:]] + [min(last + ONE_DAY, rows[0]["closed_on"] or date.max)]
+    standing, check = TierState(rows[0].retained, rows[0].grace_from), rows[0].next_check
+    untils = [row.day for row in rows[1:]] + [min(last + ONE_DAY, rows[0].closed_on or date.max)]
     for row, until in zip(rows, untils, strict=True):
-        day = row["day"]
+        day: date | None = row.day
         while day and day < until:
             version = tiers.on(day)
-            after = close(standing, row["entitled"], day, version.body)
+            after = close(standing, row.entitled, day, version.body)
             if after != standing or day == check:
                 yield Evaluation(
-                    day, row["client_id"], row["partition"], row["branch_id"], standing, after, row["entitled"],
-                    row["assets"], row["commission"], version.name,
+                    day, row.client_id, row.partition, row.branch_id, standing, after, row.entitled, row.assets,
+                    row.commission, version.name,
                 )  # fmt: skip
                 standing, check = after, next_check(after, day, version.body)
             day = check

@@ -8,13 +8,14 @@ Ranks are those of the branch the client was with on the day of the close, whene
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import asyncpg
 
 from chassis.clock import year_before
 from services.classification.group_policies import LifecyclePolicy, ValuePolicy
+from services.classification.group_tables import CoreDecision, LifecycleDecision
 from services.classification.months import is_first, month_before, policies_on
 from services.classification.policy import Policies
 from services.classification.rules import class_of
@@ -42,6 +43,14 @@ class LifecycleFound:
     commission_now: Decimal | None
     commission_before: Decimal | None
 
+    def decision(self, now: datetime) -> LifecycleDecision:
+        """The row to keep of it, not numbered yet."""
+        return LifecycleDecision(
+            self.partition, 0, self.client_id, self.effective_on, self.lifecycle, self.previous, self.total,
+            self.traded_on, self.assets_now, self.assets_before, self.commission_now, self.commission_before,
+            self.policy, now,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class CoreFound:
@@ -57,6 +66,13 @@ class CoreFound:
     rank: int | None
     ranked: int | None
     value: Decimal | None
+
+    def decision(self, now: datetime) -> CoreDecision:
+        """The row to keep of it, not numbered yet."""
+        return CoreDecision(
+            self.partition, 0, self.client_id, self.effective_on, self.core, self.reasons, self.rank, self.ranked,
+            self.value, self.policy, now,
+        )  # fmt: skip
 
 
 def has_news(value: ValuePolicy, lifecycle: LifecyclePolicy) -> str:
@@ -181,19 +197,36 @@ def core_sql(policy: ValuePolicy, branches: Sequence[str] | None) -> str:
         reasons AS (
             SELECT client_id, 1 AS place, 'rank' AS reason FROM ranked WHERE rank <= ceil(ranked * {policy.core_share})
             UNION ALL SELECT client_id, 2, 'class' FROM months WHERE month_end = $1 AND code IN ({classes})
-            UNION ALL SELECT client_id, 3, 'tier' FROM tiers WHERE {core_tier_sql(policy)})
+            UNION ALL SELECT client_id, 3, 'tier' FROM tiers WHERE {core_tier_sql(policy)}),
+        found AS (
+            SELECT $1::date AS month_end, v.client_id, v.branch_id, string_agg(c.reason, ',' ORDER BY c.place) AS reasons,
+                   min(r.rank)::int AS rank, min(r.ranked)::int AS ranked
+            FROM reasons c JOIN month_values v ON v.month_end = $1 AND v.client_id = c.client_id
+                LEFT JOIN ranked r ON r.client_id = c.client_id
+            WHERE v.value IS NOT NULL AND {among(branches, 2, "v.branch_id")}
+            GROUP BY v.client_id, v.branch_id){"" if branches is None else _CORES_AGAIN}
         INSERT INTO month_cores (month_end, client_id, branch_id, reasons, rank, ranked)
-        SELECT $1, v.client_id, v.branch_id, string_agg(c.reason, ',' ORDER BY c.place), min(r.rank), min(r.ranked)
-        FROM reasons c JOIN month_values v ON v.month_end = $1 AND v.client_id = c.client_id
-            LEFT JOIN ranked r ON r.client_id = c.client_id
-        WHERE v.value IS NOT NULL AND {among(branches, 2, "v.branch_id")}
-        GROUP BY v.client_id, v.branch_id"""
+        SELECT {_CORE} FROM found f {"" if branches is None else _CORES_CHANGED}"""
+
+
+_CORE = "f.month_end, f.client_id, f.branch_id, f.reasons, f.rank, f.ranked"
+_DIFFERS = "(h.branch_id, h.reasons, h.rank, h.ranked) IS DISTINCT FROM (f.branch_id, f.reasons, f.rank, f.ranked)"
+# Evaluated again: rows that come out the same stay, the others are kept as known until now.
+_CORES_AGAIN = f""",
+        held AS (SELECT * FROM month_cores WHERE month_end = $1 AND branch_id IN (SELECT unnest($2::text[]))),
+        gone AS (DELETE FROM month_cores c USING held h LEFT JOIN found f USING (client_id)
+                 WHERE c.month_end = $1 AND c.client_id = h.client_id AND f.client_id IS NULL),
+        was AS (INSERT INTO earlier_evaluations (kind, client_id, month_end, recorded_at, superseded_at, body)
+                SELECT 'month_cores', h.client_id, h.month_end, h.recorded_at, now(), to_jsonb(h)
+                FROM held h LEFT JOIN found f USING (client_id) WHERE {_DIFFERS})"""
+_CORES_CHANGED = f"""LEFT JOIN held h USING (client_id) WHERE {_DIFFERS}
+        ON CONFLICT (month_end, client_id) DO UPDATE SET
+            (branch_id, reasons, rank, ranked, recorded_at)
+            = (excluded.branch_id, excluded.reasons, excluded.rank, excluded.ranked, excluded.recorded_at)"""
 
 
 async def rank_branches(sql: asyncpg.Connection, policies: Policies, last: date, branches: list[str] | None) -> None:
     """Find who is core by the month close of `last`, in all branches or anew in some."""
-    if branches is not None:
-        await sql.execute("DELETE FROM month_cores WHERE month_end = $1 AND branch_id = ANY($2)", last, branches)
     async with whole_tables(sql, True):
         await sql.execute(core_sql(policies.value.on(last).body, branches), last, *named(branches))
 
@@ -219,16 +252,6 @@ async def core_changes(sql: asyncpg.Connection, policies: Policies, lasts: Seque
         list(lasts),
     )
     return [CoreFound(policies.value.on(last).name, *row) for last, *row in rows]
-
-
-async def close_month_again(
-    sql: asyncpg.Connection, policies: Policies, last: date, clients: Sequence[str]
-) -> list[LifecycleFound]:
-    """Evaluate a closed month anew for named clients; returns their lifecycles that differ from the month's before."""
-    await sql.execute(
-        "DELETE FROM month_values WHERE month_end = $1 AND client_id = ANY($2::text[])", last, list(clients)
-    )
-    return await close_month(sql, policies, last, list(clients))
 
 
 async def branches_of(sql: asyncpg.Connection, clients: list[str]) -> list[str]:

@@ -1,25 +1,33 @@
 """The histories of core and lifecycle: immutable decisions, and what is told of them."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from chassis.clock import end_of
+from chassis.rows import Row, columns, fetch
 from chassis.uow import UnitOfWork
 from contracts.classification import CoreChanged, CoreStretch, LifecycleChanged, LifecycleCode, LifecycleStretch
 from services.classification.group_history import next_revisions
-from services.classification.history import live, number, supersede
+from services.classification.group_tables import CoreDecision, LifecycleDecision
+from services.classification.history import (
+    TABLES,
+    D,
+    by_client,
+    keep,
+    live,
+    rewrite,
+    same_at_first,
+)
 from services.classification.value import CoreFound, LifecycleFound
 
 ONE_DAY = timedelta(days=1)
-Decision = LifecycleFound | CoreFound
-TABLES = {LifecycleFound: ("lifecycle_decisions", "lifecycle"), CoreFound: ("core_decisions", "core")}
+SAYS: dict[type[Row], str] = {LifecycleDecision: "lifecycle", CoreDecision: "core"}
 
 
 async def record_lifecycles(uow: UnitOfWork, found: Sequence[LifecycleFound], *, baseline: bool) -> None:
     """Keep and tell lifecycles that a close changed."""
-    await _keep(uow, LifecycleFound, found)
+    await keep(uow, LifecycleDecision, [f.decision(uow.now) for f in found])
     revisions = await next_revisions(uow, [f.client_id for f in found])
     for f in found:
         uow.emit(_changed(f, next(revisions[f.client_id]), baseline=baseline))
@@ -39,7 +47,7 @@ def _changed(found: LifecycleFound, revision: int, *, baseline: bool) -> Lifecyc
 
 async def record_cores(uow: UnitOfWork, found: Sequence[CoreFound]) -> None:
     """Keep and tell core flags that a month close changed."""
-    await _keep(uow, CoreFound, found)
+    await keep(uow, CoreDecision, [f.decision(uow.now) for f in found])
     revisions = await next_revisions(uow, [f.client_id for f in found])
     uow.emit_all(
         CoreChanged(
@@ -53,37 +61,13 @@ async def record_cores(uow: UnitOfWork, found: Sequence[CoreFound]) -> None:
     )
 
 
-async def _keep(uow: UnitOfWork, kind: type[Decision], found: Sequence[Any]) -> None:
-    if not found:
-        return
-    numbered = await number(uow, TABLES[kind][0], found)
-    rows: list[tuple[Any, ...]]
-    if kind is LifecycleFound:
-        rows = [
-            (
-                f.partition, n, f.client_id, f.effective_on, f.lifecycle, f.previous, f.total, f.traded_on, f.assets_now,
-                f.assets_before, f.commission_now, f.commission_before, f.policy, uow.now,
-            )
-            for n, f in numbered
-        ]  # fmt: skip
-    else:
-        rows = [
-            (
-                f.partition, n, f.client_id, f.effective_on, f.core, f.reasons, f.rank, f.ranked, f.value, f.policy,
-                uow.now,
-            )
-            for n, f in numbered
-        ]  # fmt: skip
-    await uow.sql.copy_records_to_table(TABLES[kind][0], records=rows)
-
-
 async def record_openings(uow: UnitOfWork, opened: Sequence[tuple[str, int, str, date]], *, late: bool = False) -> None:
     """An account is ESTABLISHED from its opening on [V5]: (client, partition, branch, opening date) of new accounts.
 
     Told as of the day's end, or as of now when it was heard `late`.
     """
     found = [LifecycleFound("", c, p, b, day, None, "ESTABLISHED", *[None] * 6) for c, p, b, day in opened]
-    await _keep(uow, LifecycleFound, found)
+    await keep(uow, LifecycleDecision, [f.decision(uow.now) for f in found])
     revisions = await next_revisions(uow, [f.client_id for f in found])
     for f in found:
         at = uow.now if late else min(uow.now, end_of(f.effective_on))
@@ -92,17 +76,18 @@ async def record_openings(uow: UnitOfWork, opened: Sequence[tuple[str, int, str,
 
 async def rewrite_lifecycles(uow: UnitOfWork, found: Sequence[LifecycleFound], since: dict[str, date]) -> None:
     """Rewrite what month closes on or after clients' days decided; `found` holds every change they find now."""
-    rows = await uow.sql.fetch(
-        f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.lifecycle AS said
+    held = await fetch(
+        uow.sql,
+        LifecycleDecision,
+        f"""SELECT {columns(LifecycleDecision, "d")}
             FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN lifecycle_decisions d USING (client_id)
                 JOIN clients c USING (client_id)
-            WHERE d.effective_on > s.day AND d.effective_on <> c.opened_on AND {live("lifecycle_decisions")}
-            ORDER BY d.effective_on""",
+            WHERE d.effective_on > s.day AND d.effective_on <> c.opened_on AND {live("lifecycle_decisions")}""",
         list(since),
         list(since.values()),
     )
-    told = await _rewrite(uow, LifecycleFound, rows, found)
-    before = await _said_before(uow, "lifecycle_decisions", "lifecycle", {c: day for c, (day, _) in told.items()})
+    told = await _rewrite(uow, LifecycleDecision, held, [f.decision(uow.now) for f in found])
+    before = await _said_before(uow, LifecycleDecision, {c: day for c, (day, _) in told.items()})
     revisions, branches = await next_revisions(uow, list(told)), await _branches(uow, told)
     for client_id, (day, stretches) in sorted(told.items()):
         previous: LifecycleCode = before.get(client_id) or "ESTABLISHED"
@@ -123,13 +108,15 @@ async def rewrite_cores(uow: UnitOfWork, found: Sequence[CoreFound], first: date
 
     Returns the clients concerned, each with the month end from which on its flag differs from what was said.
     """
-    rows = await uow.sql.fetch(
-        f"""SELECT d.partition, d.number, d.client_id, d.effective_on, d.core AS said FROM core_decisions d
-            WHERE d.effective_on > $1 AND {live("core_decisions")} ORDER BY d.effective_on""",
+    held = await fetch(
+        uow.sql,
+        CoreDecision,
+        f"""SELECT {columns(CoreDecision, "d")} FROM core_decisions d
+            WHERE d.effective_on > $1 AND {live("core_decisions")}""",
         first,
     )
-    told = await _rewrite(uow, CoreFound, rows, found)
-    before = await _said_before(uow, "core_decisions", "core", {c: day for c, (day, _) in told.items()})
+    told = await _rewrite(uow, CoreDecision, held, [f.decision(uow.now) for f in found])
+    before = await _said_before(uow, CoreDecision, {c: day for c, (day, _) in told.items()})
     revisions, branches = await next_revisions(uow, list(told)), await _branches(uow, told)
     for client_id, (day, stretches) in sorted(told.items()):
         uow.emit(
@@ -147,34 +134,25 @@ async def rewrite_cores(uow: UnitOfWork, found: Sequence[CoreFound], first: date
 
 
 async def _rewrite(
-    uow: UnitOfWork, kind: type[Decision], rows: Sequence[Any], found: Sequence[Any]
+    uow: UnitOfWork, kind: type[D], held: Sequence[D], found: Sequence[D]
 ) -> dict[str, tuple[date, list[tuple[date, Any]]]]:
-    """Supersede, from each client's first difference on, what no longer holds, and keep what does.
+    """Keep what is decided now in the place of what no longer holds.
 
-    Returns each client's first day that differs and what is decided from there on.
+    Returns for each client of whom something else is decided the first day that differs, and how it is from there on.
     """
-    table, column = TABLES[kind]
-    held: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in rows:
-        held[row["client_id"]].append(row)
-    now: defaultdict[str, list[Any]] = defaultdict(list)
-    for one in sorted(found, key=lambda f: f.effective_on):
-        now[one.client_id].append(one)
-    added: list[Any] = []
-    gone: list[tuple[int, int]] = []
+    await rewrite(uow, kind, held, found)
+    said = SAYS[kind]
+
+    def outcome(decision: D) -> tuple[date, Any]:
+        return decision.effective_on, getattr(decision, said)
+
+    old, new = by_client(held), by_client(found)
     told: dict[str, tuple[date, list[tuple[date, Any]]]] = {}
-    for client_id in sorted(held.keys() | now.keys()):
-        old = [(row["effective_on"], row["said"]) for row in held[client_id]]
-        new = [(one.effective_on, getattr(one, column)) for one in now[client_id]]
-        same = 0
-        while same < min(len(old), len(new)) and old[same] == new[same]:
-            same += 1
-        if same < max(len(old), len(new)):
-            added += now[client_id][same:]
-            gone += [(row["partition"], row["number"]) for row in held[client_id][same:]]
-            told[client_id] = (min(day for day, _ in old[same : same + 1] + new[same : same + 1]), new[same:])
-    await supersede(uow, table, gone)
-    await _keep(uow, kind, added)
+    for client_id in sorted(old.keys() | new.keys()):
+        was, now = list(map(outcome, old[client_id])), list(map(outcome, new[client_id]))
+        same = same_at_first(was, now, tuple)
+        if same < max(len(was), len(now)):
+            told[client_id] = (min(day for day, _ in was[same : same + 1] + now[same : same + 1]), now[same:])
     return told
 
 
@@ -185,12 +163,12 @@ async def _branches(uow: UnitOfWork, clients: Iterable[str]) -> dict[str, str]:
     return {client_id: branch_id for client_id, branch_id in rows}  # noqa: C416 - rows are records, not pairs
 
 
-async def _said_before(uow: UnitOfWork, table: str, column: str, days: dict[str, date]) -> dict[str, Any]:
+async def _said_before(uow: UnitOfWork, kind: type[D], days: Mapping[str, date]) -> dict[str, Any]:
     """What was in force just before each client's day."""
     rows = await uow.sql.fetch(
-        f"""SELECT DISTINCT ON (d.client_id) d.client_id, d.{column}
-            FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN {table} d USING (client_id)
-            WHERE d.effective_on < s.day AND {live(table)} ORDER BY d.client_id, d.effective_on DESC""",
+        f"""SELECT DISTINCT ON (d.client_id) d.client_id, d.{SAYS[kind]}
+            FROM unnest($1::text[], $2::date[]) AS s(client_id, day) JOIN {TABLES[kind]} d USING (client_id)
+            WHERE d.effective_on < s.day AND {live(TABLES[kind])} ORDER BY d.client_id, d.effective_on DESC""",
         list(days),
         list(days.values()),
     )

@@ -1,13 +1,16 @@
 """What a reader sees of a client: class and tier on a day, as known now or at an earlier instant."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
+from chassis.rows import columns, fetch
+from services.classification.evaluations import as_known
+from services.classification.history import TABLES, D
 from services.classification.rules import Grant, Retained, TierInterval, effective_stretches
+from services.classification.tables import Month, TierDecision
 
 ONE_DAY = timedelta(days=1)
 
@@ -27,24 +30,38 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class ClassInForce:
-    """The class in force, with the month it was evaluated on and its inputs [K1, K2a]."""
+    """The class in force: the evaluation it has held since, and the last one, which found the same [K1, K2a]."""
 
-    code: str
-    provisional: bool
-    mean: Decimal
-    turnover: Decimal
-    trader: bool
-    month_end: date
-    known_days: int
-    policy: str
+    since: date
+    opened: Month
+    last: Month
+
+    @property
+    def code(self) -> str:
+        """A+ to G."""
+        return str(self.last.code)
 
 
-async def client(sql: asyncpg.Connection, client_id: str) -> Client | None:
-    """The client, if known."""
+class ListedClient(NamedTuple):
+    """A client in a list."""
+
+    client_id: str
+    branch_id: str
+    opened_on: date
+    code: str | None
+    provisional: bool | None
+    tier: int
+    since: date
+
+
+async def client(sql: asyncpg.Connection, client_id: str, known_at: datetime | None = None) -> Client | None:
+    """The client, if known (then)."""
     row = await sql.fetchrow(
         """SELECT client_id, branch_id, manager_id, kind, opened_on, closed_on, revision
-           FROM clients WHERE client_id = $1 AND opened_on IS NOT NULL""",
+           FROM clients WHERE client_id = $1 AND opened_on IS NOT NULL
+             AND ($2::timestamptz IS NULL OR heard_at IS NULL OR heard_at <= $2)""",
         client_id,
+        known_at,
     )
     return Client(*row) if row else None
 
@@ -55,46 +72,34 @@ async def closed_through(sql: asyncpg.Connection) -> date | None:
     return through
 
 
-async def class_on(sql: asyncpg.Connection, client_id: str, as_of: date | None) -> ClassInForce | None:
-    """The class in force once the close of `as_of` is done; None before the first month end."""
-    row = await sql.fetchrow(
-        """SELECT code, provisional, round(mean, 2), round(turnover, 4), trader, month_end, known_days, policy FROM months
-           WHERE client_id = $1 AND code IS NOT NULL AND ($2::date IS NULL OR month_end <= $2)
-           ORDER BY month_end DESC LIMIT 1""",
+async def class_on(
+    sql: asyncpg.Connection, client_id: str, as_of: date | None, known_at: datetime | None = None
+) -> ClassInForce | None:
+    """The class in force once the close of `as_of` is done, as known now or then; None before the first month end."""
+    months = await fetch(
+        sql,
+        Month,
+        f"""WITH known AS (SELECT *, code = lead(code) OVER (ORDER BY month_end DESC) AS goes_on
+                           FROM {as_known("months", "$1", "$3")} m
+                           WHERE code IS NOT NULL AND ($2::date IS NULL OR month_end <= $2))
+            (SELECT {columns(Month)} FROM known ORDER BY month_end DESC LIMIT 1)
+            UNION ALL
+            (SELECT {columns(Month)} FROM known WHERE goes_on IS NOT TRUE ORDER BY month_end DESC LIMIT 1)""",
         client_id,
         as_of,
+        known_at,
     )
-    return ClassInForce(*row) if row else None
+    return ClassInForce(months[1].month_end + ONE_DAY, months[1], months[0]) if months else None
 
 
-async def class_as_known(
-    sql: asyncpg.Connection, client_id: str, held: ClassInForce, known_at: datetime
-) -> ClassInForce | None:
-    """The class of the same month as the decisions recorded by then had it; None when there was none yet."""
-    known = [
-        d
-        for d in await decisions(sql, "class_decisions", client_id, known_at)
-        if d["effective_on"] <= held.month_end + ONE_DAY
-    ]
-    if not known:
-        return None
-    last = known[-1]
-    return replace(
-        held,
-        code=last["code"],
-        provisional=last["provisional"],
-        mean=last["mean"],
-        turnover=last["turnover"],
-        policy=last["policy"],
-        month_end=last["effective_on"] - ONE_DAY,
-    )
-
-
-async def decisions(sql: asyncpg.Connection, kind: str, client_id: str, known_at: datetime | None) -> list[Any]:
+async def decisions(sql: asyncpg.Connection, kind: type[D], client_id: str, known_at: datetime | None) -> list[D]:
     """A client's decisions in order of their days, as known now or at an earlier instant."""
-    return await sql.fetch(
-        f"""SELECT d.* FROM {kind} d
-            LEFT JOIN superseded x ON x.kind = '{kind}' AND x.partition = d.partition AND x.number = d.number
+    table = TABLES[kind]
+    return await fetch(
+        sql,
+        kind,
+        f"""SELECT {columns(kind, "d")} FROM {table} d
+            LEFT JOIN superseded x ON x.kind = '{table}' AND x.partition = d.partition AND x.number = d.number
             WHERE d.client_id = $1 AND ($2::timestamptz IS NULL OR d.recorded_at <= $2)
               AND (x.at IS NULL OR x.at > $2) ORDER BY d.effective_on, d.number""",
         client_id,
@@ -114,23 +119,33 @@ async def grants(sql: asyncpg.Connection, client_id: str, known_at: datetime | N
     return [Grant(*row) for row in rows]
 
 
-async def tier_stretches(sql: asyncpg.Connection, who: Client, known_at: datetime | None) -> list[TierInterval]:
-    """The effective tier over time, as known then [T5]."""
+@dataclass(frozen=True, slots=True)
+class TierHistory:
+    """The decisions about a client's tier and its grants, as known then, and the stretches that follow from them [T5]."""
+
+    decisions: list[TierDecision]
+    grants: list[Grant]
+    stretches: list[TierInterval]
+
+    def decided_by(self, day: date) -> TierDecision | None:
+        """The last decision in force on a day."""
+        return next((d for d in reversed(self.decisions) if d.effective_on <= day), None)
+
+
+async def tier_history(sql: asyncpg.Connection, who: Client, known_at: datetime | None) -> TierHistory:
+    """What is known of a client's tier over time, now or then."""
+    decided = await decisions(sql, TierDecision, who.client_id, known_at)
     retained = [Retained(who.opened_on, 0, "opened")]
-    for row in await decisions(sql, "tier_decisions", who.client_id, known_at):
-        if row["reason"] in ("upgrade", "downgrade"):
-            retained.append(Retained(row["effective_on"], row["retained"], row["reason"]))
-    return effective_stretches(retained, await grants(sql, who.client_id, known_at))
-
-
-def stretch_on(stretches: list[TierInterval], day: date) -> TierInterval:
-    """The stretch in force on a day; the first one for days before the opening."""
-    return next((s for s in reversed(stretches) if s.since <= day), stretches[0])
+    retained += [
+        Retained(d.effective_on, d.retained, d.reason) for d in decided if d.reason in ("upgrade", "downgrade")
+    ]
+    granted = await grants(sql, who.client_id, known_at)
+    return TierHistory(decided, granted, effective_stretches(retained, granted))
 
 
 async def page_of_clients(
     sql: asyncpg.Connection, scope: tuple[str, list[str]], filters: dict[str, Any], after: str | None, limit: int
-) -> list[Any]:
+) -> list[ListedClient]:
     """Clients with class and tier, by id, under the caller's scope; filters: tier (index), class, branch."""
     condition, arguments = scope
     wanted = [condition]
@@ -143,7 +158,7 @@ async def page_of_clients(
     if after is not None:
         given.append(after)
         wanted.append(f"client_id > ${len(given)}")
-    return await sql.fetch(
+    rows = await sql.fetch(
         f"""WITH day AS (SELECT through + 1 AS today, (SELECT max(month_end) FROM months WHERE code IS NOT NULL) AS month_end
                          FROM closed_days)
             SELECT * FROM (
@@ -156,3 +171,4 @@ async def page_of_clients(
             WHERE {" AND ".join(wanted)} ORDER BY client_id LIMIT $1""",
         *given,
     )
+    return [ListedClient(*row) for row in rows]

@@ -134,7 +134,7 @@ async def test_a_grant_counts_once_a_second_person_approves(world: World) -> Non
     stretches = (await get(world, OWN, f"{CLIENTS}/{CLIENT}/history")).json()["tiers"]
     assert stretches[-2:] == [
         {"tier": "DIAMOND", "from": str(today), "to": str(today + timedelta(days=30)), "reason": "grant"},
-        {"tier": "PLATINUM", "from": str(today + timedelta(days=30)), "to": None, "reason": "downgrade"},
+        {"tier": "PLATINUM", "from": str(today + timedelta(days=30)), "to": None, "reason": "grant_ended"},
     ]
     acts = await world.rows("classification", "SELECT actor, action FROM audit WHERE action LIKE 'grant%' ORDER BY at")
     assert [(a["actor"], a["action"]) for a in acts] == [("mia", "grant.asked"), ("max", "grant.approved")]

@@ -65,6 +65,33 @@ async def test_groups_now_and_earlier_and_why_k7_v1_v5(world: World) -> None:
     assert (empty["group"]["primary"], empty["value"]) == (None, None)
 
 
+async def test_a_group_is_explained_by_the_close_that_opened_it_k7(world: World) -> None:
+    """Not by the figures of a later decision about another tag."""
+    await world.publish(
+        opened(on=day(-200)), valued(day(-100), "20000"), valued(day(0), "9000"), valued(day(20), "8000"),
+        trade("t-1", day(20), "1"),
+    )  # fmt: skip
+    await world.close(FIRST)
+    await world.close(day(21))
+    why = (await call(world, OWN, "GET", f"{CLIENTS}/{CLIENT}/groups/explain")).raise_for_status().json()["group"]
+    assert (why["primary"], why["since"], why["inputs"]["total"]) == ("AT_RISK", str(day(1)), "9000")
+    assert "from 20000 to 9000" in why["reasons"]["AT_RISK"]["en"]
+    assert "NEVER_TRADED" not in why["reasons"]
+
+
+async def test_value_rank_and_core_as_known_before_a_late_fact_v1_v2(world: World) -> None:
+    await settled(world)
+    path, before = f"{CLIENTS}/{CLIENT}/groups/explain", await world.value("classification", "SELECT clock_timestamp()")
+    then = (await call(world, OWN, "GET", path)).raise_for_status().json()
+    await world.publish(valued(day(3), "0"), opened("c-3"), valued(day(1), "9000000", "c-3"))
+    await world.settle()
+    now = (await call(world, OWN, "GET", path)).raise_for_status().json()
+    assert (then["value"]["inputs"]["assets"], now["value"]["inputs"]["assets"]) == ("600000", "0")
+    assert (then["value"]["core"]["rank"], now["value"]["core"]["reasons"]) == (1, [])
+    known = (await call(world, OWN, "GET", path, params={"known_at": before.isoformat()})).raise_for_status().json()
+    assert known == then
+
+
 @pytest.mark.parametrize(
     "path", ["groups", "groups/explain", "lifecycle/notes", "supplementary", "supplementary/history"]
 )

@@ -41,8 +41,8 @@ async def history_of(world: World, client: str) -> tuple[Any, ...]:
     )
     live = {}
     for kind, columns in (
-        ("tier_decisions", "effective_on, retained, grace_from"),
-        ("class_decisions", "effective_on, code"),
+        ("tier_decisions", "effective_on, retained, grace_from, entitled, trim_scale(assets) AS assets, commission"),
+        ("class_decisions", "effective_on, code, trim_scale(mean) AS mean, trim_scale(turnover) AS turnover"),
     ):
         live[kind] = await world.rows(
             "classification",

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.classification import groups, months, value
+from services.classification import evaluations, groups, months, value
 from services.classification.policy import Policies
 from tests.classification.conftest import Fresh
 from tests.world import World
@@ -75,7 +75,8 @@ async def rows_of_a_close(world: World, clients: int, named: Sequence[str] | Non
             await uow.sql.execute("DELETE FROM months WHERE month_end = $1 AND client_id = ANY($2)", LAST, some)
         await months.close_month(counting, LAST, policies.classes, some)
         if some:
-            await value.close_month_again(counting, policies, LAST, some)
+            await evaluations.take_back(counting, "month_values", dict.fromkeys(some, LAST))
+            await value.close_month(counting, policies, LAST, some)
         else:
             await value.close_month(counting, policies, LAST, None)
         await value.rank_branches(counting, policies, LAST, await value.branches_of(counting, some) if some else None)

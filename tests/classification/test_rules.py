@@ -191,6 +191,6 @@ def test_effective_tier_is_the_highest_of_retained_and_grants() -> None:
     assert [(s.since, s.tier, s.reason) for s in found] == [
         (at[0], 0, "opened"),
         (at[1], 2, "grant"),
-        (at[4], 1, "downgrade"),
-        (at[6], 0, "downgrade"),
+        (at[4], 1, "grant_ended"),
+        (at[6], 0, "grant_ended"),
     ]
