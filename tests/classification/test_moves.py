@@ -10,7 +10,8 @@ import pytest
 from chassis.clock import at
 from contracts.base import Event
 from contracts.broker import ClientOpened, ClientUpdated
-from services.classification.policies import as_body, class_policies
+from services.classification.policies import as_body
+from services.classification.policy import Policies
 from tests.classification.conftest import Fresh
 from tests.classification.facts import CLIENT, day, opened, trade, valued
 from tests.classification.test_groups_history import LAST, SEEDS, check, close_all, facts_of
@@ -69,7 +70,7 @@ async def test_ranks_follow_the_branch_of_the_day_in_whatever_order_it_is_heard(
 
 async def test_a_branchs_policy_classes_who_was_there_on_the_day(fresh_world: Fresh) -> None:
     """a.3: the same classes in every order: on time, the moves after the closes, the moves before the opening."""
-    body = as_body(class_policies().on(day(0)).body) | {"turnover_threshold": "0.01"}
+    body = as_body(Policies().classes.on(day(0)).body) | {"turnover_threshold": "0.01"}
     there, back = Move(CLIENT, day(20), "B2"), Move(CLIENT, day(50), "B1")
     known = [opened(), valued(day(0), "600000"), trade("t", day(0), "0", amount="60000")]
     orders: list[list[Event | Move | date]] = [
