@@ -153,7 +153,7 @@ async def test_a_tier_bought_with_points_is_granted_once_with_its_source(world: 
     tiers = (await get(world, OWN, f"{CLIENTS}/{CLIENT}/history")).json()["tiers"]
     assert [(one["tier"], one["from"], one["reason"]) for one in tiers[-2:]] == [
         ("DIAMOND", str(since), "grant"),
-        ("PLATINUM", str(until), "downgrade"),
+        ("PLATINUM", str(until), "grant_ended"),
     ]
     (grant,) = (await get(world, MAKER, f"{CLIENTS}/{CLIENT}/grants")).json()["items"]
     assert (grant["made_by"], grant["reason"]) == ("points", f"points application {UUID(int=7)}")
