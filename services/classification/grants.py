@@ -126,7 +126,7 @@ async def grant_for_points(approved: Sequence[UpgradeApproved], uow: UnitOfWork)
         [one.until for one in wanted.values()],
         uow.now,
     )
-    clients = sorted({row["client_id"] for row in granted})
+    clients = sorted({client_id for (client_id,) in granted})
     await uow.sql.execute(
         """UPDATE clients SET revision = revision + 1 WHERE client_id IN (
                SELECT client_id FROM clients WHERE client_id = ANY($1::text[]) ORDER BY client_id FOR UPDATE)""",
