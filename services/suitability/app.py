@@ -28,6 +28,7 @@ from services.suitability import (
     tables,
     templates,
     trades,
+    vulnerability,
 )
 from services.suitability.policy import Policies
 
@@ -60,6 +61,7 @@ service = Service(
         templates.REVIEW,
         professionals.STATUS,
         decisions.CONFIRMATION,
+        vulnerability.END,
     ],
     migrations=Path(__file__).parent / "migrations",
     exports={

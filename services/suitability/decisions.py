@@ -1,10 +1,11 @@
 """Decisions and confirmations: one read, one immutable row, one event [Q4]."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from uuid_utils import uuid7
 
 from chassis import approvals
@@ -17,6 +18,7 @@ from contracts.suitability import DecisionConfirmed, DecisionMade
 from services.suitability import reviews
 from services.suitability.errors import (
     AlreadyConfirmed,
+    AnswersInvalid,
     ConfirmationLapsed,
     CoolingTimeRunning,
     EvidenceMissing,
@@ -49,6 +51,15 @@ class Proofs:
 
     signature: str | None = None
     recording: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Insisted:
+    """What a client who insists has read, in which language, and answered to the questions beside it."""
+
+    warning_version: str
+    language: str = "zh-CN"
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 def demanded_by(channel: str, policy: Policy) -> list[str]:
@@ -104,6 +115,8 @@ async def make_decision(
     """Decide, keep the decision for ever, tell the world. Returns the row."""
     verdict = decide(situation.holder, situation.target, ask.side, ask.initiator, situation.confirmed)
     row = _row(uow, ask, situation, policy, verdict) | {"actor": asked_by}
+    if verdict.outcome is DecisionOutcome.CONFIRM:
+        row |= await _asked_of_client(uow, ask, situation, policy, verdict)
     if Reason.RISE_UNDER_REVIEW in verdict.reasons:
         await reviews.open_for_level(uow, situation.client_id, situation.branch_id, situation.assessment_id)
     uow.seal("decisions", ask.client, row)
@@ -124,7 +137,7 @@ async def make_decision(
 
 
 def _row(uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy, verdict: Verdict) -> dict[str, Any]:
-    row: dict[str, Any] = {
+    return {
         "decision_id": str(uuid7()),
         "client_id": ask.client,
         "branch_id": situation.branch_id,
@@ -145,15 +158,41 @@ def _row(uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy, verdic
         "confirm_by": None,
         "policy": policy.version,
     }
-    if verdict.outcome is DecisionOutcome.CONFIRM:
-        cooling = timedelta(minutes=policy.cooling_minutes_for(verdict.levels_above, situation.age))
-        row |= {
-            "warning": _warning(situation, policy),
-            "needs": ["confirmation", *demanded_by(ask.channel, policy)],
-            "not_before": uow.now + cooling,
-            "confirm_by": uow.now + cooling + timedelta(hours=policy.confirm_within_hours),
-        }
-    return row
+
+
+async def _asked_of_client(
+    uow: UnitOfWork, ask: Ask, situation: Situation, policy: Policy, verdict: Verdict
+) -> dict[str, Any]:
+    """What a CONFIRM asks for: the warning and questions, the evidence, and the time to think it over."""
+    high_risk, care = situation.target.high_risk, situation.target.high_risk and bool(situation.holder.care)
+    first = high_risk and verdict.levels_above > 0 and not await _took_high_risk(uow, ask.client, policy)
+    cooling = timedelta(minutes=policy.cooling_minutes_for(verdict.levels_above, bool(situation.holder.care), first))
+    wanted = (
+        ("answers", high_risk and policy.questions),
+        ("staff_review", care),
+        ("second_contact", care and situation.holder.second_contact),
+    )
+    return {
+        "warning": _warning(situation, policy, verdict),
+        "needs": ["confirmation", *demanded_by(ask.channel, policy), *(name for name, so in wanted if so)],
+        "not_before": uow.now + cooling,
+        "confirm_by": uow.now + cooling + timedelta(hours=policy.confirm_within_hours),
+    }
+
+
+async def _took_high_risk(uow: UnitOfWork, client: str, policy: Policy) -> bool:
+    """Whether a client has bought or confirmed a product of high risk before; single products' own classes are not asked:
+    whoever took only those thinks it over once more."""
+    kinds = [kind for kind, rank in policy.rank_of_kind.items() if rank >= policy.high_risk_rank]
+    return bool(
+        await uow.sql.fetchval(
+            """SELECT EXISTS (SELECT FROM confirmations WHERE client_id = $1 AND needed >= $2)
+                   OR EXISTS (SELECT FROM trades WHERE client_id = $1 AND side = 'buy' AND kind = ANY($3::text[]))""",
+            client,
+            policy.high_risk_rank,
+            kinds,
+        )
+    )
 
 
 def facts_of(situation: Situation, policy: Policy) -> dict[str, Any]:
@@ -172,35 +211,40 @@ def facts_of(situation: Situation, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _warning(situation: Situation, policy: Policy) -> dict[str, str]:
+def _warning(situation: Situation, policy: Policy, verdict: Verdict) -> dict[str, Any]:
     scheme = policy.own_scheme
     needed, held = scheme.level(situation.target.needed or 1), scheme.level(situation.holder.held or 1)
-    shown = policy.warning.shown(situation.product_name, needed.text, held.text)
-    return {"version": policy.warning.version, "zh": shown.zh, "en": shown.en}
+    warning = policy.warning if verdict.levels_above > 0 else policy.care_warning or policy.warning
+    shown = warning.shown(situation.product_name, needed.text, held.text)
+    questions = [msgspec.to_builtins(one) for one in policy.questions] if situation.target.high_risk else []
+    return {"version": warning.version, "zh": shown.zh, "en": shown.en, "questions": questions}
 
 
 async def confirm(
-    uow: UnitOfWork, decision: dict[str, Any], warning_version: str, proofs: Proofs
+    uow: UnitOfWork, decision: dict[str, Any], insisted: Insisted, proofs: Proofs
 ) -> dict[str, Any] | Approval:
-    """Complete a CONFIRM: the client read the warning and insists [Q4]. Returns the confirmation; of what staff enter for a
-    client at the counter or on the telephone what waits for another person, who checks the signature or the recording.
+    """Complete a CONFIRM: the client read the warning and insists [Q4]. Returns the confirmation; or what waits for another
+    person: what staff enter for a client at the counter or on the telephone, and every high-risk purchase of an elderly or
+    vulnerable client.
 
     The situation is read again: what has changed since the decision (level expired or lowered, product class raised,
     product off the shelf) voids it.
 
-    Raises: NothingToConfirm, AlreadyConfirmed, ConfirmationLapsed, CoolingTimeRunning, WarningNotShown, EvidenceMissing;
-        OwnChannelNeeded for a confirmation that is the client's to give in their own channel.
+    Raises: NothingToConfirm, AlreadyConfirmed, ConfirmationLapsed, CoolingTimeRunning, WarningNotShown, AnswersInvalid,
+        EvidenceMissing; OwnChannelNeeded for a confirmation that is the client's to give in their own channel.
     """
     await _require_open(uow, decision)
-    if warning_version != decision["warning"]["version"]:
+    if insisted.warning_version != decision["warning"]["version"]:
         raise WarningNotShown(version=decision["warning"]["version"])
+    _require_answers(decision, insisted.answers)
     situation, policy = await read_situation(uow, decision["client_id"], decision["product"])
     require_proofs(decision["channel"], proofs, policy)
     _require_unchanged(decision, situation)
-    given = {"decision_id": decision["decision_id"], "warning_version": warning_version, **asdict(proofs)}
-    if uow.actor.role is Role.CLIENT:
+    given = {"decision_id": decision["decision_id"], **asdict(insisted), **asdict(proofs)}
+    by_client = uow.actor.role is Role.CLIENT
+    if by_client and "staff_review" not in decision["needs"]:
         return await _keep_confirmation(uow, decision, situation, policy, given)
-    if decision["channel"] not in policy.assisted_channels:
+    if not by_client and decision["channel"] not in policy.assisted_channels:
         raise OwnChannelNeeded
     object = f"decision/{decision['decision_id']}"
     if await uow.sql.fetchval(
@@ -215,7 +259,24 @@ async def confirm(
         after=given,
         client_id=decision["client_id"],
         branch_id=situation.branch_id,
+        concerned={decision["actor"]} - {uow.actor.person},  # who started the purchase does not check it
     )
+
+
+def _require_answers(decision: Mapping[str, Any], answers: Mapping[str, str]) -> None:
+    """Refuse a confirmation unless each question beside the warning has the answer with which it may go on.
+
+    Raises: AnswersInvalid.
+    """
+    asked = {question["code"]: question["expects"] for question in decision["warning"].get("questions", ())}
+    wrong = [
+        f"{code}: {answers.get(code, 'not answered')}"
+        for code, expects in asked.items()
+        if answers.get(code) != expects
+    ]
+    wrong += [f"{code}: not asked" for code in answers if code not in asked]
+    if wrong:
+        raise AnswersInvalid(errors=tuple(FieldError("/answers", detail) for detail in wrong))
 
 
 async def _apply(uow: UnitOfWork, approval: Approval) -> None:
@@ -225,7 +286,11 @@ async def _apply(uow: UnitOfWork, approval: Approval) -> None:
     await _require_open(uow, decision)
     situation, policy = await read_situation(uow, decision["client_id"], decision["product"])
     _require_unchanged(decision, situation)
-    await _keep_confirmation(uow, decision, situation, policy, approval.body | {"entered_by": approval.asked_by})
+    contact = approval.because if "second_contact" in decision["needs"] else None
+    if "second_contact" in decision["needs"] and not contact:
+        raise EvidenceMissing(errors=(FieldError("/because", "the reference of the second contact with the client"),))
+    checked = {"entered_by": approval.asked_by, "checked_by": uow.actor.person, "second_contact": contact}
+    await _keep_confirmation(uow, decision, situation, policy, approval.body | checked)
 
 
 CONFIRMATION = ApprovalKind(
@@ -282,6 +347,10 @@ async def _keep_confirmation(
         "recording": given["recording"],
         "actor": given.get("entered_by", uow.actor.person),
         "policy": policy.version,
+        "language": given["language"],
+        "answers": given["answers"],
+        "checked_by": given.get("checked_by"),
+        "second_contact": given.get("second_contact"),
     }
     uow.seal("confirmations", decision["client_id"], row)
     uow.emit(

@@ -22,7 +22,7 @@ _BUYS = f"""
             AND k.effective_on <= t.trade_date ORDER BY k.effective_on DESC LIMIT 1) AS set_class,
            (SELECT k.decision_id FROM confirmations k WHERE k.client_id = t.client_id AND k.product = t.symbol
             AND k.confirmed_at <= t.settled_at AND k.valid_until >= t.trade_date
-            ORDER BY k.confirmed_at DESC LIMIT 1) AS confirmation
+            ORDER BY k.confirmed_at DESC, k.number DESC LIMIT 1) AS confirmation
     FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
     JOIN trades t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.side = 'buy'
          AND t.trade_date >= $4

@@ -50,6 +50,15 @@ class Warning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question put before a high-risk purchase, and the only answer with which it may go on."""
+
+    code: str
+    zh: str
+    en: str
+    expects: Literal["yes", "no"]
+
+
 class Gaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the watch on questionnaires looks for."""
 
@@ -90,6 +99,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     elderly_age: Positive = 65
     elderly_cooling_minutes: Annotated[int, msgspec.Meta(ge=0)] = 1440
     assisted_channels: tuple[str, ...] = ("counter", "phone")
+    contact_age: Positive = 70
+    high_risk: dict[str, str] = msgspec.field(default_factory=lambda: {"SEED-2010-12Q": "HIGH", "C5R5": "C4"})
+    first_high_risk_cooling_minutes: Annotated[int, msgspec.Meta(ge=0)] = 1440
+    questions: list[Question] = []
+    care_warning: Warning | None = None
     version: str = ""
 
     @property
@@ -116,11 +130,19 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         """Within what time before a purchase a rise goes to a person [Q5]."""
         return timedelta(hours=self.purchase_rise_hours)
 
-    def cooling_minutes_for(self, levels_above: int, age: int | None = None) -> int:
-        """How long a client of an age (None: not known) thinks it over when a product lies so many levels above theirs."""
-        minutes = self.cooling_minutes[min(levels_above, len(self.cooling_minutes)) - 1]
-        elderly = age is not None and age >= self.elderly_age
-        return max(minutes, self.elderly_cooling_minutes) if elderly else minutes
+    @property
+    def high_risk_rank(self) -> int:
+        """From which rank in the firm's scheme on a product is of high risk."""
+        return self.own_scheme.rank(self.high_risk[self.scheme])
+
+    def cooling_minutes_for(self, levels_above: int, care: bool = False, first_high_risk: bool = False) -> int:
+        """How long a client thinks it over when a product lies so many levels above theirs; `care`: of a client who is
+        elderly or vulnerable."""
+        return max(
+            self.cooling_minutes[min(levels_above, len(self.cooling_minutes)) - 1] if levels_above > 0 else 0,
+            self.elderly_cooling_minutes if care else 0,
+            self.first_high_risk_cooling_minutes if first_high_risk else 0,
+        )
 
 
 def parse(body: dict[str, Any]) -> Policy:
@@ -147,12 +169,17 @@ def _problems(policy: Policy) -> Iterator[FieldError]:
         for code, scheme in SCHEMES.items():
             if needs.get(code) not in scheme.codes:
                 yield FieldError(f"/body/{pointer}/{code}", f"none of {', '.join(scheme.codes)}")
+    for code, scheme in SCHEMES.items():
+        if policy.high_risk.get(code) not in scheme.codes:
+            yield FieldError(f"/body/high_risk/{code}", f"none of {', '.join(scheme.codes)}")
     if not policy.cooling_minutes:
         yield FieldError("/body/cooling_minutes", "empty")
-    try:
-        policy.warning.shown("", Text("", ""), Text("", ""))
-    except (LookupError, ValueError):
-        yield FieldError("/body/warning", "only {product}, {needed} and {held} are filled in")
+    for name, warning in (("warning", policy.warning), ("care_warning", policy.care_warning)):
+        try:
+            if warning is not None:
+                warning.shown("", Text("", ""), Text("", ""))
+        except (LookupError, ValueError):
+            yield FieldError(f"/body/{name}", "only {product}, {needed} and {held} are filled in")
 
 
 class Policies(PolicyBook):
@@ -162,9 +189,15 @@ class Policies(PolicyBook):
 
     @cached_property
     def _named(self) -> dict[str, Policy]:
-        proofs = self.suitability.all[0].body.professional  # of a set published before there were any
+        shipped = self.suitability.all[0].body  # says what a set published before there was any does not
         return {
-            v.name: msgspec.structs.replace(v.body, version=v.name, professional=v.body.professional or proofs)
+            v.name: msgspec.structs.replace(
+                v.body,
+                version=v.name,
+                professional=v.body.professional or shipped.professional,
+                questions=v.body.questions or shipped.questions,
+                care_warning=v.body.care_warning or shipped.care_warning,
+            )
             for v in self.suitability.all
         }
 

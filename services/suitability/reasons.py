@@ -55,6 +55,17 @@ REASONS: Mapping[Reason, Text] = {
         "Clients of the lowest level are never sold anything above it.",
         "不得向风险承受能力最低类别的客户销售高于其等级的产品。",
     ),
+    Reason.CARE_ELDERLY: Text(
+        "The product's risk is high; for clients of your age a member of staff looks at it first.",
+        "该产品风险较高;对您这一年龄段的客户,需由工作人员先行复核。",
+    ),
+    Reason.CARE_VULNERABLE: Text(
+        "The product's risk is high; with what you told us of your situation a member of staff looks at it first.",
+        "该产品风险较高;根据您告知的个人情况,需由工作人员先行复核。",
+    ),
+    Reason.NO_CAMPAIGN: Text(
+        "We do not offer you products of high risk by campaigns.", "不通过营销活动向您推介高风险产品。"
+    ),
     Reason.NOT_RECOMMENDED: Text(
         "We may not recommend a product above your level.", "不得主动向您推介高于您风险承受能力的产品。"
     ),

@@ -20,7 +20,7 @@ from services.suitability.policy import Policies
 
 RETENTION: Mapping[str, Literal["erased", "kept"]] = {
     "submissions": "kept", "assessments": "kept", "decisions": "kept", "confirmations": "kept",
-    "reviews": "kept", "life_changes": "kept", "professionals": "kept", "professional_status": "kept",
+    "reviews": "kept", "life_changes": "kept", "vulnerabilities": "kept", "professionals": "kept", "professional_status": "kept",
     "holds": "kept", "refused_imports": "kept",
     "drafts": "erased", "permissions": "erased", "purchases": "erased", "trades": "erased", "cancellations": "erased",
     "valuations": "erased", "mismatches": "erased", "drifts": "erased", "findings": "erased", "due": "erased",
@@ -104,6 +104,7 @@ async def keep_until(sql: asyncpg.Connection, client: str) -> date | None:
                            (SELECT max(coalesce(valid_until, (made_at AT TIME ZONE 'Asia/Shanghai')::date))
                             FROM professionals WHERE client_id = $1),
                            (SELECT max(due_on) FROM life_changes WHERE client_id = $1),
+                           (SELECT max(since) FROM vulnerabilities WHERE client_id = $1),
                            (SELECT max((opened_at AT TIME ZONE 'Asia/Shanghai')::date) FROM reviews WHERE client_id = $1),
                            (SELECT max(found_on) FROM drifts WHERE client_id = $1),
                            (SELECT max(found_on) FROM findings WHERE client_id = $1),

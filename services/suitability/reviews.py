@@ -6,13 +6,13 @@ from typing import Any
 
 from uuid_utils import uuid7
 
-from chassis.errors import NotFound, SecondPersonNeeded, Text
+from chassis.errors import FieldError, NotFound, SecondPersonNeeded, Text
 from chassis.rows import columns, fetch
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.suitability import assessments, due, history
 from services.suitability.assessments import Assessment, last_day
-from services.suitability.errors import WrongState
+from services.suitability.errors import EvidenceMissing, WrongState
 from services.suitability.levels import held_in
 from services.suitability.policy import Policies
 from services.suitability.tables import Review, Submission
@@ -60,10 +60,13 @@ async def supersede(uow: UnitOfWork, newer: Sequence[tuple[str, datetime, str]])
     )
 
 
-async def decide(uow: UnitOfWork, review_id: str, approve: bool, note: str) -> dict[str, Any]:
+async def decide(
+    uow: UnitOfWork, review_id: str, approve: bool, note: str, second_contact: str | None = None
+) -> dict[str, Any]:
     """Approve or reject. An approved submission counts from today; a rejected assessment stops counting.
 
-    Raises: NotFound, WrongState, SecondPersonNeeded (who entered the sheet may not decide on it).
+    Raises: NotFound, WrongState, SecondPersonNeeded (who entered the sheet may not decide on it); EvidenceMissing when the
+        client is to be spoken to a second time and `second_contact` does not say where that is kept.
     """
     review = await _locked(uow, review_id)
     if review.state != "open":
@@ -78,14 +81,18 @@ async def decide(uow: UnitOfWork, review_id: str, approve: bool, note: str) -> d
     )
     if any(sheet.submitted_by == uow.actor.person for sheet in sheets):
         raise SecondPersonNeeded
+    if approve and "second_contact" in review.reasons and not second_contact:
+        raise EvidenceMissing(errors=(FieldError("/second_contact", "the reference of the second contact"),))
     state = "approved" if approve else "rejected"
     await uow.sql.execute(
-        "UPDATE reviews SET state = $2, decided_by = $3, decided_at = $4, note = $5 WHERE review_id = $1",
+        """UPDATE reviews SET state = $2, decided_by = $3, decided_at = $4, note = $5, second_contact = $6
+           WHERE review_id = $1""",
         review_id,
         state,
         uow.actor.person,
         uow.now,
         note,
+        second_contact,
     )
     uow.audit(f"{state} review", f"review/{review_id}", key=review.client_id, note=note)
     assessment_id = review.assessment_id

@@ -38,6 +38,9 @@ class Reason(StrEnum):
     RISE_UNDER_REVIEW = "rise_under_review"
     LOWEST_LEVEL = "lowest_level"
     NOT_RECOMMENDED = "not_recommended"
+    CARE_ELDERLY = "care_elderly"
+    CARE_VULNERABLE = "care_vulnerable"
+    NO_CAMPAIGN = "no_campaign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,15 @@ class Holder:
     reassessment_overdue: bool = False
     rank_before_rise: int | None = None
     rise_approved: bool = False
+    elderly: bool = False
+    vulnerable: bool = False
+    second_contact: bool = False
+
+    @property
+    def care(self) -> tuple[Reason, ...]:
+        """Why a person looks at their sheets and high-risk purchases; empty: nobody has to."""
+        both = ((self.elderly, Reason.CARE_ELDERLY), (self.vulnerable, Reason.CARE_VULNERABLE))
+        return tuple(reason for so, reason in both if so)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,7 @@ class Target:
     on_shelf: bool
     needed: int | None
     permitted: bool = True
+    high_risk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +104,28 @@ def decide(holder: Holder, target: Target, side: Side, initiator: Initiator, con
     if blocks or holder.held is None or target.needed is None:
         return Verdict(DecisionOutcome.BLOCK, tuple(blocks))
     above = target.needed - holder.held
+    care = holder.care if target.high_risk else ()
     if above <= 0:
-        return Verdict(DecisionOutcome.PASS, (Reason.SUITABLE,))
+        return _suitable(care, initiator, confirmed)
     if holder.held == 1:
         return Verdict(DecisionOutcome.BLOCK, (Reason.ABOVE_LEVEL, Reason.LOWEST_LEVEL), above)
     if initiator != "client":
         return Verdict(DecisionOutcome.BLOCK, (Reason.ABOVE_LEVEL, Reason.NOT_RECOMMENDED), above)
     if confirmed:
-        return Verdict(DecisionOutcome.PASS, (Reason.ABOVE_LEVEL, Reason.CONFIRMED), above)
-    return Verdict(DecisionOutcome.CONFIRM, (Reason.ABOVE_LEVEL,), above)
+        return Verdict(DecisionOutcome.PASS, (Reason.ABOVE_LEVEL, *care, Reason.CONFIRMED), above)
+    return Verdict(DecisionOutcome.CONFIRM, (Reason.ABOVE_LEVEL, *care), above)
+
+
+def _suitable(care: tuple[Reason, ...], initiator: Initiator, confirmed: bool) -> Verdict:
+    """What the level covers; a high-risk product is for an elderly or vulnerable client no matter of campaigns, and a person
+    looks first."""
+    if not care:
+        return Verdict(DecisionOutcome.PASS, (Reason.SUITABLE,))
+    if initiator == "campaign":
+        return Verdict(DecisionOutcome.BLOCK, (*care, Reason.NO_CAMPAIGN))
+    if confirmed:
+        return Verdict(DecisionOutcome.PASS, (Reason.SUITABLE, *care, Reason.CONFIRMED))
+    return Verdict(DecisionOutcome.CONFIRM, care)
 
 
 def _access(holder: Holder, target: Target) -> list[Reason]:

@@ -12,6 +12,7 @@ from services.suitability.errors import TooMuchAtOnce
 from services.suitability.policy import Policies
 from services.suitability.rules import Initiator, Side, Verdict, decide
 from services.suitability.situations import (
+    CONFIRMED_AS,
     Row,
     holder_columns,
     holder_of,
@@ -19,6 +20,7 @@ from services.suitability.situations import (
     lowest_before,
     product_columns,
     product_on,
+    still_confirmed,
     target_of,
 )
 
@@ -34,10 +36,10 @@ _PRODUCTS = f"""
     JOIN LATERAL ({product_on("q.code", "t.day")}) p ON true"""
 _CONFIRMED = f"""
     WITH today AS ({TODAY})
-    SELECT DISTINCT ON (k.client_id, k.product) k.client_id, k.product, k.needed, k.held
+    SELECT DISTINCT ON (k.client_id, k.product) k.client_id, k.product, {CONFIRMED_AS}
     FROM today t, confirmations k
     WHERE k.product = ANY($2) AND k.confirmed_on <= t.day AND k.valid_until >= t.day
-    ORDER BY k.client_id, k.product, k.confirmed_at DESC"""
+    ORDER BY k.client_id, k.product, k.confirmed_at DESC, k.number DESC"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,8 @@ async def screen(
     if len(rows) * len(products) > MOST_ANSWERS:
         raise TooMuchAtOnce(limit=MOST_ANSWERS)
     found = {row["code"]: row for row in await uow.sql.fetch(_PRODUCTS, uow.now, list(products))}
-    confirmed = {
-        (row["client_id"], row["product"]): (row["needed"], row["held"])
-        for row in await uow.sql.fetch(_CONFIRMED, uow.now, list(products))
+    confirmed: dict[tuple[str, str], Row] = {
+        (row["client_id"], row["product"]): row for row in await uow.sql.fetch(_CONFIRMED, uow.now, list(products))
     }
     policies = await uow.policies(Policies)
     lowest = await lowest_before(uow.sql, rows, policies)
@@ -99,7 +100,7 @@ def _answers(
     lowest: Mapping[str, int | None],
     products: Sequence[str],
     found: dict[str, asyncpg.Record],
-    confirmed: dict[tuple[str, str], tuple[int, int]],
+    confirmed: Mapping[tuple[str, str], Row],
     side: Side,
     initiator: Initiator,
 ) -> Iterator[tuple[str, str, Verdict]]:
@@ -110,8 +111,8 @@ def _answers(
         holder, permissions = holder_of(row, policy, lowest.get(client)), row["permissions"]
         for product in products:
             target = target_of(found.get(product, unknown), policy, permissions)
-            needed, held = confirmed.get((client, product), (0, 0))
-            holds = bool(needed) and (target.needed or 0) <= needed and (holder.held or 0) >= held
+            given = confirmed.get((client, product))
+            holds = given is not None and still_confirmed(given, holder, target)
             # Clients alike get the same answer: it is worked out once.
             key = (holder, target, holds)
             verdict = known.get(key)

@@ -45,13 +45,24 @@ def professional(client: str, day: str) -> str:
                          WHERE q.client_id = {client} AND q.since <= {day} ORDER BY q.since DESC, q.id DESC LIMIT 1), false)"""
 
 
+def vulnerable(client: str, day: str) -> str:
+    """Whether a client is stated to be vulnerable on a day."""
+    return f"""coalesce((SELECT v.cause IS NOT NULL FROM vulnerabilities v WHERE v.client_id = {client} AND v.since <= {day}
+                         ORDER BY v.since DESC, v.id DESC LIMIT 1), false)"""
+
+
+CONFIRMED_AS = """k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held,
+           k.checked_by AS confirmed_check, k.second_contact AS confirmed_contact"""
+"""The columns of a confirmation `k` that `still_confirmed` looks at."""
+
+
 def holder_columns(day: str) -> str:
     """The columns of `Holder`, from `clients c` and the assessment in force `f`."""
     return f"""c.client_id, c.branch_id, c.birth_year, coalesce(c.closed_on <= {day}, false) AS closed,
                f.assessment_id, f.scheme AS held_scheme, f.level AS held_level, f.rank AS held_rank, f.valid_until,
                f.assessed_at, f.source AS held_source, f.submission_id,
                {ever_assessed("c.client_id", day)} AS assessed_before,
-               {professional("c.client_id", day)} AS professional,
+               {professional("c.client_id", day)} AS professional, {vulnerable("c.client_id", day)} AS vulnerable,
                EXISTS (SELECT FROM life_changes l WHERE l.client_id = c.client_id AND l.due_on < {day}
                        AND NOT EXISTS (SELECT FROM assessments a WHERE a.client_id = c.client_id
                                        AND a.valid_from >= l.stated_on AND {NOT_REJECTED})) AS reassessment_overdue,
@@ -78,15 +89,15 @@ def product_columns(day: str) -> str:
 _SITUATION = f"""
     WITH today AS ({{today}})
     SELECT q.nth, t.day, t.instant, {holder_columns("t.day")}, {product_columns("t.day")},
-           k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held
+           {CONFIRMED_AS}
     FROM today t CROSS JOIN unnest($2::text[], $3::text[]) WITH ORDINALITY AS q(client_id, product, nth)
     JOIN clients c ON c.client_id = q.client_id
     LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
     LEFT JOIN LATERAL ({product_on("q.product", "t.day")}) p ON true
     LEFT JOIN LATERAL (
-        SELECT decision_id, needed, held FROM confirmations k
+        SELECT decision_id, needed, held, checked_by, second_contact FROM confirmations k
         WHERE k.client_id = c.client_id AND k.product = q.product AND k.confirmed_on <= t.day AND k.valid_until >= t.day
-        ORDER BY k.confirmed_at DESC LIMIT 1) k ON true"""
+        ORDER BY k.confirmed_at DESC, k.number DESC LIMIT 1) k ON true"""
 SITUATION = _SITUATION.format(today=TODAY)
 """Arguments: the unit of work's `now`, clients, products, pair by pair. A pair (`nth`, from 1) without a row: no such
 client."""
@@ -122,7 +133,9 @@ def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
         return Target(known=False, on_shelf=False, needed=None)
     kind = policy.kinds.get(row["kind"])
     permitted = kind is None or kind.permission is None or kind.permission in permissions
-    return Target(True, row["state"] == "on_shelf", needed_of(row, policy), permitted)
+    needed = needed_of(row, policy)
+    high_risk = needed is not None and needed >= policy.high_risk_rank
+    return Target(True, row["state"] == "on_shelf", needed, permitted, high_risk)
 
 
 def held_rank(row: Row, policy: Policy) -> int | None:
@@ -153,7 +166,7 @@ async def lowest_before(sql: asyncpg.Connection, rows: Sequence[Row], policies: 
 
 def holder_of(row: Row, policy: Policy, lowest: int | None) -> Holder:
     """The client of a row as the rule sees them. `lowest`: as in `lowest_before`."""
-    held = held_rank(row, policy)
+    held, age = held_rank(row, policy), age_of(row["birth_year"], row["day"])
     rose = held is not None and lowest is not None and held > lowest
     return Holder(
         held=held,
@@ -163,6 +176,28 @@ def holder_of(row: Row, policy: Policy, lowest: int | None) -> Holder:
         reassessment_overdue=row["reassessment_overdue"],
         rank_before_rise=lowest if rose else None,
         rise_approved=row["rise_approved"],
+        elderly=age >= policy.elderly_age,
+        vulnerable=row["vulnerable"],
+        second_contact=row["vulnerable"] or age >= policy.contact_age,
+    )
+
+
+def age_of(birth_year: int | None, day: date) -> int:
+    """How old a client becomes in the year of a day, 0 when nobody knows."""
+    return day.year - birth_year if birth_year else 0
+
+
+def still_confirmed(row: Row, holder: Holder, target: Target) -> bool:
+    """Whether the confirmation of a row (`CONFIRMED_AS`) still holds [Q4]: a class raised or a level lowered since voids it,
+    and so does care that the client is owed by now and was not given then."""
+    return (
+        row["confirmed_by"] is not None
+        and holder.held is not None
+        and target.needed is not None
+        and target.needed <= row["confirmed_needed"]
+        and holder.held >= row["confirmed_held"]
+        and not (target.high_risk and holder.care and row["confirmed_check"] is None)
+        and not (target.high_risk and holder.second_contact and row["confirmed_contact"] is None)
     )
 
 
@@ -173,7 +208,6 @@ class Situation:
     day: date
     client_id: str
     branch_id: str | None
-    age: int | None
     product_name: str
     holder: Holder
     target: Target
@@ -192,20 +226,12 @@ class Situation:
 
 
 def situation_of(row: Row, policy: Policy, lowest: int | None, product: str) -> Situation:
-    """The situation in a row of `SITUATION`. A class raised or a level lowered since voids a confirmation [Q4]."""
+    """The situation in a row of `SITUATION`."""
     holder, target = holder_of(row, policy, lowest), target_of(row, policy, row["permissions"])
-    holds = (
-        row["confirmed_by"] is not None
-        and holder.held is not None
-        and target.needed is not None
-        and target.needed <= row["confirmed_needed"]
-        and holder.held >= row["confirmed_held"]
-    )
     return Situation(
         day=row["day"],
         client_id=row["client_id"],
         branch_id=row["branch_id"],
-        age=row["day"].year - row["birth_year"] if row["birth_year"] else None,
         product_name=row["name_zh"] or row["name_en"] or product,
         holder=holder,
         target=target,
@@ -215,5 +241,5 @@ def situation_of(row: Row, policy: Policy, lowest: int | None, product: str) -> 
         valid_until=row["valid_until"],
         kind=row["kind"],
         issuer_class=row["issuer_class"],
-        confirmation=row["confirmed_by"] if holds else None,
+        confirmation=row["confirmed_by"] if still_confirmed(row, holder, target) else None,
     )

@@ -33,7 +33,8 @@ from services.suitability.questionnaires.answers import check
 from services.suitability.questionnaires.contradictions import Profile
 from services.suitability.questionnaires.scoring import Score, score
 from services.suitability.questionnaires.template import Contradiction, Template
-from services.suitability.rules import suspicious_rise
+from services.suitability.rules import Reason, suspicious_rise
+from services.suitability.situations import age_of, vulnerable
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,9 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     answered_at = await effective_now(uow.sql, uow.now)
     result, before = score(template, sheet), await levels_before(uow.sql, handed_in.client, answered_at, policy)
     reasons = _review_reasons(template, result, before, clashes, policy)
+    reasons += await _care_reasons(
+        uow, client, day, held_in(template.scheme, result.rank, policy.scheme), before, policy
+    )
     submission_id = str(uuid7())
     await reviews.supersede(uow, [(handed_in.client, answered_at, submission_id)])
     await _keep(
@@ -201,6 +205,22 @@ def _review_reasons(
     if suspicious_rise(before.lowest, rank, policy):
         reasons.append("suspicious_rise")
     return reasons
+
+
+async def _care_reasons(
+    uow: UnitOfWork, client: asyncpg.Record, day: date, rank: int, before: Before, policy: Policy
+) -> list[str]:
+    """Why a person looks at every sheet of an elderly or vulnerable client first; a level that falls counts at once."""
+    if before.rank is not None and rank < before.rank:
+        return []
+    age = age_of(client["birth_year"], day)
+    stated = await uow.sql.fetchval(f"SELECT {vulnerable('$1', '$2::date')}", client["client_id"], day)
+    told = (
+        (Reason.CARE_ELDERLY.value, age >= policy.elderly_age),
+        (Reason.CARE_VULNERABLE.value, stated),
+        ("second_contact", stated or age >= policy.contact_age),
+    )
+    return [reason for reason, so in told if so]
 
 
 def plain_contradiction(rule: Contradiction) -> dict[str, str]:

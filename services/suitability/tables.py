@@ -236,6 +236,7 @@ class Review(Row, frozen=True):
     decided_at: datetime | None
     note: str | None
     superseded_by: Annotated[str | None, rows.Column(comment="the newer answers or assessment")]
+    second_contact: Annotated[str | None, rows.Column(comment="reference of the second contact with the client")]
 
 
 reviews = rows.table("reviews", metadata, Review, Index(None, "state", "opened_at", "review_id"))
@@ -251,6 +252,21 @@ life_changes = Table(
     Column("stated_by", Text, nullable=False),
     Column("at", Instant, nullable=False),
 )
+
+
+class Vulnerability(Row, frozen=True):
+    """What makes a client vulnerable from a day on: of the rows of a client that begin by a day the last counts."""
+
+    id: Annotated[int, rows.Column(BigInteger, primary_key=True, server_default=Identity())]
+    client_id: str
+    since: date
+    cause: Annotated[str | None, rows.Column(comment="empty: no more")]
+    branch_id: str | None
+    stated_by: str
+    recorded_at: datetime
+
+
+vulnerabilities = rows.table("vulnerabilities", metadata, Vulnerability, Index(None, "client_id", "since"))
 
 
 class Professional(Row, frozen=True):
@@ -381,6 +397,10 @@ confirmations = Table(
     Column("recording", Text),
     Column("actor", Text, nullable=False),
     Column("policy", Text, nullable=False),
+    Column("language", Text, comment="in which the warning was read"),
+    Column("answers", JSONB, comment="to the questions beside it"),
+    Column("checked_by", Text, comment="the other person who checked it"),
+    Column("second_contact", Text, comment="reference of the second contact with the client"),
     Index(None, "client_id", "product"),
 )
 

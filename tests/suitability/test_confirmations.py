@@ -73,7 +73,7 @@ async def test_q4_a_refused_recording_confirms_nothing(world: World, desk: Desk)
 @pytest.mark.parametrize(
     ("level", "product", "born", "hours"),
     [
-        ("MEDIUM", "WARRANT", 40, 0),
+        ("MEDIUM", "WARRANT", 40, 24),
         ("LOW", "FUND", 40, 0),
         ("LOW", "WARRANT", 40, 24),
         ("MEDIUM", "WARRANT", 66, 24),

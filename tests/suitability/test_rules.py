@@ -194,5 +194,5 @@ def test_suspicious_rises_q5() -> None:
 
 def test_cooling_grows_with_the_distance() -> None:
     assert [POLICY.cooling_minutes_for(above) for above in (1, 2, 3, 4)] == [0, 1440, 1440, 1440]
-    assert [POLICY.cooling_minutes_for(1, age) for age in (None, 64, 65, 90)] == [0, 0, 1440, 1440]
+    assert [POLICY.cooling_minutes_for(1, care) for care in (False, True)] == [0, 1440]
     assert Reason("above_level") is Reason.ABOVE_LEVEL

@@ -63,12 +63,22 @@ class Said(BaseModel):
     en: str
 
 
+class WarningQuestion(BaseModel):
+    """A question beside the warning of a high-risk product; with another answer than `expects` it does not go on."""
+
+    code: str
+    zh: str
+    en: str
+    expects: Literal["yes", "no"]
+
+
 class Warning(BaseModel):
-    """The exact warning shown, and its version."""
+    """The exact warning shown, its version, and the questions beside it."""
 
     version: str
     zh: str
     en: str
+    questions: list[WarningQuestion] = Field(default_factory=list)
 
 
 class Decision(BaseModel):
@@ -83,17 +93,28 @@ class Decision(BaseModel):
     level_held: str | None
     level_needed: str | None
     warning: Warning | None = Field(description="only with CONFIRM")
-    needs: list[str] = Field(description="evidence still needed: confirmation, signature, recording")
+    needs: list[str] = Field(
+        description="still needed: confirmation, signature, recording, answers, staff_review, second_contact"
+    )
     not_before: datetime | None = Field(description="end of the cooling time")
     confirm_by: datetime | None
     decided_at: datetime
     policy: str
 
 
+class QuestionAnswer(Body):
+    """The answer to a question beside the warning."""
+
+    question: Name
+    answer: Literal["yes", "no"]
+
+
 class ConfirmationBody(Body):
-    """The client read the warning of this version and insists."""
+    """The client read the warning of this version, in this language, and insists."""
 
     warning_version: Name
+    language: Literal["zh-CN", "en"] = "zh-CN"
+    answers: Annotated[list[QuestionAnswer], Field(max_length=20, default_factory=list)]
     signature: Reference | None = None
     recording: Reference | None = None
 
@@ -184,17 +205,20 @@ async def explain_decision(actor: Reader, sql: Reading, decision_id: Identifier)
 @routes.post(
     "/decisions/{decision_id}/confirmation",
     status_code=201,
-    responses={202: {"model": ApprovalView, "description": "Entered by staff: it waits for another person"}},
+    responses={202: {"model": ApprovalView, "description": "It waits for another person to check it"}},
 )
 async def confirm(
     actor: Asker, uow: Work, decision_id: Identifier, body: ConfirmationBody, response: Response,
     accept_language: Language = "",
 ) -> Confirmation | ApprovalView:  # fmt: skip
     """Complete a CONFIRM: after the cooling time, with the warning shown and what the channel demands [Q4]. The client
-    confirms in their own name; what staff enter at the counter or on the telephone another person checks first (202)."""
+    confirms in their own name; what staff enter at the counter or on the telephone another person checks first (202), and
+    so every high-risk purchase of an elderly or vulnerable client."""
     decision = await _visible(uow.sql, actor, decision_id)
     proofs = decisions.Proofs(body.signature, body.recording)
-    done = await decisions.confirm(uow, decision, body.warning_version, proofs)
+    answers = {one.question: one.answer for one in body.answers}
+    insisted = decisions.Insisted(body.warning_version, body.language, answers)
+    done = await decisions.confirm(uow, decision, insisted, proofs)
     if not isinstance(done, Approval):
         return Confirmation.model_validate(done)
     response.status_code = 202

@@ -22,10 +22,12 @@ from chassis.http import (
     require_sight,
     router,
 )
+from chassis.http.approvals import ApprovalView, view
+from chassis.http.language import Language
 from chassis.timeline import today
 from contracts.fields import Identifier, number_of
 from contracts.suitability import ReassessmentRequested
-from services.suitability import reviews, submissions
+from services.suitability import reviews, submissions, vulnerability
 from services.suitability.api.shapes import (
     CONTROL,
     DESK,
@@ -41,6 +43,7 @@ from services.suitability.api.shapes import (
 from services.suitability.decisions import Proofs
 from services.suitability.policy import Policies
 from services.suitability.questionnaires.answers import sent_by_caller
+from services.suitability.vulnerability import Cause
 
 routes = router("/v1/suitability", "suitability")
 Submitter = Annotated[Actor, permits("suitability.questionnaires:submit", Role.CLIENT, *DESK, Role.SYSTEM)]
@@ -116,11 +119,34 @@ class LifeChange(Body):
     change: Literal["income", "assets", "family", "health", "occupation", "objective", "experience", "other"]
 
 
+class VulnerabilityStated(Body):
+    """What makes a client vulnerable."""
+
+    cause: Cause
+
+
+class VulnerabilityEnd(Body):
+    """Why the client is not vulnerable any more."""
+
+    reason: Words
+
+
+class VulnerabilityView(BaseModel):
+    """What is stated of a client from a day on; without a cause nothing any more."""
+
+    since: date
+    cause: Cause | None
+    stated_by: str
+
+
 class ReviewDecision(Body):
     """What the reviewer found."""
 
     approve: bool
     note: Words
+    second_contact: Annotated[
+        Reference | None, Field(description="where the second contact with an elderly or vulnerable client is kept")
+    ] = None
 
 
 class Review(BaseModel):
@@ -228,6 +254,32 @@ async def state_life_change(actor: Submitter, uow: Work, client_id: Identifier, 
     return {"client_id": client_id, "change": body.change, "stated_on": day, "due_on": due}
 
 
+@routes.get("/clients/{client_id}/vulnerability")
+async def read_vulnerability(actor: Reader, sql: Reading, client_id: Identifier) -> list[VulnerabilityView]:
+    """What was stated of the client over time, oldest first."""
+    await see_client(sql, actor, client_id)
+    return [VulnerabilityView.model_validate(row) for row in await vulnerability.history(sql, client_id)]
+
+
+@routes.post("/clients/{client_id}/vulnerability", status_code=201)
+async def state_vulnerability(
+    actor: Submitter, uow: Work, client_id: Identifier, body: VulnerabilityStated
+) -> list[VulnerabilityView]:
+    """State that the client is vulnerable: from today on a person looks at their sheets and high-risk purchases."""
+    await vulnerability.state(uow, client_id, await see_client(uow.sql, actor, client_id), body.cause)
+    return [VulnerabilityView.model_validate(row) for row in await vulnerability.history(uow.sql, client_id)]
+
+
+@routes.post("/clients/{client_id}/vulnerability/end", status_code=202)
+async def end_vulnerability(
+    actor: Submitter, uow: Work, client_id: Identifier, body: VulnerabilityEnd, accept_language: Language = ""
+) -> ApprovalView:
+    """Ask that the client is treated as others are again: a second person decides."""
+    branch = await see_client(uow.sql, actor, client_id)
+    asked = await vulnerability.ask_end(uow, client_id, branch, body.reason)
+    return view("suitability", vulnerability.END, asked, accept_language)
+
+
 @routes.get("/reviews")
 async def list_reviews(
     actor: Lister, sql: Reading, page: Page, state: Literal["open", "approved", "rejected", "superseded"] = "open"
@@ -254,4 +306,4 @@ async def decide_review(actor: Reviewer, uow: Work, review_id: Identifier, body:
     if row is None:
         raise NotFound
     require_sight(actor, row["client_id"], row["branch_id"])
-    return await reviews.decide(uow, review_id, body.approve, body.note)
+    return await reviews.decide(uow, review_id, body.approve, body.note, body.second_contact)

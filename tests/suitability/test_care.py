@@ -1,0 +1,218 @@
+"""Care for elderly and vulnerable clients, and what a high-risk purchase asks for [Q4, Art. 20]."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.suitability.policy import Policies
+from services.suitability.rules import DecisionOutcome, Holder, Reason, Target, decide
+from tests.suitability.conftest import (
+    COMPLIANCE,
+    DAY,
+    DESK,
+    HQ,
+    LOW,
+    MANAGER,
+    MEDIUM,
+    VERY_LOW,
+    Desk,
+    assessed,
+    bought,
+    client,
+    opened,
+    sheet,
+    today,
+)
+from tests.world import World
+
+ME = client("c-1")
+ANSWERS = [
+    {"question": "loss", "answer": "yes"},
+    {"question": "reserve", "answer": "yes"},
+    {"question": "urged", "answer": "no"},
+]
+GIVEN = {"warning_version": "W1", "signature": "s-1", "answers": ANSWERS}
+CARE = GIVEN | {"warning_version": "W1-care"}
+ELDERLY, VULNERABLE = Reason.CARE_ELDERLY, Reason.CARE_VULNERABLE
+
+
+async def begun(world: World, desk: Desk, level: str = "HIGH", age: int | None = None, *facts: Any) -> date:
+    """A client with a level since sixty days; the policy asks nobody to wait longer than they can here."""
+    day = await today(world) - DAY * 50
+    born = {} if age is None else {"birth_date": date(day.year - age, 1, 1)}
+    await world.publish(opened("c-1", **born), assessed("c-1", level, day - DAY * 60), *facts)
+    await world.close(day - DAY * 3)
+    body = (await desk.get(HQ, "/policies/suitability/in-force"))["body"]
+    body |= {"elderly_cooling_minutes": 0, "first_high_risk_cooling_minutes": 0, "cooling_minutes": [0]}
+    draft = await desk.post(
+        HQ, "/policies/suitability", {"effective_on": str(day - DAY), "body": body, "reason": "no waiting"}
+    )
+    await desk.post(COMPLIANCE, f"/policies/suitability/{draft['version']}/publication", None, 200)
+    await world.close(day - DAY)
+    await desk.keep("FUND", kind="fund:equity")
+    await desk.keep("WARRANT", kind="warrant")
+    return day
+
+
+async def said(desk: Desk, product: str = "WARRANT", **more: Any) -> tuple[str, list[str]]:
+    actor = ME if more.get("initiator", "client") == "client" else DESK
+    found = await desk.decide(actor, "c-1", product, **more)
+    return found["outcome"], [reason["code"] for reason in found["reasons"]]
+
+
+@pytest.mark.parametrize(
+    ("care", "high_risk", "initiator", "confirmed", "outcome", "reasons"),
+    [
+        ({}, True, "client", False, "PASS", "suitable"),
+        ({"elderly": True}, False, "campaign", False, "PASS", "suitable"),
+        ({"elderly": True}, True, "client", False, "CONFIRM", "care_elderly"),
+        ({"vulnerable": True}, True, "staff", False, "CONFIRM", "care_vulnerable"),
+        ({"elderly": True, "vulnerable": True}, True, "client", False, "CONFIRM", "care_elderly care_vulnerable"),
+        ({"vulnerable": True}, True, "campaign", True, "BLOCK", "care_vulnerable no_campaign"),
+        ({"elderly": True}, True, "client", True, "PASS", "suitable care_elderly confirmed"),
+        ({"elderly": True, "professional": True}, True, "client", False, "PASS", "professional"),
+    ],
+)
+def test_care_acts_on_what_the_level_covers(
+    care: dict[str, bool], high_risk: bool, initiator: Any, confirmed: bool, outcome: str, reasons: str
+) -> None:
+    verdict = decide(Holder(4, True, **care), Target(True, True, 4, high_risk=high_risk), "buy", initiator, confirmed)
+    assert (verdict.outcome, " ".join(verdict.reasons)) == (DecisionOutcome(outcome), reasons)
+
+
+@pytest.mark.parametrize(
+    ("above", "care", "first", "minutes"),
+    [
+        (1, False, False, 0),
+        (2, False, False, 1440),
+        (0, True, False, 1440),
+        (1, False, True, 1440),
+        (0, False, False, 0),
+    ],
+)
+def test_q4_cooling_by_distance_care_and_the_first_high_risk(above: int, care: bool, first: bool, minutes: int) -> None:
+    assert Policies().on(date(2026, 1, 1)).cooling_minutes_for(above, care, first) == minutes
+
+
+@pytest.mark.parametrize(("age", "state"), [(64, "accepted"), (65, "in_review"), (None, "accepted")])
+async def test_every_sheet_of_an_elderly_client_is_looked_at(
+    world: World, desk: Desk, age: int | None, state: str
+) -> None:
+    await begun(world, desk, "LOW", age)
+    found = await desk.submit("c-1", LOW)
+    assert (found["state"], found["review_reasons"]) == (state, ["care_elderly"] if state == "in_review" else [])
+
+
+async def test_a_level_that_falls_counts_at_once_whoever_the_client_is(world: World, desk: Desk) -> None:
+    await begun(world, desk, "HIGH", 80)
+    assert (await desk.submit("c-1", VERY_LOW))["state"] == "accepted"
+    assert (await said(desk, "FUND"))[0] == "BLOCK"
+
+
+async def test_from_seventy_on_somebody_speaks_to_the_client_a_second_time(world: World, desk: Desk) -> None:
+    await begun(world, desk, "LOW", 70)
+    found = await desk.submit("c-1", MEDIUM)
+    assert found["review_reasons"] == ["care_elderly", "second_contact"]
+    [review] = (await desk.get(COMPLIANCE, "/reviews"))["items"]
+    path = f"/reviews/{review['review_id']}/decision"
+    await desk.post(COMPLIANCE, path, {"approve": True, "note": "looked"}, 422)
+    await desk.post(COMPLIANCE, path, {"approve": True, "note": "looked", "second_contact": "call-7"}, 200)
+    assert (await said(desk, "FUND"))[0] == "PASS"
+
+
+async def test_a_high_risk_purchase_of_an_elderly_client_waits_for_staff(world: World, desk: Desk) -> None:
+    await begun(world, desk, "HIGH", 66)
+    assert await said(desk, "FUND") == ("PASS", ["suitable"])
+    assert await said(desk, initiator="campaign") == ("BLOCK", ["care_elderly", "no_campaign"])
+    asked = await desk.decide(ME, "c-1", "WARRANT")
+    assert (asked["outcome"], asked["needs"]) == ("CONFIRM", ["confirmation", "signature", "answers", "staff_review"])
+    waiting = await desk.post(ME, f"/decisions/{asked['decision_id']}/confirmation", CARE, 202)
+    assert await said(desk) == ("CONFIRM", ["care_elderly"])
+    await desk.approve(MANAGER, waiting)
+    assert await said(desk) == ("PASS", ["suitable", "care_elderly", "confirmed"])
+    why = await desk.get(ME, "/clients/c-1/products/WARRANT/explain")
+    assert "care_elderly" in [reason["code"] for reason in why["reasons"]]
+    [kept] = await world.rows("suitability", "SELECT actor, checked_by, language, answers FROM confirmations")
+    assert (kept["actor"], kept["checked_by"], kept["language"]) == ("c-1", "manager-1", "zh-CN")
+    assert kept["answers"] == {"loss": "yes", "reserve": "yes", "urged": "no"}
+
+
+async def test_a_stated_vulnerability_voids_what_was_confirmed_without_care(world: World, desk: Desk) -> None:
+    await begun(world, desk, "MEDIUM")
+    asked = await desk.decide(ME, "c-1", "WARRANT")
+    await desk.post(ME, f"/decisions/{asked['decision_id']}/confirmation", GIVEN | {"language": "en"})
+    assert (await said(desk))[0] == "PASS"
+    await desk.post(DESK, "/clients/c-1/vulnerability", {"cause": "bereavement"})
+    assert await said(desk) == ("CONFIRM", ["above_level", "care_vulnerable"])
+    again = await desk.decide(ME, "c-1", "WARRANT")
+    assert again["needs"][-2:] == ["staff_review", "second_contact"]
+    waiting = await desk.post(ME, f"/decisions/{again['decision_id']}/confirmation", GIVEN, 202)
+    await desk.approve(MANAGER, waiting, 422)  # nobody has spoken to the client
+    path = f"/approvals/{waiting['approval_id']}/approve"
+    await desk.post(MANAGER, path, {"because": "call-8"}, 200)
+    assert (await said(desk))[0] == "PASS"
+    kept = await world.rows("suitability", "SELECT language, second_contact FROM confirmations ORDER BY confirmed_at")
+    assert [(row["language"], row["second_contact"]) for row in kept] == [("en", None), ("zh-CN", "call-8")]
+
+
+async def test_who_started_the_purchase_does_not_check_it(world: World, desk: Desk) -> None:
+    await begun(world, desk, "HIGH", 66)
+    asked = await desk.decide(MANAGER, "c-1", "WARRANT", initiator="staff")
+    waiting = await desk.post(ME, f"/decisions/{asked['decision_id']}/confirmation", CARE, 202)
+    await desk.approve(MANAGER, waiting, 404)
+    await desk.approve(COMPLIANCE, waiting)
+
+
+async def test_a_vulnerability_ends_by_two_persons(world: World, desk: Desk) -> None:
+    await begun(world, desk)
+    await desk.post(ME, "/clients/c-1/vulnerability/end", {"reason": "well again"}, 409)
+    await desk.post(ME, "/clients/c-1/vulnerability", {"cause": "illness"})
+    asked = await desk.post(MANAGER, "/clients/c-1/vulnerability/end", {"reason": "well again"}, 202)
+    await desk.approve(MANAGER, asked, 403)
+    assert (await said(desk))[0] == "CONFIRM"
+    await desk.approve(COMPLIANCE, asked)
+    assert (await said(desk))[0] == "PASS"
+    stated = await desk.get(COMPLIANCE, "/clients/c-1/vulnerability")
+    assert [one["cause"] for one in stated] == ["illness", None]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [],
+        ANSWERS[:2],
+        [*ANSWERS[:2], {"question": "urged", "answer": "yes"}],
+        [*ANSWERS, {"question": "x", "answer": "no"}],
+    ],
+)
+async def test_q4_high_risk_asks_questions_and_takes_one_answer(
+    world: World, desk: Desk, answers: list[dict[str, str]]
+) -> None:
+    await begun(world, desk, "MEDIUM")
+    asked = await desk.decide(ME, "c-1", "WARRANT")
+    assert [question["code"] for question in asked["warning"]["questions"]] == ["loss", "reserve", "urged"]
+    path = f"/decisions/{asked['decision_id']}/confirmation"
+    refused = await desk.post(ME, path, GIVEN | {"answers": answers}, 422)
+    assert refused["type"].endswith("answers-invalid")
+    await desk.post(ME, path, GIVEN)
+
+
+@pytest.mark.parametrize(("held_before", "hours"), [(False, 24), (True, 0)])
+async def test_q4_the_first_high_risk_is_thought_over(world: World, desk: Desk, held_before: bool, hours: int) -> None:
+    day = await today(world) - DAY * 50
+    facts = [bought("c-1", "t-1", day - DAY, "W0", "warrant")] if held_before else []
+    await world.publish(opened("c-1"), assessed("c-1", "MEDIUM", day - DAY * 60), *facts)
+    await world.close(day)
+    await desk.keep("WARRANT", kind="warrant")
+    asked = await desk.decide(ME, "c-1", "WARRANT")
+    waits = datetime.fromisoformat(asked["not_before"]) - datetime.fromisoformat(asked["decided_at"])
+    assert waits == timedelta(hours=hours)
+
+
+async def test_a_sheet_entered_by_staff_for_a_vulnerable_client_waits_too(world: World, desk: Desk) -> None:
+    await begun(world, desk, "LOW")
+    await desk.post(DESK, "/clients/c-1/vulnerability", {"cause": "low_literacy"})
+    body = sheet(LOW, channel="counter", recording="r-1")
+    found = await desk.post(DESK, "/clients/c-1/submissions", body)
+    assert found["review_reasons"] == ["care_vulnerable", "second_contact"]
