@@ -24,6 +24,11 @@ def available(client_id: str) -> str:
     return f"cust:{client_id}:available"
 
 
+def issued(item: str) -> str:
+    """The account that a bonus comes from: one for each sort of them."""
+    return f"sys:issued:{item.partition('/')[0]}"
+
+
 def signed(debit: str, credit: str, points: int) -> int:
     """An entry's points as the client sees them: none where they stay the client's own [4.7a]."""
     return points * (credit.startswith("cust:") - debit.startswith("cust:"))

@@ -7,9 +7,10 @@ from fastapi import APIRouter
 from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.service import Service
-from contracts.broker import BrokerDayClosed, TradeCancelled, TradeSettled
+from contracts.broker import BrokerDayClosed, ClientClosed, ClientOpened, TradeCancelled, TradeSettled
 from contracts.classification import DayCompleted as ClassificationDayCompleted
-from contracts.classification import TierChanged
+from contracts.classification import LifecycleChanged, TierChanged
+from contracts.complaints import SuggestionAdopted
 from contracts.platform import ErasureRequested
 from contracts.points import (
     DayCompleted,
@@ -39,6 +40,10 @@ service = Service(
     listens={
         ErasureRequested: answering(ErasureAnswered),
         **tables.CLIENTS.listens,
+        ClientOpened: handlers.open_clients,
+        ClientClosed: handlers.close_clients,
+        LifecycleChanged: handlers.keep_lifecycles,
+        SuggestionAdopted: handlers.reward_suggestions,
         TierChanged: handlers.correct_for_changed_tiers,
         TradeSettled: handlers.award_points_for_trades,
         TradeCancelled: handlers.claw_back_for_cancelled_trades,

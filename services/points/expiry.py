@@ -1,4 +1,4 @@
-"""Lots that end: what is left of them and not held expires at the close of their last day [P6].
+"""The close of a day: anniversaries earn points [P3], and what is left of lots that end and not held expires [P6].
 
 One entry a client and end, however many lots end together; each lot keeps how much of it expired, for a cancellation
 that is heard later [4.7a].
@@ -11,7 +11,7 @@ import asyncpg
 
 from chassis.clock import is_month_end
 from chassis.uow import UnitOfWork
-from services.points import balances, lots
+from services.points import balances, lots, loyalty
 from services.points.accounts import EXPIRED, available
 from services.points.histories import expiry
 from services.points.ledger import Entries
@@ -32,7 +32,9 @@ ENDED = """
 
 
 async def close(days: Sequence[date], uow: UnitOfWork) -> None:
-    """Let expire what ends on these days."""
+    """Award anniversaries of these days, and let expire what ends on them."""
+    for day in days:
+        await loyalty.close(day, uow)
     through = await uow.sql.fetchval("SELECT through FROM closed_days") or date.min
     first = through + timedelta(days=1) if through > date.min else through
     clients: list[str] = [
@@ -55,8 +57,9 @@ def _ends(alias: str, days: Sequence[date], first: date) -> str:
     return f"{alias}.expires_on BETWEEN $1 AND $2" if looked_for else "$1::date > $2"
 
 
-async def expire_late(since: Mapping[str, date], through: date, uow: UnitOfWork) -> None:
-    """Let expire the lots of clients that were gained after their last day was closed."""
+async def catch_up(since: Mapping[str, date], through: date, uow: UnitOfWork) -> None:
+    """Clients of whom something was heard late: their anniversaries, and what they gained after its last day was closed."""
+    await loyalty.again(since, through, uow)
     await expire(sorted(since), through, uow)
 
 
@@ -120,4 +123,4 @@ async def _steps(sql: asyncpg.Connection, items: Sequence[tuple[str, str]]) -> d
     }
 
 
-catches_up = LATE.handed_to(expire_late)
+catches_up = LATE.handed_to(catch_up)

@@ -20,13 +20,19 @@ SPENDING = Text(
     "points are held in the order in which they expire, then spent or given back",
     "积分按到期先后冻结,随后使用或退回",
 )
+BONUS = Text(
+    "bonus points: for each full year of account, for a suggestion that was adopted; no multiplier counts",
+    "奖励积分:开户每满一年、合理化建议被采纳;不乘级别倍数",
+)
 ITEM_RULES = {
+    "bonus": ("P3", BONUS),
     "expired": ("P6", EXPIRY),
     "held": ("P5", SPENDING),
     "released": ("P5", SPENDING),
     "spent": ("P5", SPENDING),
 }
 VERBS = {
+    "bonus": Text("{} bonus points were earned on {}.", "{} 奖励积分于 {} 获得。"),
     "expired": Text("{} points expired on {}.", "{} 积分于 {} 到期。"),
     "held": Text("{} points were held on {}.", "{} 积分于 {} 冻结。"),
     "released": Text("{} held points were given back on {}.", "{} 冻结积分于 {} 退回。"),
@@ -84,8 +90,9 @@ def explained(entry: Mapping[str, Any], trade: Sequence[Mapping[str, Any]]) -> d
 def _item_sentence(entry: Mapping[str, Any]) -> dict[str, str]:
     """What happened to points that is no trade's doing; one that takes another back says so."""
     words, day = VERBS[entry["kind"]], entry["value_on"].isoformat()
-    forward = entry["debit_account"].startswith("cust:") and not entry["debit_account"].endswith(":debt")
-    if not forward:
+    gained = entry["debit_account"].startswith("sys:issued:")
+    forward = gained or (entry["debit_account"].startswith("cust:") and not entry["debit_account"].endswith(":debt"))
+    if not forward or (entry["kind"] == "bonus" and not gained):
         words = Text(
             "A correction: of what is told for {1}, {0} points are taken back.", "更正:{1} 所记的 {0} 积分已冲回。"
         )

@@ -1,4 +1,4 @@
-"""Events in: trades, their cancellations, tiers.
+"""Events in: trades, their cancellations, tiers, accounts, adopted suggestions.
 
 What a client ends up with is a function of the facts: for every trade the target [P1] is computed from what is known
 now, and the difference to what was posted follows.
@@ -10,14 +10,17 @@ from datetime import date
 from decimal import Decimal
 
 from chassis.bus.record import Record
+from chassis.clock import business_date
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
-from contracts.broker import TradeCancelled, TradeSettled
-from contracts.classification import TierChanged
-from services.points import balances, conflicts, ledger, tiers, trades
+from contracts.broker import ClientClosed, ClientOpened, TradeCancelled, TradeSettled
+from contracts.classification import LifecycleChanged, TierChanged
+from contracts.complaints import SuggestionAdopted
+from services.points import balances, bonuses, conflicts, ledger, rules, tiers, trades
 from services.points.conflicts import Differing
 from services.points.ledger import Posting
-from services.points.tables import LATE
+from services.points.policy import Policies
+from services.points.tables import CLIENTS, LATE, LIFECYCLES, BonusRow
 from services.points.trades import Cancellation, Cause, Key, SettledTrade, Trade
 
 
@@ -107,6 +110,57 @@ async def correct_for_changed_tiers(changes: Sequence[TierChanged], uow: UnitOfW
     for trade in (await trades.from_dates(uow.sql, since)).values():
         posting.bring(trade, Cause.of(newest[trade.client_id][1]))
     await posting.write()
+
+
+async def open_clients(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
+    """Keep who opened an account when: its anniversaries earn points [P3], also those that are closed already."""
+    before = await uow.sql.fetch(
+        "SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[]) AND opened_on IS NOT NULL",
+        [event.client_id for event in opened],
+    )
+    await CLIENTS.keep(uow, ClientOpened, opened)
+    await LATE.note(uow, ClientOpened, [(event.client_id, event.opened_on) for event in opened])
+    told = {event.client_id: event.opened_on for event in opened}
+    await LATE.mark(uow, [(client, min(day, told[client])) for client, day in before if day != told[client]])
+
+
+async def close_clients(closed: Sequence[ClientClosed], uow: UnitOfWork) -> None:
+    """A closed account has no more anniversaries; the earliest word on its end counts."""
+    ends: dict[str, date] = {}
+    for event in closed:
+        ends[event.client_id] = min(event.closed_on, ends.get(event.client_id, event.closed_on))
+    clients = sorted(ends)
+    await CLIENTS.make(uow, clients)
+    await uow.sql.execute(
+        """UPDATE clients c SET closed_on = least(c.closed_on, n.day)
+           FROM unnest($1::text[], $2::date[]) AS n(client_id, day) WHERE c.client_id = n.client_id""",
+        clients,
+        [ends[client] for client in clients],
+    )
+    await LATE.note(uow, ClientClosed, [(event.client_id, event.closed_on) for event in closed])
+
+
+async def keep_lifecycles(changes: Sequence[LifecycleChanged], uow: UnitOfWork) -> None:
+    """Keep who is LOST since when: no anniversary of theirs earns points [P3]."""
+    await LIFECYCLES.keep(uow, changes)
+    await LATE.note(uow, LifecycleChanged, [(change.client_id, change.changed_from) for change in changes])
+
+
+async def reward_suggestions(adopted: Sequence[SuggestionAdopted], uow: UnitOfWork) -> None:
+    """Points for an idea that complaints says was adopted, once each [P3, C12]; a case without a client earns none."""
+    policies = await uow.policies(Policies)
+    wanted: dict[str, BonusRow] = {}
+    causes: dict[str, Cause] = {}
+    for event, record in zip(adopted, uow.records(SuggestionAdopted), strict=True):
+        if event.client_id is None:
+            continue
+        day, item = business_date(event.adopted_at), f"suggestion/{event.suggestion_id}"
+        version = policies.bonuses.on(day)
+        ends_on = rules.lot_end(policies.points, day)
+        wanted[item] = BonusRow(event.client_id, item, day, version.body.suggestion, ends_on, version.name, None)
+        causes[event.client_id] = Cause.of(record)
+    if wanted:
+        await bonuses.bring(uow, list(wanted.values()), causes)
 
 
 async def accept_other_content(offered: Sequence[SettledTrade], uow: UnitOfWork) -> None:

@@ -14,7 +14,7 @@ from contracts.points import EntryKind
 from services.points import accounts, trades
 from services.points.fold import ClawBack, Fold, Gain, Hold, Item, Settlement, Transfer
 from services.points.rules import Rate
-from services.points.tables import HoldRow
+from services.points.tables import BonusRow, HoldRow
 from services.points.trades import VALUE_ON, Trade
 
 
@@ -37,11 +37,12 @@ def movement(subject: str, kind: EntryKind, value_on: date, debit: str, credit: 
 
 @dataclass(slots=True)
 class History:
-    """A client's trades and holds, what was posted by movement, and how many entries each item has."""
+    """A client's trades, holds and bonuses, what was posted by movement, and how many entries each item has."""
 
     client_id: str
     trades: dict[str, Trade] = field(default_factory=dict)
     holds: dict[str, HoldRow] = field(default_factory=dict)
+    bonuses: dict[str, BonusRow] = field(default_factory=dict)
     posted: Counter[Movement] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
     subjects: dict[str, str] = field(default_factory=dict)
@@ -73,6 +74,14 @@ class History:
                 self.subjects[name] = hold.hold
                 yield Settlement(name, business_date(hold.ended_at), hold.ended_at, hold.hold, hold.outcome)
 
+        for bonus in self.bonuses.values():
+            lot = accounts.entry_id(self.client_id, bonus.item, 0)
+            self.subjects[lot] = self.subjects[f"{lot}/back"] = bonus.item
+            yield Gain(lot, bonus.value_on, start_of(bonus.value_on), bonus.points, bonus.expires_on, "bonus")
+            if bonus.back_on:
+                day = max(bonus.value_on, bonus.back_on)
+                yield ClawBack(f"{lot}/back", day, start_of(day), bonus.points, lot)
+
     def differences(self, found: Fold) -> list[tuple[Movement, int]]:
         """What the fold has and was not posted, in order."""
         wanted: Counter[Movement] = Counter()
@@ -100,11 +109,19 @@ class History:
             case "available" | "held" | "debt":
                 return f"cust:{self.client_id}:{account}"
             case "issued":
-                return accounts.ISSUED
+                return accounts.issued(subject) if subject in self.bonuses else accounts.ISSUED
             case "redeemed":
                 return f"sys:redeemed:{self.holds[subject].reward}"
             case _:
                 return f"sys:{account}"
+
+
+async def bonuses_of(sql: asyncpg.Connection, clients: Sequence[str]) -> dict[tuple[str, str], BonusRow]:
+    """The bonuses of clients, by client and item."""
+    rows = await fetch(
+        sql, BonusRow, f"SELECT {columns(BonusRow)} FROM bonuses WHERE client_id = ANY($1::text[])", list(clients)
+    )
+    return {(row.client_id, row.item): row for row in rows}
 
 
 def expiry(day: date) -> str:
@@ -125,6 +142,8 @@ async def read(
         sql, HoldRow, f"SELECT {columns(HoldRow)} FROM holds WHERE client_id = ANY($1::text[])", list(clients)
     ):
         found[hold.client_id].holds[hold.hold] = hold
+    for (client, item), bonus in (await bonuses_of(sql, clients)).items():
+        found[client].bonuses[item] = bonus
     for client, subject, kind, value_on, debit, credit, points, steps in await sql.fetch(
         f"""SELECT client_id, coalesce('trade/' || trade_id, item), kind, {VALUE_ON} AS value_on, debit_account,
                    credit_account, sum(points)::bigint, max(step) + 1

@@ -16,12 +16,12 @@ from chassis.bus.record import Record
 from chassis.uow import UnitOfWork
 from contracts.points import EntryKind, PointsPosted
 from services.points import balances, histories, lots
-from services.points.accounts import ISSUED, REVERSED, as_amount, available, entry_id, signed
+from services.points.accounts import ISSUED, REVERSED, as_amount, available, entry_id, issued, signed
 from services.points.balances import Balance
 from services.points.fold import Fold, fold
 from services.points.histories import History
 from services.points.rules import Rate, posting_date
-from services.points.tables import LotRow, entries
+from services.points.tables import BonusRow, LotRow, entries
 from services.points.tiers import Ranks
 from services.points.trades import Cause, Part, SettledTrade, Trade
 
@@ -115,13 +115,13 @@ class Entries:
 
     def add_for_item(
         self, client: str, kind: EntryKind, item: str, step: int, debit: str, credit: str, points: int,
-        value_on: date, posted_on: date, cause: str, expires_on: date | None = None,
+        value_on: date, posted_on: date, cause: str, expires_on: date | None = None, policy: str | None = None,
     ) -> None:  # fmt: skip
         """An entry of what is no trade."""
         self.add(
             (
                 entry_id(client, item, step), client, kind, None, step, debit, credit, points, expires_on, None, None,
-                None, None, None, posted_on, cause, entry_id(client, item, 0) if step else None, item, value_on,
+                None, None, policy, posted_on, cause, entry_id(client, item, 0) if step else None, item, value_on,
             )
         )  # fmt: skip
 
@@ -216,6 +216,25 @@ class Posting:
             balance.available += sum(differing.values())
         return True
 
+    def is_plain(self, bonus: BonusRow, through: date) -> bool:
+        """Whether a new bonus touches its own lot alone."""
+        balance = self.balances[bonus.client_id]
+        return (
+            not balance.debt
+            and bonus.back_on is None
+            and balance.used_on < bonus.value_on
+            and through < bonus.expires_on
+        )
+
+    def post_bonus(self, bonus: BonusRow) -> None:
+        """Post a plain one."""
+        client, cause = bonus.client_id, self.causes[bonus.client_id]
+        self.balances[client].available += bonus.points
+        self.entries.add_for_item(
+            client, "bonus", bonus.item, 0, issued(bonus.item), available(client), bonus.points, bonus.value_on,
+            max(bonus.value_on, cause.day), cause.id, bonus.expires_on, bonus.policy,
+        )  # fmt: skip
+
     def _post_own(self, trade: Trade, rate: Rate, differing: Mapping[Part, int]) -> None:
         fresh = not trade.steps
         own = available(trade.client_id)
@@ -280,9 +299,11 @@ class Posting:
                 step = history.steps[movement.subject]
                 history.steps[movement.subject] += 1
                 day = max(movement.value_on, cause.day)
+                bonus = history.bonuses.get(movement.subject)
+                ends_on = bonus.expires_on if bonus and credit == available(client) else None
                 self.entries.add_for_item(
                     client, movement.kind, movement.subject, step, debit, credit, abs(points), movement.value_on, day,
-                    cause.id,
+                    cause.id, ends_on, bonus.policy if bonus else None,
                 )  # fmt: skip
         for trade in self.trades[client].values():
             if not trade.steps:

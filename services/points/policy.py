@@ -174,9 +174,45 @@ def parse_upgrades(body: dict[str, Any]) -> Upgrades:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Bonuses:
+    """Bonuses in hundredths [P3]: for a year of account, an adopted suggestion, a referred client (0: none); a referral is
+    clawed back when the account is closed in fewer days than `referral_days`."""
+
+    loyalty: int
+    suggestion: int
+    referral: int
+    referral_days: int
+
+
+class BonusesBody(PolicyBody, frozen=True):
+    """A version as it is written, in whole points."""
+
+    loyalty: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    suggestion: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    referral: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    referral_days: Annotated[int, msgspec.Meta(ge=0, le=3650)]
+    opinion: str = ""
+
+
+def parse_bonuses(body: dict[str, Any]) -> Bonuses:
+    """Read one version.
+
+    Raises: PolicyInvalid when referrals are rewarded and no opinion of compliance is named.
+    """
+    given = typed(BonusesBody, body)
+    if given.referral and not given.opinion.strip():
+        raise PolicyInvalid(
+            "soliciting may not be rewarded unless compliance's opinion is named [P3]",
+            errors=(FieldError("/body/opinion", "missing"),),
+        )
+    return Bonuses(given.loyalty * 100, given.suggestion * 100, given.referral * 100, given.referral_days)
+
+
 class Policies(PolicyBook):
     """The tables of points."""
 
     points = PolicyTable(FILE, parse)
     rewards = PolicyTable(FILE, parse_rewards)
     upgrades = PolicyTable(FILE, parse_upgrades)
+    bonuses = PolicyTable(FILE, parse_bonuses)

@@ -1,5 +1,6 @@
 """Decisions of the points ledger: facts, policy and time in, a decision out."""
 
+from calendar import isleap
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -17,6 +18,8 @@ from services.points.policy import Terms
 EXACT = Context(prec=80, rounding=ROUND_HALF_UP)
 
 MEMO_COMMISSIONS = 50_000
+FIRST_YEAR = 1990
+"""Of business dates."""
 
 
 class TierInterval(NamedTuple):
@@ -50,10 +53,24 @@ def _points(multiplier: int) -> Mapping[Decimal, int]:
     return Memo(lambda commission: points_for_commission(commission, multiplier), MEMO_COMMISSIONS)
 
 
+def lot_end(terms: Versions[Terms], day: date) -> date:
+    """The last day of a lot gained on a day: at the end of a month [P6]."""
+    return month_end(months_after(day, terms.on(day).body.lot_months))
+
+
+def openings_celebrated_on(day: date) -> list[date]:
+    """The opening dates that have an anniversary on a day [P3]; 29 February has its own on the 28th in other years."""
+    days = [(day.month, day.day)]
+    if days == [(2, 28)] and not isleap(day.year):
+        days.append((2, 29))
+    years = range(FIRST_YEAR, day.year)
+    return [date(year, *one) for year in years for one in days if one != (2, 29) or isleap(year)]
+
+
 def rate_on(terms: Versions[Terms], trade_date: date, tier: TierCode) -> Rate:
     """What the policy in force on a trade date gives a tier; a lot expires at the end of a month [P6]."""
     version = terms.on(trade_date)
-    expires_on = month_end(months_after(trade_date, version.body.lot_months))
+    expires_on = lot_end(terms, trade_date)
     multiplier = version.body.multiplier[tier]
     return Rate(tier, multiplier, version.name, expires_on, end_of(trade_date), _points(multiplier))
 

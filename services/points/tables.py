@@ -20,10 +20,12 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from chassis import rows
 from chassis.clients import Clients, Fact
+from chassis.histories import History
 from chassis.late import LateFacts
 from chassis.rows import Row
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
+from contracts.classification import LifecycleChanged
 
 metadata = new_metadata()
 
@@ -133,6 +135,21 @@ holds = rows.table(
 )
 
 
+class BonusRow(Row, frozen=True):
+    """A bonus [P3], as it should be by what is known now."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    item: Annotated[str, rows.Column(primary_key=True, comment="loyalty/N, referral/CLIENT, suggestion/ID")]
+    value_on: date
+    points: Annotated[int, rows.Column(BigInteger, comment="hundredths; none once a late fact takes it away")]
+    expires_on: date
+    policy: str
+    back_on: Annotated[date | None, rows.Column(comment="the day from which it is clawed back")]
+
+
+bonuses = rows.table("bonuses", metadata, BonusRow, CheckConstraint("points >= 0", name="points"))
+
+
 class CancellationRow(Row, frozen=True):
     """One word on what a cancelled trade still earns; the lowest said by an instant counts."""
 
@@ -176,4 +193,10 @@ tiers = Table(
 )
 
 LATE = LateFacts(metadata)
-CLIENTS = Clients(metadata, Fact("branch_id"))
+CLIENTS = Clients(
+    metadata, Fact("branch_id"), Fact("opened_on", Date), columns=[Column("closed_on", Date), Index(None, "opened_on")]
+)
+LIFECYCLES: History[LifecycleChanged] = History(
+    metadata, "lifecycles", Column("since", Date, primary_key=True), Column("lifecycle", Text, nullable=False),
+    told=lambda change: [(stretch.since, stretch.lifecycle) for stretch in change.stretches],
+)  # fmt: skip

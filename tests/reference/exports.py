@@ -16,8 +16,9 @@ from .classes import MonthClass, classes_of
 from .days import ONE_DAY
 from .exact import exactly
 from .facts import Client, Facts, read_facts
-from .points import lot_end, points_of
+from .points import LOYALTY, anniversaries, lot_end, points_of
 from .tiers import Stretch, tier_on, tiers_of
+from .value import lost_on
 
 Row = tuple[str, ...]
 
@@ -30,6 +31,8 @@ class Outcome:
     classes: list[MonthClass]
     stretches: list[Stretch]
     points: dict[str, int]
+    loyalty: list[date]
+    """Anniversaries that earned points [P3]."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ def replay(folder: Path, until: date | None = None, customers: int | None = None
         for client in facts.clients:
             classes = classes_of(client, facts.closes)
             stretches = tiers_of(client, classes, facts.closes)
-            outcomes.append(Outcome(client, classes, stretches, points_of(client, stretches)))
+            celebrated = anniversaries(client.opened_on, facts.closes[0], facts.closes[-1]) if facts.closes else []
+            loyal = [day for day in celebrated if not lost_on(client, classes, day)]
+            outcomes.append(Outcome(client, classes, stretches, points_of(client, stretches), loyal))
         return Replayed(facts, outcomes)
 
 
@@ -75,6 +80,7 @@ def client_rows(replayed: Replayed, as_of: date) -> list[Row]:
         points = sum(
             earned for trade_id, earned in outcome.points.items() if dated[trade_id] <= as_of < lot_end(dated[trade_id])
         )
+        points += sum(LOYALTY for day in outcome.loyalty if day <= as_of < lot_end(day))
         opening = (client.client_id, client.branch_id, client.opened_on.isoformat())
         rows.append((*opening, *inputs, tier, hundredths(points), "0.00"))
     return rows
@@ -115,4 +121,18 @@ def expired_rows(replayed: Replayed, as_of: date) -> list[Row]:
             if end <= as_of and trade.trade_date <= as_of:
                 place = (trade.client_id, end.isoformat())
                 sums[place] = sums.get(place, 0) + outcome.points.get(trade.trade_id, 0)
+        for day in outcome.loyalty:
+            if lot_end(day) <= as_of:
+                place = (outcome.client.client_id, lot_end(day).isoformat())
+                sums[place] = sums.get(place, 0) + LOYALTY
     return sorted((*place, f"-{hundredths(points)}") for place, points in sums.items() if points)
+
+
+def bonus_rows(replayed: Replayed, as_of: date) -> list[Row]:
+    """Bonuses up to a day: client, the day, points."""
+    return sorted(
+        (outcome.client.client_id, day.isoformat(), hundredths(LOYALTY))
+        for outcome in replayed.outcomes
+        for day in outcome.loyalty
+        if day <= as_of
+    )

@@ -14,12 +14,15 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
+from typing import TYPE_CHECKING
 
-from .classes import Known, daily_totals, known_months, month_mean
+from .classes import Known, MonthClass, daily_totals, known_months, month_mean
 from .days import ONE_DAY, month_of, twelve_months_before
-from .exports import Outcome
 from .facts import Client
 from .tiers import TIERS, tier_on
+
+if TYPE_CHECKING:
+    from .exports import Outcome
 
 TYPES = ("COMMISSION", "PRODUCT", "ASSETS")
 WEIGHTS = (Fraction(40), Fraction(30), Fraction(30))  # weight x 100
@@ -95,7 +98,13 @@ def lifecycle_of(client: Client, months: dict[int, Known], day: date) -> str:
     return "MATURE"
 
 
-def month_values(outcome: Outcome) -> list[MonthValue]:
+def lost_on(client: Client, classes: list[MonthClass], day: date) -> bool:
+    """Whether the last month close before a day left the client LOST."""
+    closes = [evaluation.last_day for evaluation in classes if evaluation.last_day < day]
+    return bool(closes) and lifecycle_of(client, {}, closes[-1]) == "LOST"
+
+
+def month_values(outcome: "Outcome") -> list[MonthValue]:
     """What every month close finds of a client, before ranks are known."""
     client = outcome.client
     found = []

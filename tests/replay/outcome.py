@@ -10,7 +10,7 @@ from careline.export import EXPORTS
 from careline.platform import Platform
 from chassis.settings import Settings
 from chassis.verify import verify
-from tests.reference.exports import client_rows, expired_rows, point_rows, tier_rows
+from tests.reference.exports import bonus_rows, client_rows, expired_rows, point_rows, tier_rows
 from tests.reference.exports import replay as reference
 
 BANK = Path(__file__).parents[1] / "data" / "bank"
@@ -31,10 +31,10 @@ async def points_by_trade(platform: Platform, as_of: date | None = None) -> list
     return sorted((*trade, f"{points:.2f}") for trade, points in totals.items() if points)
 
 
-async def expired(platform: Platform, as_of: date | None = None) -> list[tuple[str, ...]]:
-    """What expired of each client's points, and on which days."""
+async def posted(platform: Platform, kind: str, as_of: date | None = None) -> list[tuple[str, ...]]:
+    """Each client's points of a kind that is of no trade (bonus, expired), and the days they were posted on."""
     rows = await rows_of(platform, "points", as_of)
-    return [(row[0], row[1], row[-1]) for row in rows if row[2] == "expired"]
+    return [(row[0], row[1], row[-1]) for row in rows if row[2] == kind]
 
 
 async def assert_outcome(platform: Platform, until: date = LAST, customers: int | None = None) -> None:
@@ -43,7 +43,8 @@ async def assert_outcome(platform: Platform, until: date = LAST, customers: int 
     assert await rows_of(platform, "clients") == client_rows(expected, until)
     assert await rows_of(platform, "tiers") == tier_rows(expected, until)
     assert await points_by_trade(platform) == point_rows(expected, until)
-    assert await expired(platform) == expired_rows(expected, until)
+    assert await posted(platform, "expired") == expired_rows(expected, until)
+    assert await posted(platform, "bonus") == bonus_rows(expected, until)
     for name, worker in platform.workers.items():
         async with platform.databases[name].reading() as sql:
             assert await sql.fetchval("SELECT count(*) FROM dead_letters") == 0
