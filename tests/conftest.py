@@ -6,6 +6,8 @@ runs a test on the wheel's PostgreSQL and on Debian's 15 where that is installed
 
 import base64
 import os
+import shutil
+import tempfile
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -13,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
 from careline.schema import make_schemas
@@ -35,8 +38,9 @@ KEYS = {
 # Data of tests is made anew each time: it need not outlive a power cut.
 FAST = {
     "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
-    "wal_level": "minimal", "max_wal_senders": "0",
+    "wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "128MB",
 }  # fmt: skip
+MEMORY, ROOMY = Path("/dev/shm"), 8 << 30
 LONGEST = (
     "tests/faults/", "tests/deploy/", "tests/replay/", "tests/structure/test_new_service", "tests/cli/",
     "tests/classification/test_closing", "tests/complaints/test_with_callbacks", "tests/complaints/test_march_2009",
@@ -134,14 +138,24 @@ def begun(server: PrivatePostgres | PrivateKafka) -> str:
 
 
 @pytest.fixture(scope="session")
-def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Cluster]]:
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where servers of the session keep their data: in memory where it is roomy, for a database of hundreds of small
+    files a test."""
+    if MEMORY.is_dir() and min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > ROOMY:
+        with tempfile.TemporaryDirectory(prefix="careline-tests-", dir=MEMORY) as made:
+            yield Path(made)
+    else:
+        yield tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def clusters(server_folder: Path) -> Iterator[Callable[[str], Cluster]]:
     """The session's PostgreSQL servers by kind, each started when first asked for."""
     started: dict[str, Cluster] = {}
 
     def of(kind: str) -> Cluster:
         if kind not in started:
-            home = tmp_path_factory.mktemp(f"postgres-{kind}")
-            server = PrivatePostgres(home, bin_dir=POSTGRES[kind], settings=FAST)
+            server = PrivatePostgres(server_folder / f"postgres-{kind}", bin_dir=POSTGRES[kind], settings=FAST)
             begun(server)
             started[kind] = Cluster(server)
         return started[kind]
@@ -165,9 +179,9 @@ def bus(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kafka_broker(server_folder: Path) -> Iterator[str]:
     """host:port of a real Kafka, started once."""
-    server = PrivateKafka(tmp_path_factory.mktemp("kafka"))
+    server = PrivateKafka(server_folder / "kafka")
     try:
         address = begun(server)
     except (ServerNotReady, OSError) as missing:

@@ -4,7 +4,7 @@ from chassis.etags import Match, etag
 from chassis.http.app import new_app, openapi_of, routes_of, service_app
 from chassis.http.batching import Batched, batched
 from chassis.http.declared import Located, Tagged
-from chassis.http.idempotency import Once, router
+from chassis.http.idempotency import Once, joined, router
 from chassis.http.identity import Tokens, identified, mint
 from chassis.http.objects import may_see, object_scope, require_sight
 from chassis.http.paging import Listing, Page, PageRequest
@@ -35,6 +35,7 @@ __all__ = [
     "etag",
     "gives",
     "identified",
+    "joined",
     "may_see",
     "mint",
     "new_app",

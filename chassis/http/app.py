@@ -15,7 +15,7 @@ from chassis.http import documents, problems
 from chassis.http.approvals import approvals_routes
 from chassis.http.document import Document
 from chassis.http.edge import Edge
-from chassis.http.idempotency import AnsweredBefore, Route, answer_again
+from chassis.http.idempotency import AnsweredBefore, Route, answer_again, joined
 from chassis.http.identity import INTERNAL, Tokens
 from chassis.http.operators import operators_routes
 from chassis.http.paging import cursor_key
@@ -61,7 +61,6 @@ def new_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=documents.short_id(name),
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         exception_handlers={
             Refusal: problems.answer_refusal,
@@ -74,12 +73,10 @@ def new_app(
             *middleware,
         ],
     )
-    app.state.traffic, app.state.settings = traffic, settings
+    app.state.name, app.state.traffic, app.state.settings = name, traffic, settings
     SERVING.labels(name).set(1)
-    app.include_router(probes(checks, advised))
     app.add_api_route("/openapi.json", Document(lambda: openapi_of(app)).answer, include_in_schema=False)
-    for router in routers:
-        app.include_router(router)
+    app.router.routes.extend(joined(probes(checks, advised), *routers).routes)
     larger += large_of(routes_of(app))
     for route in routes_of(app):
         own = isinstance(route.original_route, Route) or not isinstance(route.original_route, APIRoute)
@@ -113,4 +110,4 @@ def routes_of(app: FastAPI) -> Iterable[RouteContext]:
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
     """The app's OpenAPI 3.1 document."""
-    return documents.openapi_of(app, routes_of(app))
+    return documents.openapi_of(app, app.state.name, routes_of(app))

@@ -47,16 +47,7 @@ WAITS = {409, 429, 503, 504}
 _SCHEMA = re.compile(r"^#/components/schemas/(.+)$")
 
 
-def short_id(service: str) -> Any:
-    """What FastAPI calls for the id of a route: service and function."""
-
-    def make(route: Any) -> str:
-        return f"{service}_{route.name}"
-
-    return make
-
-
-def openapi_of(app: FastAPI, routes: Iterable[RouteContext]) -> dict[str, Any]:
+def openapi_of(app: FastAPI, service: str, routes: Iterable[RouteContext]) -> dict[str, Any]:
     """The document of an app and its routes, made once."""
     if app.openapi_schema is not None:
         return app.openapi_schema
@@ -67,7 +58,9 @@ def openapi_of(app: FastAPI, routes: Iterable[RouteContext]) -> dict[str, Any]:
     for route in routes:
         if isinstance(route.original_route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
-                _complete(document["paths"][str(route.path)][method.lower()], method, route)
+                operation = document["paths"][str(route.path)][method.lower()]
+                operation["operationId"] = f"{service}_{route.name}"
+                _complete(operation, method, route)
     for name, schema in schemas.items():
         if name.startswith("Listing_"):
             schema.setdefault("description", Listing.__doc__)

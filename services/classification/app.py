@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter
-
 from chassis.erasure import answering
 from chassis.exports import Export
+from chassis.http import joined
 from chassis.service import Service
 from contracts import classification as contract
 from contracts.broker import (
@@ -41,13 +40,9 @@ from services.classification import (
 from services.classification.policy import Policies
 from services.classification.shadow import shadow
 
-routes = APIRouter()
-for part in (api_grants, api_groups, api_supplementary, api):
-    routes.include_router(part.routes)
-
 service = Service(
     name="classification",
-    routes=routes,
+    routes=joined(*(part.routes for part in (api_grants, api_groups, api_supplementary, api))),
     listens={
         ErasureRequested: answering(contract.ErasureAnswered),
         ClientOpened: handlers.open_clients,

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter
-
 from chassis.erasure import answering
 from chassis.exports import Export
+from chassis.http import joined
 from chassis.service import Service
 from contracts.broker import BrokerDayClosed, ClientClosed, ClientOpened, TradeCancelled, TradeSettled
 from contracts.classification import DayCompleted as ClassificationDayCompleted
@@ -28,15 +27,11 @@ from services.points.policy import Policies
 from services.points.shadow import shadow
 from services.points.trades import SettledTrade
 
-routes = APIRouter()
-for part in (api_acts, api):
-    routes.include_router(part.routes)
-
 service = Service(
     name="points",
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
-    routes=routes,
+    routes=joined(api_acts.routes, api.routes),
     listens={
         ErasureRequested: answering(ErasureAnswered),
         **tables.CLIENTS.listens,

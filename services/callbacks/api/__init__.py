@@ -1,7 +1,6 @@
 """HTTP in."""
 
-from fastapi import APIRouter
-
+from chassis.http import joined
 from services.callbacks.api import (
     coverage,
     evidence,
@@ -17,8 +16,7 @@ from services.callbacks.api import (
     tasks,
 )
 
-routes = APIRouter()
-for part in (
+parts = (
     tasks, replies, evidence, findings, quality, coverage, messages, moments, mailings, interest, retention, statistics,
-):  # fmt: skip
-    routes.include_router(part.routes)
+)  # fmt: skip
+routes = joined(*(part.routes for part in parts))

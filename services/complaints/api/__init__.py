@@ -1,7 +1,6 @@
 """HTTP in."""
 
-from fastapi import APIRouter
-
+from chassis.http import joined
 from services.complaints.api import (
     accountability,
     alarms,
@@ -23,7 +22,8 @@ from services.complaints.api import (
     severity,
 )
 
-routes = APIRouter()
-parts = [channels, clients, intake, clocks, flow, findings, approvals, accountability, escalations]
-for part in (*parts, files, severity, queue, grumbles, kpi, alarms, duties, packs, retention):
-    routes.include_router(part.routes)
+parts = (
+    channels, clients, intake, clocks, flow, findings, approvals, accountability, escalations, files, severity, queue,
+    grumbles, kpi, alarms, duties, packs, retention,
+)  # fmt: skip
+routes = joined(*(part.routes for part in parts))
