@@ -7,7 +7,7 @@ that fails is halved until the bad record stands alone and goes to the dead lett
 import asyncio
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -45,7 +45,14 @@ LETTER = "dead letter"
 
 
 class LostPartition(Exception):
-    """Another worker moved the position: nothing of this batch was kept."""
+    """Another worker moved the position, or hears more than this one: nothing of this batch was kept."""
+
+
+class OlderWorker(Exception):
+    """The service has begun to hear types that this version does not know: it leaves the work to newer ones."""
+
+    def __init__(self, types: Sequence[str]) -> None:
+        super().__init__(f"the service hears {', '.join(types)}, which this version does not")
 
 
 Place = tuple[str, int]
@@ -157,25 +164,29 @@ class Consumer:
         self.types = sorted(self.registry.readers)
         self.breaker = Breaker(bad_records_limit)
         self.personal = {kind for kind in self.registry.kinds.values() if kind.personal}
+        self.hearing = 0
 
     async def prepare(self) -> None:
-        """Make the position rows of every topic and partition read here: each begins where its bus still has everything."""
+        """Make the position rows of every topic and partition read here: each begins where its bus still has everything.
+        Types heard for the first time get positions of their own there (see `chassis.new_types`).
+
+        Raises: OlderWorker.
+        """
         async with self.database.unit_of_work() as uow:
             await uow.sql.execute(
                 """INSERT INTO consumer_partitions SELECT generate_series(0, $1::int - 1) ON CONFLICT DO NOTHING""",
                 self.database.partitions,
             )
             known = {tuple(row) for row in await uow.sql.fetch("SELECT topic, partition FROM consumer_offsets")}
-            missing = sorted({(t, p) for t in self.service.topics for p in range(self.database.partitions)} - known)
+            missing = {(t, p) for t in self.service.topics for p in range(self.database.partitions)} - known
             if missing:
-                await self._begin(missing, uow)
+                await self._begin(sorted(missing), uow)
+            self.hearing = await self._register_types(missing, uow)
             await uow.sql.execute("INSERT INTO closed_days DEFAULT VALUES ON CONFLICT DO NOTHING")
 
     async def _begin(self, places: Sequence[Place], uow: UnitOfWork) -> None:
-        # Shared with whoever raises the marks: a reader that begins is seen before anything more is dropped.
-        await uow.sql.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
         topics = sorted({topic for topic, _ in places})
-        kept = await self.kept_from(uow.sql, topics)
+        kept = await self._begins(topics, uow)
         begins = [kept.get(place, LowWater(0, None)) for place in places]
         await uow.sql.execute(
             """INSERT INTO consumer_offsets (topic, partition, next, since)
@@ -190,6 +201,57 @@ class Consumer:
                 "this service's knowledge does not begin at the first fact", service=self.service.name,
                 since=max(late).isoformat(), topics=topics,
             )  # fmt: skip
+
+    async def _begins(self, topics: Sequence[str], uow: UnitOfWork) -> dict[Place, LowWater]:
+        # Shared with whoever raises the marks: a reader that begins is seen before anything more is dropped.
+        await uow.sql.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
+        return await self.kept_from(uow.sql, topics)
+
+    async def _register_types(self, begun: Set[Place], uow: UnitOfWork) -> int:
+        """Keep which types are heard in each place, `begun` being those that just got their position; the number by which
+        workers know whether they hear everything.
+
+        Raises: OlderWorker.
+        """
+        places = await uow.sql.fetch(
+            "SELECT topic, partition, next, since, hearing FROM consumer_offsets ORDER BY topic, partition FOR UPDATE"
+        )
+        if more := await self.not_heard(uow.sql):
+            raise OlderWorker(more)
+        known = {tuple(row) for row in await uow.sql.fetch("SELECT topic, partition, type FROM heard_types")}
+        hearing = max((row["hearing"] for row in places), default=0)
+        by_topic = defaultdict[str, list[str]](list)
+        for name, kind in self.registry.kinds.items():
+            by_topic[kind.topic].append(name)
+        new = [
+            (row, kind) for row in places for kind in by_topic[row["topic"]]
+            if (row["topic"], row["partition"], kind) not in known
+        ]  # fmt: skip
+        if not new:
+            return hearing
+        # What an older version has read before types were kept, it is taken to have heard in full.
+        later = {(row["topic"], row["partition"]) for row, _ in new} - begun if known else set[Place]()
+        marks = await self._begins(sorted({topic for topic, _ in later}), uow) if later else {}
+        rows = [_heard_from(row, kind, marks.get((row["topic"], row["partition"]))) for row, kind in new]
+        await uow.sql.executemany(
+            "INSERT INTO heard_types (topic, partition, type, next, since) VALUES ($1, $2, $3, $4, $5)", rows
+        )
+        await uow.sql.execute("UPDATE consumer_offsets SET hearing = $1", hearing + 1)
+        if behind := [row for row in rows if row[3] is not None]:
+            log.warning(
+                "this version hears more: what is kept of it is read before anything else", service=self.service.name,
+                types=sorted({kind for _, _, kind, *_ in behind}),
+                since=max((since for *_, since in behind if since), default=None),
+            )  # fmt: skip
+        return hearing + 1
+
+    async def not_heard(self, sql: asyncpg.Connection) -> list[str]:
+        """The types the service hears that this version does not know: it is older, or their rows were not deleted by the
+        migration of the version that stopped hearing them."""
+        rows = await sql.fetch(
+            "SELECT DISTINCT type FROM heard_types WHERE type <> ALL($1::text[]) ORDER BY type", self.types
+        )
+        return [name for (name,) in rows]
 
     async def kept_from(self, sql: asyncpg.Connection, topics: Sequence[str]) -> dict[Place, LowWater]:
         """From where on the bus still has the records of some topics."""
@@ -358,12 +420,13 @@ class Consumer:
         moved = await uow.sql.fetch(
             """UPDATE consumer_offsets o SET next = m.following
                FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS m(topic, partition, expected, following)
-               WHERE o.topic = m.topic AND o.partition = m.partition AND o.next = m.expected
+               WHERE o.topic = m.topic AND o.partition = m.partition AND o.next = m.expected AND o.hearing = $5
                RETURNING o.topic, o.partition, o.passed""",
             [topic for topic, _ in moves],
             [partition for _, partition in moves],
             [expected for expected, _ in moves.values()],
             [following for _, following in moves.values()],
+            self.hearing,
         )
         if len(moved) != len(moves):
             raise LostPartition(sorted(set(moves) - {(t, p) for t, p, _ in moved}))
@@ -439,6 +502,15 @@ class Consumer:
         letters = [_letter(r, error, value, uow.now) for (r, error), value in zip(bad, values, strict=True)]
         await uow.connection.execute(insert(tables.dead_letters), letters)
         DEAD_LETTERS.labels(self.service.name).inc(len(bad))
+
+
+def _heard_from(
+    place: asyncpg.Record, kind: str, kept: LowWater | None
+) -> tuple[str, int, str, int | None, datetime | None]:
+    """The row of a type that is heard from now on: `kept` where its place has moved before without it."""
+    if kept is None:
+        return place["topic"], place["partition"], kind, None, place["since"]
+    return place["topic"], place["partition"], kind, kept.next if kept.next < place["next"] else None, kept.since
 
 
 def ahead_of(kind: type[Event], event: Event, record: Record, now: datetime) -> TooFarAhead | None:

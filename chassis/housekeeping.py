@@ -62,10 +62,10 @@ async def _readers(admin: asyncpg.Connection, schema: str, *, on_kafka: bool) ->
     if on_kafka:
         return f"SELECT topic, partition, next FROM {schema}.relay_cursors"
     consumers = await admin.fetch(
-        """SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE c.relname = 'consumer_offsets' AND c.relkind = 'r' ORDER BY 1"""
+        """SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.relname IN ('consumer_offsets', 'heard_types') AND c.relkind = 'r' ORDER BY 1"""
     )
-    return " UNION ALL ".join(f"SELECT topic, partition, next FROM {name}.consumer_offsets" for (name,) in consumers)
+    return " UNION ALL ".join(f"SELECT topic, partition, next FROM {name}" for (name,) in consumers)
 
 
 async def _forget_answers(admin: asyncpg.Connection, schema: str) -> None:

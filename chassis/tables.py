@@ -48,6 +48,27 @@ consumer_offsets = Table(
     Column("since", Instant, comment="from when on the facts of this place are known; none: from the first one"),
     Column("first_passed", Date, comment="the first watermark seen here"),
     Column("passed", Date, comment="the last watermark seen here"),
+    Column(
+        "hearing",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="raised when a version begins to hear more types: who hears fewer moves nothing any more",
+    ),
+)
+
+heard_types = Table(
+    "heard_types",
+    chassis,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column(
+        "next",
+        BigInteger,
+        comment="where it reads on until it has come up with its place; none: it goes with the place",
+    ),
+    Column("since", Instant, comment="from when on facts of this type are known; none: from the first one"),
 )
 
 closed_days = Table(

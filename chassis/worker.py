@@ -5,6 +5,7 @@ One supervised unit, whose health means progress.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,6 +22,7 @@ from chassis.consumer import Consumer, LostPartition, read_from_log
 from chassis.database import Database
 from chassis.deadlines.scheduler import Scheduler
 from chassis.migrate import newer_schema
+from chassis.new_types import NewTypes, from_log
 from chassis.notifications import Notifications
 from chassis.outages import is_outage
 from chassis.service import Service
@@ -75,6 +77,7 @@ class Worker:
         self.measured: dict[tuple[str, int], int] = {}
         self.stopping = False
         self.fit = asyncio.Event()
+        self.doubted = Notifications()  # somebody else moved a position: perhaps a newer version works here now
         self._wakes: list[Notifications] = []
         self.silent_for = 0  # measures in a row with something to read and no position moved
 
@@ -86,6 +89,7 @@ class Worker:
     def stop(self) -> None:
         """Let every loop end after what it has in hand: `run` returns then."""
         self.stopping = True
+        self.fit.set()
         for wake in self._wakes:
             wake.set()
 
@@ -98,6 +102,8 @@ class Worker:
         async with self.database.reading() as sql:
             ahead = await clock_ahead(sql)
             newer = await newer_schema(sql, self.service)
+            if not newer and (more := await self.consumer.not_heard(sql)):
+                newer = f"the service hears {', '.join(more)}"
         if abs(ahead) < CLOCK_REFUSES_SECONDS and not newer:
             self.fit.set()
             return False
@@ -112,6 +118,7 @@ class Worker:
         """All loops, until told to stop."""
         await self._until_done("fit", self._check_fit)
         await self._until_done("prepare", self.consumer.prepare)
+        await self._until_done("new types", self._hear_new_types)
         if self.stopping:
             return
         self.armed = self.wake.of({f"deadlines:{self.service.name}"})
@@ -128,7 +135,7 @@ class Worker:
             loops.create_task(
                 self._loop("measure", self._measure, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS)
             )
-            loops.create_task(self._loop("fit", self._check_fit, wake=Notifications(), idle_seconds=LAG_EVERY_SECONDS))
+            loops.create_task(self._loop("fit", self._check_fit, wake=self.doubted, idle_seconds=LAG_EVERY_SECONDS))
             for name, step in self.service.loops.items():
                 # Woken by nothing, as the outside world does not wake us.
                 turn = partial(step, self.database)
@@ -171,6 +178,23 @@ class Worker:
         finally:
             await source.stop()
 
+    async def _hear_new_types(self) -> None:
+        """What this version hears and older ones did not, before anything else."""
+        await self._check_fit()
+        new = NewTypes(self.service, self.database, self.settings.bad_records_limit)
+        new.hearing = self.consumer.hearing
+        async with AsyncExitStack() as stack:
+            read = from_log(self.database)
+            if self.settings.on_kafka:
+                from chassis.bus.kafka import StretchReader
+                from chassis.bus.kafka_topics import KafkaAddress
+
+                kafka = StretchReader(KafkaAddress.parse(self.settings.bus_url or ""))
+                stack.push_async_callback(kafka.stop)
+                read = kafka.read
+            while not self.stopping and await new.step(read, self.settings.batch_records):
+                pass
+
     async def _relay(self) -> None:
         from chassis.bus.kafka import Relay
         from chassis.bus.kafka_topics import KafkaAddress
@@ -210,12 +234,15 @@ class Worker:
         while not self.stopping:
             if name != "fit":
                 await self.fit.wait()
+                if self.stopping:
+                    return
             seen = wake.count
             try:
                 worked = await step()
             except (asyncio.CancelledError, _DoneError):
                 raise
             except LostPartition:
+                self.doubted.set()
                 worked = True
             except TooManyBadRecords as error:
                 state.error, state.stopped = str(error), True
@@ -248,7 +275,7 @@ class Worker:
 
         state.error, state.failing_since = repr(error), state.failing_since or utc_now()
         UNIT_STATE.labels(self.service.name).set(0)
-        say = log.warning if is_outage(error) else log.exception
+        say = log.warning if is_outage(error) or isinstance(error, Unfit) else log.exception
         say("loop failed, trying again", service=self.service.name, loop=state.name, error=error, wait_s=wait)
         if reset:
             try:

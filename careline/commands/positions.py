@@ -37,7 +37,7 @@ def show(service: ServiceOption = None) -> None:
         gone += at.below
         since = at.since.isoformat(timespec="seconds") if at.since else "the first"
         place = (name, at.topic, str(at.partition), str(at.next), str(at.kept), str(at.end), since)
-        rows.append((*place, "GONE: skip, or ship again" if at.below else ""))
+        rows.append((*place, "GONE: skip, or ship again" if at.below else ", ".join(at.types)))
     print_table(rows)
     if gone:
         raise typer.Exit(1)

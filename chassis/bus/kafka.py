@@ -24,6 +24,7 @@ from chassis.bus.log import BelowLowWater
 from chassis.bus.record import FIRST_YEAR, LAST_YEAR, ForeignRecord, Record, storable
 from chassis.consumer import Batch, Consumer, Said
 from chassis.database import SHIPPING, Database
+from chassis.new_types import RecordsGone, Stretch
 from chassis.telemetry import RELAYED
 
 log = structlog.get_logger()
@@ -218,6 +219,49 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             )
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
             log.info("offset hint not taken", service=self.consumer.service.name, error=error)
+
+
+class StretchReader:
+    """Reads stretches of topics outside any group, for types that have just begun to be heard."""
+
+    def __init__(self, address: KafkaAddress) -> None:
+        self.address = address
+        self.kafka: AIOKafkaConsumer | None = None
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self.kafka is not None:
+            kafka, self.kafka = self.kafka, None
+            await stopped(kafka)
+
+    async def read(self, stretch: Stretch, limit: int) -> tuple[list[Record], int]:
+        """Up to `limit` records (or a few more) of a stretch, and the offset up to which it was read.
+
+        Raises: RecordsGone.
+        """
+        (topic, partition), types, first, end = stretch
+        if self.kafka is None:
+            self.kafka = await started(
+                AIOKafkaConsumer(
+                    bootstrap_servers=self.address.servers, enable_auto_commit=False, auto_offset_reset="none"
+                )
+            )
+        kafka: Any = self.kafka
+        place = TopicPartition(self.address.topic(topic), partition)
+        kafka.assign([place])
+        kafka.seek(place, first)
+        there = min(end, (await kafka.end_offsets([place]))[place])
+        records: list[Record] = []
+        reached = first
+        while reached < there and len(records) < limit:
+            try:
+                fetched = await kafka.getmany(timeout_ms=1000, max_records=AT_A_TIME)
+            except OffsetOutOfRangeError as error:
+                raise RecordsGone from error
+            read = [_record(topic, message) for message in fetched.get(place, ()) if message.offset < there]
+            records += [record for record in read if record.type in types]
+            reached = await kafka.position(place)
+        return records, reached if reached < there else end
 
 
 _ORDER = ("ce_id", "ce_source", "ce_type", "ce_time")

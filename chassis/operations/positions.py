@@ -1,5 +1,6 @@
 """Positions: where each consumer reads on, and the ways on when its next record is gone or must not be applied. Audited."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,8 @@ class Position:
     """Where a service reads on in one partition of a topic.
 
     `next`: the offset of its next record; `kept`: the first one the bus still has; `end`: the one after the last;
-    `since`: from when on its facts are known here (none: from the first one).
+    `since`: from when on its facts are known here (none: from the first one). `types`: those that differ, with what is to
+    be said of them.
     """
 
     topic: str
@@ -28,6 +30,7 @@ class Position:
     kept: int
     end: int
     since: datetime | None
+    types: tuple[str, ...] = ()
 
     @property
     def below(self) -> bool:
@@ -41,9 +44,18 @@ async def shown(service: Service, database: Database, ends: Mapping[Place, int])
     async with database.reading() as sql:
         rows = await sql.fetch("SELECT topic, partition, next, since FROM consumer_offsets ORDER BY topic, partition")
         kept = await consumer.kept_from(sql, sorted({row["topic"] for row in rows}))
+        types = await sql.fetch(
+            """SELECT t.topic, t.partition, t.type, t.next, t.since FROM heard_types t JOIN consumer_offsets o USING (topic, partition)
+               WHERE t.next IS NOT NULL OR t.since IS DISTINCT FROM o.since ORDER BY t.type"""
+        )
+    differ = defaultdict[Place, list[str]](list)
+    for row in types:
+        since = row["since"].isoformat(timespec="seconds") if row["since"] else "the first"
+        known = f"reads on at {row['next']}" if row["next"] is not None else f"known since {since}"
+        differ[row["topic"], row["partition"]].append(f"{row['type']} {known}")
     return [
         Position(topic, partition, following, kept.get((topic, partition), LowWater(0, None)).next,
-                 ends.get((topic, partition), following), since)
+                 ends.get((topic, partition), following), since, tuple(differ[topic, partition]))
         for topic, partition, following, since in rows
     ]  # fmt: skip
 

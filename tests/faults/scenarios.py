@@ -11,14 +11,15 @@ import pytest
 from chassis import housekeeping
 from chassis.bus.parts import Parts
 from chassis.bus.record import Outgoing
-from chassis.consumer import Batch, LostPartition
+from chassis.consumer import Batch, LostPartition, OlderWorker
 from chassis.database import Database
+from chassis.new_types import NewTypes, from_log
 from chassis.operations import dead_letters, positions
 from chassis.outages import is_outage
 from chassis.uow import UnitOfWork
-from contracts.broker import ACCOUNTS, FundsMoved
+from contracts.broker import ACCOUNTS, FundsMoved, PermissionRequested
 from gateway.app import service as gateway_service
-from tests.faults.counting.service import COUNTING, HOOKS
+from tests.faults.counting.service import COUNTING, HEARS_MORE, HOOKS
 from tests.faults.scene import CutOff, Scene
 from tests.world import OPERATOR
 
@@ -349,6 +350,60 @@ async def stopped_while_working(scene: Scene) -> None:
     await scene.drain()
 
 
+async def rolling_upgrade(scene: Scene) -> None:
+    """A version that hears a type more begins beside the one at work: what is kept of that type is read first, the older one
+    moves nothing any more, and comes no further when it is started again."""
+    from chassis.notifications import Notifications
+    from chassis.worker import Worker
+
+    settings = scene.settings.model_copy(update={"batch_records": scene.chance.choice([10, 60])})
+    old = Worker(COUNTING, scene.counting, settings, Notifications(), sole=True)
+    new = Worker(HEARS_MORE, scene.counting, settings, Notifications(), sole=True)
+
+    async def say() -> None:
+        mixed = scene.messages_of(scene.chance.randint(20, 80)) + scene.requests_of(scene.chance.randint(5, 30))
+        scene.chance.shuffle(mixed)
+        await scene.publish(mixed)
+
+    reached, wanted, count = asyncio.Event(), scene.chance.randint(1, 5), 0
+
+    async def note(uow: UnitOfWork) -> None:
+        nonlocal count
+        count += 1
+        if count >= wanted:
+            reached.set()
+
+    await say()
+    HOOKS["last"] = note
+    async with asyncio.timeout(100), asyncio.TaskGroup() as both:
+        both.create_task(old.run())
+        await say()
+        await reached.wait()
+        both.create_task(new.run())
+        while new.consumer.hearing == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # its loops wake nobody outside
+        await say()
+        while "older than its database" not in old.states["fit"].error:
+            await scene.say(1)
+            old.wake.set()
+            await asyncio.sleep(0.01)
+        old.stop()
+        new.stop()
+    HOOKS.clear()
+    with pytest.raises(OlderWorker, match="hears broker"):
+        await scene.consumer().prepare()
+    scene.service, scene.hearing = HEARS_MORE, new.consumer.hearing
+    try:
+        left = NewTypes(HEARS_MORE, scene.counting, 1000)  # it may have been stopped in the midst of it
+        left.hearing = scene.hearing
+        while await left.step(from_log(scene.counting), 20):
+            pass
+        await scene.drain()
+    finally:  # as the migration of a version that stops hearing it
+        async with scene.counting.unit_of_work() as uow:
+            await uow.sql.execute("DELETE FROM heard_types WHERE type = $1", PermissionRequested.type)
+
+
 async def relay_dies(scene: Scene) -> None:
     """The relay sends, and dies before its cursor moves: Kafka has the records twice, the service once."""
     await scene.say(80)
@@ -421,6 +476,7 @@ LOG: dict[str, Scenario] = {
     for one in (
         cut_before_commit, backend_killed, commit_not_acknowledged, two_owners, late_duplicates, foreign_limits, any_bytes,
         redriven_and_skipped, stopped_publisher, backup_meanwhile, retention, below_low_water, stopped_while_working,
+        rolling_upgrade,
     )
 }  # fmt: skip
 KAFKA: dict[str, Scenario] = {one.__name__: one for one in (relay_dies, any_bytes_on_kafka)}

@@ -17,9 +17,10 @@ from chassis.bus.record import Outgoing, partition_of
 from chassis.consumer import Consumer, LostPartition, read_from_log
 from chassis.database import Database, connect
 from chassis.personal.keys import Keyring
+from chassis.service import Service
 from chassis.settings import Settings
 from contracts.base import Quantity, encode
-from contracts.broker import ACCOUNTS, FundsMoved
+from contracts.broker import ACCOUNTS, FundsMoved, PermissionRequested
 from gateway.client_keys import ClientKeys
 from tests.faults.counting.service import COUNTING, HOOKS
 
@@ -49,10 +50,13 @@ class Scene:
     letters_before: int = 0
     sources: list[KafkaSource] = field(default_factory=list)
     relays: list[Relay] = field(default_factory=list)
+    service: Service = COUNTING
+    hearing: int = 0
 
     def consumer(self) -> Consumer:
         """A consumer as of another process."""
-        consumer = Consumer(COUNTING, self.counting, self.settings.bad_records_limit)
+        consumer = Consumer(self.service, self.counting, self.settings.bad_records_limit)
+        consumer.hearing = self.hearing
         consumer.breaker = Breaker(100_000)  # what stops a consumer is another test's matter
         return consumer
 
@@ -72,6 +76,18 @@ class Scene:
                 Outgoing(ACCOUNTS, place, client, move.type, move.transfer_id, "faults", move.moved_at, encode(move))
             )
         self.messages += made
+        return made
+
+    def requests_of(self, count: int) -> list[Outgoing]:
+        """New facts of a type that only the next version hears."""
+        made = []
+        for _ in range(count):
+            number, client = len(self.facts), f"{self.name}-c{self.chance.randrange(CLIENTS)}"
+            at = BEGIN + timedelta(seconds=number)
+            asked = PermissionRequested(client_id=client, permission=f"{self.name}-{number}", at=at)
+            self.facts[asked.permission] = Decimal(0)
+            place = partition_of(client, self.settings.partitions)
+            made.append(Outgoing(ACCOUNTS, place, client, asked.type, asked.permission, "faults", at, encode(asked)))
         return made
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
@@ -107,7 +123,7 @@ class Scene:
             while failed < PATIENCE:
                 try:
                     worked = await self.step()
-                    lag = await lag_of(COUNTING, self.counting, await heads.of(COUNTING.topics))
+                    lag = await lag_of(self.service, self.counting, await heads.of(self.service.topics))
                 except LostPartition:
                     continue
                 except Exception as error:
@@ -160,6 +176,7 @@ async def scene(settings: Settings, name: str, seed: int) -> AsyncIterator[Scene
     try:
         consumer = made.consumer()
         await consumer.prepare()
+        made.hearing = consumer.hearing
         if settings.on_kafka:
             address = KafkaAddress.parse(settings.bus_url or "")
             made.sources = [KafkaSource(consumer, address, 5000, 0.02)]

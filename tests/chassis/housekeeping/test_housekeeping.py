@@ -63,6 +63,19 @@ async def test_a_part_goes_when_all_registered_have_passed_it_and_a_week_is_over
     await real.settle()
 
 
+async def test_what_a_new_type_has_still_to_read_stays(real: World) -> None:
+    await real.publish(opened())
+    await real.settle()
+    day = await aged(real, 9)
+    async with real.database("timed").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE heard_types SET next = 0 WHERE topic = $1", opened().topic)
+    assert await housekeeping.once(real.settings, SERVICES) == []
+    assert day in await parts(real)
+    async with real.database("timed").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE heard_types SET next = NULL")
+    assert len(await housekeeping.once(real.settings, SERVICES)) == 1
+
+
 async def test_a_part_of_the_last_week_stays_whatever_was_read(real: World) -> None:
     await real.publish(opened())
     await real.settle()
@@ -100,7 +113,8 @@ async def test_a_service_added_later_begins_at_the_mark_and_says_since_when(real
     day = await aged(real, 9)
     await housekeeping.once(real.settings, SERVICES)
     async with real.database("timed").unit_of_work() as uow:
-        await uow.sql.execute("DELETE FROM consumer_offsets")  # as of a service that was never here
+        for table in ("consumer_offsets", "heard_types"):  # as of a service that was never here
+            await uow.sql.execute(f"DELETE FROM {table}")
     consumer = Consumer(TIMED, real.database("timed"), 100)
     await consumer.prepare()
     begun = await real.rows(

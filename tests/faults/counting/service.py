@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from chassis.service import Service
 from chassis.tables import new_metadata
 from chassis.uow import UnitOfWork
-from contracts.broker import FundsMoved, PermissionGranted
+from contracts.broker import FundsMoved, PermissionGranted, PermissionRequested
 
 Hook = Callable[[UnitOfWork], Awaitable[None]]
 HOOKS: dict[str, Hook] = {}
@@ -44,6 +45,17 @@ async def count(moves: Sequence[FundsMoved], uow: UnitOfWork) -> None:
     await _at("last", uow)
 
 
+async def note(requests: Sequence[PermissionRequested], uow: UnitOfWork) -> None:
+    """Keep each request as a transfer of nothing, and tell it."""
+    new = await uow.sql.fetch(
+        """INSERT INTO entries SELECT id, client, 0 FROM unnest($1::text[], $2::text[]) AS r(id, client)
+           ON CONFLICT DO NOTHING RETURNING transfer_id, client_id""",
+        [request.permission for request in requests],
+        [request.client_id for request in requests],
+    )
+    uow.emit_all(PermissionGranted(client_id=client, permission=asked, at=uow.now) for asked, client in new)
+
+
 COUNTING = Service(
     name="counting",
     tables=new_metadata(),
@@ -52,3 +64,5 @@ COUNTING = Service(
     publishes=[PermissionGranted],
     waits_for=(),
 )
+HEARS_MORE = replace(COUNTING, listens={FundsMoved: count, PermissionRequested: note})
+"""Its next version."""

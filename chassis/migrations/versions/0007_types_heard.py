@@ -1,0 +1,10 @@
+"""The types a service hears are kept beside its positions."""
+
+from chassis.migrate import run_sql
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
