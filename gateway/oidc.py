@@ -13,11 +13,13 @@ from joserfc.jwk import KeySet
 
 from chassis.actor import Actor, Role
 from chassis.errors import Text, Unauthenticated, Unavailable
-from gateway.settings import GatewaySettings
+from gateway.settings import GatewaySettings, roles_of
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "Ed25519", "EdDSA"]
 LEEWAY_SECONDS = 30
 SECONDS = 10.0
+PREFIX = "oidc:"
+"""Before the provider's `sub` in the name of who came through it."""
 
 
 class NotAccepted(Unauthenticated):
@@ -32,6 +34,7 @@ class OpenId:
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         self.issuer = (settings.oidc_issuer or "").rstrip("/")
+        self.roles = roles_of(settings.oidc_roles)
         self._published: dict[str, Any] | None = None
         self._keys: KeySet | None = None
 
@@ -79,6 +82,17 @@ class OpenId:
         answer = await self._ask("POST", (await self._provider())["token_endpoint"], form)
         return self._actor(await self._claims(str(answer.get("id_token", ""))), kept["nonce"])
 
+    async def sign_out_url(self) -> str | None:
+        """Where to send the browser to end the provider's own session too (RP-initiated logout); None when the provider
+        publishes no such place, or does not answer: our session is over either way."""
+        try:
+            place = (await self._provider()).get("end_session_endpoint")
+        except (Unavailable, NotAccepted):
+            return None
+        back = f"{(self.settings.public_url or '').rstrip('/')}/sign-in"
+        asked = urlencode({"client_id": self.settings.oidc_client_id, "post_logout_redirect_uri": back})
+        return f"{place}{'&' if '?' in place else '?'}{asked}" if isinstance(place, str) else None
+
     async def _claims(self, token: str) -> dict[str, Any]:
         for fresh in (False, True):
             if self._keys is None or fresh:
@@ -119,7 +133,8 @@ class OpenId:
             )
         if not isinstance(claims["sub"], str) or not claims["sub"]:
             raise NotAccepted(Text("the ID token names nobody", "ID 令牌未指明用户"))
-        ours = [Role(one) for one in self._texts(claims, self.settings.oidc_role_claim) if one in set(Role)]
+        said = [self.roles.get(one, one) for one in self._texts(claims, self.settings.oidc_role_claim)]
+        ours = [Role(one) for one in said if one in set(Role)]
         if len(set(ours)) != 1:
             raise NotAccepted(
                 Text("the provider names several roles for you here", "身份提供方给出了多个角色")
@@ -131,7 +146,7 @@ class OpenId:
         branches = set(self._texts(claims, self.settings.oidc_branch_claim))
         if len(branches) > 1:
             raise NotAccepted(Text("the provider names several branches for you", "身份提供方给出了多个营业部"))
-        return Actor(f"oidc:{claims['sub']}", ours[0], None, next(iter(branches), None))
+        return Actor(f"{PREFIX}{claims['sub']}", ours[0], None, next(iter(branches), None))
 
     @staticmethod
     def _texts(claims: dict[str, Any], name: str) -> list[str]:

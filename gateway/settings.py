@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chassis.actor import Role
 from chassis.settings import HttpUrl
 
 
@@ -15,6 +16,22 @@ def _proxies(written: str) -> str:
             ipaddress.ip_network(one)
         except ValueError:
             raise ValueError("must be addresses or networks of your proxies, comma-separated") from None
+    return written
+
+
+def roles_of(written: str) -> dict[str, str]:
+    """The provider's words and our roles.
+
+    Raises: ValueError.
+    """
+    pairs = [part.strip().rpartition("=") for part in written.split(",") if part.strip()]
+    if wrong := [role for word, _, role in pairs if not word or role not in set(Role) - {Role.CLIENT, Role.SYSTEM}]:
+        raise ValueError(f"must be word=role, comma-separated, with roles of staff; wrong: {wrong[0] or written}")
+    return {word: role for word, _, role in pairs}
+
+
+def _roles(written: str) -> str:
+    roles_of(written)
     return written
 
 
@@ -44,6 +61,9 @@ class GatewaySettings(BaseSettings):
     oidc_client_secret: SecretStr | None = None
     oidc_role_claim: str = "careline_role"
     oidc_branch_claim: str = "careline_branch"
+    oidc_roles: Annotated[str, AfterValidator(_roles)] = Field(
+        "", description="the provider's words for our roles, `word=role` comma-separated; a role's own name needs none"
+    )
 
     @model_validator(mode="after")
     def _together(self) -> Self:

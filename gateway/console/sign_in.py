@@ -15,7 +15,7 @@ from gateway.access import begin_session, end_session, new_id
 from gateway.auth_middleware import COOKIE, CrossSite
 from gateway.console.render import render
 from gateway.limits import Attempts
-from gateway.oidc import NotAccepted, OpenId
+from gateway.oidc import PREFIX, NotAccepted, OpenId
 from gateway.people import check_password, use_link
 
 routes = APIRouter(include_in_schema=False)
@@ -92,14 +92,18 @@ async def back_from_open_id(
 
 @routes.post("/sign-out")
 async def leave(request: Request) -> Response:
-    """End the session: its cookie is worth nothing from now on, wherever it was copied to."""
+    """End the session: its cookie is worth nothing from now on, wherever it was copied to. Who came through a provider signs
+    out there too."""
     state, session = request.app.state, request.scope.get("session_id")
+    following = None
     if session is not None:
         with suppress(NotFound):  # somebody ended it in this moment
             async with state.database.unit_of_work(request.scope["actor"]) as uow:
                 await end_session(uow, session, "signed out")
         state.access.forget()
-    answer = Response(headers={"hx-redirect": "/sign-in"})
+        if request.scope["actor"].subject.startswith(PREFIX) and state.open_id is not None:
+            following = await state.open_id.sign_out_url()
+    answer = Response(headers={"hx-redirect": following or "/sign-in"})
     answer.delete_cookie(COOKIE)
     return answer
 

@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,6 +32,7 @@ class Issuer:
     def __init__(self) -> None:
         self.url = ""
         self.slash = ""
+        self.ends: dict[str, str] = {}
         self.key = RSAKey.generate_key(2048, auto_kid=True)
         self.signs_with = self.key
         self.claims: dict[str, Any] = {"sub": "li", "careline_role": "agent", "careline_branch": "B7"}
@@ -46,7 +49,7 @@ class Issuer:
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/keys",
-        }
+        } | self.ends
 
     def keys(self) -> JSONResponse:
         return JSONResponse(KeySet([self.key]).as_dict(private=False))
@@ -80,11 +83,17 @@ async def issuer() -> AsyncIterator[Issuer]:
         yield issuer
 
 
-@pytest.fixture
-async def browser(world: World, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
-    own = GatewaySettings(oidc_issuer=issuer.url, oidc_client_secret="a secret", public_url=BASE)
+@asynccontextmanager
+async def browser_of(world: World, issuer: Issuer, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+    own = GatewaySettings(oidc_issuer=issuer.url, oidc_client_secret="a secret", public_url=BASE, **more)
     app = gateway_app(world.settings, world.database("gateway"), {}, own=own)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        yield client
+
+
+@pytest.fixture
+async def browser(world: World, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
+    async with browser_of(world, issuer) as client:
         yield client
 
 
@@ -152,6 +161,45 @@ async def test_claims_that_do_not_fit_are_refused(browser, issuer: Issuer, claim
 async def test_claims_as_lists_are_read(browser: httpx.AsyncClient, issuer: Issuer, claims: dict[str, Any]) -> None:
     issuer.claims = issuer.claims | claims
     assert (await _signed_in_by(browser)).status_code == 303
+
+
+async def test_the_providers_words_are_mapped_to_roles(world: World, issuer: Issuer) -> None:
+    issuer.claims["careline_role"] = ["/Securities/Branch staff", "/Everybody"]
+    roles = "/Securities/Branch staff=agent, Compliance=compliance"
+    async with browser_of(world, issuer, oidc_roles=roles) as browser:
+        assert (await _signed_in_by(browser)).status_code == 303
+
+
+@pytest.mark.parametrize("roles", ["Sales", "=agent", "Sales=emperor", "Sales=client", "Sales=agent,Everybody"])
+def test_a_mapping_that_names_no_role_of_staff_is_refused_at_load(roles: str) -> None:
+    with pytest.raises(ValueError, match="word=role"):
+        GatewaySettings(oidc_roles=roles)
+
+
+async def _sign_out(browser: httpx.AsyncClient) -> str:
+    proof = re.search(r'"X-CSRF-Token": "(\w+)"', (await browser.get("/")).text)
+    assert proof is not None
+    return (await browser.post("/sign-out", headers={"x-csrf-token": proof[1]})).headers["hx-redirect"]
+
+
+async def test_who_came_through_the_provider_signs_out_there_too(browser: httpx.AsyncClient, issuer: Issuer) -> None:
+    issuer.ends = {"end_session_endpoint": f"{issuer.url}/end?of=us"}
+    await _signed_in_by(browser)
+    cookie = browser.cookies[COOKIE]
+    place = await _sign_out(browser)
+    assert place.startswith(f"{issuer.url}/end?of=us&")
+    assert parse_qs(urlsplit(place).query) == {
+        "of": ["us"],
+        "client_id": ["careline"],
+        "post_logout_redirect_uri": [f"{BASE}/sign-in"],
+    }
+    browser.cookies.set(COOKIE, cookie)
+    assert (await browser.get("/")).headers.get("location", "").startswith("/sign-in")
+
+
+async def test_a_provider_without_a_place_to_sign_out_leaves_it_at_ours(browser: httpx.AsyncClient) -> None:
+    await _signed_in_by(browser)
+    assert await _sign_out(browser) == "/sign-in"
 
 
 async def test_an_issuer_may_end_with_a_slash(browser: httpx.AsyncClient, issuer: Issuer) -> None:
