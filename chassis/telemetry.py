@@ -39,6 +39,11 @@ SEALED_AT = Gauge(
     "careline_sealed_at_seconds", "When the newest seal was made, in Unix time; 0 without one", ["service"]
 )
 STATE_READ_AT = Gauge("careline_state_read_seconds", "When this process last read the state, in Unix time", ["service"])
+DISK_FREE = Gauge(
+    "careline_disk_free_ratio",
+    "What is free of the file system of CARELINE_HOME, 0 to 1, as this process sees it",
+    ["service"],
+)
 SERVING = Gauge("careline_serving", "1 in a process that answers the HTTP of the service", ["service"])
 LAG_RECORDS = Gauge("careline_lag_records", "Records not yet applied", ["service"])
 LAG_SECONDS = Gauge("careline_lag_seconds", "Age of the oldest record not yet applied", ["service"])

@@ -4,7 +4,9 @@ Counters start at 0 here too: a label set that is born with its first event has 
 """
 
 import asyncio
+import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
@@ -25,6 +27,7 @@ from chassis.telemetry import (
     DEADLINES_FAILED,
     DEADLINES_FAILED_OPEN,
     DEADLINES_OVERDUE_SECONDS,
+    DISK_FREE,
     RELAYED,
     SEALED_AT,
     STATE_READ_AT,
@@ -61,12 +64,19 @@ def start_at_zero(service: Service) -> None:
         DEADLINES_FAILED.labels(service.name, due)
 
 
+def disk_free(folder: Path) -> float:
+    """What is free of a folder's file system, 0 to 1; of the nearest one that exists."""
+    usage = shutil.disk_usage(next(one for one in (folder, *folder.absolute().parents) if one.exists()))
+    return usage.free / usage.total
+
+
 async def read(service: Service, database: Database, settings: Settings) -> None:
     """Set the gauges of one service from its database. On Kafka the lag is its workers' to measure.
 
     Raises: an outage when the database does not answer.
     """
     name = service.name
+    DISK_FREE.labels(name).set(await asyncio.to_thread(disk_free, settings.home))
     async with database.reading() as sql:  # not the probes' connection: they answer in time
         DEAD_LETTERS_OPEN.labels(name).set(await dead_letters.count(sql))
         CONFLICTS_OPEN.labels(name).set(await conflicts.count(sql))
