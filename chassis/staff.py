@@ -37,6 +37,8 @@ COMPLAINT_GROUP = (COMPLAINT_OFFICER, MARKETING_DIRECTOR, OPERATIONS_DIRECTOR, G
 """The complaint group (投诉处理组) of a branch: 投诉专员, 营销总监, 营运总监, 总经理 [C5]."""
 OPERATIONS_CENTRE, RISK_CONTROL, COMPLIANCE = "operations_centre", "risk_control", "compliance"
 SALES_TRADING, BROKERAGE, STRATEGY = "sales_trading", "brokerage", "strategy"
+CONDUCT_RESERVE = "conduct_reserve"
+"""Who judges conduct when all of compliance and risk control is concerned [C28]."""
 DEPARTMENTS = (OPERATIONS_CENTRE, RISK_CONTROL, COMPLIANCE, SALES_TRADING, BROKERAGE, STRATEGY)
 """Departments of headquarters: 运营中心, 风险控制总部, 合规部, 销售交易总部, 经纪业务管理总部, 战略部."""
 

@@ -14,7 +14,11 @@ Severity = Literal["ordinary", "major"]
 
 
 class CaseEvent(Event, frozen=True, kw_only=True, gc=False):
-    """A word about one case. `client_id` is absent where the complainant is no known client [C29]."""
+    """A word about one case. `client_id` is absent where the complainant is no known client [C29].
+
+    What is `restricted` (a conduct case) is for compliance only: whoever hears it keeps it from everybody else, and no
+    task, notice or figure follows from it [C28].
+    """
 
     topic: ClassVar[str] = TOPIC
 
@@ -22,6 +26,7 @@ class CaseEvent(Event, frozen=True, kw_only=True, gc=False):
     client_id: Identifier | None = None
     branch_id: Identifier | None = None
     generation: Count = 1
+    restricted: bool = False
 
     @property
     def key(self) -> str:
@@ -40,7 +45,6 @@ class CaseOpened(CaseEvent, frozen=True, kw_only=True, gc=False):
     severity: Severity
     owner: Code
     received_at: Instant
-    restricted: bool = False
 
     @property
     def identity(self) -> str:

@@ -114,6 +114,7 @@ async def ask_for_satisfaction(events: Sequence[CaseFeedback], uow: UnitOfWork) 
                 ),
             )
             for e in events
+            if not e.restricted
         ],
     )
 

@@ -181,7 +181,7 @@ async def after_complaints(events: Sequence[CaseClosed], uow: UnitOfWork) -> Non
                 e.branch_id,
             )
             for e in events
-            if e.client_id is not None and e.case_id in open_ones
+            if e.client_id is not None and not e.restricted and e.case_id in open_ones
         ],
     )
 

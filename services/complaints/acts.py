@@ -78,9 +78,10 @@ from services.complaints.rules import (
     dispatch_due,
     dispatch_met,
     due_day,
+    ladder_name,
     result_limit,
 )
-from services.complaints.seats import EmptySeat, Group, group_of
+from services.complaints.seats import EmptySeat, Group, conduct_holder, group_of, judges_conduct
 from services.complaints.tables import CaseRow
 
 Doings = Sequence[Doing[CaseRow]]
@@ -106,11 +107,11 @@ class NewOwner(BaseModel, arbitrary_types_allowed=True):
     holder: Holder
 
 
-def audiences(actor: Actor, _: CaseRow) -> frozenset[str]:
+def audiences(actor: Actor, case: CaseRow) -> frozenset[str]:
     """Whose steps the caller reads."""
     if actor.role is Role.CLIENT:
         return frozenset({CLIENT})
-    if actor.role is Role.COMPLIANCE:
+    if actor.role is Role.COMPLIANCE or (case.restricted and judges_conduct(actor)):
         return frozenset({CLIENT, BRANCH, CENTRE, COMPLIANCE})
     return frozenset({CLIENT, BRANCH, CENTRE} if actor.sees_all_branches or actor.is_centre else {CLIENT, BRANCH})
 
@@ -123,9 +124,8 @@ def clock_object(case: CaseRow) -> str:
 async def begin_result(uow: UnitOfWork, case: CaseRow, at: datetime) -> store.Clock:
     """The result clock of a generation after the first: a date a regulator gave was for the first answer."""
     limit = result_limit(case.source, case.severity, None, await limits_of(uow, at))
-    return await clocks.result_clock(
-        uow, case.case_id, case.generation, case.key, limit, at, case.source, case.severity
-    )
+    name = ladder_name(case.kind, case.source, case.severity)
+    return await clocks.result_clock(uow, case.case_id, case.generation, case.key, limit, at, name)
 
 
 async def begin_report(uow: UnitOfWork, case: CaseRow, at: datetime) -> store.Clock:
@@ -424,7 +424,11 @@ async def next_generation(uow: UnitOfWork, doings: Doings) -> None:
         case = one.before
         level = min(case.level + 1, HIGHEST_LEVEL)
         seat = COMPLIANCE_SEAT if level == HIGHEST_LEVEL else OPERATIONS_CENTRE
-        holder = roster.holder(HQ, seat, one.at, avoid=case.concerned)
+        holder = (
+            conduct_holder(roster, one.at, case.concerned)
+            if case.restricted
+            else roster.holder(HQ, seat, one.at, avoid=case.concerned)
+        )
         owner = holder.staff_id if holder else case.owner
         limit = result_limit(case.source, case.severity, None, await limits_of(uow, one.at))
         one.columns |= {

@@ -22,7 +22,7 @@ from contracts.complaints import CaseBreached
 from services.complaints import clocks, history
 from services.complaints.policy import Limits, Policies
 from services.complaints.rules import OVER
-from services.complaints.seats import refuse_conflict
+from services.complaints.seats import judges_conduct, refuse_conflict
 from services.complaints.tables import CaseRow
 
 
@@ -33,11 +33,12 @@ class Erased(Conflict):
 
 
 def sight(actor: Actor, n: int) -> tuple[str, Sequence[Any]]:
-    """Own cases, own branch, everything for headquarters and the call centre; restricted ones for compliance, never who they concern."""
+    """Own cases, own branch, everything for headquarters and the call centre; restricted ones for who judges
+    conduct, never who they concern."""
     if actor == PLATFORM:
         return "true", []
     scope, arguments = object_scope(actor, n, centre=True)
-    if actor.role is not Role.COMPLIANCE:
+    if not judges_conduct(actor):
         return f"{scope} AND NOT restricted", arguments
     return f"{scope} AND NOT (restricted AND ${n + len(arguments)} = ANY(concerned))", [*arguments, actor.person]
 
@@ -130,6 +131,7 @@ def naming(case: CaseRow) -> dict[str, Any]:
         "client_id": case.client_id,
         "branch_id": case.branch_id,
         "generation": case.generation,
+        "restricted": case.restricted,
     }
 
 

@@ -40,13 +40,10 @@ async def result_clock(
     key: str,
     limit: Limit,
     started: datetime,
-    source: str,
-    severity: str,
+    name: str,
 ) -> store.Clock:
-    """A result clock with the ladder of its source and severity [C22]."""
-    ladder = (
-        (await uow.policies(Policies)).ladders.on(business_date(started)).body.ladder(ladder_name(source, severity))
-    )
+    """A result clock with the ladder of that name [C22]."""
+    ladder = (await uow.policies(Policies)).ladders.on(business_date(started)).body.ladder(name)
     return store.Clock(object_of(case_id, generation), RESULT, key, limit, started, ladder)
 
 
@@ -63,7 +60,8 @@ async def start(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -
     wanted, deadlines = [], []
     for one in opened:
         r = one.report
-        wanted.append(await result_clock(uow, r.case_id, 1, r.key, one.limit, r.received_at, r.source, one.severity))
+        name = ladder_name(r.kind, r.source, one.severity)
+        wanted.append(await result_clock(uow, r.case_id, 1, r.key, one.limit, r.received_at, name))
         if one.severity == "major":
             wanted.append(await report_clock(uow, r.case_id, 1, r.key, r.received_at))
         if r.flow == "centre" and r.kind == "complaint":

@@ -34,7 +34,7 @@ async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
         case, round = found[case_id], kept[one.object, one.kind].round
         # The ladder of the day the clock started would be fairer to nobody: who is told is who is told today.
         ladders = policies.ladders.on(business_date(one.due)).body
-        name = ladder_name(case.source, case.severity)
+        name = ladder_name(case.kind, case.source, case.severity)
         people = told(case, ladders.told[name].get(one.step) or UNNAMED, roster, one.at)
         notices += [
             Notice(
@@ -48,10 +48,7 @@ async def climb(due: Sequence[Due], uow: UnitOfWork) -> None:
             uow.emit(cases.breach(case, one.kind, one.due, generation, round), at=one.at)
         uow.emit(
             CaseEscalated(
-                case_id=str(case_id),
-                client_id=case.client_id,
-                branch_id=case.branch_id,
-                generation=generation,
+                **cases.naming(case) | {"generation": generation},
                 clock=one.kind,
                 step=one.step,
                 told=names,

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from chassis import staff
 from chassis.clock import business_date
 from chassis.personal.keys import Value
-from chassis.staff import COMPLIANCE, HQ
+from chassis.staff import HQ
 from chassis.uow import UnitOfWork
 from contracts.broker import ComplaintReceived
 from contracts.callbacks import FindingRaised
@@ -15,8 +15,8 @@ from services.complaints import relations
 from services.complaints.intake import open_cases
 from services.complaints.policy import Policies
 from services.complaints.report import Report
-from services.complaints.rules import REGULATORS
-from services.complaints.seats import department_for
+from services.complaints.rules import CONDUCT, REGULATORS
+from services.complaints.seats import conduct_holder, department_for
 from services.complaints.tables import CLIENTS
 
 _FINDINGS = UUID("9f5c3d1e-26a8-5f0b-8c1d-7d3fb1f2a6c0")
@@ -93,7 +93,6 @@ async def open_conduct_cases(events: Sequence[FindingRaised], uow: UnitOfWork) -
     people = await staff.roster(uow.sql)
     reports = []
     for e in events:
-        holder = people.holder(HQ, COMPLIANCE, e.raised_at, avoid=e.concerned)
         reports.append(
             Report(
                 case_id=uuid5(_FINDINGS, str(e.finding_id)),
@@ -101,11 +100,11 @@ async def open_conduct_cases(events: Sequence[FindingRaised], uow: UnitOfWork) -
                 external_ref=str(e.finding_id),
                 client_id=e.client_id if not e.client_id.startswith("case:") else None,
                 branch_id=e.branch_id or HQ,
-                kind="conduct",
+                kind=CONDUCT,
                 channel="hotline",
                 flow="centre",
                 severity="major",
-                owner=holder.staff_id if holder else f"seat:{HQ}/{COMPLIANCE}",
+                owner=conduct_holder(people, e.raised_at, e.concerned).staff_id,
                 category=e.kind,
                 concerned=e.concerned,
                 restricted=True,

@@ -12,12 +12,13 @@ from chassis import staff
 from chassis.acts import perform_each
 from chassis.clock import start_of
 from chassis.deadlines import Deadline, Due, arm, cancel
-from chassis.staff import COMPLAINT_OFFICER, COMPLIANCE, HQ, OPERATIONS_CENTRE, Holder, Roster
+from chassis.staff import COMPLAINT_OFFICER, HQ, OPERATIONS_CENTRE, Holder, Roster
 from chassis.uow import UnitOfWork
 from contracts.broker import StaffChanged
 from services.complaints import dispatching
 from services.complaints.acts import ACTS, NewOwner
 from services.complaints.rules import OVER
+from services.complaints.seats import conduct_holder
 
 
 async def keep_people(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
@@ -87,7 +88,7 @@ def successor(
     at_branch = person is not None and person.branch_id not in {None, HQ}
     unit, seat = (branch_id, COMPLAINT_OFFICER) if at_branch and branch_id != HQ else (HQ, OPERATIONS_CENTRE)
     if restricted:
-        unit, seat = HQ, COMPLIANCE
+        return conduct_holder(roster, at, concerned)
     found = roster.holder(unit, seat, at, avoid=concerned)
     found = found or roster.holder(HQ, OPERATIONS_CENTRE, at, avoid=concerned)
     return found or Holder(f"seat:{unit}/{seat}", unit, seat, ())

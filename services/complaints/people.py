@@ -5,6 +5,7 @@ from chassis.acts import Sort, Who
 from chassis.errors import Text
 from chassis.staff import COMPLAINT_GROUP, GENERAL_MANAGER, HQ, OPERATIONS_CENTRE
 from services.complaints.rules import REGULATORS
+from services.complaints.seats import judges_conduct
 from services.complaints.tables import CaseRow
 
 
@@ -44,9 +45,7 @@ CENTRE_STAFF = Who[CaseRow](
     Text("the centre", "客服中心或总部"),
     lambda actor, _: actor.role in (Role.HQ, Role.COMPLIANCE) or actor.is_centre,
 )
-COMPLIANCE_OFFICER = Who[CaseRow](
-    "compliance", Text("compliance", "合规部"), lambda actor, _: actor.role is Role.COMPLIANCE
-)
+COMPLIANCE_OFFICER = Who[CaseRow]("compliance", Text("compliance", "合规部"), lambda actor, _: judges_conduct(actor))
 OWN_CLIENT = Who[CaseRow](
     "client",
     Text("the client whose it is", "投诉人本人"),

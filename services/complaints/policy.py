@@ -15,11 +15,11 @@ from chassis.clocks.errors import LimitInvalid
 from chassis.clocks.shares import WHOLE
 from chassis.errors import FieldError, Invalid
 from chassis.policy import Number, PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
-from chassis.staff import COMPLAINT_GROUP, DEPARTMENTS
+from chassis.staff import COMPLAINT_GROUP, COMPLIANCE, DEPARTMENTS, RISK_CONTROL
 
 FILE = Path(__file__).with_name("policy.toml")
 SEATS = {"case": ("owner",), "branch": COMPLAINT_GROUP, "hq": DEPARTMENTS}
-LADDER_NAMES = ("ordinary", "major", "regulator")
+LADDER_NAMES = ("ordinary", "major", "regulator", "conduct")
 FLOOR_YEARS = 3
 
 
@@ -51,7 +51,7 @@ class Limits:
     departments: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Addressee:
     """Who a step tells: `case/owner`, a seat of the branch, or one of headquarters."""
 
@@ -59,9 +59,12 @@ class Addressee:
     seat: str
 
 
+CONDUCT_TELLS = {Addressee("case", "owner"), Addressee("hq", COMPLIANCE), Addressee("hq", RISK_CONTROL)}
+
+
 @dataclass(frozen=True, slots=True)
 class Ladders:
-    """The ladder of a case by source and severity, with whom each step tells [C22]."""
+    """The ladder of a case by kind, source and severity, with whom each step tells [C22]."""
 
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
     told: Mapping[str, Mapping[str, tuple[Addressee, ...]]]
@@ -107,10 +110,19 @@ class _Step(PolicyBody, frozen=True):
     working_days: Positive | msgspec.UnsetType = msgspec.UNSET
 
 
+_CONDUCT = (
+    _Step("warning", ["case/owner"], share=75),
+    _Step("due", ["hq/compliance"], share=100),
+    _Step("risk", ["hq/compliance", "hq/risk_control"], working_days=1),
+)
+"""What policies say that were published before conduct cases had a ladder of their own [C28]."""
+
+
 class _Ladders(PolicyBody, frozen=True):
     ordinary: list[_Step]
     major: list[_Step]
     regulator: list[_Step]
+    conduct: list[_Step] = msgspec.field(default_factory=lambda: list(_CONDUCT))
 
 
 def refused(detail: str, pointer: str) -> PolicyInvalid:
@@ -152,6 +164,10 @@ def _ladders(body: dict[str, Any]) -> Ladders:
         except (TypeError, KeyError, AttributeError, ValueError, Invalid) as error:
             raise refused(f"the ladder for {name} cases: {type(error).__name__} {error}", f"/{name}") from None
         _check_ladder(name, ladder, told[name])
+        if name == "conduct" and (others := {to for tells in told[name].values() for to in tells} - CONDUCT_TELLS):
+            raise refused(
+                f"the ladder for conduct cases tells compliance and risk control, not {min(others).seat}", "/conduct"
+            )
     return Ladders(rows, told)
 
 

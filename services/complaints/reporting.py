@@ -10,6 +10,7 @@ from chassis.staff import COMPLIANCE, HQ, OPERATIONS_CENTRE, RISK_CONTROL, Holde
 from chassis.uow import UnitOfWork
 from contracts.complaints import MajorReported
 from services.complaints.policy import Addressee
+from services.complaints.seats import CONDUCT_SEATS, conduct_holder
 from services.complaints.tables import CaseRow
 
 THREE_DEPARTMENTS = (OPERATIONS_CENTRE, RISK_CONTROL, COMPLIANCE)
@@ -39,10 +40,13 @@ class About(Protocol):
     def branch_id(self) -> str: ...
     @property
     def concerned(self) -> Sequence[str]: ...
+    @property
+    def restricted(self) -> bool: ...
 
 
 def told(case: About, to: Sequence[Addressee], roster: Roster, at: datetime) -> list[Holder]:
-    """The persons a step tells: never who the case is about; an empty seat's word goes to headquarters [C9, C28]."""
+    """The persons a step tells: never who the case is about; an empty seat's word goes to headquarters. Of a conduct
+    case compliance and risk control alone are told [C9, C28]."""
     found: list[Holder] = []
     for one in to:
         if one.place == "case":
@@ -51,6 +55,10 @@ def told(case: About, to: Sequence[Addressee], roster: Roster, at: datetime) -> 
                 found.append(Holder(owner, case.branch_id, "owner", (owner,)))
                 continue
             one = Addressee("branch", "complaint_officer")
+        if case.restricted:
+            seat = one.seat if one.seat in CONDUCT_SEATS else COMPLIANCE
+            found.append(conduct_holder(roster, at, case.concerned, seat))
+            continue
         unit = HQ if one.place == "hq" or case.branch_id == HQ else case.branch_id
         seat = one.seat if unit != HQ or one.place == "hq" else OPERATIONS_CENTRE
         holder = roster.holder(unit, seat, at, avoid=case.concerned)
@@ -70,7 +78,7 @@ async def notify(uow: UnitOfWork, notices: Sequence[Notice]) -> None:
 
 
 async def report_major(uow: UnitOfWork, classified: Sequence[tuple[UUID, int, datetime]]) -> None:
-    """Tell the three departments of major cases at once [C7]."""
+    """Tell the three departments of major cases at once; of conduct, compliance and risk control [C7, C28]."""
     if not classified:
         return
     rows = {
@@ -84,8 +92,12 @@ async def report_major(uow: UnitOfWork, classified: Sequence[tuple[UUID, int, da
     for case_id, generation, at in classified:
         case = rows[case_id]
         people = []
-        for seat in THREE_DEPARTMENTS:
-            holder = roster.holder(HQ, seat, at, avoid=case.concerned) or Holder(f"seat:HQ/{seat}", HQ, seat, ())
+        for seat in (COMPLIANCE, RISK_CONTROL) if case.restricted else THREE_DEPARTMENTS:
+            holder = (
+                conduct_holder(roster, at, case.concerned, seat)
+                if case.restricted
+                else roster.holder(HQ, seat, at, avoid=case.concerned) or Holder(f"seat:HQ/{seat}", HQ, seat, ())
+            )
             people.append(holder.staff_id)
             path = list(holder.path)
             notices.append(
@@ -97,6 +109,7 @@ async def report_major(uow: UnitOfWork, classified: Sequence[tuple[UUID, int, da
                 client_id=case.client_id,
                 branch_id=case.branch_id,
                 generation=generation,
+                restricted=case.restricted,
                 told=people,
                 reported_at=at,
             ),

@@ -27,6 +27,7 @@ STATES = (
     RECEIVED, ACCEPTED, DISPATCHED, INVESTIGATING, CUSTOMER, THIRD_PARTY, FEEDBACK, CALLING, CLOSED, WITHDRAWN, REJECTED,
     REOPENED,
 )  # fmt: skip
+CONDUCT = "conduct"
 REGULATORS = ("regulator", "exchange", "petition_office")
 
 
@@ -63,8 +64,10 @@ def result_limit(source: str, severity: str, reply_due_on: date | None, limits: 
     return limits.major if severity == "major" else limits.ordinary
 
 
-def ladder_name(source: str, severity: str) -> str:
-    """Which ladder a case climbs: a regulator's, a major one's, or the ordinary one [C22]."""
+def ladder_name(kind: str, source: str, severity: str) -> str:
+    """Which ladder a case climbs: one of conduct's, a regulator's, a major one's, or the ordinary one [C22, C28]."""
+    if kind == CONDUCT:
+        return CONDUCT
     return "regulator" if source in REGULATORS else severity
 
 

@@ -16,6 +16,7 @@ import asyncpg
 from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid
 from chassis.http import object_scope
+from services.complaints.seats import judges_conduct
 from services.complaints.words import wanted
 
 LOOKED_AT, CHECKED = 4_000, 600
@@ -89,7 +90,7 @@ class Search:
                                          AND w.grams @> {self.grams}::int[])"""
 
     def _restricted(self, actor: Actor) -> str:
-        if actor.role is Role.COMPLIANCE:
+        if judges_conduct(actor):
             return f"NOT (restricted AND {self.bound(actor.person)} = ANY(concerned))"
         return "NOT restricted"
 

@@ -8,8 +8,20 @@ from typing import Any
 from chassis.actor import Actor, Role
 from chassis.acts import ConflictOfInterest
 from chassis.errors import Conflict, Text
-from chassis.staff import COMPLAINT_GROUP, HQ, OPERATIONS_CENTRE, Holder, Roster
+from chassis.staff import (
+    COMPLAINT_GROUP,
+    COMPLIANCE,
+    CONDUCT_RESERVE,
+    HQ,
+    OPERATIONS_CENTRE,
+    RISK_CONTROL,
+    Holder,
+    Roster,
+)
 from services.complaints.policy import Limits
+
+CONDUCT_SEATS = (COMPLIANCE, RISK_CONTROL, CONDUCT_RESERVE)
+"""Who judges conduct, in this order: the next where all of the one before is concerned [C28]."""
 
 
 class EmptySeat(Conflict):
@@ -49,6 +61,22 @@ def department_for(roster: Roster, limits: Limits, category: str, at: datetime, 
     seat = limits.departments.get(category, OPERATIONS_CENTRE)
     found = roster.holder(HQ, seat, at, avoid=avoid)
     return found.staff_id if found else f"seat:{HQ}/{seat}"
+
+
+def judges_conduct(actor: Actor) -> bool:
+    """Whether conduct cases are theirs to see: compliance, risk control, the reserve [C28]."""
+    return actor.role is Role.COMPLIANCE or any((HQ, seat) in actor.seats for seat in CONDUCT_SEATS)
+
+
+def conduct_holder(roster: Roster, at: datetime, concerned: Collection[str], first: str = COMPLIANCE) -> Holder:
+    """Who acts for compliance or risk control in a conduct case: the other where all of the first is concerned or away, the
+    reserve where both are, and no deputy from elsewhere [C28]. While nobody is known it is addressed to the seat."""
+    seated = {seat: roster.seated(HQ, seat, at) for seat in dict.fromkeys((first, *CONDUCT_SEATS))}
+    free = [(seat, one) for seat, those in seated.items() for one in those if one not in concerned]
+    for seat, one in [each for each in free if roster.is_present(each[1], at)] or free:
+        return Holder(one, HQ, seat, (one,), for_conflict=not set(seated[first]).isdisjoint(concerned))
+    seat = CONDUCT_RESERVE if seated[first] else first
+    return Holder(f"seat:{HQ}/{seat}", HQ, seat, ())
 
 
 def refuse_conflict(actor: Actor, concerned: Collection[str]) -> None:

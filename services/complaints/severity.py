@@ -110,7 +110,7 @@ async def climb_another(uow: UnitOfWork, case: CaseRow, at: datetime) -> None:
     policies = await uow.policies(Policies)
     object_ = clocks.object_of(case.case_id, case.generation)
     ladders = policies.ladders.on(business_date(at)).body
-    name = ladder_name(case.source, case.severity)
+    name = ladder_name(case.kind, case.source, case.severity)
     await store.change_ladder(uow, object_, clocks.RESULT, ladders.ladder(name), at)
     kept = (await store.load(uow.sql, [object_]))[object_, clocks.RESULT]
     fired = await uow.sql.fetch(

@@ -15,7 +15,6 @@ from contracts.fields import Code, Id
 from services.complaints import cases, clocks, history
 from services.complaints.api.shapes import STAFF
 from services.complaints.forms import Entered
-from services.complaints.reporting import THREE_DEPARTMENTS
 
 routes = router("/v1/complaints", "complaints")
 Told = Annotated[Actor, permits("complaints.escalations:read", *STAFF, Role.OPERATIONS)]
@@ -32,7 +31,7 @@ class Acknowledged(BaseModel):
 async def acknowledge_step(
     _: Answerable, uow: Work, case_id: Id, clock: Code, step: Code, body: Entered
 ) -> Acknowledged:
-    """Answer a notice: only who was told can, and nobody can refuse it. The last of three departments stops the
+    """Answer a notice: only who was told can, and nobody can refuse it. The last department told stops the
     report clock of a major case [C7, C22]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     rows = await uow.sql.fetch(
@@ -51,13 +50,13 @@ async def acknowledge_step(
     object_ = clocks.object_of(case_id, case.generation)
     if clock == clocks.REPORT:
         done = await uow.sql.fetchval(
-            """SELECT count(DISTINCT seat) FROM notices
-               WHERE case_id = $1 AND generation = $2 AND clock = $3 AND acknowledged_at IS NOT NULL""",
+            """SELECT bool_and(acknowledged_at IS NOT NULL) FROM notices
+               WHERE case_id = $1 AND generation = $2 AND clock = $3""",
             case_id,
             case.generation,
             clock,
         )
-        if done == len(THREE_DEPARTMENTS):
+        if done:
             await cases.stop_report(uow, object_, at)
     else:
         await acknowledge(uow, [(object_, clock, step)], at)

@@ -29,7 +29,7 @@ routes = router("/v1/complaints/cases/{case_id}", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
 Centre = Annotated[Actor, permits("complaints.tickets:issue", *CENTRE, centre=True)]
 Complainant = Annotated[Actor, permits("complaints.cases:withdraw", Role.CLIENT, *STAFF)]
-Compliance = Annotated[Actor, permits("complaints.conduct:conclude", Role.COMPLIANCE)]
+Compliance = Annotated[Actor, permits("complaints.conduct:conclude", Role.COMPLIANCE, Role.HQ)]
 
 
 async def do(uow: Work, act: tuple[Acts[CaseRow], Act[CaseRow]], case_id: Id, body: Any, response: Tagged) -> Case:
