@@ -226,6 +226,40 @@ class GamingSuspected(Event, frozen=True, kw_only=True, gc=False):
         return self.found_on
 
 
+class LevelCount(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """How many clients were assessed at a level, in the firm's scheme."""
+
+    level: Code
+    clients: Count
+
+
+class RegisterMade(Event, frozen=True, kw_only=True, gc=False):
+    """The register of who was assessed on a day (风险承受能力客户分类表) is there for the holders of `seats` in the branch; made
+    anew, with the next revision, when assessments of that day came late [4.3]."""
+
+    type: ClassVar[str] = "suitability.register.made"
+    topic: ClassVar[str] = TOPIC
+
+    branch_id: Identifier | None = None
+    register_date: BusinessDate
+    revision: Count
+    seats: list[Code]
+    assessed: Count
+    by_level: list[LevelCount]
+
+    @property
+    def key(self) -> str:
+        return f"branch:{self.branch_id}"
+
+    @property
+    def identity(self) -> str:
+        return f"{self.branch_id}/{self.register_date}/{self.revision}"
+
+    @property
+    def happened_at(self) -> date:
+        return self.register_date
+
+
 class ProductStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """An instrument or product from an instant on: the level it asks for, its risk class, whether it may be sold."""
 
@@ -371,6 +405,7 @@ EVENTS: list[type[Event]] = [
     MatchDrifted,
     MismatchFound,
     GamingSuspected,
+    RegisterMade,
     ProductChanged,
     ProfessionalChanged,
     ProfessionalExpiring,

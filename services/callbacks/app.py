@@ -26,7 +26,7 @@ from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed, CaseFeedback, ChurnSignalled
 from contracts.platform import ErasureRequested
-from contracts.suitability import AssessmentCompleted, AssessmentExpiring
+from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import (
     alarms,
@@ -66,6 +66,7 @@ service = Service(
         LifecycleChanged: handlers.note_lifecycles,
         AssessmentCompleted: handlers.note_assessments,
         AssessmentExpiring: handlers.remind_of_assessments,
+        DecisionConfirmed: handlers.call_back_after_confirmations,
         CaseFeedback: handlers.ask_for_satisfaction,
         PermissionRequested: handlers.notice_permissions,
         SurveillanceAlerted: handlers.follow_alerts,

@@ -23,7 +23,7 @@ from contracts.broker import (
 )
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseFeedback, ChurnSignalled
-from contracts.suitability import AssessmentCompleted, AssessmentExpiring
+from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
 from services.callbacks import alarms, contacts, ending, intervals, moments, notices, tasks
 from services.callbacks.messages import planning
 from services.callbacks.obligations import Obligation, obligations_by_facts
@@ -224,6 +224,30 @@ async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -
     await arm(
         uow,
         [Deadline(alarms.TARGET, f"task/{key}", one.client_id, targets[one.period]) for key, one in made.items()],
+    )
+
+
+async def call_back_after_confirmations(events: Sequence[DecisionConfirmed], uow: UnitOfWork) -> None:
+    """Whoever insisted on a product above their level, or of high risk with care owed, is called back, once each [Art. 20]."""
+    await _one_each(
+        uow,
+        DecisionConfirmed,
+        [
+            (
+                e.confirmed_at,
+                Obligation(
+                    client_id=e.client_id,
+                    rule="risky_purchase",
+                    period=e.decision_id,
+                    created_on=business_date(e.confirmed_at),
+                    found_on=business_date(e.confirmed_at),
+                    branch_id=e.branch_id,
+                    cause={"decision": e.decision_id, "product": e.product},
+                    subject=e.decision_id,
+                ),
+            )
+            for e in events
+        ],
     )
 
 

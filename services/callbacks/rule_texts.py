@@ -12,6 +12,7 @@ RULE_TEXTS = {
     "suitability_expiring": Text("the risk assessment ends within 30 days", "风险测评 30 天内到期"),
     "satisfaction": Text("a complaint was answered", "投诉已答复"),
     "permission": Text("a permission risky for this client was asked for", "申请对其风险较高的权限"),
+    "risky_purchase": Text("the client insisted on a product of more risk", "客户坚持购买较高风险产品"),
     "manager_left": Text("the manager has left", "客户经理离职"),
     "surveillance": Text("surveillance gave an alert", "监控预警"),
     "suspected_laundering": Text("a matter for compliance", "合规事项"),

@@ -10,7 +10,7 @@ from uuid_utils import uuid7
 from chassis import approvals
 from chassis.actor import Role
 from chassis.approvals import Approval, ApprovalKind, by
-from chassis.errors import AlreadyDecided, Invalid, NotFound, Text
+from chassis.errors import AlreadyDecided, Conflict, Invalid, NotFound, Text
 from chassis.rows import columns, fetch
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
@@ -20,6 +20,12 @@ from services.classification import history
 from services.classification.tables import Grant
 
 LONGEST_DAYS = 366 * 2
+
+
+class GrantOver(Conflict):
+    """The days it was asked for have passed: propose it anew."""
+
+    title = Text("The days of this grant are over", "授予期间已过")
 
 
 async def propose(
@@ -78,25 +84,27 @@ async def of_client(sql: asyncpg.Connection, client_id: str) -> list[Grant]:
 
 
 async def decide(uow: UnitOfWork, grant: Grant, *, approved: bool) -> Grant:
-    """Approve or reject somebody else's proposal; an approved one counts from its first day on.
+    """Approve or reject somebody else's proposal; an approved one counts from its first day on, or from today when that is
+    over: nothing is granted for days that have passed.
 
-    Raises: SecondPersonNeeded, AlreadyDecided.
+    Raises: SecondPersonNeeded, AlreadyDecided, GrantOver.
     """
     await approvals.decide(uow, GRANT, _named(grant.grant_id), agree=approved)
     return await locked(uow, grant.grant_id)
 
 
 async def _approve(uow: UnitOfWork, approval: Approval) -> None:
-    await _check(uow, approval, "approved")
+    grant = await locked(uow, approval.object.removeprefix("grant/"))
+    day = await today(uow.sql)
+    if grant.until <= day:
+        raise GrantOver
+    since = max(grant.since, day)
+    await _change(uow, grant, "approved", since=since, checked_by=approval.decided_by, checked_at=approval.decided_at)
 
 
 async def _reject(uow: UnitOfWork, approval: Approval) -> None:
-    await _check(uow, approval, "rejected")
-
-
-async def _check(uow: UnitOfWork, approval: Approval, state: str) -> None:
     grant = await locked(uow, approval.object.removeprefix("grant/"))
-    await _change(uow, grant, state, checked_by=approval.decided_by, checked_at=approval.decided_at)
+    await _change(uow, grant, "rejected", checked_by=approval.decided_by, checked_at=approval.decided_at)
 
 
 GRANT = ApprovalKind(

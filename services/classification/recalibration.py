@@ -45,19 +45,20 @@ class Proposal:
 
 
 async def propose(sql: asyncpg.Connection, for_year: int, years: int = YEARS) -> Proposal:
-    """The threshold of a year from the years before it, two decimals half up; trades of all clients, closed ones too.
+    """The threshold of a year from the years before it, two decimals half up; trades of all clients, closed ones too. A
+    month that is closed counts, whether or not anybody had an account in it.
 
     Raises: NotEnoughYears, naming those that are missing.
     """
     rows = await sql.fetch(
-        """SELECT extract(year FROM month_end)::int, sum(traded), sum(day_sum), count(DISTINCT month_end)
-           FROM months WHERE extract(year FROM month_end)::int = ANY($1::int[]) AND month_end <= (SELECT through FROM closed_days)
-           GROUP BY 1 ORDER BY 1""",
+        """SELECT year, coalesce(sum(traded), 0), coalesce(sum(day_sum), 0)
+           FROM closed_days JOIN unnest($1::int[]) AS year ON first <= make_date(year, 1, 31)
+                                                          AND through >= make_date(year, 12, 31)
+           LEFT JOIN months ON month_end BETWEEN make_date(year, 1, 31) AND make_date(year, 12, 31)
+           GROUP BY year ORDER BY year""",
         list(range(for_year - years, for_year)),
     )
-    known = {
-        year: Year(year, traded, day_sum / days_of(year)) for year, traded, day_sum, months in rows if months == 12
-    }
+    known = {year: Year(year, traded, day_sum / days_of(year)) for year, traded, day_sum in rows}
     if missing := [year for year in range(for_year - years, for_year) if year not in known]:
         names = ", ".join(map(str, missing))
         raise NotEnoughYears(

@@ -12,6 +12,7 @@ from contracts.base import Event
 from contracts.suitability import AssessmentExpired, AssessmentExpiring, MatchDrifted, ProfessionalExpired
 from services.suitability import drift, gaming, judging, products, professionals
 from services.suitability.policy import Policies
+from services.suitability.reports import daily
 from services.suitability.situations import NOT_REJECTED
 
 DUE_AT_ONCE = 5_000
@@ -48,6 +49,8 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
         told[drifted.found_on - ONE_DAY].append(drifted)
     for found in await gaming.look(uow, days):
         told[found.found_on].append(found)
+    for register in await daily.make(uow, days):
+        told[register.register_date].append(register)
     for day in days:
         uow.emit_all(told[day], at=min(uow.now, end_of(day)))
 
@@ -55,8 +58,14 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
 async def catch_up(through: date, uow: UnitOfWork) -> bool:
     """What facts about closed days left to do: some clients at a time."""
     told: Told = defaultdict(list)
+    late = {
+        day
+        for (day,) in await uow.sql.fetch(
+            "SELECT DISTINCT day FROM due WHERE day <= $1 ORDER BY day LIMIT $2", through, DUE_AT_ONCE
+        )
+    }
     due = await _judge_due([through], uow, told, watch=True)
-    uow.emit_all(told[through])
+    uow.emit_all([*told[through], *await daily.make(uow, late)])
     return due > 0
 
 

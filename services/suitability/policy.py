@@ -99,6 +99,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     elderly_age: Positive = 65
     elderly_cooling_minutes: Annotated[int, msgspec.Meta(ge=0)] = 1440
     assisted_channels: tuple[str, ...] = ("counter", "phone")
+    register_seats: tuple[str, ...] = ("operations_director", "service_director")
     contact_age: Positive = 70
     high_risk: dict[str, str] = msgspec.field(default_factory=lambda: {"SEED-2010-12Q": "HIGH", "C5R5": "C4"})
     first_high_risk_cooling_minutes: Annotated[int, msgspec.Meta(ge=0)] = 1440

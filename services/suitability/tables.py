@@ -470,6 +470,33 @@ findings = Table(
     Column("note", Text),
 )
 
+
+class Register(Row, frozen=True):
+    """The daily register of a branch as it was told: how many were assessed on a day, by level in the firm's scheme."""
+
+    register_date: Annotated[date, rows.Column(primary_key=True)]
+    branch_id: Annotated[str, rows.Column(primary_key=True, comment="empty: of clients without a branch")]
+    clients: int
+    levels: Annotated[dict[str, int], rows.Column(JSONB)]
+    revision: int
+    made_at: datetime
+
+
+registers = rows.table("registers", metadata, Register)
+
+
+class RegisterRead(Row, frozen=True):
+    """Who has read a register, and which revision of it."""
+
+    register_date: Annotated[date, rows.Column(primary_key=True)]
+    branch_id: Annotated[str, rows.Column(primary_key=True)]
+    person: Annotated[str, rows.Column(primary_key=True)]
+    revision: int
+    read_at: datetime
+
+
+register_reads = rows.table("register_reads", metadata, RegisterRead)
+
 holds = Table(
     "holds",
     metadata,

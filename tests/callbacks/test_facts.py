@@ -10,7 +10,7 @@ from chassis.clock import at
 from contracts import broker
 from contracts.classification import LifecycleChanged, LifecycleStretch, TierChanged, TierStretch
 from contracts.complaints import CaseFeedback, ChurnSignalled
-from contracts.suitability import AssessmentCompleted
+from contracts.suitability import AssessmentCompleted, DecisionConfirmed
 from services.callbacks.exports import callbacks
 from tests.callbacks.desk import COMPLIANCE, FIRST, LEADER, Desk, agent, ten
 
@@ -54,6 +54,9 @@ async def test_each_rule_of_the_table_makes_its_task_once(desk: Desk) -> None:
         CaseFeedback(case_id="k-2", fed_back_at=ten(MONDAY)),
         broker.PermissionRequested(client_id="c-1", permission="ChiNext", at=ten(MONDAY)),
         broker.SurveillanceAlerted(client_id="c-1", alert_id="a-1", kind="funds", at=ten(MONDAY)),
+        DecisionConfirmed(
+            client_id="c-1", decision_id="d-1", product="W", confirmed_at=ten(MONDAY), valid_until=MONDAY
+        ),
         broker.CallMissed(call_id="m-1", at=at(MONDAY, 17, 10), phone="13800000000"),
         broker.OpeningBooked(booking_id="b-1", branch_id="B1", owner="mia", name="王小明", at=at(MONDAY, 16)),
         broker.EnquiryReceived(enquiry_id="e-1", client_id="c-1", at=at(MONDAY, 18)),
@@ -74,6 +77,7 @@ async def test_each_rule_of_the_table_makes_its_task_once(desk: Desk) -> None:
         ("c-1", "grumble", "2022-07-04", "2022-07-06", "planned"),
         ("c-1", "permission", "2022-07-04", "2022-07-06", "planned"),
         ("c-1", "retention", "2022-07-04", "2022-07-06", "planned"),
+        ("c-1", "risky_purchase", "2022-07-04", "2022-07-06", "planned"),
         ("c-1", "satisfaction", "2022-07-04", "2022-07-05", "planned"),
         ("c-1", "suitability_expiring", "2022-07-04", "2022-08-03", "planned"),
         ("c-1", "surveillance", "2022-07-04", "2022-07-06", "planned"),

@@ -12,7 +12,7 @@ from chassis.clock import business_date, utc_now
 from contracts.points import UpgradeApproved
 from services.classification.policies import as_body
 from services.classification.policy import Policies
-from services.classification.recalibration import NotEnoughYears, propose
+from services.classification.recalibration import NotEnoughYears, keep_draft, propose
 from tests.classification.facts import CLIENT, FIRST, day, opened, trade, valued
 from tests.world import World
 
@@ -226,3 +226,43 @@ async def test_the_threshold_of_a_year_is_the_mean_turnover_of_the_years_before(
         with pytest.raises(NotEnoughYears) as refused:
             await propose(sql, 2025)
     assert refused.value.members["missing"] == [2022, 2023]
+
+
+async def test_a_new_years_threshold_is_proposed_and_published_in_its_first_days(world: World) -> None:
+    """a.6: December closes on 1 January; the first months of the home have nobody in them."""
+    await world.close(FIRST)
+    await world.close(day(60))
+    await world.publish(opened(on=day(70)), valued(day(70), "1000"), trade("t", day(80), "0", amount="2500"))
+    await world.close(day(365))
+    async with world.database("classification").unit_of_work(MAKER) as uow:
+        found = await propose(uow.sql, 2025, years=1)
+        assert [(year.year, str(year.traded)) for year in found.years] == [(2024, "2500")]
+        version = await keep_draft(uow, found)
+    path = f"/v1/classification/policies/classes/{version}/publication"
+    assert (await post(world, MAKER, path)).status_code == 403
+    (await post(world, CHECKER, path)).raise_for_status()
+    for on, name in ((day(365), "classes/shipped-1"), (day(366), f"classes/{version}")):
+        there = await get(world, MAKER, "/v1/classification/policies/classes/in-force", on=str(on))
+        assert there.json()["version"] == name
+    await world.close(day(396))
+    assert await world.rows("classification", "SELECT policy FROM months WHERE month_end = '2025-01-31'") == [
+        {"policy": f"classes/{version}"}
+    ]
+
+
+async def test_a_grant_approved_late_counts_from_then_or_not_at_all(world: World) -> None:
+    """T5."""
+    await settled(world)
+    until = {"g-1": day(60), "g-2": day(43)}
+    made = {}
+    for key, last in until.items():
+        wanted = {"tier": "DIAMOND", "since": str(day(41)), "until": str(last), "reason": "office"}
+        made[key] = await post(world, MAKER, f"{CLIENTS}/{CLIENT}/grants", wanted, idempotency_key=key)
+        assert made[key].status_code == 201
+    await world.close(day(49))
+    for key, status in (("g-1", 200), ("g-2", 409)):
+        path = f"/v1/classification/grants/{made[key].json()['grant_id']}/approval"
+        answer = await post(world, CHECKER, path, if_match=made[key].headers["etag"])
+        assert answer.status_code == status
+    stretches = (await get(world, OWN, f"{CLIENTS}/{CLIENT}/history")).json()["tiers"]
+    assert [(one["from"], one["to"]) for one in stretches if one["tier"] == "DIAMOND"] == [(str(day(50)), str(day(60)))]

@@ -6,9 +6,23 @@ from typing import Any
 
 from openpyxl import load_workbook
 
+from chassis.actor import Actor, Role
 from contracts import broker
 from contracts.base import Amount
-from tests.suitability.conftest import COMPLIANCE, DESK, ELSEWHERE, MEDIUM, Desk, assessed, bought, opened, today
+from tests.suitability.conftest import (
+    COMPLIANCE,
+    DAY,
+    DESK,
+    ELSEWHERE,
+    MANAGER,
+    MEDIUM,
+    Desk,
+    assessed,
+    bought,
+    opened,
+    today,
+)
+from tests.suitability.test_days import events
 from tests.world import World
 
 
@@ -56,3 +70,34 @@ async def test_the_half_yearly_self_check(world: World, desk: Desk) -> None:
     assert (line["营业部"], line["到期数"], line["买入成交"], line["超等级成交"]) == ("B1", 1, 1, 1)
     assert rows[-1][0] == "合计 total"
     assert (await desk.call(DESK, "GET", "/reports/self-check?year=2022&half=1")).status_code == 403
+
+
+async def test_the_daily_register_reaches_the_directors(world: World, desk: Desk) -> None:
+    """4.3: told by event, in the list of the directors of the branch, and again when assessments came late."""
+    day = await today(world) - DAY * 20
+    await world.publish(*(opened(f"c-{n}", branch=f"B{n % 2 + 1}") for n in range(4)))
+    await world.close(day - DAY)
+    await world.publish(assessed("c-0", "LOW", day), assessed("c-2", "C5", day, "C5R5"), assessed("c-1", "HIGH", day))
+    await world.close(day)
+    told = await events(world, "register.made")
+    assert [(e["branch_id"], e["assessed"], e["revision"]) for e in told] == [("B1", 2, 1), ("B2", 1, 1)]
+    assert told[0]["by_level"] == [{"level": "LOW", "clients": 1}, {"level": "HIGH", "clients": 1}]
+    assert told[0]["seats"] == ["operations_director", "service_director"]
+    director = Actor(
+        "d-1", Role.AGENT, branch_id="B1", purpose="service", seats=frozenset({("B1", "service_director")})
+    )
+    for actor, branches in ((director, ["B1"]), (MANAGER, ["B1"]), (COMPLIANCE, ["B1", "B2"]), (DESK, [])):
+        listed = (await desk.get(actor, "/registers?unread=true"))["items"]
+        assert [one["branch_id"] for one in listed] == branches
+    assert (await desk.post(director, f"/registers/{day}/read", None, 200))["registers"] == 1
+    assert (await desk.get(director, "/registers?unread=true"))["items"] == []
+    assert len((await desk.get(director, "/registers"))["items"]) == 1
+    await world.publish(assessed("c-3", "LOW", day + DAY))
+    await world.settle()
+    await world.publish(
+        broker.ClientOpened(client_id="c-8", branch_id="B1", opened_on=day), assessed("c-8", "LOW", day)
+    )
+    await world.close(day + DAY)
+    [again] = (await desk.get(director, "/registers?unread=true"))["items"]
+    assert (again["assessed"], again["register_date"]) == (3, str(day))
+    assert [e["revision"] for e in await events(world, "register.made") if e["branch_id"] == "B1"] == [1, 2]

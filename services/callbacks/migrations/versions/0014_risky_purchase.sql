@@ -1,0 +1,2 @@
+UPDATE policy_versions SET body = jsonb_set(body, '{rows}', body -> 'rows' || '[{"rule": "risky_purchase", "event": "suitability.decision.confirmed", "topic": "risk_notice", "deadline": [2, "trading_days"], "queue": "centre", "script": "risky_purchase", "priority": 2, "avoidance": true, "covers": true}]'::jsonb)
+WHERE name = 'triggers' AND NOT body -> 'rows' @> '[{"rule": "risky_purchase"}]'::jsonb;
