@@ -56,6 +56,7 @@ CHINESE_WORDS = {
     "Sign in through your company": "通过公司账号登录",
     "Sign out": "退出",
     "Since": "自",
+    "Professional investor": "专业投资者",
     "Spendable": "可兑换",
     "State": "状态",
     "Suitability": "适当性",

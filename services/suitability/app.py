@@ -31,6 +31,7 @@ from services.suitability import (
     vulnerability,
 )
 from services.suitability.policy import Policies
+from services.suitability.shadow import shadow
 
 service = Service(
     name="suitability",
@@ -54,6 +55,7 @@ service = Service(
     tables=tables.metadata,
     sealed=tables.SEALED,
     policy=Policies,
+    shadow=shadow,
     approvals=[
         products.CHANGE,
         products.BELOW_FLOOR,

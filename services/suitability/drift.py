@@ -128,6 +128,14 @@ def _covered(row: asyncpg.Record, policy: Policy) -> bool:
     return needed is not None and held is not None and needed <= held
 
 
+async def matches(uow: UnitOfWork, clients: Sequence[str], day: date) -> list[tuple[asyncpg.Record, bool]]:
+    """What clients hold or have confirmed, and whether what they are on a day covers it."""
+    policy = (await uow.policies(Policies)).on(day)
+    looked = [(client, day, day) for client in clients]
+    rows = await uow.sql.fetch(_OF_CLIENTS, *zip(*looked, strict=True)) if looked else []
+    return [(row, _covered(row, policy)) for row in rows]
+
+
 async def lowered(uow: UnitOfWork, changed: Sequence[tuple[str, date]]) -> list[tuple[str, date]]:
     """Those of these (client, day) whose level on the day is lower than on the day before, in the firm's scheme."""
     if not changed:

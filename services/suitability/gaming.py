@@ -75,8 +75,9 @@ def _by_client(sheets: Sequence[asyncpg.Record], rules: Gaming) -> Iterable[Gami
         template = templates.parsed(
             {"code": last["template"], "version": last["version"], "state": last["state"], "body": last["body"]}
         )
-        if last["seconds"] is not None and last["seconds"] < rules.seconds_per_question * len(template.questions):
-            yield GamingFinding("answered_too_fast", subject, client, branch, {"seconds": last["seconds"]})
+        took = {name: last[name] for name in ("seconds", "measured_seconds") if last[name] is not None}
+        if took and min(took.values()) < rules.seconds_per_question * len(template.questions):
+            yield GamingFinding("answered_too_fast", subject, client, branch, took)
         if len(handed_in) > 1 and handed_in[-2]["template"] == last["template"]:
             flipped = riskier(template, handed_in[-2]["answers"], last["answers"])
             if len(flipped) >= rules.flips:

@@ -28,6 +28,8 @@ RETENTION: Mapping[str, Literal["erased", "kept"]] = {
 }  # fmt: skip
 """What an erasure does with a client's rows, once nothing of them has to be kept: 20 years after the last of all of them.
 What proves a decision is kept beyond that, under an id that leads to nobody."""
+STANDING = frozenset({"templates", "products", "product_states", "product_classes", "registers", "register_reads"})
+"""Tables of no client, which no erasure touches: what decisions of others rest on, kept as long as the home."""
 ERASED = tuple(name for name, kept in RETENTION.items() if kept == "erased")
 
 

@@ -24,6 +24,7 @@ from services.suitability.errors import (
     NotForThisClient,
     SchemeNotInForce,
     UnknownClient,
+    UnknownTemplate,
     WrongState,
 )
 from services.suitability.levels import held_in
@@ -34,7 +35,7 @@ from services.suitability.questionnaires.contradictions import Profile
 from services.suitability.questionnaires.scoring import Score, score
 from services.suitability.questionnaires.template import Contradiction, Template
 from services.suitability.rules import Reason, suspicious_rise
-from services.suitability.situations import age_of, vulnerable
+from services.suitability.situations import age_of, ever_assessed, in_force, vulnerable
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +84,24 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     answered_at = await effective_now(uow.sql, uow.now)
     result, before = score(template, sheet), await levels_before(uow.sql, handed_in.client, answered_at, policy)
     reasons = _review_reasons(template, result, before, clashes, policy)
+    draft = await uow.sql.fetchrow(
+        "DELETE FROM drafts WHERE client_id = $1 AND template = $2 RETURNING opened_at, shown_rank",
+        handed_in.client,
+        handed_in.template,
+    )
+    shown = draft["shown_rank"] if draft else None
+    if shown is not None and held_in(template.scheme, result.rank, policy.scheme) > shown:
+        reasons.append("changed_after_shown")
+    measured = int((uow.now - draft["opened_at"]).total_seconds()) if draft and draft["opened_at"] else None
     reasons += await _care_reasons(
         uow, client, day, held_in(template.scheme, result.rank, policy.scheme), before, policy
     )
     submission_id = str(uuid7())
     await reviews.supersede(uow, [(handed_in.client, answered_at, submission_id)])
     await _keep(
-        uow, submission_id, handed_in, client["branch_id"], sheet, template, result, clashes, reasons, answered_at, day
-    )
-    await uow.sql.execute(
-        "DELETE FROM drafts WHERE client_id = $1 AND template = $2", handed_in.client, handed_in.template
-    )
+        uow, submission_id, handed_in, client["branch_id"], sheet, template, result, clashes, reasons, answered_at, day,
+        measured,
+    )  # fmt: skip
     assessment = None
     if reasons:
         await reviews.open_for_sheet(uow, handed_in.client, client["branch_id"], submission_id, reasons)
@@ -240,6 +248,7 @@ async def _keep(
     reasons: Sequence[str],
     answered_at: datetime,
     day: date,
+    measured: int | None,
 ) -> None:
     partition = uow.partition_of(handed_in.client)
     number = (await uow.numbers("submissions", {partition: 1}))[partition]
@@ -270,6 +279,7 @@ async def _keep(
         "device": handed_in.device,
         "seconds": handed_in.seconds,
         "policy": (await uow.policies(Policies)).on(day).version,
+        "measured_seconds": measured,
     }
     await uow.sql.copy_records_to_table("submissions", records=[tuple(row.values())], columns=list(row))
     uow.emit(
@@ -305,7 +315,7 @@ async def save_draft(
     if problems:
         raise AnswersInvalid(errors=problems)
     saved: int | None = await uow.sql.fetchval(
-        """INSERT INTO drafts (client_id, template, version, answers, saved_at) VALUES ($1, $2, $3, $4, $5)
+        """INSERT INTO drafts (client_id, template, version, answers, saved_at, opened_at) VALUES ($1, $2, $3, $4, $5, $5)
            ON CONFLICT (client_id, template) DO UPDATE
            SET version = $3, answers = $4, saved_at = $5, revision = drafts.revision + 1
            WHERE drafts.revision = $6 RETURNING revision""",
@@ -319,3 +329,130 @@ async def save_draft(
     if saved is None:
         raise WrongState(Text("the draft was changed meanwhile: read it again", "草稿已被修改,请重新读取"))
     return saved
+
+
+async def asked_for(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
+    """The questionnaire that a client is to answer on a day, why it is asked for, and the answers saved of it so far.
+
+    Raises: UnknownClient, UnknownTemplate.
+    """
+    known = await sql.fetchrow("SELECT kind FROM clients WHERE client_id = $1", client)
+    if known is None:
+        raise UnknownClient
+    kind = known["kind"] or "individual"
+    scheme = (await Policies.read(sql)).on(day).scheme_of(kind)
+    row = await sql.fetchrow(
+        """SELECT DISTINCT ON (code) * FROM templates WHERE state = 'published' AND effective_on <= $1
+           AND body ->> 'scheme' = $2 AND body -> 'kinds' ? $3 ORDER BY code, effective_on DESC LIMIT 1""",
+        day,
+        scheme.code,
+        kind,
+    )
+    if row is None:
+        raise UnknownTemplate
+    draft = await sql.fetchrow("SELECT * FROM drafts WHERE client_id = $1 AND template = $2", client, row["code"])
+    saved = draft["answers"] if draft and draft["version"] == row["version"] else {}
+    why = await _why(sql, client, day)
+    return {
+        "template": row["code"],
+        "version": row["version"],
+        "why": why,
+        "why_zh": WHY[why].zh,
+        "why_en": WHY[why].en,
+        "questions": [_without_scores(question) for question in row["body"]["questions"]],
+        "answers": [{"question": question, "options": options} for question, options in saved.items()],
+        "draft_revision": draft["revision"] if draft else None,
+    }
+
+
+def _without_scores(question: Mapping[str, Any]) -> dict[str, Any]:
+    """A question as it is put: what an answer scores is not said."""
+    options = [{"code": option["code"], "text": option["text"]} for option in question["options"]]
+    return {
+        "code": question["code"],
+        "text": question["text"],
+        "multiple": question.get("multiple", False),
+        "options": options,
+    }
+
+
+_PURPOSE = Text(
+    "The law asks us to know your means, experience and wishes, so that we offer you only what suits you.",
+    "根据适当性管理规定,我们需要了解您的财务状况、投资经验和投资目标,以便向您提供合适的产品。",
+)
+WHY: Mapping[str, Text] = {
+    "first": Text(f"You have not been assessed yet. {_PURPOSE.en}", f"您尚未进行风险测评。{_PURPOSE.zh}"),
+    "life_change": Text(
+        f"You told us of a change in your life. {_PURPOSE.en}", f"您告知的个人情况已发生变化。{_PURPOSE.zh}"
+    ),
+    "expired": Text(f"Your assessment has ended. {_PURPOSE.en}", f"您的风险测评已过期。{_PURPOSE.zh}"),
+    "renewal": Text(
+        f"You may answer anew at any time; the newest answers count. {_PURPOSE.en}",
+        f"您可随时重新测评,以最新结果为准。{_PURPOSE.zh}",
+    ),
+}
+"""Why a questionnaire is asked for, in words for the client."""
+
+
+async def _why(sql: asyncpg.Connection, client: str, day: date) -> str:
+    row = await sql.fetchrow(
+        f"""SELECT {ever_assessed("$1", "$2::date")} AS assessed, EXISTS ({in_force("$1", "$2::date")}) AS held,
+                   EXISTS (SELECT FROM life_changes l WHERE l.client_id = $1 AND NOT EXISTS (
+                       SELECT FROM assessments a WHERE a.client_id = $1 AND a.valid_from >= l.stated_on)) AS changed""",
+        client,
+        day,
+    )
+    assert row is not None
+    if not row["assessed"]:
+        return "first"
+    if row["changed"]:
+        return "life_change"
+    return "renewal" if row["held"] else "expired"
+
+
+async def show_level(
+    uow: UnitOfWork, client: str, code: str, version: int, answers: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What the answers lead to and what that means, before they are signed; nothing counts yet. The answers are saved as the
+    draft. Whoever then hands in answers to a higher level than was shown is looked at (`changed_after_shown`).
+
+    Raises: as `submit` for answers that cannot be handed in.
+    """
+    known = await uow.sql.fetchrow("SELECT * FROM clients WHERE client_id = $1 FOR UPDATE", client)
+    if known is None:
+        raise UnknownClient
+    day = await today(uow.sql)
+    policy = (await uow.policies(Policies)).on(day)
+    template = await templates.to_answer(uow.sql, code, version, day)
+    _require_for(template, known["kind"], policy)
+    sheet = _complete(template, answers)
+    _contradictions(template, sheet, known, day)
+    result = score(template, sheet)
+    rank = held_in(template.scheme, result.rank, policy.scheme)
+    await uow.sql.execute(
+        """INSERT INTO drafts AS d (client_id, template, version, answers, saved_at, opened_at, shown_rank)
+           VALUES ($1, $2, $3, $4, $5, $5, $6)
+           ON CONFLICT (client_id, template) DO UPDATE
+           SET version = $3, answers = $4, saved_at = $5, revision = d.revision + 1,
+               shown_rank = least(d.shown_rank, excluded.shown_rank)""",
+        client,
+        code,
+        version,
+        sheet,
+        uow.now,
+        rank,
+    )
+    level = policy.own_scheme.level(rank)
+    kinds = [
+        (policy.kinds[name], needed) for name, needed in policy.rank_of_kind.items() if not name.startswith("service:")
+    ]
+    return {
+        "level": level.code,
+        "total": result.total,
+        "meaning_zh": f"您的风险承受能力为“{level.text.zh}”({level.display.zh})。",
+        "meaning_en": f"Your risk tolerance is {level.text.en} ({level.display.en}).",
+        "covers": [{"zh": kind.zh, "en": kind.en} for kind, needed in kinds if needed <= rank],
+        "above": [{"zh": kind.zh, "en": kind.en} for kind, needed in kinds if needed > rank],
+        "declaration_zh": template.declaration.zh,
+        "declaration_en": template.declaration.en,
+    }

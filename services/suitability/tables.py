@@ -135,6 +135,8 @@ drafts = Table(
     Column("answers", JSONB, nullable=False),
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("saved_at", Instant, nullable=False),
+    Column("opened_at", Instant, comment="of the first save: from then on the server measures"),
+    Column("shown_rank", SmallInteger, comment="the lowest level shown before signing, as a rank in the firm's scheme"),
 )
 
 
@@ -167,6 +169,7 @@ class Submission(Row, frozen=True):
     device: Annotated[str | None, rows.Column(comment="a hash the channel gives; no device is identified by it")]
     seconds: int | None
     policy: str
+    measured_seconds: Annotated[int | None, rows.Column(comment="since its draft was opened, by the server")]
 
 
 submissions = rows.table(

@@ -267,3 +267,43 @@ async def test_the_mifid_form_is_imported_and_refused(world: World, desk: Desk) 
     details = [error["detail"] for error in refused["errors"]]
     assert "option a has no score" in details
     assert "there are no level bands" in details
+
+
+async def test_a_questionnaire_is_resumed_at_the_counter_and_says_why_and_what_the_level_means(
+    world: World, desk: Desk
+) -> None:
+    day = await today(world) - DAY * 400
+    await world.publish(opened("c-1"))
+    await world.close(day - DAY)
+    me, path = client("c-1"), "/clients/c-1/questionnaire"
+    asked = await desk.get(me, path)
+    assert (asked["why"], asked["template"], asked["answers"]) == ("first", "SEED-2010-12Q", [])
+    assert "score" not in str(asked["questions"])
+    body = {"template": "SEED-2010-12Q", "version": 1, "answers": sheet(LOW)["answers"][:5]}
+    await desk.call(me, "PUT", "/clients/c-1/draft", body)
+    there = await desk.get(DESK, path)
+    assert [answer["question"] for answer in there["answers"]] == ["1", "2", "3", "4", "5"]
+    body["answers"] = sheet(LOW)["answers"]
+    shown = await desk.post(me, "/clients/c-1/level-shown", body, 200)
+    assert (shown["level"], [kind["en"] for kind in shown["covers"][:2]]) == ("LOW", ["bond", "money market fund"])
+    assert "warrant" in [kind["en"] for kind in shown["above"]]
+    assert (await desk.get(me, path))["why"] == "first"  # what is shown does not count
+    made = await desk.submit("c-1", LOW)
+    assert (made["state"], made["level"]) == ("accepted", "LOW")
+    assert (await desk.get(me, path))["why"] == "renewal"
+    await desk.post(me, "/clients/c-1/life-changes", {"change": "income"})
+    assert (await desk.get(me, path))["why"] == "renewal"  # answered on the same day
+    await world.close(day + DAY * 370)
+    assert (await desk.get(me, path))["why"] == "expired"
+    await desk.post(me, "/clients/c-1/life-changes", {"change": "income"})
+    assert (await desk.get(me, path))["why"] == "life_change"
+
+
+async def test_who_answers_higher_than_was_shown_is_looked_at(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"))
+    await world.settle()
+    me = client("c-1")
+    for letters in (LOW, MEDIUM):
+        body = {"template": "SEED-2010-12Q", "version": 1, "answers": sheet(letters)["answers"]}
+        await desk.post(me, "/clients/c-1/level-shown", body, 200)
+    assert (await desk.submit("c-1", MEDIUM))["review_reasons"] == ["changed_after_shown"]

@@ -1,6 +1,8 @@
 """What is covered may have changed, whatever changed it; and what was so on an earlier day stays so."""
 
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,11 +187,19 @@ async def test_the_daily_register_is_in_the_firms_scheme(world: World, desk: Des
     assert [(row[4], row[8]) for row in rows_of(file.content)[3:]] == [("中", "C4")]
 
 
+VERSIONS = Path(retention.__file__).parent / "migrations" / "versions"
+CREATED = {
+    name for file in VERSIONS.glob("*.sql") for name in re.findall(r"CREATE TABLE (\w+)", file.read_text("utf-8"))
+}
+
+
 def test_every_table_of_clients_says_what_an_erasure_does_with_it() -> None:
     of_clients = {table.name for table in tables.metadata.sorted_tables if "client_id" in table.columns}
     own = {name for name in of_clients if name in retention.RETENTION}
     chassis = {"conflicts", "dead_letters", "approvals", "client_intervals", "late"}
     assert of_clients - chassis == own == set(retention.RETENTION)
+    others = {name for name in CREATED if name not in of_clients}
+    assert others == retention.STANDING
 
 
 @pytest.mark.parametrize("what", ["professional", "life_change", "purchase"])

@@ -113,6 +113,39 @@ class QuestionnaireDraft(BaseModel):
     revision: int
 
 
+class Questionnaire(BaseModel):
+    """The questionnaire to answer, why, and what is answered so far; `draft_revision` is the ETag of the draft."""
+
+    template: str
+    version: int
+    why: Literal["first", "life_change", "expired", "renewal"]
+    why_zh: str
+    why_en: str
+    questions: list[dict[str, Any]]
+    answers: list[Answer]
+    draft_revision: int | None
+
+
+class KindName(BaseModel):
+    """A kind of product in both languages."""
+
+    zh: str
+    en: str
+
+
+class LevelShown(BaseModel):
+    """A level, what it covers, what lies above it, and the words to be signed."""
+
+    level: str
+    total: int
+    meaning_zh: str
+    meaning_en: str
+    covers: list[KindName]
+    above: list[KindName]
+    declaration_zh: str
+    declaration_en: str
+
+
 class LifeChange(Body):
     """A stated change of life that calls for a new assessment."""
 
@@ -196,6 +229,23 @@ async def read_draft(
     response.headers["etag"] = etag(row["revision"])
     answers = [Answer(question=question, options=options) for question, options in row["answers"].items()]
     return QuestionnaireDraft(template=template, version=row["version"], answers=answers, revision=row["revision"])
+
+
+@routes.get("/clients/{client_id}/questionnaire")
+async def read_questionnaire(actor: Reader, sql: Reading, client_id: Identifier) -> Questionnaire:
+    """What the client is to answer today and why it is asked for, with the answers saved so far: in the client's own zone and
+    at the counter the same, so that one goes on where the other stopped."""
+    await see_client(sql, actor, client_id)
+    return Questionnaire.model_validate(await submissions.asked_for(sql, client_id, await today(sql)))
+
+
+@routes.post("/clients/{client_id}/level-shown")
+async def show_level(actor: Submitter, uow: Work, client_id: Identifier, body: Sheet) -> LevelShown:
+    """What complete answers lead to and what that means, before they are signed; they are saved as the draft."""
+    await see_client(uow.sql, actor, client_id)
+    answers = [answer.model_dump() for answer in body.answers]
+    shown = await submissions.show_level(uow, client_id, body.template, body.version, answers)
+    return LevelShown.model_validate(shown)
 
 
 @routes.post("/clients/{client_id}/submissions", status_code=201)

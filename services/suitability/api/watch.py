@@ -184,11 +184,16 @@ async def handle_drift(actor: Handler, uow: Work, drift_id: Identifier, body: No
 
 @routes.get("/findings")
 async def list_findings(actor: Reader, sql: Reading) -> list[Finding]:
-    """The last 200 patterns of gaming, newest first; a branch does not read what is suspected of itself."""
-    condition, arguments = object_scope(actor, 1)
+    """The last 200 patterns of gaming, newest first; a branch does not read what is suspected of itself, nor does anybody read
+    of sheets that they entered."""
+    condition, arguments = object_scope(actor, 2)
     own = "true" if actor.sees_all_branches else "pattern <> 'branch_pattern'"
     rows = await sql.fetch(
-        f"SELECT * FROM findings WHERE {condition} AND {own} ORDER BY found_on DESC, pattern, subject LIMIT 200",
+        f"""SELECT * FROM findings f WHERE {condition} AND {own}
+              AND NOT EXISTS (SELECT FROM submissions s WHERE s.client_id = f.client_id AND s.submitted_by = $1
+                              AND s.submitted_on <= f.found_on)
+            ORDER BY found_on DESC, pattern, subject LIMIT 200""",
+        actor.person,
         *arguments,
     )
     return [Finding.model_validate(dict(row)) for row in rows]
