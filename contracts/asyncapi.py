@@ -11,20 +11,46 @@ import msgspec
 import contracts
 from contracts.base import DayClosed, Event
 from contracts.fields import schema_custom
+from contracts.vocabulary import describe
 
 ENVELOPE: dict[str, Any] = {
     "type": "object",
     "required": ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type"],
     "properties": {
-        "ce_specversion": {"type": "string", "const": "1.0"},
-        "ce_id": {"type": "string"},
-        "ce_source": {"type": "string"},
-        "ce_type": {"type": "string"},
-        "ce_time": {"type": "string", "format": "date-time"},
-        "ce_subject": {"type": "string"},
-        "content-type": {"type": "string", "const": "application/json"},
-        "traceparent": {"type": "string"},
+        "ce_specversion": {"type": "string", "const": "1.0", "description": "the version of CloudEvents"},
+        "ce_id": {"type": "string", "description": "the event's id: with its source it says the event once", "examples": ["f-20240304-17"]},
+        "ce_source": {"type": "string", "description": "the system that says it", "examples": ["broker/trading"]},
+        "ce_type": {"type": "string", "description": "what kind of fact it is", "examples": ["broker.trade.settled"]},
+        "ce_time": {
+            "type": "string", "format": "date-time", "description": "when it happened, with an offset",
+            "examples": ["2024-03-04T09:30:00+08:00"],
+        },
+        "ce_subject": {"type": "string", "description": "the record's key once more", "examples": ["c-1"]},
+        "content-type": {"type": "string", "const": "application/json", "description": "how the data is written"},
+        "traceparent": {
+            "type": "string", "description": "the trace it belongs to (W3C)",
+            "examples": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
+        },
     },
+}  # fmt: skip
+SERVERS: dict[str, Any] = {
+    "kafka": {
+        "host": "{host}:{port}",
+        "protocol": "kafka",
+        "title": "Apache Kafka",
+        "description": "The bus of a platform in several processes: CARELINE_BUS_URL=kafka://HOST:PORT/PREFIX. A topic's name on Kafka "
+        "is PREFIX.ADDRESS, the prefix belongs to one home. Without it the same facts lie in PostgreSQL, and systems "
+        "send theirs to POST /v1/events.",
+        "variables": {
+            "host": {"default": "localhost", "description": "a broker to begin with"},
+            "port": {"default": "9092", "description": "its port"},
+        },
+    }
+}
+KEY: dict[str, Any] = {
+    "type": "string",
+    "description": "whom it is about, mostly the client: facts of one key lie in one partition, in order",
+    "examples": ["c-1"],
 }
 
 
@@ -56,7 +82,9 @@ def schema_of(kind: type[Event]) -> dict[str, Any]:
         "title": kind.type,
         "description": inspect.cleandoc(kind.__doc__ or ""),
     }
-    return schema | ({"$defs": parts} if parts else {})
+    whole = schema | ({"$defs": parts} if parts else {})
+    describe({kind.type: whole})
+    return whole
 
 
 def example_of(schema: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> Any:
@@ -73,7 +101,8 @@ def example_of(schema: Mapping[str, Any], parts: Mapping[str, Any] | None = None
         case "object" if "properties" in schema:
             return {name: example_of(field, parts) for name, field in schema["properties"].items()}
         case "object":
-            return {"key": example_of(schema.get("additionalProperties", {}), parts)}
+            values = schema.get("additionalProperties")
+            return {"key": example_of(values if isinstance(values, Mapping) else {}, parts)}
         case "array" if "prefixItems" in schema:
             return [example_of(item, parts) for item in schema["prefixItems"]]
         case "array":
@@ -99,7 +128,7 @@ def document(version: str) -> dict[str, Any]:
         for kind in kinds:
             messages[kind.type] = _message(publisher, kind)
             for topic in topics_of(kind):
-                channel = channels.setdefault(topic, {"address": topic, "messages": {}})
+                channel = channels.setdefault(topic, _channel(topic, publisher))
                 channel["messages"][kind.type] = {"$ref": f"#/components/messages/{kind.type}"}
         for topic in sorted({topic for kind in kinds for topic in topics_of(kind)}):
             heard = publisher == "broker"
@@ -107,7 +136,11 @@ def document(version: str) -> dict[str, Any]:
                 "action": "receive" if heard else "send",
                 "channel": {"$ref": f"#/channels/{topic}"},
                 "summary": f"Facts of the broker's systems on {topic}" if heard else f"What {publisher} says",
+                "description": "A fact may come twice, late, or after others of its key: what was known changes nothing."
+                if heard
+                else "Told once what is said has been committed; a receiver may be given it twice.",
             }
+    describe(schemas)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -117,6 +150,7 @@ def document(version: str) -> dict[str, Any]:
             "strings; dates are business dates in Asia/Shanghai. Adding optional fields is compatible.",
         },
         "defaultContentType": "application/json",
+        "servers": SERVERS,
         "channels": channels,
         "operations": operations,
         "components": {
@@ -124,6 +158,18 @@ def document(version: str) -> dict[str, Any]:
             "schemas": schemas,
             "messageTraits": {"cloudEvent": {"headers": ENVELOPE}},
         },
+    }
+
+
+def _channel(topic: str, publisher: str) -> dict[str, Any]:
+    return {
+        "address": topic,
+        "title": topic,
+        "description": "Facts of the broker's systems."
+        if publisher == "broker"
+        else f"What {publisher} tells the others.",
+        "servers": [{"$ref": "#/servers/kafka"}],
+        "messages": {},
     }
 
 
@@ -137,6 +183,14 @@ def _message(publisher: str, kind: type[Event]) -> dict[str, Any]:
         "contentType": "application/json",
         "traits": [{"$ref": "#/components/messageTraits/cloudEvent"}],
         "payload": {"$ref": f"#/components/schemas/{publisher}.{kind.__name__}"},
+        "bindings": {"kafka": {"key": KEY, "bindingVersion": "0.5.0"}},
+        "examples": [
+            {
+                "name": "example",
+                "summary": "every field, each with an example of its own",
+                "payload": example_of(schema_of(kind)),
+            }
+        ],
         "x-version": kind.version,
     }
 

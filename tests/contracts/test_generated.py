@@ -2,7 +2,11 @@
 
 import json
 
+import jsonschema_rs
+
 from careline.generated import SCHEMAS, files
+from contracts.asyncapi import ENVELOPE, publishers, schema_of
+from contracts.vocabulary import FORMS, objects_in
 
 
 def test_generated_files_are_up_to_date() -> None:
@@ -26,3 +30,33 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
             place = place[step.replace("~1", "/")]
     assert document["asyncapi"] == "3.0.0"
     assert "broker.trade.settled" in document["channels"]["careline.broker.trades"]["messages"]
+
+
+def test_every_field_of_the_asyncapi_document_is_described_with_an_example() -> None:
+    document = json.loads(files()[SCHEMAS / "asyncapi.json"])
+    schemas = document["components"]["schemas"] | {"envelope": ENVELOPE}
+    said, shown = [], []
+    for name, schema in schemas.items():
+        for inner in objects_in(schema):
+            for field, kind in inner["properties"].items():
+                said += [] if kind.get("description") not in (None, *FORMS) else [f"{name}.{field}"]
+                given = {"examples", "const", "enum"} & kind.keys() or "$ref" in str(kind)
+                shown += [] if given else [f"{name}.{field}"]
+    assert (said, shown) == ([], [])
+
+
+def test_messages_channels_and_operations_say_where_and_how() -> None:
+    document = json.loads(files()[SCHEMAS / "asyncapi.json"])
+    assert document["servers"]["kafka"]["protocol"] == "kafka"
+    for name, message in document["components"]["messages"].items():
+        [kind] = [
+            kind
+            for kinds in publishers().values()
+            for kind in kinds
+            if (kind.type, kind.version) == (name, message["x-version"])
+        ]
+        assert jsonschema_rs.is_valid(schema_of(kind), message["examples"][0]["payload"]), name
+        assert message["summary"], name
+        assert message["bindings"]["kafka"]["key"]["description"], name
+    for one in (*document["channels"].values(), *document["operations"].values()):
+        assert one["description"]
