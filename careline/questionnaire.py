@@ -49,13 +49,16 @@ def prove(
 def verify_evidence(
     file: Annotated[Path, typer.Argument(help="an exported evidence bundle")],
     key: Annotated[str | None, typer.Option("--key", help="the signer's public key (base64); else this home's")] = None,
+    keys: Annotated[
+        Path | None, typer.Option("--keys", help="the published key history of the home that signed; without --key")
+    ] = None,
 ) -> None:
     """Check an evidence bundle offline: chain, signature, score, level and decision. Exit code 0 only when all hold and a
     trusted key signed it; 3 when all hold and the signer is unknown."""
     from careline.trust import UNKNOWN_SIGNER, trusted_keys
     from services.suitability.evidence import verify
 
-    trusted = trusted_keys(key)
+    trusted = trusted_keys(key, keys)
     try:
         checked = verify(file.read_bytes(), *trusted)
     except ValueError as wrong:

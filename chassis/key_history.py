@@ -4,6 +4,7 @@ Keys are named by the start of their SHA-256. Of the field key nothing else is k
 """
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -42,8 +43,8 @@ class Change(msgspec.Struct, frozen=True):
 class KeyHistory(ChainFile):
     """The key changes of a home, checked as they are read."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(folder_of(settings) / "keys.log")
+    def __init__(self, settings: Settings, path: Path | None = None) -> None:
+        super().__init__(path or folder_of(settings) / "keys.log")
         self.settings = settings
         self.seal_keys: dict[str, Ed25519PublicKey] = {}
         self.newest: dict[str, str] = {}
@@ -141,6 +142,16 @@ def trusted_seal_keys(settings: Settings) -> dict[str, Ed25519PublicKey]:
     history.read()
     in_use = [Ed25519PrivateKey.from_private_bytes(key).public_key() for key in known_ring(settings, "seal") or ()]
     return history.seal_keys | {name_of(key): key for key in in_use}
+
+
+def published_seal_keys(settings: Settings, file: Path) -> dict[str, Ed25519PublicKey]:
+    """The seal keys, by name, in the key history that a home has published: each signed for by the one before it.
+
+    Raises: WitnessDamaged.
+    """
+    history = KeyHistory(settings, file)
+    history.read()
+    return history.seal_keys
 
 
 def as_line(change: Change) -> dict[str, Any]:

@@ -2,39 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
 import asyncpg
 
 from chassis import csv_files
+from contracts.annex4 import COLUMNS, RISK, in_ten_thousands
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
-COLUMNS = (
-    "客户姓名 name",
-    "姓名首字母 initial",
-    "资金账号 fund account",
-    "营业部 branch",
-    "资产(万元) assets",
-    "本年净佣金(万元) commission of the year",
-    "操作习惯 habit",
-    "客户价值 value",
-    "投资决策风格 decision style",
-    "投资偏好 preference",
-    "风险承受能力 risk",
-    "拜访次数 visits",
-    "联系电话 phone",
-    "备注 note",
-)
-TEN_THOUSAND = Decimal(10_000)
 
 
 async def rows(sql: asyncpg.Connection, scope: tuple[str, Sequence[str]]) -> list[tuple[Any, ...]]:
     """The register's rows under a caller's scope, by client; figures are those at the time of the last filling.
 
-    Names, phones and visits are kept elsewhere: their columns stay empty for the branch to fill in.
+    Names, phones and visits are kept elsewhere: the client's number stands for the name, the others stay empty for the branch to fill in.
     """
     condition, arguments = scope
     found = await sql.fetch(
@@ -51,25 +35,20 @@ async def rows(sql: asyncpg.Connection, scope: tuple[str, Sequence[str]]) -> lis
     )
     return [
         (
-            "",
-            "",
+            client_id,
+            client_id[:1].upper(),
             client_id,
             branch_id,
             in_ten_thousands(assets),
             in_ten_thousands(commission),
             *(" ".join(codes.get(kind, ())) for kind in ("HABIT", "VALUE", "STYLE", "PREFERENCE")),
-            level or "",
+            RISK.get(level, level) or "",
             "",
             "",
             note,
         )
         for client_id, branch_id, assets, commission, codes, level, note in found
     ]
-
-
-def in_ten_thousands(amount: Decimal) -> Decimal:
-    """CNY in 万元, two decimals half up."""
-    return (amount / TEN_THOUSAND).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def as_csv(table: Sequence[Sequence[Any]]) -> bytes:
@@ -89,7 +68,7 @@ def as_xlsx(table: Sequence[Sequence[Any]], day: date) -> bytes:
         sheet.write_row(1, 0, COLUMNS, book.add_format({"bold": True, "border": 1, "text_wrap": True}))
         sheet.freeze_panes(2, 0)
         sheet.set_column(0, len(COLUMNS) - 1, 16)
-        amount = book.add_format({"num_format": "0.00"})
+        amount = book.add_format({"num_format": "0.0000"})
         for place, row in enumerate(table, 2):
             for column, value in enumerate(row):
                 if isinstance(value, Decimal):

@@ -170,6 +170,16 @@ def _wrong_conclusions(entries: Sequence[Mapping[str, Any]], decision: Mapping[s
     confirmed, shown = content.get("confirmation"), decision["warning"]
     if confirmed and shown and confirmed["warning_version"] != shown["version"]:
         problems.append("another warning was confirmed than the one shown")
+    if confirmed and shown and decision["decision_id"] == confirmed["decision_id"]:
+        asked = {one["code"]: one["expects"] for one in shown.get("questions", ())}
+        if asked and confirmed["answers"] != asked:
+            problems.append("it was confirmed with other answers than those with which it may go on")
+        checks = (("staff_review", "checked_by"), ("second_contact", "second_contact"))
+        problems += [
+            f"{need} was needed and is not there"
+            for need, column in checks
+            if need in decision["needs"] and not confirmed[column]
+        ]
     return problems
 
 

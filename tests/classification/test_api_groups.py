@@ -14,9 +14,10 @@ import pytest
 from chassis.actor import Actor, Role
 from chassis.errors import Refusal
 from contracts import classification as contract
+from contracts.annex4 import COLUMNS, in_ten_thousands
 from contracts.suitability import AssessmentCompleted
 from services.classification.policy import Policies
-from services.classification.register import as_csv, in_ten_thousands
+from services.classification.register import as_csv
 from services.classification.supplementary_rules import (
     Dealing,
     check_codes,
@@ -172,9 +173,10 @@ async def test_the_register_opens_in_excel(world: World) -> None:
     path = "/v1/classification/supplementary/register"
     text = (await call(world, MANAGER, "GET", path, params={"format": "csv"})).content
     assert text.startswith(b"\xef\xbb\xbf")
-    [row] = list(csv.reader(StringIO(text.decode("utf-8-sig"))))[1:]
-    assert row[2:6] == [CLIENT, "B1", "60.00", "0.00"]
-    assert (row[9], row[10], row[13]) == ("PREFERENCE:V PREFERENCE:J", "MEDIUM", "'=cmd()")
+    heads, row = list(csv.reader(StringIO(text.decode("utf-8-sig"))))
+    assert tuple(heads) == COLUMNS
+    assert row[:6] == [CLIENT, CLIENT[:1].upper(), CLIENT, "B1", "60.0000", "0.0000"]
+    assert (row[9], row[10], row[13]) == ("PREFERENCE:V PREFERENCE:J", "一般", "'=cmd()")
     book = await call(world, MANAGER, "GET", path)
     with ZipFile(BytesIO(book.content)) as parts:
         sheet = parts.read("xl/worksheets/sheet1.xml").decode()
@@ -241,5 +243,5 @@ def test_codes_are_namespaced_and_single_but_for_preferences_k3() -> None:
 def test_wording_and_figures() -> None:
     assert offers_discretion("Client wants us to Trade On Behalf", POLICY)
     assert not offers_discretion("daily follow-up", POLICY)
-    assert in_ten_thousands(Decimal("12345.00")) == Decimal("1.23")
+    assert in_ten_thousands(Decimal("12345.00")) == Decimal("1.2345")
     assert as_csv([["a", Decimal("-1.00"), "-x"]]).decode("utf-8-sig").splitlines()[1] == "a,-1.00,'-x"

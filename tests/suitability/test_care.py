@@ -1,10 +1,14 @@
 """Care for elderly and vulnerable clients, and what a high-risk purchase asks for [Q4, Art. 20]."""
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from chassis.key_history import published_seal_keys
+from services.suitability.evidence import canonical, sign, verify
 from services.suitability.policy import Policies
 from services.suitability.rules import DecisionOutcome, Holder, Reason, Target, decide
 from tests.suitability.conftest import (
@@ -216,3 +220,29 @@ async def test_a_sheet_entered_by_staff_for_a_vulnerable_client_waits_too(world:
     body = sheet(LOW, channel="counter", recording="r-1")
     found = await desk.post(DESK, "/clients/c-1/submissions", body)
     assert found["review_reasons"] == ["care_vulnerable", "second_contact"]
+
+
+async def test_the_bundle_holds_the_care_taken_and_verifies_by_the_published_keys(
+    world: World, desk: Desk, tmp_path: Path
+) -> None:
+    await begun(world, desk, "HIGH", 72)
+    asked = await desk.decide(ME, "c-1", "WARRANT")
+    waiting = await desk.post(ME, f"/decisions/{asked['decision_id']}/confirmation", CARE, 202)
+    await desk.post(MANAGER, f"/approvals/{waiting['approval_id']}/approve", {"because": "call-9"}, 200)
+    await world.seal()
+    file = await desk.call(COMPLIANCE, "GET", f"/decisions/{asked['decision_id']}/evidence")
+    (tmp_path / "keys.log").write_bytes((await desk.call(ME, "GET", "/evidence/keys")).content)
+    trusted = published_seal_keys(world.settings, tmp_path / "keys.log")
+    checked = verify(file.content, *trusted.values())
+    assert (checked.problems, checked.signer_known) == ((), True)
+    entries = [(one["kind"], one["content"]) for one in file.json()["entries"]]
+    for change, problem in (
+        ({"checked_by": None}, "staff_review was needed"),
+        ({"second_contact": None}, "second_contact was needed"),
+        ({"answers": {"loss": "yes"}}, "other answers"),
+    ):
+        altered = [(kind, content | change if kind == "confirmation" else content) for kind, content in entries]
+        other = verify(canonical(sign(altered, date(2046, 1, 1), Ed25519PrivateKey.generate())), *trusted.values())
+        assert not other.signer_known
+        other = verify(canonical(sign(altered, date(2046, 1, 1), Ed25519PrivateKey.generate())))
+        assert problem in " ".join(other.problems)

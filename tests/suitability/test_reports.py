@@ -8,6 +8,7 @@ from openpyxl import load_workbook
 
 from chassis.actor import Actor, Role
 from contracts import broker
+from contracts.annex4 import COLUMNS
 from contracts.base import Amount
 from tests.suitability.conftest import (
     COMPLIANCE,
@@ -51,9 +52,9 @@ async def test_the_daily_register_and_annex_4(world: World, desk: Desk) -> None:
         ("=c-2", "高", "外部导入"),
     ]
     annex = rows_of((await desk.call(DESK, "GET", f"/registers/annex-4.xlsx?on={day}")).content)
-    assert annex[2][9] == "风险承受能力分类"
-    assert [(row[1], row[3], row[4], row[9]) for row in annex[3:]] == [("c-1", 123.4568, 0.0001, "一般")]
-    assert rows_of((await desk.call(ELSEWHERE, "GET", f"/registers/annex-4.xlsx?on={day}")).content)[3][1] == "=c-2"
+    assert annex[2] == COLUMNS
+    assert [(row[0], row[4], row[5], row[10]) for row in annex[3:]] == [("c-1", 123.4568, 0.0001, "一般")]
+    assert rows_of((await desk.call(ELSEWHERE, "GET", f"/registers/annex-4.xlsx?on={day}")).content)[3][0] == "=c-2"
 
 
 async def test_the_half_yearly_self_check(world: World, desk: Desk) -> None:

@@ -172,7 +172,7 @@ async def test_annex_4_of_a_past_day_shows_that_day(world: World, desk: Desk) ->
 
     async def shown(on: date) -> list[tuple[Any, ...]]:
         file = await desk.call(COMPLIANCE, "GET", f"/registers/annex-4.xlsx?on={on}")
-        return [(row[1], row[3], row[4]) for row in rows_of(file.content)[3:]]
+        return [(row[0], row[4], row[5]) for row in rows_of(file.content)[3:]]
 
     assert await shown(day) == [("c-1", 1, 0.0002)]
     assert await shown(day + DAY * 2) == [("c-1", 1, 0.0001)]

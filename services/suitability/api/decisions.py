@@ -1,5 +1,6 @@
 """Decisions over HTTP: one, its confirmation, its evidence, its why; and the screening of many."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from chassis.errors import Forbidden, NotFound, Refusal, Text
 from chassis.http import Batched, Reading, Work, batched, object_scope, permits, require_sight, router
 from chassis.http.approvals import ApprovalView, view
 from chassis.http.language import Language
+from chassis.http.uploads import gives
+from chassis.key_history import KeyHistory
 from chassis.secrets import signing_key
 from chassis.uow import UnitOfWork
 from contracts.fields import Identifier
@@ -234,6 +237,15 @@ async def export_evidence(actor: Auditor, sql: Reading, request: Request, decisi
     name = base64.urlsafe_b64encode(decision_id.encode()).decode() if not decision_id.isascii() else decision_id
     headers = {"content-disposition": f'attachment; filename="evidence-{name}.json"'}
     return Response(content, media_type="application/json", headers=headers)
+
+
+@routes.get("/evidence/keys", response_class=Response, responses=gives("text/plain"))
+async def publish_keys(_: Reader, request: Request) -> Response:
+    """The public keys that have signed bundles, each signed for by the one before: `careline verify-evidence --keys FILE`."""
+    history = KeyHistory(request.app.state.settings)
+    if not history.there:
+        raise NotFound
+    return Response(await asyncio.to_thread(history.path.read_bytes), media_type="text/plain")
 
 
 @routes.get("/clients/{client_id}/decisions", response_model=list[Decision])

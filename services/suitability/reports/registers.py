@@ -1,10 +1,10 @@
 """The daily register 风险承受能力客户分类表 and the annex 4 sheet 客户分类汇总表 [4.3]."""
 
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
 
 import asyncpg
 
+from contracts.annex4 import COLUMNS, RISK, in_ten_thousands
 from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reports.sheets import workbook
@@ -21,24 +21,6 @@ REGISTER_COLUMNS = (
     "有效期至",
     "来源",
 )
-ANNEX_4_COLUMNS = (
-    "客户姓氏首个字母",
-    "客户姓名",
-    "资金账号",
-    "客户资产(万元)",
-    "当年净佣金收入(万元)",
-    "操作习惯分类",
-    "客户价值分类",
-    "投资决策风格分类",
-    "投资产品偏好分类",
-    "风险承受能力分类",
-    "累计拜访次数",
-    "电话号码",
-    "备注",
-)
-# Annex 4 says 一般 for the middle level and has a 极高 that no score reaches [K6].
-ANNEX_4_LEVELS = {"VERY_LOW": "极低", "LOW": "低", "MEDIUM": "一般", "HIGH": "高"}
-TEN_THOUSAND = Decimal(10_000)
 
 
 async def daily_register(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]]) -> bytes:
@@ -103,27 +85,17 @@ async def annex_4(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]
         level = ""
         if row["rank"] is not None:
             own = policy.own_scheme.level(held_in(row["scheme"], row["rank"], policy.scheme))
-            level = ANNEX_4_LEVELS.get(own.code, own.text.zh)
-        lines.append(
-            (
-                row["client_id"][:1].upper(),
-                row["client_id"],
-                row["account_id"],
-                in_ten_thousands(row["total_assets"]),
-                in_ten_thousands(row["commission"]),
-                None,
-                None,
-                None,
-                None,
-                level,
-                None,
-                None,
-                None,
-            )
+            level = RISK.get(own.code, own.code)
+        assets, commission = (
+            None if amount is None else in_ten_thousands(amount) for amount in (row["total_assets"], row["commission"])
         )
-    return workbook([("附件4", f"客户分类汇总表 {on.isoformat()}", ANNEX_4_COLUMNS, lines)])
-
-
-def in_ten_thousands(amount: Decimal | None) -> Decimal | None:
-    """An amount in 万元 with four decimals, half up."""
-    return None if amount is None else (amount / TEN_THOUSAND).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+        known = (
+            row["client_id"],
+            row["client_id"][:1].upper(),
+            row["account_id"],
+            row["branch_id"],
+            assets,
+            commission,
+        )
+        lines.append((*known, None, None, None, None, level, None, None, None))
+    return workbook([("附件4", f"客户分类汇总表 {on.isoformat()}", COLUMNS, lines)])

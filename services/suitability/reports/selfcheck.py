@@ -26,6 +26,9 @@ COLUMNS: Sequence[tuple[str, str, str]] = (
     ("no_assessment", "未评估成交", "Not assessed"),
     ("unknown_class", "未分级产品成交", "Unknown class"),
     ("findings", "异常答卷", "Suspicious patterns"),
+    ("professionals", "专业投资者认定", "Professional investors"),
+    ("drifts", "匹配变化", "Matches lost"),
+    ("handled", "其中已处理", "of these handled"),
 )
 
 
@@ -64,8 +67,10 @@ _PARTS = {
     "buys": "SELECT branch_id, count(*) FROM trades WHERE trade_date BETWEEN $1 AND $2 AND side = 'buy' GROUP BY 1",
     "explained": """SELECT branch_id, count(*) FROM mismatches WHERE trade_date BETWEEN $1 AND $2
                     AND confirmation IS NOT NULL GROUP BY 1""",
-    "findings": """SELECT branch_id, count(*) FROM findings WHERE found_on BETWEEN $1 AND $2
-                   AND branch_id IS NOT NULL GROUP BY 1""",
+    "findings": "SELECT branch_id, count(*) FROM findings WHERE found_on BETWEEN $1 AND $2 GROUP BY 1",
+    "professionals": "SELECT branch_id, count(*) FROM professionals WHERE valid_from BETWEEN $1 AND $2 GROUP BY 1",
+    "drifts": "SELECT branch_id, count(*) FROM drifts WHERE found_on BETWEEN $1 AND $2 GROUP BY 1",
+    "handled": """SELECT branch_id, count(*) FROM drifts WHERE found_on BETWEEN $1 AND $2 AND state = 'handled' GROUP BY 1""",
 }
 for _reason in ("above_level", "expired", "no_assessment", "unknown_class"):
     _PARTS[_reason] = f"""SELECT branch_id, count(*) FROM mismatches WHERE trade_date BETWEEN $1 AND $2
