@@ -19,10 +19,16 @@ from services.suitability.tables import Review, Submission
 
 
 async def open_for_sheet(
-    uow: UnitOfWork, client: str, branch_id: str | None, submission_id: str, reasons: Sequence[str]
+    uow: UnitOfWork,
+    client: str,
+    branch_id: str | None,
+    submission_id: str,
+    reasons: Sequence[str],
+    counting: str | None = None,
 ) -> None:
-    """Put answers into the queue: they count when somebody has approved them."""
-    await _open(uow, client, branch_id, submission_id, None, reasons)
+    """Put answers into the queue: they count when somebody has approved them, or already (`counting`: as which assessment)
+    and until somebody rejects them."""
+    await _open(uow, client, branch_id, submission_id, counting, reasons)
 
 
 async def open_for_level(uow: UnitOfWork, client: str, branch_id: str | None, assessment_id: str | None) -> None:
@@ -96,7 +102,7 @@ async def decide(
     )
     uow.audit(f"{state} review", f"review/{review_id}", key=review.client_id, note=note)
     assessment_id = review.assessment_id
-    if approve and review.submission_id:
+    if approve and review.submission_id and not assessment_id:
         assessment_id = await _take_effect(uow, sheets[0])
     elif not approve and assessment_id:
         # What was bought under a level that no longer counts is judged again.

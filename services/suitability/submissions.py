@@ -89,23 +89,21 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
         handed_in.client,
         handed_in.template,
     )
-    shown = draft["shown_rank"] if draft else None
-    if shown is not None and held_in(template.scheme, result.rank, policy.scheme) > shown:
+    shown, rank = draft["shown_rank"] if draft else None, held_in(template.scheme, result.rank, policy.scheme)
+    if shown is not None and rank > shown:
         reasons.append("changed_after_shown")
     measured = int((uow.now - draft["opened_at"]).total_seconds()) if draft and draft["opened_at"] else None
-    reasons += await _care_reasons(
-        uow, client, day, held_in(template.scheme, result.rank, policy.scheme), before, policy
-    )
+    reasons += await _care_reasons(uow, client, day, policy)
+    # A level that falls counts at once, whatever is to be looked at: until then the lower of the two holds.
+    counts = not reasons or (before.rank is not None and rank < before.rank)
     submission_id = str(uuid7())
     await reviews.supersede(uow, [(handed_in.client, answered_at, submission_id)])
     await _keep(
         uow, submission_id, handed_in, client["branch_id"], sheet, template, result, clashes, reasons, answered_at, day,
-        measured,
+        measured, in_review=not counts,
     )  # fmt: skip
     assessment = None
-    if reasons:
-        await reviews.open_for_sheet(uow, handed_in.client, client["branch_id"], submission_id, reasons)
-    else:
+    if counts:
         assessment = Assessment(
             assessment_id=str(uuid7()),
             client_id=handed_in.client,
@@ -120,9 +118,12 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
             rank_before=before.rank,
         )
         await assessments.take_effect(uow, assessment, policy)
+    if reasons:
+        counting = assessment.assessment_id if assessment else None
+        await reviews.open_for_sheet(uow, handed_in.client, client["branch_id"], submission_id, reasons, counting)
     return {
         "submission_id": submission_id,
-        "state": "in_review" if reasons else "accepted",
+        "state": "accepted" if counts else "in_review",
         "review_reasons": reasons,
         "total": result.total,
         "scheme": template.scheme,
@@ -215,12 +216,8 @@ def _review_reasons(
     return reasons
 
 
-async def _care_reasons(
-    uow: UnitOfWork, client: asyncpg.Record, day: date, rank: int, before: Before, policy: Policy
-) -> list[str]:
-    """Why a person looks at every sheet of an elderly or vulnerable client first; a level that falls counts at once."""
-    if before.rank is not None and rank < before.rank:
-        return []
+async def _care_reasons(uow: UnitOfWork, client: asyncpg.Record, day: date, policy: Policy) -> list[str]:
+    """Why a person looks at every sheet of an elderly or vulnerable client."""
     age = age_of(client["birth_year"], day)
     stated = await uow.sql.fetchval(f"SELECT {vulnerable('$1', '$2::date')}", client["client_id"], day)
     told = (
@@ -249,6 +246,8 @@ async def _keep(
     answered_at: datetime,
     day: date,
     measured: int | None,
+    *,
+    in_review: bool,
 ) -> None:
     partition = uow.partition_of(handed_in.client)
     number = (await uow.numbers("submissions", {partition: 1}))[partition]
@@ -290,7 +289,7 @@ async def _keep(
             template=handed_in.template,
             template_version=handed_in.version,
             submitted_at=answered_at,
-            in_review=bool(reasons),
+            in_review=in_review,
         )
     )
 

@@ -101,7 +101,7 @@ class Home:
         return Level((answered, self.reference.steps), answered, until, rank, sheet)
 
     async def answer(self) -> None:
-        """A questionnaire: it counts at once, or waits; older answers wait no more."""
+        """A questionnaire: it counts at once, or waits, or both when the level falls; older answers wait no more."""
         rank, reference = self.random.choice(list(SHEETS)), self.reference
         answer = await self.desk.call(ME, "POST", "/clients/c-1/submissions", sheet(SHEETS[rank]))
         if answer.status_code == 409:  # answered as often as one may
@@ -109,9 +109,11 @@ class Home:
         level = self.level(rank, reference.day, sheet=True)
         lowest = reference.lowest(reference.day - DAY * 30)
         suspicious = lowest is not None and rank - lowest >= 2
-        assert answer.json()["state"] == ("in_review" if suspicious else "accepted")
+        held = reference.newest(reference.day)
+        counts = not suspicious or (held is not None and rank < held.rank)
+        assert answer.json()["state"] == ("accepted" if counts else "in_review")
         reference.waiting = level if suspicious else None
-        if not suspicious:
+        if counts:
             reference.levels.append(level)
 
     async def elsewhere(self) -> None:
@@ -137,8 +139,10 @@ class Home:
             return
         path = f"/reviews/{waiting[0]['review_id']}/decision"
         await self.desk.post(COMPLIANCE, path, {"approve": True, "note": "looked"}, 200)
-        reference.waiting.since, reference.waiting.approved = reference.day, True
-        reference.levels.append(reference.waiting)
+        reference.waiting.approved = True
+        if reference.waiting not in reference.levels:
+            reference.waiting.since = reference.day
+            reference.levels.append(reference.waiting)
         reference.waiting = None
 
     async def classify(self) -> None:

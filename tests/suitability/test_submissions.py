@@ -307,3 +307,21 @@ async def test_who_answers_higher_than_was_shown_is_looked_at(world: World, desk
         body = {"template": "SEED-2010-12Q", "version": 1, "answers": sheet(letters)["answers"]}
         await desk.post(me, "/clients/c-1/level-shown", body, 200)
     assert (await desk.submit("c-1", MEDIUM))["review_reasons"] == ["changed_after_shown"]
+
+
+@pytest.mark.parametrize(("approve", "level"), [(True, "VERY_LOW"), (False, "HIGH")])
+async def test_until_somebody_has_looked_the_lower_level_holds(
+    world: World, desk: Desk, approve: bool, level: str
+) -> None:
+    day = await today(world) - DAY * 40
+    await world.publish(opened("c-1"), assessed("c-1", "HIGH", day - DAY * 90))
+    await world.close(day - DAY)
+    made = await desk.submit("c-1", "ADAAAAAAAAAA")  # never invested, and everything in it
+    assert (made["state"], made["review_reasons"]) == ("accepted", ["contradiction:no-experience-all-in"])
+    assert (await desk.get(client("c-1"), "/clients/c-1"))["level"] == "VERY_LOW"
+    [review] = (await desk.get(COMPLIANCE, "/reviews"))["items"]
+    assert review["assessment_id"] == made["assessment_id"]
+    path = f"/reviews/{review['review_id']}/decision"
+    await desk.post(COMPLIANCE, path, {"approve": approve, "note": "looked"}, 200)
+    assert (await desk.get(client("c-1"), "/clients/c-1"))["level"] == level
+    assert await world.value("suitability", "SELECT count(*) FROM assessments") == 2
