@@ -10,7 +10,7 @@ from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.suitability import AssessmentExpired, AssessmentExpiring, MatchDrifted, ProfessionalExpired
-from services.suitability import drift, gaming, judging, products, professionals
+from services.suitability import care, drift, gaming, judging, products, professionals
 from services.suitability.policy import Policies
 from services.suitability.reports import daily
 from services.suitability.situations import NOT_REJECTED
@@ -89,6 +89,8 @@ async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, *, watch
     for found in await judging.judge(uow, since, days[-1]):
         told[max(found.trade_date, days[0])].append(found)
     for suspected in await gaming.rises_before_purchases(uow, since, days[-1]):
+        told[max(suspected.found_on, days[0])].append(suspected)
+    for suspected in await care.buys_without_care(uow, since, days[-1]):
         told[max(suspected.found_on, days[0])].append(suspected)
     if watch:
         for drifted in await _drift_of(rows, days, uow):

@@ -43,7 +43,7 @@ async def look(uow: UnitOfWork, days: Sequence[date]) -> list[GamingSuspected]:
     for day in sorted(day for (day,) in handed_in):
         rules = policies.on(day).gaming
         start = day - timedelta(days=rules.window_days - 1)
-        new += await _keep(uow, await _in_submissions(uow, start, day, rules), day, start)
+        new += await keep(uow, await _in_submissions(uow, start, day, rules), day, start)
     return new
 
 
@@ -127,7 +127,7 @@ async def rises_before_purchases(uow: UnitOfWork, since: Mapping[str, date], thr
                 "rise_before_purchase", subject, row["client_id"], row["branch_id"], detail | {"level": held.level}
             )
             start = row["trade_date"] - timedelta(days=policy.gaming.window_days - 1)
-            new += await _keep(uow, [found], row["trade_date"], start)
+            new += await keep(uow, [found], row["trade_date"], start)
     return new
 
 
@@ -192,7 +192,8 @@ def chance(tops: int, sheets: int, others_tops: int, others: int) -> float:
     return float(f"{ways / comb(total, sheets):.3g}")
 
 
-async def _keep(uow: UnitOfWork, found: Sequence[GamingFinding], day: date, start: date) -> list[GamingSuspected]:
+async def keep(uow: UnitOfWork, found: Sequence[GamingFinding], day: date, start: date) -> list[GamingSuspected]:
+    """Keep what is not found yet in the window that begins with `start` and ends with the day. Returns what is new."""
     new = []
     for finding in found:
         kept = await uow.sql.fetchval(

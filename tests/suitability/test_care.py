@@ -246,3 +246,19 @@ async def test_the_bundle_holds_the_care_taken_and_verifies_by_the_published_key
         assert not other.signer_known
         other = verify(canonical(sign(altered, date(2046, 1, 1), Ed25519PrivateKey.generate())))
         assert problem in " ".join(other.problems)
+
+
+async def test_a_high_risk_buy_that_nobody_looked_at_is_found(world: World, desk: Desk) -> None:
+    day = await begun(world, desk, "HIGH", 66, opened("c-2"), assessed("c-2", "HIGH", date(2026, 1, 5)))
+    asked = await desk.decide(ME, "c-1", "WARRANT")
+    await desk.approve(MANAGER, await desk.post(ME, f"/decisions/{asked['decision_id']}/confirmation", CARE, 202))
+    await world.publish(
+        bought("c-1", "t-1", day, "WARRANT", "warrant"), bought("c-1", "t-2", day, "F", "fund:equity"),
+        bought("c-2", "t-3", day, "W2", "warrant"),
+    )  # fmt: skip
+    await world.close(day)
+    assert await desk.get(COMPLIANCE, "/findings") == []
+    await world.publish(bought("c-1", "t-4", day + DAY, "W2", "warrant"))
+    await world.close(day + DAY)
+    [found] = await desk.get(COMPLIANCE, "/findings")
+    assert (found["pattern"], found["detail"]) == ("high_risk_without_care", {"trade_id": "t-4", "symbol": "W2"})
