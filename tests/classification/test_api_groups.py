@@ -175,7 +175,7 @@ async def test_the_register_opens_in_excel(world: World) -> None:
     assert text.startswith(b"\xef\xbb\xbf")
     heads, row = list(csv.reader(StringIO(text.decode("utf-8-sig"))))
     assert tuple(heads) == COLUMNS
-    assert row[:6] == [CLIENT, CLIENT[:1].upper(), CLIENT, "B1", "60.0000", "0.0000"]
+    assert row[:6] == [CLIENT, CLIENT[:1].upper(), CLIENT, "B1", "60.0000", "0.0010"]
     assert (row[9], row[10], row[13]) == ("PREFERENCE:V PREFERENCE:J", "一般", "'=cmd()")
     book = await call(world, MANAGER, "GET", path)
     with ZipFile(BytesIO(book.content)) as parts:

@@ -230,6 +230,7 @@ async def test_days_closed_at_once_tell_what_they_tell_one_after_another(world: 
         "suitability.assessment.expiring",
         "suitability.match.drifted",
         "suitability.mismatch.found",
+        "suitability.register.made",
     }
     assert await told_by(world, [days]) == one_by_one
 
