@@ -20,6 +20,7 @@ from chassis.calendar import Calendar
 from chassis.clock import business_date, end_of, start_of
 from chassis.deadlines import arm, cancel
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
+from chassis.http.objects import object_scope
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts.broker import FundsMoved
@@ -221,18 +222,20 @@ async def react(uow: UnitOfWork, moment_id: UUID, reaction: str, on_day: date) -
     Raises: NotFound, AlreadyDone.
     """
     await cancel(uow, [(moment_ladder.MOMENT, f"moment/{moment_id}")])
+    scope, arguments = object_scope(uow.actor, 5)
     row = await uow.sql.fetchrow(
-        """UPDATE moments SET done_on = $2, done_by = $3, reaction = $4
-           WHERE moment_id = $1 AND done_on IS NULL RETURNING *""",
+        f"""UPDATE moments SET done_on = $2, done_by = $3, reaction = $4
+            WHERE moment_id = $1 AND done_on IS NULL AND {scope} RETURNING *""",
         moment_id,
         on_day,
         uow.actor.person,
         mask_text(reaction),
+        *arguments,
     )
     if row is None:
-        if await uow.sql.fetchval("SELECT EXISTS (SELECT FROM moments WHERE moment_id = $1)", moment_id):
-            raise AlreadyDone
-        raise NotFound
+        scope, arguments = object_scope(uow.actor, 2)
+        seen = f"SELECT EXISTS (SELECT FROM moments WHERE moment_id = $1 AND {scope})"
+        raise AlreadyDone if await uow.sql.fetchval(seen, moment_id, *arguments) else NotFound
     uow.audit("moment_done", f"moment/{moment_id}", key=row["client_id"], code=row["code"])
     return row
 
