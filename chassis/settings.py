@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(1.0, ge=0, le=600, description="told to terminate: not ready, but served, so long")
     connections_per_address: int = Field(1000, ge=1, description="HTTP connections one address may hold at a time")
     log_level: Annotated[str, AfterValidator(_level)] = "INFO"
+    log_file: Path | None = Field(None, description="unset: log lines go to stderr; else this file, of one process")
+    log_file_mb: int = Field(100, ge=1, description="a log file begins anew when it has so many MB, and every day")
+    log_files: int = Field(10, ge=1, description="how many older log files are kept")
+    log_days: int = Field(30, ge=1, description="older log files go after so many days")
     gateway_url: HttpUrl | None = Field(None, description="where other processes reach the gateway")
     service_urls: Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_from_json)] = Field(
         default_factory=dict, description="JSON: service name to base URL"

@@ -63,8 +63,8 @@ def explain_error(_: Any, level: str, line: EventDict) -> EventDict:
     return line
 
 
-def configure_logs(level: str = "INFO") -> None:
-    """JSON lines on stderr: stdout belongs to what a command prints."""
+def configure_logs(level: str = "INFO", logger: Any = None) -> None:
+    """JSON lines on stderr, or to another `logger`: stdout belongs to what a command prints."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -76,6 +76,6 @@ def configure_logs(level: str = "INFO") -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         # Where stderr is when a line is said, not where it was when this was set.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: logger or structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -19,24 +19,24 @@ def up(port: Port = None, host: Host = None) -> None:
         listen(settings.host if host is None else host, settings.port if port is None else port) as listening,
         database_there(keep_running=True) as settings,
     ):
-        from careline.logs import log_at
+        from careline.logs import log_as
         from careline.running import run_all
 
-        log_at(settings.log_level)
+        log_as(settings)
         run(run_all(settings, listening))
 
 
 def serve(service: Annotated[str, typer.Argument(metavar="SERVICE")], port: Port = None, host: Host = None) -> None:
     """Run one service's HTTP (or the gateway's), without its work."""
     from careline.commands.arguments import one_of_services
-    from careline.logs import log_at
+    from careline.logs import log_as
     from careline.running import run_http
     from careline.session import database_there, run
     from careline.settings import loaded
     from careline.sockets import listen
 
     name, settings = one_of_services(service), loaded()
-    log_at(settings.log_level)
+    log_as(settings)
     with (
         listen(settings.host if host is None else host, settings.port if port is None else port) as listening,
         database_there(keep_running=True) as settings,
@@ -51,14 +51,14 @@ def work(
 ) -> None:
     """Do services' work: events, closed days, relay, deadlines; any number of such processes may run."""
     from careline.commands.arguments import one_of_services
-    from careline.logs import log_at
+    from careline.logs import log_as
     from careline.running import run_work
     from careline.session import database_there, run
     from careline.settings import loaded
     from careline.sockets import listen
 
     names, settings = [one_of_services(name) for name in services], loaded()
-    log_at(settings.log_level)
+    log_as(settings)
     listening = None if port is None else listen(settings.host if host is None else host, port)
     with database_there(keep_running=True) as settings:
         run(run_work(settings, names, listening))
@@ -67,7 +67,7 @@ def work(
 def seal(port: Port = None, host: Host = None) -> None:
     """Seal what every service wrote and look after their databases, under the login that owns the schemas: where services
     log in under names of their own, their workers may not."""
-    from careline.logs import log_at
+    from careline.logs import log_as
     from careline.refusals import WrongArgument
     from careline.running import run_seal
     from careline.services import SERVICES
@@ -77,7 +77,7 @@ def seal(port: Port = None, host: Host = None) -> None:
     from chassis.database import owner_url_of
 
     settings = loaded()
-    log_at(settings.log_level)
+    log_as(settings)
     with (
         listen(settings.host if host is None else host, settings.port if port is None else port) as listening,
         database_there(keep_running=True) as settings,

@@ -10,7 +10,7 @@ from tests.conftest import IN_CI, Cluster
 from tests.faults.scenarios import KAFKA, LOG
 from tests.faults.suite import Line, prepared, run, written
 
-SEEDS = 20 if IN_CI else 5
+SEEDS = 10 if IN_CI else 3
 
 
 @pytest.fixture
