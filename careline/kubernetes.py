@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from chassis.service import Service
+from chassis.version import version
 
 PORT, USER = 8000, 10001
 DRAIN_SECONDS, GRACE_SECONDS = 10, 60
@@ -36,7 +37,7 @@ def files(folder: Path, services: Sequence[Service]) -> dict[Path, str]:
         "kind": "Kustomization",
         "resources": [*parts],
         "labels": [{"pairs": {"app.kubernetes.io/part-of": "careline"}, "includeSelectors": True}],
-        "images": [{"name": IMAGE, "newTag": "latest"}],
+        "images": [{"name": IMAGE, "newTag": version()}],
     }
     return {folder / name: HEADER + yaml.safe_dump_all(made, sort_keys=False) for name, made in parts.items()} | {
         folder / "kustomization.yaml": HEADER + yaml.safe_dump(base, sort_keys=False)

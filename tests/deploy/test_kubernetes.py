@@ -7,6 +7,7 @@ import yaml
 
 import careline.services
 from careline.settings import all_models, names_of
+from chassis.version import version
 
 BASE = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SERVICES = {service.name for service in careline.services.SERVICES}
@@ -75,5 +76,6 @@ def test_the_base_names_all_its_files_and_labels_them() -> None:
     base = yaml.safe_load((BASE / "kustomization.yaml").read_text("utf-8"))
     assert {*base["resources"], "kustomization.yaml"} == {path.name for path in BASE.glob("*.yaml")}
     assert base["labels"] == [{"pairs": {"app.kubernetes.io/part-of": "careline"}, "includeSelectors": True}]
+    assert [image["newTag"] for image in base["images"]] == [version()]
     kinds = [(one["kind"], one["metadata"]["name"]) for name in base["resources"] for one in documents(name)]
     assert len(kinds) == len(set(kinds))
