@@ -25,8 +25,8 @@ def roles_of(written: str) -> dict[str, str]:
     Raises: ValueError.
     """
     pairs = [part.strip().rpartition("=") for part in written.split(",") if part.strip()]
-    if wrong := [role for word, _, role in pairs if not word or role not in set(Role) - {Role.CLIENT, Role.SYSTEM}]:
-        raise ValueError(f"must be word=role, comma-separated, with roles of staff; wrong: {wrong[0] or written}")
+    if any(not word or role not in set(Role) - {Role.CLIENT, Role.SYSTEM} for word, _, role in pairs):
+        raise ValueError("must be word=role, comma-separated, with roles of staff")
     return {word: role for word, _, role in pairs}
 
 
