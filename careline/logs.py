@@ -2,8 +2,8 @@
 
 import logging
 import os
+import time
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -13,6 +13,8 @@ import structlog
 from chassis.folders import private_folder
 from chassis.settings import Settings
 from chassis.telemetry import configure_logs
+
+DAY = 86_400
 
 
 class _Forward(logging.Handler):
@@ -32,18 +34,17 @@ class LogFile(RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
         file = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         written = os.fstat(file)
-        self.day = datetime.fromtimestamp(written.st_mtime, UTC).date() if written.st_size else datetime.now(UTC).date()
+        self.day = (written.st_mtime if written.st_size else time.time()) // DAY
         return os.fdopen(file, "a", encoding="utf-8")
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:
         """Whether it is full, or of another day."""
-        return self.day != datetime.now(UTC).date() or bool(super().shouldRollover(record))
+        return self.day != time.time() // DAY or bool(super().shouldRollover(record))
 
     def doRollover(self) -> None:
         """Begin anew; forget what is too old."""
         super().doRollover()
-        oldest = (datetime.now(UTC) - timedelta(days=self.days)).timestamp()
-        path = Path(self.baseFilename)
+        oldest, path = time.time() - self.days * DAY, Path(self.baseFilename)
         for old in path.parent.glob(f"{path.name}.*"):
             with suppress(FileNotFoundError):
                 if old.stat().st_mtime < oldest:
