@@ -130,7 +130,9 @@ def answer(scope: Scope, refusal: Refusal, headers: Mapping[str, str] | None = N
 
 
 def _field(error: FieldError, language: str) -> dict[str, str]:
-    place, _, pointer = error.pointer.rpartition("#")
+    place, pointer = "body", error.pointer
+    if not pointer.startswith("/"):  # a name may hold what stands between place and pointer
+        place, _, pointer = pointer.partition("#")
     detail = in_chinese(error.detail) if language.startswith("zh") else error.detail
     return {"in": place or "body", "pointer": pointer, "detail": detail}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -11,7 +11,7 @@ import pytest
 from chassis import housekeeping
 from chassis.bus.parts import Parts
 from chassis.bus.record import Outgoing
-from chassis.consumer import Batch, LostPartition, OlderWorker
+from chassis.consumer import Batch, LostPartition, OlderWorker, read_from_log
 from chassis.database import Database
 from chassis.new_types import NewTypes, from_log
 from chassis.operations import dead_letters, positions
@@ -350,6 +350,36 @@ async def stopped_while_working(scene: Scene) -> None:
     await scene.drain()
 
 
+async def three_workers(scene: Scene) -> None:
+    """Three workers at once, each taking as many partitions and records as it likes at every step; some stop early."""
+    await scene.say(200)
+
+    async def work(partitions: int) -> None:
+        consumer = scene.consumer()
+        for _ in range(scene.chance.randint(2, 12)):
+            with suppress(LostPartition):
+                await read_from_log(consumer, partitions, scene.chance.choice([3, 20, 100]))
+            if scene.chance.random() < 0.3:
+                await scene.say(5)
+
+    await asyncio.gather(*(work(partitions) for partitions in (1, 2, 3)))
+    await scene.drain()
+
+
+async def pool_exhausted(scene: Scene) -> None:
+    """Every connection of the service is taken: a batch waits its turn, as in an outage, and is applied afterwards."""
+    await scene.say(80)
+    async with AsyncExitStack() as held:
+        with suppress(Exception):
+            while True:
+                await held.enter_async_context(scene.counting.reading())
+        with pytest.raises(Exception) as full:  # noqa: PT011
+            await scene.step()
+        assert is_outage(full.value), full.value
+        await scene.say(scene.chance.randint(1, 20))
+    await scene.drain()
+
+
 async def rolling_upgrade(scene: Scene) -> None:
     """A version that hears a type more begins beside the one at work: what is kept of that type is read first, the older one
     moves nothing any more, and comes no further when it is started again."""
@@ -476,7 +506,7 @@ LOG: dict[str, Scenario] = {
     for one in (
         cut_before_commit, backend_killed, commit_not_acknowledged, two_owners, late_duplicates, foreign_limits, any_bytes,
         redriven_and_skipped, stopped_publisher, backup_meanwhile, retention, below_low_water, stopped_while_working,
-        rolling_upgrade,
+        rolling_upgrade, three_workers, pool_exhausted,
     )
 }  # fmt: skip
 KAFKA: dict[str, Scenario] = {one.__name__: one for one in (relay_dies, any_bytes_on_kafka)}
