@@ -26,6 +26,7 @@ DEADLINE_LATENESS = Histogram(
 DEADLINES_FAILED = Counter(
     "careline_deadlines_failed_total", "Deadlines put aside because their handler failed", ["service", "kind"]
 )
+DEADLOCKS_RETRIED = Counter("careline_deadlocks_retried_total", "Acts done once more after a deadlock", ["service"])
 DEADLINES_OVERDUE_SECONDS = Gauge(
     "careline_deadlines_overdue_seconds", "How long the oldest deadline not fired yet has been due", ["service"]
 )

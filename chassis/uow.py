@@ -16,6 +16,7 @@ from chassis.bus.record import Content, Outgoing, Record, places
 from chassis.personal.keys import Keyring
 from chassis.policy import PolicyBook
 from chassis.settings import Settings
+from chassis.telemetry import DEADLOCKS_RETRIED
 from contracts.base import Event, encode
 from contracts.personal import PersonalEvent, clear_members
 
@@ -189,6 +190,20 @@ class UnitOfWork:
             if not contents:
                 del self._outgoing[place]
         del self._sealed[mark.sealed :]
+
+    async def once_more(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do work in a savepoint. Should the database end it as a deadlock, it is taken back, with the locks it took, and
+        done once more: the other side has what it waited for by then."""
+        mark, before = self.mark(), (self.happened_at, dict(self.armed), set(self._notified))
+        try:
+            async with self.sql.transaction():
+                return await work()
+        except asyncpg.DeadlockDetectedError:
+            self.rollback_to(mark)
+            self.happened_at, self.armed, self._notified = before
+            self._answers = {}
+            DEADLOCKS_RETRIED.labels(self.database.service).inc()
+        return await work()
 
     @asynccontextmanager
     async def undone(self) -> AsyncIterator[None]:

@@ -380,7 +380,8 @@ class PackSignOffMissed(PackEvent, frozen=True, kw_only=True, gc=False):
 
 
 class CaseCorrected(CaseEvent, frozen=True, kw_only=True, gc=False):
-    """A wrong branch, category or client of the case was corrected: told under the old key and then the new one."""
+    """A wrong branch, category or client of the case was corrected: told under the old key and then the new one, once where
+    they are the same. `fed_back_at`: the branch's feedback, when the complainant is being asked about it [C11]."""
 
     type: ClassVar[str] = "complaints.case.corrected"
 
@@ -390,6 +391,8 @@ class CaseCorrected(CaseEvent, frozen=True, kw_only=True, gc=False):
     previous_branch_id: Identifier | None = None
     category: Code | None = None
     corrected_at: Instant
+    fed_back_at: Instant | None = None
+    concerned: list[Text200] = msgspec.field(default_factory=list)
 
     @property
     def identity(self) -> str:

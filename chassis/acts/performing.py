@@ -91,9 +91,14 @@ async def perform(
 ) -> Performed[Row]:
     """Do an act to one object in the caller's name, or ask for the second person it needs.
 
-    `at` is for the platform's own handlers: when the cause happened. People say it in the field `at` of the body.
+    `at` is for the platform's own handlers: when the cause happened. People say it in the field `at` of the body. An act
+    that meets a deadline of its object in a deadlock is done once more.
     Raises: NotFound, and what `chassis.acts.errors` names.
     """
+    return await uow.once_more(lambda: _perform(uow, what, id, body, at))
+
+
+async def _perform(uow: UnitOfWork, what: Bound[Row], id: Any, body: Any, at: datetime | None) -> Performed[Row]:
     table, act = what
     rows = await _load(uow.sql, table, uow.actor, [id], lock=True)
     if not rows:

@@ -24,7 +24,7 @@ from contracts.broker import (
 from contracts.callbacks import EVENTS, DayCompleted, ErasureAnswered
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
-from contracts.complaints import CaseClosed, CaseFeedback, ChurnSignalled
+from contracts.complaints import CaseClosed, CaseCorrected, CaseFeedback, ChurnSignalled
 from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
@@ -68,6 +68,7 @@ service = Service(
         AssessmentExpiring: handlers.remind_of_assessments,
         DecisionConfirmed: handlers.call_back_after_confirmations,
         CaseFeedback: handlers.ask_for_satisfaction,
+        CaseCorrected: handlers.follow_corrections,
         PermissionRequested: handlers.notice_permissions,
         SurveillanceAlerted: handlers.follow_alerts,
         CallMissed: handlers.return_missed_calls,

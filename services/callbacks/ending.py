@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chassis.actor import PLATFORM
 from chassis.acts import perform_each
+from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from services.callbacks import tasks
 from services.callbacks.acts import ACTS, Ended
@@ -58,6 +59,19 @@ async def go_on(uow: UnitOfWork, clients: Sequence[str], at: datetime) -> None:
 async def give_up(uow: UnitOfWork, ids: Sequence[UUID], at: datetime) -> None:
     """No number was found for these: the channel that follows calls [B20]."""
     await _by_itself(uow, ACTS.give_up, ids, at)
+
+
+async def withdraw_asked(uow: UnitOfWork, asked: Mapping[tuple[str, str], datetime]) -> None:
+    """The case (subject, client) is another client's: nobody is asked about it who did not complain [C11]."""
+    rows = await uow.sql.fetch(
+        """SELECT task_id, subject, client_id FROM tasks JOIN unnest($1::text[], $2::text[]) AS n(subject, client_id)
+             USING (subject, client_id) WHERE rule = 'satisfaction' ORDER BY task_id FOR UPDATE OF tasks""",
+        [subject for subject, _ in asked],
+        [client for _, client in asked],
+    )
+    at = {row["task_id"]: asked[row["subject"], row["client_id"]] for row in rows}
+    word = {task_id: Ended(WITHDRAWN, business_date(when)) for task_id, when in at.items()}
+    await perform_each(uow, ACTS.withdraw, word, at)
 
 
 async def _by_itself(uow: UnitOfWork, act: Any, ids: Sequence[UUID], at: datetime) -> None:

@@ -22,7 +22,7 @@ from contracts.broker import (
     SurveillanceAlerted,
 )
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
-from contracts.complaints import CaseFeedback, ChurnSignalled
+from contracts.complaints import CaseCorrected, CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
 from services.callbacks import alarms, contacts, ending, intervals, moments, notices, tasks
 from services.callbacks.messages import planning
@@ -95,28 +95,40 @@ async def note_assessments(events: Sequence[AssessmentCompleted], uow: UnitOfWor
 
 async def ask_for_satisfaction(events: Sequence[CaseFeedback], uow: UnitOfWork) -> None:
     """The centre asks how satisfied the complainant is, once for each feedback [C11]."""
-    await _one_each(
-        uow,
-        CaseFeedback,
-        [
-            (
-                e.fed_back_at,
-                Obligation(
-                    client_id=e.key,
-                    rule="satisfaction",
-                    period=f"{e.case_id}/{e.generation}",
-                    created_on=business_date(e.fed_back_at),
-                    found_on=business_date(e.fed_back_at),
-                    branch_id=e.branch_id,
-                    cause={"case": e.case_id, "generation": e.generation, "fed_back_at": e.fed_back_at},
-                    subject=e.case_id,
-                    concerned=tuple(e.concerned),
-                ),
-            )
-            for e in events
-            if not e.restricted
-        ],
+    await _one_each(uow, CaseFeedback, [_satisfaction(e, e.fed_back_at) for e in events if not e.restricted])
+
+
+async def follow_corrections(events: Sequence[CaseCorrected], uow: UnitOfWork) -> None:
+    """A case had another client or branch: who was not the complainant is not called, who is, is, within the same limit."""
+    told = [e for e in events if not e.restricted]
+    await ending.withdraw_asked(uow, {(e.case_id, e.key): e.corrected_at for e in told if e.under == "old"})
+    right = [e for e in told if e.under == "new"]
+    await _one_each(uow, CaseCorrected, [_satisfaction(e, e.fed_back_at) for e in right if e.fed_back_at])
+    await uow.sql.execute(
+        """UPDATE tasks t SET branch_id = n.branch_id, revision = t.revision + 1
+           FROM unnest($1::text[], $2::text[], $3::text[]) AS n(subject, client_id, branch_id)
+           WHERE t.rule = 'satisfaction' AND t.subject = n.subject AND t.client_id = n.client_id
+             AND t.branch_id IS DISTINCT FROM n.branch_id AND t.ended_on IS NULL""",
+        [e.case_id for e in right],
+        [e.key for e in right],
+        [e.branch_id for e in right],
     )
+
+
+def _satisfaction(e: CaseFeedback | CaseCorrected, fed_back_at: datetime) -> tuple[datetime, Obligation]:
+    day = business_date(fed_back_at)
+    owed = Obligation(
+        client_id=e.key,
+        rule="satisfaction",
+        period=f"{e.case_id}/{e.generation}",
+        created_on=day,
+        found_on=day,
+        branch_id=e.branch_id,
+        cause={"case": e.case_id, "generation": e.generation, "fed_back_at": fed_back_at},
+        subject=e.case_id,
+        concerned=tuple(e.concerned),
+    )
+    return fed_back_at, owed
 
 
 async def notice_permissions(events: Sequence[PermissionRequested], uow: UnitOfWork) -> None:

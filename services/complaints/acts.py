@@ -39,7 +39,7 @@ from chassis.staff import COMPLIANCE as COMPLIANCE_SEAT
 from chassis.staff import GENERAL_MANAGER, HQ, OPERATIONS_CENTRE, Holder
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseAccepted, CaseClosed, CaseDispatched, CaseFeedback, CaseReopened, SuggestionAdopted
-from services.complaints import clocks, contact_duties, forms, relations, severity
+from services.complaints import clocks, contact_duties, correcting, forms, relations, severity
 from services.complaints.cases import limits_of, naming, refused_owner, sight
 from services.complaints.history import BRANCH, CENTRE, CLIENT, COMPLIANCE, EVERYBODY, STAFF
 from services.complaints.people import (
@@ -653,6 +653,9 @@ ACTS = acts(
         tells=(COMPLIANCE,), prepare=partial(end, "concluded"), then=tell_ended),
     Act("new_facts", Text("Note what came to light", "补充情况"), on=OPEN, who=HANDLERS, takes=forms.CameToLight,
         needs=("reason", IF_MATCH), tells=STAFF, prepare=add_facts, then=follow_major),
+    Act("correct", Text("Correct branch, category or client", "更正营业部、类别或客户"), on=OPEN, who=(CENTRE_STAFF,),
+        not_for=(ERASED, *APART), takes=forms.Correction, needs=("reason", IF_MATCH), tells=STAFF,
+        prepare=correcting.put_right, then=correcting.tell_corrected),
     Act("downgrade", Text("Lower to an ordinary case", "降级"), on=OPEN, who=HANDLERS, only=(MAJOR,), not_for=(CONDUCT,),
         takes=forms.Noted, needs=("reason", IDEMPOTENCY_KEY), approval=by(Role.COMPLIANCE), tells=STAFF, prepare=lower,
         then=climb_down),

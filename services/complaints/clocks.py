@@ -53,6 +53,14 @@ async def report_clock(uow: UnitOfWork, case_id: UUID, generation: int, key: str
     return store.Clock(object_of(case_id, generation), REPORT, key, limit, classified, REPORT_LADDER)
 
 
+async def move(uow: UnitOfWork, case_id: UUID, key: str) -> None:
+    """What goes by the case's key goes by another from now on: it has another client."""
+    for table in ("clocks", "deadlines"):
+        await uow.sql.execute(
+            f"UPDATE {table} SET key = $2 WHERE object = $1 OR object LIKE $1 || '/%'", f"case/{case_id}", key
+        )
+
+
 async def start(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -> None:
     """Start the clocks of new cases and report the major ones."""
     if not opened:

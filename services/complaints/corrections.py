@@ -22,7 +22,7 @@ from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.base import Registry, decode_custom
 from contracts.broker import ComplaintReceived
-from services.complaints import cases, clocks, dispatching, intake, severity
+from services.complaints import cases, clocks, correcting, dispatching, intake, severity
 from services.complaints.policy import Policies
 from services.complaints.report import Report
 from services.complaints.rules import OVER, dispatch_due, dispatch_met, due_day, result_limit
@@ -89,7 +89,7 @@ async def _put_right(uow: UnitOfWork, case: CaseRow, offered: Mapping[str, Any])
         fresh["severity"] = report.severity
     if "client_id" in fresh:
         fresh["key"] = report.key
-        await _move(uow, case, report.key)
+        await clocks.move(uow, case.case_id, report.key)
     if "employee" in fresh:
         fresh["concerned"] = sorted({*case.concerned, report.employee})
     if report.received_at != case.received_at:
@@ -103,7 +103,9 @@ async def _put_right(uow: UnitOfWork, case: CaseRow, offered: Mapping[str, Any])
         fresh |= {"words": report.words, "original": original}
     fresh["fingerprint"] = bytes.fromhex(offered["fingerprint"])
     detail = {"fields": differing} | ({"severity": fresh["severity"]} if "severity" in fresh else {})
-    case = await cases.change(uow, case, "corrected", uow.now, detail=detail, **fresh)
+    before, case = case, await cases.change(uow, case, "corrected", uow.now, detail=detail, **fresh)
+    if not fresh.keys().isdisjoint(correcting.CORRECTABLE):
+        await correcting.tell(uow, before, case, uow.now)
     text = " ".join(filter(None, (case.words, case.category, case.product, *case.attributes.values())))
     await uow.sql.execute(
         "UPDATE case_words SET grams = $2, received_at = $3 WHERE case_id = $1",
@@ -125,13 +127,6 @@ def _require_correctable(case: CaseRow, report: Report) -> None:
         differs.append("received_at")
     if differs:
         raise Uncorrectable(differs=differs)
-
-
-async def _move(uow: UnitOfWork, case: CaseRow, key: str) -> None:
-    """What goes by the case's key goes by its client's from now on."""
-    place = f"case/{case.case_id}"
-    for table in ("clocks", "deadlines"):
-        await uow.sql.execute(f"UPDATE {table} SET key = $2 WHERE object = $1 OR object LIKE $1 || '/%'", place, key)
 
 
 async def _move_due(uow: UnitOfWork, case: CaseRow, report: Report) -> CaseRow:

@@ -97,6 +97,14 @@ class CameToLight(Noted):
     public_risk: bool = Field(False, description="media or stability risk")
 
 
+class Correction(Noted):
+    """What is right: the branch, the category or the client; what is left out stays."""
+
+    client_id: Code | None = None
+    branch_id: Code | None = None
+    category: Label | None = None
+
+
 class Demand(Entered):
     """What the complainant wants [C13]."""
 

@@ -9,7 +9,7 @@ import pytest
 from chassis.clock import at
 from contracts import broker
 from contracts.classification import LifecycleChanged, LifecycleStretch, TierChanged, TierStretch
-from contracts.complaints import CaseFeedback, ChurnSignalled
+from contracts.complaints import CaseCorrected, CaseFeedback, ChurnSignalled
 from contracts.suitability import AssessmentCompleted, DecisionConfirmed
 from services.callbacks.exports import callbacks
 from tests.callbacks.desk import COMPLIANCE, FIRST, LEADER, Desk, agent, ten
@@ -237,3 +237,27 @@ async def test_a_client_who_objects_is_seen_when_a_service_is_due_and_by_complia
     assert len((await desk.ask(anna, "GET", "/clients/c-1/tasks", status=200))["items"]) == 1
     await desk.ask(COMPLIANCE, "GET", "/clients/c-1/tasks", status=200)
     await desk.ask(agent("eve", "B2"), "PATCH", "/clients/c-1/preferences", {"no_marketing": True}, 404)
+
+
+async def test_c11_a_case_of_another_client_is_asked_about_there_within_the_same_limit(desk: Desk) -> None:
+    """What was not their complaint is withdrawn; of a corrected branch the task follows."""
+    await desk.close(FIRST)
+    for client in ("c-1", "c-2"):
+        await desk.open(client, date(2021, 5, 2))
+    await desk.close_through(FIRST + timedelta(days=1), MONDAY - timedelta(days=1))
+    await desk.world.publish(CaseFeedback(case_id="k-1", client_id="c-1", branch_id="B1", fed_back_at=ten(MONDAY)))
+    await desk.world.settle()
+    [first] = await desk.tasks()
+    word = {"case_id": "k-1", "revision": 7, "corrected_at": at(MONDAY, 15), "fed_back_at": ten(MONDAY)}
+    await desk.world.publish(
+        CaseCorrected(client_id="c-1", branch_id="B1", under="old", **word),
+        CaseCorrected(client_id="c-2", branch_id="B1", under="new", **word),
+    )
+    await desk.world.settle()
+    tasks = {task["client_id"]: task for task in await desk.tasks()}
+    assert {client: task["state"] for client, task in tasks.items()} == {"c-1": "cancelled", "c-2": "planned"}
+    assert (tasks["c-2"]["due_at"], tasks["c-2"]["subject"]) == (first["due_at"], "k-1")
+    again = word | {"revision": 8, "corrected_at": at(MONDAY, 16)}
+    await desk.world.publish(CaseCorrected(client_id="c-2", branch_id="B2", under="new", **again))
+    await desk.world.settle()
+    assert {task["client_id"]: task["branch_id"] for task in await desk.tasks()} == {"c-1": "B1", "c-2": "B2"}

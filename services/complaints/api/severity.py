@@ -1,4 +1,4 @@
-"""How grave a case is: raised by what comes to light, lowered with compliance's agreement only [C7]."""
+"""What a case is: put right where it is wrong; how grave: raised by what comes to light, lowered with compliance's agreement only [C7]."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from contracts.fields import Id
 from services.complaints.acts import ACTS
 from services.complaints.api.flow import do
 from services.complaints.api.shapes import STAFF, Case
-from services.complaints.forms import CameToLight, Noted
+from services.complaints.forms import CameToLight, Correction, Noted
 
 routes = router("/v1/complaints/cases/{case_id}", "complaints")
 Handler = Annotated[Actor, permits("complaints.cases:handle", *STAFF)]
@@ -19,6 +19,13 @@ async def note_facts(_: Handler, uow: Work, case_id: Id, _match: IfMatch, body: 
     """Note what came to light: a case that turns out major is reported to three departments and escalated as one at
     once; what was acknowledged stays [C7, C22]."""
     return await do(uow, ACTS.new_facts, case_id, body, response)
+
+
+@routes.post("/correction")
+async def correct(_: Handler, uow: Work, case_id: Id, _match: IfMatch, body: Correction, response: Tagged) -> Case:
+    """Put a wrong branch, category or client right, with the reason: an order goes to the right branch at once and counts
+    from then, the result clock runs on [C4]."""
+    return await do(uow, ACTS.correct, case_id, body, response)
 
 
 @routes.post("/downgrade", status_code=202)
