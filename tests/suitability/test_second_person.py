@@ -53,7 +53,10 @@ async def asked_of_every_kind(desk: Desk) -> dict[str, tuple[Actor, Any]]:
     decision = await desk.decide(DESK, "c-1", "FUND", channel="counter")
     given = {"warning_version": "W1", "recording": "r-1"}
     confirmed = await desk.post(DESK, f"/decisions/{decision['decision_id']}/confirmation", given, 202)
+    await desk.post(DESK, "/clients/c-1/vulnerability", {"cause": "illness"})
+    over = await desk.post(MANAGER, "/clients/c-1/vulnerability/end", {"reason": "well again"}, 202)
     return {
+        "vulnerability-end": (MANAGER, over),
         "confirmation": (DESK, confirmed),
         "professional": (MANAGER, status),
         "template": (HQ, draft),
