@@ -15,7 +15,7 @@ from chassis.actor import Actor, Role
 from chassis.approvals import Approval
 from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Refusal, Text
-from chassis.http import Batched, Reading, Work, batched, object_scope, permits, require_sight, router
+from chassis.http import Batched, Reading, Work, batched, may_see, object_scope, permits, require_sight, router
 from chassis.http.approvals import ApprovalView, view
 from chassis.http.language import Language
 from chassis.http.uploads import gives
@@ -173,10 +173,9 @@ async def decide_all(database: Database, questions: Sequence[Question]) -> list[
 
 
 async def _decide(uow: UnitOfWork, question: Question, found: tuple[Situation, Policy] | None) -> dict[str, Any]:
-    if found is None:
+    if found is None or not may_see(question.actor, question.ask.client, found[0].branch_id):
         raise UnknownClient
     (situation, policy), ask = found, question.ask
-    require_sight(question.actor, ask.client, situation.branch_id)
     decisions.demanded_by(ask.channel, policy)
     return await decisions.make_decision(uow, ask, situation, policy, question.actor.person)
 

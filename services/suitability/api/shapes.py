@@ -8,7 +8,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
 from chassis.actor import Actor, Role
-from chassis.http import require_sight
+from chassis.http import may_see
 from contracts.base import encode_custom
 from contracts.fields import BusinessDate, Code, Label, number_of, text_of
 from services.suitability.errors import UnknownClient
@@ -42,11 +42,10 @@ def answer(content: Any, status: int = 200, **headers: str) -> Response:
 async def see_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> str | None:
     """The client's branch, if the caller may see them.
 
-    Raises: UnknownClient, NotFound.
+    Raises: UnknownClient.
     """
     row = await sql.fetchrow("SELECT branch_id FROM clients WHERE client_id = $1", client_id)
-    if row is None:
+    if row is None or not may_see(actor, client_id, row["branch_id"]):
         raise UnknownClient
-    require_sight(actor, client_id, row["branch_id"])
     branch: str | None = row["branch_id"]
     return branch
