@@ -43,7 +43,8 @@ MEMORY, ROOMY = Path("/dev/shm"), 8 << 30
 LONGEST = (
     "tests/faults/", "tests/deploy/", "tests/replay/", "tests/structure/test_new_service", "tests/cli/",
     "tests/classification/test_closing", "tests/complaints/test_with_callbacks", "tests/complaints/test_march_2009",
-    "tests/suitability/test_journey",
+    "tests/suitability/test_journey", "tests/fuzz/", "tests/operations/", "tests/walks/test_other_branch",
+    "tests/callbacks/test_acts", "tests/complaints/test_acts",
 )  # fmt: skip
 IN_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 
