@@ -21,6 +21,7 @@ from careline.commands import (
     letters,
     operate,
     packs,
+    points,
     policy,
     positions,
     replay,
@@ -80,6 +81,7 @@ app.add_typer(letters.dead_letters, name="dead-letters")
 app.add_typer(letters.conflicts, name="conflicts")
 app.add_typer(deadlines.deadlines, name="deadlines")
 app.add_typer(positions.positions, name="positions")
+app.add_typer(points.app, name="points")
 app.add_typer(questionnaire.app, name="questionnaire")
 app.command()(questionnaire.verify_evidence)
 app.command()(packs.verify_pack)

@@ -21,7 +21,7 @@ from contracts.points import (
     UpgradeApproved,
 )
 from contracts.products import RedemptionConfirmed, RedemptionRefused
-from services.points import api, api_acts, applications, expiry, exports, handlers, redemptions, tables
+from services.points import api, api_acts, applications, expiry, exports, handlers, liability, redemptions, tables
 from services.points.invariants import INVARIANTS
 from services.points.policy import Policies
 from services.points.shadow import shadow
@@ -65,7 +65,10 @@ service = Service(
     sealed=[tables.SEALED],
     views={TradeSettled: SettledTrade},
     accepts={TradeSettled: handlers.accept_other_content},
-    exports={"points": Export(exports.POINTS_COLUMNS, exports.points)},
+    exports={
+        "points": Export(exports.POINTS_COLUMNS, exports.points),
+        "points-liability": Export(liability.COLUMNS, liability.exported),
+    },
     client_parts={"points": "", "points_entries": "/entries?limit=10"},
     policy=Policies,
     shadow=shadow,

@@ -15,7 +15,7 @@ import asyncpg
 from chassis.bus.record import Record
 from chassis.uow import UnitOfWork
 from contracts.points import EntryKind, PointsPosted
-from services.points import balances, histories, lots
+from services.points import balances, histories, lots, periods
 from services.points.accounts import ISSUED, REVERSED, as_amount, available, entry_id, issued, signed
 from services.points.balances import Balance
 from services.points.fold import Fold, fold
@@ -28,6 +28,9 @@ from services.points.trades import Cause, Part, SettledTrade, Trade
 COLUMNS = tuple(column.name for column in entries.columns if column.name != "recorded_at")  # its default says it
 ACCRUAL_COLUMNS = COLUMNS[: COLUMNS.index("original")]
 """What an accrual has: the rest is empty."""
+
+POINTS, POSTED_ON = COLUMNS.index("points") - 2, COLUMNS.index("posted_on") - 2
+"""Their places in a row that begins with `entry_id`."""
 
 Award = tuple[Rate, int, int]
 """What a trade earns: at which rate, how many points, in which partition they are kept."""
@@ -63,7 +66,9 @@ async def award_at_once(
             if not await balances.add_to_plain(uow.sql, sums, ranks.revisions, first):
                 raise FastPathUnavailable
             rows: list[Row] = []
-            uow.emit_all(_accruals(settled, causes, awards, await uow.numbers("entries", counts), rows))
+            open_from = await periods.open_from(uow.sql)
+            numbers = await uow.numbers("entries", counts)
+            uow.emit_all(_accruals(settled, causes, awards, numbers, open_from, rows))
             await uow.sql.copy_records_to_table("entries", records=rows, columns=ACCRUAL_COLUMNS)
     except (FastPathUnavailable, asyncpg.UniqueViolationError):
         uow.rollback_to(before)
@@ -73,7 +78,7 @@ async def award_at_once(
 
 def _accruals(
     settled: Sequence[SettledTrade], causes: Sequence[Record], awards: Sequence[Award], numbers: dict[int, int],
-    rows: list[Row],
+    open_from: date, rows: list[Row],
 ) -> Iterator[PointsPosted]:  # fmt: skip
     """The rows of these awards, and what is told of each, one trade after the other: what is at hand of a trade is
     read once, which with thousands of them counts more than the work."""
@@ -83,6 +88,8 @@ def _accruals(
         numbers[partition] = number + 1
         # Nearly all causes lie on the trade date, and comparing costs a tenth of turning an instant into a date.
         posted_on = day if cause.time < rate.ends else posting_date(day, cause.time)
+        if posted_on < open_from:
+            posted_on = open_from
         rows.append(
             (
                 partition, number, made, client, "accrued", trade_id, 0, ISSUED, available(client), points,
@@ -111,7 +118,6 @@ class Entries:
     def __init__(self, uow: UnitOfWork) -> None:
         self.uow = uow
         self.rows: list[Row] = []
-        self.events: list[PointsPosted] = []
 
     def add_for_item(
         self, client: str, kind: EntryKind, item: str, step: int, debit: str, credit: str, points: int,
@@ -128,25 +134,28 @@ class Entries:
     def add(self, row: Row) -> None:
         """An entry, its columns from `entry_id` on."""
         self.rows.append(row)
-        made, client, kind, trade_id, _, debit, credit, points, expires_on, *_, posted_on, _, original, _, value_on = (
-            row
-        )
-        if points:
-            self.events.append(
-                PointsPosted(
-                    entry_id=made, client_id=client, kind=kind, points=as_amount(signed(debit, credit, points)),
-                    posted_on=posted_on, trade_id=trade_id, value_on=value_on, expires_on=expires_on,
-                    original=original,
-                )
-            )  # fmt: skip
 
     async def write(self) -> None:
-        """Write the entries and tell them."""
-        if self.rows:
-            places = await _places(self.uow, [row[1] for row in self.rows])
-            rows = [(*place, *row) for place, row in zip(places, self.rows, strict=True)]
-            await self.uow.sql.copy_records_to_table("entries", records=rows, columns=COLUMNS)
-        self.uow.emit_all(self.events)
+        """Write the entries and tell them; none is posted in a month that is closed for good."""
+        if not self.rows:
+            return
+        open_from = await periods.open_from(self.uow.sql)
+        rows = [
+            row if row[POSTED_ON] >= open_from else (*row[:POSTED_ON], open_from, *row[POSTED_ON + 1 :])
+            for row in self.rows
+        ]
+        places = await _places(self.uow, [row[1] for row in rows])
+        numbered = [(*place, *row) for place, row in zip(places, rows, strict=True)]
+        await self.uow.sql.copy_records_to_table("entries", records=numbered, columns=COLUMNS)
+        self.uow.emit_all(_told(row) for row in rows if row[POINTS])
+
+
+def _told(row: Row) -> PointsPosted:
+    made, client, kind, trade_id, _, debit, credit, points, expires_on, *_, posted_on, _, original, _, value_on = row
+    return PointsPosted(
+        entry_id=made, client_id=client, kind=kind, points=as_amount(signed(debit, credit, points)),
+        posted_on=posted_on, trade_id=trade_id, value_on=value_on, expires_on=expires_on, original=original,
+    )  # fmt: skip
 
 
 class Posting:

@@ -209,6 +209,32 @@ def parse_bonuses(body: dict[str, Any]) -> Bonuses:
     return Bonuses(given.loyalty * 100, given.suggestion * 100, given.referral * 100, given.referral_days)
 
 
+@dataclass(frozen=True, slots=True)
+class Liability:
+    """How the monthly close values points: CNY a point, and how many months of ended lots expected breakage looks at."""
+
+    point_value: Decimal
+    history_months: int
+
+
+class LiabilityBody(PolicyBody, frozen=True):
+    """A version as it is written."""
+
+    point_value: Number
+    history_months: Annotated[int, msgspec.Meta(ge=1, le=120)]
+
+
+def parse_liability(body: dict[str, Any]) -> Liability:
+    """Read one version.
+
+    Raises: PolicyInvalid when a point is worth nothing.
+    """
+    given = typed(LiabilityBody, body)
+    if given.point_value <= 0:
+        raise PolicyInvalid("a point is worth nothing", errors=(FieldError("/body/point_value", "above 0"),))
+    return Liability(given.point_value, given.history_months)
+
+
 class Policies(PolicyBook):
     """The tables of points."""
 
@@ -216,3 +242,4 @@ class Policies(PolicyBook):
     rewards = PolicyTable(FILE, parse_rewards)
     upgrades = PolicyTable(FILE, parse_upgrades)
     bonuses = PolicyTable(FILE, parse_bonuses)
+    liability = PolicyTable(FILE, parse_liability)

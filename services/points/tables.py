@@ -192,6 +192,22 @@ tiers = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
+frozen_months = Table(
+    "frozen_months",
+    metadata,
+    Column("last_day", Date, primary_key=True, comment="nothing is posted on it or earlier any more"),
+    Column("frozen_at", Instant, nullable=False),
+)
+
+liability_closes = Table(
+    "liability_closes",
+    metadata,
+    Column("month", Date, primary_key=True, comment="its first day"),
+    Column("found", JSONB, nullable=False, comment="services.points.liability.Close"),
+    Column("closed_at", Instant, nullable=False),
+    Column("closed_by", Text, nullable=False),
+)
+
 LATE = LateFacts(metadata)
 CLIENTS = Clients(
     metadata, Fact("branch_id"), Fact("opened_on", Date), columns=[Column("closed_on", Date), Index(None, "opened_on")]

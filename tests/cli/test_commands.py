@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chassis.clock import at, utc_now
+from chassis.clock import at, month_end, utc_now
 from chassis.timeline import Timeline, announce
 from contracts import broker
 from contracts.base import Quantity, encode
@@ -174,3 +174,23 @@ async def test_coverage_by_branch_and_its_ledger(on_world: Careline, world: Worl
     assert branch == ["B1", "2", "0", "1", "0.00", "0", "0", "0"]
     assert proof[-1] in (tmp_path / "proof" / "coverage-2020-07-02.json").read_text("utf-8")
     assert (await on_world("coverage", "--as-of", "yesterday")).code == 2
+
+
+async def test_a_month_of_points_is_closed_and_its_files_are_the_same_each_time(
+    world: World, on_world: Careline, tmp_path: Path
+) -> None:
+    await say_trades(world, trade())
+    month = f"{DAY:%Y-%m}"
+    early = await on_world("points", "close", month)
+    assert (early.code, early.err.count("\n")) == (1, 1)
+    await world.close(month_end(DAY))
+    written = []
+    for name in ("one", "two"):
+        said = await on_world("points", "close", month, "--folder", str(tmp_path / name))
+        assert said.code == 0, said.err
+        assert "liability" in said.out
+        written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert written[0] == written[1]
+    assert {"liability.csv", "liability.xlsx", "manifest.sig"} <= written[0].keys()
+    assert month in (await on_world("export", "points-liability")).out
+    assert (await on_world("points", "close", "July")).code == 2
