@@ -12,6 +12,7 @@ NAMESPACE = UUID("5d3c2f0e-5a43-5d5b-9a53-8d2f4a1c7b60")
 ISSUED = "sys:issued:commission"
 REVERSED = "sys:reversed"
 EXPIRED = "sys:expired"
+ADJUSTED = "sys:adjusted"
 
 
 def entry_id(client_id: str, item: str, step: int) -> str:

@@ -14,6 +14,7 @@ from contracts.platform import ErasureRequested
 from contracts.points import (
     DayCompleted,
     ErasureAnswered,
+    LotsExpiring,
     PointsPosted,
     RedemptionCancelled,
     RedemptionRequested,
@@ -21,7 +22,19 @@ from contracts.points import (
     UpgradeApproved,
 )
 from contracts.products import RedemptionConfirmed, RedemptionRefused
-from services.points import api, api_acts, applications, expiry, exports, handlers, liability, redemptions, tables
+from services.points import (
+    adjustments,
+    api,
+    api_acts,
+    api_adjustments,
+    applications,
+    expiry,
+    exports,
+    handlers,
+    liability,
+    redemptions,
+    tables,
+)
 from services.points.invariants import INVARIANTS
 from services.points.policy import Policies
 from services.points.shadow import shadow
@@ -31,7 +44,7 @@ service = Service(
     name="points",
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
-    routes=joined(api_acts.routes, api.routes),
+    routes=joined(api_acts.routes, api_adjustments.routes, api.routes),
     listens={
         ErasureRequested: answering(ErasureAnswered),
         **tables.CLIENTS.listens,
@@ -51,6 +64,7 @@ service = Service(
         RedemptionRequested,
         RedemptionSettled,
         RedemptionCancelled,
+        LotsExpiring,
         ErasureAnswered,
         DayCompleted,
     ],
@@ -60,6 +74,7 @@ service = Service(
     completes=DayCompleted,
     deadlines={redemptions.UNANSWERED: redemptions.ask_again, applications.VOID: applications.lapse},
     acts=[redemptions.ACTS, applications.ACTS],
+    approvals=[adjustments.ADJUSTMENT],
     checks={"redemptions": redemptions.check},
     invariants=INVARIANTS,
     sealed=[tables.SEALED],

@@ -11,10 +11,13 @@ import asyncpg
 
 from chassis.clock import is_month_end
 from chassis.uow import UnitOfWork
+from contracts.base import Quantity
+from contracts.points import LotsExpiring
 from services.points import balances, lots, loyalty
-from services.points.accounts import EXPIRED, available
+from services.points.accounts import EXPIRED, as_amount, available
 from services.points.histories import expiry
 from services.points.ledger import Entries
+from services.points.policy import Policies
 from services.points.tables import LATE, LotRow
 
 CLIENTS_AT_ONCE = 20_000
@@ -32,9 +35,10 @@ ENDED = """
 
 
 async def close(days: Sequence[date], uow: UnitOfWork) -> None:
-    """Award anniversaries of these days, and let expire what ends on them."""
+    """Award anniversaries of these days, tell what will expire, and let expire what ends on them."""
     for day in days:
         await loyalty.close(day, uow)
+        await _tell(day, uow)
     through = await uow.sql.fetchval("SELECT through FROM closed_days") or date.min
     first = through + timedelta(days=1) if through > date.min else through
     clients: list[str] = [
@@ -49,6 +53,26 @@ async def close(days: Sequence[date], uow: UnitOfWork) -> None:
     ]
     for start in range(0, len(clients), CLIENTS_AT_ONCE):
         await expire(clients[start : start + CLIENTS_AT_ONCE], days[-1], uow)
+
+
+async def _tell(day: date, uow: UnitOfWork) -> None:
+    """Tell clients what will expire at the end of a month, so many days ahead, once each [4.7a]."""
+    for days_left in (await uow.policies(Policies)).points.on(day).body.notice_days:
+        end = day + timedelta(days=days_left)
+        if not is_month_end(end):
+            continue
+        ending = ENDED.format(of_entries="e.expires_on BETWEEN $1 AND $2", of_lots="l.expires_on BETWEEN $1 AND $2")
+        rows = await uow.sql.fetch(
+            f"SELECT client_id, sum(free)::bigint FROM ({ending}) ending GROUP BY client_id ORDER BY client_id",
+            max(end.replace(day=1), day + timedelta(days=1)),
+            end,
+        )
+        uow.emit_all(
+            LotsExpiring(
+                client_id=client, month=f"{end:%Y-%m}", points=Quantity(as_amount(points)), days_left=days_left
+            )
+            for client, points in rows
+        )
 
 
 def _ends(alias: str, days: Sequence[date], first: date) -> str:

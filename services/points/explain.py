@@ -24,7 +24,12 @@ BONUS = Text(
     "bonus points: for each full year of account, for a suggestion that was adopted; no multiplier counts",
     "奖励积分:开户每满一年、合理化建议被采纳;不乘级别倍数",
 )
+ADJUSTMENT = Text(
+    "points adjusted by hand, with a reason and a document, by two persons; what is taken out stops at what is available",
+    "手工调整,须有原因与附件,并由两人办理;调减以可用积分为限",
+)
 ITEM_RULES = {
+    "adjusted": ("P8", ADJUSTMENT),
     "bonus": ("P3", BONUS),
     "expired": ("P6", EXPIRY),
     "held": ("P5", SPENDING),
@@ -32,6 +37,7 @@ ITEM_RULES = {
     "spent": ("P5", SPENDING),
 }
 VERBS = {
+    "adjusted": Text("{} points were adjusted by hand on {}.", "{} 积分于 {} 手工调整。"),
     "bonus": Text("{} bonus points were earned on {}.", "{} 奖励积分于 {} 获得。"),
     "expired": Text("{} points expired on {}.", "{} 积分于 {} 到期。"),
     "held": Text("{} points were held on {}.", "{} 积分于 {} 冻结。"),
@@ -90,7 +96,7 @@ def explained(entry: Mapping[str, Any], trade: Sequence[Mapping[str, Any]]) -> d
 def _item_sentence(entry: Mapping[str, Any]) -> dict[str, str]:
     """What happened to points that is no trade's doing; one that takes another back says so."""
     words, day = VERBS[entry["kind"]], entry["value_on"].isoformat()
-    gained = entry["debit_account"].startswith("sys:issued:")
+    gained = entry["debit_account"].startswith(("sys:issued:", "sys:adjusted"))
     forward = gained or (entry["debit_account"].startswith("cust:") and not entry["debit_account"].endswith(":debt"))
     if not forward or (entry["kind"] == "bonus" and not gained):
         words = Text(

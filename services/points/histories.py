@@ -12,9 +12,9 @@ from chassis.clock import business_date, start_of
 from chassis.rows import columns, fetch
 from contracts.points import EntryKind
 from services.points import accounts, trades
-from services.points.fold import ClawBack, Fold, Gain, Hold, Item, Settlement, Transfer
+from services.points.fold import ClawBack, Fold, Gain, Hold, Item, Settlement, TakenOut, Transfer
 from services.points.rules import Rate
-from services.points.tables import BonusRow, HoldRow
+from services.points.tables import AdjustmentRow, BonusRow, HoldRow
 from services.points.trades import VALUE_ON, Trade
 
 
@@ -37,12 +37,13 @@ def movement(subject: str, kind: EntryKind, value_on: date, debit: str, credit: 
 
 @dataclass(slots=True)
 class History:
-    """A client's trades, holds and bonuses, what was posted by movement, and how many entries each item has."""
+    """A client's trades, holds, bonuses and adjustments, what was posted by movement, and how many entries each item has."""
 
     client_id: str
     trades: dict[str, Trade] = field(default_factory=dict)
     holds: dict[str, HoldRow] = field(default_factory=dict)
     bonuses: dict[str, BonusRow] = field(default_factory=dict)
+    adjustments: dict[str, AdjustmentRow] = field(default_factory=dict)
     posted: Counter[Movement] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
     subjects: dict[str, str] = field(default_factory=dict)
@@ -82,6 +83,20 @@ class History:
                 day = max(bonus.value_on, bonus.back_on)
                 yield ClawBack(f"{lot}/back", day, start_of(day), bonus.points, lot)
 
+        for made in self.adjustments.values():
+            day = business_date(made.at)
+            if made.expires_on:
+                lot = accounts.entry_id(self.client_id, made.item, 0)
+                self.subjects[lot] = made.item
+                yield Gain(lot, day, made.at, made.taken, made.expires_on, "adjusted")
+            else:
+                yield TakenOut(made.item, day, made.at, -made.taken)
+
+    def ends_on(self, item: str) -> date | None:
+        """The end of the lot that a bonus or an adjustment made."""
+        gain = self.bonuses.get(item) or self.adjustments.get(item)
+        return gain.expires_on if gain else None
+
     def differences(self, found: Fold) -> list[tuple[Movement, int]]:
         """What the fold has and was not posted, in order."""
         wanted: Counter[Movement] = Counter()
@@ -109,6 +124,8 @@ class History:
             case "available" | "held" | "debt":
                 return f"cust:{self.client_id}:{account}"
             case "issued":
+                if subject in self.adjustments:
+                    return accounts.ADJUSTED
                 return accounts.issued(subject) if subject in self.bonuses else accounts.ISSUED
             case "redeemed":
                 return f"sys:redeemed:{self.holds[subject].reward}"
@@ -144,6 +161,11 @@ async def read(
         found[hold.client_id].holds[hold.hold] = hold
     for (client, item), bonus in (await bonuses_of(sql, clients)).items():
         found[client].bonuses[item] = bonus
+    for made in await fetch(
+        sql, AdjustmentRow, f"SELECT {columns(AdjustmentRow)} FROM adjustments WHERE client_id = ANY($1::text[])",
+        list(clients),
+    ):  # fmt: skip
+        found[made.client_id].adjustments[made.item] = made
     for client, subject, kind, value_on, debit, credit, points, steps in await sql.fetch(
         f"""SELECT client_id, coalesce('trade/' || trade_id, item), kind, {VALUE_ON} AS value_on, debit_account,
                    credit_account, sum(points)::bigint, max(step) + 1

@@ -309,7 +309,7 @@ class Posting:
                 history.steps[movement.subject] += 1
                 day = max(movement.value_on, cause.day)
                 bonus = history.bonuses.get(movement.subject)
-                ends_on = bonus.expires_on if bonus and credit == available(client) else None
+                ends_on = history.ends_on(movement.subject) if credit == available(client) else None
                 self.entries.add_for_item(
                     client, movement.kind, movement.subject, step, debit, credit, abs(points), movement.value_on, day,
                     cause.id, ends_on, bonus.policy if bonus else None,

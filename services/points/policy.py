@@ -1,6 +1,6 @@
 """The dated numbers of the points ledger: what `policy.toml` and published versions may say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
@@ -19,10 +19,12 @@ FILE = Path(__file__).with_name("policy.toml")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The rule of one version: `multiplier` by tier in hundredths (110 is 1.1) [P1], a lot's life in months [P6]."""
+    """The rule of one version: `multiplier` by tier in hundredths (110 is 1.1) [P1], a lot's life in months [P6], how many
+    days ahead clients are told of what expires."""
 
     multiplier: Mapping[str, int]
     lot_months: int
+    notice_days: Sequence[int]
 
 
 class TermsBody(PolicyBody, frozen=True):
@@ -30,6 +32,7 @@ class TermsBody(PolicyBody, frozen=True):
 
     multiplier: dict[TierCode, Number]
     lot_months: Annotated[int, msgspec.Meta(ge=1, le=1200)]
+    notice_days: list[Annotated[int, msgspec.Meta(ge=1, le=365)]] = msgspec.field(default_factory=lambda: [60, 30, 7])
 
 
 def parse(body: dict[str, Any]) -> Terms:
@@ -50,7 +53,7 @@ def parse(body: dict[str, Any]) -> Terms:
                 f"{higher} earns {given.multiplier[higher]}, less than {lower} with {given.multiplier[lower]}",
                 errors=(FieldError(f"/body/multiplier/{higher}", "less than a lower tier's"),),
             )
-    return Terms(multiplier, given.lot_months)
+    return Terms(multiplier, given.lot_months, given.notice_days)
 
 
 def _hundredths(tier: str, written: Decimal) -> int:
@@ -235,6 +238,27 @@ def parse_liability(body: dict[str, Any]) -> Liability:
     return Liability(given.point_value, given.history_months)
 
 
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """Manual adjustments: the reasons there are, and how much (hundredths) a role may ask for or agree to at once."""
+
+    reasons: frozenset[str]
+    limits: Mapping[str, int]
+
+
+class AdjustmentsBody(PolicyBody, frozen=True):
+    """A version as it is written, limits in whole points."""
+
+    reasons: Annotated[list[Code], msgspec.Meta(min_length=1)]
+    limits: dict[Literal["agent", "client_manager", "branch_manager", "hq"], Annotated[int, msgspec.Meta(ge=0)]]
+
+
+def parse_adjustments(body: dict[str, Any]) -> Adjustments:
+    """Read one version."""
+    given = typed(AdjustmentsBody, body)
+    return Adjustments(frozenset(given.reasons), {role: limit * 100 for role, limit in given.limits.items()})
+
+
 class Policies(PolicyBook):
     """The tables of points."""
 
@@ -243,3 +267,4 @@ class Policies(PolicyBook):
     upgrades = PolicyTable(FILE, parse_upgrades)
     bonuses = PolicyTable(FILE, parse_bonuses)
     liability = PolicyTable(FILE, parse_liability)
+    adjustments = PolicyTable(FILE, parse_adjustments)

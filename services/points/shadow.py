@@ -1,12 +1,13 @@
-"""Shadow run: what the trades of the last thirty days would earn."""
+"""Shadow run: what the trades of the last thirty days would earn, and the anniversaries of the next thirty."""
 
 from datetime import date, timedelta
 
 from chassis.shadow import Outcome
 from chassis.uow import UnitOfWork
-from services.points import tiers, trades
+from services.points import rules, tiers, trades
 from services.points.accounts import as_amount
 from services.points.policy import Policies
+from services.points.tables import LIFECYCLES
 
 DAYS = 30
 
@@ -14,7 +15,8 @@ DAYS = 30
 async def shadow(uow: UnitOfWork, first: date) -> Outcome:
     """Bring every trade of the days before `first` to its target by the rule of the ledger, under the policy of `first`.
 
-    Nothing is written, so that nobody waits for a balance. Points and the end of the last lot by client, points in all.
+    Nothing is written, so that nobody waits for a balance. Points, bonus points and the end of the last lot by client,
+    points and bonus points in all: what it costs.
     """
     day = first - timedelta(days=DAYS)
     rows = await uow.sql.fetch(
@@ -31,8 +33,26 @@ async def shadow(uow: UnitOfWork, first: date) -> Outcome:
         rate = ranks.rate(client, trade.trade_date)
         points[client] = points.get(client, 0) + sum(trade.targets(rate).values())
         ends[client] = max(rate.expires_on, ends.get(client, date.min))
+    loyalty = await _loyalty(uow, first)
     states = {
+        "bonus": {client: str(as_amount(found)) for client, found in loyalty.items()},
         "points": {client: str(as_amount(found)) for client, found in points.items()},
         "last_lot_expires_on": {client: end.isoformat() for client, end in ends.items()},
     }
-    return Outcome(states, {"points": as_amount(sum(points.values()))})
+    totals = {"points": as_amount(sum(points.values())), "bonus": as_amount(sum(loyalty.values()))}
+    return Outcome(states, totals)
+
+
+async def _loyalty(uow: UnitOfWork, first: date) -> dict[str, int]:
+    """What accounts that are open and not LOST now earn on their anniversaries in the days from `first` on [P3]."""
+    terms = (await uow.policies(Policies)).bonuses.only(first)
+    days = [first + timedelta(days=n) for n in range(DAYS)]
+    earned = {opened: terms.on(day).body.loyalty for day in days for opened in rules.openings_celebrated_on(day)}
+    lifecycle = LIFECYCLES.on("lifecycle", "c.client_id", "$2")
+    rows = await uow.sql.fetch(
+        f"""SELECT client_id, opened_on FROM clients c WHERE opened_on = ANY($1::date[]) AND closed_on IS NULL
+              AND coalesce({lifecycle} <> 'LOST', true)""",
+        list(earned),
+        first,
+    )
+    return {client: earned[opened] for client, opened in rows}

@@ -150,6 +150,25 @@ class BonusRow(Row, frozen=True):
 bonuses = rows.table("bonuses", metadata, BonusRow, CheckConstraint("points >= 0", name="points"))
 
 
+class AdjustmentRow(Row, frozen=True):
+    """A manual adjustment (手工调整) that two persons agreed to."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    item: Annotated[str, rows.Column(primary_key=True, comment="adjustment/ID")]
+    branch_id: str | None
+    reason: str
+    asked: Annotated[int, rows.Column(BigInteger, comment="hundredths, below zero: to be taken out")]
+    taken: Annotated[int, rows.Column(BigInteger, comment="what was posted: a negative one stops at available")]
+    at: datetime
+    expires_on: Annotated[date | None, rows.Column(comment="of the lot that a positive one makes")]
+    attachment: Annotated[str, rows.Column(comment="the document it rests on")]
+    made_by: str
+    checked_by: str
+
+
+adjustments = rows.table("adjustments", metadata, AdjustmentRow, CheckConstraint("taken <> 0", name="points"))
+
+
 class CancellationRow(Row, frozen=True):
     """One word on what a cancelled trade still earns; the lowest said by an instant counts."""
 

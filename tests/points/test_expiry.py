@@ -6,6 +6,7 @@ from decimal import Decimal
 from chassis.actor import Actor, Role
 from contracts.base import Event
 from contracts.broker import ClientOpened
+from contracts.points import LotsExpiring
 from tests.points.facts import balance, cancelled, close, entries, spend, trade
 from tests.world import World
 
@@ -124,3 +125,22 @@ async def test_an_expiry_says_why_in_two_languages(ledger: World) -> None:
     assert (why["kind"], why["rule"]["id"], why["inputs"]) == ("expired", "P6", None)
     assert why["sentence"]["en"] == "10.00 points expired on 2024-05-31."
     assert "到期" in why["sentence"]["zh-CN"]
+
+
+async def test_what_expires_is_told_60_30_and_7_days_ahead_once_a_month_as_a_sum(ledger: World) -> None:
+    await ledger.publish(trade("t-1", "10", day=date(2022, 7, 4)), trade("t-2", "5", day=date(2022, 7, 20)))
+    await ledger.publish(trade("t-3", "7", day=date(2022, 8, 1)), trade("t-4", "9", "c-2", date(2022, 7, 4)))
+    await ledger.settle()
+    await spend(ledger, "c-2", 900, date(2022, 7, 5))
+    for day in (date(2024, 5, 31), date(2024, 7, 31)):
+        await close(ledger, day)
+    told = await ledger.rows(
+        "points",
+        "SELECT convert_from(value, 'UTF8')::jsonb AS said FROM bus.log WHERE type = $1 ORDER BY 1",
+        LotsExpiring.type,
+    )
+    assert {(one["said"]["client_id"], one["said"]["month"], one["said"]["points"], one["said"]["days_left"]) for one in told} == {
+        ("c-1", "2024-07", "15.00", 60), ("c-1", "2024-07", "15.00", 30), ("c-1", "2024-07", "15.00", 7),
+        ("c-1", "2024-08", "7.00", 60),
+    }  # fmt: skip
+    assert len(told) == 4

@@ -1,0 +1,90 @@
+"""HTTP in: manual adjustments, with maker and checker. Points are decimal strings."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Response
+from pydantic import BaseModel
+
+from chassis.actor import Actor, Role
+from chassis.http import Listing, Once, Reading, Work, permits, router
+from contracts.fields import Amount, BusinessDate, Code, Identifier, Text500
+from services.points import adjustments
+from services.points.accounts import as_amount
+from services.points.api import seen
+
+routes = router("/v1/points", "points")
+Maker = Annotated[
+    Actor, permits("points:adjust", Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ)
+]  # fmt: skip
+Watcher = Annotated[Actor, permits("points:adjustments", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)]
+
+
+class Adjustment(BaseModel, extra="forbid"):
+    """Points to give, or to take out where they are below zero; a reason of the policy, why, and the document it rests on."""
+
+    points: Amount
+    reason: Code
+    why: Text500
+    attachment: Identifier
+
+
+class AskedFor(BaseModel):
+    """What waits for a second person."""
+
+    approval_id: UUID
+    client_id: str
+    points: str
+    reason: str
+    state: str
+    asked_by: str
+    expires_at: datetime
+
+
+class AdjustedSum(BaseModel):
+    """What one person had posted in one branch, by size in points."""
+
+    made_by: str
+    branch_id: str | None
+    size: str
+    count: int
+    raised: str
+    lowered: str
+
+
+@routes.post("/clients/{client_id}/adjustments", status_code=202)
+async def ask_for_adjustment(
+    actor: Maker, uow: Work, _once: Once, client_id: Identifier, wanted: Adjustment, response: Response
+) -> AskedFor:
+    """Ask for an adjustment: it is posted once another person agrees, within the limits of both their roles."""
+    row = await seen(actor, uow.sql, client_id)
+    points = int(wanted.points * 100)
+    asked = await adjustments.ask(
+        uow, client_id, row["branch_id"], points, wanted.reason, wanted.why, wanted.attachment
+    )
+    response.headers["location"] = f"/v1/points/approvals/{asked.approval_id}"
+    return AskedFor(
+        approval_id=asked.approval_id, client_id=client_id, points=str(as_amount(points)), reason=wanted.reason,
+        state=asked.state, asked_by=asked.asked_by, expires_at=asked.expires_at,
+    )  # fmt: skip
+
+
+@routes.get("/adjustments")
+async def sum_adjustments(
+    actor: Watcher,
+    sql: Reading,
+    since: Annotated[BusinessDate, Query(description="the first day")],
+    until: Annotated[BusinessDate, Query(description="the last day")],
+) -> Listing[AdjustedSum]:
+    """Statistics of adjustments by maker, branch and size: who adjusts how much."""
+    found = await adjustments.sums(sql, actor, since, until)
+    return Listing[AdjustedSum](
+        items=[
+            AdjustedSum(
+                made_by=one.made_by, branch_id=one.branch_id, size=one.size, count=one.count,
+                raised=str(as_amount(one.raised)), lowered=str(as_amount(one.lowered)),
+            )
+            for one in found
+        ]
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""Manual adjustments (手工调整) [P8]: reason, document, limits by role, a second person; statistics."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from chassis.actor import Actor, Role
+from contracts.broker import ClientOpened
+from tests.points.facts import DAY, balance, close, entries, trade
+from tests.world import World
+
+MIA = Actor("mia", Role.BRANCH_MANAGER, branch_id="B1", purpose="test")
+MAX = Actor("max", Role.BRANCH_MANAGER, branch_id="B1", purpose="test")
+ANN = Actor("ann", Role.AGENT, branch_id="B1", purpose="test")
+OTHER = Actor("bob", Role.BRANCH_MANAGER, branch_id="B2", purpose="test")
+HQ = Actor("hanna", Role.HQ, purpose="test")
+PATH = "/v1/points/clients/c-1/adjustments"
+
+
+async def known(world: World) -> None:
+    await world.publish(ClientOpened(client_id="c-1", branch_id="B1", opened_on=DAY), trade("t-1", "100"))
+    await close(world, DAY)
+
+
+async def ask(world: World, actor: Actor, points: str, reason: str = "SYSTEM_FAULT", key: str = "k-1") -> Any:
+    body = {"points": points, "reason": reason, "why": "the feed was down", "attachment": "doc-17"}
+    async with world.client("points", actor) as http:
+        return await http.post(PATH, json=body, headers={"idempotency-key": key})
+
+
+async def decide(world: World, actor: Actor, asked: Any, what: str = "approve") -> Any:
+    async with world.client("points", actor) as http:
+        return await http.post(f"{asked.headers['location']}/{what}", json={"because": "seen the document"})
+
+
+async def test_a_second_person_posts_it_and_nobody_else(ledger: World) -> None:
+    await known(ledger)
+    asked = await ask(ledger, ANN, "50.00")
+    assert (asked.status_code, asked.json()["state"]) == (202, "waiting"), asked.text
+    assert (await ask(ledger, ANN, "50.00")).json()["approval_id"] == asked.json()["approval_id"]
+    assert await balance(ledger) == (Decimal(100), 0)
+    assert (await decide(ledger, ANN, asked)).status_code in (403, 404)
+    assert (await decide(ledger, OTHER, asked)).status_code == 404
+    done = await decide(ledger, MIA, asked)
+    assert done.status_code == 200, done.text
+    assert await balance(ledger) == (Decimal(150), 0)
+    assert (await entries(ledger))[-1] == ("adjusted", None, Decimal(50))
+    (row,) = await ledger.rows(
+        "points", "SELECT debit_account, expires_on - $1::date > 700 AS lasts FROM entries WHERE kind = 'adjusted'", DAY
+    )
+    assert tuple(row.values()) == ("sys:adjusted", True)
+    (kept,) = await ledger.rows("points", "SELECT made_by, checked_by, reason, attachment FROM adjustments")
+    assert tuple(kept.values()) == ("ann", "mia", "SYSTEM_FAULT", "doc-17")
+
+
+async def test_a_refused_one_posts_nothing(ledger: World) -> None:
+    await known(ledger)
+    asked = await ask(ledger, MIA, "50.00")
+    assert (await decide(ledger, MAX, asked, "refuse")).status_code == 200
+    assert await balance(ledger) == (Decimal(100), 0)
+
+
+async def test_a_negative_one_stops_at_what_is_available(ledger: World) -> None:
+    await known(ledger)
+    assert (await decide(ledger, MAX, await ask(ledger, MIA, "-30.00"))).status_code == 200
+    assert await balance(ledger) == (Decimal(70), 0)
+    assert (await decide(ledger, MAX, await ask(ledger, MIA, "-100.00", key="k-2"))).status_code == 200
+    assert await balance(ledger) == (0, 0)
+    assert [points for kind, _, points in await entries(ledger) if kind == "adjusted"] == [Decimal(-30), Decimal(-70)]
+    assert (await decide(ledger, MAX, await ask(ledger, MIA, "-1.00", key="k-3"))).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("actor", "points", "reason", "status"),
+    [
+        (ANN, "200.01", "OTHER", 403),
+        (ANN, "-200.01", "OTHER", 403),
+        (MIA, "2000.00", "OTHER", 202),
+        (MIA, "2000.01", "OTHER", 403),
+        (HQ, "100000.00", "OTHER", 202),
+        (MIA, "0", "OTHER", 422),
+        (MIA, "1.00", "BECAUSE", 422),
+        (Actor("c-1", Role.CLIENT, client_id="c-1"), "1.00", "OTHER", 403),
+        (OTHER, "1.00", "OTHER", 404),
+    ],
+)
+async def test_limits_are_those_of_the_role(ledger: World, actor: Actor, points: str, reason: str, status: int) -> None:
+    await known(ledger)
+    assert (await ask(ledger, actor, points, reason)).status_code == status
+
+
+async def test_who_agrees_needs_the_limit_too_and_it_is_counted(ledger: World) -> None:
+    await known(ledger)
+    asked = await ask(ledger, HQ, "5000.00")
+    assert (await decide(ledger, MIA, asked)).status_code == 403
+    assert (await decide(ledger, Actor("hugo", Role.HQ, purpose="test"), asked)).status_code == 200
+    assert (await decide(ledger, MAX, await ask(ledger, MIA, "-20.00", key="k-2"))).status_code == 200
+    window = {"since": "2022-01-01", "until": "2100-01-01"}
+    async with ledger.client("points", HQ) as http:
+        sums = (await http.get("/v1/points/adjustments", params=window)).raise_for_status().json()["items"]
+    assert [(s["made_by"], s["branch_id"], s["size"], s["raised"], s["lowered"]) for s in sums] == [
+        ("hanna", "B1", "above 1000", "5000.00", "0.00"),
+        ("mia", "B1", "up to 100", "0.00", "-20.00"),
+    ]
+    async with ledger.client("points", OTHER) as http:
+        assert (await http.get("/v1/points/adjustments", params=window)).json()["items"] == []
