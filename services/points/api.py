@@ -2,23 +2,31 @@
 
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
+from uuid import UUID
 
 import asyncpg
-from fastapi import Query
+import msgspec
+from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
+from chassis import csv_files
 from chassis.actor import Actor, Role
-from chassis.errors import NotFound, Text
-from chassis.http import Listing, Page, Reading, permits, require_sight, router
+from chassis.clock import months_after
+from chassis.errors import FieldError, Invalid, NotFound, Text
+from chassis.http import Listing, Once, Page, Reading, Work, gives, permits, require_sight, router
 from chassis.timeline import today
-from contracts.fields import BusinessDate, Id, Identifier
-from services.points import applications, entries, explain
+from contracts.fields import BusinessDate, Id, Identifier, number_of, text_of
+from services.points import applications, entries, explain, feedback
 from services.points.accounts import as_amount
 from services.points.policy import Policies
 
 routes = router("/v1/points", "points")
 Reader = Annotated[Actor, permits("points:read", *Role)]
+Speaker = Annotated[Actor, permits("points:feedback", Role.CLIENT, Role.AGENT, Role.CLIENT_MANAGER)]
+Listener = Annotated[Actor, permits("points:feedback:read", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)]
 NEXT_EXPIRIES = 3
+CSV = "text/csv"
+STATEMENT = ("posted_on", "kind", "trade_id", "points", "value_on", "expires_on", "balance")
 
 
 class Expiry(BaseModel):
@@ -54,6 +62,24 @@ class Points(BaseModel):
     next_expiries: list[Expiry]
     tier: str
     next_tier: NextTier | None
+
+
+class Feedback(BaseModel, extra="forbid"):
+    """A score from 1 (bad) to 5 (good), and words."""
+
+    score: Annotated[int, number_of(1, 5)]
+    words: Annotated[str, text_of(500)] = ""
+
+
+class FeedbackView(BaseModel):
+    """What a client said; words are masked."""
+
+    feedback_id: UUID
+    client_id: str
+    branch_id: str | None
+    score: int
+    words: str
+    at: datetime
 
 
 class Entry(BaseModel):
@@ -165,6 +191,53 @@ async def list_entries(actor: Reader, sql: Reading, client_id: Identifier, page:
     rows = await entries.statement(sql, client_id, page.after, page.limit + 1)
     found = page.result([_entry(row) for row in rows], lambda entry: (entry["posted_on"], entry["number"]))
     return Listing[Entry].model_validate(found)
+
+
+@routes.get("/clients/{client_id}/statement", response_class=Response, responses=gives(CSV))
+async def download_statement(
+    actor: Reader,
+    sql: Reading,
+    client_id: Identifier,
+    since: Annotated[BusinessDate, Query(description="the first day")],
+    until: Annotated[BusinessDate, Query(description="the last day, at most a year later")],
+) -> Response:
+    """The statement of a span of days as CSV, the oldest first, with what was left after each entry."""
+    await seen(actor, sql, client_id)
+    if not since <= until <= months_after(since, 12):
+        raise Invalid(
+            Text("until is no earlier than since, and at most a year later", "截止日不早于起始日,且不超过一年"),
+            errors=(FieldError("/until", "within a year of since"),),
+        )
+    rows = await entries.between(sql, client_id, since, until)
+    lines = [
+        (day, kind, trade or "", as_amount(points), value_on, ends_on or "", as_amount(left))
+        for day, kind, trade, points, value_on, ends_on, left in rows
+    ]
+    content = csv_files.text_of([STATEMENT, *lines])
+    return Response(content, media_type=CSV, headers={"content-disposition": 'attachment; filename="points.csv"'})
+
+
+@routes.post("/clients/{client_id}/feedback", status_code=201)
+async def give_feedback(actor: Speaker, uow: Work, _once: Once, client_id: Identifier, said: Feedback) -> FeedbackView:
+    """Say what one thinks of the points service: a score from 1 (bad) to 5 (good), and words."""
+    row = await seen(actor, uow.sql, client_id)
+    kept = await feedback.give(uow, client_id, row["branch_id"], said.score, said.words)
+    return FeedbackView.model_validate(msgspec.structs.asdict(kept))
+
+
+@routes.get("/feedback")
+async def list_feedback(
+    actor: Listener,
+    sql: Reading,
+    page: Page,
+    since: Annotated[BusinessDate, Query(description="the first day")],
+    until: Annotated[BusinessDate, Query(description="the last day")],
+) -> Listing[FeedbackView]:
+    """What clients said, newest first."""
+    after = UUID(page.after[0]) if page.after else None
+    rows = await feedback.given(sql, actor, since, until, after, page.limit + 1)
+    found = page.result([msgspec.structs.asdict(row) for row in rows], lambda one: (str(one["feedback_id"]),))
+    return Listing[FeedbackView].model_validate(found)
 
 
 @routes.get("/clients/{client_id}/entries/{entry}/explain")

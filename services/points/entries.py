@@ -68,6 +68,22 @@ async def statement(
     )
 
 
+async def between(sql: asyncpg.Connection, client_id: str, since: date, until: date) -> list[asyncpg.Record]:
+    """A client's entries of a span of days, oldest first, without those of zero points and those that only move points
+    between the client's own accounts; each with what the client had, debt taken off, after it."""
+    return await sql.fetch(
+        f"""WITH own AS (SELECT e.*, {SIGNED} AS signed, {VALUE_ON} AS counts_from FROM entries e
+                         WHERE e.client_id = $1 AND e.points > 0 AND e.kind NOT IN ('held', 'released')),
+                 before AS (SELECT coalesce(sum(signed), 0) AS points FROM own WHERE posted_on < $2)
+            SELECT posted_on, kind, trade_id, signed, counts_from, expires_on,
+                   ((SELECT points FROM before) + sum(signed) OVER (ORDER BY posted_on, number))::bigint
+            FROM own WHERE posted_on BETWEEN $2 AND $3 ORDER BY posted_on, number""",
+        client_id,
+        since,
+        until,
+    )
+
+
 async def same_trade(
     sql: asyncpg.Connection, client_id: str, entry_id: str, as_of: date | None
 ) -> list[asyncpg.Record]:

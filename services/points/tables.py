@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -16,7 +17,8 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis import rows
 from chassis.clients import Clients, Fact
@@ -36,7 +38,7 @@ entries = Table(
     metadata,
     Column("partition", Integer, primary_key=True),
     Column("number", BigInteger, primary_key=True, comment="gapless in its partition, in the order of recording"),
-    Column("entry_id", UUID, nullable=False, comment="UUIDv5 of client, trade and step"),
+    Column("entry_id", postgresql.UUID, nullable=False, comment="UUIDv5 of client, trade and step"),
     Column("client_id", Text, nullable=False),
     Column("kind", Text, nullable=False, comment="contracts.points.EntryKind"),
     Column("trade_id", Text),
@@ -54,7 +56,7 @@ entries = Table(
     Column("posted_on", Date, nullable=False, comment="business date of the cause, never before the trade date"),
     Column("recorded_at", Instant, nullable=False, server_default=text("transaction_timestamp()")),
     Column("cause", Text, nullable=False, comment="id of the event that caused it"),
-    Column("original", UUID, comment="the entry this one reverses or corrects"),
+    Column("original", postgresql.UUID, comment="the entry this one reverses or corrects"),
     Column("item", Text, comment="what caused it, where that is no trade: a hold, a bonus, the end of lots"),
     Column("value_on", Date, comment="the day it counts from; none: the trade date, of an old reversal posted_on"),
     CheckConstraint("points >= 0", name="points"),
@@ -167,6 +169,22 @@ class AdjustmentRow(Row, frozen=True):
 
 
 adjustments = rows.table("adjustments", metadata, AdjustmentRow, CheckConstraint("taken <> 0", name="points"))
+
+
+class FeedbackRow(Row, frozen=True):
+    """What a client said of the points service."""
+
+    feedback_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    client_id: str
+    branch_id: str | None
+    score: Annotated[int, rows.Column(comment="1, bad, to 5, good")]
+    words: str
+    at: datetime
+
+
+feedback = rows.table(
+    "feedback", metadata, FeedbackRow, CheckConstraint("score BETWEEN 1 AND 5", name="score"), Index(None, "client_id")
+)
 
 
 class CancellationRow(Row, frozen=True):

@@ -124,3 +124,47 @@ async def test_the_newest_word_on_the_branch_is_in_force(ledger: World) -> None:
     await ledger.publish(ClientUpdated(client_id="c-1", branch_id="B4"), at=moved[0].time.replace(year=2023))
     await ledger.settle()
     assert await ledger.value("points", "SELECT branch_id FROM clients") == "B4"
+
+
+async def test_the_statement_of_a_span_is_a_file_with_what_was_left(ledger: World) -> None:
+    await open_client(ledger)
+    await ledger.publish(
+        trade("t-1", "2"), trade("t-2", "3", day=date(2022, 7, 2)), trade("t-3", "4", day=date(2022, 7, 5))
+    )
+    await ledger.settle()
+    await spend(ledger, "c-1", 100, date(2022, 7, 5))
+    path = "/v1/points/clients/c-1/statement"
+    async with ledger.client("points", OWN) as http:
+        answer = await http.get(path, params={"since": "2022-07-02", "until": "2022-07-05"})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+        assert answer.text.splitlines() == [
+            "posted_on,kind,trade_id,points,value_on,expires_on,balance",
+            "2022-07-02,accrued,t-2,3.00,2022-07-02,2024-07-31,5.00",
+            "2022-07-05,accrued,t-3,4.00,2022-07-05,2024-07-31,9.00",
+            "2022-07-05,spent,,-1.00,2022-07-05,,8.00",
+        ]
+        long = await http.get(path, params={"since": "2022-07-02", "until": "2023-07-03"})
+        assert (long.status_code, long.json()["errors"][0]["pointer"]) == (422, "/until")
+    async with ledger.client("points", Actor("c-9", Role.CLIENT, client_id="c-9")) as http:
+        assert (await http.get(path, params={"since": "2022-07-02", "until": "2022-07-05"})).status_code == 404
+
+
+async def test_clients_say_what_they_think_of_the_service_and_words_are_masked(ledger: World) -> None:
+    await open_client(ledger)
+    await open_client(ledger, "c-2", "B2")
+    await ledger.settle()
+    for client, score in (("c-1", 2), ("c-2", 5)):
+        async with ledger.client("points", Actor(client, Role.CLIENT, client_id=client)) as http:
+            said = {"score": score, "words": "ring me at 13812345678"}
+            path = f"/v1/points/clients/{client}/feedback"
+            assert (await http.post(path, json=said, headers={"idempotency-key": "k"})).status_code == 201
+            assert (await http.post(path, json={"score": 6}, headers={"idempotency-key": "l"})).status_code == 422
+    window = {"since": "2020-01-01", "until": "2099-12-31"}
+    async with ledger.client("points", Actor("mia", Role.BRANCH_MANAGER, branch_id="B1", purpose="test")) as http:
+        found = (await http.get("/v1/points/feedback", params=window)).raise_for_status().json()["items"]
+    assert [(one["client_id"], one["score"]) for one in found] == [("c-1", 2)]
+    assert "13812345678" not in found[0]["words"]
+    async with ledger.client("points", Actor("hq", Role.HQ, purpose="test")) as http:
+        first = (await http.get("/v1/points/feedback", params=window | {"limit": "1"})).json()
+        rest = (await http.get("/v1/points/feedback", params=window | {"cursor": first["next"]})).json()
+    assert [one["client_id"] for one in first["items"] + rest["items"]] == ["c-2", "c-1"]
