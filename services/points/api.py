@@ -44,6 +44,15 @@ class Lots(BaseModel):
     held: str
 
 
+class Holding(BaseModel):
+    """Points kept for something that is not decided or delivered yet: a redemption of a reward, an application for a tier."""
+
+    hold: str
+    reward: str
+    points: str
+    held_at: datetime
+
+
 class NextTier(BaseModel):
     """The tier that can be applied for, and its price [P4]."""
 
@@ -182,6 +191,16 @@ async def list_lots(actor: Reader, sql: Reading, client_id: Identifier, page: Pa
         for day, points, held in rows
     ]
     return Listing[Lots].model_validate(page.result(found, lambda lots: (lots["expires_on"],)))
+
+
+@routes.get("/clients/{client_id}/holds")
+async def list_holds(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[Holding]:
+    """What of the client's points is held, and for what: redemptions, then applications, each the oldest first."""
+    await seen(actor, sql, client_id)
+    after = page.after[0] if page.after else ""
+    rows = await entries.held(sql, client_id, after, page.limit + 1)
+    found = page.result([{**row, "points": str(as_amount(row["points"]))} for row in rows], lambda one: (one["hold"],))
+    return Listing[Holding].model_validate(found)
 
 
 @routes.get("/clients/{client_id}/entries")

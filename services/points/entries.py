@@ -52,6 +52,17 @@ async def ends(
     return [(day, points, held) for day, points, held in rows]
 
 
+async def held(sql: asyncpg.Connection, client_id: str, after: str, limit: int) -> list[asyncpg.Record]:
+    """A client's holds that have not ended, from behind a name on: names begin with their sort, then count up with time."""
+    return await sql.fetch(
+        """SELECT hold, reward, points, held_at FROM holds
+           WHERE client_id = $1 AND outcome IS NULL AND hold > $2 ORDER BY hold LIMIT $3""",
+        client_id,
+        after,
+        limit,
+    )
+
+
 async def statement(
     sql: asyncpg.Connection, client_id: str, after: Sequence[Any] | None, limit: int
 ) -> list[asyncpg.Record]:

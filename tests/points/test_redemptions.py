@@ -56,6 +56,11 @@ async def test_points_are_held_and_spent_when_products_delivers_p5(ledger: World
     made = answer.json()
     assert (made["state"], made["points"]) == ("requested", "60.00")
     assert await points_of(ledger) == ("940.00", "60.00", "0.00")
+    async with ledger.client("points", OWN) as http:
+        held = (await http.get("/v1/points/clients/c-1/holds")).raise_for_status().json()["items"]
+    assert [(one["hold"], one["reward"], one["points"]) for one in held] == [
+        (f"redemption/{made['redemption_id']}", "SMS1", "60.00")
+    ]
     again = await redeem(ledger, quantity=2)
     assert again.json()["redemption_id"] == made["redemption_id"], "the same key is the same redemption"
     at = end_of(DAY) + timedelta(hours=3)
