@@ -25,6 +25,16 @@ def available(client_id: str) -> str:
     return f"cust:{client_id}:available"
 
 
+def held(client_id: str) -> str:
+    """The account of points that are kept for what a client asked for."""
+    return f"cust:{client_id}:held"
+
+
+def redeemed(reward: str) -> str:
+    """The account of points spent for a reward."""
+    return f"sys:redeemed:{reward}"
+
+
 def issued(item: str) -> str:
     """The account that a bonus comes from: one for each sort of them."""
     return f"sys:issued:{item.partition('/')[0]}"

@@ -110,3 +110,17 @@ async def same_trade(
         entry_id,
         as_of,
     )
+
+
+async def steps_of(sql: asyncpg.Connection, items: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """How many entries these items have by now, of those that have any."""
+    return {
+        (client, item): steps
+        for client, item, steps in await sql.fetch(
+            """SELECT client_id, item, max(step) + 1 FROM entries
+               JOIN unnest($1::text[], $2::text[]) AS i(client_id, item) USING (client_id, item)
+               WHERE item IS NOT NULL GROUP BY 1, 2""",
+            [client for client, _ in items],
+            [item for _, item in items],
+        )
+    }

@@ -13,7 +13,7 @@ from chassis.clock import is_month_end
 from chassis.uow import UnitOfWork
 from contracts.base import Quantity
 from contracts.points import LotsExpiring
-from services.points import balances, lots, loyalty
+from services.points import balances, entries, lots, loyalty
 from services.points.accounts import EXPIRED, as_amount, available
 from services.points.histories import expiry
 from services.points.ledger import Entries
@@ -21,17 +21,6 @@ from services.points.policy import Policies
 from services.points.tables import LATE, LotRow
 
 CLIENTS_AT_ONCE = 20_000
-
-# A lot of which nothing was ever used has no row of its own: its entry says all.
-ENDED = """
-    SELECT e.client_id, e.entry_id::text AS lot, coalesce(e.value_on, e.trade_date) AS value_on, e.expires_on, e.points AS free,
-           0::bigint AS held, 0::bigint AS expired, false AS extended, e.posted_on
-    FROM entries e
-    WHERE {of_entries} AND e.step = 0 AND e.points > 0 AND e.kind IN ('accrued', 'bonus', 'adjusted')
-      AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = e.client_id AND l.lot = e.entry_id::text)
-    UNION ALL
-    SELECT l.client_id, l.lot, l.value_on, l.expires_on, l.free, l.held, l.expired, l.extended, l.value_on
-    FROM lots l WHERE {of_lots} AND l.free > 0"""
 
 
 async def close(days: Sequence[date], uow: UnitOfWork) -> None:
@@ -45,7 +34,7 @@ async def close(days: Sequence[date], uow: UnitOfWork) -> None:
         row["client_id"]
         for row in await uow.sql.fetch(
             f"""SELECT DISTINCT client_id FROM (
-                {ENDED.format(of_entries=_ends("e", days, first), of_lots="l.expires_on BETWEEN $1 AND $2")}) ended
+                {lots.EVERY.format(of_entries=_ends("e", days, first), of_lots="l.expires_on BETWEEN $1 AND $2")}) ended
                 ORDER BY client_id""",
             first,
             days[-1],
@@ -61,7 +50,9 @@ async def _tell(day: date, uow: UnitOfWork) -> None:
         end = day + timedelta(days=days_left)
         if not is_month_end(end):
             continue
-        ending = ENDED.format(of_entries="e.expires_on BETWEEN $1 AND $2", of_lots="l.expires_on BETWEEN $1 AND $2")
+        ending = lots.EVERY.format(
+            of_entries="e.expires_on BETWEEN $1 AND $2", of_lots="l.expires_on BETWEEN $1 AND $2"
+        )
         rows = await uow.sql.fetch(
             f"SELECT client_id, sum(free)::bigint FROM ({ending}) ending GROUP BY client_id ORDER BY client_id",
             max(end.replace(day=1), day + timedelta(days=1)),
@@ -98,12 +89,12 @@ async def expire(clients: Sequence[str], through: date, uow: UnitOfWork) -> None
         place = (lot.client_id, lot.expires_on, max(lot.expires_on, posted_on))
         sums[place] = sums.get(place, 0) + lot.free
         locked[lot.client_id].available -= lot.free
-    steps = await _steps(uow.sql, sorted({(client, expiry(day)) for client, day, _ in sums}))
-    entries = Entries(uow)
+    steps = await entries.steps_of(uow.sql, sorted({(client, expiry(day)) for client, day, _ in sums}))
+    posted = Entries(uow)
     for (client, day, posted_on), points in sums.items():
         step = steps.get((client, expiry(day)), 0)
         steps[client, expiry(day)] = step + 1
-        entries.add_for_item(
+        posted.add_for_item(
             client, "expired", expiry(day), step, available(client), EXPIRED, points, day, posted_on,
             f"broker.day.closed/{day}",
         )  # fmt: skip
@@ -117,7 +108,7 @@ async def expire(clients: Sequence[str], through: date, uow: UnitOfWork) -> None
         ],
     )  # fmt: skip
     await balances.save(uow.sql, {lot.client_id: locked[lot.client_id] for lot, _ in ended})
-    await entries.write()
+    await posted.write()
 
 
 async def _ended(sql: asyncpg.Connection, clients: Sequence[str], through: date) -> list[tuple[LotRow, date]]:
@@ -126,25 +117,11 @@ async def _ended(sql: asyncpg.Connection, clients: Sequence[str], through: date)
     return [
         (LotRow(*lot), posted_on)
         for *lot, posted_on in await sql.fetch(
-            ENDED.format(of_entries=wanted.format("e"), of_lots=wanted.format("l")) + " ORDER BY 1, 4, 3, 2",
+            lots.EVERY.format(of_entries=wanted.format("e"), of_lots=wanted.format("l")) + " ORDER BY 1, 4, 3, 2",
             list(clients),
             through,
         )
     ]
-
-
-async def _steps(sql: asyncpg.Connection, items: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """How many entries these items have by now, of those that have any."""
-    return {
-        (client, item): steps
-        for client, item, steps in await sql.fetch(
-            """SELECT client_id, item, max(step) + 1 FROM entries
-               JOIN unnest($1::text[], $2::text[]) AS i(client_id, item) USING (client_id, item)
-               WHERE item IS NOT NULL GROUP BY 1, 2""",
-            [client for client, _ in items],
-            [item for _, item in items],
-        )
-    }
 
 
 catches_up = LATE.handed_to(catch_up)

@@ -128,7 +128,7 @@ class History:
                     return accounts.ADJUSTED
                 return accounts.issued(subject) if subject in self.bonuses else accounts.ISSUED
             case "redeemed":
-                return f"sys:redeemed:{self.holds[subject].reward}"
+                return accounts.redeemed(self.holds[subject].reward)
             case _:
                 return f"sys:{account}"
 

@@ -1,17 +1,22 @@
 """Points kept for what clients ask for: held, then spent or given back [P4, P5]. The clients' balances are the lock."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import asyncpg
+import msgspec
+
 from chassis.clock import business_date
 from chassis.errors import Conflict, Text
+from chassis.rows import columns, fetch
 from chassis.uow import UnitOfWork
-from services.points import balances, tiers
-from services.points.accounts import as_amount
+from services.points import balances, entries, lots, tiers
+from services.points.accounts import as_amount, available, held, redeemed
 from services.points.ledger import Posting
-from services.points.tables import HoldRow, Outcome
-from services.points.trades import Cause
+from services.points.tables import HoldRow, LotRow, Outcome
+from services.points.trades import VALUE_ON, Cause
 
 
 class InDebt(Conflict):
@@ -38,6 +43,8 @@ class Ended(NamedTuple):
 async def hold(uow: UnitOfWork, client_id: str, name: str, reward: str, points: int, at: datetime) -> None:
     """Keep points (hundredths) of a client under a name, in spending order.
 
+    A hold that comes after all that is known takes its lots as they are; any other goes through the fold [4.7a].
+
     Raises: InDebt, InsufficientPoints.
     """
     posting = await _begin(uow, [client_id])
@@ -51,20 +58,63 @@ async def hold(uow: UnitOfWork, client_id: str, name: str, reward: str, points: 
         kept.client_id, kept.hold, kept.reward, kept.points, kept.held_at,
     )  # fmt: skip
     posting.again(client_id, Cause(name, business_date(at)))
-    await posting.write(folded=[client_id])
+    plain = await _hold_plain(uow.sql, posting, kept)
+    await posting.write(folded=[] if plain else [client_id])
     if balance.debt:
         raise InsufficientPoints(
             Text(f"{as_amount(before)} points can be used", f"可用积分 {as_amount(before)}"),
         )
 
 
+async def _hold_plain(sql: asyncpg.Connection, posting: Posting, kept: HoldRow) -> bool:
+    """Take what is needed of the lots as they are, in spending order. False, with nothing taken, where something counts
+    from later than the hold, or there is too little."""
+    client, day = kept.client_id, business_date(kept.held_at)
+    balance = posting.balances[client]
+    if balance.used_on >= day or await sql.fetchval(
+        f"""SELECT EXISTS (SELECT FROM entries e WHERE e.client_id = $1
+                           AND ({VALUE_ON} > $2 OR (e.kind = 'reversed' AND {VALUE_ON} = $2)))""",
+        client,
+        day,
+    ):
+        return False
+    usable = "{0}.client_id = $1 AND {0}.expires_on >= $2"
+    rows = await sql.fetch(
+        f"""SELECT {columns(LotRow)} FROM (
+                SELECT l.*, sum(free) OVER (ORDER BY expires_on, value_on, lot COLLATE "C") - free AS before
+                FROM ({lots.EVERY.format(of_entries=usable.format("e"), of_lots=usable.format("l"))}) l) ordered
+            WHERE before < $3 ORDER BY expires_on, value_on, lot COLLATE "C" """,
+        client,
+        day,
+        kept.points,
+    )
+    lacking, parts = kept.points, []
+    for row in rows:
+        lot = LotRow(*row)
+        part = min(lot.free, lacking)
+        parts.append(msgspec.structs.replace(lot, free=lot.free - part, held=lot.held + part))
+        lacking -= part
+    if lacking:
+        return False
+    posting.lots += parts
+    balance.available -= kept.points
+    balance.held += kept.points
+    balance.used_on = day
+    posting.entries.add_for_item(
+        client, "held", kept.hold, 0, available(client), held(client), kept.points, day, day, kept.hold
+    )
+    return True
+
+
 async def end(uow: UnitOfWork, ended: Sequence[Ended]) -> None:
     """End holds that have not ended: their points are spent, or given back."""
     posting = await _begin(uow, sorted({one.client_id for one in ended}))
-    await uow.sql.execute(
-        """UPDATE holds h SET outcome = n.outcome, ended_at = greatest(n.at, h.held_at)
+    done = await fetch(
+        uow.sql,
+        HoldRow,
+        f"""UPDATE holds h SET outcome = n.outcome, ended_at = greatest(n.at, h.held_at)
            FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS n(client_id, hold, outcome, at)
-           WHERE h.client_id = n.client_id AND h.hold = n.hold AND h.outcome IS NULL""",
+           WHERE h.client_id = n.client_id AND h.hold = n.hold AND h.outcome IS NULL RETURNING {columns(HoldRow, "h")}""",
         [one.client_id for one in ended],
         [one.hold for one in ended],
         [one.outcome for one in ended],
@@ -72,7 +122,35 @@ async def end(uow: UnitOfWork, ended: Sequence[Ended]) -> None:
     )
     for one in ended:
         posting.again(one.client_id, Cause(one.hold, business_date(one.at)))
-    await posting.write(folded=list(posting.balances))
+    plain = await _spend_plain(uow.sql, posting, done)
+    await posting.write(folded=[client for client in posting.balances if client not in plain])
+
+
+async def _spend_plain(sql: asyncpg.Connection, posting: Posting, done: Sequence[HoldRow]) -> set[str]:
+    """Spend what is held for the only hold a client has: nothing else hangs on it. Returns those clients."""
+    counts = Counter(one.client_id for one in done)
+    spent = {
+        one.client_id: one
+        for one in done
+        if one.outcome == "spent" and counts[one.client_id] == 1 and posting.balances[one.client_id].held == one.points
+    }
+    steps = await entries.steps_of(sql, [(client, one.hold) for client, one in spent.items()])
+    for lot in await fetch(
+        sql,
+        LotRow,
+        f"SELECT {columns(LotRow)} FROM lots WHERE client_id = ANY($1::text[]) AND held > 0 ORDER BY client_id, lot",
+        sorted(spent),
+    ):
+        posting.lots.append(msgspec.structs.replace(lot, held=0))
+    for client, one in spent.items():
+        assert one.ended_at is not None
+        day = business_date(one.ended_at)
+        posting.balances[client].held = 0
+        posting.entries.add_for_item(
+            client, "spent", one.hold, steps[client, one.hold], held(client), redeemed(one.reward), one.points, day, day,
+            one.hold,
+        )  # fmt: skip
+    return spent.keys() & posting.balances.keys()
 
 
 async def _begin(uow: UnitOfWork, clients: Sequence[str]) -> Posting:

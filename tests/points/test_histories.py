@@ -15,11 +15,12 @@ from msgspec.structs import astuple
 
 from chassis.clock import at, month_end, months_after, start_of
 from chassis.rows import columns
-from services.points import balances, bonuses, tiers
+from services.points import balances, bonuses, holding, tiers
 from services.points.accounts import entry_id
 from services.points.entries import SIGNED
+from services.points.holding import Ended, InDebt, InsufficientPoints
 from services.points.ledger import Posting
-from services.points.tables import AdjustmentRow, BonusRow, HoldRow
+from services.points.tables import AdjustmentRow, BonusRow, HoldRow, Outcome
 from services.points.trades import VALUE_ON, Cause
 from tests.points.facts import cancelled, close, trade
 from tests.reference import points_fold as reference
@@ -169,3 +170,47 @@ async def test_the_ledger_equals_the_reference_in_any_order(ledger: World, histo
         client,
     )
     assert {(row["kind"], row["value_on"]): row["points"] for row in rows} == {k: v for k, v in sums.items() if v}
+
+
+@settings(max_examples=HISTORIES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lots=st.lists(st.tuples(GAINED, st.integers(1, 300)), min_size=1, max_size=5),
+    acts=st.lists(
+        st.tuples(st.integers(1, 40), st.integers(1, 400), st.sampled_from(["spent", "refused", "withdrawn", None])),
+        min_size=1,
+        max_size=4,
+    ),
+)
+async def test_holds_taken_of_lots_as_they_are_are_those_of_the_fold(
+    ledger: World, lots: list[tuple[date, int]], acts: list[tuple[int, int, Outcome | None]]
+) -> None:
+    """Folding again changes nothing, whichever way each of them took."""
+    client = f"p-{next(clients)}"
+    await ledger.publish(*(trade(f"t-{n}", whole(points), client, day) for n, (day, points) in enumerate(lots)))
+    await ledger.settle()
+    day = date(2021, 1, 4)
+    for n, (days, points, outcome) in enumerate(acts):
+        day += timedelta(days=days)
+        try:
+            async with ledger.database("points").unit_of_work() as uow:
+                await holding.hold(uow, client, f"redemption/{n}", "SMS1", points, noon(day))
+        except (InsufficientPoints, InDebt):
+            continue
+        if outcome:
+            async with ledger.database("points").unit_of_work() as uow:
+                await holding.end(uow, [Ended(client, f"redemption/{n}", outcome, noon(day, 30))])
+    state = "SELECT available, held, debt, used_on FROM balances WHERE client_id = $1"
+    known = (
+        "SELECT lot, free, held, expired FROM lots WHERE client_id = $1 AND (free + held + expired > 0) ORDER BY lot"
+    )
+    before = [await ledger.rows("points", query, client) for query in (state, known)]
+    async with ledger.database("points").unit_of_work() as uow:
+        posting = Posting(uow, await balances.lock(uow.sql, [client]), await tiers.of(uow, [client]))
+        posting.again(client, Cause("test", day))
+        await posting.write(folded=[client])
+        assert posting.entries.rows == []
+    after = [await ledger.rows("points", query, client) for query in (state, known)]
+    assert after[0] == before[0]
+    untouched = {(row["lot"], row["free"]) for row in after[1]} - {(row["lot"], row["free"]) for row in before[1]}
+    assert untouched <= {(entry_id(client, f"t-{n}", 0), points) for n, (_, points) in enumerate(lots)}
+    assert {tuple(row.values()) for row in before[1]} <= {tuple(row.values()) for row in after[1]}
