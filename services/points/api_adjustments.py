@@ -1,4 +1,4 @@
-"""HTTP in: manual adjustments, with maker and checker. Points are decimal strings."""
+"""HTTP in: manual adjustments and points for suggestions, with maker and checker. Points are decimal strings."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.http import Listing, Once, Reading, Work, permits, router
-from contracts.fields import Amount, BusinessDate, Code, Identifier, Text500
-from services.points import adjustments
+from contracts.fields import Amount, BusinessDate, Code, Id, Identifier, Text500
+from services.points import adjustments, suggestions
 from services.points.accounts import as_amount
 from services.points.api import seen
 
@@ -28,6 +28,13 @@ class Adjustment(BaseModel, extra="forbid"):
     reason: Code
     why: Text500
     attachment: Identifier
+
+
+class Suggestion(BaseModel, extra="forbid"):
+    """A suggestion that was adopted, and why it deserves points."""
+
+    suggestion_id: Id
+    why: Text500
 
 
 class AskedFor(BaseModel):
@@ -66,6 +73,20 @@ async def ask_for_adjustment(
     response.headers["location"] = f"/v1/points/approvals/{asked.approval_id}"
     return AskedFor(
         approval_id=asked.approval_id, client_id=client_id, points=str(as_amount(points)), reason=wanted.reason,
+        state=asked.state, asked_by=asked.asked_by, expires_at=asked.expires_at,
+    )  # fmt: skip
+
+
+@routes.post("/clients/{client_id}/suggestions", status_code=202)
+async def propose_reward(
+    actor: Maker, uow: Work, _once: Once, client_id: Identifier, adopted: Suggestion, response: Response
+) -> AskedFor:
+    """Propose points for a suggestion: they are posted once another person agrees, once for each suggestion."""
+    row = await seen(actor, uow.sql, client_id)
+    asked = await suggestions.propose(uow, client_id, row["branch_id"], str(adopted.suggestion_id), adopted.why)
+    response.headers["location"] = f"/v1/points/approvals/{asked.approval_id}"
+    return AskedFor(
+        approval_id=asked.approval_id, client_id=client_id, points=asked.after["points"], reason="SUGGESTION",
         state=asked.state, asked_by=asked.asked_by, expires_at=asked.expires_at,
     )  # fmt: skip
 

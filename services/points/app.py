@@ -33,6 +33,7 @@ from services.points import (
     handlers,
     liability,
     redemptions,
+    suggestions,
     tables,
 )
 from services.points.invariants import INVARIANTS
@@ -51,7 +52,7 @@ service = Service(
         ClientOpened: handlers.open_clients,
         ClientClosed: handlers.close_clients,
         LifecycleChanged: handlers.keep_lifecycles,
-        SuggestionAdopted: handlers.reward_suggestions,
+        SuggestionAdopted: suggestions.reward_adopted,
         TierChanged: handlers.correct_for_changed_tiers,
         TradeSettled: handlers.award_points_for_trades,
         TradeCancelled: handlers.claw_back_for_cancelled_trades,
@@ -74,7 +75,7 @@ service = Service(
     completes=DayCompleted,
     deadlines={redemptions.UNANSWERED: redemptions.ask_again, applications.VOID: applications.lapse},
     acts=[redemptions.ACTS, applications.ACTS],
-    approvals=[adjustments.ADJUSTMENT],
+    approvals=[adjustments.ADJUSTMENT, suggestions.SUGGESTION],
     checks={"redemptions": redemptions.check},
     invariants=INVARIANTS,
     sealed=[tables.SEALED],

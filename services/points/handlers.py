@@ -1,4 +1,4 @@
-"""Events in: trades, their cancellations, tiers, accounts, adopted suggestions.
+"""Events in: trades, their cancellations, tiers, accounts.
 
 What a client ends up with is a function of the facts: for every trade the target [P1] is computed from what is known
 now, and the difference to what was posted follows.
@@ -10,17 +10,14 @@ from datetime import date
 from decimal import Decimal
 
 from chassis.bus.record import Record
-from chassis.clock import business_date
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.broker import ClientClosed, ClientOpened, TradeCancelled, TradeSettled
 from contracts.classification import LifecycleChanged, TierChanged
-from contracts.complaints import SuggestionAdopted
-from services.points import balances, bonuses, conflicts, ledger, rules, tiers, trades
+from services.points import balances, conflicts, ledger, tiers, trades
 from services.points.conflicts import Differing
 from services.points.ledger import Posting
-from services.points.policy import Policies
-from services.points.tables import CLIENTS, LATE, LIFECYCLES, BonusRow
+from services.points.tables import CLIENTS, LATE, LIFECYCLES
 from services.points.trades import Cancellation, Cause, Key, SettledTrade, Trade
 
 
@@ -144,23 +141,6 @@ async def keep_lifecycles(changes: Sequence[LifecycleChanged], uow: UnitOfWork) 
     """Keep who is LOST since when: no anniversary of theirs earns points [P3]."""
     await LIFECYCLES.keep(uow, changes)
     await LATE.note(uow, LifecycleChanged, [(change.client_id, change.changed_from) for change in changes])
-
-
-async def reward_suggestions(adopted: Sequence[SuggestionAdopted], uow: UnitOfWork) -> None:
-    """Points for an idea that complaints says was adopted, once each [P3, C12]; a case without a client earns none."""
-    policies = await uow.policies(Policies)
-    wanted: dict[str, BonusRow] = {}
-    causes: dict[str, Cause] = {}
-    for event, record in zip(adopted, uow.records(SuggestionAdopted), strict=True):
-        if event.client_id is None:
-            continue
-        day, item = business_date(event.adopted_at), f"suggestion/{event.suggestion_id}"
-        version = policies.bonuses.on(day)
-        ends_on = rules.lot_end(policies.points, day)
-        wanted[item] = BonusRow(event.client_id, item, day, version.body.suggestion, ends_on, version.name, None)
-        causes[event.client_id] = Cause.of(record)
-    if wanted:
-        await bonuses.bring(uow, list(wanted.values()), causes)
 
 
 async def accept_other_content(offered: Sequence[SettledTrade], uow: UnitOfWork) -> None:

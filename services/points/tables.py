@@ -149,7 +149,14 @@ class BonusRow(Row, frozen=True):
     back_on: Annotated[date | None, rows.Column(comment="the day from which it is clawed back")]
 
 
-bonuses = rows.table("bonuses", metadata, BonusRow, CheckConstraint("points >= 0", name="points"))
+bonuses = rows.table(
+    "bonuses",
+    metadata,
+    BonusRow,
+    CheckConstraint("points >= 0", name="points"),
+    # A suggestion is rewarded once, whoever made it; and finding one asks for its name alone.
+    Index("uq_bonuses_suggestion", "item", unique=True, postgresql_where=text("item LIKE 'suggestion/%'")),
+)
 
 
 class AdjustmentRow(Row, frozen=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from chassis.actor import Actor, Role
 from chassis.policy import PolicyInvalid
 from contracts.base import Event
 from contracts.broker import ClientClosed, ClientOpened
@@ -61,9 +62,14 @@ async def test_each_full_year_of_account_earns_200_on_its_day_p3(ledger: World) 
     assert await bonuses(ledger, "c-2") == []
     assert [item for item, *_ in await bonuses(ledger, "c-3")] == ["loyalty/1"]
     (row,) = await ledger.rows(
-        "points", "SELECT debit_account, expires_on, policy FROM entries WHERE client_id = 'c-1'"
+        "points", "SELECT debit_account, expires_on, policy, entry_id::text FROM entries WHERE client_id = 'c-1'"
     )
-    assert tuple(row.values()) == ("sys:issued:loyalty", date(2024, 7, 31), "bonuses/shipped-1")
+    *said, entry = row.values()
+    assert said == ["sys:issued:loyalty", date(2024, 7, 31), "bonuses/shipped-1"]
+    async with ledger.client("points", Actor("c-1", Role.CLIENT, client_id="c-1")) as http:
+        why = (await http.get(f"/v1/points/clients/c-1/entries/{entry}/explain")).raise_for_status().json()
+    assert (why["rule"]["id"], why["policy"], why["inputs"]) == ("P3", "bonuses/shipped-1", None)
+    assert why["sentence"]["en"] == "200.00 bonus points were earned on 2022-07-01."
 
 
 async def test_anniversaries_before_the_first_closed_day_give_nothing_p3(ledger: World) -> None:
@@ -132,6 +138,31 @@ async def test_an_adopted_suggestion_earns_300_once_c12(ledger: World) -> None:
     await ledger.settle()
     assert await entries(ledger) == [("bonus", None, Decimal(300))]
     assert await ledger.value("points", "SELECT debit_account FROM entries") == "sys:issued:suggestion"
+
+
+async def test_two_persons_reward_a_suggestion_and_what_complaints_says_of_it_adds_nothing_p3(ledger: World) -> None:
+    await ledger.publish(opened(DAY))
+    await close(ledger, DAY)
+    maker = Actor("ann", Role.AGENT, branch_id="B1", purpose="test")
+    checker = Actor("mia", Role.BRANCH_MANAGER, branch_id="B1", purpose="test")
+    body = {"suggestion_id": str(UUID(int=1)), "why": "clearer statements"}
+    async with ledger.client("points", maker) as http:
+        asked = await http.post("/v1/points/clients/c-1/suggestions", json=body, headers={"idempotency-key": "k"})
+        assert (asked.status_code, asked.json()["points"]) == (202, "300.00")
+        path = f"{asked.headers['location']}/approve"
+        assert (await http.post(path, json={})).status_code in (403, 404)
+    async with ledger.client("points", checker) as http:
+        assert (await http.post(path, json={})).status_code == 200
+    await ledger.publish(
+        SuggestionAdopted(
+            client_id="c-1", case_id="k-1", suggestion_id=UUID(int=1), adopted_at=datetime(2022, 7, 1, 3, tzinfo=UTC)
+        )
+    )
+    await ledger.settle()
+    assert await entries(ledger) == [("bonus", None, Decimal(300))]
+    async with ledger.client("points", maker) as http:
+        again = await http.post("/v1/points/clients/c-1/suggestions", json=body, headers={"idempotency-key": "l"})
+    assert (again.status_code, again.json()["type"].rsplit("/", 1)[-1]) == (409, "already-rewarded")
 
 
 @pytest.mark.parametrize(
