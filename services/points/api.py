@@ -25,6 +25,7 @@ Reader = Annotated[Actor, permits("points:read", *Role)]
 Speaker = Annotated[Actor, permits("points:feedback", Role.CLIENT, Role.AGENT, Role.CLIENT_MANAGER)]
 Listener = Annotated[Actor, permits("points:feedback:read", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)]
 NEXT_EXPIRIES = 3
+SOME_HOLDS = 12
 CSV = "text/csv"
 STATEMENT = ("posted_on", "kind", "trade_id", "points", "value_on", "expires_on", "balance")
 
@@ -61,7 +62,8 @@ class NextTier(BaseModel):
 
 
 class Points(BaseModel):
-    """A client's points: `spendable` in whole points, rounded down [P1]; none while there is debt [P7]. `tier` is today's."""
+    """A client's points: `spendable` in whole points, rounded down [P1]; none while there is debt [P7]. `tier` is today's;
+    `holds` are some of what is held, `.../holds` has all."""
 
     client_id: str
     available: str
@@ -69,6 +71,7 @@ class Points(BaseModel):
     debt: str
     spendable: str
     next_expiries: list[Expiry]
+    holds: Annotated[list[Holding], Field(description="what is held, and for what")]
     tier: str
     next_tier: NextTier | None
 
@@ -174,6 +177,7 @@ async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Poi
         held=str(as_amount(row["held"])),
         debt=str(as_amount(row["debt"])),
         spendable=str(0 if row["debt"] else row["available"] // 100),
+        holds=[_holding(one) for one in await entries.held(sql, client_id, "", SOME_HOLDS)] if row["held"] else [],
         next_expiries=[Expiry(expires_on=end, points=str(as_amount(points))) for end, points, _ in expiries],
         tier=tier,
         next_tier=NextTier(tier=following, points=str(as_amount(price))) if following else None,
@@ -199,7 +203,7 @@ async def list_holds(actor: Reader, sql: Reading, client_id: Identifier, page: P
     await seen(actor, sql, client_id)
     after = page.after[0] if page.after else ""
     rows = await entries.held(sql, client_id, after, page.limit + 1)
-    found = page.result([{**row, "points": str(as_amount(row["points"]))} for row in rows], lambda one: (one["hold"],))
+    found = page.result([_holding(row) for row in rows], lambda one: (one.hold,))
     return Listing[Holding].model_validate(found)
 
 
@@ -286,6 +290,12 @@ async def seen(actor: Actor, sql: asyncpg.Connection, client_id: Identifier) -> 
         raise NotFound
     require_sight(actor, client_id, row["branch_id"])
     return row
+
+
+def _holding(row: asyncpg.Record) -> Holding:
+    return Holding(
+        hold=row["hold"], reward=row["reward"], points=str(as_amount(row["points"])), held_at=row["held_at"]
+    )  # fmt: skip
 
 
 def _entry(row: asyncpg.Record) -> dict[str, Any]:
