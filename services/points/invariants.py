@@ -46,6 +46,9 @@ INVARIANTS = [
             LEFT JOIN (SELECT client_id, sum(free)::bigint AS free, sum(held)::bigint AS held
                        FROM {LOTS} every_lot GROUP BY client_id) l USING (client_id)
             WHERE (coalesce(l.free, 0), coalesce(l.held, 0)) IS DISTINCT FROM (b.available, b.held)""",
+        "nothing was posted in a month after it was closed for good": """
+            SELECT DISTINCT e.client_id FROM looked JOIN entries e USING (client_id)
+            JOIN frozen_months f ON e.posted_on <= f.last_day AND e.recorded_at > f.frozen_at""",
         "what is held is what holds that have not ended keep": """
             SELECT client_id FROM looked JOIN balances b USING (client_id)
             LEFT JOIN (SELECT h.client_id, sum(h.points)::bigint AS points FROM looked JOIN holds h USING (client_id)

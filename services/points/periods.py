@@ -31,4 +31,5 @@ async def freeze(uow: UnitOfWork, month: date) -> None:
     through = await uow.sql.fetchval("SELECT through FROM closed_days")
     if through is None or through < last:
         raise MonthNotOver(Text(f"{last} is not closed yet", f"{last} 尚未日终"))
-    await uow.sql.execute("INSERT INTO frozen_months VALUES ($1, $2) ON CONFLICT DO NOTHING", last, uow.now)
+    # Now that nobody else writes: whatever was recorded before this instant may lie in the month.
+    await uow.sql.execute("INSERT INTO frozen_months VALUES ($1, clock_timestamp()) ON CONFLICT DO NOTHING", last)

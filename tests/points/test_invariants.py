@@ -40,6 +40,17 @@ async def test_verify_names_what_does_not_hold_p8(
     await change(ledger, table, back)
 
 
+async def test_verify_names_what_was_posted_in_a_closed_month(ledger: World) -> None:
+    await ledger.publish(trade("t-1", "10"))
+    await ledger.settle()
+    async with ledger.database("points").unit_of_work() as uow:
+        await uow.sql.execute("INSERT INTO frozen_months VALUES ('2022-07-31', '2022-08-01')")
+    await ledger.seal()
+    assert said(await ledger.findings()) == {"nothing was posted in a month after it was closed for good"}
+    async with ledger.database("points").unit_of_work() as uow:
+        await uow.sql.execute("DELETE FROM frozen_months")
+
+
 async def change(world: World, table: str, what: str) -> None:
     """What no handler does."""
     async with world.database("points").unit_of_work() as uow:
