@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.points.fold import ClawBack, Fold, Gain, Hold, Item, Settlement, TakenOut, fold
 from tests.reference import points_fold as reference
 
-HISTORIES = int(os.environ.get("CARELINE_TEST_HISTORIES", "400"))
+HISTORIES = int(os.environ.get("POINTS_HISTORIES", "400"))
 """Ten thousand for an evening, fewer in every run."""
 
 

@@ -26,7 +26,7 @@ from tests.points.facts import cancelled, close, trade
 from tests.reference import points_fold as reference
 from tests.world import World
 
-HISTORIES = int(os.environ.get("CARELINE_TEST_LEDGER_HISTORIES", "12"))
+HISTORIES = int(os.environ.get("LEDGER_HISTORIES", "12"))
 """Ten thousand for a night, few in every run."""
 EARLY, FIRST, LAST = date(2020, 1, 1), date(2022, 3, 31), date(2022, 9, 30)
 GAINED = st.integers(0, 300).map(lambda n: EARLY + timedelta(days=n))
