@@ -1,6 +1,6 @@
 """HTTP in: a client's points, the statement, and why each entry is what it is. Points are decimal strings."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,7 +25,7 @@ Reader = Annotated[Actor, permits("points:read", *Role)]
 Speaker = Annotated[Actor, permits("points:feedback", Role.CLIENT, Role.AGENT, Role.CLIENT_MANAGER)]
 Listener = Annotated[Actor, permits("points:feedback:read", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)]
 NEXT_EXPIRIES = 3
-SOME_HOLDS = 12
+SOME = 12
 CSV = "text/csv"
 STATEMENT = ("posted_on", "kind", "trade_id", "points", "value_on", "expires_on", "balance")
 
@@ -63,7 +63,7 @@ class NextTier(BaseModel):
 
 class Points(BaseModel):
     """A client's points: `spendable` in whole points, rounded down [P1]; none while there is debt [P7]. `tier` is today's;
-    `holds` are some of what is held, `.../holds` has all."""
+    `lots` and `holds` are the first of when points end and of what is held, `.../lots` and `.../holds` have all."""
 
     client_id: str
     available: str
@@ -71,6 +71,7 @@ class Points(BaseModel):
     debt: str
     spendable: str
     next_expiries: list[Expiry]
+    lots: Annotated[list[Lots], Field(description="when points end, the next first")]
     holds: Annotated[list[Holding], Field(description="what is held, and for what")]
     tier: str
     next_tier: NextTier | None
@@ -169,7 +170,8 @@ async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Poi
     """What the client has, owes and can spend, and what expires next."""
     row = await seen(actor, sql, client_id)
     day = await today(sql)
-    expiries = await entries.ends(sql, client_id, day - timedelta(days=1), NEXT_EXPIRIES, spendable=True)
+    ends = await entries.ends(sql, client_id, None, SOME)
+    coming = [(end, points) for end, points, _ in ends if points and end >= day]
     tier, following, price = await applications.next_tier(sql, await Policies.read(sql), client_id, day)
     return Points(
         client_id=client_id,
@@ -177,8 +179,9 @@ async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Poi
         held=str(as_amount(row["held"])),
         debt=str(as_amount(row["debt"])),
         spendable=str(0 if row["debt"] else row["available"] // 100),
-        holds=[_holding(one) for one in await entries.held(sql, client_id, "", SOME_HOLDS)] if row["held"] else [],
-        next_expiries=[Expiry(expires_on=end, points=str(as_amount(points))) for end, points, _ in expiries],
+        holds=[_holding(one) for one in await entries.held(sql, client_id, "", SOME)] if row["held"] else [],
+        lots=[_lots(*one) for one in ends],
+        next_expiries=[Expiry(expires_on=end, points=str(as_amount(points))) for end, points in coming[:NEXT_EXPIRIES]],
         tier=tier,
         next_tier=NextTier(tier=following, points=str(as_amount(price))) if following else None,
     )
@@ -190,11 +193,8 @@ async def list_lots(actor: Reader, sql: Reading, client_id: Identifier, page: Pa
     await seen(actor, sql, client_id)
     after = date.fromisoformat(page.after[0]) if page.after else None
     rows = await entries.ends(sql, client_id, after, page.limit + 1)
-    found = [
-        {"expires_on": day, "points": str(as_amount(points)), "held": str(as_amount(held))}
-        for day, points, held in rows
-    ]
-    return Listing[Lots].model_validate(page.result(found, lambda lots: (lots["expires_on"],)))
+    found = page.result([_lots(*row) for row in rows], lambda lots: (lots.expires_on,))
+    return Listing[Lots].model_validate(found)
 
 
 @routes.get("/clients/{client_id}/holds")
@@ -290,6 +290,10 @@ async def seen(actor: Actor, sql: asyncpg.Connection, client_id: Identifier) -> 
         raise NotFound
     require_sight(actor, client_id, row["branch_id"])
     return row
+
+
+def _lots(day: date, points: int, held: int) -> Lots:
+    return Lots(expires_on=day, points=str(as_amount(points)), held=str(as_amount(held)))
 
 
 def _holding(row: asyncpg.Record) -> Holding:

@@ -85,7 +85,7 @@ service = Service(
         "points": Export(exports.POINTS_COLUMNS, exports.points),
         "points-liability": Export(liability.COLUMNS, liability.exported),
     },
-    client_parts={"points": "", "points_entries": "/entries?limit=10", "points_lots": "/lots?limit=12"},
+    client_parts={"points": "", "points_entries": "/entries?limit=10"},
     policy=Policies,
     shadow=shadow,
 )

@@ -31,10 +31,8 @@ async def balance_of(sql: asyncpg.Connection, client_id: str) -> asyncpg.Record 
     )
 
 
-async def ends(
-    sql: asyncpg.Connection, client_id: str, after: date | None, limit: int, *, spendable: bool = False
-) -> list[tuple[date, int, int]]:
-    """The next ends of a client's lots behind a date: what expires then, and what is held [P6]; or of `spendable` ones."""
+async def ends(sql: asyncpg.Connection, client_id: str, after: date | None, limit: int) -> list[tuple[date, int, int]]:
+    """The next ends of a client's lots behind a date: what expires then, and what is held [P6]."""
     rows = await sql.fetch(
         """SELECT expires_on, sum(free)::bigint AS points, sum(held)::bigint AS held
            FROM (SELECT expires_on, free, held FROM lots WHERE client_id = $1 AND free + held > 0
@@ -42,12 +40,11 @@ async def ends(
                  SELECT e.expires_on, e.points, 0 FROM entries e
                  WHERE e.client_id = $1 AND e.expires_on IS NOT NULL AND e.step = 0 AND e.points > 0
                    AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = $1 AND l.lot = e.entry_id::text)) l
-           WHERE expires_on > coalesce($2::date, '-infinity') AND (free > 0 OR NOT $4)
+           WHERE expires_on > coalesce($2::date, '-infinity')
            GROUP BY expires_on ORDER BY expires_on LIMIT $3""",
         client_id,
         after,
         limit,
-        spendable,
     )
     return [(day, points, held) for day, points, held in rows]
 

@@ -96,7 +96,7 @@ async def test_a_part_whose_service_fails_is_shown_as_unavailable(world: World, 
         status = (await client.get("/v1/status", headers=bearer(Role.HQ))).json()
     await app.state.services.close()
     assert view["tier"]["code"] == "NORMAL"
-    assert view["unavailable"] == ["points", "points_entries", "points_lots", "suitability"]
+    assert view["unavailable"] == ["points", "points_entries", "suitability"]
     assert view["points"]["available"] is False
     assert (away.status_code, away.json()["type"]) == (503, "/problems/unavailable")
     states = {row["service"]: row["state"] for row in status["services"]}

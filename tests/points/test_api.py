@@ -33,6 +33,10 @@ async def test_what_a_client_has_in_decimal_strings(ledger: World) -> None:
             {"expires_on": "2024-05-31", "points": "1.60"},
             {"expires_on": "2024-07-31", "points": "13.34"},
         ],
+        "lots": [
+            {"expires_on": "2024-05-31", "points": "1.60", "held": "0.00"},
+            {"expires_on": "2024-07-31", "points": "13.34", "held": "0.00"},
+        ],
         "holds": [],
         "tier": "NORMAL",
         "next_tier": {"tier": "SILVER", "points": "2000.00"},
