@@ -85,7 +85,7 @@ def as_items(client: str, told: Sequence[Told]) -> list[reference.Item]:
                     f"{lot}/{when.isoformat()}", max(day, on), when, points - left, lot
                 )
             case "bonus", (day, points, back):
-                lot = entry_id(client, "suggestion/1", 0)
+                lot = entry_id(client, f"suggestion/{client}", 0)
                 items[lot] = reference.Gain(lot, day, start_of(day), points, ends(day), "bonus")
                 if back:
                     items[f"{lot}/b"] = reference.ClawBack(f"{lot}/back", back, start_of(back), points, lot)
@@ -122,7 +122,7 @@ async def tell(world: World, client: str, kind: str, told: Any) -> None:
             async with world.database("points").unit_of_work() as uow:
                 if kind == "bonus":
                     day, points, back = told
-                    bonus = BonusRow(client, "suggestion/1", day, points, ends(day), "test", back)
+                    bonus = BonusRow(client, f"suggestion/{client}", day, points, ends(day), "test", back)
                     await bonuses.bring(uow, [bonus], {client: Cause("test", day)})
                     return
                 locked = await balances.lock(uow.sql, [client])
