@@ -57,7 +57,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Told], int]:
     for n in range(draw(st.integers(0, 3))):
         day = draw(ACTED)
         outcome = draw(st.sampled_from(["spent", "refused", "withdrawn", None]))
-        told.append(("hold", (f"h-{n}", n, day, draw(st.integers(1, 300)), outcome, draw(st.integers(0, 90)))))
+        told.append(("hold", (f"h-{n}", n, day, draw(st.integers(1, 300)), outcome, draw(st.integers(0, 40)))))
     for sign in draw(st.sampled_from([(), (1,), (-1,), (1, -1)])):
         told.append(("adjusted", (f"adjustment/{sign}", draw(ACTED), sign * draw(st.integers(1, 200)))))
     told += draw(st.lists(st.sampled_from([one for one in told if one[0] in ("trade", "cancelled")]), max_size=2))
