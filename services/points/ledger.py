@@ -282,6 +282,8 @@ class Posting:
 
     async def _fold(self, clients: Sequence[str], through: date) -> None:
         """Fold these clients from all that is known of them, and post what differs from what was posted [4.7a]."""
+        # Lots that only an earlier fold knew (overdrawn, extended) are gone.
+        await self.uow.sql.execute("DELETE FROM lots WHERE client_id = ANY($1::text[])", list(clients))
         for client, history in (await histories.read(self.uow.sql, clients, self.trades)).items():
             found = fold(history.items(partial(self.ranks.rate, client)), through)
             balance = self.balances[client]
