@@ -195,6 +195,9 @@ async def test_contradictions_are_corrected_or_reviewed(world: World, desk: Desk
     await world.close(await today(world) - DAY * 20)
     await in_scheme(world, desk, scheme="C5R5")
     template = await desk.get(client("c-1"), "/templates/C5R5/1")
+    assert template.keys() & {"bands", "contradictions"} == set()  # nothing tells a client which answer does what
+    assert {key for question in template["questions"] for one in question["options"] for key in one} == {"code", "text"}
+    assert (await desk.call(client("c-1"), "GET", "/templates/C5R5/1/proof")).status_code == 403
     best = {question["code"]: question["options"][-1]["code"] for question in template["questions"]}
 
     def body(**changed: str) -> dict[str, object]:

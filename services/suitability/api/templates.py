@@ -6,17 +6,18 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel
 
-from chassis.actor import Actor
+from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid
 from chassis.http import Reading, Work, permits, router
 from contracts.fields import Code, form_of
 from services.suitability import templates
-from services.suitability.api.shapes import EVERYBODY, HEADQUARTERS, Body, Day, Name, Version, Words
+from services.suitability.api.shapes import EVERYBODY, HEADQUARTERS, STAFF, Body, Day, Name, Version, Words
 from services.suitability.questionnaires.foreign import read_form
-from services.suitability.questionnaires.template import Template, read_template
+from services.suitability.questionnaires.template import Template, as_asked, read_template
 
 routes = router("/v1/suitability/templates", "suitability")
 Reader = Annotated[Actor, permits("suitability.templates:read", *EVERYBODY)]
+Prover = Annotated[Actor, permits("suitability.templates:prove", *STAFF)]
 Maker = Annotated[Actor, permits("suitability.templates:make", *HEADQUARTERS)]
 Checker = Annotated[Actor, permits("suitability.templates:check", *HEADQUARTERS)]
 
@@ -107,14 +108,15 @@ async def import_form(_: Maker, uow: Work, body: Form) -> TemplateState:
 
 
 @routes.get("/{code}/{version}")
-async def read_one(_: Reader, sql: Reading, code: Code, version: Version) -> dict[str, Any]:
-    """A template with questions, options, scores, bands and texts."""
+async def read_one(actor: Reader, sql: Reading, code: Code, version: Version) -> dict[str, Any]:
+    """A template with questions, options, scores, bands and texts; for clients without what tells which answer does what."""
     row = await templates.find(sql, code, version)
-    return {"version": row["version"], "state": row["state"], "effective_on": row["effective_on"], **row["body"]}
+    body = as_asked(row["body"]) if actor.role is Role.CLIENT else row["body"]
+    return {"version": row["version"], "state": row["state"], "effective_on": row["effective_on"], **body}
 
 
 @routes.get("/{code}/{version}/proof")
-async def prove_one(_: Reader, sql: Reading, code: Code, version: Version) -> Proof:
+async def prove_one(_: Prover, sql: Reading, code: Code, version: Version) -> Proof:
     """Prove a template, published or not; 422 with every reason when it cannot be proven."""
     proof = templates.proof_of(templates.parsed(await templates.find(sql, code, version)))
     return Proof.model_validate(asdict(proof))

@@ -1,5 +1,6 @@
 """A questionnaire template as data: what is stored, reviewed, published and pinned by every submission."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -91,6 +92,16 @@ def read_template(body: Any) -> Template:
     Raises: msgspec.ValidationError naming the field that is wrong.
     """
     return msgspec.convert(body, Template)
+
+
+def as_asked(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored template as those see it who answer it: without scores, gates, bands and contradictions."""
+    questions = [
+        question | {"options": [{"code": one["code"], "text": one["text"]} for one in question["options"]]}
+        for question in body["questions"]
+    ]
+    kept = {name: value for name, value in body.items() if name not in ("bands", "contradictions")}
+    return kept | {"questions": questions}
 
 
 def plain(template: Template) -> dict[str, Any]:
