@@ -32,6 +32,7 @@ def close(
     Exit code 1 when the tie-out does not hold."""
     from datetime import date
 
+    from chassis.folders import private_folder
     from chassis.secrets import signing_key
     from services.points import liability
     from services.points.liability_files import files_of
@@ -53,7 +54,7 @@ def close(
     for one in closed.tie_out:
         say(f"{'ties' if one.holds else 'DIFFERS'}  {one.what}: {one.ledger}, {one.other}")
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         for name, content in files.items():
             (folder / name).write_bytes(content)
         say(f"{len(files)} files in {folder}")

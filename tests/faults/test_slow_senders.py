@@ -162,6 +162,9 @@ class _Ahead:
             query = query.replace("clock_timestamp()", f"clock_timestamp() - interval '{self.seconds} seconds'")
         return await self.sql.fetchval(query, *arguments)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sql, name)
+
 
 @pytest.mark.parametrize(("seconds", "status", "works"), [(0, "pass", True), (5, "warn", True), (3600, "warn", False)])
 async def test_a_clock_that_is_off_is_said_and_work_is_refused(
