@@ -408,7 +408,10 @@ async def rolling_upgrade(scene: Scene) -> None:
     async with asyncio.timeout(100), asyncio.TaskGroup() as both:
         both.create_task(old.run())
         await say()
-        await reached.wait()
+        while not reached.is_set():
+            await scene.say(1)
+            old.wake.set()
+            await asyncio.sleep(0.01)
         both.create_task(new.run())
         while new.consumer.hearing == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # its loops wake nobody outside

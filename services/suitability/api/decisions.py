@@ -17,6 +17,7 @@ from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Refusal, Text
 from chassis.http import Batched, Reading, Work, batched, may_see, object_scope, permits, require_sight, router
 from chassis.http.approvals import ApprovalView, view
+from chassis.http.documents import problem_answer
 from chassis.http.language import Language
 from chassis.http.uploads import gives
 from chassis.key_history import KeyHistory
@@ -41,6 +42,8 @@ from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import DecisionOutcome, Reason
 from services.suitability.situations import Situation
 
+NO_KEYS: dict[int | str, dict[str, Any]] = {404: problem_answer(404, [NotFound])}
+"""A home that has signed nothing yet."""
 routes = router("/v1/suitability", "suitability")
 Asker = Annotated[Actor, permits("suitability.decisions:make", *EVERYBODY)]
 Reader = Annotated[Actor, permits("suitability.decisions:read", *EVERYBODY)]
@@ -238,7 +241,7 @@ async def export_evidence(actor: Auditor, sql: Reading, request: Request, decisi
     return Response(content, media_type="application/json", headers=headers)
 
 
-@routes.get("/evidence/keys", response_class=Response, responses=gives("text/plain"))
+@routes.get("/evidence/keys", response_class=Response, responses=gives("text/plain") | NO_KEYS)
 async def publish_keys(_: Reader, request: Request) -> Response:
     """The public keys that have signed bundles, each signed for by the one before: `careline verify-evidence --keys FILE`."""
     history = KeyHistory(request.app.state.settings)
