@@ -21,3 +21,4 @@ CREATE TABLE earlier_evaluations (
 );
 COMMENT ON TABLE earlier_evaluations IS 'month evaluations that later facts took the place of';
 COMMENT ON COLUMN earlier_evaluations.kind IS 'months, month_values or month_cores';
+COMMENT ON COLUMN earlier_evaluations.body IS 'the row as it was';
