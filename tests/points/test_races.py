@@ -37,6 +37,7 @@ async def work_off(world: World, topic: str, size: int) -> None:
     database = Database(world.settings, "points")
     consumer = Consumer(service, database, 100)
     try:
+        await consumer.prepare()
         while True:
             positions = {place: at for place, at in (await consumer.positions()).items() if place[0] == topic}
             async with database.reading() as sql:
