@@ -56,6 +56,7 @@ class World:
         self._relays: dict[str, Any] = {}
         self._heads = Heads(settings, self.platform.databases)
         self._apps: dict[Worker, FastAPI] = {}
+        self._identifying = asyncio.Semaphore(4)  # many callers at once wait for one another, not for connections
         self._ids = 0
 
     async def start(self) -> None:
@@ -89,7 +90,7 @@ class World:
             known = self.platform.databases.get("gateway")
             if HEADER in request.headers or known is None:
                 return
-            async with known.reading() as sql:
+            async with self._identifying, known.reading() as sql:
                 caller = (await staff.roster(sql)).resolve(actor, utc_now())
             request.headers[HEADER] = mint(caller, self.settings)
 
