@@ -164,7 +164,7 @@ class Consumer:
         self.types = sorted(self.registry.readers)
         self.breaker = Breaker(bad_records_limit)
         self.personal = {kind for kind in self.registry.kinds.values() if kind.personal}
-        self.hearing = 0
+        self.hearing: int | None = None  # `prepare` says
 
     async def prepare(self) -> None:
         """Make the position rows of every topic and partition read here: each begins where its bus still has everything.
@@ -417,6 +417,8 @@ class Consumer:
                 await handler(heard[kind].events, uow)
 
     async def _move(self, moves: Moves, uow: UnitOfWork) -> dict[tuple[str, int], date | None]:
+        if self.hearing is None:  # every move would be taken for another worker's, and tried for ever
+            raise RuntimeError("a consumer registers what it hears before it moves anything: prepare()")
         moved = await uow.sql.fetch(
             """UPDATE consumer_offsets o SET next = m.following
                FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS m(topic, partition, expected, following)

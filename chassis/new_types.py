@@ -14,7 +14,6 @@ from chassis.bus.log import LowWater
 from chassis.bus.record import Record
 from chassis.consumer import Batch, Consumer, LostPartition, Moves, Place
 from chassis.database import Database
-from chassis.service import Service
 from chassis.uow import UnitOfWork
 
 log = structlog.get_logger()
@@ -40,8 +39,9 @@ class RecordsGone(Exception):
 class NewTypes(Consumer):
     """Applies what has just begun to be heard."""
 
-    def __init__(self, service: Service, database: Database, bad_records_limit: int) -> None:
-        super().__init__(service, database, bad_records_limit)
+    def __init__(self, prepared: Consumer) -> None:
+        super().__init__(prepared.service, prepared.database, prepared.breaker.limit)
+        self.hearing = prepared.hearing
         self.stretch = Stretch(("", 0), (), 0, 0)
 
     async def step(self, read: ReadStretch, limit: int) -> bool:

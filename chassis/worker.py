@@ -181,8 +181,7 @@ class Worker:
     async def _hear_new_types(self) -> None:
         """What this version hears and older ones did not, before anything else."""
         await self._check_fit()
-        new = NewTypes(self.service, self.database, self.settings.bad_records_limit)
-        new.hearing = self.consumer.hearing
+        new = NewTypes(self.consumer)
         async with AsyncExitStack() as stack:
             read = from_log(self.database)
             if self.settings.on_kafka:

@@ -413,7 +413,7 @@ async def rolling_upgrade(scene: Scene) -> None:
             old.wake.set()
             await asyncio.sleep(0.01)
         both.create_task(new.run())
-        while new.consumer.hearing == 0:  # noqa: ASYNC110
+        while new.consumer.hearing is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # its loops wake nobody outside
         await say()
         while "older than its database" not in old.states["fit"].error:
@@ -427,8 +427,7 @@ async def rolling_upgrade(scene: Scene) -> None:
         await scene.consumer().prepare()
     scene.service, scene.hearing = HEARS_MORE, new.consumer.hearing
     try:
-        left = NewTypes(HEARS_MORE, scene.counting, 1000)  # it may have been stopped in the midst of it
-        left.hearing = scene.hearing
+        left = NewTypes(new.consumer)  # it may have been stopped in the midst of it
         while await left.step(from_log(scene.counting), 20):
             pass
         await scene.drain()

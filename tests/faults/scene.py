@@ -51,7 +51,7 @@ class Scene:
     sources: list[KafkaSource] = field(default_factory=list)
     relays: list[Relay] = field(default_factory=list)
     service: Service = COUNTING
-    hearing: int = 0
+    hearing: int | None = None
 
     def consumer(self) -> Consumer:
         """A consumer as of another process."""

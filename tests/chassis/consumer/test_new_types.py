@@ -79,8 +79,7 @@ async def test_a_new_type_is_read_from_the_first_record_kept_before_anything_els
         await older.apply(Batch([], [], {place: (position, position + 1)}))
     with pytest.raises(OlderWorker, match=r"broker\.permission\.requested"):
         await older.prepare()
-    new = NewTypes(service, at.counting, 1000)
-    new.hearing = newer.hearing
+    new = NewTypes(newer)
     address = KafkaAddress.parse(at.settings.bus_url) if at.settings.bus_url else None
     kafka = StretchReader(address) if address else None
     read: ReadStretch = kafka.read if kafka else from_log(at.counting)
@@ -130,8 +129,7 @@ async def test_a_type_heard_after_its_first_records_went_says_from_when(at: Scen
     assert {one.types for one in await shown(HEARS_MORE, at.counting, ends) if one.types} == {
         (f"{TYPE} reads on at 1",)
     }
-    new = NewTypes(HEARS_MORE, at.counting, 1000)
-    new.hearing = newer.hearing
+    new = NewTypes(newer)
     while await new.step(from_log(at.counting), LIMIT):
         pass
     assert {one.types for one in await shown(HEARS_MORE, at.counting, ends) if one.types} == {
@@ -151,3 +149,11 @@ async def test_what_a_version_read_before_types_were_kept_it_has_heard(at: Scene
         rows = await sql.fetch("SELECT type, count(*), count(next) AS behind FROM heard_types GROUP BY type")
     assert {tuple(row) for row in rows} == {(name, 4, 0) for name in consumer.types}
     assert consumer.hearing == 1
+
+
+async def test_a_consumer_that_registered_nothing_moves_nothing(at: Scene) -> None:
+    """Its moves would be taken for another worker's, and tried for ever."""
+    await at.publish(at.messages_of(1))
+    bare = Consumer(COUNTING, at.counting, 1000)
+    with pytest.raises(RuntimeError, match="prepare"):
+        await read_from_log(bare, 4, 10)
