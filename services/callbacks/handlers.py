@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from chassis import calendars
 from chassis.clock import business_date, end_of
 from chassis.deadlines import Deadline, arm
 from chassis.uow import UnitOfWork
+from contracts.base import Event
 from contracts.broker import (
     CallMissed,
     ClientClosed,
@@ -116,19 +118,11 @@ async def follow_corrections(events: Sequence[CaseCorrected], uow: UnitOfWork) -
 
 
 def _satisfaction(e: CaseFeedback | CaseCorrected, fed_back_at: datetime) -> tuple[datetime, Obligation]:
-    day = business_date(fed_back_at)
-    owed = Obligation(
-        client_id=e.key,
-        rule="satisfaction",
-        period=f"{e.case_id}/{e.generation}",
-        created_on=day,
-        found_on=day,
-        branch_id=e.branch_id,
-        cause={"case": e.case_id, "generation": e.generation, "fed_back_at": fed_back_at},
-        subject=e.case_id,
-        concerned=tuple(e.concerned),
-    )
-    return fed_back_at, owed
+    cause = {"case": e.case_id, "generation": e.generation, "fed_back_at": fed_back_at}
+    return _owed(
+        e, fed_back_at, "satisfaction", f"{e.case_id}/{e.generation}", cause,
+        subject=e.case_id, concerned=tuple(e.concerned),
+    )  # fmt: skip
 
 
 async def notice_permissions(events: Sequence[PermissionRequested], uow: UnitOfWork) -> None:
@@ -142,70 +136,27 @@ async def follow_alerts(events: Sequence[SurveillanceAlerted], uow: UnitOfWork) 
         uow,
         SurveillanceAlerted,
         [
-            (
-                e.at,
-                Obligation(
-                    client_id=e.client_id,
-                    rule="suspected_laundering" if e.kind == "laundering" else "surveillance",
-                    period=e.alert_id,
-                    created_on=business_date(e.at),
-                    found_on=business_date(e.at),
-                    cause={"alert": e.alert_id, "kind": e.kind},
-                ),
+            _owed(
+                e, e.at, "suspected_laundering" if e.kind == "laundering" else "surveillance", e.alert_id,
+                {"alert": e.alert_id, "kind": e.kind}, subject=None,
             )
             for e in events
         ],
-    )
+    )  # fmt: skip
 
 
 async def return_missed_calls(events: Sequence[CallMissed], uow: UnitOfWork) -> None:
     """A call nobody answered is returned within 30 working minutes [C24]."""
     await _one_each(
-        uow,
-        CallMissed,
-        [
-            (
-                e.at,
-                Obligation(
-                    client_id=e.key,
-                    rule="missed_call",
-                    period=e.call_id,
-                    created_on=business_date(e.at),
-                    found_on=business_date(e.at),
-                    branch_id=e.branch_id,
-                    cause={"line": e.line, "at": e.at},
-                    subject=e.call_id,
-                ),
-            )
-            for e in events
-        ],
+        uow, CallMissed, [_owed(e, e.at, "missed_call", e.call_id, {"line": e.line, "at": e.at}) for e in events]
     )
     await contacts.keep_caller_data(uow, events)
 
 
 async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> None:
     """A booked opening has a named owner and is followed within 2 working hours [B16]."""
-    await _one_each(
-        uow,
-        OpeningBooked,
-        [
-            (
-                e.at,
-                Obligation(
-                    client_id=e.key,
-                    rule="booking",
-                    period=e.booking_id,
-                    created_on=business_date(e.at),
-                    found_on=business_date(e.at),
-                    branch_id=e.branch_id,
-                    cause={"at": e.at, "owner": e.owner},
-                    subject=e.booking_id,
-                    owner=e.owner,
-                ),
-            )
-            for e in events
-        ],
-    )
+    owed = [_owed(e, e.at, "booking", e.booking_id, {"at": e.at, "owner": e.owner}, owner=e.owner) for e in events]
+    await _one_each(uow, OpeningBooked, owed)
     await contacts.keep_caller_data(uow, events)
 
 
@@ -213,26 +164,14 @@ async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -
     """An enquiry by e-mail has two clocks: the same day in principle, 2 working days at most [B14]."""
     calendar = await uow.cached(calendars.current)
     targets = {e.enquiry_id: calendar.end_of_working_day(calendar.reception_day(e.at)) for e in events}
-    made = await _one_each(
-        uow,
-        EnquiryReceived,
-        [
-            (
-                e.at,
-                Obligation(
-                    client_id=e.key,
-                    rule="enquiry",
-                    period=e.enquiry_id,
-                    created_on=calendar.reception_day(e.at),
-                    found_on=business_date(e.at),
-                    branch_id=e.branch_id,
-                    cause={"at": e.at, "target": targets[e.enquiry_id]},
-                    subject=e.enquiry_id,
-                ),
-            )
-            for e in events
-        ],
-    )
+    owed = [
+        _owed(
+            e, e.at, "enquiry", e.enquiry_id, {"at": e.at, "target": targets[e.enquiry_id]},
+            created_on=calendar.reception_day(e.at),
+        )
+        for e in events
+    ]  # fmt: skip
+    made = await _one_each(uow, EnquiryReceived, owed)
     await arm(
         uow,
         [Deadline(alarms.TARGET, f"task/{key}", one.client_id, targets[one.period]) for key, one in made.items()],
@@ -245,19 +184,7 @@ async def call_back_after_confirmations(events: Sequence[DecisionConfirmed], uow
         uow,
         DecisionConfirmed,
         [
-            (
-                e.confirmed_at,
-                Obligation(
-                    client_id=e.client_id,
-                    rule="risky_purchase",
-                    period=e.decision_id,
-                    created_on=business_date(e.confirmed_at),
-                    found_on=business_date(e.confirmed_at),
-                    branch_id=e.branch_id,
-                    cause={"decision": e.decision_id, "product": e.product},
-                    subject=e.decision_id,
-                ),
-            )
+            _owed(e, e.confirmed_at, "risky_purchase", e.decision_id, {"decision": e.decision_id, "product": e.product})
             for e in events
         ],
     )
@@ -275,22 +202,13 @@ async def care_for_grumblers(events: Sequence[ChurnSignalled], uow: UnitOfWork) 
         uow,
         ChurnSignalled,
         [
-            (
-                e.signalled_at,
-                Obligation(
-                    client_id=e.client_id,
-                    rule="grumble",
-                    period=str(e.signal_id),
-                    created_on=business_date(e.signalled_at),
-                    found_on=business_date(e.signalled_at),
-                    branch_id=e.branch_id,
-                    cause={"signal": str(e.signal_id), "reason": e.reason, "mood": e.mood},
-                    subject=str(e.signal_id),
-                ),
+            _owed(
+                e, e.signalled_at, "grumble", str(e.signal_id),
+                {"signal": str(e.signal_id), "reason": e.reason, "mood": e.mood},
             )
             for e in events
         ],
-    )
+    )  # fmt: skip
 
 
 async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOfWork) -> None:
@@ -299,20 +217,26 @@ async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOf
         uow,
         ClosingRequested,
         [
-            (
-                end_of(e.requested_on),
-                Obligation(
-                    client_id=e.client_id,
-                    rule="retention",
-                    period=e.requested_on.isoformat(),
-                    created_on=e.requested_on,
-                    found_on=e.requested_on,
-                    cause={"requested_on": e.requested_on, "blocks_the_exit": False},
-                ),
+            _owed(
+                e, end_of(e.requested_on), "retention", e.requested_on.isoformat(),
+                {"requested_on": e.requested_on, "blocks_the_exit": False},
+                created_on=e.requested_on, found_on=e.requested_on, subject=None,
             )
             for e in events
         ],
-    )
+    )  # fmt: skip
+
+
+def _owed(
+    e: Event, at: datetime, rule: str, period: str, cause: dict[str, Any], **otherwise: Any
+) -> tuple[datetime, Obligation]:
+    """What an event asks for from an instant on: for its client and branch, about what `period` names; or `otherwise`."""
+    day = business_date(at)
+    owed = Obligation(
+        client_id=e.key, rule=rule, period=period, created_on=day, found_on=day,
+        branch_id=getattr(e, "branch_id", None), cause=cause, subject=period,
+    )  # fmt: skip
+    return at, replace(owed, **otherwise)
 
 
 async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, Obligation]]) -> dict[UUID, Obligation]:
