@@ -1,6 +1,8 @@
 """The console's pages: behind sign-in, in two languages, with nothing from another host."""
 
 import re
+from collections.abc import Callable
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,12 +13,15 @@ from fastapi import FastAPI
 
 import gateway.console
 from chassis.actor import Actor, Role
+from chassis.clock import business_date, utc_now
 from gateway.console.pages import balances_over_time
 from gateway.console.words import CHINESE_WORDS
 from gateway.people import add_user
-from tests.gateway.conftest import BASE
+from tests.gateway.conftest import BASE, event, trade
+from tests.suitability.conftest import PROVEN
 from tests.world import World
 
+MEDIA = {"content-type": "application/cloudevents+json"}
 PAGES = ["/", "/part/services", "/clients", "/clients/7c", "/docs", "/events"]
 STATIC = Path(gateway.console.__file__).parent.parent / "static"
 TEMPLATES = Path(gateway.console.__file__).parent / "templates"
@@ -81,6 +86,45 @@ async def test_a_clients_page_says_class_tier_points_and_why(browser: httpx.Asyn
     chart = (await browser.get("/clients/7c/chart.json")).json()
     assert [row["points"] for row in chart["points"]] == ["100.50"]
     assert chart["tiers"][0] == {"from": "2024-03-01", "level": 0}
+
+
+async def test_a_clients_page_shows_what_ends_what_is_held_and_the_professional_status(
+    browser: httpx.AsyncClient, world: World, bearer: Callable[..., dict[str, str]]
+) -> None:
+    own = Actor("app/7c", Role.CLIENT, client_id="7c")
+    agent, manager = (
+        Actor(name, role, branch_id="B7", purpose="service")
+        for name, role in (("desk-1", Role.AGENT), ("manager-1", Role.BRANCH_MANAGER))
+    )
+    day = business_date(utc_now()) - timedelta(days=3)  # what is older than two years has ended
+    recent = trade(
+        trade_id="t2", commission="1000", trade_date=day.isoformat(), settled_at=f"{day.isoformat()}T15:00:00+08:00"
+    )
+    await browser.post("/v1/events", json=event("broker.trade.settled", recent, 3), headers=bearer(Role.SYSTEM) | MEDIA)
+    await world.settle()
+    async with world.client("points", own) as http:
+        redeemed = await http.post(
+            "/v1/points/clients/7c/redemptions",
+            json={"reward": "SMS1", "quantity": 1},
+            headers={"idempotency-key": "k-1"},
+        )
+    assert redeemed.status_code == 201, redeemed.text
+    async with world.client("suitability", agent) as http:
+        body = {"professional_class": "B", "items": PROVEN, "proof": "assets-2026"}
+        asked = await http.post(
+            "/v1/suitability/clients/7c/professional", json=body, headers={"idempotency-key": "k-2"}
+        )
+    assert asked.status_code == 201, asked.text
+    async with world.client("suitability", manager) as http:
+        path = f"/v1/suitability/professionals/{asked.json()['request_id']}/decision"
+        assert (await http.post(path, json={"approve": True})).status_code == 200
+    await world.settle()
+    english = (await browser.get("/clients/7c")).text
+    chinese = (await browser.get("/clients/7c", headers={"accept-language": "zh-CN"})).text
+    for words in ("When points end", "Usable until", "Held for", "SMS1", "Professional investor B"):
+        assert words in english
+    for words in ("积分到期", "可用至", "冻结事由", "专业投资者 B"):
+        assert words in chinese
 
 
 async def test_clients_are_found_by_number_and_listed_by_tier(browser: httpx.AsyncClient) -> None:
