@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
+import asyncpg
+
 from chassis import conflicts
 from chassis.bus.record import Record
-from chassis.rows import columns, fetch
+from chassis.rows import R, columns, fetch
 from chassis.uow import UnitOfWork
 from contracts.broker import (
     AssetsValued,
@@ -155,18 +157,23 @@ def plain(amount: Decimal) -> str:
     return f"{amount.normalize() + 0:f}"
 
 
+async def known_facts(
+    sql: asyncpg.Connection, row: type[R], table: str, id: str, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], R]:
+    """The facts of a table by client and the id their system gave them, which stands in the column `id`."""
+    rows = await fetch(
+        sql,
+        row,
+        f"""SELECT {columns(row)} FROM {table}
+            JOIN unnest($1::text[], $2::text[]) AS n(client_id, {id}) USING (client_id, {id})""",
+        [client_id for client_id, _ in keys],
+        [named for _, named in keys],
+    )
+    return {(one.client_id, getattr(one, id)): one for one in rows}  # type: ignore[attr-defined]
+
+
 async def _note_trade_conflicts(uow: UnitOfWork, repeated: Sequence[TradeSettled]) -> None:
-    known = {
-        (trade.client_id, trade.trade_id): trade
-        for trade in await fetch(
-            uow.sql,
-            Trade,
-            f"""SELECT {columns(Trade)} FROM trades
-                JOIN unnest($1::text[], $2::text[]) AS n(client_id, trade_id) USING (client_id, trade_id)""",
-            [t.client_id for t in repeated],
-            [t.trade_id for t in repeated],
-        )
-    }
+    known = await known_facts(uow.sql, Trade, "trades", "trade_id", [(t.client_id, t.trade_id) for t in repeated])
     found: list[tuple[Repeatable, dict[str, object]]] = []
     for trade in repeated:
         held, offered = _kept(known[trade.client_id, trade.trade_id]), trade_content(trade)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from chassis.clock import business_date
-from chassis.rows import columns, fetch
 from chassis.uow import UnitOfWork
 from contracts.broker import FundsMoved, ProductPurchased
-from services.classification.facts import Repeatable, note_conflicts, plain
+from services.classification.facts import Repeatable, known_facts, note_conflicts, plain
 from services.classification.group_tables import Purchase, Transfer
 from services.classification.tables import LATE
 
@@ -37,17 +36,9 @@ async def keep_transfers(uow: UnitOfWork, moved: Sequence[FundsMoved]) -> list[b
 async def _note_other_transfers(uow: UnitOfWork, repeated: Sequence[FundsMoved]) -> None:
     if not repeated:
         return
-    known = {
-        (one.client_id, one.transfer_id): one
-        for one in await fetch(
-            uow.sql,
-            Transfer,
-            f"""SELECT {columns(Transfer)} FROM transfers
-                JOIN unnest($1::text[], $2::text[]) AS n(client_id, transfer_id) USING (client_id, transfer_id)""",
-            [e.client_id for e in repeated],
-            [e.transfer_id for e in repeated],
-        )
-    }
+    known = await known_facts(
+        uow.sql, Transfer, "transfers", "transfer_id", [(e.client_id, e.transfer_id) for e in repeated]
+    )
     found: list[tuple[Repeatable, dict[str, object]]] = []
     for e in repeated:
         held, day = known[e.client_id, e.transfer_id], business_date(e.moved_at)
@@ -83,23 +74,19 @@ async def keep_purchases(uow: UnitOfWork, bought: Sequence[ProductPurchased]) ->
 async def _note_other_purchases(uow: UnitOfWork, repeated: Sequence[ProductPurchased]) -> None:
     if not repeated:
         return
-    known = {
-        (one.client_id, one.purchase_id): one
-        for one in await fetch(
-            uow.sql,
-            Purchase,
-            f"""SELECT {columns(Purchase)} FROM purchases
-                JOIN unnest($1::text[], $2::text[]) AS n(client_id, purchase_id) USING (client_id, purchase_id)""",
-            [e.client_id for e in repeated],
-            [e.purchase_id for e in repeated],
-        )
-    }
+    known = await known_facts(
+        uow.sql, Purchase, "purchases", "purchase_id", [(e.client_id, e.purchase_id) for e in repeated]
+    )
     found: list[tuple[Repeatable, dict[str, object]]] = []
     for e in repeated:
         held = known[e.client_id, e.purchase_id]
         if (held.day, held.product_code, held.amount) != (business_date(e.at), e.product_code, e.amount):
-            known_as = {"day": held.day.isoformat(), "product_code": held.product_code, "amount": plain(held.amount)}
-            found.append((e, dict(known_as)))
+            content: dict[str, object] = {
+                "day": held.day.isoformat(),
+                "product_code": held.product_code,
+                "amount": plain(held.amount),
+            }
+            found.append((e, content))
     await note_conflicts(uow, found)
 
 
