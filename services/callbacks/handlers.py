@@ -29,6 +29,7 @@ from contracts.suitability import AssessmentCompleted, AssessmentExpiring, Decis
 from services.callbacks import alarms, contacts, ending, intervals, moments, notices, tasks
 from services.callbacks.messages import planning
 from services.callbacks.obligations import Obligation, obligations_by_facts
+from services.callbacks.rules import task_id
 
 
 async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
@@ -117,7 +118,7 @@ async def follow_corrections(events: Sequence[CaseCorrected], uow: UnitOfWork) -
     )
 
 
-def _satisfaction(e: CaseFeedback | CaseCorrected, fed_back_at: datetime) -> tuple[datetime, Obligation]:
+def _satisfaction(e: CaseFeedback | CaseCorrected, fed_back_at: datetime) -> Obligation:
     cause = {"case": e.case_id, "generation": e.generation, "fed_back_at": fed_back_at}
     return _owed(
         e, fed_back_at, "satisfaction", f"{e.case_id}/{e.generation}", cause,
@@ -227,19 +228,17 @@ async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOf
     )  # fmt: skip
 
 
-def _owed(
-    e: Event, at: datetime, rule: str, period: str, cause: dict[str, Any], **otherwise: Any
-) -> tuple[datetime, Obligation]:
+def _owed(e: Event, at: datetime, rule: str, period: str, cause: dict[str, Any], **otherwise: Any) -> Obligation:
     """What an event asks for from an instant on: for its client and branch, about what `period` names; or `otherwise`."""
     day = business_date(at)
     owed = Obligation(
         client_id=e.key, rule=rule, period=period, created_on=day, found_on=day,
-        branch_id=getattr(e, "branch_id", None), cause=cause, subject=period,
+        branch_id=getattr(e, "branch_id", None), cause=cause, subject=period, begun_at=at,
     )  # fmt: skip
-    return at, replace(owed, **otherwise)
+    return replace(owed, **otherwise)
 
 
-async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, Obligation]]) -> dict[UUID, Obligation]:
+async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[Obligation]) -> dict[UUID, Obligation]:
     """Make tasks that one event each asks for, with the branch of the client; the limit runs from the event.
 
     Returns those that are new, by their ids.
@@ -247,14 +246,14 @@ async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[tuple[datetime, 
     uow.happened_at = max(record.time for record in uow.records(kind))
     rows = await uow.sql.fetch(
         "SELECT client_id, branch_id, closed_on FROM clients WHERE client_id = ANY($1::text[])",
-        [one.client_id for _, one in owed],
+        [one.client_id for one in owed],
     )
     known = {row["client_id"]: row for row in rows}
-    made: dict[UUID, Obligation] = {}
-    for at, one in owed:
+    wanted: dict[UUID, Obligation] = {}
+    for one in owed:
         row = known.get(one.client_id)
         if row and row["closed_on"] and row["closed_on"] <= one.created_on and one.rule != "satisfaction":
             continue
         branch = one.branch_id or (row["branch_id"] if row else None)
-        made |= dict.fromkeys(await tasks.make(uow, [replace(one, branch_id=branch)], begun_at=at), one)
-    return made
+        wanted.setdefault(task_id(one.rule, one.client_id, one.period), replace(one, branch_id=branch))
+    return {key: wanted[key] for key in await tasks.make(uow, wanted.values())}

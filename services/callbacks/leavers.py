@@ -41,8 +41,8 @@ async def keep_staff(events: Sequence[StaffChanged], uow: UnitOfWork) -> None:
             branch_id=row["branch_id"],
             cause={"manager": row["staff_id"], "left_on": row["left_on"]},
             concerned=(row["staff_id"],),
+            begun_at=start_of(row["left_on"]),
         )
         for row in rows
     ]
-    for left_on in sorted({one.created_on for one in owed}):
-        await tasks.make(uow, [one for one in owed if one.created_on == left_on], begun_at=start_of(left_on))
+    await tasks.make(uow, owed)

@@ -18,6 +18,7 @@ async def consider(uow: UnitOfWork, requests: Sequence[PermissionRequested]) -> 
     """Make a notice for each request that is risky for its client, with the reasons found."""
     policies = await uow.policies(Policies)
     uow.happened_at = max(record.time for record in uow.records(PermissionRequested))
+    owed: list[Obligation] = []
     for request in requests:
         day = business_date(request.at)
         row = await uow.sql.fetchrow(
@@ -41,13 +42,16 @@ async def consider(uow: UnitOfWork, requests: Sequence[PermissionRequested]) -> 
         if not reasons or (row["closed_on"] and row["closed_on"] <= day):
             continue
         cause = {"permission": request.permission, "reasons": reasons, "level": row["level"], "at": request.at}
-        owed = Obligation(
-            client_id=request.client_id,
-            rule="permission",
-            period=f"{request.permission}/{day.isoformat()}",
-            created_on=day,
-            found_on=day,
-            branch_id=row["branch_id"],
-            cause=cause,
+        owed.append(
+            Obligation(
+                client_id=request.client_id,
+                rule="permission",
+                period=f"{request.permission}/{day.isoformat()}",
+                created_on=day,
+                found_on=day,
+                branch_id=row["branch_id"],
+                cause=cause,
+                begun_at=request.at,
+            )
         )
-        await tasks.make(uow, [owed], begun_at=request.at)
+    await tasks.make(uow, owed)

@@ -4,7 +4,7 @@ A close of D asks for what D alone adds; a client whose facts changed late is as
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -63,6 +63,8 @@ class Obligation(msgspec.Struct, frozen=True, gc=False):
     subject: str | None = None
     concerned: tuple[str, ...] = ()
     owner: str | None = None
+    begun_at: datetime | None = None
+    """The instant that limits in minutes count from; without it, the start of the creation date."""
 
 
 async def obligations_by_facts(

@@ -22,21 +22,19 @@ from services.callbacks.rules import OPEN, due_at, due_on, task_id
 LIMIT = "limit"
 
 
-async def make(uow: UnitOfWork, owed: Iterable[Obligation], begun_at: datetime | None = None) -> list[UUID]:
-    """Make the tasks that are owed and not there yet, and tell of them; those that are there stay as they are.
-
-    `begun_at` is the instant that limits in minutes count from; without it, the start of the creation date.
-    """
+async def make(uow: UnitOfWork, owed: Iterable[Obligation]) -> list[UUID]:
+    """Make the tasks that are owed and not there yet, and tell of them; those that are there stay as they are, and of
+    several with one identity the first one counts."""
     wanted = list(owed)
     if not wanted:
         return []
     policies = await uow.policies(Policies)
     calendar = await uow.cached(calendars.current)
-    terms = cache(lambda rule, day, until: _terms(policies, rule, day, until, begun_at, calendar))
-    made = {
-        task_id(one.rule, one.client_id, one.period): (one, terms(one.rule, one.created_on, one.valid_until))
-        for one in wanted
-    }
+    terms = cache(lambda rule, day, until, begun_at: _terms(policies, rule, day, until, begun_at, calendar))
+    made: dict[UUID, tuple[Obligation, _Terms]] = {}
+    for one in wanted:
+        of = terms(one.rule, one.created_on, one.valid_until, one.begun_at)
+        made.setdefault(task_id(one.rule, one.client_id, one.period), (one, of))
     new = await uow.sql.fetch(
         f"""INSERT INTO tasks ({", ".join((*_SHARED_BY, *_OWN, *_SHARED))}, owner, passes_on_at)
             SELECT {", ".join((*_SHARED_BY, *(f"n.{name}" for name in _OWN), *(f"t.{name}" for name in _SHARED)))},
@@ -70,7 +68,7 @@ async def make(uow: UnitOfWork, owed: Iterable[Obligation], begun_at: datetime |
     limits = [
         Deadline(LIMIT, f"task/{key}", one.client_id, of.due_at)
         for key, one, of in fresh
-        if of.trigger.unit == "working_minutes" and begun_at is not None
+        if of.trigger.unit == "working_minutes" and one.begun_at is not None
     ]
     await arm(uow, limits)
     return [key for key, *_ in fresh]
@@ -101,7 +99,6 @@ class _Terms(msgspec.Struct, frozen=True, gc=False):
             "priority": trigger.priority,
             "target_on": None if trigger.target_days is None else day + timedelta(days=trigger.target_days),
             "alarm_on": None if trigger.alarm_days is None else day + timedelta(days=trigger.alarm_days),
-            "due_at": self.due_at,
             "policy": self.policy,
             "restricted": trigger.restricted,
             "passes_on_at": start_of(day + timedelta(days=trigger.pass_on_days)),
@@ -127,8 +124,8 @@ def _terms(
 
 
 _SHARED_BY = ("rule", "created_on", "due_on")
-_SHARED = ("topic", "queue", "script", "priority", "target_on", "alarm_on", "due_at", "policy", "restricted")
-_OWN = ("task_id", "client_id", "period", "branch_id", "found_on", "cause", "concerned", "subject")
+_SHARED = ("topic", "queue", "script", "priority", "target_on", "alarm_on", "policy", "restricted")
+_OWN = ("task_id", "client_id", "period", "branch_id", "found_on", "cause", "concerned", "subject", "due_at")
 
 
 def _own(key: UUID, one: Obligation, terms: _Terms) -> dict[str, Any]:
@@ -144,6 +141,7 @@ def _own(key: UUID, one: Obligation, terms: _Terms) -> dict[str, Any]:
         "cause": one.cause,
         "concerned": one.concerned,
         "subject": one.subject,
+        "due_at": terms.due_at,
         "owner": one.owner if terms.trigger.owner else None,
     }
 
