@@ -17,6 +17,7 @@ from services.complaints import reporting
 from services.complaints.policy import Policies
 from services.complaints.report import Opened
 from services.complaints.rules import dispatch_due, ladder_name
+from services.complaints.tables import CaseRow
 
 RESULT, REPORT, PROMISE = "result", "report", "promise"
 REPORT_LADDER = Ladder((LadderStep("due"),))
@@ -53,12 +54,16 @@ async def report_clock(uow: UnitOfWork, case_id: UUID, generation: int, key: str
     return store.Clock(object_of(case_id, generation), REPORT, key, limit, classified, REPORT_LADDER)
 
 
-async def move(uow: UnitOfWork, case_id: UUID, key: str) -> None:
+async def move(uow: UnitOfWork, case: CaseRow, key: str) -> None:
     """What goes by the case's key goes by another from now on: it has another client."""
-    for table in ("clocks", "deadlines"):
-        await uow.sql.execute(
-            f"UPDATE {table} SET key = $2 WHERE object = $1 OR object LIKE $1 || '/%'", f"case/{case_id}", key
-        )
+    objects = [object_of(case.case_id, generation) for generation in range(1, case.generation + 1)]
+    await uow.sql.execute("UPDATE clocks SET key = $2 WHERE object = ANY($1::text[])", objects, key)
+    await uow.sql.execute(
+        "UPDATE deadlines SET key = $3 WHERE key = $2 AND (object = $1 OR object LIKE $1 || '/%')",
+        f"case/{case.case_id}",
+        case.key,
+        key,
+    )
 
 
 async def start(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -> None:

@@ -41,7 +41,7 @@ async def put_right(uow: UnitOfWork, doings: Doings) -> None:
         }  # fmt: skip
         if "client_id" in fresh:
             one.columns["key"] = fresh["client_id"]
-            await clocks.move(uow, case.case_id, fresh["client_id"])
+            await clocks.move(uow, case, fresh["client_id"])
         if "category" in fresh:
             text = " ".join(filter(None, (case.words, fresh["category"], case.product, *case.attributes.values())))
             await uow.sql.execute(

@@ -89,7 +89,7 @@ async def _put_right(uow: UnitOfWork, case: CaseRow, offered: Mapping[str, Any])
         fresh["severity"] = report.severity
     if "client_id" in fresh:
         fresh["key"] = report.key
-        await clocks.move(uow, case.case_id, report.key)
+        await clocks.move(uow, case, report.key)
     if "employee" in fresh:
         fresh["concerned"] = sorted({*case.concerned, report.employee})
     if report.received_at != case.received_at:
