@@ -1,14 +1,14 @@
 """HTTP in: manual adjustments and points for suggestions, with maker and checker. Points are decimal strings."""
 
-from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Query
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.http import Listing, Once, Reading, Work, permits, router
+from chassis.http.approvals import ApprovalView, view
+from chassis.http.language import Language
 from contracts.fields import Amount, BusinessDate, Code, Id, Identifier, Text500
 from services.points import adjustments, suggestions
 from services.points.accounts import as_amount
@@ -37,18 +37,6 @@ class Suggestion(BaseModel, extra="forbid"):
     why: Text500
 
 
-class AskedFor(BaseModel):
-    """What waits for a second person."""
-
-    approval_id: UUID
-    client_id: str
-    points: str
-    reason: str
-    state: str
-    asked_by: str
-    expires_at: datetime
-
-
 class AdjustedSum(BaseModel):
     """What one person had posted in one branch, by size in points."""
 
@@ -62,33 +50,25 @@ class AdjustedSum(BaseModel):
 
 @routes.post("/clients/{client_id}/adjustments", status_code=202)
 async def ask_for_adjustment(
-    actor: Maker, uow: Work, _once: Once, client_id: Identifier, wanted: Adjustment, response: Response
-) -> AskedFor:
+    actor: Maker, uow: Work, _once: Once, client_id: Identifier, wanted: Adjustment, accept_language: Language = ""
+) -> ApprovalView:
     """Ask for an adjustment: it is posted once another person agrees, within the limits of both their roles."""
     row = await seen(actor, uow.sql, client_id)
     points = int(wanted.points * 100)
     asked = await adjustments.ask(
         uow, client_id, row["branch_id"], points, wanted.reason, wanted.why, wanted.attachment
     )
-    response.headers["location"] = f"/v1/points/approvals/{asked.approval_id}"
-    return AskedFor(
-        approval_id=asked.approval_id, client_id=client_id, points=str(as_amount(points)), reason=wanted.reason,
-        state=asked.state, asked_by=asked.asked_by, expires_at=asked.expires_at,
-    )  # fmt: skip
+    return view("points", adjustments.ADJUSTMENT, asked, accept_language)
 
 
 @routes.post("/clients/{client_id}/suggestions", status_code=202)
 async def propose_reward(
-    actor: Maker, uow: Work, _once: Once, client_id: Identifier, adopted: Suggestion, response: Response
-) -> AskedFor:
+    actor: Maker, uow: Work, _once: Once, client_id: Identifier, adopted: Suggestion, accept_language: Language = ""
+) -> ApprovalView:
     """Propose points for a suggestion: they are posted once another person agrees, once for each suggestion."""
     row = await seen(actor, uow.sql, client_id)
     asked = await suggestions.propose(uow, client_id, row["branch_id"], str(adopted.suggestion_id), adopted.why)
-    response.headers["location"] = f"/v1/points/approvals/{asked.approval_id}"
-    return AskedFor(
-        approval_id=asked.approval_id, client_id=client_id, points=asked.after["points"], reason="SUGGESTION",
-        state=asked.state, asked_by=asked.asked_by, expires_at=asked.expires_at,
-    )  # fmt: skip
+    return view("points", suggestions.SUGGESTION, asked, accept_language)
 
 
 @routes.get("/adjustments")

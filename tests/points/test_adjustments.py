@@ -31,7 +31,9 @@ async def ask(world: World, actor: Actor, points: str, reason: str = "SYSTEM_FAU
 
 async def decide(world: World, actor: Actor, asked: Any, what: str = "approve") -> Any:
     async with world.client("points", actor) as http:
-        return await http.post(f"{asked.headers['location']}/{what}", json={"because": "seen the document"})
+        return await http.post(
+            f"/v1/points/approvals/{asked.json()['approval_id']}/{what}", json={"because": "seen the document"}
+        )
 
 
 async def test_a_second_person_posts_it_and_nobody_else(ledger: World) -> None:

@@ -148,8 +148,8 @@ async def test_two_persons_reward_a_suggestion_and_what_complaints_says_of_it_ad
     body = {"suggestion_id": str(UUID(int=1)), "why": "clearer statements"}
     async with ledger.client("points", maker) as http:
         asked = await http.post("/v1/points/clients/c-1/suggestions", json=body, headers={"idempotency-key": "k"})
-        assert (asked.status_code, asked.json()["points"]) == (202, "300.00")
-        path = f"{asked.headers['location']}/approve"
+        assert (asked.status_code, asked.json()["after"]["points"]) == (202, "300.00")
+        path = f"/v1/points/approvals/{asked.json()['approval_id']}/approve"
         assert (await http.post(path, json={})).status_code in (403, 404)
     async with ledger.client("points", checker) as http:
         assert (await http.post(path, json={})).status_code == 200
