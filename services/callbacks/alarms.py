@@ -7,6 +7,7 @@ Optional moments never do.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import asyncpg
 from uuid_utils.compat import uuid5
@@ -129,15 +130,18 @@ async def _raise(uow: UnitOfWork, missed: Sequence[tuple[Due, asyncpg.Record, li
 
 
 async def listed(
-    sql: asyncpg.Connection, branch_id: str | None, after: datetime | None, limit: int
+    sql: asyncpg.Connection, branch_id: str | None, before: datetime | None, after: Sequence[Any] | None, limit: int
 ) -> list[asyncpg.Record]:
-    """Alarms, newest first, of one branch or of all."""
+    """Alarms raised before an instant (any, without one), newest first, of one branch or of all; those behind `after`."""
     return list(
         await sql.fetch(
             """SELECT * FROM alarms WHERE ($1::text IS NULL OR branch_id = $1)
-                 AND ($2::timestamptz IS NULL OR raised_at < $2) ORDER BY raised_at DESC, alarm_id LIMIT $3""",
+                 AND ($2::timestamptz IS NULL OR raised_at < $2)
+                 AND ($3::text IS NULL OR (raised_at, alarm_id) < ($3::text::timestamptz, $4::text::uuid))
+               ORDER BY raised_at DESC, alarm_id DESC LIMIT $5""",
             branch_id,
-            after,
+            before,
+            *(after or (None, None)),
             limit,
         )
     )

@@ -115,13 +115,18 @@ async def hold_drill(
     )
 
 
-async def drills(sql: asyncpg.Connection, branch_id: str | None) -> list[asyncpg.Record]:
-    """Drills, newest first, up to 200."""
+async def drills(
+    sql: asyncpg.Connection, branch_id: str | None, after: Sequence[Any] | None, limit: int
+) -> list[asyncpg.Record]:
+    """Drills of one branch or of all, newest first; those behind `after`."""
     return list(
         await sql.fetch(
-            """SELECT * FROM drills WHERE $1::text IS NULL OR branch_id = $1
-               ORDER BY held_on DESC, drill_id LIMIT 200""",
+            """SELECT * FROM drills WHERE ($1::text IS NULL OR branch_id = $1)
+                 AND ($2::text IS NULL OR (held_on, drill_id) < ($2::text::date, $3::text::uuid))
+               ORDER BY held_on DESC, drill_id DESC LIMIT $4""",
             branch_id,
+            *(after or (None, None)),
+            limit,
         )
     )
 

@@ -111,6 +111,14 @@ class Desk:
             assert answer.status_code == status, answer.text
         return answer.json()
 
+    async def items(self, actor: Actor, path: str) -> list[Any]:
+        """Every item of a list, two a page."""
+        found, more, mark = list[Any](), "", "&" if "?" in path else "?"
+        while more is not None:
+            page = await self.ask(actor, "GET", f"{path}{mark}limit=2{more and f'&cursor={more}'}", status=200)
+            found, more = found + page["items"], page["next"]
+        return found
+
     async def next(self, actor: Actor) -> dict[str, Any]:
         """The next task of an agent."""
         found: dict[str, Any] = await self.ask(actor, "POST", "/next", status=200)

@@ -181,7 +181,7 @@ async def test_an_enquiry_not_answered_on_its_day_raises_an_alarm_once(desk: Des
     [task] = await desk.tasks("subject = 'e-1'")
     assert (alarm["kind"], alarm["subject"]) == ("enquiry_target", f"task/{task['task_id']}")
     assert task["state"] == "planned", "the limit of two working days goes on"
-    [shown] = await desk.ask(LEADER, "GET", "/alarms", status=200)
+    [shown] = await desk.items(LEADER, "/alarms")
     assert shown["alarm_id"] == alarm["alarm_id"]
     async with desk.world.database("callbacks").unit_of_work() as uow:  # answered in time: no alarm
         await uow.sql.execute("UPDATE tasks SET state = 'completed' WHERE subject = 'e-2'")
@@ -209,7 +209,7 @@ async def test_a_mandatory_moment_overdue_raises_an_alarm_and_an_optional_one_ne
         )
     )
     await desk.world.settle()
-    [moment] = await desk.ask(LEADER, "GET", "/clients/c-2/moments", status=200)
+    [moment] = await desk.items(LEADER, "/clients/c-2/moments")
     await desk.ask(agent("anna"), "POST", f"/moments/{moment['moment_id']}/reaction", {"reaction": "fees"}, 200)
     await desk.close_through(FIRST + timedelta(days=1), MONDAY + timedelta(days=20))
     told = await desk.told("callbacks.alarm.raised")

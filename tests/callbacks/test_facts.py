@@ -215,7 +215,7 @@ async def test_lifecycle_entries_ask_for_their_standard_action_once(desk: Desk) 
     messages = await desk.world.publish(change)
     await desk.world.redeliver(messages)
     await desk.world.settle()
-    [moment] = await desk.ask(LEADER, "GET", "/clients/c-1/moments", status=200)
+    [moment] = await desk.items(LEADER, "/clients/c-1/moments")
     assert (moment["code"], moment["mandatory"], moment["due_on"]) == ("DECLINING", True, "2022-08-08")
     done = await desk.ask(agent("anna"), "POST", f"/moments/{moment['moment_id']}/reaction", {"reaction": "fees"}, 200)
     assert done["reaction"] == "fees"

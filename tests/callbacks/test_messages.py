@@ -301,7 +301,7 @@ async def test_no_manager_by_day_10_is_an_alarm_once_and_the_limit_stays_day_14(
         assert await firing.due_by(uow, tenth, tenth, 100) == 2
     [alarm] = await desk.told("callbacks.alarm.raised")
     assert (alarm["client_id"], alarm["kind"], alarm["branch_id"]) == ("c-1", "no_manager", "B1")
-    [shown] = await desk.ask(LEADER, "GET", "/alarms", status=200)
+    [shown] = await desk.items(LEADER, "/alarms")
     assert shown["subject"] == alarm["subject"]
     taker = Taker()
     await dispatch(desk, at(opened + timedelta(days=12), 10), taker)

@@ -120,7 +120,7 @@ async def test_what_the_platform_hears_of_makes_its_moment_once(desk: Desk) -> N
         ("birthday", MONDAY + timedelta(days=1), False),
     ]
     # Mandatory ones first; optional ones of platinum should be done, and that is only a hint.
-    shown = await desk.ask(agent("anna"), "GET", "/moments", status=200)
+    shown = await desk.items(agent("anna"), "/moments")
     assert [(one["code"], one["mandatory"], one["should_be_done"]) for one in shown[:2]] == [
         ("large_outflow", True, False),
         ("complaint_closed", True, False),
@@ -128,8 +128,8 @@ async def test_what_the_platform_hears_of_makes_its_moment_once(desk: Desk) -> N
     assert {one["code"] for one in shown if one["should_be_done"]} == {
         "assessment_ends", "large_inflow", "tier_changed", "birthday",
     }  # fmt: skip
-    assert await desk.ask(agent("eve", "B2"), "GET", "/moments", status=200) == []
-    optional = await desk.ask(agent("anna"), "GET", "/moments?mandatory=false", status=200)
+    assert await desk.items(agent("eve", "B2"), "/moments") == []
+    optional = await desk.items(agent("anna"), "/moments?mandatory=false")
     assert len(optional) == 4
     path = f"/statistics/moments?from={MONDAY}&to={MONDAY}"
     numbers = {one["code"]: one for one in await desk.ask(LEADER, "GET", path, status=200)}
@@ -150,7 +150,7 @@ async def test_the_ladder_tells_one_after_the_other_until_somebody_acts(desk: De
     await desk.open("c-1", date(2021, 5, 2), manager_id="mia")
     await desk.world.publish(moved("t-1", "out", "600000"), moved("t-2", "out", "600000"))
     await desk.close_through(FIRST + timedelta(days=1), MONDAY + timedelta(days=2))
-    first, second = await desk.ask(LEADER, "GET", "/moments", status=200)
+    first, second = await desk.items(LEADER, "/moments")
     told = await desk.told("callbacks.alarm.raised")
     assert [(one["step"], one["told_to"]) for one in told] == [("manager", ["mia"])] * 2
     await desk.ask(agent("mia"), "POST", f"/moments/{first['moment_id']}/reaction", {"reaction": "bought a flat"}, 200)
@@ -160,7 +160,7 @@ async def test_the_ladder_tells_one_after_the_other_until_somebody_acts(desk: De
         (f"moment/{second['moment_id']}", "general_manager", ["gina"]),
         (f"moment/{second['moment_id']}", "headquarters", ["henry"]),
     ]
-    alarms = await desk.ask(LEADER, "GET", "/alarms", status=200)
+    alarms = await desk.items(LEADER, "/alarms")
     assert [one["step"] for one in alarms][:2] == ["headquarters", "general_manager"]
 
 

@@ -102,9 +102,7 @@ async def test_drills_are_recorded_with_proof_and_branches_without_one_are_named
     await desk.ask(agent("anna"), "POST", "/retention/drills", drill(), 403)
     held = await desk.ask(LEADER, "POST", "/retention/drills", drill(), 201)
     assert (held["recorded_by"], len(held["evidence_id"])) == ("B1-director", 64)
-    assert [one["drill_id"] for one in await desk.ask(LEADER, "GET", "/retention/drills", status=200)] == [
-        held["drill_id"]
-    ]
+    assert [one["drill_id"] for one in await desk.items(LEADER, "/retention/drills")] == [held["drill_id"]]
     assert [one["branch_id"] for one in await desk.ask(CHIEF, "GET", owed, status=200)] == ["B2"]
     assert await desk.ask(LEADER, "GET", owed, status=200) == []
     again = f"/retention/drills/owed?on={MONDAY + timedelta(days=93)}"

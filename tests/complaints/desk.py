@@ -50,6 +50,14 @@ class Desk:
         assert answer.status_code == status, answer.text
         return answer.json()
 
+    async def items(self, actor: Actor, path: str) -> list[Any]:
+        """Every item of a list, two a page."""
+        found, more, mark = list[Any](), "", "&" if "?" in path else "?"
+        while more is not None:
+            page = await self.get(actor, f"{path}{mark}limit=2{more and f'&cursor={more}'}")
+            found, more = found + page["items"], page["next"]
+        return found
+
     async def open(self, actor: Actor = CENTRE, at: datetime | None = None, status: int = 201, **more: Any) -> Any:
         """A new case; by default an ordinary complaint of Ms Li on 26 March, 10:00."""
         body = {

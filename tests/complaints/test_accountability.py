@@ -18,7 +18,7 @@ async def test_a_plan_has_an_owner_and_a_date_and_is_late_when_late(desk: Desk) 
     await desk.act(OFFICER, case, "feedback", march(26, 16), **FEEDBACK)
     await desk.answer(case, march(27), {"time": 5}, True)
     await desk.close(26)
-    (opened,) = await desk.get(COMPLIANCE, "/accountability")
+    (opened,) = await desk.items(COMPLIANCE, "/accountability")
     assert (opened["against"], opened["concluded"], opened["overdue"]) == (["B1-director", "HQ-CS-1"], False, False)
     path = f"accountability/{opened['accountability_id']}"
     early = await desk.act(SECOND, case, f"{path}/completion", march(27), 409, evidence="x")
@@ -38,12 +38,12 @@ async def test_a_plan_has_an_owner_and_a_date_and_is_late_when_late(desk: Desk) 
     await desk.world.settle()
     breaches = [one for one in await desk.told(complaints.CaseBreached, case) if "accountability_plan" in one]
     assert len(breaches) == 1
-    (late,) = await desk.get(COMPLIANCE, "/accountability")
+    (late,) = await desk.items(COMPLIANCE, "/accountability")
     assert (late["overdue"], late["plan_owner"]) == (True, "B1-operations")
     await desk.act(SECOND, case, f"{path}/completion", march(31), evidence="复训记录")
     await desk.act(SECOND, case, f"{path}/completion", march(31), 409, evidence="复训记录")
-    assert await desk.get(COMPLIANCE, "/accountability") == []
-    (done,) = await desk.get(COMPLIANCE, "/accountability?everything=true")
+    assert await desk.items(COMPLIANCE, "/accountability") == []
+    (done,) = await desk.items(COMPLIANCE, "/accountability?everything=true")
     assert (done["carried_out"], done["overdue"]) == (True, True)
     refused = await desk.call(OFFICER, "GET", "/accountability")
     assert refused.status_code == 403

@@ -51,12 +51,12 @@ async def test_its_ladder_stays_with_compliance_and_risk_control(desk: Desk) -> 
     assert {row["body"]["restricted"] for row in events} == {True}
     # Both answer what they were told, nobody else reads of it, and the report clock is theirs.
     for judge in (COMPLIANCE, RISK):
-        assert (await desk.get(judge, "/escalations"))[0]["step"] == "major"
+        assert (await desk.items(judge, "/escalations"))[0]["step"] == "major"
         await desk.act(judge, case, "escalations/report/major/acknowledgement", march(31))
     clock = await desk.world.value("complaints", "SELECT state FROM clocks WHERE clock = 'report'")
     assert clock == "stopped"
     for stranger in (CENTRE, DIRECTOR):
-        assert await desk.get(stranger, "/escalations") == []
+        assert await desk.items(stranger, "/escalations") == []
         assert (await desk.get(stranger, "/cases"))["items"] == []
         await desk.get(stranger, f"/cases/{case['case_id']}", 404)
 
@@ -81,7 +81,7 @@ async def test_whoever_is_concerned_is_passed_over_and_knows_nothing(
     for one in JUDGES.values():
         if one.person in concerned:
             assert (await desk.get(one, "/cases"))["items"] == []
-            assert await desk.get(one, "/escalations") == []
+            assert await desk.items(one, "/escalations") == []
             await desk.get(one, f"/cases/{case['case_id']}", 404)
     await desk.act(judge, case, "acceptance", march(31, 11))
     await desk.act(judge, case, "conclusion", march(31, 12), upheld=True, measure="警告", circular="通报")

@@ -146,7 +146,7 @@ async def test_the_pack_of_a_month_is_frozen_signed_and_made_once(desk: Desk) ->
     visited = await desk.call(DIRECTOR, "POST", "/branches/B1/reception-days/2009-03-20/visits", visit)
     assert visited.status_code == 201
     assert (await desk.call(COMPLIANCE, "POST", "/packs/2009-03")).status_code == 409  # the close made it
-    (made,) = await desk.get(COMPLIANCE, "/packs")
+    (made,) = await desk.items(COMPLIANCE, "/packs")
     assert (made["sign_off_due"], made["to_sign"], made["late"]) == ("2009-04-03", ["HQ-sales"], False)
 
     async with desk.world.client("complaints", COMPLIANCE) as http:

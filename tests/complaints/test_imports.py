@@ -107,7 +107,7 @@ async def test_clusters_raise_one_alarm_until_seven_quiet_days_and_never_the_sev
     assert {row["severity"] for row in await desk.world.rows("complaints", "SELECT severity FROM cases")} == {
         "ordinary"
     }
-    (newest, *_) = await desk.get(COMPLIANCE, "/alarms")
+    (newest, *_) = await desk.items(COMPLIANCE, "/alarms")
     review = {"root_cause": "宣传材料", "action": "重印", "owner": "HQ-sales", "due_on": "2009-04-30"}
     answer = await desk.call(COMPLIANCE, "POST", f"/alarms/{newest['alarm_id']}/review", review)
     assert answer.json()["root_cause"] == "宣传材料"

@@ -12,10 +12,10 @@ async def test_who_complains_out_of_hours_is_called_on_the_next_working_day(desk
     """C8: at 20:00 on Friday the call is due on Monday; a suggestion at 10:00 asks for none."""
     case = await desk.open(at=march(27, 20))
     await desk.open(at=march(27, 10), kind="suggestion")
-    (prompt,) = await desk.get(CENTRE, "/prompts")
+    (prompt,) = await desk.items(CENTRE, "/prompts")
     assert (prompt["case_id"], prompt["state"], prompt["due"]) == (case["case_id"], "received", "2009-03-30T09:30:00Z")
     await desk.act(CENTRE, case, "contacts", march(30, 9), 201, channel="hotline", about="已回电")
-    assert await desk.get(CENTRE, "/prompts") == []
+    assert await desk.items(CENTRE, "/prompts") == []
 
 
 async def test_a_case_nobody_was_asked_first_belongs_to_the_department_of_its_category(desk: Desk) -> None:

@@ -58,10 +58,10 @@ async def test_without_result_or_promise_the_ladder_is_climbed_once_and_in_order
     assert fired[4]["fired_at"] == march(27, 12)
     await desk.close(31)
     assert len(await desk.world.rows("complaints", "SELECT FROM clock_steps")) == 5
-    shown = await desk.get(DIRECTOR, "/escalations")
+    shown = await desk.items(DIRECTOR, "/escalations")
     assert [one["step"] for one in shown] == ["general_manager"]
     await desk.act(DIRECTOR, case, "escalations/result/general_manager/acknowledgement", march(31))
-    assert await desk.get(DIRECTOR, "/escalations") == []
+    assert await desk.items(DIRECTOR, "/escalations") == []
     await desk.act(OFFICER, case, "escalations/result/general_manager/acknowledgement", march(31), 404)
 
 

@@ -37,7 +37,7 @@ async def test_on_the_first_day_without_them_the_first_deputy_who_is_there_owns_
         "complaints", "SELECT at, detail FROM act_steps WHERE act = 'owner_left' AND detail->>'left' = 'HQ-CS-1'"
     )
     assert (step["at"], step["detail"]["owner"]) == (march(28, 0), "HQ-CS-4")
-    told = await desk.get(Actor("HQ-CS-4", Role.HQ, purpose="complaints"), "/escalations")
+    told = await desk.items(Actor("HQ-CS-4", Role.HQ, purpose="complaints"), "/escalations")
     assert [(one["case_id"], one["step"]) for one in told if one["clock"] == "owner"] == [
         (mine["case_id"], "owner left")
     ]

@@ -41,7 +41,7 @@ async def archive(desk: Desk, period: str = "2009-03") -> bytes:
 
 
 async def packs(desk: Desk) -> dict[str, Any]:
-    return {one["pack_id"]: one for one in await desk.get(COMPLIANCE, "/packs")}
+    return {one["pack_id"]: one for one in await desk.items(COMPLIANCE, "/packs")}
 
 
 async def test_the_month_packs_itself_and_its_signer_is_reminded_and_late(desk: Desk) -> None:

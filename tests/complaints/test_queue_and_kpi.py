@@ -17,7 +17,7 @@ def tier(client: str, code: Any, since: date = date(2009, 1, 1), revision: int =
 
 
 async def queue(desk: Desk, actor: Actor = CENTRE) -> list[tuple[str, str | None]]:
-    found = await desk.get(actor, "/queue")
+    found = await desk.items(actor, "/queue")
     return [(one["client_id"], one["priority"]) for one in found]
 
 
@@ -43,7 +43,7 @@ async def test_gold_and_the_vip_line_come_first_and_are_judged_alike(desk: Desk)
     assert await queue(desk, ELSEWHERE) == []
     clocks = await desk.world.rows("complaints", "SELECT DISTINCT due FROM clocks WHERE clock = 'result'")
     assert len(clocks) == 2  # the same limit for gold and for everybody
-    (first, *_) = await desk.get(CENTRE, "/queue")
+    (first, *_) = await desk.items(CENTRE, "/queue")
     await desk.act(CENTRE, first, "acceptance", march(26, 11))
     assert ("c-line", "vip_line") not in await queue(desk)
     refused = await desk.call(LI, "GET", "/queue")
@@ -51,7 +51,7 @@ async def test_gold_and_the_vip_line_come_first_and_are_judged_alike(desk: Desk)
 
 
 async def told(desk: Desk, actor: Actor, **more: str) -> list[tuple[str, str]]:
-    found = await desk.get(actor, "/prompts" + ("?everybody=true" if more else ""))
+    found = await desk.items(actor, "/prompts" + ("?everybody=true" if more else ""))
     return [(one["state"], one["since"]) for one in found]
 
 
@@ -60,7 +60,7 @@ async def test_each_change_of_state_asks_for_a_contact_by_the_chosen_channel(des
     case = await desk.open(contact_channel="wechat")
     assert await told(desk, CENTRE) == []  # they are talking to us right now
     await desk.ordered(case)
-    (prompt,) = await desk.get(CENTRE, "/prompts")
+    (prompt,) = await desk.items(CENTRE, "/prompts")
     assert (prompt["state"], prompt["since"], prompt["channel"], prompt["overdue"]) == (
         "dispatched",
         "2009-03-26T02:05:00Z",
@@ -75,7 +75,7 @@ async def test_each_change_of_state_asks_for_a_contact_by_the_chosen_channel(des
     assert await told(desk, CENTRE) == []
     await desk.act(OFFICER, case, "feedback", march(26, 16), **FEEDBACK)
     await desk.answer(case, march(27), {"time": 5, "feedback": 5, "result": 5}, True)
-    (prompt,) = await desk.get(DIRECTOR, "/prompts?everybody=true")
+    (prompt,) = await desk.items(DIRECTOR, "/prompts?everybody=true")
     assert (prompt["state"], prompt["outcome"], prompt["since"]) == ("closed", "satisfied", "2009-03-26T08:00:00Z")
     assert await told(desk, DIRECTOR) == await told(desk, ELSEWHERE, everybody="yes") == []
     assert await told(desk, OFFICER, everybody="yes") != []

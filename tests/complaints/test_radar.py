@@ -15,7 +15,7 @@ REVIEW = {"root_cause": "宣传材料有误", "action": "收回重印", "owner":
 
 
 async def alarms(desk: Desk) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = await desk.get(COMPLIANCE, "/alarms")
+    found: list[dict[str, object]] = await desk.items(COMPLIANCE, "/alarms")
     return [one for one in found if one["dimension"] == "product"][::-1]
 
 
@@ -45,7 +45,7 @@ async def test_an_alarm_leads_to_a_group_case_with_its_members(desk: Desk) -> No
     member = await desk.get(COMPLIANCE, f"/cases/{members[0]['case_id']}/details")
     assert first["group_case_id"] in [link["other_id"] for link in member["links"]]
     # Who is on call was told, and answers.
-    told = {one["step"] for one in await desk.get(COMPLIANCE.__class__("HQ-risk", CENTRE.role), "/escalations")}
+    told = {one["step"] for one in await desk.items(COMPLIANCE.__class__("HQ-risk", CENTRE.role), "/escalations")}
     assert told == {"cluster"}
     await desk.act(
         CENTRE.__class__("HQ-risk", CENTRE.role), group, "escalations/alarm/cluster/acknowledgement", march(7)
@@ -107,7 +107,7 @@ async def test_a_group_case_has_no_complainant_to_answer(desk: Desk) -> None:
     await desk.act(owner, group, "rejection", march(5), 409, reason="x", further="y")
     await desk.act(owner, group, "investigation", march(5))
     await desk.act(OFFICER, group, "feedback", march(5), 404, **FEEDBACK)  # headquarters' case, not the branch's
-    (found,) = [one for one in await desk.get(COMPLIANCE, "/alarms") if one["dimension"] == "employee"]
+    (found,) = [one for one in await desk.items(COMPLIANCE, "/alarms") if one["dimension"] == "employee"]
     path = f"/alarms/{found['alarm_id']}/review"
     answer = await desk.call(COMPLIANCE, "POST", path, REVIEW | {"owner": "m-1"})
     assert answer.status_code == 422  # whom it is about cannot put it right

@@ -63,7 +63,7 @@ async def test_a_complaint_is_asked_about_and_reopened_by_its_answer(world: Worl
     await world.settle()
     [care] = await calls.tasks("rule = 'grumble'")
     assert (care["queue"], care["branch_id"], care["due_on"].isoformat()) == ("branch", "B1", "2009-03-31")
-    assert (await desk.get(CENTRE, "/queue")) == []
+    assert (await desk.items(CENTRE, "/queue")) == []
 
 
 async def test_nobody_reached_means_a_survey_about_this_case_and_no_breach_of_the_first_call(world: World) -> None:

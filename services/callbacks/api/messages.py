@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.database import Database
 from chassis.errors import NotFound
-from chassis.http import Reading, Work, object_scope, permits, router
+from chassis.http import Listing, Page, Reading, Work, object_scope, permits, router
 from chassis.http.persons import PersonId
 from chassis.timeline import today
 from contracts.fields import Code, Identifier, Instant, Label, text_of
@@ -128,11 +128,16 @@ async def list_alarms(actor: Leader, sql: Reading) -> list[Message]:
 
 @routes.get("/alarms")
 async def list_missed(
-    actor: Leader, sql: Reading, before: Annotated[Instant | None, Query(description="older than this")] = None
-) -> list[Alarm]:
-    """Enquiries not answered on their day, mandatory moments not done in time; newest first, up to 200."""
+    actor: Leader,
+    sql: Reading,
+    page: Page,
+    before: Annotated[Instant | None, Query(description="older than this")] = None,
+) -> Listing[Alarm]:
+    """Enquiries not answered on their day, mandatory moments not done in time; newest first."""
     branch = None if actor.sees_all_branches else actor.branch_id or "-"
-    return [Alarm.model_validate(dict(row)) for row in await alarms.listed(sql, branch, before, 200)]
+    rows = await alarms.listed(sql, branch, before, page.after, page.limit + 1)
+    found = page.result([dict(row) for row in rows], lambda row: (row["raised_at"], row["alarm_id"]))
+    return Listing[Alarm].model_validate(found)
 
 
 @routes.patch("/clients/{client_id}/preferences")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid, NotFound
-from chassis.http import Once, Reading, Work, object_scope, permits, router
+from chassis.http import Listing, Once, Page, Reading, Work, object_scope, permits, router
 from chassis.timeline import effective_now, today
 from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.callbacks import moments
@@ -58,33 +58,43 @@ class Report(BaseModel):
 
 
 @routes.get("/clients/{client_id}/moments")
-async def list_moments(actor: Reader, sql: Reading, client_id: Identifier) -> list[Moment]:
-    """Standard actions and moments of truth of a client, newest first, up to 200."""
+async def list_moments(actor: Reader, sql: Reading, page: Page, client_id: Identifier) -> Listing[Moment]:
+    """Standard actions and moments of truth of a client, newest first."""
     await require_view(sql, actor, client_id)
-    scope, arguments = object_scope(actor, 2)
+    scope, arguments = object_scope(actor, 5)
     rows = await sql.fetch(
-        f"SELECT * FROM ({moments.SHOWN} WHERE m.client_id = $1) m WHERE {scope} ORDER BY on_day DESC, moment_id LIMIT 200",
+        f"""SELECT * FROM ({moments.SHOWN} WHERE m.client_id = $1) m
+            WHERE ($2::text IS NULL OR (on_day, moment_id) < ($2::text::date, $3::text::uuid)) AND {scope}
+            ORDER BY on_day DESC, moment_id DESC LIMIT $4""",
         client_id,
+        *(page.after or (None, None)),
+        page.limit + 1,
         *arguments,
     )
-    return [Moment.model_validate(dict(row)) for row in rows]
+    found = page.result([dict(row) for row in rows], lambda row: (row["on_day"], row["moment_id"]))
+    return Listing[Moment].model_validate(found)
 
 
 @routes.get("/moments")
 async def list_open(
     actor: Reader,
     sql: Reading,
+    page: Page,
     mandatory: Annotated[bool | None, Query(description="only mandatory, or only optional ones")] = None,
-) -> list[Moment]:
-    """What is open: mandatory ones first, by the end of their time; up to 200."""
-    scope, arguments = object_scope(actor, 2)
+) -> Listing[Moment]:
+    """What is open: mandatory ones first, by the end of their time."""
+    scope, arguments = object_scope(actor, 6)
     rows = await sql.fetch(
         f"""SELECT * FROM ({moments.SHOWN} WHERE m.done_on IS NULL AND ($1::bool IS NULL OR m.mandatory = $1)) m
-            WHERE {scope} ORDER BY mandatory DESC, due_at, moment_id LIMIT 200""",
+            WHERE ($2::bool IS NULL OR (NOT mandatory, due_at, moment_id) > (NOT $2, $3::text::timestamptz, $4::text::uuid))
+              AND {scope} ORDER BY NOT mandatory, due_at, moment_id LIMIT $5""",
         mandatory,
+        *(page.after or (None, None, None)),
+        page.limit + 1,
         *arguments,
     )
-    return [Moment.model_validate(dict(row)) for row in rows]
+    found = page.result([dict(row) for row in rows], lambda row: (row["mandatory"], row["due_at"], row["moment_id"]))
+    return Listing[Moment].model_validate(found)
 
 
 @routes.get("/moments/catalogue")

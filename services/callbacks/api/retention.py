@@ -12,7 +12,7 @@ from chassis import staff
 from chassis.actor import Actor
 from chassis.clock import end_of
 from chassis.errors import NotFound
-from chassis.http import Once, Reading, Work, router
+from chassis.http import Listing, Once, Page, Reading, Work, router
 from chassis.timeline import today
 from contracts.fields import Code, Identifier, text_of
 from services.callbacks import evidence, retention
@@ -85,10 +85,12 @@ async def hold_drill(actor: Leader, uow: Work, once: Once, given: Drill) -> Held
 
 
 @routes.get("/drills")
-async def list_drills(actor: Leader, sql: Reading) -> list[Held]:
-    """Drills of the own branch, or all; newest first, up to 200."""
-    rows = await retention.drills(sql, None if actor.sees_all_branches else actor.branch_id or "-")
-    return [Held.model_validate(dict(row)) for row in rows]
+async def list_drills(actor: Leader, sql: Reading, page: Page) -> Listing[Held]:
+    """Drills of the own branch, or all; newest first."""
+    branch = None if actor.sees_all_branches else actor.branch_id or "-"
+    rows = await retention.drills(sql, branch, page.after, page.limit + 1)
+    found = page.result([dict(row) for row in rows], lambda row: (row["held_on"], row["drill_id"]))
+    return Listing[Held].model_validate(found)
 
 
 @routes.get("/drills/owed")

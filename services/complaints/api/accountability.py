@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor
 from chassis.acts import ConflictOfInterest
 from chassis.errors import AlreadyDecided, Conflict, FieldError, Invalid, NotFound, Text
-from chassis.http import Reading, Work, permits, router
+from chassis.http import Listing, Page, Reading, Work, permits, router
 from chassis.http.persons import PersonId
 from chassis.timeline import today
 from contracts.fields import Id, Label
@@ -101,16 +101,23 @@ class Account(BaseModel):
 
 @routes.get("/accountability")
 async def read_open(
-    actor: Centre, sql: Reading, everything: Annotated[bool, Query(description="those carried out as well")] = False
-) -> list[Account]:
-    """The first 200 accountability cases that are not carried out, oldest first."""
-    condition, arguments = cases.sight(actor, 2)
+    actor: Centre,
+    sql: Reading,
+    page: Page,
+    everything: Annotated[bool, Query(description="those carried out as well")] = False,
+) -> Listing[Account]:
+    """Accountability cases that are not carried out, oldest first."""
+    condition, arguments = cases.sight(actor, 5)
     rows = await sql.fetch(
         f"""SELECT a.*, c.branch_id, a.done_at IS NOT NULL AS concluded,
                    a.overdue_at IS NOT NULL AS overdue, a.carried_out_at IS NOT NULL AS carried_out
             FROM accountability a JOIN cases c USING (case_id) WHERE ($1 OR a.carried_out_at IS NULL) AND {condition}
-            ORDER BY a.opened_at, a.accountability_id LIMIT 200""",
+              AND ($2::text IS NULL OR (a.opened_at, a.accountability_id) > ($2::text::timestamptz, $3::text::uuid))
+            ORDER BY a.opened_at, a.accountability_id LIMIT $4""",
         everything,
+        *(page.after or (None, None)),
+        page.limit + 1,
         *arguments,
     )
-    return [Account.model_validate(dict(row)) for row in rows]
+    found = page.result([dict(row) for row in rows], lambda row: (row["opened_at"], row["accountability_id"]))
+    return Listing[Account].model_validate(found)

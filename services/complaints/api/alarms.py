@@ -72,14 +72,20 @@ class Review(Body):
 
 
 @routes.get("")
-async def read_alarms(_: Analyst, sql: Reading, since: Annotated[BusinessDate | None, Query()] = None) -> list[Alarm]:
-    """The last 200 alarms, newest first."""
+async def read_alarms(
+    _: Analyst, sql: Reading, page: Page, since: Annotated[BusinessDate | None, Query()] = None
+) -> Listing[Alarm]:
+    """Alarms, newest first."""
     rows = await sql.fetch(
-        """SELECT * FROM alarms WHERE $1::date IS NULL OR last_on >= $1
-           ORDER BY opened_on DESC, dimension, value LIMIT 200""",
+        """SELECT * FROM alarms WHERE ($1::date IS NULL OR last_on >= $1)
+             AND ($2::text IS NULL OR (opened_on, alarm_id) < ($2::text::date, $3::text::uuid))
+           ORDER BY opened_on DESC, alarm_id DESC LIMIT $4""",
         since,
+        *(page.after or (None, None)),
+        page.limit + 1,
     )
-    return [alarm(row) for row in rows]
+    found = page.result([alarm(row) for row in rows], lambda one: (one.opened_on, one.alarm_id))
+    return Listing[Alarm].model_validate(found)
 
 
 @routes.get("/{alarm_id}/members")

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from chassis.actor import Actor, Role
 from chassis.clocks.store import acknowledge
 from chassis.errors import NotFound
-from chassis.http import Reading, Work, permits, router
+from chassis.http import Listing, Page, Reading, Work, permits, router
 from contracts.complaints import EscalationAcknowledged
 from contracts.fields import Code, Id
 from services.complaints import cases, clocks, history
@@ -91,10 +91,13 @@ class Notice(BaseModel):
 
 
 @routes.get("/escalations")
-async def read_escalations(actor: Told, sql: Reading) -> list[Notice]:
+async def read_escalations(actor: Told, sql: Reading, page: Page) -> Listing[Notice]:
     """What the caller was told and has to acknowledge, oldest first."""
     rows = await sql.fetch(
-        """SELECT * FROM notices WHERE "to" = $1 AND acknowledged_at IS NULL ORDER BY at, id LIMIT 200""",
+        """SELECT * FROM notices WHERE "to" = $1 AND acknowledged_at IS NULL
+             AND ($2::text IS NULL OR (at, id) > ($2::text::timestamptz, $3::bigint)) ORDER BY at, id LIMIT $4""",
         actor.person,
+        *(page.after or (None, None)),
+        page.limit + 1,
     )
-    return [Notice.model_validate(dict(row)) for row in rows]
+    return Listing[Notice].model_validate(page.result([dict(row) for row in rows], lambda row: (row["at"], row["id"])))

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from chassis import staff
 from chassis.actor import Actor
 from chassis.errors import Conflict, Forbidden, NotFound, Text
-from chassis.http import Reading, Work, gives, permits, router
+from chassis.http import Listing, Page, Reading, Work, gives, permits, router
 from chassis.staff import HQ, SALES_TRADING
 from chassis.timeline import effective_now
 from contracts.fields import Code
@@ -57,10 +57,17 @@ def pack(row: Any) -> Pack:
 
 
 @routes.get("")
-async def read_packs(_: Archivist, sql: Reading) -> list[Pack]:
-    """The last 200 packs, newest first: made when, to be signed off by whom and when, and which are late."""
-    rows = await sql.fetch(f"SELECT {making.SHOWN} FROM packs ORDER BY cut_off DESC, pack_id LIMIT 200")
-    return [pack(row) for row in rows]
+async def read_packs(_: Archivist, sql: Reading, page: Page) -> Listing[Pack]:
+    """Packs, newest first: made when, to be signed off by whom and when, and which are late."""
+    rows = await sql.fetch(
+        f"""SELECT {making.SHOWN} FROM packs
+            WHERE $1::text IS NULL OR (cut_off, pack_id) < ($1::text::timestamptz, $2::text)
+            ORDER BY cut_off DESC, pack_id DESC LIMIT $3""",
+        *(page.after or (None, None)),
+        page.limit + 1,
+    )
+    found = page.result([pack(row) for row in rows], lambda one: (one.cut_off, one.pack_id))
+    return Listing[Pack].model_validate(found)
 
 
 @routes.post("/{period}", status_code=201)

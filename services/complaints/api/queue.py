@@ -11,7 +11,7 @@ from chassis.actor import Actor
 from chassis.calendars import current
 from chassis.clock import business_date
 from chassis.clocks import WorkingDays
-from chassis.http import Reading, object_scope, permits, router
+from chassis.http import Listing, Page, Reading, object_scope, permits, router
 from chassis.timeline import effective_now, today
 from services.complaints.api.shapes import STAFF
 from services.complaints.followed_histories import PRIORITY_TIERS
@@ -43,12 +43,12 @@ class Waiting(BaseModel):
 
 
 @routes.get("/queue")
-async def read_queue(actor: Handler, sql: Reading) -> list[Waiting]:
-    """The first 200 cases to be taken in hand: gold-and-above clients and the VIP line first, then who is due first.
+async def read_queue(actor: Handler, sql: Reading, page: Page) -> Listing[Waiting]:
+    """Cases to be taken in hand: gold-and-above clients and the VIP line first, then who is due first.
 
     Only the order differs: clocks, ladders and what counts as proof are everybody's [C18].
     """
-    scope, arguments = object_scope(actor, 4, centre=True)
+    scope, arguments = object_scope(actor, 9, centre=True)
     day = await today(sql)
     rows = await sql.fetch(
         f"""SELECT q.*, CASE WHEN q.by_line THEN 'vip_line' WHEN q.tier = ANY($1::text[]) THEN 'tier' END AS priority
@@ -57,15 +57,24 @@ async def read_queue(actor: Handler, sql: Reading) -> list[Waiting]:
                   FROM cases c LEFT JOIN clocks k
                        ON k.object = 'case/' || c.case_id || '/' || c.generation AND k.clock = 'result'
                   WHERE c.state IN ('received', 'reopened') AND c.kind <> 'cluster' AND NOT c.restricted AND NOT c.imported
-                    AND NOT ($3 = ANY(c.concerned)) AND {scope.replace("branch_id", "c.branch_id")}) q
-            ORDER BY q.by_line OR coalesce(q.tier = ANY($1::text[]), false) DESC, q.due NULLS LAST, q.received_at, q.case_id
-            LIMIT 200""",
+                    AND NOT ($3 = ANY(c.concerned)) AND {scope.replace("branch_id", "c.branch_id")}) q,
+                 LATERAL (SELECT NOT (q.by_line OR coalesce(q.tier = ANY($1::text[]), false)) AS later,
+                                 coalesce(q.due, 'infinity') AS by) o
+            WHERE $4::bool IS NULL OR (o.later, o.by, q.received_at, q.case_id)
+                  > ($4, $5::text::timestamptz, $6::text::timestamptz, $7::text::uuid)
+            ORDER BY o.later, o.by, q.received_at, q.case_id LIMIT $8""",
         list(PRIORITY_TIERS),
         day,
         actor.person,
+        *(page.after or (None, None, None, None)),
+        page.limit + 1,
         *arguments,
     )
-    return [Waiting.model_validate(dict(row)) for row in rows]
+    found = page.result(
+        [dict(row) for row in rows],
+        lambda row: (row["priority"] is None, row["due"] or "infinity", row["received_at"], row["case_id"]),
+    )
+    return Listing[Waiting].model_validate(found)
 
 
 class Prompt(BaseModel):
@@ -86,18 +95,22 @@ class Prompt(BaseModel):
 async def read_prompts(
     actor: Handler,
     sql: Reading,
+    page: Page,
     everybody: Annotated[bool, Query(description="of all owners the caller may see, not the caller's own")] = False,
-) -> list[Prompt]:
+) -> Listing[Prompt]:
     """Which complainants are to be contacted (及时与投诉人联系), oldest first; logging the contact answers it [C25]."""
     now = await effective_now(sql)
-    scope, arguments = object_scope(actor, 3, centre=True)
+    scope, arguments = object_scope(actor, 6, centre=True)
     rows = await sql.fetch(
         f"""SELECT case_id, client_id, owner, state, outcome, to_tell_since AS since, received_at,
                    coalesce(contact_channel, channel) AS channel
             FROM cases WHERE to_tell_since IS NOT NULL AND ($1 OR owner = $2) AND NOT restricted AND {scope}
-            ORDER BY to_tell_since, case_id LIMIT 200""",
+              AND ($3::text IS NULL OR (to_tell_since, case_id) > ($3::text::timestamptz, $4::text::uuid))
+            ORDER BY to_tell_since, case_id LIMIT $5""",
         everybody,
         actor.person,
+        *(page.after or (None, None)),
+        page.limit + 1,
         *arguments,
     )
     policies = await Policies.read(sql)
@@ -112,4 +125,4 @@ async def read_prompts(
         )
         due = limit.first_due(row["since"], calendar)
         found.append(Prompt.model_validate(dict(row) | {"due": due, "overdue": due <= now}))
-    return found
+    return Listing[Prompt].model_validate(page.result(found, lambda one: (one.since, one.case_id)))
