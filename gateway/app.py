@@ -23,10 +23,11 @@ from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
 from contracts.complaints import CaseErased
-from gateway import access_api, api, approvals, calendar, client_keys, client_search, erasure, staff
+from gateway import access_api, api, approvals, calendar, client_keys, client_search, console, erasure, staff
 from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
-from gateway.console import pages, sign_in
+from gateway.console import sign_in
+from gateway.console.frame import SignInFirst, to_sign_in
 from gateway.documents import Documents
 from gateway.keys import Keys
 from gateway.limits import Attempts
@@ -98,7 +99,7 @@ def gateway_app(
             calendar.routes,
             staff.routes,
             sign_in.routes,
-            pages.routes,
+            *console.routes(),
         ],
         checks,
         settings,
@@ -119,7 +120,7 @@ def gateway_app(
             )
         ],
     )
-    app.add_exception_handler(pages.SignInFirst, pages.to_sign_in)
+    app.add_exception_handler(SignInFirst, to_sign_in)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     state = app.state
     state.service, state.database, state.worker = service, database, worker

@@ -17,6 +17,7 @@ from gateway.transport import Headers, Reply, Transport, call
 
 log = structlog.get_logger()
 PART_SECONDS = 5.0
+CHANGE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,17 @@ class Part:
     status: int
     data: Any = None
     problem: Mapping[str, Any] | None = None
+    etag: str = ""
 
     @property
     def found(self) -> bool:
         """Whether the service answered with data."""
         return self.status == 200
+
+    @property
+    def done(self) -> bool:
+        """Whether the service did what it was asked, or took it to a second person."""
+        return 200 <= self.status < 300
 
 
 class ServiceClient:
@@ -53,13 +60,26 @@ class ServiceClient:
         self, service: str, path: str, actor: Actor, *, query: str = "", passed: Headers | None = None
     ) -> Part:
         """One GET; a service that cannot be reached is an answer too."""
-        headers: Headers = [
-            (HEADER.encode(), self.identities.of(actor)),
-            (b"accept", b"application/json"),
-            *(passed or []),
-        ]
+        headers: Headers = [(HEADER.encode(), self.identities.of(actor)), *(passed or [])]
+        return await self.through(self.transports[service], "GET", path, query, b"", headers)
+
+    async def send(
+        self, method: str, service: str, path: str, actor: Actor, body: bytes, *, query: str = "", passed: Headers
+    ) -> Part:
+        """One request that changes something, in the caller's name; its answer, or the problem that came instead."""
+        headers: Headers = [(HEADER.encode(), self.identities.of(actor)), *passed]
+        return await self.through(self.transports[service], method, path, query, body, headers)
+
+    async def through(
+        self, transport: Transport, method: str, path: str, query: str, body: bytes, headers: Headers
+    ) -> Part:
+        """One request as it is."""
+        headers = [(b"accept", b"application/json"), *headers]
+        if body:
+            headers.append((b"content-length", str(len(body)).encode()))
+        seconds = PART_SECONDS if method == "GET" else CHANGE_SECONDS
         try:
-            reply = await call(self.transports[service], path, query, headers, PART_SECONDS)
+            reply = await call(transport, path, query, headers, seconds, method=method, body=body)
         except Refusal as refusal:
             return Part(refusal.status, problem={"type": f"/problems/{refusal.name()}", "title": refusal.title.en})
         return _part(reply)
@@ -90,4 +110,5 @@ def _part(reply: Reply) -> Part:
         body = msgspec.json.decode(reply.body) if reply.body else None
     except msgspec.DecodeError:
         return Part(502, problem={"type": f"/problems/{Unavailable.name()}", "title": "not an answer"})
-    return Part(200, body) if reply.status == 200 else Part(reply.status, problem=body)
+    etag = reply.headers.get(b"etag", b"").decode("latin-1")
+    return Part(reply.status, body, etag=etag) if reply.status < 300 else Part(reply.status, problem=body)

@@ -186,8 +186,17 @@ class Reply:
     body: bytes
 
 
-async def call(transport: Transport, path: str, query: str, headers: Headers, seconds: float) -> Reply:
-    """A GET of the gateway's own, answer and all.
+async def call(
+    transport: Transport,
+    path: str,
+    query: str,
+    headers: Headers,
+    seconds: float,
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+) -> Reply:
+    """A request of the gateway's own, answer and all.
 
     Raises: Unavailable, UpstreamTimeout.
     """
@@ -195,7 +204,7 @@ async def call(transport: Transport, path: str, query: str, headers: Headers, se
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "path": path,
         "raw_path": URL.build(path=path).raw_path.encode(),
@@ -206,7 +215,7 @@ async def call(transport: Transport, path: str, query: str, headers: Headers, se
     parts: list[bytes] = []
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,1 +1,11 @@
-"""The pages people see: sign-in, services, clients, API and events."""
+"""The pages people see: a folder per work area, with its pages, parts and words."""
+
+from fastapi import APIRouter
+
+
+def routes() -> list[APIRouter]:
+    """Every area's routes."""
+    from gateway.console import doing, pages
+    from gateway.console.approvals import pages as approvals
+
+    return [doing.routes, approvals.routes, pages.routes]

@@ -5,16 +5,16 @@ from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from chassis.actor import Actor, Role
-from chassis.errors import Forbidden, NotFound, Refusal, Unavailable
-from chassis.http.permissions import Permission
+from chassis.actor import Actor
+from chassis.errors import NotFound, Unavailable
 from contracts.classification import TIERS
 from contracts.fields import Code, Identifier, Text64, text_of
-from gateway.api import STAFF, problem_named
+from gateway.api import problem_named
 from gateway.client360 import client_view
+from gateway.console.frame import Staff
 from gateway.console.render import language_of, render
 from gateway.overview import overview
 from gateway.service_client import Part, ServiceClient
@@ -26,47 +26,17 @@ CLASSES = ("A+", "A", "B+", "B", "C", "C-", "D", "D-", "E", "F", "G")
 CHART_PAGES = 25
 
 
-class SignInFirst(Refusal):
-    """A page was asked for without a session."""
-
-    status = 401
-
-
-async def to_sign_in(request: Request, _: Exception) -> Response:
-    """Lead to the sign-in, and back here from it."""
-    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    if request.headers.get("hx-request"):
-        return Response(headers={"hx-redirect": f"/sign-in?{urlencode({'next': '/'})}"})
-    return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", 303)
-
-
-def _for_staff(name: str, *roles: Role) -> Any:
-    permission = Permission(name, frozenset(roles))
-
-    async def check(request: Request) -> Actor:
-        actor: Actor | None = request.scope.get("actor")
-        if actor is None:
-            raise SignInFirst
-        if actor.role not in permission.roles:
-            raise Forbidden
-        return actor
-
-    check.permission = permission  # type: ignore[attr-defined]
-    return Depends(check)
-
-
-Visitor = Annotated[Actor, _for_staff("console:read", *STAFF)]
 Purpose = Annotated[str, text_of(40)]
 
 
 @routes.get("/")
-async def show_services(request: Request, _: Visitor) -> Response:
+async def show_services(request: Request, _: Staff) -> Response:
     """All services at a glance."""
     return render(request, "services.html", seen=await overview(_services(request)))
 
 
 @routes.get("/part/services")
-async def refresh_services(request: Request, _: Visitor) -> Response:
+async def refresh_services(request: Request, _: Staff) -> Response:
     """The table of services alone, asked for every few seconds."""
     return render(request, "services_table.html", seen=await overview(_services(request)))
 
@@ -74,7 +44,7 @@ async def refresh_services(request: Request, _: Visitor) -> Response:
 @routes.get("/clients")
 async def show_clients(
     request: Request,
-    visitor: Visitor,
+    visitor: Staff,
     client: Text64 = "",
     tier: Annotated[str, text_of(20)] = "",
     class_: Annotated[str, text_of(4), Query(alias="class")] = "",
@@ -99,9 +69,7 @@ async def show_clients(
 
 
 @routes.get("/clients/{client}")
-async def show_client(
-    request: Request, visitor: Visitor, client: Identifier, purpose: Purpose = PURPOSES[0]
-) -> Response:
+async def show_client(request: Request, visitor: Staff, client: Identifier, purpose: Purpose = PURPOSES[0]) -> Response:
     """One client: class, tier and points, each with its why."""
     try:
         view = await client_view(_services(request), visitor, client, _said(purpose))
@@ -115,7 +83,7 @@ async def show_client(
 @routes.get("/clients/{client}/entries")
 async def show_entries(
     request: Request,
-    visitor: Visitor,
+    visitor: Staff,
     client: Identifier,
     cursor: Annotated[str, text_of(2000)],
     purpose: Purpose,
@@ -133,7 +101,7 @@ async def show_entries(
 
 @routes.get("/clients/{client}/entries/{entry}")
 async def explain_entry(
-    request: Request, visitor: Visitor, client: Identifier, entry: Identifier, purpose: Purpose
+    request: Request, visitor: Staff, client: Identifier, entry: Identifier, purpose: Purpose
 ) -> Response:
     """Why an entry is what it is."""
     path = f"/v1/points/clients/{quote(client, safe='')}/entries/{quote(entry, safe='')}/explain"
@@ -142,7 +110,7 @@ async def explain_entry(
 
 
 @routes.get("/clients/{client}/chart.json")
-async def chart(request: Request, visitor: Visitor, client: Identifier, purpose: Purpose = PURPOSES[0]) -> Response:
+async def chart(request: Request, visitor: Staff, client: Identifier, purpose: Purpose = PURPOSES[0]) -> Response:
     """Tier stretches and the balance of points over time."""
     services, name = _services(request), quote(client, safe="")
     known, history, balance, entries = await asyncio.gather(
@@ -163,13 +131,13 @@ async def chart(request: Request, visitor: Visitor, client: Identifier, purpose:
 
 
 @routes.get("/docs")
-async def show_api(request: Request, _: Visitor) -> Response:
+async def show_api(request: Request, _: Staff) -> Response:
     """The REST interface, to read and try."""
     return render(request, "docs.html")
 
 
 @routes.get("/events")
-async def show_events(request: Request, _: Visitor) -> Response:
+async def show_events(request: Request, _: Staff) -> Response:
     """The events."""
     return render(request, "events.html")
 

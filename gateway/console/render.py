@@ -1,5 +1,6 @@
 """Templates in the visitor's language."""
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,10 +17,13 @@ from starlette.responses import HTMLResponse
 from chassis.clock import SHANGHAI
 from chassis.http.language import CHINESE, ENGLISH, preferred
 from chassis.version import version
-from gateway.console.words import said_in
+from gateway.console.areas import AREAS
+from gateway.console.words import label_in, said_in
 
+FOLDER = Path(__file__).parent
+SAID = "careline_done"
 _templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    loader=FileSystemLoader([FOLDER / "templates", FOLDER]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -45,18 +49,35 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
         "number": partial(_number, locale=locale),
         "points": partial(_points, locale=locale),
     }
+    visitor = request.scope.get("actor")
+    whole_page = "hx-request" not in request.headers
+    done = request.cookies.get(SAID, "") if whole_page else ""
     content = _templates.get_template(template).render(
         _=partial(said_in, language),
+        label=partial(label_in, language),
+        plain=plain,
         language=language,
         csrf=csrf,
-        visitor=request.scope.get("actor"),
+        visitor=visitor,
+        areas=[area for area in AREAS if visitor is not None and visitor.role in area.roles],
+        done=done,
         path=request.url.path,
         version=version(),
         either=lambda text: (text or {}).get(language) or (text or {}).get(ENGLISH, ""),
         **filters,
         **values,
     )
-    return HTMLResponse(content, headers={"cache-control": "no-store", "content-language": language})
+    page = HTMLResponse(content, headers={"cache-control": "no-store", "content-language": language})
+    if done:
+        page.delete_cookie(SAID)
+    return page
+
+
+def plain(value: Any) -> str:
+    """A value of any kind as a line of text."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _day(value: str | date | None, locale: str) -> str:

@@ -1,8 +1,34 @@
 """The console's words: English as written in the templates, and Chinese for each."""
 
 from chassis.http.language import CHINESE
+from gateway.console.approvals import words as approvals
+from gateway.console.fields import ENGLISH as _ENGLISH_FIELDS
+from gateway.console.fields import FIELDS
 
-CHINESE_WORDS = {
+_FRAME = {
+    "To the content": "跳到正文",
+    "Work areas": "工作区",
+    "It waits for a second person.": "已提请，待第二人审批。",
+    "Done.": "已完成。",
+    "Send": "提交",
+    "Cancel": "取消",
+    "Entered later": "补录时间",
+    "One a line.": "每行一项。",
+    "required": "必填",
+    "yes": "是",
+    "no": "否",
+    "second person": "须第二人",
+    "Not possible now": "当前不可用",
+    "Somebody changed it meanwhile. It stands like this now:": "他人已先行修改，当前状态如下：",
+    "Send it again if it still holds.": "如仍适用，请再次提交。",
+    "agent": "坐席",
+    "client_manager": "客户经理",
+    "branch_manager": "营业部负责人",
+    "hq": "总部",
+    "compliance": "合规",
+    "operations": "运维",
+    "system": "系统",
+    "client": "客户",
     "API": "接口",
     "All": "全部",
     "Amounts of points are decimal; a day's line shows the balance at its end.": "积分为小数；每日显示当日终余额。",
@@ -158,9 +184,10 @@ CHINESE_WORDS = {
     "rejected": "不予受理",
     "reopened": "重新办理",
 }
+CHINESE_WORDS = {**_FRAME, **approvals.CHINESE}
 _ENGLISH = {
     "NORMAL": "Standard", "SILVER": "Silver", "GOLD": "Gold", "PLATINUM": "Platinum", "DIAMOND": "Diamond",
-    "VERY_LOW": "Very low", "LOW": "Low", "MEDIUM": "Medium", "HIGH": "High",
+    "VERY_LOW": "Very low", "LOW": "Low", "MEDIUM": "Medium", "HIGH": "High", "hq": "headquarters",
 }  # fmt: skip
 
 
@@ -169,3 +196,10 @@ def said_in(language: str, words: str) -> str:
     if language == CHINESE:
         return CHINESE_WORDS.get(words, words)
     return _ENGLISH.get(words, words.replace("_", " "))  # a code that has no name of its own
+
+
+def label_in(language: str, name: str) -> str:
+    """A field's name in the page's language."""
+    if language == CHINESE:
+        return FIELDS.get(name, name)
+    return _ENGLISH_FIELDS.get(name, name.replace("_", " ").capitalize())

@@ -14,17 +14,23 @@ from fastapi import FastAPI
 import gateway.console
 from chassis.actor import Actor, Role
 from chassis.clock import business_date, utc_now
+from chassis.http import openapi_of
+from gateway.console.fields import FIELDS
+from gateway.console.forms import form_of
 from gateway.console.pages import balances_over_time
+from gateway.console.rest import operations_of
+from gateway.console.tables import IN_EVERY_SERVICE, TABLES
 from gateway.console.words import CHINESE_WORDS
 from gateway.people import add_user
 from tests.gateway.conftest import BASE, event, trade
 from tests.suitability.conftest import PROVEN
+from tests.walks.rest import apps
 from tests.world import World
 
 MEDIA = {"content-type": "application/cloudevents+json"}
-PAGES = ["/", "/part/services", "/clients", "/clients/7c", "/docs", "/events"]
+PAGES = ["/", "/part/services", "/approvals", "/clients", "/clients/7c", "/docs", "/events"]
 STATIC = Path(gateway.console.__file__).parent.parent / "static"
-TEMPLATES = Path(gateway.console.__file__).parent / "templates"
+CONSOLE = Path(gateway.console.__file__).parent
 
 
 class _Links(HTMLParser):
@@ -169,14 +175,24 @@ async def test_sign_in_is_slow_for_who_tries_often(app: FastAPI) -> None:
 
 def test_every_word_of_the_pages_has_its_chinese() -> None:
     words = set()
-    for template in TEMPLATES.glob("*.html"):
+    for template in CONSOLE.rglob("*.html"):
         words |= set(re.findall(r'_\("([^"]+)"\)', template.read_text()))
     assert sorted(words - set(CHINESE_WORDS)) == []
     assert [word for word, chinese in CHINESE_WORDS.items() if not re.search(r"[\u4e00-\u9fff]", chinese)] == []
 
 
+def test_every_field_of_a_form_has_its_name_in_both_languages() -> None:
+    documents = [openapi_of(app) for app in apps().values()]
+    known = {name: one for document in documents for name, one in operations_of(document).items()}
+    asked = {do.operation for table in TABLES for do in table.values()}
+    asked |= {f"points_{do.operation}" for do in IN_EVERY_SERVICE.values()}
+    assert sorted(asked - known.keys()) == []
+    fields = {field.name for name in asked for field in form_of(known[name].schema, {}, {}).fields}
+    assert sorted(fields - FIELDS.keys()) == []
+
+
 def test_own_scripts_and_styles_name_no_host() -> None:
-    for file in [*STATIC.glob("*.js"), *STATIC.glob("*.css"), *TEMPLATES.glob("*.html")]:
+    for file in [*STATIC.glob("*.js"), *STATIC.glob("*.css"), *CONSOLE.rglob("*.html")]:
         assert "://" not in file.read_text(), file
     for folder in (STATIC / "vendor").iterdir():
         assert folder.name == "README.md" or (folder / "LICENSE.txt").exists()
