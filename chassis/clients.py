@@ -60,6 +60,11 @@ def sealed(name: str) -> Callable[[Profile], bytes | None]:
     return lambda event: event.sealed.get(name, "").encode() or None
 
 
+def sealed_text(name: str) -> Callable[[Profile], str | None]:
+    """The same for a dated field, as a text."""
+    return lambda event: event.sealed.get(name)
+
+
 @dataclass(slots=True)
 class _Client:
     """A client while a batch's words are merged in."""

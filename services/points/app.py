@@ -6,7 +6,7 @@ from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.http import joined
 from chassis.service import Service
-from contracts.broker import BrokerDayClosed, ClientClosed, ClientOpened, TradeCancelled, TradeSettled
+from contracts.broker import BrokerDayClosed, ClientClosed, ClientOpened, ClientUpdated, TradeCancelled, TradeSettled
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import LifecycleChanged, TierChanged
 from contracts.complaints import SuggestionAdopted
@@ -48,8 +48,8 @@ service = Service(
     routes=joined(api_acts.routes, api_adjustments.routes, api.routes),
     listens={
         ErasureRequested: answering(ErasureAnswered),
-        **tables.CLIENTS.listens,
         ClientOpened: handlers.open_clients,
+        ClientUpdated: handlers.update_clients,
         ClientClosed: handlers.close_clients,
         LifecycleChanged: handlers.keep_lifecycles,
         SuggestionAdopted: suggestions.reward_adopted,

@@ -13,20 +13,23 @@ from services.points.tables import BonusRow
 from services.points.trades import Cause
 
 
-async def bring(uow: UnitOfWork, wanted: Sequence[BonusRow], causes: Mapping[str, Cause]) -> None:
-    """Bring bonuses to what they should be, for each client because of something.
+async def bring(
+    uow: UnitOfWork, wanted: Sequence[BonusRow], causes: Mapping[str, Cause], *, decided: bool = False
+) -> None:
+    """Bring bonuses to what they should be, for each client because of something; with `decided` also those that earn
+    nothing are kept.
 
     A new one that touches its own lot alone is posted as it is; all others go through the fold [4.7a].
     """
     clients = sorted({bonus.client_id for bonus in wanted})
     locked = await balances.lock(uow.sql, clients)
     known = await histories.bonuses_of(uow.sql, clients)
-    changed = [
-        one for one in wanted if known.get((one.client_id, one.item)) != one and (one.points or _known(one, known))
-    ]
+    differing = [one for one in wanted if known.get((one.client_id, one.item)) != one]
+    changed = [one for one in differing if one.points or _known(one, known)]
+    if kept := differing if decided else changed:
+        await _save(uow.sql, kept)
     if not changed:
         return
-    await _save(uow.sql, changed)
     posting = Posting(uow, locked, await tiers.of(uow, clients))
     through = await uow.sql.fetchval("SELECT through FROM closed_days") or date.min
     by_client: dict[str, list[BonusRow]] = {}

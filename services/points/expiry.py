@@ -10,15 +10,17 @@ from datetime import date, timedelta
 import asyncpg
 
 from chassis.clock import is_month_end
+from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.base import Quantity
 from contracts.points import LotsExpiring
-from services.points import balances, entries, lots, loyalty
+from services.points import balances, entries, lots, loyalty, referrals
 from services.points.accounts import EXPIRED, as_amount, available
 from services.points.histories import expiry
 from services.points.ledger import Entries
 from services.points.policy import Policies
 from services.points.tables import LATE, LotRow
+from services.points.trades import Cause
 
 CLIENTS_AT_ONCE = 20_000
 
@@ -27,6 +29,7 @@ async def close(days: Sequence[date], uow: UnitOfWork) -> None:
     """Award anniversaries of these days, tell what will expire, and let expire what ends on them."""
     for day in days:
         await loyalty.close(day, uow)
+        await referrals.close(day, uow)
         await _tell(day, uow)
     through = await uow.sql.fetchval("SELECT through FROM closed_days") or date.min
     first = through + timedelta(days=1) if through > date.min else through
@@ -74,7 +77,10 @@ def _ends(alias: str, days: Sequence[date], first: date) -> str:
 
 async def catch_up(since: Mapping[str, date], through: date, uow: UnitOfWork) -> None:
     """Clients of whom something was heard late: their anniversaries, and what they gained after its last day was closed."""
-    await loyalty.again(since, through, uow)
+    day = await today(uow.sql)
+    cause = Cause(f"late/{day}", day)
+    await loyalty.again(since, through, cause, uow)
+    await referrals.again(since, through, cause, uow)
     await expire(sorted(since), through, uow)
 
 

@@ -12,9 +12,9 @@ from decimal import Decimal
 from chassis.bus.record import Record
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
-from contracts.broker import ClientClosed, ClientOpened, TradeCancelled, TradeSettled
+from contracts.broker import ClientClosed, ClientOpened, ClientUpdated, TradeCancelled, TradeSettled
 from contracts.classification import LifecycleChanged, TierChanged
-from services.points import balances, conflicts, ledger, tiers, trades
+from services.points import balances, conflicts, ledger, referrals, tiers, trades
 from services.points.conflicts import Differing
 from services.points.ledger import Posting
 from services.points.tables import CLIENTS, LATE, LIFECYCLES
@@ -29,6 +29,14 @@ async def award_points_for_trades(settled: Sequence[SettledTrade], uow: UnitOfWo
     if not await ledger.award_at_once(uow, settled, causes, ranks):
         await _award_one_by_one(settled, causes, uow)
     await _let_expire(settled, ranks, uow)
+    await referrals.note_trades(
+        uow,
+        [
+            (trade.client_id, trade.trade_date)
+            for trade, day in zip(settled, uow.passed(TradeSettled), strict=True)
+            if day is not None and trade.trade_date <= day
+        ],
+    )
 
 
 async def _let_expire(settled: Sequence[SettledTrade], ranks: tiers.Ranks, uow: UnitOfWork) -> None:
@@ -91,6 +99,7 @@ async def claw_back_for_cancelled_trades(cancelled: Sequence[TradeCancelled], uo
             posting.balances[key[0]].parked += 1
             posting.again(key[0], causes[key])
     await posting.write()
+    await referrals.note_trades(uow, [(trade.client_id, trade.trade_date) for trade in known.values()])
 
 
 async def correct_for_changed_tiers(changes: Sequence[TierChanged], uow: UnitOfWork) -> None:
@@ -115,10 +124,15 @@ async def open_clients(opened: Sequence[ClientOpened], uow: UnitOfWork) -> None:
         "SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[]) AND opened_on IS NOT NULL",
         [event.client_id for event in opened],
     )
-    await CLIENTS.keep(uow, ClientOpened, opened)
+    await LATE.mark(uow, (await CLIENTS.keep(uow, ClientOpened, opened)).items())
     await LATE.note(uow, ClientOpened, [(event.client_id, event.opened_on) for event in opened])
     told = {event.client_id: event.opened_on for event in opened}
     await LATE.mark(uow, [(client, min(day, told[client])) for client, day in before if day != told[client]])
+
+
+async def update_clients(updated: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
+    """Keep profiles: those of a referral's household on its day [P3]."""
+    await LATE.mark(uow, (await CLIENTS.keep(uow, ClientUpdated, updated)).items())
 
 
 async def close_clients(closed: Sequence[ClientClosed], uow: UnitOfWork) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from services.points import bonuses, histories, rules
 from services.points.policy import Policies
@@ -20,11 +19,10 @@ async def close(day: date, uow: UnitOfWork) -> None:
     await _award(names, day, day, Cause(f"broker.day.closed/{day}", day), uow)
 
 
-async def again(since: Mapping[str, date], through: date, uow: UnitOfWork) -> None:
+async def again(since: Mapping[str, date], through: date, cause: Cause, uow: UnitOfWork) -> None:
     """Clients of whom something was heard late: every anniversary up to a closed day as it should be."""
     first = await uow.sql.fetchval("SELECT first FROM closed_days")
-    day = await today(uow.sql)
-    await _award(sorted(since), first, through, Cause(f"late/{day}", day), uow)
+    await _award(sorted(since), first, through, cause, uow)
 
 
 async def _award(clients: Sequence[str], first: date, last: date, cause: Cause, uow: UnitOfWork) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis import rows
-from chassis.clients import Clients, Fact
+from chassis.clients import Clients, Fact, sealed_text
 from chassis.histories import History
 from chassis.late import LateFacts
 from chassis.rows import Row
@@ -156,6 +156,7 @@ bonuses = rows.table(
     CheckConstraint("points >= 0", name="points"),
     # A suggestion is rewarded once, whoever made it; and finding one asks for its name alone.
     Index("uq_bonuses_suggestion", "item", unique=True, postgresql_where=text("item LIKE 'suggestion/%'")),
+    Index("ix_bonuses_referral", "item", postgresql_where=text("item LIKE 'referral/%'")),
 )
 
 
@@ -253,8 +254,19 @@ liability_closes = Table(
 )
 
 LATE = LateFacts(metadata)
+HOUSEHOLD = ("phone", "id_number", "address")
+"""Who has one of these in common is of one household: no referral between them is rewarded [P3]."""
 CLIENTS = Clients(
-    metadata, Fact("branch_id"), Fact("opened_on", Date), columns=[Column("closed_on", Date), Index(None, "opened_on")]
+    metadata,
+    Fact("branch_id"),
+    Fact("opened_on", Date),
+    Fact("referrer_client_id"),
+    *(Fact(name, of=sealed_text(name), dated=True, comment="encrypted") for name in HOUSEHOLD),
+    columns=[
+        Column("closed_on", Date),
+        Index(None, "opened_on"),
+        Index(None, "referrer_client_id", postgresql_where=text("referrer_client_id IS NOT NULL")),
+    ],
 )
 LIFECYCLES: History[LifecycleChanged] = History(
     metadata, "lifecycles", Column("since", Date, primary_key=True), Column("lifecycle", Text, nullable=False),

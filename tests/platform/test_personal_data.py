@@ -366,6 +366,7 @@ def test_every_encrypted_column_has_a_reader() -> None:
         ("complaints", "clients", "name"), ("complaints", "clients", "phone"), ("complaints", "cases", "original"),
         ("complaints", "cases", "contact_name"), ("complaints", "cases", "contact_phone"),
         ("complaints", "reception_visits", "visitor"),
+        ("points", "clients", "phone"), ("points", "clients", "id_number"), ("points", "clients", "address"),
     }  # fmt: skip
     encrypted = {
         (service.name, table.name, column.name)
