@@ -6,9 +6,10 @@ from services.callbacks.app import service as callbacks
 from services.classification.app import service as classification
 from services.complaints.app import service as complaints
 from services.points.app import service as points
+from services.products.app import service as products
 from services.suitability.app import service as suitability
 
-SERVICES: tuple[Service, ...] = (gateway, classification, points, suitability, callbacks, complaints)
+SERVICES: tuple[Service, ...] = (gateway, classification, points, suitability, callbacks, complaints, products)
 
 
 def named(*names: str) -> tuple[Service, ...]:

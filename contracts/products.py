@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from contracts import platform
 from contracts.base import DayClosed, Event
 from contracts.fields import Amount, BusinessDate, Code, Count, Id, Identifier, Instant, Month, Quantity
 
@@ -71,13 +72,15 @@ class SubscriptionChanged(Event, frozen=True, kw_only=True, gc=False):
 
 
 class RateStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The all-in rate in per mille from a day on; `x` is the commission agreed; flags such as `no_uplift`."""
+    """The all-in rate in per mille from a day on; `x` is the commission agreed; flags such as `no_uplift`. One that names an
+    account is that account's, one that names none all others'."""
 
     since: BusinessDate
     until: BusinessDate | None = None
     rate: Quantity
     x: Quantity
     flags: list[Code] = msgspec.field(default_factory=list)
+    account_id: Identifier | None = None
 
 
 class FeeRateChanged(Event, frozen=True, kw_only=True, gc=False):
@@ -216,7 +219,14 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "products.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    ErasureAnswered,
     ProductChanged,
     SubscriptionChanged,
     FeeRateChanged,

@@ -1,0 +1,1 @@
+"""Products: what a client may have, what it costs and why; subscriptions, entitlements, the club."""

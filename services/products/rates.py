@@ -1,0 +1,105 @@
+"""X as the broker tells it, and the fee rates that follow from it, told with the day the trading system applies them from."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import asyncpg
+
+from chassis import rows
+from chassis.calendar import DayKind
+from chassis.calendars import current
+from chassis.errors import Conflict, FieldError, Invalid, Text
+from chassis.timeline import today
+from chassis.uow import UnitOfWork
+from contracts.broker import CommissionAgreed
+from contracts.products import FeeRateChanged, RateStretch
+from services.products import clients, commission_rules, rules
+from services.products.commission_rules import WHOLE, Word
+from services.products.policy import Policies
+from services.products.rules import LEGAL_CEILING
+from services.products.tables import RATES, CommissionRow
+
+
+class UnknownCommission(Conflict):
+    """The broker has not told which commission is agreed with this client: no rate can be named without it."""
+
+    title = Text("The commission agreed is not known", "尚未取得客户现佣金")
+
+
+async def hear(agreements: Sequence[CommissionAgreed], uow: UnitOfWork) -> None:
+    """Keep what is agreed, and tell the rates that follow, also those of days gone by [S1].
+
+    Raises: Invalid for a commission above the law's ceiling.
+    """
+    if any(rules.units_of(one.rate) > LEGAL_CEILING for one in agreements):
+        raise Invalid(errors=(FieldError("/rate", "above 3 per mille"),))
+    found = [
+        CommissionRow(
+            one.client_id, one.agreement_id, record.time, record.id, one.account_id, rules.units_of(one.rate),
+            one.effective_on, one.withdrawn, uow.now,
+        )
+        for one, record in zip(agreements, uow.records(CommissionAgreed), strict=True)
+    ]  # fmt: skip
+    told = sorted({one.client_id for one in agreements})
+    await clients.lock(uow, told)
+    await uow.sql.execute(
+        f"""INSERT INTO commissions ({rows.columns(CommissionRow)})
+            SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::int[], $7::date[],
+                                 $8::bool[], $9::timestamptz[]) ON CONFLICT DO NOTHING""",
+        *rows.lists(found),
+    )
+    await tell(uow, told)
+
+
+async def words_of(
+    sql: asyncpg.Connection, client_ids: Sequence[str], known_at: datetime | None = None
+) -> dict[str, list[Word]]:
+    """What was said of the agreements of clients, as known at an instant where one is given."""
+    found: defaultdict[str, list[Word]] = defaultdict(list)
+    for client_id, *word in await sql.fetch(
+        """SELECT client_id, agreement_id, said_at, event_id, coalesce(account_id, ''), rate, effective_on, withdrawn
+           FROM commissions WHERE client_id = ANY($1::text[]) AND recorded_at <= coalesce($2::timestamptz, 'infinity')""",
+        list(client_ids),
+        known_at,
+    ):
+        found[client_id].append(Word(*word))
+    return found
+
+
+async def x_of(sql: asyncpg.Connection, client_id: str, day: date, account: str = WHOLE) -> int:
+    """The commission in force on a day.
+
+    Raises: UnknownCommission.
+    """
+    words = (await words_of(sql, [client_id])).get(client_id, [])
+    found = commission_rules.x_of(commission_rules.agreed(words), account, day)
+    if found is None:
+        raise UnknownCommission
+    return found
+
+
+async def tell(uow: UnitOfWork, client_ids: Sequence[str]) -> None:
+    """Tell what differs of the rates of clients whose rows are locked, with the next trading day as the first on which the
+    trading system applies it; what lies before is settled by charges."""
+    policies = await uow.policies(Policies)
+    words = await words_of(uow.sql, client_ids)
+    changes = await RATES.put(
+        uow,
+        {
+            client_id: commission_rules.rate_stretches(words.get(client_id, []), (), policies)
+            for client_id in client_ids
+        },
+    )
+    if not changes:
+        return
+    day = await today(uow.sql)
+    next_day = (await current(uow.sql)).add_days(day, 1, DayKind.TRADING)
+    for change in changes:
+        uow.emit(FeeRateChanged(**change.fields, apply_from=max(next_day, change.changed_from)))
+
+
+def on(stretches: Sequence[RateStretch], day: date) -> list[RateStretch]:
+    """The rates of a day: the client's, then those of single accounts."""
+    found = [one for one in stretches if one.since <= day and (one.until is None or day < one.until)]
+    return sorted(found, key=lambda one: one.account_id or "")
