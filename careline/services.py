@@ -7,9 +7,12 @@ from services.classification.app import service as classification
 from services.complaints.app import service as complaints
 from services.points.app import service as points
 from services.products.app import service as products
+from services.relationships.app import service as relationships
 from services.suitability.app import service as suitability
 
-SERVICES: tuple[Service, ...] = (gateway, classification, points, suitability, callbacks, complaints, products)
+SERVICES: tuple[Service, ...] = (
+    gateway, classification, points, suitability, callbacks, complaints, products, relationships,
+)  # fmt: skip
 
 
 def named(*names: str) -> tuple[Service, ...]:

@@ -5,8 +5,10 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from contracts import platform
 from contracts.base import DayClosed, Event
-from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text200
+from contracts.fields import BusinessDate, Code, Count, Email, Id, Identifier, Instant, Phone, Text200, Text400
+from contracts.personal import Personal, PersonalEvent
 
 TOPIC = "careline.relationships"
 
@@ -38,6 +40,31 @@ class AssignmentChanged(Event, frozen=True, kw_only=True, gc=False):
     @property
     def identity(self) -> str:
         return f"{self.client_id}/{self.revision}"
+
+
+class ProfileChanged(PersonalEvent, frozen=True, kw_only=True, gc=False):
+    """Contact data of the client was entered (联系方式变更) [CI2]: members not given stay as they were.
+
+    Of several words, the broker's included, the highest (ce_time, ce_id) is in force. `value_id`: the entry.
+    """
+
+    type: ClassVar[str] = "relationships.profile.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Identifier
+    value_id: Identifier
+    phone: Personal[Phone] | None = None
+    email: Personal[Email] | None = None
+    address: Personal[Text400] | None = None
+    said_at: Instant
+
+    @property
+    def identity(self) -> str:
+        return self.value_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.said_at
 
 
 class ObjectionStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -177,7 +204,15 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "relationships.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    ErasureAnswered,
+    ProfileChanged,
     AssignmentChanged,
     ObjectionChanged,
     GrumbleHeard,

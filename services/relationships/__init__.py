@@ -1,0 +1,1 @@
+"""Relationships: every client known, owned, visited and handed on without loss."""

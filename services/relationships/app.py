@@ -1,0 +1,67 @@
+"""Relationships on one page."""
+
+from pathlib import Path
+
+from chassis.erasure import answering
+from chassis.exports import Export
+from chassis.service import Service
+from contracts.broker import (
+    AssetsValued,
+    BrokerDayClosed,
+    ClientClosed,
+    ClientOpened,
+    ClientUpdated,
+    CommissionAgreed,
+    PermissionGranted,
+)
+from contracts.callbacks import DayCompleted as CallbacksDayCompleted
+from contracts.classification import (
+    ClassChanged,
+    CoreChanged,
+    GroupChanged,
+    LifecycleChanged,
+    MonthEvaluated,
+    SupplementaryChanged,
+    TierChanged,
+)
+from contracts.classification import DayCompleted as ClassificationDayCompleted
+from contracts.complaints import DayCompleted as ComplaintsDayCompleted
+from contracts.complaints import SatisfactionRecorded
+from contracts.platform import ErasureRequested
+from contracts.products import DayCompleted as ProductsDayCompleted
+from contracts.relationships import DayCompleted, ErasureAnswered, ProfileChanged
+from contracts.suitability import AssessmentCompleted
+from services.relationships import api, closing, exports, handlers, retention, tables
+from services.relationships.policy import Policies
+
+service = Service(
+    name="relationships",
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    routes=api.routes,
+    listens={
+        ErasureRequested: answering(ErasureAnswered, retention.judge_erasure),
+        ClientOpened: handlers.keep_opened,
+        ClientUpdated: handlers.keep_updated,
+        ClientClosed: handlers.close_clients,
+        AssetsValued: handlers.keep_valuations,
+        CommissionAgreed: handlers.keep_rates,
+        PermissionGranted: handlers.keep_permissions,
+        TierChanged: handlers.keep_tiers,
+        CoreChanged: handlers.keep_core,
+        LifecycleChanged: handlers.keep_lifecycles,
+        ClassChanged: handlers.keep_classes,
+        GroupChanged: handlers.keep_groups,
+        SupplementaryChanged: handlers.keep_supplementary,
+        MonthEvaluated: handlers.keep_months,
+        AssessmentCompleted: handlers.keep_assessments,
+        SatisfactionRecorded: handlers.keep_satisfaction,
+    },
+    publishes=[ProfileChanged, ErasureAnswered, DayCompleted],
+    waits_for=[BrokerDayClosed, ClassificationDayCompleted, CallbacksDayCompleted, ComplaintsDayCompleted, ProductsDayCompleted],
+    closes=closing.close_days,
+    completes=DayCompleted,
+    exports={"information": Export(exports.INFORMATION_COLUMNS, exports.information_scores)},
+    client_parts={"information": "/information"},
+    policy=Policies,
+)

@@ -1,0 +1,16 @@
+"""What a closed day does: at a month's end, everybody's completeness is kept [CI5]."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from chassis.clock import is_month_end
+from chassis.uow import UnitOfWork
+from services.relationships import information
+from services.relationships.policy import Policies
+
+
+async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
+    """Close business dates, one after another."""
+    policies = await uow.policies(Policies)
+    for day in filter(is_month_end, days):
+        await information.score_month(uow, day, policies.information.on(day))
