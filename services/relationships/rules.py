@@ -146,11 +146,11 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
 def id_checksum_holds(number: str) -> bool:
-    """Whether the last character of an 18-digit identity number follows from the others; 15 digits have none."""
-    if re.fullmatch(r"[0-9]{15}", number):
-        return birth_date_of(number) is not None
-    if not re.fullmatch(r"[0-9]{17}[0-9Xx]", number):
+    """Whether an identity number has a birth date in it and, of 18 digits, the last follows from the others."""
+    if not re.fullmatch(r"[0-9]{15}|[0-9]{17}[0-9Xx]", number) or birth_date_of(number) is None:
         return False
+    if len(number) == 15:
+        return True
     total = sum(int(digit) * factor for digit, factor in zip(number, _FACTORS, strict=False))
     return number[-1].upper() == _LETTERS[total % 11]
 

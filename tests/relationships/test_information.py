@@ -74,8 +74,9 @@ async def test_events_fill_what_systems_know_and_people_fill_the_rest(branch: Wo
     assert line(now, "P17")["value"] == "teacher"
     refused = {"values": [{"code": "CI-P14", "state": "refused"}]}
     now = await office.post(MANAGER, "/clients/f-1/information", refused)
-    # 3 and 2 and 2 of 25, and half of 1.
-    assert (now["entered"], line(now, "P14")["state"], line(now, "P14")["counts"]) == ("30.0", "refused", True)
+    # 2 and 2 of 25, and half of 1: the number of the opening has aged.
+    assert (now["entered"], line(now, "P14")["state"], line(now, "P14")["counts"]) == ("18.0", "refused", True)
+    assert (line(now, "P08")["state"], line(now, "P08")["counts"]) == ("stated", False)
 
 
 async def test_values_are_checked_as_they_are_entered_and_passed_with_a_reason(branch: World, office: Office) -> None:

@@ -27,7 +27,9 @@ Reader = Annotated[Actor, permits("relationships.information:read", Role.CLIENT,
 Staff = Annotated[Actor, permits("relationships.information:figures", *STAFF, Role.SYSTEM)]
 Enterer = Annotated[Actor, permits("relationships.information:enter", Role.CLIENT, *DESK, Role.SYSTEM, centre=True)]
 Words = Annotated[str, text_of(2000)]
-IndicatorCode = Code
+IndicatorCode = Annotated[Code, Field(examples=["CI-P08"])]
+Percent = Annotated[Decimal, Field(description="the share that is filled and valid, in per cent", examples=["69.3"])]
+ByPeople = Annotated[Decimal, Field(description="the same of what people fill, in per cent", examples=["13.6"])]
 
 
 class ScoreOf(Body):
@@ -41,8 +43,8 @@ class ScoreOf(Body):
 class Score(BaseModel):
     """Completeness in percent, one decimal [CI5]: `entered` counts only what people fill."""
 
-    whole: Decimal
-    entered: Decimal
+    whole: Percent
+    entered: ByPeople
 
 
 class Gap(BaseModel):
@@ -77,8 +79,8 @@ class ClientInformation(BaseModel):
     client_id: str
     as_of: date
     set: SetCode
-    whole: Decimal
-    entered: Decimal
+    whole: Percent
+    entered: ByPeople
     target: int
     policy: str
     gaps: list[Gap]
@@ -117,8 +119,8 @@ class Completeness(BaseModel):
     branch_id: str | None
     set: SetCode
     clients: int
-    whole: Decimal
-    entered: Decimal
+    whole: Percent
+    entered: ByPeople
     target: int
     reached: int
 
