@@ -193,7 +193,11 @@ async def _erase(world: World, http: httpx.AsyncClient, bearer: Callable[..., di
     answers = {answer["service"]: answer for answer in under_way["answers"]}
     everybody = {"classification", "points", "suitability", "callbacks", "complaints", "products", "relationships"}
     assert set(answers) == everybody
-    assert {name for name, answer in answers.items() if not answer["over"]} >= everybody - {"points", "classification", "suitability"}
+    assert {name for name, answer in answers.items() if not answer["over"]} >= everybody - {
+        "points",
+        "classification",
+        "suitability",
+    }
     # Blocked: kept, but read by nobody.
     [stored] = await world.rows("callbacks", "SELECT name FROM clients WHERE client_id = 'c-1'")
     keyring = world.database("callbacks").keyring
