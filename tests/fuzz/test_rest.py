@@ -28,7 +28,16 @@ from tests.classification.facts import opened
 from tests.conftest import IN_CI
 from tests.world import World
 
-SERVICES = ("callbacks", "classification", "complaints", "points", "products", "suitability", "gateway")
+SERVICES = (
+    "callbacks",
+    "classification",
+    "complaints",
+    "points",
+    "products",
+    "relationships",
+    "suitability",
+    "gateway",
+)
 CASES = int(os.environ.get("CASES", "200" if IN_CI else "0"))
 """Cases a service; 0: one of each mode an operation."""
 ACTORS = (
