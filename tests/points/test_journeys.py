@@ -3,12 +3,16 @@
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from careline.export import EXPORTS
 from chassis.actor import Actor, Role
+from chassis.clock import at
 from contracts.broker import ClientOpened
+from contracts.complaints import SuggestionAdopted
+from contracts.products import RedemptionConfirmed, RedemptionRefused
 from tests.points.facts import cancelled, trade
 from tests.world import World
 
@@ -39,7 +43,9 @@ async def test_a_tier_bought_with_points_raises_what_the_next_trades_earn_p4_t5_
     await world.close(date(2022, 7, 1))
     wanted = {"points": "2000.00", "reason": "MISSING_TRADE", "why": "trades of an old system", "attachment": "doc-1"}
     asked = await send(world, HQ, f"{CLIENT}/adjustments", wanted)
-    await send(world, OTHER, f"{asked.headers['location']}/approve", {"because": "seen the list"})
+    await send(
+        world, OTHER, f"/v1/points/approvals/{asked.json()['approval_id']}/approve", {"because": "seen the list"}
+    )
     made = (await send(world, OWN, f"{CLIENT}/applications")).json()
     assert (made["tier"], made["points"]) == ("SILVER", "2000.00")
     await send(world, MANAGER, f"/v1/points/applications/{made['application_id']}/approve")
@@ -67,3 +73,47 @@ async def test_a_tier_bought_with_points_raises_what_the_next_trades_earn_p4_t5_
     assert month == (
         "2022-07", "310.00", "200.00", "-2000.00", "0.00", "-66.00", "2000.00", "444.00", "0.00"
     )  # fmt: skip
+
+
+async def test_referred_suggested_redeemed_and_expired_at_the_end_p3_p5_p6(world: World) -> None:
+    """A client refers another, has an idea adopted, spends some points, gets some back, and lets the rest run out."""
+    phone = {"phone": "13800138000"}
+    await world.publish(
+        ClientOpened(client_id="c-1", branch_id="B1", opened_on=date(2021, 9, 1), **phone),
+        ClientOpened(client_id="c-2", branch_id="B1", opened_on=date(2022, 6, 1), referrer_client_id="c-1"),
+        ClientOpened(client_id="c-3", branch_id="B1", opened_on=date(2022, 6, 1), referrer_client_id="c-1", **phone),
+        trade("t-1", "200", day=date(2022, 7, 1)), trade("t-2", "5", "c-2", date(2022, 7, 1)),
+        trade("t-3", "5", "c-3", date(2022, 7, 1)),
+    )  # fmt: skip
+    await world.close(date(2022, 7, 1))
+    assert (await read(world))["available"] == "700.00"
+    adopted = SuggestionAdopted(
+        client_id="c-1", case_id="k-1", suggestion_id=UUID(int=1), adopted_at=at(date(2022, 7, 4), 11)
+    )
+    await world.publish(adopted, adopted)
+    await world.settle()
+    answers = (RedemptionRefused, RedemptionConfirmed)
+    for n, kind in enumerate(answers):
+        body = {"reward": ("SMS1", "SMS2")[n], "quantity": 1}
+        async with world.client("points", OWN) as http:
+            asked = await http.post(f"{CLIENT}/redemptions", json=body, headers={"idempotency-key": f"r-{n}"})
+        assert asked.status_code == 201, asked.text
+        named = {
+            "client_id": "c-1",
+            "redemption_id": UUID(asked.json()["redemption_id"]),
+            "at": at(date(2022, 7, 5), 12),
+        }
+        await world.publish(kind(**named, **({"reason": "not-entitled"} if kind is RedemptionRefused else {})))
+        await world.settle()
+    seen = await read(world)
+    assert (seen["available"], seen["held"], seen["debt"]) == ("970.00", "0.00", "0.00")
+    await world.close(date(2022, 9, 1))  # a year of account
+    assert (await read(world))["available"] == "1170.00"
+    await world.close(date(2024, 7, 31))
+    seen = await read(world)
+    assert seen["available"] == "400.00"  # the anniversaries of 2022 and 2023; those of July 2022 have ended
+    rows = [row async for row in EXPORTS["points"].rows(world.platform, None) if row[0] == "c-1"]
+    sums = {kind: sum(Decimal(row[-1]) for row in rows if row[2] == kind) for kind in {row[2] for row in rows}}
+    assert sums == {
+        "accrued": Decimal(200), "bonus": Decimal(1200), "spent": Decimal(-30), "expired": Decimal(-970),
+    }  # fmt: skip
