@@ -5,13 +5,14 @@ from gateway.app import service as gateway
 from services.callbacks.app import service as callbacks
 from services.classification.app import service as classification
 from services.complaints.app import service as complaints
+from services.messaging.app import service as messaging
 from services.points.app import service as points
 from services.products.app import service as products
 from services.relationships.app import service as relationships
 from services.suitability.app import service as suitability
 
 SERVICES: tuple[Service, ...] = (
-    gateway, classification, points, suitability, callbacks, complaints, products, relationships,
+    gateway, classification, points, suitability, callbacks, complaints, products, relationships, messaging,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from contracts import platform
+from contracts import messaging, platform
 from contracts.base import DayClosed, Event
 from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text200, Text20000
 
@@ -198,6 +198,13 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class MessageRequested(messaging.MessageRequested, frozen=True, kw_only=True, gc=False):
+    """Callbacks asks for a message: a welcome [B12], a reminder, an e-survey, a line of a column ordered."""
+
+    type: ClassVar[str] = "callbacks.message.requested"
+    topic: ClassVar[str] = TOPIC
+
+
 class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
     """Whether anything here still keeps a client from being erased."""
 
@@ -215,5 +222,6 @@ EVENTS: list[type[Event]] = [
     TaskCancelled,
     FindingRaised,
     AlarmRaised,
+    MessageRequested,
     DayCompleted,
 ]

@@ -2,13 +2,16 @@
 
 from datetime import datetime
 from typing import ClassVar, Literal
+from uuid import UUID, uuid5
 
 import msgspec
 
+from contracts import platform
 from contracts.base import DayClosed, Event
 from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text500
 
 TOPIC = "careline.messaging"
+_MESSAGES = UUID("6d0f1c4e-62a5-5c0e-9a35-0f2d6b7f4c11")
 
 MessageClass = Literal["VERIFY", "NOTICE", "CARE", "SUBSCRIBED", "MARKETING"]
 """Content classes (内容类别) [MS3]: 验证码, 通知, 关怀, 定制, 营销."""
@@ -18,12 +21,17 @@ MessageState = Literal[
 ]
 
 
+def message_id(kind: str, recipient: str, cause: str) -> UUID:
+    """The id of the one message of a kind to a client (or `staff:ID`) about one thing: a period, a task, a case [MS1]."""
+    return uuid5(_MESSAGES, f"message/{kind}/{recipient}/{cause}")
+
+
 class MessageRequested(Event, frozen=True, kw_only=True, gc=False):
     """A service asks for a message [MS1]; each publisher has a subclass with its own topic.
 
     `kind` names the template family, `cause` what it is about (a period, a task, a case): the same kind, recipient and
     cause is the same message. Personal fields travel as references. Not sent before `not_before` or after `not_after`;
-    `required` ones count towards no cap of contacts; `shock`: a market shock's, which quiet hours do not hold [A21].
+    Where both are named it is the client's. `required` ones count towards no cap of contacts; `shock`: a market shock's, which quiet hours do not hold [A21].
     """
 
     request_id: Id
@@ -39,8 +47,8 @@ class MessageRequested(Event, frozen=True, kw_only=True, gc=False):
     asked_at: Instant
 
     def __post_init__(self) -> None:
-        if (self.client_id is None) == (self.staff_id is None):
-            raise ValueError("a message is for one client or one member of staff")
+        if self.client_id is None and self.staff_id is None:
+            raise ValueError("a message is for a client or a member of staff")
 
     @property
     def key(self) -> str:
@@ -196,7 +204,14 @@ class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
         return self.business_date.isoformat()
 
 
+class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
+    """Whether anything here still keeps a client from being erased."""
+
+    type: ClassVar[str] = "messaging.erasure.answered"
+
+
 EVENTS: list[type[Event]] = [
+    ErasureAnswered,
     MessageChanged,
     ReplyReceived,
     ConsentChanged,

@@ -7,7 +7,7 @@ CREATE ROLE careline LOGIN CREATEROLE PASSWORD :'password';
 ALTER DATABASE careline OWNER TO careline;
 SQL
 # made from the list of services
-services="gateway classification points suitability callbacks complaints products relationships"
+services="gateway classification points suitability callbacks complaints products relationships messaging"
 # until here
 for service in $services; do
     name=$(echo "$service" | tr '[:lower:]' '[:upper:]')_PASSWORD

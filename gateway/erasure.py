@@ -21,7 +21,7 @@ from chassis.errors import NotFound, Text
 from chassis.http import Reading, Work, permits, router
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
-from contracts import callbacks, classification, complaints, points, products, relationships, suitability
+from contracts import callbacks, classification, complaints, messaging, points, products, relationships, suitability
 from contracts.fields import Identifier, text_of
 from contracts.platform import ErasureAnswered, ErasureRequested
 
@@ -34,6 +34,7 @@ EXPECTED: tuple[type[ErasureAnswered], ...] = (
     complaints.ErasureAnswered,
     products.ErasureAnswered,
     relationships.ErasureAnswered,
+    messaging.ErasureAnswered,
 )
 """Who has to answer."""
 ASKED_AGAIN = timedelta(days=1)

@@ -192,7 +192,7 @@ async def _erase(world: World, http: httpx.AsyncClient, bearer: Callable[..., di
     assert under_way["state"] == "waiting"
     answers = {answer["service"]: answer for answer in under_way["answers"]}
     assert set(answers) == {
-        "classification", "points", "suitability", "callbacks", "complaints", "products", "relationships",
+        "classification", "points", "suitability", "callbacks", "complaints", "products", "relationships", "messaging",
     }  # fmt: skip
     assert {name for name, answer in answers.items() if not answer["over"]} >= {
         "callbacks",
@@ -205,6 +205,7 @@ async def _erase(world: World, http: httpx.AsyncClient, bearer: Callable[..., di
     assert await keyring.open([Value("c-1", "name", stored["name"])]) == [None]
     for service, statement in (
         ("callbacks", "UPDATE clients SET closed_on = '2024-03-02' WHERE client_id = 'c-1'"),
+        ("messaging", "UPDATE clients SET closed_on = '2024-03-02' WHERE client_id = 'c-1'"),
         ("callbacks", "UPDATE tasks SET state = 'cancelled', ended_on = '2024-03-02' WHERE client_id = 'c-1'"),
         ("complaints", "UPDATE cases SET state = 'closed', closed_at = '2001-01-01' WHERE client_id = 'c-1'"),
         ("suitability", "UPDATE clients SET closed_on = NULL WHERE client_id = 'c-1'"),
@@ -374,6 +375,8 @@ def test_every_encrypted_column_has_a_reader() -> None:
         ("complaints", "cases", "contact_name"), ("complaints", "cases", "contact_phone"),
         ("complaints", "reception_visits", "visitor"),
         ("points", "clients", "phone"), ("points", "clients", "id_number"), ("points", "clients", "address"),
+        ("messaging", "clients", "name"), ("messaging", "clients", "phone"), ("messaging", "clients", "email"),
+        ("messaging", "messages", "fields"), ("messaging", "messages", "address"),
     }  # fmt: skip
     encrypted = {
         (service.name, table.name, column.name)

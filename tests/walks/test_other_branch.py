@@ -36,7 +36,9 @@ OWNED = {
     "visit_id", "attempt_id", "evidence_id", "accountability_id", "alarm_id", "moment_id",
 }  # fmt: skip
 """Parameters of paths that name an object of a client or a branch."""
-SERVICES = ("callbacks", "classification", "complaints", "points", "products", "relationships", "suitability")
+SERVICES = (
+    "callbacks", "classification", "complaints", "messaging", "points", "products", "relationships", "suitability",
+)  # fmt: skip
 
 
 def people_of(branch: str) -> list[Actor]:

@@ -1,0 +1,35 @@
+"""Messaging on one page: what it hears, sends, keeps and answers."""
+
+from pathlib import Path
+
+from chassis import staff
+from chassis.erasure import answering
+from chassis.service import Service
+from contracts import callbacks
+from contracts.broker import BranchChanged, ClientClosed, ClientOpened, ClientUpdated, StaffChanged
+from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
+from contracts.platform import ErasureRequested
+from services.messaging import api, handlers, tables
+from services.messaging.policy import Policies
+from services.messaging.settings import MessageSettings
+
+service = Service(
+    name="messaging",
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    routes=api.routes,
+    listens={
+        ErasureRequested: answering(ErasureAnswered, handlers.judge_erasure),
+        StaffChanged: staff.keep_staff,
+        BranchChanged: staff.keep_branches,
+        ClientOpened: handlers.open_clients,
+        ClientUpdated: handlers.update_clients,
+        ClientClosed: handlers.close_clients,
+        callbacks.MessageRequested: handlers.take_requests,
+    },
+    publishes=EVENTS,
+    completes=DayCompleted,
+    policy=Policies,
+    settings=[MessageSettings],
+    client_parts={"messages": "/messages?limit=20"},
+)

@@ -1,0 +1,307 @@
+"""What messaging's policies may say: typed bodies, checked when read (`policy.toml`, `templates.toml`)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from chassis.errors import FieldError
+from chassis.policy import PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
+from contracts.messaging import Channel, MessageClass
+from services.messaging.rules import sms_parts
+from services.messaging.words import Forbidden
+
+Body = TypeVar("Body")
+Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Way = Literal["own", "cloud", "email", "wecom", "app"]
+FieldType = Literal["text", "date", "number", "money", "code", "security"]
+OWN_RECORD = ("name", "branch", "manager", "manager_phone", "contact", "hotline")
+"""What is filled in from the client's own record and the firm's."""
+WECOM_BYTES = 2048
+_BLANK = re.compile(r"\{(\w+)\}")
+_SECURITY = re.compile(r"(?<!\d)(?:[036]\d{5}|[48]\d{5})(?!\d)|\.(?:SH|SZ|BJ)\b", re.I)
+
+
+class Cap(PolicyBody, frozen=True):
+    """At most so many messages to a number in so many minutes, rolling [MS10]."""
+
+    count: Positive
+    minutes: Positive
+
+    @property
+    def span(self) -> timedelta:
+        """The minutes as a span."""
+        return timedelta(minutes=self.minutes)
+
+
+class WayTerms(PolicyBody, frozen=True):
+    """A way messages go: the client's channel it reaches, and how fast its provider takes them."""
+
+    channel: Channel
+    per_second: Positive
+    at_once: Positive
+
+
+class ClassTerms(PolicyBody, frozen=True):
+    """What holds for a content class [MS3, MS4, MS8 to MS10]."""
+
+    ways: tuple[Way, ...]
+    lifetime_minutes: Positive
+    quiet: bool = True
+    stoppable: bool = False
+    consent: bool = False
+    marketing_hours: bool = False
+    optional: bool = False
+    caps: tuple[Cap, ...] = ()
+
+
+class Sending(PolicyBody, frozen=True, dict=True):
+    """What may go where and when."""
+
+    hotline: Words
+    quiet: tuple[str, str]
+    marketing_hours: tuple[str, str]
+    retry_minutes: tuple[Positive, ...]
+    receipt_hours: Positive
+    merge_minutes: Positive
+    shared_clients: Positive
+    unknown_client_minutes: Positive
+    ways: dict[Way, WayTerms]
+    classes: dict[MessageClass, ClassTerms]
+    optional: Cap
+
+    @cached_property
+    def quiet_hours(self) -> tuple[time, time]:
+        """When messages rest."""
+        return time.fromisoformat(self.quiet[0]), time.fromisoformat(self.quiet[1])
+
+    @cached_property
+    def marketing_span(self) -> tuple[time, time]:
+        """When marketing may go, on working days."""
+        return time.fromisoformat(self.marketing_hours[0]), time.fromisoformat(self.marketing_hours[1])
+
+    @cached_property
+    def longest_cap(self) -> timedelta:
+        """How far back what was sent counts."""
+        caps = [cap for terms in self.classes.values() for cap in terms.caps]
+        return max(cap.span for cap in (*caps, self.optional))
+
+
+class Variable(PolicyBody, frozen=True):
+    """A variable of a template: its type and its longest value [MS6]."""
+
+    type: FieldType
+    longest: Annotated[int, msgspec.Meta(ge=1, le=500)]
+
+
+class Wording(PolicyBody, frozen=True):
+    """The words of a template in one language; `html` makes an e-mail of it, beside the plain words."""
+
+    subject: Words
+    body: Words
+    html: str = ""
+
+    def filled(self, fields: Mapping[str, str]) -> tuple[str, str]:
+        """Subject and body with the fields in place of their blanks; what stands in a field is never read as a blank.
+
+        Raises: KeyError, naming a field that is not given: a message with a hole in it is not sent.
+        """
+        return tuple(_BLANK.sub(lambda blank: fields[blank[1]], text) for text in (self.subject, self.body))  # type: ignore[return-value]
+
+    @property
+    def blanks(self) -> set[str]:
+        """The names it has blanks for."""
+        return {name for text in (self.subject, self.body, self.html) for name in _BLANK.findall(text)}
+
+
+class Template(PolicyBody, frozen=True):
+    """A kind of message [MS6]: its class [MS3], ways in order of preference, variables, words in both languages.
+
+    `passed`: forbidden words that compliance lets pass here, each with its reason [MS16].
+    """
+
+    message_class: MessageClass
+    ways: tuple[Way, ...]
+    zh: Wording
+    en: Wording
+    fields: dict[Code, Variable] = msgspec.field(default_factory=dict)
+    mergeable: bool = False
+    passed: dict[str, Words] = msgspec.field(default_factory=dict)
+
+    def in_language(self, language: str) -> Wording:
+        """Its words for `zh-CN` or, for anything else, English."""
+        return self.zh if language.startswith("zh") else self.en
+
+
+class WordLists(PolicyBody, frozen=True, dict=True):
+    """Words that no message says [MS16]."""
+
+    never: tuple[Words, ...]
+    banned: tuple[Words, ...]
+    ratings: tuple[Words, ...]
+
+    @cached_property
+    def forbidden(self) -> Forbidden:
+        """What no message says, as one automaton."""
+        return Forbidden((*self.never, *self.banned))
+
+    @cached_property
+    def rated(self) -> Forbidden:
+        """What NOTICE does not say [MS4]."""
+        return Forbidden(self.ratings)
+
+
+class Templates(PolicyBody, frozen=True, dict=True):
+    """Every kind of message and the words none may say, as one set: each holds against the other."""
+
+    max_parts: Positive
+    signature_units: Positive
+    lengths: dict[str, Positive]
+    words: WordLists
+    kinds: dict[Code, Template]
+
+    def parts(self, template: Template, language: str) -> int:
+        """The parts of the longest SMS it can make [MS12]."""
+        longest = {name: "国" * size for name, size in self.lengths.items()}
+        longest |= {name: "国" * variable.longest for name, variable in template.fields.items()}
+        _, body = template.in_language(language).filled(longest)
+        return sms_parts("国" * self.signature_units + body)
+
+
+class Signature(PolicyBody, frozen=True):
+    """A registered signature (签名) of a way [MS5]."""
+
+    way: Way
+    text: Annotated[str, msgspec.Meta(min_length=2, max_length=20)]
+    state: Literal["draft", "filed", "approved", "refused"]
+
+
+class Filing(PolicyBody, frozen=True):
+    """A template as a provider knows it [MS6]."""
+
+    kind: Code
+    way: Way
+    code: Words
+    state: Literal["draft", "filed", "approved", "refused"]
+
+
+class Filings(PolicyBody, frozen=True):
+    """What carriers and clouds have registered."""
+
+    signatures: tuple[Signature, ...]
+    templates: tuple[Filing, ...]
+    templates_filed: tuple[Way, ...] = ()
+
+    def signature(self, way: str) -> str | None:
+        """The approved signature of a way; None where there is none."""
+        return next((one.text for one in self.signatures if one.way == way and one.state == "approved"), None)
+
+    def code(self, kind: str, way: str) -> str | None:
+        """The provider's code of an approved template."""
+        found = (one.code for one in self.templates if (one.kind, one.way, one.state) == (kind, way, "approved"))
+        return next(found, None)
+
+    def allows(self, kind: str, way: str) -> bool:
+        """Whether a way that files templates has this one approved."""
+        return way not in self.templates_filed or self.code(kind, way) is not None
+
+
+def parse_sending(body: dict[str, Any]) -> Sending:
+    """The terms of sending. Raises: PolicyInvalid."""
+    found = typed(Sending, body)
+    problems = []
+    for name, span in (("quiet", found.quiet), ("marketing_hours", found.marketing_hours)):
+        try:
+            begin, end = map(time.fromisoformat, span)
+        except ValueError:
+            problems.append(FieldError(f"/body/{name}", "not times of day"))
+            continue
+        if begin == end or (name == "marketing_hours" and begin > end):
+            problems.append(FieldError(f"/body/{name}", "ends before it begins"))
+    if missing := set(MessageClass.__args__) - found.classes.keys():  # type: ignore[attr-defined]
+        problems.append(FieldError("/body/classes", f"without {', '.join(sorted(missing))}"))
+    for name, terms in found.classes.items():
+        if absent := set(terms.ways) - found.ways.keys():
+            problems.append(FieldError(f"/body/classes/{name}/ways", f"no way is {', '.join(sorted(absent))}"))
+    if any("cloud" in terms.ways for name, terms in found.classes.items() if name in ("MARKETING", "SUBSCRIBED")):
+        problems.append(FieldError("/body/classes", "the clouds take no finance content but notices and codes [MS4]"))
+    return _without(problems, found)
+
+
+def parse_templates(body: dict[str, Any]) -> Templates:
+    """The set of templates. Raises: PolicyInvalid, pointing at each that does not hold."""
+    found = typed(Templates, body)
+    problems = [
+        FieldError(f"/body/kinds/{kind}/{place}", why)
+        for kind, template in found.kinds.items()
+        for place, why in _wrong(found, template)
+    ]
+    if missing := set(OWN_RECORD) - found.lengths.keys():
+        problems.append(FieldError("/body/lengths", f"without {', '.join(sorted(missing))}"))
+    return _without(problems, found)
+
+
+def _wrong(book: Templates, template: Template) -> Iterator[tuple[str, str]]:
+    """What does not hold in a template: blanks, forbidden words, a security in a notice, variables of marketing, length."""
+    if template.message_class == "MARKETING" and template.fields:
+        yield "fields", "marketing has no variables but the client's form of address [MS6]"
+    if template.message_class == "NOTICE" and any(one.type == "security" for one in template.fields.values()):
+        yield "fields", "a notice names no security [MS4]"
+    for word in template.passed:
+        if book.words.forbidden.hits(word) and any(word == never for never in book.words.never):
+            yield "passed", f"{word!r} promises a return and is never passed [MS16]"
+    for language, place in (("zh-CN", "zh"), ("en", "en")):
+        wording = template.in_language(language)
+        if unknown := wording.blanks - set(OWN_RECORD) - template.fields.keys():
+            yield place, f"no variable fills {', '.join(sorted(unknown))}"
+            continue
+        text = f"{wording.subject}\n{wording.body}\n{wording.html}"
+        if hits := [word for word in book.words.forbidden.hits(text) if word not in template.passed]:
+            yield place, f"forbidden words: {', '.join(hits)} [MS16]"
+        if template.message_class == "NOTICE":
+            if rated := book.words.rated.hits(text):
+                yield place, f"a notice names no rating: {', '.join(rated)} [MS4]"
+            if _SECURITY.search(text):
+                yield place, "a notice names no security [MS4]"
+        if (
+            not {"own", "cloud"}.isdisjoint(template.ways)
+            and (parts := book.parts(template, language)) > book.max_parts
+        ):
+            yield place, f"{parts} parts of an SMS at the longest, {book.max_parts} are the most [MS12]"
+        if "wecom" in template.ways and len(wording.body.encode()) > WECOM_BYTES:
+            yield place, f"longer than {WECOM_BYTES} bytes, which WeCom cuts [MS15]"
+
+
+def parse_filings(body: dict[str, Any]) -> Filings:
+    """What is registered. Raises: PolicyInvalid."""
+    found = typed(Filings, body)
+    seen: set[str] = set()
+    problems = []
+    for number, one in enumerate(found.signatures):
+        if one.state == "approved" and one.way in seen:
+            problems.append(FieldError(f"/body/signatures/{number}", "another signature of this way is approved"))
+        seen |= {one.way} if one.state == "approved" else set()
+        if set(one.text) & set("【】[]"):
+            problems.append(FieldError(f"/body/signatures/{number}/text", "without its brackets"))
+    return _without(problems, found)
+
+
+def _without(problems: list[FieldError], found: Body) -> Body:
+    if problems:
+        first = problems[0]
+        raise PolicyInvalid(f"{first.pointer}: {first.detail}", errors=tuple(problems))
+    return found
+
+
+class Policies(PolicyBook):
+    """The tables of messaging."""
+
+    sending = PolicyTable(Path(__file__).with_name("policy.toml"), parse_sending)
+    filings = PolicyTable(Path(__file__).with_name("policy.toml"), parse_filings)
+    templates = PolicyTable(Path(__file__).with_name("templates.toml"), parse_templates)

@@ -1,0 +1,52 @@
+"""Where messages go (`CARELINE_MESSAGES_*`)."""
+
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EMAIL_SCHEMES = frozenset(("", "file", "smtp", "smtps", "smtp+starttls"))
+SMS_SCHEMES = frozenset(("", "file", "http", "https"))
+
+
+class MessageSettings(BaseSettings):
+    """Providers: `smtp://USER:PASSWORD@host:port` (also `smtps:`, `smtp+starttls:`), `http://host:port/path`, or `file:FOLDER`.
+
+    Without any, messages are written to files under the home, for development. `sms` is the firm's own port, `sms_cloud`
+    a cloud's. A URL in `sms_status` with `{id}` in it is asked what became of a message; `sms_batch` messages go in one call.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CARELINE_MESSAGES_", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    email: str = ""
+    sms: str = ""
+    sms_cloud: str = ""
+    sender: str = "service@careline.example"
+    sms_token: SecretStr = SecretStr("")
+    sms_status: str = ""
+    sms_batch: int = 1
+    inbound_secret: SecretStr = SecretStr("")
+
+    @field_validator("email")
+    @classmethod
+    def _mail(cls, url: str) -> str:
+        return _known(url, EMAIL_SCHEMES)
+
+    @field_validator("sms", "sms_cloud", "sms_status")
+    @classmethod
+    def _sms(cls, url: str) -> str:
+        return _known(url, SMS_SCHEMES)
+
+
+def _known(url: str, schemes: frozenset[str]) -> str:
+    if urlsplit(url).scheme not in schemes:
+        choice = ", ".join(sorted(filter(None, schemes)))
+        raise ValueError(f"messages cannot go to {urlsplit(url).scheme}: choose {choice}")
+    return url
+
+
+def connected() -> frozenset[str]:
+    """The ways that lead anywhere from here."""
+    return frozenset(("own", "email", "app")) | ({"cloud"} if MessageSettings().sms_cloud else set())

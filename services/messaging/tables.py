@@ -1,0 +1,150 @@
+"""What messaging keeps: clients and their addresses, choices, messages, and what came back."""
+
+from datetime import date, datetime, time
+from typing import Annotated
+from uuid import UUID
+
+from sqlalchemy import Column as SqlColumn
+from sqlalchemy import Date, Index, LargeBinary, SmallInteger, Text, Time, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as SqlUUID
+
+from chassis.clients import Clients, Fact, sealed
+from chassis.rows import Column, Row, columns, table
+from chassis.tables import new_metadata
+
+metadata = new_metadata()
+Texts = Annotated[list[str], Column(ARRAY(Text), server_default="{}")]
+
+CLIENTS = Clients(
+    metadata,
+    Fact("branch_id"),
+    Fact("manager_id"),
+    Fact("opened_on", Date),
+    Fact("name", LargeBinary, of=sealed("name"), comment="encrypted"),
+    Fact("phone", LargeBinary, of=sealed("phone"), comment="encrypted"),
+    Fact("email", LargeBinary, of=sealed("email"), comment="encrypted"),
+    columns=(
+        SqlColumn("closed_on", Date),
+        SqlColumn("phone_token", Text, comment="keyed token of the number: who shares it, who replies from it"),
+        SqlColumn("email_token", Text),
+        Index(None, "phone_token"),
+        Index(None, "email_token"),
+    ),
+)
+
+
+class PreferenceRow(Row, frozen=True):
+    """What a client chose [MS7, A16]: the language, channels they do not want, the hours they want messages in."""
+
+    client_id: Annotated[str, Column(primary_key=True)]
+    language: str
+    refused: Texts
+    hours_from: Annotated[time | None, Column(Time)]
+    hours_until: Annotated[time | None, Column(Time)]
+    revision: Annotated[int, Column(server_default="1")]
+    changed_at: datetime
+
+
+preferences = table("preferences", metadata, PreferenceRow)
+
+
+class ConsentRow(Row, frozen=True):
+    """One word on a consent or an opt-out [MS7, MS8]: who, when, how, on which wording. None is ever changed."""
+
+    consent_id: Annotated[UUID, Column(SqlUUID, primary_key=True)]
+    client_id: str | None
+    number: Annotated[str | None, Column(comment="an opt-out by reply: the number's token, whoever's it is")]
+    message_class: str
+    channel: Annotated[str | None, Column(comment="empty: every channel")]
+    allowed: bool
+    since: datetime
+    recorded_at: datetime
+    recorded_by: str
+    how: Annotated[str, Column(comment="self, staff, reply")]
+    wording: Annotated[str, Column(comment="the version of the words agreed to")]
+    evidence: str
+
+
+consents = table("consents", metadata, ConsentRow, Index(None, "client_id", "since"), Index(None, "number", "since"))
+
+
+class FailedAddressRow(Row, frozen=True):
+    """An address that does not work (空号, 停机, 黑名单, bounce) until another one is told [MS13]."""
+
+    channel: Annotated[str, Column(primary_key=True)]
+    token: Annotated[str, Column(primary_key=True)]
+    reason: str
+    since: datetime
+
+
+failed_addresses = table("failed_addresses", metadata, FailedAddressRow)
+
+
+def message_columns(alias: str = "") -> str:
+    """SQL: the columns of a message."""
+    return columns(MessageRow, alias)
+
+
+class MessageRow(Row, frozen=True):
+    """A message [MS1, MS2]."""
+
+    message_id: Annotated[UUID, Column(SqlUUID, primary_key=True, comment="UUIDv5 of kind, recipient and cause")]
+    client_id: str | None
+    staff_id: str | None
+    branch_id: str | None
+    kind: str
+    cause: str
+    message_class: Annotated[str, Column(comment="of the template; NOTICE where there is none")]
+    asked_by: str
+    request_id: Annotated[UUID | None, Column(SqlUUID)]
+    asked_at: datetime
+    asked_on: date
+    fields: Annotated[bytes | None, Column(comment="encrypted")]
+    required: bool
+    shock: bool
+    not_before: datetime | None
+    not_after: datetime
+    due_at: Annotated[datetime, Column(comment="judged again then")]
+    state: Annotated[str, Column(comment="contracts.messaging.MessageState")]
+    reason: str
+    way: str | None
+    channel: str | None
+    language: str | None
+    template: Annotated[str | None, Column(comment="the version of the set of templates the words came from")]
+    parts: Annotated[int | None, Column(SmallInteger)]
+    body_sha256: str | None
+    address: Annotated[bytes | None, Column(comment="encrypted")]
+    address_token: str | None
+    tries: Annotated[int, Column(SmallInteger, server_default="0")]
+    batch_id: Annotated[UUID | None, Column(SqlUUID, comment="what a sender has in hand with it")]
+    merged_into: Annotated[UUID | None, Column(SqlUUID, comment="went as part of this one [MS11]")]
+    handed_at: datetime | None
+    provider_ref: Annotated[str | None, Column(comment="the provider's own reference")]
+    ended_at: datetime | None
+    read_at: Annotated[datetime | None, Column(comment="in the app")]
+
+
+messages = table(
+    "messages",
+    metadata,
+    MessageRow,
+    Index("ix_messages_due", "way", "due_at", "message_id", postgresql_where=text("state IN ('planned', 'queued')")),
+    Index("ix_messages_in_hand", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+    Index("ix_messages_waiting_for_receipt", "handed_at", postgresql_where=text("state = 'handed'")),
+    Index(None, "client_id", "asked_at"),
+    Index(None, "address_token", "handed_at"),
+    Index(None, "provider_ref"),
+    Index(None, "merged_into"),
+    Index(None, "asked_on"),
+)
+
+
+class ConsentRevisionRow(Row, frozen=True):
+    """How often a client's consents were told."""
+
+    client_id: Annotated[str, Column(primary_key=True)]
+    revision: int
+
+
+consent_revisions = table("consent_revisions", metadata, ConsentRevisionRow)
