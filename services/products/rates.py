@@ -15,9 +15,11 @@ from chassis.uow import UnitOfWork
 from contracts.broker import CommissionAgreed
 from contracts.products import FeeRateChanged, RateStretch
 from services.products import clients, commission_rules, rules
-from services.products.commission_rules import WHOLE, Word
+from services.products.commission_rules import WHOLE, Holding, Word
 from services.products.policy import Policies
 from services.products.rules import LEGAL_CEILING
+from services.products.situations import subscriptions_of
+from services.products.subscription_rules import holdings
 from services.products.tables import RATES, CommissionRow
 
 
@@ -84,10 +86,13 @@ async def tell(uow: UnitOfWork, client_ids: Sequence[str]) -> None:
     trading system applies it; what lies before is settled by charges."""
     policies = await uow.policies(Policies)
     words = await words_of(uow.sql, client_ids)
+    held: defaultdict[str, list[Holding]] = defaultdict(list)
+    for one in await subscriptions_of(uow.sql, client_ids):
+        held[one.client_id] += holdings([one])
     changes = await RATES.put(
         uow,
         {
-            client_id: commission_rules.rate_stretches(words.get(client_id, []), (), policies)
+            client_id: commission_rules.rate_stretches(words.get(client_id, []), held[client_id], policies)
             for client_id in client_ids
         },
     )

@@ -1,19 +1,25 @@
 """What products keeps. Rates are whole ten-thousandths of a per mille [S1]."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Date, Index
+from sqlalchemy import CheckConstraint, Column, Date, Index, Text, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis import rows
 from chassis.clients import Clients, Fact
+from chassis.histories import History
 from chassis.late import LateFacts
 from chassis.rows import Row
 from chassis.tables import new_metadata
-from contracts.products import RateStretch
+from contracts.classification import TierChanged
+from contracts.products import RateStretch, SubscriptionStretch
 from services.products.told import Telling
 
 metadata = new_metadata()
+PaidBy = Literal["fee", "points", "bundle"]
 
 CLIENTS = Clients(
     metadata, Fact("branch_id"), Fact("opened_on", Date), columns=[Column("closed_on", Date), Index(None, "branch_id")]
@@ -69,3 +75,117 @@ commissions = rows.table(
 )
 
 RATES: Telling[RateStretch] = Telling(metadata, "fee_rates", RateStretch)
+
+TIERS: History[TierChanged] = History(
+    metadata, "tiers", Column("since", Date, primary_key=True), Column("until", Date), Column("tier", Text, nullable=False),
+    told=lambda change: [(stretch.since, stretch.until, stretch.tier) for stretch in change.stretches],
+)  # fmt: skip
+
+
+class DecisionRow(Row, frozen=True):
+    """A suitability decision (适当性匹配) as suitability told it: outcome, and for how long a confirmed one holds."""
+
+    decision_id: Annotated[str, rows.Column(primary_key=True)]
+    client_id: str
+    product: str
+    outcome: Annotated[str | None, rows.Column(comment="none: its confirmation was heard first")]
+    decided_at: datetime | None
+    confirmed_at: datetime | None
+    valid_until: date | None
+
+
+decisions = rows.table("decisions", metadata, DecisionRow)
+
+
+class LevelRow(Row, frozen=True):
+    """An assessment: the level a client has from a day to another; the one valid from the latest day counts."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    assessment_id: Annotated[str, rows.Column(primary_key=True)]
+    level: str
+    valid_from: date
+    valid_until: Annotated[date, rows.Column(comment="the last day")]
+
+
+levels = rows.table("levels", metadata, LevelRow)
+
+
+class AgreementRow(Row, frozen=True):
+    """An agreement (协议) with a client; its end may be heard before its beginning."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    agreement_id: Annotated[str, rows.Column(primary_key=True)]
+    kind: str
+    ref: str
+    signed_on: date | None
+    ended_on: date | None
+
+
+agreements = rows.table("agreements", metadata, AgreementRow)
+
+
+class SubscriptionRow(Row, frozen=True):
+    """A subscription (订阅): one product, paid in one way, from a day until another (exclusive)."""
+
+    subscription_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    client_id: str
+    branch_id: str | None
+    code: str
+    paid_by: Annotated[PaidBy, rows.Column(Text)]
+    state: str
+    signed_on: Annotated[date, rows.Column(comment="the day of the client's consent: whose prices count")]
+    since: date
+    until: Annotated[date | None, rows.Column(comment="exclusive; none: until further notice")]
+    ended_by: Annotated[str | None, rows.Column(comment="what ends it: client, replaced, bundle, tier, account, ...")]
+    agreement: Annotated[str | None, rows.Column(comment="reference of the signed agreement")]
+    signature: Annotated[str | None, rows.Column(comment="reference of the e-signature or recording")]
+    decision_id: str | None
+    made_by: str
+    made_at: datetime
+    revision: Annotated[int, rows.Column(server_default="0")]
+
+
+subscriptions = rows.table(
+    "subscriptions",
+    metadata,
+    SubscriptionRow,
+    CheckConstraint("until IS NULL OR until >= since", name="days"),
+    Index(None, "client_id", "code"),
+    # One live subscription of a product that began, whoever asks twice.
+    Index("uq_subscriptions_live", "client_id", "code", unique=True,
+          postgresql_where=text("state IN ('active', 'included', 'ending')")),
+    Index("ix_subscriptions_until", "until", postgresql_where=text("state <> 'ended'")),
+)  # fmt: skip
+
+
+class PreviewRow(Row, frozen=True):
+    """What was shown before a confirmation: `plan` is what the confirmation has to find again."""
+
+    preview_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    client_id: str
+    code: str
+    starts_on: date
+    plan: Annotated[dict[str, Any], rows.Column(JSONB)]
+    made_at: datetime
+    made_by: str
+    confirmed: Annotated[UUID | None, rows.Column(postgresql.UUID, comment="the subscription made of it")]
+
+
+previews = rows.table("previews", metadata, PreviewRow, Index(None, "made_at"))
+
+
+class RedemptionRow(Row, frozen=True):
+    """What points asked for, and what was answered: the same question is answered the same again."""
+
+    redemption_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    client_id: str
+    code: str
+    months: int
+    reason: Annotated[str | None, rows.Column(comment="why it was refused; none: it is delivered")]
+    subscription_id: Annotated[UUID | None, rows.Column(postgresql.UUID)]
+    answered_at: datetime
+
+
+redemptions = rows.table("redemptions", metadata, RedemptionRow)
+
+HISTORY: Telling[SubscriptionStretch] = Telling(metadata, "subscription_histories", SubscriptionStretch)

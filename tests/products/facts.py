@@ -67,7 +67,7 @@ async def told(world: World, kind: str, key: str | None = None) -> list[dict[str
         for row in await world.rows(
             "products",
             """SELECT convert_from(value, 'UTF8')::jsonb AS told FROM bus.log
-               WHERE type = $1 AND ($2::text IS NULL OR key = $2) ORDER BY time, "offset" """,
+               WHERE type = $1 AND ($2::text IS NULL OR key = $2) ORDER BY partition, "offset" """,
             kind,
             key,
         )
