@@ -4,14 +4,15 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from chassis.bus.record import Outgoing
-from chassis.clock import end_of
+from chassis.calendars import current
+from chassis.clock import business_date, end_of
 from chassis.errors import FieldError, Invalid, Text, TooLarge
 from chassis.http.problems import Malformed, UnsupportedMediaType
 from chassis.http.readable import UNREADABLE, unreadable_places
@@ -63,9 +64,10 @@ async def ingest(uow: UnitOfWork, headers: Mapping[str, str], body: bytes, curre
     envelopes, in_batch = _envelopes(headers, body)
     facts: list[Fact] = []
     errors: list[FieldError] = []
+    begins = (await current(uow.sql)).first
     for index, envelope in enumerate(envelopes):
         where = f"/{index}" if in_batch else ""
-        found = _check(envelope, currency, uow.now)
+        found = _check(envelope, currency, uow.now, begins)
         if isinstance(found, Fact):
             facts.append(found)
         else:
@@ -139,7 +141,7 @@ def _of_headers(headers: Mapping[str, str], media: str, body: bytes) -> Envelope
     )
 
 
-def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[FieldError]:
+def _check(envelope: Envelope, currency: str, now: datetime, begins: date) -> Fact | list[FieldError]:
     if errors := list(_check_envelope(envelope, now)):
         return errors
     try:
@@ -154,7 +156,7 @@ def _check(envelope: Envelope, currency: str, now: datetime) -> Fact | list[Fiel
         return [FieldError("/data" + pointer, detail) for pointer, detail in _data_errors(envelope.type, data, error)]
     if b"\\u" in data and (places := list(unreadable_places(msgspec.json.decode(data), "/data"))):
         return [FieldError(place, UNREADABLE) for place in places]
-    found = list(_check_event(event, currency, now))
+    found = list(_check_event(event, currency, now, begins))
     return found or Fact(envelope, event)
 
 
@@ -182,7 +184,7 @@ def _data_errors(type_name: str, data: bytes, error: Exception) -> list[tuple[st
     return field_errors(REGISTRY.kinds[type_name], raw) or [("", str(error))]
 
 
-def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldError]:
+def _check_event(event: Event, currency: str, now: datetime, begins: date) -> Iterable[FieldError]:
     if isinstance(event, PersonalEvent) and event.sealed:
         yield FieldError("/data/sealed", "is written here, not sent in")
     given = getattr(event, "currency", currency)
@@ -194,6 +196,11 @@ def _check_event(event: Event, currency: str, now: datetime) -> Iterable[FieldEr
         return
     for name, when in far_ahead(type(event), event, now):
         yield FieldError(f"/data/{name}", f"{when.isoformat()} is more than a day ahead")
+    # What clients ask of a broker starts clocks of working time: before the calendar's first day there is none to start.
+    if event.topic == broker.SERVICE and (at := event.happened_at) is not None:
+        day = business_date(at) if isinstance(at, datetime) else at
+        if day < begins:
+            yield FieldError("/data", f"{day} lies before {begins}, where the calendar begins")
 
 
 def _messages(uow: UnitOfWork, fact: Fact) -> Iterable[Outgoing]:

@@ -2,7 +2,8 @@
 
 Who counts is decided at 31 December of the year before: account open then, not dormant or suspended then, in the branch
 of then. Accounts opened in the year count in neither number. Covered is who was validly contacted in the year by the
-date asked for, with evidence, and not turned down by quality review since.
+date asked for, with evidence, and not turned down by quality review since; where no contact of our own covers, one that
+another system recorded does, and is shown apart.
 """
 
 import secrets
@@ -24,7 +25,7 @@ from services.callbacks.obligations import Obligation
 from services.callbacks.policy import Coverage, Policies
 from services.callbacks.sampling import Stratum
 
-# $1 the first day of the year, $2 the date asked for, $3 the statuses left out. One pass over standings and attempts.
+# $1 the first day of the year, $2 the date asked for, $3 the statuses left out. One pass over standings, attempts and recorded contacts.
 LEDGER = """
     SELECT c.client_id, coalesce(s.branch_id, c.branch_id, '') AS branch_id,
            CASE WHEN c.opened_on >= $1 THEN 'opened_this_year'
@@ -39,8 +40,12 @@ LEDGER = """
                           FILTER (WHERE account_status IS NOT NULL))[1] AS account_status
                FROM standings WHERE since < $1 GROUP BY client_id) s USING (client_id)
     LEFT JOIN (SELECT DISTINCT ON (client_id) client_id, on_day AS covered_on, attempt_id, evidence_id
-               FROM attempts WHERE covers AND on_day >= $1 AND on_day <= $2
-               ORDER BY client_id, on_day, attempt_id) a USING (client_id)
+               FROM (SELECT client_id, on_day, attempt_id::text, evidence_id, false AS elsewhere FROM attempts
+                     WHERE covers AND on_day >= $1 AND on_day <= $2
+                     UNION ALL
+                     SELECT client_id, on_day, 'contact/' || contact_id, evidence, true FROM recorded_contacts
+                     WHERE covers AND on_day >= $1 AND on_day <= $2) x
+               ORDER BY client_id, elsewhere, on_day, attempt_id) a USING (client_id)
     WHERE c.opened_on IS NOT NULL AND c.opened_on <= $2"""
 COLUMNS = ("client_id", "branch_id", "standing", "covered_on", "attempt_id", "evidence_id")
 HUNDREDTH = Decimal("0.01")
@@ -53,6 +58,7 @@ class BranchCoverage:
     branch_id: str
     counted: int
     covered: int
+    elsewhere: int
     left_out: Mapping[str, int]
     needed: int
 
@@ -113,6 +119,7 @@ async def by_branch(sql: asyncpg.Connection, as_of: date) -> list[BranchCoverage
         f"""SELECT CASE WHEN grouping(branch_id) = 1 THEN '' ELSE branch_id END AS branch,
                    count(*) FILTER (WHERE standing = 'counts') AS counted,
                    count(*) FILTER (WHERE standing = 'counts' AND covered_on IS NOT NULL) AS covered,
+                   count(*) FILTER (WHERE standing = 'counts' AND starts_with(attempt_id, 'contact/')) AS elsewhere,
                    count(*) FILTER (WHERE standing = 'opened_this_year') AS opened_this_year,
                    count(*) FILTER (WHERE standing = 'closed_before') AS closed_before,
                    count(*) FILTER (WHERE standing = 'dormant_or_suspended') AS dormant_or_suspended
@@ -124,6 +131,7 @@ async def by_branch(sql: asyncpg.Connection, as_of: date) -> list[BranchCoverage
             row["branch"],
             row["counted"],
             row["covered"],
+            row["elsewhere"],
             {name: row[name] for name in ("opened_this_year", "closed_before", "dormant_or_suspended")},
             needed(row["counted"], share),
         )

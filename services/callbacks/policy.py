@@ -108,12 +108,14 @@ class Notices(PolicyBody, frozen=True):
 
 
 class Coverage(PolicyBody, frozen=True):
-    """The share of stock clients to reach in a year [B4], and the time for new ones [B3]."""
+    """The share of stock clients to reach in a year [B4], the time for new ones [B3], and how old a contact may be that a
+    supervisor enters alone."""
 
     share: Number
     reserve: Number
     new_client_months: Count
     dormant_statuses: tuple[str, ...] = ()
+    entered_alone_working_days: Count = 5
 
 
 @dataclass(frozen=True, slots=True)

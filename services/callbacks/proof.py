@@ -66,6 +66,7 @@ async def write_proof(sql: asyncpg.Connection, as_of: date, folder: Path) -> dic
                 "branch_id": b.branch_id,
                 "counted": b.counted,
                 "covered": b.covered,
+                "covered_elsewhere": b.elsewhere,
                 "needed": b.needed,
                 "percent": str(b.percent),
                 **b.left_out,

@@ -277,6 +277,35 @@ attempts = Table(
     Index("ix_covering", "client_id", "on_day", postgresql_where=text("covers")),
 )
 
+
+class RecordedContactRow(Row, frozen=True):
+    """A contact that somebody else recorded."""
+
+    contact_id: Annotated[str, Column(primary_key=True)]
+    client_id: str | None
+    staff_id: str
+    channel: str
+    direction: str
+    at: datetime
+    on_day: date
+    valid: bool
+    topics: Annotated[list[str], Column(ARRAY(Text))]
+    evidence: str | None
+    wait_s: Annotated[int | None, Column(comment="how long the caller waited until the call was answered")]
+    covers: Annotated[bool, Column(comment="counts for coverage, where no contact of our own does")]
+    recorded_at: datetime
+    recorded_by: Annotated[str, Column(comment="the broker's system, or who entered it")]
+
+
+recorded_contacts = table(
+    "recorded_contacts",
+    metadata,
+    RecordedContactRow,
+    Index(None, "client_id", "at"),
+    Index(None, "on_day"),
+    Index("ix_recorded_covering", "client_id", "on_day", postgresql_where=text("covers")),
+)
+
 findings = Table(
     "findings",
     metadata,

@@ -10,6 +10,7 @@ from services.callbacks.api import (
     messages,
     moments,
     quality,
+    recorded,
     replies,
     retention,
     statistics,
@@ -17,6 +18,6 @@ from services.callbacks.api import (
 )
 
 parts = (
-    tasks, replies, evidence, findings, quality, coverage, messages, moments, mailings, interest, retention, statistics,
+    tasks, replies, evidence, findings, quality, recorded, coverage, messages, moments, mailings, interest, retention, statistics,
 )  # fmt: skip
 routes = joined(*(part.routes for part in parts))

@@ -25,6 +25,7 @@ class Numbers(BaseModel):
     branch_id: str
     counted: int
     covered: int
+    covered_elsewhere: int
     needed: int
     percent: str
     reached: bool
@@ -60,17 +61,18 @@ async def read_coverage(actor: Reader, sql: Reading, as_of: Day) -> list[Numbers
     for one in await coverage.by_branch(sql, as_of):
         if not actor.sees_all_branches and one.branch_id not in ("", actor.branch_id):
             continue
-        pace = coverage.forecast(one.covered, one.needed, as_of, calendar)
+        pace = coverage.forecast(one.covered - one.elsewhere, max(0, one.needed - one.elsewhere), as_of, calendar)
         found.append(
             Numbers(
                 branch_id=one.branch_id,
                 counted=one.counted,
                 covered=one.covered,
+                covered_elsewhere=one.elsewhere,
                 needed=one.needed,
                 percent=str(one.percent),
                 reached=one.reached,
                 left_out=dict(one.left_out),
-                expected_at_year_end=pace.expected,
+                expected_at_year_end=pace.expected + one.elsewhere,
                 needed_per_working_day=str(pace.needed_per_working_day),
                 working_days_left=pace.working_days_left,
                 on_course=pace.on_course,

@@ -1,0 +1,10 @@
+"""Contacts that other systems saw."""
+
+from chassis.migrate import run_sql
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
