@@ -7,12 +7,14 @@ from chassis.exports import Export
 from chassis.service import Service
 from contracts.broker import (
     AssetsValued,
+    BranchChanged,
     BrokerDayClosed,
     ClientClosed,
     ClientOpened,
     ClientUpdated,
     CommissionAgreed,
     PermissionGranted,
+    StaffChanged,
 )
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.classification import (
@@ -29,9 +31,11 @@ from contracts.complaints import DayCompleted as ComplaintsDayCompleted
 from contracts.complaints import SatisfactionRecorded
 from contracts.platform import ErasureRequested
 from contracts.products import DayCompleted as ProductsDayCompleted
-from contracts.relationships import DayCompleted, ErasureAnswered, ProfileChanged
+from contracts.relationships import AssignmentChanged, DayCompleted, ErasureAnswered, ProfileChanged
 from contracts.suitability import AssessmentCompleted
-from services.relationships import api, closing, exports, handlers, retention, tables
+from services.relationships import allocations, api, assignments, closing, exports, handlers, retention, tables
+from services.relationships.acting import NAMED
+from services.relationships.invariants import INVARIANTS
 from services.relationships.policy import Policies
 
 service = Service(
@@ -41,6 +45,8 @@ service = Service(
     routes=api.routes,
     listens={
         ErasureRequested: answering(ErasureAnswered, retention.judge_erasure),
+        StaffChanged: assignments.keep_people,
+        BranchChanged: assignments.keep_places,
         ClientOpened: handlers.keep_opened,
         ClientUpdated: handlers.keep_updated,
         ClientClosed: handlers.close_clients,
@@ -57,7 +63,7 @@ service = Service(
         AssessmentCompleted: handlers.keep_assessments,
         SatisfactionRecorded: handlers.keep_satisfaction,
     },
-    publishes=[ProfileChanged, ErasureAnswered, DayCompleted],
+    publishes=[ProfileChanged, AssignmentChanged, ErasureAnswered, DayCompleted],
     waits_for=[
         BrokerDayClosed,
         ClassificationDayCompleted,
@@ -67,7 +73,14 @@ service = Service(
     ],
     closes=closing.close_days,
     completes=DayCompleted,
-    exports={"information": Export(exports.INFORMATION_COLUMNS, exports.information_scores)},
-    client_parts={"information": "/information"},
+    invariants=INVARIANTS,
+    sealed=[tables.SEALED],
+    approvals=[NAMED, allocations.ALLOCATION],
+    loops={"allocations": allocations.solve_next},
+    exports={
+        "information": Export(exports.INFORMATION_COLUMNS, exports.information_scores),
+        "assignments": Export(exports.ASSIGNMENT_COLUMNS, exports.assignments),
+    },
+    client_parts={"information": "/information", "team": "/team"},
     policy=Policies,
 )

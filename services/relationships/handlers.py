@@ -1,11 +1,12 @@
 """Events in: profiles, valuations, what other services find of a client."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from chassis.bus.record import Record
 from chassis.clients import day_of
-from chassis.clock import business_date
+from chassis.clock import business_date, start_of
 from chassis.rows import columns, lists
 from chassis.uow import UnitOfWork
 from contracts.base import Event
@@ -29,6 +30,7 @@ from contracts.classification import (
 )
 from contracts.complaints import SatisfactionRecorded
 from contracts.suitability import AssessmentCompleted
+from services.relationships import assignments
 from services.relationships.information import keep, system_value
 from services.relationships.system import PROFILE, SUPPLEMENTARY
 from services.relationships.tables import CLIENTS, CORES, LIFECYCLES, TIERS, Month, Valuation
@@ -47,19 +49,35 @@ async def keep_updated(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None
 
 
 async def _keep_profiles(uow: UnitOfWork, kind: type[Profile], events: Sequence[Profile]) -> None:
-    await CLIENTS.keep(uow, kind, events)
+    records = uow.records(kind)
+    moved = await CLIENTS.keep(uow, kind, events)
     await keep(
         uow,
         [
             system_value(
-                event.client_id, code, day_of(event, record), record.time, record.id, "broker", uow.now,
+                event.client_id,
+                code,
+                day_of(event, record),
+                record.time,
+                record.id,
+                "broker",
+                uow.now,
                 sealed=event.sealed[name].encode(),
             )
-            for event, record in zip(events, uow.records(kind), strict=True)
+            for event, record in zip(events, records, strict=True)
             for name, code in PROFILE.items()
             if event.sealed.get(name)
         ],
-    )  # fmt: skip
+    )
+    said = [(record.time, record.id, _since(event, record)) for event, record in zip(events, records, strict=True)]
+    await assignments.keep_words(uow, events, said)
+    named = {event.client_id for event in events if event.manager_id or isinstance(event, ClientOpened)}
+    await assignments.project(uow, named | moved.keys())
+
+
+def _since(event: Profile, record: Record) -> datetime:
+    """From when on an event's word counts: an opening's from the opening on."""
+    return min(record.time, start_of(event.opened_on)) if isinstance(event, ClientOpened) else record.time
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:

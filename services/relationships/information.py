@@ -182,7 +182,7 @@ def _scored(policy: Information) -> str:
                  WHERE v.state <> '{WITHDRAWN}' AND coalesce({until} >= $2, true)
                    AND position(i.set IN CASE s.of {includes} END) > 0
                  GROUP BY s.client_id)
-        SELECT b.client_id, b.branch_id, b.of,
+        SELECT b.client_id, b.branch_id, b.of, b.tier, b.core,
                round(100.0 * ({_sum(policy, entered=False)} + coalesce(said.whole, 0)) / CASE b.of {whole} END, 1) AS whole,
                round(100.0 * ({_sum(policy, entered=True)} + coalesce(said.entered, 0)) / CASE b.of {entered} END, 1)
                    AS entered

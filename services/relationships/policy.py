@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ import msgspec
 
 from chassis.errors import FieldError
 from chassis.policy import PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
+from contracts.classification import TIERS, TierCode
 from services.relationships.rules import Indicator
 
 FILE = Path(__file__).with_name("policy.toml")
@@ -95,7 +97,56 @@ def _problems(given: InformationBody) -> Iterator[FieldError]:
         yield FieldError("/body/target_core", "a better tier is not asked for less")
 
 
+class Owners(PolicyBody, frozen=True):
+    """Who owns whom [RE1]: in mode `account_system` the broker's manager is the owner from the day it changes on, in mode
+    `careline` a proposal. `pool_seat` leads a branch's pool, `headquarters_seat` what no branch's lead does."""
+
+    mode: Literal["account_system", "careline"]
+    pool_seat: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    headquarters_seat: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Allocation(PolicyBody, frozen=True):
+    """How clients are matched to managers [A2, A6, A26]. Thousandths: `base` is what any manager is worth to any client,
+    `move_cost` what a broken tie costs. Evidence of a skill halves in `half_life_months`; a self-assessment counts
+    `self_percent` of it. A manager named by two persons stays for `pinned_months`."""
+
+    weights: dict[TierCode, Annotated[int, msgspec.Meta(ge=1, le=100)]]
+    core_weight: Annotated[int, msgspec.Meta(ge=0, le=100)]
+    base: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    move_cost: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+    keep_percent: Percent
+    package: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    capacity: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+    core_capacity: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+    by_tier: dict[TierCode, Annotated[int, msgspec.Meta(ge=0, le=100_000)]]
+    half_life_months: Annotated[int, msgspec.Meta(ge=1, le=600)]
+    self_percent: Percent
+    pinned_months: Annotated[int, msgspec.Meta(ge=0, le=120)]
+    manager_seat: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    trader_skill: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    assets_skill: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    elderly_skill: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    large_assets: Annotated[int, msgspec.Meta(ge=0)]
+    elderly_age: Annotated[int, msgspec.Meta(ge=18, le=120)]
+
+
+def parse_allocation(body: dict[str, Any]) -> Allocation:
+    """Read one version.
+
+    Raises: PolicyInvalid when a tier has no weight, or a better one less than a lower.
+    """
+    given = typed(Allocation, body)
+    if missing := sorted(set(TIERS) - set(given.weights)):
+        raise PolicyInvalid(f"no weight of {', '.join(missing)}", errors=(FieldError("/body/weights", "missing"),))
+    if any(given.weights[lower] > given.weights[higher] for lower, higher in pairwise(TIERS)):
+        raise PolicyInvalid("a better tier weighs less", errors=(FieldError("/body/weights", "falls"),))
+    return given
+
+
 class Policies(PolicyBook):
     """The tables of relationships."""
 
     information = PolicyTable(FILE, parse)
+    owners = PolicyTable(FILE, lambda body: typed(Owners, body))
+    allocation = PolicyTable(FILE, parse_allocation)

@@ -53,6 +53,7 @@ FILLED = {
     "CI-C05": HERE,
     "CI-C06": f"{EVALUATED} AND b.worth IS NOT NULL",
     "CI-C07": "true",
+    "CI-S01": HERE,
 }
 """The others of these sources have values, as events or the broker's systems tell them."""
 
@@ -74,6 +75,8 @@ SHOWN = {
     "CI-A18": "b.turnover::text", "CI-A20": "b.commission::text", "CI-C02": "b.tier", "CI-C03": "b.investor_type",
     "CI-C05": "b.core::text", "CI-C06": "b.worth::text", "CI-C07": "coalesce(b.lifecycle, 'PROSPECT')",
     "CI-A09": "(SELECT string_agg(p.permission, ' ' ORDER BY p.permission) FROM permissions p WHERE p.client_id = b.client_id)",
+    "CI-S01": """(SELECT o.person FROM owners o WHERE o.client_id = b.client_id
+        AND o.since < ($2 + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' ORDER BY o.since DESC LIMIT 1)""",
     "CI-A10": "(SELECT 'margin' FROM permissions p WHERE p.client_id = b.client_id AND p.permission = 'margin')",
 }  # fmt: skip
 """What is shown of them where it is kept here."""

@@ -57,7 +57,7 @@ async def test_events_fill_what_systems_know_and_people_fill_the_rest(branch: Wo
     )
     await branch.settle()
     sheet = await office.get(MANAGER, f"/clients/f-1/information?as_of={OPENED}")
-    assert (sheet["set"], sheet["whole"], sheet["entered"], sheet["target"]) == ("N", "43.8", "12.0", 60)
+    assert (sheet["set"], sheet["whole"], sheet["entered"], sheet["target"]) == ("N", "46.3", "12.0", 60)
     assert line(sheet, "A12")["value"] == "100.00"
     assert (line(sheet, "P01")["state"], line(sheet, "P01")["value"], line(sheet, "P01")["source"]) == (
         "stated",

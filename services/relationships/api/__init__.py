@@ -1,6 +1,6 @@
 """HTTP in."""
 
 from chassis.http import joined
-from services.relationships.api import information
+from services.relationships.api import allocations, information, team
 
-routes = joined(information.routes)
+routes = joined(information.routes, team.routes, allocations.routes)

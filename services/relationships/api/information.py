@@ -13,9 +13,10 @@ from chassis.http import Once, Purpose, Reading, Work, object_scope, permits, ro
 from chassis.http.language import Language, preferred
 from chassis.personal.keys import Value as PersonalValue
 from chassis.personal.reading import reveal
-from chassis.timeline import today
+from chassis.timeline import effective_now, today
 from contracts.fields import BusinessDate, Code, Identifier, text_of
 from services.relationships.api.shapes import DESK, STAFF, Body, see_client
+from services.relationships.assignments import is_theirs
 from services.relationships.entry import Entered, enter, sources_of
 from services.relationships.errors import WrongValue
 from services.relationships.information import Sheet, sheets
@@ -105,7 +106,7 @@ class ValuesGiven(Body):
 
 
 class PersonalInformation(BaseModel):
-    """What is personal, by indicator: in full for the client themselves, masked for everybody else."""
+    """What is personal, by indicator: in full for the client themselves, their owner and their team, masked for everybody else."""
 
     client_id: str
     in_full: bool
@@ -193,7 +194,9 @@ async def read_personal_information(
         for line in sheet.lines
         if line.value is not None and line.value.sealed is not None
     }
-    in_full = actor.role is Role.CLIENT
+    in_full = actor.role is Role.CLIENT or await is_theirs(
+        uow.sql, client_id, actor.person, await effective_now(uow.sql, uow.now)
+    )
     known = await reveal(uow, f"client/{client_id}", fields, purpose, in_full=in_full, key=client_id)
     return PersonalInformation(client_id=client_id, in_full=in_full, values=known)
 

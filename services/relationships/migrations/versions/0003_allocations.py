@@ -1,0 +1,10 @@
+"""Managers' skills and room, and runs of the allocation."""
+
+from chassis.migrate import run_sql
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
