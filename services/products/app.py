@@ -5,13 +5,25 @@ from pathlib import Path
 from chassis.erasure import answering
 from chassis.exports import Export
 from chassis.service import Service
-from contracts.broker import AgreementEnded, AgreementSigned, BrokerDayClosed, ClientClosed, CommissionAgreed
+from contracts import complaints, suitability
+from contracts.broker import (
+    AgreementEnded,
+    AgreementSigned,
+    BrokerDayClosed,
+    ClientClosed,
+    ClientOpened,
+    CommissionAgreed,
+    EntrustedValued,
+    PaymentRecorded,
+)
+from contracts.classification import CoreChanged, SupplementaryChanged, TierChanged
 from contracts.classification import DayCompleted as ClassificationDayCompleted
-from contracts.classification import TierChanged
 from contracts.platform import ErasureRequested
 from contracts.points import RedemptionCancelled, RedemptionRequested
 from contracts.products import (
+    ChargePosted,
     DayCompleted,
+    EntitlementChanged,
     ErasureAnswered,
     FeeRateChanged,
     ProductChanged,
@@ -21,7 +33,20 @@ from contracts.products import (
 )
 from contracts.suitability import AssessmentCompleted, DecisionConfirmed, DecisionMade
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
-from services.products import api, clients, closing, exports, facts, library, rates, redemptions, subscriptions, tables
+from services.products import (
+    api,
+    charges,
+    closing,
+    exports,
+    facts,
+    library,
+    overrides,
+    rates,
+    redemptions,
+    subscriptions,
+    tables,
+)
+from services.products.invariants import INVARIANTS
 from services.products.policy import Policies
 
 service = Service(
@@ -32,11 +57,20 @@ service = Service(
     listens={
         ErasureRequested: answering(ErasureAnswered),
         **tables.CLIENTS.listens,
-        ClientClosed: clients.close,
+        ClientOpened: facts.open_clients,
+        ClientClosed: facts.close_clients,
         CommissionAgreed: rates.hear,
         AgreementSigned: facts.keep_agreements,
         AgreementEnded: facts.end_agreements,
+        EntrustedValued: charges.keep_entrusted,
+        PaymentRecorded: charges.keep_payments,
         TierChanged: facts.keep_tiers,
+        CoreChanged: facts.keep_core,
+        SupplementaryChanged: facts.keep_habits,
+        suitability.HoldPlaced: facts.placing("suitability"),
+        suitability.HoldLifted: facts.lifting("suitability"),
+        complaints.HoldPlaced: facts.placing("complaints"),
+        complaints.HoldLifted: facts.lifting("complaints"),
         AssessmentCompleted: facts.keep_levels,
         DecisionMade: facts.keep_decisions,
         DecisionConfirmed: facts.keep_confirmations,
@@ -47,6 +81,8 @@ service = Service(
         ProductChanged,
         FeeRateChanged,
         SubscriptionChanged,
+        EntitlementChanged,
+        ChargePosted,
         RedemptionConfirmed,
         RedemptionRefused,
         ErasureAnswered,
@@ -54,9 +90,17 @@ service = Service(
     ],
     waits_for=[BrokerDayClosed, ClassificationDayCompleted, SuitabilityDayCompleted],
     closes=closing.close_days,
+    catches_up=charges.catches_up,
     completes=DayCompleted,
+    sealed=[tables.SEALED],
+    invariants=INVARIANTS,
     acts=[library.ACTS, subscriptions.ACTS],
-    exports={"subscriptions": Export(exports.SUBSCRIPTIONS, exports.subscriptions)},
-    client_parts={"subscriptions": "/subscriptions?limit=10"},
+    exports={
+        "subscriptions": Export(exports.SUBSCRIPTIONS, exports.subscriptions),
+        "entitlements": Export(exports.ENTITLEMENTS, exports.entitlements),
+        "charges": Export(exports.CHARGES, exports.charges),
+    },
+    client_parts={"subscriptions": "/subscriptions?limit=10", "entitlements": "/entitlements"},
+    approvals=[overrides.OVERRIDE],
     policy=Policies,
 )

@@ -11,7 +11,6 @@ from chassis.errors import NotFound
 from chassis.http import require_sight
 from chassis.rows import Row
 from chassis.uow import UnitOfWork
-from contracts.broker import ClientClosed
 from services.products.tables import CLIENTS
 
 
@@ -55,15 +54,11 @@ async def seen(actor: Actor, sql: asyncpg.Connection, client_id: str) -> ClientR
     return found[0]
 
 
-async def close(closed: Sequence[ClientClosed], uow: UnitOfWork) -> None:
-    """The earliest word on an account's end counts."""
-    ends: dict[str, date] = {}
-    for event in closed:
-        ends[event.client_id] = min(event.closed_on, ends.get(event.client_id, event.closed_on))
-    await lock(uow, list(ends))
-    await uow.sql.execute(
-        """UPDATE clients c SET closed_on = least(c.closed_on, n.day)
-           FROM unnest($1::text[], $2::date[]) AS n(client_id, day) WHERE c.client_id = n.client_id""",
-        list(ends),
-        list(ends.values()),
-    )
+async def branches_of(sql: asyncpg.Connection, client_ids: Sequence[str]) -> dict[str, str | None]:
+    """The branches of clients that are known."""
+    return {  # noqa: C416 - rows are records, not pairs
+        client_id: branch_id
+        for client_id, branch_id in await sql.fetch(
+            "SELECT client_id, branch_id FROM clients WHERE client_id = ANY($1::text[])", list(client_ids)
+        )
+    }

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from chassis.uow import UnitOfWork
-from services.products import clients, library, offers, subscriptions
+from services.products import charges, clients, entitlements, library, offers, subscriptions
 
 
 async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
-    """What begins with each day after: a new version of the catalogue, subscriptions that begin and end [S5]."""
+    """What a day is charged, and what begins with each day after: a new version of the catalogue, subscriptions that begin and end [S5]."""
     await offers.forget(uow)
     for day in days:
         following = day + timedelta(days=1)
+        await charges.close_day(uow, day)
         await library.take_effect(uow, following)
+        await entitlements.take_effect(uow, following)
         concerned = await subscriptions.concerned(uow, following)
         if concerned:
             await subscriptions.close_day(uow, following, await clients.lock(uow, concerned))

@@ -5,7 +5,13 @@ from datetime import date
 
 import asyncpg
 
+from chassis.timeline import today
+
 SUBSCRIPTIONS = ("client_id", "code", "since", "until", "state", "paid_by", "signed_on", "ended_by")
+ENTITLEMENTS = ("client_id", "code", "source", "version", "since", "until")
+CHARGES = (
+    "client_id", "month", "kind", "code", "amount", "begins", "ends", "posted_on", "charge_id", "original",
+)  # fmt: skip
 ROWS_AT_ONCE = 2_000
 
 
@@ -20,3 +26,31 @@ async def subscriptions(sql: asyncpg.Connection, as_of: date | None) -> AsyncIte
         ):
             last = until.isoformat() if until else ""
             yield client, code, since.isoformat(), last, state, paid_by, signed_on.isoformat(), ended_by
+
+
+async def entitlements(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tuple[str, ...]]:
+    """A row per service a client may have on a day (today), by source; sorted by client, service and source."""
+    day = as_of or await today(sql)
+    query = """SELECT e.client_id, s->>'code', s->>'source', s->>'version', s->>'since', coalesce(s->>'until', '')
+               FROM entitlements e CROSS JOIN LATERAL jsonb_array_elements(e.stretches) AS s
+               WHERE (s->>'since')::date <= $1 AND coalesce((s->>'until')::date > $1, true)
+               ORDER BY e.client_id COLLATE "C", s->>'code' COLLATE "C", s->>'source' COLLATE "C" """
+    async with sql.transaction(isolation="repeatable_read", readonly=True):
+        async for client, code, source, version, since, until in sql.cursor(query, day, prefetch=ROWS_AT_ONCE):
+            yield client, code, source, version, since, until
+
+
+async def charges(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tuple[str, ...]]:
+    """A row per line, of the month of a day where one is given; sorted by client, day posted and number."""
+    query = """SELECT client_id, month, kind, code, (fen / 100.0)::numeric(18, 2)::text, begins, ends, posted_on, charge_id,
+                      original FROM charges
+               WHERE $1::date IS NULL OR month = to_char($1::date, 'YYYY-MM')
+               ORDER BY client_id COLLATE "C", posted_on, partition, number"""
+    async with sql.transaction(isolation="repeatable_read", readonly=True):
+        async for client, month, kind, code, amount, begins, ends, posted_on, charge_id, original in sql.cursor(
+            query, as_of, prefetch=ROWS_AT_ONCE
+        ):
+            yield (
+                client, month, kind, code, amount, str(begins), str(ends or ""), str(posted_on), str(charge_id),
+                str(original or ""),
+            )  # fmt: skip

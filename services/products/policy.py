@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from chassis.errors import FieldError
+from chassis.errors import FieldError, Text
 from chassis.policy import Number, PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, Version, typed
 from contracts.classification import TIERS, ClassCode, TierCode
 from contracts.fields import Code
@@ -18,6 +18,7 @@ from services.products import proof
 from services.products.rules import UNIT, Band, Fee, Piece, Prices, Product, Uplift, units_of
 
 FILE = Path(__file__).with_name("policy.toml")
+Source = Literal["BASE", "TIER", "PRODUCT", "HABIT", "CORE", "CLUB"]
 Kind = Literal["free", "sms", "monthly", "rate", "assets"]
 Channel = Literal["web", "ivr", "board", "sms", "im", "mail", "phone", "one_to_one", "counter"]
 P = TypeVar("P", bound=Piece)
@@ -180,11 +181,70 @@ def parse_firm(body: dict[str, Any]) -> frozenset[str]:
     return frozenset(typed(FirmBody, body).licences)
 
 
+class ServiceBody(PolicyBody, frozen=True):
+    """A service a client may have."""
+
+    code: Annotated[Code, msgspec.Meta(pattern="^[A-Z][A-Z0-9_]{0,31}$")]
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class GrantBody(PolicyBody, frozen=True):
+    """What a source gives; `of`: which tiers, products, habits."""
+
+    source: Source
+    gives: Annotated[list[Code], msgspec.Meta(min_length=1)]
+    of: list[Code] = msgspec.field(default_factory=list)
+
+
+class ServicesBody(PolicyBody, frozen=True):
+    """A version as it is written."""
+
+    items: Annotated[list[ServiceBody], msgspec.Meta(min_length=1, max_length=300)]
+    grants: list[GrantBody]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services there are, and what each source gives: (TIER, GOLD) gives these."""
+
+    names: Mapping[str, Text]
+    gives: Mapping[tuple[str, str], Sequence[str]]
+
+
+def parse_services(body: dict[str, Any]) -> Services:
+    """Read one version.
+
+    Raises: PolicyInvalid when a service is named twice or not at all, or no source gives it.
+    """
+    given = typed(ServicesBody, body)
+    names: dict[str, Text] = {}
+    for n, one in enumerate(given.items):
+        if one.code in names:
+            raise _refused(f"items/{n}/code", f"{one.code} twice")
+        names[one.code] = Text(one.en, one.zh)
+    gives: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for n, grant in enumerate(given.grants):
+        if bool(grant.of) is (grant.source in ("BASE", "CORE", "CLUB")):
+            raise _refused(f"grants/{n}/of", "says which tiers, products or habits; BASE, CORE and CLUB are one each")
+        if grant.source == "TIER" and not set(grant.of) <= set(TIERS):
+            raise _refused(f"grants/{n}/of", f"tiers are {', '.join(TIERS)}")
+        for m, code in enumerate(grant.gives):
+            if code not in names:
+                raise _refused(f"grants/{n}/gives/{m}", f"{code} is no service of this version")
+        for which in grant.of or [""]:
+            gives[grant.source, which] |= dict.fromkeys(grant.gives)
+    if missing := sorted(set(names) - {code for codes in gives.values() for code in codes}):
+        raise _refused("grants", f"nothing gives {missing[0]}")
+    return Services(names, {source: tuple(codes) for source, codes in gives.items()})
+
+
 class Policies(PolicyBook):
     """The tables of products."""
 
     catalogue = PolicyTable(FILE, parse)
     firm = PolicyTable(FILE, parse_firm)
+    services = PolicyTable(FILE, parse_services)
 
     def for_holder(self, signed_on: date, day: date) -> Version[Catalogue]:
         """The version by which who signed on a day pays on another: the newest that was in force when they signed, or that

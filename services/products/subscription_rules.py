@@ -99,7 +99,8 @@ def plan(catalogue: Catalogue, held: Sequence[Held], code: str, day: date, price
             included.append(free)
         if paid is not None and paid.paid_by != "bundle":
             ends[paid.subscription_id] = "bundle"
-            if paid.paid_by == "fee":  # points are not exchanged for money [P9]
+            # Points are not exchanged for money [P9]; a month is charged at the close of its first day.
+            if paid.paid_by == "fee" and month_of(paid.since, day)[0] < day:
                 credits.append(Credit(free, unused(prices[free], paid.since, day)))
     return Plan(ends, included, credits, code in codes)
 

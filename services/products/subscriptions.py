@@ -22,7 +22,7 @@ from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
 from contracts.fields import BusinessDate, Text500
 from contracts.products import SubscriptionChanged
-from services.products import library, rates
+from services.products import entitlements, library, rates
 from services.products.clients import ClientRow
 from services.products.people import BRANCH_STAFF, CLIENT, OWN_CLIENT, STAFF, audiences
 from services.products.policy import Policies
@@ -234,6 +234,7 @@ async def follow(uow: UnitOfWork, client_ids: Sequence[str], day: date) -> None:
     for change in changes:
         uow.emit(SubscriptionChanged(**change.fields))
     await rates.tell(uow, client_ids)
+    await entitlements.tell(uow, client_ids)
 
 
 async def close_day(uow: UnitOfWork, day: date, locked: Mapping[str, ClientRow]) -> None:

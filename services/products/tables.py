@@ -1,10 +1,11 @@
 """What products keeps. Rates are whole ten-thousandths of a per mille [S1]."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Date, Index, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Index, Integer, Table, Text, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -13,9 +14,10 @@ from chassis.clients import Clients, Fact
 from chassis.histories import History
 from chassis.late import LateFacts
 from chassis.rows import Row
-from chassis.tables import new_metadata
-from contracts.classification import TierChanged
-from contracts.products import RateStretch, SubscriptionStretch
+from chassis.sealed import SealedTable
+from chassis.tables import Instant, new_metadata
+from contracts.classification import CoreChanged, TierChanged
+from contracts.products import EntitlementStretch, RateStretch, SubscriptionStretch
 from services.products.told import Telling
 
 metadata = new_metadata()
@@ -189,3 +191,120 @@ class RedemptionRow(Row, frozen=True):
 redemptions = rows.table("redemptions", metadata, RedemptionRow)
 
 HISTORY: Telling[SubscriptionStretch] = Telling(metadata, "subscription_histories", SubscriptionStretch)
+
+CORES: History[CoreChanged] = History(
+    metadata, "cores", Column("since", Date, primary_key=True), Column("core", Boolean, nullable=False),
+    told=lambda change: [(stretch.since, stretch.core) for stretch in change.stretches],
+)  # fmt: skip
+
+
+class HabitRow(Row, frozen=True):
+    """The habit (操作习惯) staff entered; none: taken back."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    revision: Annotated[int, rows.Column(primary_key=True)]
+    since: date
+    code: str | None
+
+
+habits = rows.table("habits", metadata, HabitRow)
+
+
+class HoldRow(Row, frozen=True):
+    """A hold (冻结) of suitability or complaints; its end may be heard before its beginning."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    hold: Annotated[str, rows.Column(primary_key=True, comment="complaints/ID, suitability/ID")]
+    scope: Annotated[str, rows.Column(comment="a product, or ALL")]
+    placed_at: datetime | None
+    lifted_at: datetime | None
+
+
+holds = rows.table("holds", metadata, HoldRow)
+
+
+class OverrideRow(Row, frozen=True):
+    """A service granted by hand by two persons, until a day (exclusive)."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    override_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    code: str
+    since: date
+    until: date
+    reason: str
+    asked_by: str
+    decided_by: str
+
+
+overrides = rows.table("overrides", metadata, OverrideRow, CheckConstraint("since < until", name="days"))
+ENTITLEMENTS: Telling[EntitlementStretch] = Telling(metadata, "entitlements", EntitlementStretch)
+
+
+ChargeKind = Literal["subscription", "day_credit", "asset_fee", "rate_difference"]
+
+
+class ChargeLine(Row, frozen=True):
+    """A line of a monthly statement (账单); it never changes."""
+
+    charge_id: UUID
+    client_id: str
+    subscription_id: UUID
+    code: str
+    month: str
+    kind: ChargeKind
+    fen: int
+    original: UUID | None
+    begins: date
+    ends: date | None
+    posted_on: date
+    recorded_at: datetime
+
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("partition", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True, comment="gapless in its partition, in the order of recording"),
+    Column("charge_id", postgresql.UUID, nullable=False, unique=True, comment="UUIDv5 of what it is for"),
+    Column("client_id", Text, nullable=False),
+    Column("subscription_id", postgresql.UUID, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("month", Text, nullable=False, comment="of the statement"),
+    Column("kind", Text, nullable=False),
+    Column("fen", BigInteger, nullable=False, comment="hundredths of CNY; credits are negative"),
+    Column("original", postgresql.UUID, comment="the line a credit takes back"),
+    Column("begins", Date, nullable=False, comment="the first day it is for"),
+    Column("ends", Date, comment="exclusive"),
+    Column("posted_on", Date, nullable=False, comment="the closed day it was posted for"),
+    Column("recorded_at", Instant, nullable=False),
+    Index(None, "client_id", "month"),
+    Index(None, "subscription_id", "kind", "month"),
+    Index("ix_charges_original", "original", postgresql_where=text("original IS NOT NULL")),
+)
+SEALED = SealedTable("charges", tuple(column.name for column in charges.columns))
+
+
+class EntrustedRow(Row, frozen=True):
+    """Assets entrusted (受托资产) at the end of a day, by the highest (ce_time, ce_id)."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    agreement_id: Annotated[str, rows.Column(primary_key=True)]
+    as_of: Annotated[date, rows.Column(primary_key=True)]
+    value: Decimal
+    said_at: datetime
+    event_id: str
+
+
+entrusted = rows.table("entrusted", metadata, EntrustedRow)
+
+
+class PaymentRow(Row, frozen=True):
+    """What billing said of a charge."""
+
+    charge_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    at: Annotated[datetime, rows.Column(primary_key=True)]
+    state: Annotated[str, rows.Column(primary_key=True)]
+    client_id: str
+
+
+payments = rows.table("payments", metadata, PaymentRow, Index(None, "client_id"))

@@ -1,6 +1,6 @@
 """HTTP in."""
 
 from chassis.http import joined
-from services.products.api import library, prices, subscriptions
+from services.products.api import charges, entitlements, library, prices, subscriptions
 
-routes = joined(prices.routes, library.routes, subscriptions.routes)
+routes = joined(charges.routes, entitlements.routes, prices.routes, library.routes, subscriptions.routes)

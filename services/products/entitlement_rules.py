@@ -1,0 +1,208 @@
+"""Which services a client has over time, and why: a fold over dated stretches, pure (4.9)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from chassis.errors import Text
+from chassis.policy import Version
+from contracts.classification import TIERS
+from contracts.products import EntitlementStretch
+from services.products.policy import Services
+from services.products.rules import Product
+from services.products.subscription_rules import reaches
+
+Days = tuple[date, date | None]
+"""From a day on, until another (exclusive)."""
+ALWAYS: Days = (date.min, None)
+OVERRIDE = "OVERRIDE"
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """Something that is so from a day on, until another (exclusive)."""
+
+    what: str
+    since: date
+    until: date | None
+
+    @property
+    def days(self) -> Days:
+        """Its days."""
+        return self.since, self.until
+
+
+@dataclass(slots=True)
+class Known:
+    """All that is known of a client: when the account is open, and what gives or takes."""
+
+    opened_on: date | None = None
+    closed_on: date | None = None
+    tiers: list[Dated] = field(default_factory=list)
+    core: list[Dated] = field(default_factory=list)
+    habits: list[Dated] = field(default_factory=list)
+    products: list[Dated] = field(default_factory=list)
+    overrides: list[Dated] = field(default_factory=list)
+    levels: list[Dated] = field(default_factory=list)
+    agreements: list[Dated] = field(default_factory=list)
+    holds: list[Dated] = field(default_factory=list)
+    unpaid: list[Dated] = field(default_factory=list)
+
+
+def entitled(
+    known: Known, versions: Sequence[Version[Services]], products: Mapping[str, Product]
+) -> list[EntitlementStretch]:
+    """Every service with source and version, from when until when; a service of two sources has a stretch for each."""
+    if known.opened_on is None:
+        return []
+    account = (known.opened_on, known.closed_on)
+    found: list[EntitlementStretch] = []
+    for version, days in _in_force(versions):
+        window = _both(account, days)
+        if window is None:
+            continue
+        for source, which, own in _sources(known, window, products):
+            for code in version.body.gives.get((source, which), ()):
+                name = f"{source}:{which}" if which else source
+                found += [_stretch(code, name, version.name, one) for one in own]
+        for one in known.overrides:
+            if one.what in version.body.names and (own_days := _both(window, one.days)):
+                found.append(_stretch(one.what, OVERRIDE, version.name, own_days))
+    return _joined(found)
+
+
+def _in_force(versions: Sequence[Version[Services]]) -> Iterator[tuple[Version[Services], Days]]:
+    """Each version with its days; the first speaks for those before it."""
+    newest = {version.effective_on: version for version in versions}
+    starts = sorted(newest)
+    for n, start in enumerate(starts):
+        yield newest[start], (start if n else date.min, starts[n + 1] if n + 1 < len(starts) else None)
+
+
+def _sources(known: Known, window: Days, products: Mapping[str, Product]) -> Iterator[tuple[str, str, list[Days]]]:
+    """Every source with the days it gives on."""
+    yield "BASE", "", [window]
+    normal = [window]
+    for one in known.tiers:
+        normal = _without(normal, one.days)
+    for tier in TIERS:
+        own = [days for one in known.tiers if one.what == tier and (days := _both(window, one.days))]
+        yield "TIER", tier, own + (normal if tier == TIERS[0] else [])
+    for source, dated in (("HABIT", known.habits), ("CORE", known.core)):
+        for one in dated:
+            if days := _both(window, one.days):
+                yield source, one.what, [days]
+    for one in known.products:
+        if days := _both(window, one.days):
+            left = [days]
+            for block in blocks(known, products.get(one.what), one.what):
+                left = _without(left, block.days)
+            yield "PRODUCT", one.what, left
+
+
+def blocks(known: Known, product: Product | None, code: str) -> list[Dated]:
+    """What keeps a product's services from a client, and when: a hold, a charge not paid, a level below its floor
+    or ended, an agreement ended.
+    Basic and extended services are never kept back."""
+    found = [Dated(f"hold {one.what}", *one.days) for one in known.holds if one.what in (code, "ALL")]
+    found += [Dated("unpaid", *one.days) for one in known.unpaid if one.what == code]
+    if product is not None and product.floor:
+        enough = [one.days for one in known.levels if reaches(one.what, product.floor)]
+        found += [Dated(f"level below {product.floor}", *days) for days in _gaps(enough)]
+    if product is not None and product.agreement:
+        signed = [one.days for one in known.agreements if one.what == product.agreement]
+        found += [Dated(f"no agreement {product.agreement}", *days) for days in _gaps(signed)]
+    return found
+
+
+def levels_over_time(assessments: Iterable[Dated]) -> list[Dated]:
+    """Levels as they are in force: of those that have begun the latest, until it ends or the next begins."""
+    ordered = sorted(assessments, key=lambda one: one.since)
+    found = []
+    for n, one in enumerate(ordered):
+        following = ordered[n + 1].since if n + 1 < len(ordered) else None
+        until = min((day for day in (one.until, following) if day is not None), default=None)
+        if until is None or one.since < until:
+            found.append(Dated(one.what, one.since, until))
+    return found
+
+
+def _gaps(days: Sequence[Days]) -> list[Days]:
+    left = [ALWAYS]
+    for one in days:
+        left = _without(left, one)
+    return left
+
+
+def _both(one: Days, other: Days) -> Days | None:
+    since = max(one[0], other[0])
+    until = min((day for day in (one[1], other[1]) if day is not None), default=None)
+    return (since, until) if until is None or since < until else None
+
+
+def _without(left: Sequence[Days], taken: Days) -> list[Days]:
+    found = []
+    for since, until in left:
+        if _both((since, until), taken) is None:
+            found.append((since, until))
+            continue
+        if since < taken[0]:
+            found.append((since, taken[0]))
+        if taken[1] is not None and (until is None or taken[1] < until):
+            found.append((taken[1], until))
+    return found
+
+
+def _stretch(code: str, source: str, version: str, days: Days) -> EntitlementStretch:
+    return EntitlementStretch(since=days[0], until=days[1], code=code, source=source, version=version)
+
+
+def _joined(found: list[EntitlementStretch]) -> list[EntitlementStretch]:
+    """Stretches that follow one another as one, in order."""
+    found.sort(key=lambda one: (one.code, one.source, one.version, one.since))
+    joined: list[EntitlementStretch] = []
+    for one in found:
+        last = joined[-1] if joined else None
+        same = last and (last.code, last.source, last.version) == (one.code, one.source, one.version)
+        if last and same and (last.until is None or last.until >= one.since):
+            until = None if last.until is None or one.until is None else max(last.until, one.until)
+            joined[-1] = _stretch(one.code, one.source, one.version, (last.since, until))
+        else:
+            joined.append(one)
+    return joined
+
+
+SOURCES: Mapping[str, Text] = {
+    "BASE": Text("every client", "所有客户"),
+    "TIER": Text("tier", "客户级别"),
+    "PRODUCT": Text("product", "产品"),
+    "HABIT": Text("habit", "操作习惯"),
+    "CORE": Text("core client", "核心客户"),
+    "CLUB": Text("member of the club", "高端客户俱乐部会员"),
+    OVERRIDE: Text("granted by hand", "人工授予"),
+}
+
+
+def why(name: Text, source: str, until: date | None) -> Text:
+    """The sentence a client reads of a service they have."""
+    kind, _, which = source.partition(":")
+    said = SOURCES[kind]
+    en = f"{name.en}: {said.en}{' ' + which if which else ''}{f', until {until}' if until else ''}"
+    return Text(en, f"{name.zh}：{said.zh}{which}{f'，至{until}前' if until else ''}")
+
+
+def ways_to(code: str, services: Services) -> list[str]:
+    """What would give a service: TIER:GOLD, PRODUCT:C, ..."""
+    return [
+        f"{source}:{which}" if which else source for (source, which), codes in services.gives.items() if code in codes
+    ]
+
+
+def why_not(name: Text, ways: Sequence[str], blocked: Sequence[str]) -> Text:
+    """The sentence a client reads of a service they do not have."""
+    spoken = [(SOURCES[way.partition(":")[0]], way.partition(":")[2]) for way in ways]
+    en = " or ".join(f"{said.en} {which}".strip() for said, which in spoken)
+    zh = "、".join(f"{said.zh}{which}" for said, which in spoken)
+    if blocked:
+        return Text(f"{name.en}: kept back ({', '.join(blocked)})", f"{name.zh}：暂停（{'、'.join(blocked)}）")
+    return Text(f"{name.en}: given by {en}", f"{name.zh}：可由{zh}获得")
