@@ -6,7 +6,7 @@ TEST_WORKERS ?= 4
 SOURCES := contracts chassis services gateway careline bench
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check format lint types imports tests faults fuzz clean
+.PHONY: help install run test check format-check format lint types imports tests faults fuzz browser clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ faults: $(INSTALLED)  ## play every fault with SEEDS=20 seeds, or one SCENARIO=n
 CASES ?= 10000
 fuzz: $(INSTALLED)  ## send CASES=10000 requests a service, by the published documents and against them; ARGS="-k points"
 	CASES=$(CASES) $(BIN)/pytest --timeout 0 tests/fuzz $(ARGS)
+
+browser: $(INSTALLED)  ## the console's journeys in a real Chromium alone (apt-get install chromium), with their pictures into docs/pictures
+	PICTURES=1 CI=true $(BIN)/pytest tests/browser $(ARGS)
 
 clean:  ## remove .venv and caches; what Careline keeps (var) stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info

@@ -1,5 +1,5 @@
 """What is made from contracts and services and checked in: JSON Schemas, AsyncAPI, the event map, parts of `deploy/`,
-tables of acts in the pages of services.
+tables of acts in the pages of services, what the console offers.
 
 `python -m careline.generated` writes the files anew; a test holds them equal to the code.
 """
@@ -7,7 +7,7 @@ tables of acts in the pages of services.
 import json
 from pathlib import Path
 
-from careline import deployment, kubernetes
+from careline import console_operations, deployment, kubernetes
 from careline.services import SERVICES
 from chassis.acts.printed import as_markdown
 from contracts.asyncapi import document, event_map, publishers, schema_of
@@ -26,6 +26,7 @@ def files() -> dict[Path, str]:
     behind = [service for service in SERVICES if service.name != "gateway"]
     found |= {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", behind)
     found |= kubernetes.files(ROOT / "deploy" / "kubernetes", behind)
+    found[console_operations.KEPT] = _json(console_operations.offered())
     return found | pages_of_acts()
 
 

@@ -51,11 +51,6 @@ class Documents:
             self._merged = await asyncio.shield(self._asking)
         return self._merged
 
-    async def known(self) -> Sequence[dict[str, Any]]:
-        """Each service's own document, and the gateway's: those that could be reached."""
-        await self.of_all()
-        return [openapi_of(self.app), *self._known.values()]
-
     async def _gather(self, missing: Sequence[str]) -> Document:
         found = await asyncio.gather(*map(self._ask, missing))
         self._asked = monotonic()

@@ -7,5 +7,6 @@ def routes() -> list[APIRouter]:
     """Every area's routes."""
     from gateway.console import doing, pages
     from gateway.console.approvals import pages as approvals
+    from gateway.console.callbacks import pages as callbacks
 
-    return [doing.routes, approvals.routes, pages.routes]
+    return [doing.routes, approvals.routes, callbacks.routes, pages.routes]

@@ -18,6 +18,7 @@ class Area(NamedTuple):
 
 
 AREAS = (
+    Area("/callbacks", "Callbacks", SERVING),
     Area("/approvals", "Approvals", PEOPLE),
     Area("/clients", "Clients", STAFF),
     Area("/docs", "API", STAFF),

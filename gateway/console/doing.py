@@ -48,19 +48,7 @@ class NotNow(NamedTuple):
     why: str
 
 
-async def catalogue(desk: Desk) -> Mapping[str, Operation]:
-    """The published operations, kept while every service has given its document."""
-    state = desk.request.app.state
-    documents = state.documents
-    kept: Mapping[str, Operation] | None = getattr(state, "operations", None)
-    if kept is None or len(getattr(state, "operations_of", ())) < len(documents.transports):
-        known = await documents.known()
-        state.operations_of = known
-        state.operations = kept = await operations(documents)
-    return kept
-
-
-async def buttons(
+def buttons(
     desk: Desk,
     acts: Iterable[Mapping[str, Any]],
     table: Mapping[str, Do],
@@ -69,20 +57,18 @@ async def buttons(
     match: str = "",
 ) -> tuple[list[Button], list[NotNow]]:
     """The buttons of an object: its `acts` as the service tells them, and the others with why not."""
-    known = await catalogue(desk)
     can, cannot = [], []
     for act in acts:
         title = act["title"][desk.language]
         do = table.get(act["act"])
         if not act["can"]:
             cannot.append(NotNow(title, (act["why_not"] or {}).get(desk.language, "")))
-        elif do is not None and do.operation in known:
-            can.append(button(known, act["act"], title, do, place, back, match, second_person=act["second_person"]))
+        elif do is not None:
+            can.append(button(act["act"], title, do, place, back, match, second_person=act["second_person"]))
     return can, cannot
 
 
 def button(
-    known: Mapping[str, Operation],
     act: str,
     title: str,
     do: Do,
@@ -93,7 +79,7 @@ def button(
     second_person: bool = False,
 ) -> Button:
     """One button; `place` is what the operation's address names."""
-    form = _form(known[do.operation], do, {})
+    form = _form(operations()[do.operation], do, {})
     fills = do.asks or any(not one.later for one in form.fields)
     query = dict(place) | {"act": act, "back": back} | ({"match": match} if match else {})
     return Button(act, title, f"/do/{do.operation}?{urlencode(query)}", str(uuid7()), fills, second_person)
@@ -113,7 +99,7 @@ class _Asked(NamedTuple):
     match: str
 
 
-async def _asked(desk: Desk, name: str) -> _Asked:
+def _asked(desk: Desk, name: str) -> _Asked:
     """What a form is for: only what a page offers, with everything its address needs.
 
     Raises: NotFound.
@@ -121,7 +107,7 @@ async def _asked(desk: Desk, name: str) -> _Asked:
     given = dict(desk.request.query_params)
     act = given.get("act", "")
     do = tables.offered(name, act)
-    operation = (await catalogue(desk)).get(name) if do else None
+    operation = operations().get(name) if do else None
     if do is None or operation is None or any(not given.get(one) for one in operation.path_names):
         raise NotFound
     query = {one: given[one] for one in operation.query_names if given.get(one)}
@@ -133,7 +119,7 @@ async def _asked(desk: Desk, name: str) -> _Asked:
 @routes.get("/do/{operation}")
 async def show_form(request: Request, _: Anybody, desk: AtDesk, operation: Code) -> Response:
     """The form of an act."""
-    asked = await _asked(desk, operation)
+    asked = _asked(desk, operation)
     prefilled = {
         name.removeprefix("f."): value for name, value in request.query_params.items() if name.startswith("f.")
     }
@@ -145,7 +131,7 @@ async def show_form(request: Request, _: Anybody, desk: AtDesk, operation: Code)
 @routes.post("/do/{operation}")
 async def do_it(request: Request, _: Anybody, desk: AtDesk, operation: Code) -> Response:
     """Send what was filled in; on to the page it came from, or the form again with what is wrong."""
-    asked = await _asked(desk, operation)
+    asked = _asked(desk, operation)
     typed = typed_in(await request.form())
     key, match = typed.pop(KEY, ""), typed.pop(MATCH, asked.match)
     form = _form(asked.operation, asked.do, typed)

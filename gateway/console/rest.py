@@ -1,34 +1,39 @@
-"""The services' published operations, by their ids: what a form is made from."""
+"""The services' published operations that pages offer: what a form is made from, kept in `operations.json`.
+
+The file is made from the services' own documents (`careline.generated`, a test holds it equal to them), so that a form needs
+no service to be asked what it would take.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from gateway.documents import Documents
+import msgspec
+
+KEPT = Path(__file__).parent / "operations.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One operation of the published document: how it is called and what its body says."""
 
-    name: str
     method: str
     path: str
     path_names: tuple[str, ...]
     query_names: tuple[str, ...]
-    needs: frozenset[str]
-    schema: Mapping[str, Any] | None
-    about: str
+    needs: tuple[str, ...]
+    schema: dict[str, Any] | None
 
     def address(self, given: Mapping[str, str]) -> str:
         """The path with what is in it. Raises KeyError for what is not given."""
         return self.path.format(**{name: quote(given[name], safe="") for name in self.path_names})
 
 
-async def operations(documents: Documents) -> Mapping[str, Operation]:
-    """Every operation of every service that could be reached."""
-    return {name: one for document in await documents.known() for name, one in operations_of(document).items()}
+@cache
+def operations() -> Mapping[str, Operation]:
+    """Every operation that a page offers, by its id."""
+    return msgspec.json.decode(KEPT.read_bytes(), type=dict[str, Operation])
 
 
 def operations_of(document: Mapping[str, Any]) -> Mapping[str, Operation]:
@@ -47,19 +52,19 @@ def _operation(item: Mapping[str, Any], method: str, path: str, document: Mappin
     content = item.get("requestBody", {}).get("content", {})
     schema = content.get("application/json", {}).get("schema")
     return Operation(
-        item["operationId"], method.upper(), path, tuple(places["path"]), tuple(places["query"]),
-        frozenset(name.lower() for name in places["header"]),
-        resolved(schema, document["components"]["schemas"]) if schema else None, item.get("description", ""),
+        method.upper(), path, tuple(places["path"]), tuple(places["query"]),
+        tuple(sorted(name.lower() for name in places["header"])),
+        _resolved(schema, document["components"]["schemas"]) if schema else None,
     )  # fmt: skip
 
 
-def resolved(schema: Any, schemas: Mapping[str, Any]) -> Any:
-    """A schema with what it refers to in its place."""
+def _resolved(schema: Any, schemas: Mapping[str, Any]) -> Any:
+    """A schema with what it refers to in its place, and without what no form shows."""
     if isinstance(schema, list):
-        return [resolved(one, schemas) for one in schema]
+        return [_resolved(one, schemas) for one in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
         rest = {name: value for name, value in schema.items() if name != "$ref"}
-        return resolved(schemas[schema["$ref"].rpartition("/")[2]], schemas) | rest
-    return {name: resolved(value, schemas) for name, value in schema.items()}
+        return _resolved(schemas[schema["$ref"].rpartition("/")[2]], schemas) | rest
+    return {name: _resolved(value, schemas) for name, value in schema.items() if name not in ("pattern", "examples")}

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ async def office_of(clusters: Callable[[str], Cluster], home: Path) -> AsyncIter
         async with world.database("gateway").unit_of_work() as uow:
             announce(uow, Timeline.SIMULATED, FROM)
         await world.publish(*roster(["B1", "B2"]), *PEOPLE, at=FROM)
+        await world.close(THURSDAY - timedelta(days=1))
         await world.publish(
             *(
                 broker.ClientOpened(

@@ -14,17 +14,15 @@ from fastapi import FastAPI
 import gateway.console
 from chassis.actor import Actor, Role
 from chassis.clock import business_date, utc_now
-from chassis.http import openapi_of
 from gateway.console.fields import FIELDS
 from gateway.console.forms import form_of
 from gateway.console.pages import balances_over_time
-from gateway.console.rest import operations_of
+from gateway.console.rest import operations
 from gateway.console.tables import IN_EVERY_SERVICE, TABLES
 from gateway.console.words import CHINESE_WORDS
 from gateway.people import add_user
 from tests.gateway.conftest import BASE, event, trade
 from tests.suitability.conftest import PROVEN
-from tests.walks.rest import apps
 from tests.world import World
 
 MEDIA = {"content-type": "application/cloudevents+json"}
@@ -182,10 +180,9 @@ def test_every_word_of_the_pages_has_its_chinese() -> None:
 
 
 def test_every_field_of_a_form_has_its_name_in_both_languages() -> None:
-    documents = [openapi_of(app) for app in apps().values()]
-    known = {name: one for document in documents for name, one in operations_of(document).items()}
     asked = {do.operation for table in TABLES for do in table.values()}
     asked |= {f"points_{do.operation}" for do in IN_EVERY_SERVICE.values()}
+    known = operations()
     assert sorted(asked - known.keys()) == []
     fields = {field.name for name in asked for field in form_of(known[name].schema, {}, {}).fields}
     assert sorted(fields - FIELDS.keys()) == []

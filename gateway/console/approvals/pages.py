@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from contracts.fields import text_of
 from gateway.console.areas import PEOPLE
-from gateway.console.doing import button, catalogue
+from gateway.console.doing import button
 from gateway.console.frame import AtDesk, Desk, visitors
 from gateway.console.render import render
 from gateway.console.tables import of_service
@@ -36,11 +36,10 @@ async def show_approvals(
         following = waiting.data["next"] if waiting.found else None
     else:
         rows, missing, following = *_joined(await _asked_for(desk)), None
-    known = await catalogue(desk)
     here = f"/approvals?{urlencode({'show': show})}"
     for row in rows:
         row["buttons"] = [
-            button(known, act, chinese if desk.language == "zh-CN" else english, of_service(row["service"], act),
+            button(act, chinese if desk.language == "zh-CN" else english, of_service(row["service"], act),
                    {"approval_id": row["approval_id"]}, here)
             for act, english, chinese in ACTS[show]
         ]  # fmt: skip

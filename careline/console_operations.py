@@ -1,0 +1,37 @@
+"""What the console offers: of the services' published operations those that its pages have buttons for."""
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from careline.asgi import apps_of
+from careline.platform import Platform
+from chassis.http import openapi_of, service_app
+from chassis.settings import Settings
+from gateway.app import service as gateway
+from gateway.console.rest import KEPT, operations_of
+from gateway.console.tables import IN_EVERY_SERVICE, TABLES
+
+__all__ = ["KEPT", "offered"]
+_NOBODYS: dict[str, Any] = {
+    f"{name}_key": base64.b64encode(bytes(32)).decode() for name in ("internal", "field", "seal", "master")
+}
+
+
+def offered() -> dict[str, Any]:
+    """The operations by id, from the documents of apps that no request reaches."""
+    home = Path(gettempdir()) / "unused"
+    platform = Platform(Settings(home=home, database_url="postgresql://nobody@nowhere/none", **_NOBODYS))
+    platform.connect()
+    apps = {name: app for name, app in apps_of(platform).items() if isinstance(app, FastAPI)}
+    operated = replace(gateway, routes=None)  # its operators' routes are reached as any service's
+    apps[gateway.name] = service_app(operated, platform.databases[gateway.name], platform.settings)
+    wanted = {do.operation for table in TABLES for do in table.values()}
+    wanted |= {f"{name}_{do.operation}" for name in apps for do in IN_EVERY_SERVICE.values()}
+    known = {name: one for app in apps.values() for name, one in operations_of(openapi_of(app)).items()}
+    return {name: msgspec.to_builtins(known[name]) for name in sorted(wanted & known.keys())}

@@ -1,0 +1,1 @@
+"""Callbacks: the next call, lists, and the supervisor's wall."""

@@ -1,0 +1,202 @@
+"""Callbacks: lists with filters, one task, the call in hand from Next to its outcome, the supervisor's wall."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+from uuid_utils import uuid7
+
+from chassis.actor import Actor, Role
+from chassis.clock import SHANGHAI, business_date
+from chassis.timeline import effective_now
+from contracts.fields import Id, text_of
+from gateway.console.areas import SERVING
+from gateway.console.callbacks.report import KEY, call_of, lines_of, recorded
+from gateway.console.doing import Button, buttons, errors_of, gone_on
+from gateway.console.doing import button as button_of
+from gateway.console.forms import typed_in
+from gateway.console.frame import AtDesk, Desk, visitors
+from gateway.console.render import render
+from gateway.console.tables import TASKS
+
+routes = APIRouter(include_in_schema=False)
+Caller = Annotated[Actor, visitors("console.callbacks:read", *SERVING)]
+Leader = Annotated[Actor, visitors("console.callbacks:lead", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)]
+BASE = "/v1/callbacks"
+IN_HAND = ("assigned", "attempting", "reached")
+FREE = ("planned", "rescheduled")
+STATES = ("planned", "assigned", "attempting", "reached", "rescheduled", "waiting", "exhausted", "completed", "expired", "cancelled")  # fmt: skip
+QUEUES = ("branch", "centre", "manager", "compliance")
+TOPICS = (
+    "abnormal", "booking", "care", "conduct", "contact_data", "enquiry", "greeting", "missed_call", "new_client",
+    "restricted", "retention", "risk_notice", "sample", "satisfaction", "suitability", "wake_up",
+)  # fmt: skip
+PURPOSE = "callback"
+Filter = Annotated[str, text_of(64)]
+
+
+@routes.get("/callbacks")
+async def show_tasks(
+    request: Request, visitor: Caller, desk: AtDesk, state: Filter = "", queue: Filter = "", topic: Filter = "",
+    branch: Filter = "", holder: Filter = "", client: Filter = "", due_by: Filter = "", cursor: Annotated[str, text_of(2000)] = "",
+) -> Response:  # fmt: skip
+    """Tasks the visitor may see by due date, with how many there are in each state; `holder=me` are the visitor's."""
+    wanted = {
+        "state": state, "queue": queue, "topic": topic, "branch_id": branch.strip(), "client_id": client.strip(),
+        "holder": visitor.person if holder == "me" else holder.strip(), "due_by": due_by,
+    }  # fmt: skip
+    typed = {
+        "state": state, "queue": queue, "topic": topic, "branch": branch, "holder": holder, "client": client, "due_by": due_by,
+    }  # fmt: skip
+    listed = await desk.get(f"{BASE}/tasks", wanted | {"cursor": cursor, "limit": 50}, purpose=PURPOSE)
+    counted = await desk.get(f"{BASE}/tasks/counts", wanted, purpose=PURPOSE)
+    here = f"/callbacks?{urlencode({name: value for name, value in typed.items() if value})}"
+    rows = listed.data["items"] if listed.found else []
+    for row in rows:
+        row["claim"] = _claim(row, here) if row["holder"] is None and row["state"] in FREE else None
+    return render(
+        request, "callbacks/list.html", listed=listed, rows=rows, wanted=typed, states=STATES, queues=QUEUES, topics=TOPICS,
+        counts=counted.data if counted.found else [], following=_following(typed, listed.data), leads=_leads(visitor),
+    )  # fmt: skip
+
+
+def _claim(row: Mapping[str, Any], back: str) -> Button:
+    return button_of("claim", "", TASKS["claim"], {"task_id": row["task_id"]}, back)
+
+
+def _following(typed: Mapping[str, str], listed: Any) -> str:
+    if not listed or not listed.get("next"):
+        return ""
+    return urlencode({name: value for name, value in typed.items() if value} | {"cursor": listed["next"]})
+
+
+def _leads(visitor: Actor) -> bool:
+    return visitor.role in (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
+
+
+@routes.get("/callbacks/wall")
+async def show_wall(request: Request, _: Leader, desk: AtDesk) -> Response:
+    """Queues, who holds what, what waits and what is overdue."""
+    today = business_date(await _now(desk))
+    counted, overdue, *held = await desk.all(
+        f"{BASE}/statistics/tasks",
+        f"{BASE}/tasks?{urlencode({'due_by': today - timedelta(days=1), 'limit': 200})}",
+        *(f"{BASE}/tasks?state={state}&limit=200" for state in IN_HAND),
+        purpose=PURPOSE,
+    )
+    late = [
+        row for row in (overdue.data["items"] if overdue.found else []) if row["state"] in (*FREE, *IN_HAND, "waiting")
+    ]
+    rows = [row for part in held if part.found for row in part.data["items"]]
+    holders: dict[str, list[Any]] = {}
+    for row in rows:
+        holders.setdefault(row["holder"] or "", []).append(row)
+    return render(
+        request, "callbacks/wall.html", counts=counted.data if counted.found else [], late=late,
+        holders=sorted(holders.items()), missing=not counted.found,
+    )  # fmt: skip
+
+
+@routes.get("/callbacks/next")
+async def show_next(request: Request, visitor: Caller, desk: AtDesk) -> Response:
+    """The call in hand; without one, the button that takes the next task."""
+    held = await desk.get(f"{BASE}/tasks", {"holder": visitor.person, "limit": 50}, purpose=PURPOSE)
+    tasks = [task for task in (held.data["items"] if held.found else []) if task["state"] in IN_HAND]
+    if not tasks:
+        return render(request, "callbacks/nothing.html", key=str(uuid7()), missing=not held.found)
+    mine = [task["task_id"] for task in tasks if task["client_id"] == tasks[0]["client_id"]]
+    return await _call_page(request, desk, mine, waiting=len(tasks) - len(mine))
+
+
+@routes.post("/callbacks/next")
+async def take_next(request: Request, _: Caller, desk: AtDesk) -> Response:
+    """Take the next task, and on to its call; when there is none, why."""
+    typed = typed_in(await request.form())
+    taken = await desk.send("POST", f"{BASE}/next", key=typed.get(KEY) or str(uuid7()))
+    if taken.found and taken.data["tasks"]:
+        return Response(headers={"hx-redirect": "/callbacks/next", "cache-control": "no-store"})
+    page = render(request, "callbacks/none_left.html", taken=taken)
+    page.status_code = 200 if taken.found else taken.status
+    return page
+
+
+@routes.get("/callbacks/{task_id}")
+async def show_task(request: Request, _: Caller, desk: AtDesk, task_id: Id) -> Response:
+    """One task: why it is owed, its script and history; with its call when the visitor has it in hand."""
+    return await _call_page(request, desk, [str(task_id)])
+
+
+@routes.get("/callbacks/{task_id}/contact")
+async def reveal_contact(
+    request: Request, _: Caller, desk: AtDesk, task_id: Id, purpose: Annotated[str, text_of(40)] = PURPOSE
+) -> Response:
+    """Name and number, for the purpose the visitor states: the read is recorded."""
+    part = await desk.get(f"{BASE}/tasks/{task_id}/contact", purpose=purpose)
+    return render(request, "callbacks/contact.html", part=part)
+
+
+@routes.post("/callbacks/calls")
+async def enter_call(request: Request, _: Caller, desk: AtDesk) -> Response:
+    """Enter the call with a result for each task it served; the form again with what is wrong."""
+    typed = typed_in(await request.form())
+    ids = typed.get("_tasks", "").split()
+    sent = await recorded(desk, typed)
+    if sent.done:
+        evidence = sent.data["evidence_id"] if sent.data else None
+        sent = await desk.send("POST", f"{BASE}/calls", call_of(typed, ids, evidence), key=typed.get(KEY, ""))
+    if sent.done:
+        return gone_on("/callbacks/next", sent)
+    page = await _call_page(request, desk, ids, typed=typed, problem=sent.problem or {}, errors=errors_of(sent))
+    page.status_code = sent.status
+    return page
+
+
+async def _call_page(
+    request: Request, desk: Desk, ids: Sequence[str], *, typed: Mapping[str, str] | None = None, waiting: int = 0,
+    problem: Mapping[str, Any] | None = None, errors: Sequence[Mapping[str, str]] = (),
+) -> Response:  # fmt: skip
+    me = desk.visitor.person
+    parts = await desk.all(
+        *(f"{BASE}/tasks/{quote(one, safe='')}{rest}" for one in ids for rest in ("", "/script", "/explain")),
+        f"{BASE}/policies/outcomes/in-force",
+        purpose=PURPOSE,
+    )
+    outcomes = parts.pop()
+    if not parts or not parts[0].found:
+        page = render(request, "problem_here.html", part=parts[0] if parts else None, back="/callbacks")
+        page.status_code = parts[0].status if parts else 404
+        return page
+    calls = []
+    for number, one in enumerate(ids):
+        task, script, why = parts[3 * number : 3 * number + 3]
+        if task.found:
+            can, cannot = buttons(desk, task.data["acts"], TASKS, {"task_id": one}, f"/callbacks/{one}", task.etag)
+            calls.append({
+                "task": task.data, "script": script.data, "why": why.data, "can": can, "cannot": cannot, "number": number,
+            })  # fmt: skip
+    client = calls[0]["task"]["client_id"]
+    others = await desk.get(f"{BASE}/clients/{quote(client, safe='')}/tasks", {"limit": 20}, purpose=PURPOSE)
+    mine = all(one["task"]["holder"] == me and one["task"]["state"] in IN_HAND for one in calls)
+    now = await _now(desk)
+    return render(
+        request, "callbacks/report.html" if typed is not None else "callbacks/call.html", calls=calls, client=client,
+        others=[row for row in (others.data["items"] if others.found else []) if row["task_id"] not in ids],
+        outcomes=_outcomes(outcomes.data, calls) if outcomes.found else [], mine=mine, waiting=waiting, ids=ids,
+        typed=typed or {"at": f"{now.astimezone(SHANGHAI):%Y-%m-%dT%H:%M}", "channel": "phone"},
+        key=(typed or {}).get(KEY) or str(uuid7()), problem=problem or {}, wrong=lines_of(errors),
+    )  # fmt: skip
+
+
+def _outcomes(policy: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What a call can come to: of a review inside the firm only that it is done."""
+    inside = any(one["task"]["topic"] == "restricted" for one in calls)
+    return [row for row in policy["body"]["rows"] if not row.get("written") and (row.get("covers") or not inside)]
+
+
+async def _now(desk: Desk) -> Any:
+    """The home's now: in a replayed one the time of its facts."""
+    async with desk.request.app.state.database.reading() as sql:
+        return await effective_now(sql)
