@@ -8,5 +8,6 @@ def routes() -> list[APIRouter]:
     from gateway.console import doing, pages
     from gateway.console.approvals import pages as approvals
     from gateway.console.callbacks import pages as callbacks
+    from gateway.console.complaints import pages as complaints
 
-    return [doing.routes, approvals.routes, callbacks.routes, pages.routes]
+    return [doing.routes, approvals.routes, callbacks.routes, complaints.routes, pages.routes]

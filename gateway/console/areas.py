@@ -19,6 +19,7 @@ class Area(NamedTuple):
 
 AREAS = (
     Area("/callbacks", "Callbacks", SERVING),
+    Area("/complaints", "Complaints", (*SERVING, Role.OPERATIONS)),
     Area("/approvals", "Approvals", PEOPLE),
     Area("/clients", "Clients", STAFF),
     Area("/docs", "API", STAFF),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -10,8 +11,10 @@ from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from chassis.actor import Actor, Role
+from chassis.clock import SHANGHAI
 from chassis.errors import Forbidden, Refusal
 from chassis.http.permissions import Permission
+from chassis.timeline import effective_now, today
 from gateway.console.areas import STAFF
 from gateway.console.render import language_of
 from gateway.service_client import Part, ServiceClient
@@ -89,6 +92,21 @@ class Desk:
         content = json.dumps(body, ensure_ascii=False).encode() if body is not None else b""
         return await self._ask(method, path, query, content, headers)
 
+    async def now(self) -> datetime:
+        """The home's now, in Shanghai: in a replayed one the time of its facts."""
+        async with self.request.app.state.database.reading() as sql:
+            return (await effective_now(sql)).astimezone(SHANGHAI)
+
+    async def today(self) -> date:
+        """The home's business date."""
+        async with self.request.app.state.database.reading() as sql:
+            return await today(sql)
+
+    async def upload(self, path: str, query: str, media_type: str, content: bytes) -> Part:
+        """Send a file as it is."""
+        headers = [*self._headers(""), (b"content-type", media_type.encode("latin-1", "replace"))]
+        return await self._ask("POST", path, query, content, headers)
+
     def _headers(self, purpose: str) -> Headers:
         given = [
             (b"accept-language", self.language.encode()),
@@ -113,6 +131,14 @@ class Desk:
         return kept + (
             [(b"x-csrf-token", self.request.app.state.gateway_tokens.csrf(session).encode())] if session else []
         )
+
+
+def rows_of(part: Part) -> list[Any]:
+    """The rows of a list, whole or by pages; none where the service did not answer."""
+    if not part.found:
+        return []
+    found: list[Any] = part.data["items"] if isinstance(part.data, dict) else part.data
+    return found
 
 
 def desk(request: Request) -> Desk:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
@@ -48,6 +48,8 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
         "moment": partial(_moment, locale=locale),
         "number": partial(_number, locale=locale),
         "points": partial(_points, locale=locale),
+        "money": partial(_money, locale=locale),
+        "span": partial(_span, language=language),
     }
     visitor = request.scope.get("actor")
     whole_page = "hx-request" not in request.headers
@@ -101,3 +103,17 @@ def _number(value: str | int | float | Decimal | None, locale: str) -> str:
 
 def _points(value: str, locale: str) -> str:
     return format_decimal(Decimal(value), format="#,##0.00", locale=locale)
+
+
+def _money(value: str | Decimal, locale: str) -> str:
+    return format_currency(Decimal(value), "CNY", locale=locale)
+
+
+def _span(seconds: float, language: str) -> str:
+    """A stretch of time in its two largest units."""
+    left, said = int(seconds), list[str]()
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if left >= size or (unit == "s" and not said):
+            said.append(f"{left // size} {said_in(language, unit)}")
+            left %= size
+    return " ".join(said[:2])

@@ -63,13 +63,14 @@ CASES = {
     "contact": Do("complaints_add_contact", object=CASE),
     "reopen": Do("complaints_reopen", object=CASE),
 }
+OPEN_CASE = {"open": Do("complaints_open_case")}
 OF_A_CASE = {
     "drop_demand": Do("complaints_withdraw_demand"),
     "adopt": Do("complaints_adopt"),
     "unlink": Do("complaints_end_link"),
 }
 """Acts about one thing that belongs to a case, offered beside it."""
-TABLES: tuple[Mapping[str, Do], ...] = (TASKS, CASES, OF_A_CASE)
+TABLES: tuple[Mapping[str, Do], ...] = (TASKS, OPEN_CASE, CASES, OF_A_CASE)
 
 
 def of_service(service: str, act: str) -> Do:

@@ -3,6 +3,7 @@
 from chassis.http.language import CHINESE
 from gateway.console.approvals import words as approvals
 from gateway.console.callbacks import words as callbacks
+from gateway.console.complaints import words as complaints
 from gateway.console.fields import ENGLISH as _ENGLISH_FIELDS
 from gateway.console.fields import FIELDS
 
@@ -185,9 +186,10 @@ _FRAME = {
     "rejected": "不予受理",
     "reopened": "重新办理",
 }
-CHINESE_WORDS = {**_FRAME, **approvals.CHINESE, **callbacks.CHINESE}
+CHINESE_WORDS = {**_FRAME, **approvals.CHINESE, **callbacks.CHINESE, **complaints.CHINESE}
 _ENGLISH = {
     **callbacks.ENGLISH,
+    **complaints.ENGLISH,
     "NORMAL": "Standard", "SILVER": "Silver", "GOLD": "Gold", "PLATINUM": "Platinum", "DIAMOND": "Diamond",
     "VERY_LOW": "Very low", "LOW": "Low", "MEDIUM": "Medium", "HIGH": "High", "hq": "headquarters",
 }  # fmt: skip

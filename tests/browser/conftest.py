@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, Page, Request, async_playwright
+from playwright.async_api import Browser, Page, Request, async_playwright, expect
 
 from chassis.actor import Actor
 from gateway.auth_middleware import COOKIE
@@ -22,6 +22,7 @@ from tests.console.office import Office, office_of
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
+expect.set_options(timeout=20_000)
 IN_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 WIDE, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 

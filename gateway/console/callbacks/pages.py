@@ -10,15 +10,13 @@ from starlette.responses import Response
 from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
-from chassis.clock import SHANGHAI, business_date
-from chassis.timeline import effective_now
 from contracts.fields import Id, text_of
 from gateway.console.areas import SERVING
 from gateway.console.callbacks.report import KEY, call_of, lines_of, recorded
 from gateway.console.doing import Button, buttons, errors_of, gone_on
 from gateway.console.doing import button as button_of
 from gateway.console.forms import typed_in
-from gateway.console.frame import AtDesk, Desk, visitors
+from gateway.console.frame import AtDesk, Desk, rows_of, visitors
 from gateway.console.render import render
 from gateway.console.tables import TASKS
 
@@ -54,12 +52,12 @@ async def show_tasks(
     listed = await desk.get(f"{BASE}/tasks", wanted | {"cursor": cursor, "limit": 50}, purpose=PURPOSE)
     counted = await desk.get(f"{BASE}/tasks/counts", wanted, purpose=PURPOSE)
     here = f"/callbacks?{urlencode({name: value for name, value in typed.items() if value})}"
-    rows = listed.data["items"] if listed.found else []
+    rows = rows_of(listed)
     for row in rows:
         row["claim"] = _claim(row, here) if row["holder"] is None and row["state"] in FREE else None
     return render(
         request, "callbacks/list.html", listed=listed, rows=rows, wanted=typed, states=STATES, queues=QUEUES, topics=TOPICS,
-        counts=counted.data if counted.found else [], following=_following(typed, listed.data), leads=_leads(visitor),
+        counts=rows_of(counted), following=_following(typed, listed.data), leads=_leads(visitor),
     )  # fmt: skip
 
 
@@ -80,22 +78,20 @@ def _leads(visitor: Actor) -> bool:
 @routes.get("/callbacks/wall")
 async def show_wall(request: Request, _: Leader, desk: AtDesk) -> Response:
     """Queues, who holds what, what waits and what is overdue."""
-    today = business_date(await _now(desk))
+    today = await desk.today()
     counted, overdue, *held = await desk.all(
         f"{BASE}/statistics/tasks",
         f"{BASE}/tasks?{urlencode({'due_by': today - timedelta(days=1), 'limit': 200})}",
         *(f"{BASE}/tasks?state={state}&limit=200" for state in IN_HAND),
         purpose=PURPOSE,
     )
-    late = [
-        row for row in (overdue.data["items"] if overdue.found else []) if row["state"] in (*FREE, *IN_HAND, "waiting")
-    ]
-    rows = [row for part in held if part.found for row in part.data["items"]]
+    late = [row for row in rows_of(overdue) if row["state"] in (*FREE, *IN_HAND, "waiting")]
+    rows = [row for part in held for row in rows_of(part)]
     holders: dict[str, list[Any]] = {}
     for row in rows:
         holders.setdefault(row["holder"] or "", []).append(row)
     return render(
-        request, "callbacks/wall.html", counts=counted.data if counted.found else [], late=late,
+        request, "callbacks/wall.html", counts=rows_of(counted), late=late,
         holders=sorted(holders.items()), missing=not counted.found,
     )  # fmt: skip
 
@@ -104,7 +100,7 @@ async def show_wall(request: Request, _: Leader, desk: AtDesk) -> Response:
 async def show_next(request: Request, visitor: Caller, desk: AtDesk) -> Response:
     """The call in hand; without one, the button that takes the next task."""
     held = await desk.get(f"{BASE}/tasks", {"holder": visitor.person, "limit": 50}, purpose=PURPOSE)
-    tasks = [task for task in (held.data["items"] if held.found else []) if task["state"] in IN_HAND]
+    tasks = [task for task in rows_of(held) if task["state"] in IN_HAND]
     if not tasks:
         return render(request, "callbacks/nothing.html", key=str(uuid7()), missing=not held.found)
     mine = [task["task_id"] for task in tasks if task["client_id"] == tasks[0]["client_id"]]
@@ -180,12 +176,12 @@ async def _call_page(
     client = calls[0]["task"]["client_id"]
     others = await desk.get(f"{BASE}/clients/{quote(client, safe='')}/tasks", {"limit": 20}, purpose=PURPOSE)
     mine = all(one["task"]["holder"] == me and one["task"]["state"] in IN_HAND for one in calls)
-    now = await _now(desk)
+    now = await desk.now()
     return render(
         request, "callbacks/report.html" if typed is not None else "callbacks/call.html", calls=calls, client=client,
-        others=[row for row in (others.data["items"] if others.found else []) if row["task_id"] not in ids],
+        others=[row for row in rows_of(others) if row["task_id"] not in ids],
         outcomes=_outcomes(outcomes.data, calls) if outcomes.found else [], mine=mine, waiting=waiting, ids=ids,
-        typed=typed or {"at": f"{now.astimezone(SHANGHAI):%Y-%m-%dT%H:%M}", "channel": "phone"},
+        typed=typed or {"at": f"{now:%Y-%m-%dT%H:%M}", "channel": "phone"},
         key=(typed or {}).get(KEY) or str(uuid7()), problem=problem or {}, wrong=lines_of(errors),
     )  # fmt: skip
 
@@ -194,9 +190,3 @@ def _outcomes(policy: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> 
     """What a call can come to: of a review inside the firm only that it is done."""
     inside = any(one["task"]["topic"] == "restricted" for one in calls)
     return [row for row in policy["body"]["rows"] if not row.get("written") and (row.get("covers") or not inside)]
-
-
-async def _now(desk: Desk) -> Any:
-    """The home's now: in a replayed one the time of its facts."""
-    async with desk.request.app.state.database.reading() as sql:
-        return await effective_now(sql)
