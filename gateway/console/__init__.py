@@ -9,5 +9,8 @@ def routes() -> list[APIRouter]:
     from gateway.console.approvals import pages as approvals
     from gateway.console.callbacks import pages as callbacks
     from gateway.console.complaints import pages as complaints
+    from gateway.console.myday import pages as myday
+    from gateway.console.operations import pages as operations
 
-    return [doing.routes, approvals.routes, callbacks.routes, complaints.routes, pages.routes]
+    areas = (myday, callbacks, complaints, approvals, operations)
+    return [doing.routes, *(area.routes for area in areas), pages.routes]

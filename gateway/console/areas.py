@@ -18,10 +18,12 @@ class Area(NamedTuple):
 
 
 AREAS = (
+    Area("/", "My day", STAFF),
     Area("/callbacks", "Callbacks", SERVING),
     Area("/complaints", "Complaints", (*SERVING, Role.OPERATIONS)),
     Area("/approvals", "Approvals", PEOPLE),
     Area("/clients", "Clients", STAFF),
+    Area("/operations", "Operations", STAFF),
     Area("/docs", "API", STAFF),
     Area("/events", "Events", STAFF),
 )

@@ -39,6 +39,7 @@ FIELDS = {
     "client_id": "客户号",
     "contact_channel": "希望联系方式",
     "demands": "诉求",
+    "generation": "期限编号",
     "external_ref": "外部编号",
     "script": "问卷版本",
     "system": "来源系统",

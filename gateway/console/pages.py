@@ -1,4 +1,4 @@
-"""The console's pages: services, clients, one client, API and events. Data comes from the services' own routes."""
+"""The console's pages: clients, one client, API and events. Data comes from the services' own routes."""
 
 import asyncio
 from decimal import Decimal
@@ -16,7 +16,6 @@ from gateway.api import problem_named
 from gateway.client360 import client_view
 from gateway.console.frame import Staff
 from gateway.console.render import language_of, render
-from gateway.overview import overview
 from gateway.service_client import Part, ServiceClient
 from gateway.transport import Headers
 
@@ -27,18 +26,6 @@ CHART_PAGES = 25
 
 
 Purpose = Annotated[str, text_of(40)]
-
-
-@routes.get("/")
-async def show_services(request: Request, _: Staff) -> Response:
-    """All services at a glance."""
-    return render(request, "services.html", seen=await overview(_services(request)))
-
-
-@routes.get("/part/services")
-async def refresh_services(request: Request, _: Staff) -> Response:
-    """The table of services alone, asked for every few seconds."""
-    return render(request, "services_table.html", seen=await overview(_services(request)))
 
 
 @routes.get("/clients")

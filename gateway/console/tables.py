@@ -20,6 +20,9 @@ IN_EVERY_SERVICE = {
     "approve": Do("grant_approval"),
     "refuse": Do("refuse_approval"),
     "withdraw": Do("withdraw_approval"),
+    "accept_offered": Do("decide_conflict", fixed={"decision": "accepted"}),
+    "keep_known": Do("decide_conflict", fixed={"decision": "rejected"}),
+    "fire": Do("step_deadline", fixed={"dry_run": False}),
 }
 """Acts whose operation every service has: `SERVICE_grant_approval`."""
 

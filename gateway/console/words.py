@@ -1,11 +1,15 @@
 """The console's words: English as written in the templates, and Chinese for each."""
 
+from types import ModuleType
+
 from chassis.http.language import CHINESE
 from gateway.console.approvals import words as approvals
 from gateway.console.callbacks import words as callbacks
 from gateway.console.complaints import words as complaints
 from gateway.console.fields import ENGLISH as _ENGLISH_FIELDS
 from gateway.console.fields import FIELDS
+from gateway.console.myday import words as myday
+from gateway.console.operations import words as operations
 
 _FRAME = {
     "To the content": "跳到正文",
@@ -186,10 +190,14 @@ _FRAME = {
     "rejected": "不予受理",
     "reopened": "重新办理",
 }
-CHINESE_WORDS = {**_FRAME, **approvals.CHINESE, **callbacks.CHINESE, **complaints.CHINESE}
+_AREAS: tuple[ModuleType, ...] = (myday, approvals, callbacks, complaints, operations)
+CHINESE_WORDS: dict[str, str] = _FRAME | {
+    english: chinese for area in _AREAS for english, chinese in area.CHINESE.items()
+}
 _ENGLISH = {
     **callbacks.ENGLISH,
     **complaints.ENGLISH,
+    **operations.ENGLISH,
     "NORMAL": "Standard", "SILVER": "Silver", "GOLD": "Gold", "PLATINUM": "Platinum", "DIAMOND": "Diamond",
     "VERY_LOW": "Very low", "LOW": "Low", "MEDIUM": "Medium", "HIGH": "High", "hq": "headquarters",
 }  # fmt: skip

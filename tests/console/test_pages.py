@@ -26,7 +26,7 @@ from tests.suitability.conftest import PROVEN
 from tests.world import World
 
 MEDIA = {"content-type": "application/cloudevents+json"}
-PAGES = ["/", "/part/services", "/approvals", "/clients", "/clients/7c", "/docs", "/events"]
+PAGES = ["/", "/part/services", "/operations", "/approvals", "/clients", "/clients/7c", "/docs", "/events"]
 STATIC = Path(gateway.console.__file__).parent.parent / "static"
 CONSOLE = Path(gateway.console.__file__).parent
 

@@ -1,0 +1,1 @@
+"""My day: everything that waits for the visitor, by its clock."""

@@ -1,0 +1,96 @@
+"""My day: what is overdue, due and in hand, what waits for a decision, and the one button that takes the next task."""
+
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+from uuid_utils import uuid7
+
+from chassis.actor import Role
+from chassis.clock import end_of
+from gateway.console.areas import SERVING
+from gateway.console.frame import AtDesk, Desk, Staff, rows_of
+from gateway.console.render import render
+from gateway.overview import overview
+
+routes = APIRouter(include_in_schema=False)
+OVER = ("closed", "withdrawn", "rejected")
+IN_HAND = ("assigned", "attempting", "reached")
+OPEN = ("planned", "assigned", "attempting", "reached", "rescheduled", "waiting")
+
+
+class Item(NamedTuple):
+    """One thing to do: when it is due, what it is, where it is."""
+
+    due: datetime | None
+    kind: str
+    title: str
+    about: str
+    href: str
+
+    def when(self, now: datetime, today: date) -> str:
+        """Overdue, due today, or later."""
+        if self.due is not None and self.due < now:
+            return "overdue"
+        return "today" if self.due is not None and self.due <= end_of(today) else "later"
+
+
+@routes.get("/")
+async def show_day(request: Request, visitor: Staff, desk: AtDesk) -> Response:
+    """The visitor's day, by clock."""
+    now, today = await desk.now(), await desk.today()
+    serves = visitor.role in SERVING
+    items, counts = await _work(desk, today) if serves else ([], [])
+    approvals = await desk.get("/v1/approvals", {"limit": 50}) if visitor.role is not Role.SYSTEM else None
+    waiting = rows_of(approvals) if approvals is not None else []
+    trouble = [row for row in (await overview(desk.services))["services"] if troubled(row)] if not serves else []
+    items.sort(key=lambda one: (one.due is None, one.due or now, one.href))
+    parts = {name: [one for one in items if one.when(now, today) == name] for name in ("overdue", "today", "later")}
+    return render(
+        request, "myday/day.html", parts=parts, counts=counts, waiting=waiting, serves=serves, trouble=trouble,
+        more=approvals is not None and approvals.found and bool(approvals.data["next"]), key=str(uuid7()), today=today,
+    )  # fmt: skip
+
+
+async def _work(desk: Desk, today: date) -> tuple[list[Item], list[tuple[str, str, int]]]:
+    """What is the visitor's, and how much there is for everybody."""
+    me = desk.visitor.person
+    mine = urlencode({"holder": me, "limit": 100})
+    tasks, due, cases, prompts, queue = await desk.all(
+        f"/v1/callbacks/tasks?{mine}", f"/v1/callbacks/tasks/counts?{urlencode({'due_by': today})}",
+        f"/v1/complaints/cases?{urlencode({'owner': me, 'limit': 100})}", "/v1/complaints/prompts", "/v1/complaints/queue",
+        purpose="service",
+    )  # fmt: skip
+    items = [
+        Item(_instant(row["due_at"]), "Callback", row["topic"], row["client_id"], f"/callbacks/{row['task_id']}")
+        for row in rows_of(tasks)
+        if row["state"] in IN_HAND
+    ]
+    items += [
+        Item(
+            end_of(date.fromisoformat(row["due_on"])) if row["due_on"] else None, "Complaint", row["state"],
+            row["client_id"] or row["category"], f"/complaints/{row['case_id']}",
+        )
+        for row in rows_of(cases)
+        if row["state"] not in OVER
+    ]  # fmt: skip
+    items += [
+        Item(_instant(row["due"]), "To be told", row["state"], row["client_id"] or "", f"/complaints/{row['case_id']}")
+        for row in rows_of(prompts)
+    ]
+    open_due = sum(row["count"] for row in rows_of(due) if row["state"] in OPEN)
+    return items, [
+        ("Callbacks due by today", f"/callbacks?due_by={today}", open_due),
+        ("Complaints to be taken in hand", "/complaints", len(rows_of(queue))),
+    ]
+
+
+def troubled(row: dict[str, Any]) -> bool:
+    """Whether an operator should look at a service."""
+    return row["state"] != "up" or any(row.get(name) for name in ("dead_letters", "conflicts", "deadlines_failed"))
+
+
+def _instant(said: str) -> datetime:
+    return datetime.fromisoformat(said)

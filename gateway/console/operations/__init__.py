@@ -1,0 +1,1 @@
+"""Operations: services, dead letters, conflicts, deadlines."""

@@ -1,0 +1,35 @@
+"""The words of operations."""
+
+CHINESE = {
+    "Try all of them (dry run)": "全部试投（不保留）",
+    "Each of them": "逐条查看",
+    "View": "查看",
+    "Try": "试投",
+    "Leave them undone": "不再处理",
+    "Known": "已知",
+    "Offered": "新到",
+    "accept_offered": "采纳新到",
+    "keep_known": "保留已知",
+    "fire": "触发",
+    "Deadlines": "期限",
+    "Armed": "已登记",
+    "Due now": "现已到期",
+    "In the next hour": "一小时内",
+    "Put aside": "搁置",
+    "Late in the last day": "一天内延误",
+    "Dead letter": "死信",
+    "Event": "事件",
+    "Key": "键",
+    "Error": "错误",
+    "Close": "关闭",
+    "Tried: nothing was kept": "试投结果（未保留）",
+    "Redriven": "已重新投递",
+    "Redrive those that would pass": "重新投递可通过的",
+    "redrive done": "已完成",
+    "redrive would_pass": "可通过",
+    "redrive failed": "失败",
+}
+ENGLISH = {
+    "redrive done": "done", "redrive would_pass": "would pass", "redrive failed": "failed",
+    "accept_offered": "Accept what was offered", "keep_known": "Keep what is known", "fire": "Fire again",
+}  # fmt: skip
