@@ -95,6 +95,11 @@ async def test_a_clients_page_says_class_tier_points_and_why(browser: httpx.Asyn
 async def test_a_clients_page_shows_what_ends_what_is_held_and_the_professional_status(
     browser: httpx.AsyncClient, world: World, bearer: Callable[..., dict[str, str]]
 ) -> None:
+
+    async def seen() -> tuple[str, str]:
+        english = (await browser.get("/clients/7c")).text
+        return english, (await browser.get("/clients/7c", headers={"accept-language": "zh-CN"})).text
+
     own = Actor("app/7c", Role.CLIENT, client_id="7c")
     agent, manager = (
         Actor(name, role, branch_id="B7", purpose="service")
@@ -113,6 +118,8 @@ async def test_a_clients_page_shows_what_ends_what_is_held_and_the_professional_
             headers={"idempotency-key": "k-1"},
         )
     assert redeemed.status_code == 201, redeemed.text
+    english, chinese = await seen()  # held until the products service has answered
+    assert ("Held for" in english, "SMS1" in english, "冻结事由" in chinese) == (True, True, True)
     async with world.client("suitability", agent) as http:
         body = {"professional_class": "B", "items": PROVEN, "proof": "assets-2026"}
         asked = await http.post(
@@ -123,11 +130,10 @@ async def test_a_clients_page_shows_what_ends_what_is_held_and_the_professional_
         path = f"/v1/suitability/professionals/{asked.json()['request_id']}/decision"
         assert (await http.post(path, json={"approve": True})).status_code == 200
     await world.settle()
-    english = (await browser.get("/clients/7c")).text
-    chinese = (await browser.get("/clients/7c", headers={"accept-language": "zh-CN"})).text
-    for words in ("When points end", "Usable until", "Held for", "SMS1", "Professional investor B"):
+    english, chinese = await seen()
+    for words in ("When points end", "Usable until", "Professional investor B"):
         assert words in english
-    for words in ("积分到期", "可用至", "冻结事由", "专业投资者 B"):
+    for words in ("积分到期", "可用至", "专业投资者 B"):
         assert words in chinese
 
 
