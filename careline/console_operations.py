@@ -11,13 +11,15 @@ from fastapi import FastAPI
 
 from careline.asgi import apps_of
 from careline.platform import Platform
+from careline.services import SERVICES
 from chassis.http import openapi_of, service_app
 from chassis.settings import Settings
 from gateway.app import service as gateway
 from gateway.console.rest import KEPT, operations_of
 from gateway.console.tables import IN_EVERY_SERVICE, TABLES
 
-__all__ = ["KEPT", "offered"]
+__all__ = ["KEPT", "POLICY_TABLES", "offered", "policy_tables"]
+POLICY_TABLES = KEPT.parent / "policies" / "tables.json"
 _NOBODYS: dict[str, Any] = {
     f"{name}_key": base64.b64encode(bytes(32)).decode() for name in ("internal", "field", "seal", "master")
 }
@@ -35,3 +37,8 @@ def offered() -> dict[str, Any]:
     wanted |= {f"{name}_{do.operation}" for name in apps for do in IN_EVERY_SERVICE.values()}
     known = {name: one for app in apps.values() for name, one in operations_of(openapi_of(app)).items()}
     return {name: msgspec.to_builtins(known[name]) for name in sorted(wanted & known.keys())}
+
+
+def policy_tables() -> dict[str, list[str]]:
+    """The policy tables of every service that has some."""
+    return {service.name: sorted(service.policy.tables) for service in SERVICES if service.policy is not None}

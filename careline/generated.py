@@ -27,6 +27,7 @@ def files() -> dict[Path, str]:
     found |= {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", behind)
     found |= kubernetes.files(ROOT / "deploy" / "kubernetes", behind)
     found[console_operations.KEPT] = _json(console_operations.offered())
+    found[console_operations.POLICY_TABLES] = _json(console_operations.policy_tables())
     return found | pages_of_acts()
 
 

@@ -86,7 +86,8 @@ def button(
 
 
 def _form(operation: Operation, do: Do, typed: Mapping[str, str]) -> Form:
-    return form_of(operation.schema, do.fixed, typed)
+    names = (operation.schema or {}).get("properties", {}) if do.only else ()
+    return form_of(operation.schema, do.fixed, typed, without=[name for name in names if name not in do.only])
 
 
 class _Asked(NamedTuple):

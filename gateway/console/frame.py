@@ -14,10 +14,10 @@ from chassis.actor import Actor, Role
 from chassis.clock import SHANGHAI
 from chassis.errors import Forbidden, Refusal
 from chassis.http.permissions import Permission
-from chassis.timeline import effective_now, today
 from gateway.console.areas import STAFF
 from gateway.console.render import language_of
 from gateway.service_client import Part, ServiceClient
+from gateway.timeline import effective_now
 from gateway.transport import Headers, InProcess
 
 
@@ -82,10 +82,11 @@ class Desk:
         )
 
     async def send(
-        self, method: str, path: str, body: Any = None, *, query: str = "", key: str = "", match: str = ""
-    ) -> Part:
+        self, method: str, path: str, body: Any = None, *, query: str = "", key: str = "", match: str = "",
+        purpose: str = "",
+    ) -> Part:  # fmt: skip
         """One change, under its form's idempotency key and against the version the visitor saw."""
-        headers = self._headers("")
+        headers = self._headers(purpose)
         headers += [(b"idempotency-key", key.encode())] if key else []
         headers += [(b"if-match", match.encode("latin-1", "replace"))] if match else []
         headers += [(b"content-type", b"application/json")] if body is not None else []
@@ -99,8 +100,7 @@ class Desk:
 
     async def today(self) -> date:
         """The home's business date."""
-        async with self.request.app.state.database.reading() as sql:
-            return await today(sql)
+        return (await self.now()).date()
 
     async def upload(self, path: str, query: str, media_type: str, content: bytes) -> Part:
         """Send a file as it is."""

@@ -8,14 +8,18 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from chassis.actor import Actor
+from chassis.actor import Actor, Role
 from chassis.errors import NotFound, Unavailable
 from contracts.classification import TIERS
 from contracts.fields import Code, Identifier, Text64, text_of
 from gateway.api import problem_named
 from gateway.client360 import client_view
-from gateway.console.frame import Staff
+from gateway.console.areas import SERVING
+from gateway.console.doing import button, errors_of
+from gateway.console.forms import typed_in
+from gateway.console.frame import AtDesk, Staff
 from gateway.console.render import language_of, render
+from gateway.console.tables import OF_A_CLIENT
 from gateway.service_client import Part, ServiceClient
 from gateway.transport import Headers
 
@@ -23,6 +27,14 @@ routes = APIRouter(include_in_schema=False)
 PURPOSES = ("service", "callback", "complaint", "review")
 CLASSES = ("A+", "A", "B+", "B", "C", "C-", "D", "D-", "E", "F", "G")
 CHART_PAGES = 25
+SEARCHED = ("name", "phone", "initials", "phone_ending")
+BEGUN = {
+    Role.AGENT: ("redeem", "adjust"),
+    Role.CLIENT_MANAGER: ("redeem", "adjust"),
+    Role.BRANCH_MANAGER: ("redeem", "adjust"),
+    Role.HQ: ("adjust",),
+}
+"""What staff of a role begin on a client's page."""
 
 
 Purpose = Annotated[str, text_of(40)]
@@ -55,6 +67,19 @@ async def show_clients(
     )  # fmt: skip
 
 
+@routes.post("/clients/search")
+async def search_clients(request: Request, _: Staff, desk: AtDesk) -> Response:
+    """Clients by name, number, or initials with the number's end: never in an address, each search on the record."""
+    typed = typed_in(await request.form())
+    wanted = {name: typed[name].strip() for name in SEARCHED if typed.get(name, "").strip()}
+    found = await desk.send("POST", "/v1/clients/search", wanted, purpose=typed.get("purpose", PURPOSES[0]))
+    page = render(
+        request, "clients/found.html", found=found, purpose=typed.get("purpose", PURPOSES[0]), wrong=errors_of(found)
+    )
+    page.status_code = 200 if found.done else found.status
+    return page
+
+
 @routes.get("/clients/{client}")
 async def show_client(request: Request, visitor: Staff, client: Identifier, purpose: Purpose = PURPOSES[0]) -> Response:
     """One client: class, tier and points, each with its why."""
@@ -64,7 +89,11 @@ async def show_client(request: Request, visitor: Staff, client: Identifier, purp
         page = render(request, "refused.html", refusal=refusal, what=client)
         page.status_code = refusal.status
         return page
-    return render(request, "client.html", view=view, purpose=purpose, tiers=TIERS)
+    here = f"/clients/{quote(client, safe='')}?{urlencode({'purpose': purpose})}"
+    begun = [button(act, act, OF_A_CLIENT[act], {"client_id": client}, here) for act in BEGUN.get(visitor.role, ())]
+    return render(
+        request, "client.html", view=view, purpose=purpose, tiers=TIERS, begun=begun, serves=visitor.role in SERVING
+    )
 
 
 @routes.get("/clients/{client}/entries")

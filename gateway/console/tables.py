@@ -8,12 +8,14 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Do:
     """An act's operation. `fixed` fields are not asked for; `asks` opens the form though no field must be filled in;
-    `object` is where the object is read, so that a form can show what somebody else changed meanwhile."""
+    `object` is where the object is read, so that a form can show what somebody else changed meanwhile; `only` these fields
+    are asked for."""
 
     operation: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     asks: bool = False
     object: str = ""
+    only: tuple[str, ...] = ()
 
 
 IN_EVERY_SERVICE = {
@@ -22,6 +24,9 @@ IN_EVERY_SERVICE = {
     "withdraw": Do("withdraw_approval"),
     "accept_offered": Do("decide_conflict", fixed={"decision": "accepted"}),
     "keep_known": Do("decide_conflict", fixed={"decision": "rejected"}),
+    "publish": Do("publish_version"),
+    "reject_version": Do("reject_version"),
+    "withdraw_version": Do("withdraw_version"),
     "fire": Do("step_deadline", fixed={"dry_run": False}),
 }
 """Acts whose operation every service has: `SERVICE_grant_approval`."""
@@ -73,7 +78,16 @@ OF_A_CASE = {
     "unlink": Do("complaints_end_link"),
 }
 """Acts about one thing that belongs to a case, offered beside it."""
-TABLES: tuple[Mapping[str, Do], ...] = (TASKS, OPEN_CASE, CASES, OF_A_CASE)
+OF_A_CLIENT = {
+    "redeem": Do("points_redeem"),
+    "adjust": Do("points_ask_for_adjustment"),
+    "complain": Do(
+        "complaints_open_case", fixed={"channel": "app"}, only=("words", "category", "demands", "contact_channel")
+    ),
+}
+"""What is begun for a client on their page, or by themselves."""
+REVIEWS = {"review_call": Do("callbacks_review"), "judge": Do("suitability_decide_review")}
+TABLES: tuple[Mapping[str, Do], ...] = (TASKS, OPEN_CASE, CASES, OF_A_CASE, OF_A_CLIENT, REVIEWS)
 
 
 def of_service(service: str, act: str) -> Do:

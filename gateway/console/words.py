@@ -5,13 +5,29 @@ from types import ModuleType
 from chassis.http.language import CHINESE
 from gateway.console.approvals import words as approvals
 from gateway.console.callbacks import words as callbacks
+from gateway.console.clients import words as clients
 from gateway.console.complaints import words as complaints
+from gateway.console.compliance import words as compliance
 from gateway.console.fields import ENGLISH as _ENGLISH_FIELDS
 from gateway.console.fields import FIELDS
 from gateway.console.myday import words as myday
 from gateway.console.operations import words as operations
+from gateway.console.policies import words as policies
 
 _FRAME = {
+    "Keys": "快捷键",
+    "next": "下一项",
+    "down and up a list": "列表上下移动",
+    "open": "打开",
+    "claim": "领取",
+    "assign": "指派",
+    "log": "登记联系",
+    "outcome": "回访结果",
+    "promise, or the time the client wishes": "承诺时间或客户约定时间",
+    "escalate: send the ticket": "升级：发督办单",
+    "search": "搜索",
+    "go to My day, callbacks, complaints, wall, approvals, operations": "前往我的一天、回访、投诉、看板、审批、运维",
+    "leave a field": "离开输入框",
     "To the content": "跳到正文",
     "Work areas": "工作区",
     "It waits for a second person.": "已提请，待第二人审批。",
@@ -107,12 +123,12 @@ _FRAME = {
     "Version": "版本",
     "Why": "原因",
     "callback": "回访",
+    "review": "检查",
     "complaint": "投诉处理",
     "d": "天",
     "expires on": "到期日",
     "h": "小时",
     "min": "分",
-    "review": "检查",
     "s": "秒",
     "service": "客户服务",
     "steps down on": "降级日期",
@@ -190,7 +206,7 @@ _FRAME = {
     "rejected": "不予受理",
     "reopened": "重新办理",
 }
-_AREAS: tuple[ModuleType, ...] = (myday, approvals, callbacks, complaints, operations)
+_AREAS: tuple[ModuleType, ...] = (myday, approvals, callbacks, complaints, clients, policies, compliance, operations)
 CHINESE_WORDS: dict[str, str] = _FRAME | {
     english: chinese for area in _AREAS for english, chinese in area.CHINESE.items()
 }
@@ -198,6 +214,9 @@ _ENGLISH = {
     **callbacks.ENGLISH,
     **complaints.ENGLISH,
     **operations.ENGLISH,
+    **policies.ENGLISH,
+    **clients.ENGLISH,
+    **compliance.ENGLISH,
     "NORMAL": "Standard", "SILVER": "Silver", "GOLD": "Gold", "PLATINUM": "Platinum", "DIAMOND": "Diamond",
     "VERY_LOW": "Very low", "LOW": "Low", "MEDIUM": "Medium", "HIGH": "High", "hq": "headquarters",
 }  # fmt: skip

@@ -1,11 +1,83 @@
-// What pages need beyond htmx: a form that opens is given the focus, and closes without a request.
-document.addEventListener("htmx:afterSwap", function (event) {
-  if (event.detail.target.id !== "act") return;
-  const wrong = event.detail.target.querySelector("[aria-invalid]") ;
-  const first = wrong || event.detail.target.querySelector("input:not([type=hidden]), select, textarea, button");
-  if (first) first.focus();
-});
-document.addEventListener("click", function (event) {
-  const close = event.target.closest("[data-close]");
-  if (close) document.getElementById("act").replaceChildren();
-});
+// What pages need beyond htmx: the focus of forms that open, and the keys [WB10]. One handler; it is silent in fields and
+// while an input method composes, and no single key destroys anything.
+(function () {
+  "use strict";
+
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (event.detail.target.id !== "act" && event.detail.target.id !== "report") return;
+    const first = event.detail.target.querySelector("[aria-invalid], input:not([type=hidden]), select, textarea, button");
+    if (first) first.focus();
+  });
+
+  document.addEventListener("click", function (event) {
+    if (event.target.closest("[data-close]")) document.getElementById("act").replaceChildren();
+  });
+
+  const areas = { t: "/", c: "/complaints", q: "/callbacks", r: "/callbacks/wall", a: "/approvals", o: "/operations" };
+  let going = false;
+
+  function typing(target) {
+    return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+  }
+
+  function rows() {
+    return Array.from(document.querySelectorAll("[data-list] tbody tr[data-href]"));
+  }
+
+  function move(step) {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.indexOf(document.activeElement.closest("tr"));
+    all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + step, 0), all.length - 1)].focus();
+  }
+
+  function chosen() {
+    return document.activeElement.closest("[data-list] tr[data-href]");
+  }
+
+  function press(selector) {
+    const found = document.querySelector(selector);
+    if (!found) return false;
+    if (typing(found)) found.focus();
+    else found.click();
+    return true;
+  }
+
+  function help() {
+    const dialog = document.getElementById("keys");
+    if (dialog.open) dialog.close();
+    else dialog.showModal();
+  }
+
+  const keys = {
+    n: function () { if (!press("[data-key=n]")) location.assign("/callbacks/next"); },
+    j: function () { move(1); },
+    k: function () { move(-1); },
+    c: function () { const row = chosen(); if (row) { const claim = row.querySelector("[data-act=claim]"); if (claim) claim.click(); } else press("[data-act=claim]"); },
+    a: function () { press("[data-act=assign], [data-act=offer]"); },
+    l: function () { press("[data-key=l], [data-act=contact]"); },
+    o: function () { press("[data-key=o]"); },
+    p: function () { press("[data-key=p], [data-act=promise]"); },
+    e: function () { press("[data-act=dispatch]"); },
+    g: function () { going = true; },
+    "/": function () { press("[data-key='/'], main form input:not([type=hidden])"); },
+    "?": help,
+  };
+
+  document.addEventListener("keydown", function (event) {
+    if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && typing(event.target)) return event.target.blur();
+    if (typing(event.target) || (document.getElementById("keys") || {}).open) return;
+    if (going) {
+      going = false;
+      if (areas[event.key]) { event.preventDefault(); location.assign(areas[event.key]); }
+      return;
+    }
+    if (event.key === "Enter") {
+      const row = event.target.closest("tr[data-href]");
+      if (row && event.target === row) { event.preventDefault(); location.assign(row.dataset.href); }
+      return;
+    }
+    if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
+  });
+})();

@@ -112,7 +112,7 @@ class Person:
             )
         )
 
-    async def do(self, page: Page, name: str, number: int = 0, **typed: str) -> Page:
+    async def do(self, page: Page, name: str, number: int = 0, /, **typed: str) -> Page:
         """Press the button of an act, fill in what its form asks, and send it; where it leads, or the form with what is wrong."""
         act = page.act(name, number)
         form = act.form

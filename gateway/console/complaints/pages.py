@@ -21,6 +21,7 @@ from gateway.console.tables import CASES, OF_A_CASE, OPEN_CASE
 
 routes = APIRouter(include_in_schema=False)
 Handler = Annotated[Actor, visitors("console.complaints:read", *SERVING, Role.OPERATIONS)]
+Concerned = Annotated[Actor, visitors("console.complaints:case", Role.CLIENT, *SERVING, Role.OPERATIONS)]
 Reporter = Annotated[Actor, visitors("console.complaints:open", *SERVING)]
 BASE = "/v1/complaints"
 PURPOSE = "complaint"
@@ -105,7 +106,7 @@ async def show_similar(request: Request, _: Reporter, desk: AtDesk) -> Response:
 
 
 @routes.get("/complaints/{case_id}")
-async def show_case(request: Request, _: Handler, desk: AtDesk, case_id: Id) -> Response:
+async def show_case(request: Request, _: Concerned, desk: AtDesk, case_id: Id) -> Response:
     """A case: its thread, every clock, what can be done now, what hangs on it."""
     place = f"{BASE}/cases/{case_id}"
     case, history, clocks, details = await desk.all(

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from uuid_utils import uuid7
 
 from chassis.actor import Role
 from chassis.clock import end_of
 from gateway.console.areas import SERVING
-from gateway.console.frame import AtDesk, Desk, Staff, rows_of
+from gateway.console.frame import Anybody, AtDesk, Desk, rows_of
 from gateway.console.render import render
 from gateway.overview import overview
 
@@ -38,8 +38,10 @@ class Item(NamedTuple):
 
 
 @routes.get("/")
-async def show_day(request: Request, visitor: Staff, desk: AtDesk) -> Response:
-    """The visitor's day, by clock."""
+async def show_day(request: Request, visitor: Anybody, desk: AtDesk) -> Response:
+    """The visitor's day, by clock; clients have a zone of their own."""
+    if visitor.role is Role.CLIENT:
+        return RedirectResponse("/me", 303)
     now, today = await desk.now(), await desk.today()
     serves = visitor.role in SERVING
     items, counts = await _work(desk, today) if serves else ([], [])

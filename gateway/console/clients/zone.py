@@ -1,0 +1,34 @@
+"""The client's own zone: tier and why, points, risk level, purchases, complaints. It sees what the client may read by REST."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from chassis.actor import Actor, Role
+from gateway.console.doing import button
+from gateway.console.frame import AtDesk, rows_of, visitors
+from gateway.console.render import render
+from gateway.console.tables import OF_A_CLIENT
+
+routes = APIRouter(include_in_schema=False)
+Own = Annotated[Actor, visitors("console.zone:read", Role.CLIENT)]
+
+
+@routes.get("/me")
+async def show_zone(request: Request, visitor: Own, desk: AtDesk) -> Response:
+    """Everything a client may know of themselves, phone first."""
+    client = visitor.client_id or ""
+    name = quote(client, safe="")
+    known, why, points, rewards, level, cases = await desk.all(
+        f"/v1/classification/clients/{name}", f"/v1/classification/clients/{name}/explain", f"/v1/points/clients/{name}",
+        "/v1/points/rewards", f"/v1/suitability/clients/{name}", f"/v1/complaints/clients/{name}",
+    )  # fmt: skip
+    place = {"client_id": client}
+    return render(
+        request, "clients/zone.html", client=client, known=known, why=why.data if why.found else {}, account=points,
+        rewards=rows_of(rewards), level=level, cases=cases.data["cases"] if cases.found else [],
+        redeem=button("redeem", "redeem", OF_A_CLIENT["redeem"], place, "/me"),
+        complain=button("complain", "complain", OF_A_CLIENT["complain"], place, "/me"),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Compliance: what was found, what waits for a review, who is to account for it."""

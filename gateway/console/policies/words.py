@@ -1,0 +1,37 @@
+"""The words of policy."""
+
+CHINESE = {
+    "Policy": "政策参数",
+    "Drafts that wait for a second person": "待第二人审核的草案",
+    "In force": "现行",
+    "from": "自",
+    "Versions": "版本",
+    "In force from": "生效日",
+    "Made by": "拟定人",
+    "Checked by": "审核人",
+    "A draft": "拟定草案",
+    "In shadow": "试运行",
+    "How many": "数量",
+    "Nobody would move.": "无人变动。",
+    "What it costs": "成本影响",
+    "Difference": "差额",
+    "Who, for example": "示例",
+    "Branch (empty: the firm)": "营业部（空为全公司）",
+    "The table, value by value": "逐项填写",
+    "The whole table as JSON, to add or remove rows": "整表 JSON（增删行）",
+    "Used instead of the fields above when not empty": "非空时以此为准",
+    "Try in shadow": "试运行",
+    "Propose": "提交草案",
+    "What it changes": "变更内容",
+    "publish": "发布",
+    "reject_version": "退回草案",
+    "withdraw_version": "撤回已发布版本",
+    "version draft": "草案",
+    "version published": "已发布",
+    "version rejected": "已退回",
+    "version withdrawn": "已撤回",
+}
+ENGLISH = {
+    "publish": "Publish", "reject_version": "Reject", "withdraw_version": "Take back", "version draft": "draft",
+    "version published": "published", "version rejected": "rejected", "version withdrawn": "withdrawn",
+}  # fmt: skip
