@@ -18,6 +18,7 @@ from contracts.broker import (
 )
 from contracts.classification import CoreChanged, SupplementaryChanged, TierChanged
 from contracts.classification import DayCompleted as ClassificationDayCompleted
+from contracts.messaging import ReplyReceived
 from contracts.platform import ErasureRequested
 from contracts.points import RedemptionCancelled, RedemptionRequested
 from contracts.products import (
@@ -45,6 +46,7 @@ from services.products import (
     redemptions,
     subscriptions,
     tables,
+    unsubscribing,
 )
 from services.products.invariants import INVARIANTS
 from services.products.policy import Policies
@@ -76,6 +78,7 @@ service = Service(
         DecisionConfirmed: facts.keep_confirmations,
         RedemptionRequested: redemptions.deliver,
         RedemptionCancelled: redemptions.cancel,
+        ReplyReceived: unsubscribing.hear,
     },
     publishes=[
         ProductChanged,

@@ -146,6 +146,8 @@ ACTS = acts(
         unless=_in_time, prepare=_undo),
     Act("lose", Text("Its tier is lost", "级别不足，将终止"), on=("active",), to="ending", who=(PLATFORM_ITSELF,),
         tells=(CLIENT, STAFF), prepare=_set_until),
+    Act("unsubscribe", Text("Ended by SMS", "短信退订"), on=("active",), to="ending", who=(PLATFORM_ITSELF,),
+        tells=(CLIENT, STAFF), prepare=_set_until),
     Act("regain", Text("Its tier is back", "级别恢复"), on=("ending",), to="active", who=(PLATFORM_ITSELF,),
         tells=(CLIENT, STAFF), prepare=_unset),
     Act("finish", Text("Over", "终止"), on=("pending", "active", "included", "ending"), to="ended", who=(PLATFORM_ITSELF,),

@@ -1,0 +1,87 @@
+"""Products through the whole platform: tiers come from classification, levels from suitability."""
+
+from datetime import date
+from typing import Any
+
+from chassis.actor import Actor, Role
+from chassis.clock import at
+from contracts.base import Quantity
+from contracts.broker import AgreementSigned, AssessmentRecorded, AssetsValued, ClientOpened
+from contracts.suitability import DecisionMade
+from tests.points.facts import trade
+from tests.products.facts import agreed
+from tests.world import World
+
+OWN = Actor("c-1", Role.CLIENT, client_id="c-1")
+OPENED = date(2024, 1, 2)
+
+
+async def ask(world: World, service: str, method: str, path: str, body: Any = None) -> Any:
+    headers = {"idempotency-key": f"{path[-20:]}{str(body)[:120]}"}
+    async with world.client(service, OWN, **headers) as http:
+        answer = await http.request(method, f"/v1/{service}{path}", json=body)
+    assert answer.status_code < 300, answer.text
+    return answer.json()
+
+
+async def begin(world: World, assets: str) -> None:
+    """A client with X = 0.5, HIGH, an adviser agreement, assets and a trade, on the evening of 31 January."""
+    await world.publish(
+        ClientOpened(client_id="c-1", branch_id="B1", opened_on=OPENED),
+        AssessmentRecorded(client_id="c-1", scheme="SEED-2010-12Q", level="HIGH", assessed_on=OPENED),
+        AgreementSigned(client_id="c-1", agreement_id="ag-1", kind="adviser", ref="doc-1", on=OPENED),
+        AssetsValued(client_id="c-1", as_of=OPENED, total_assets=Quantity(assets)),
+        agreed("0.5", OPENED),
+        trade("t-1", "1000", day=date(2024, 1, 5)),
+    )
+    await world.close(date(2024, 1, 31))
+
+
+async def buy(world: World, code: str) -> None:
+    """Suitability's decision, the preview, its confirmation."""
+    decision = f"d-{code}"
+    await world.publish(
+        DecisionMade(
+            client_id="c-1", decision_id=decision, product=code, side="buy", initiator="client", outcome="PASS",
+            reasons=[], decided_at=at(date(2024, 2, 1), 0, 1),
+        )
+    )  # fmt: skip
+    await world.settle()
+    shown = await ask(world, "products", "POST", "/clients/c-1/subscriptions/preview", {"code": code})
+    assert shown["obstacles"] == []
+    body = {name: shown[name] for name in ("preview_id", "amount", "rate")}
+    await ask(
+        world, "products", "POST", "/clients/c-1/subscriptions", body | {"decision_id": decision, "signature": "e-1"}
+    )
+    await world.settle()
+
+
+async def held(world: World) -> dict[str, str]:
+    found = await ask(world, "products", "GET", "/clients/c-1/subscriptions?limit=100")
+    return {one["code"]: one["paid_by"] for one in found["items"] if one["state"] != "ended"}
+
+
+async def rate(world: World, day: date) -> str:
+    return str((await ask(world, "products", "GET", f"/clients/c-1/fee-rate?as_of={day}"))["rate"])
+
+
+async def test_buy_a_go_up_to_b_lose_gold_the_grace_ends(world: World) -> None:
+    await begin(world, "600000")
+    await buy(world, "A")
+    await buy(world, "B")
+    free = dict.fromkeys(("SMS1", "SMS2", "SMS3"), "bundle")
+    assert await held(world) == {"B": "fee"} | free
+    assert await rate(world, date(2024, 2, 1)) == "2.0"
+    await world.publish(AssetsValued(client_id="c-1", as_of=date(2024, 2, 5), total_assets=Quantity("1000")))
+    await world.close(date(2024, 5, 28))
+    assert await held(world) == {"B": "fee"} | free, "GOLD through the grace: ninety days from 1 March"
+    await world.close(date(2024, 5, 30))
+    assert (await ask(world, "products", "GET", "/clients/c-1/contact"))["line"] == "priority", "SILVER by now"
+    assert await held(world) == {"B": "fee"} | free, "to the end of the billing month that runs"
+    await world.close(date(2024, 5, 31))
+    assert await held(world) == {}
+    assert (await rate(world, date(2024, 5, 31)), await rate(world, date(2024, 6, 1))) == ("2.0", "0.5")
+    have = await ask(world, "products", "GET", "/clients/c-1/entitlements")
+    codes = {one["code"] for one in have["items"]}
+    assert "PRIORITY_QUEUE" in codes
+    assert not {"VIP_TRADING", "DEDICATED_LINE", "SMS1"} & codes
