@@ -9,7 +9,7 @@ from contracts import callbacks
 from contracts.broker import BranchChanged, ClientClosed, ClientOpened, ClientUpdated, StaffChanged
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
-from services.messaging import api, handlers, tables
+from services.messaging import api, handlers, sending, tables
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
 
@@ -29,6 +29,7 @@ service = Service(
     },
     publishes=EVENTS,
     completes=DayCompleted,
+    loops=sending.loops(),
     policy=Policies,
     settings=[MessageSettings],
     client_parts={"messages": "/messages?limit=20"},

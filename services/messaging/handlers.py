@@ -10,7 +10,7 @@ from contracts.broker import ClientClosed, ClientOpened, ClientUpdated, Profile
 from contracts.messaging import MessageRequested
 from services.messaging import messages
 from services.messaging.messages import Wanted
-from services.messaging.numbers import Tokens
+from services.messaging.numbers import Tokens, mailbox, mobile
 from services.messaging.tables import CLIENTS
 
 ADDRESSES = (("sms", "phone"), ("email", "email"))
@@ -53,7 +53,13 @@ async def place(uow: UnitOfWork, clients: Sequence[str]) -> None:
     )
     tokens = Tokens(uow.database.settings)
     made = [
-        (client_id, *(tokens.of(channel, address) if address else None for channel, address in found))
+        (
+            client_id,
+            *(
+                tokens.of(channel, address) if address and _reaches(channel, address) else None
+                for channel, address in found
+            ),
+        )
         for client_id, found in (
             (client_id, [(channel, next(opened)) for channel, _ in ADDRESSES]) for client_id, _ in places
         )
@@ -64,6 +70,11 @@ async def place(uow: UnitOfWork, clients: Sequence[str]) -> None:
            WHERE c.client_id = n.client_id""",
         *(list(column) for column in zip(*made, strict=True)),
     )
+
+
+def _reaches(channel: str, address: str) -> bool:
+    """Whether anything can go there at all."""
+    return (mobile(address) if channel == "sms" else mailbox(address)) is not None
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:

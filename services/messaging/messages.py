@@ -119,7 +119,7 @@ def _new(
         asked_at=one.asked_at, asked_on=business_date(one.asked_at), fields=fields, required=one.required, shock=one.shock,
         not_before=one.not_before, not_after=not_after, due_at=now, state="planned", reason="", way=None, channel=None,
         language=None, template=None, parts=None, body_sha256=None, address=None, address_token=None, tries=0,
-        batch_id=None, merged_into=None, handed_at=None, provider_ref=None, ended_at=None, read_at=None,
+        batch_id=None, merged_into=None, handed_at=None, provider_ref=None, ended_at=None, read_at=None, words=None,
     )  # fmt: skip
 
 

@@ -101,11 +101,10 @@ class Variable(PolicyBody, frozen=True):
 
 
 class Wording(PolicyBody, frozen=True):
-    """The words of a template in one language; `html` makes an e-mail of it, beside the plain words."""
+    """The words of a template in one language."""
 
     subject: Words
     body: Words
-    html: str = ""
 
     def filled(self, fields: Mapping[str, str]) -> tuple[str, str]:
         """Subject and body with the fields in place of their blanks; what stands in a field is never read as a blank.
@@ -117,7 +116,7 @@ class Wording(PolicyBody, frozen=True):
     @property
     def blanks(self) -> set[str]:
         """The names it has blanks for."""
-        return {name for text in (self.subject, self.body, self.html) for name in _BLANK.findall(text)}
+        return {name for text in (self.subject, self.body) for name in _BLANK.findall(text)}
 
 
 class Template(PolicyBody, frozen=True):
@@ -261,7 +260,7 @@ def _wrong(book: Templates, template: Template) -> Iterator[tuple[str, str]]:
         if unknown := wording.blanks - set(OWN_RECORD) - template.fields.keys():
             yield place, f"no variable fills {', '.join(sorted(unknown))}"
             continue
-        text = f"{wording.subject}\n{wording.body}\n{wording.html}"
+        text = f"{wording.subject}\n{wording.body}"
         if hits := [word for word in book.words.forbidden.hits(text) if word not in template.passed]:
             yield place, f"forbidden words: {', '.join(hits)} [MS16]"
         if template.message_class == "NOTICE":

@@ -1,8 +1,9 @@
 """Where messages go (`CARELINE_MESSAGES_*`)."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMAIL_SCHEMES = frozenset(("", "file", "smtp", "smtps", "smtp+starttls"))
@@ -13,7 +14,8 @@ class MessageSettings(BaseSettings):
     """Providers: `smtp://USER:PASSWORD@host:port` (also `smtps:`, `smtp+starttls:`), `http://host:port/path`, or `file:FOLDER`.
 
     Without any, messages are written to files under the home, for development. `sms` is the firm's own port, `sms_cloud`
-    a cloud's. A URL in `sms_status` with `{id}` in it is asked what became of a message; `sms_batch` messages go in one call.
+    a cloud's. A URL in `sms_status` with `{id}` in it is asked what became of a message; `sms_batch` messages go in one call. `email_ca`: the certificates
+    a mail server's is checked against, other than the system's; `seconds`: how long a provider is waited for.
     """
 
     model_config = SettingsConfigDict(
@@ -26,7 +28,9 @@ class MessageSettings(BaseSettings):
     sender: str = "service@careline.example"
     sms_token: SecretStr = SecretStr("")
     sms_status: str = ""
-    sms_batch: int = 1
+    sms_batch: int = Field(1, ge=1, le=1000)
+    email_ca: Path | None = None
+    seconds: float = Field(10.0, gt=0, le=120)
     inbound_secret: SecretStr = SecretStr("")
 
     @field_validator("email")

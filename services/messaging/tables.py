@@ -81,6 +81,46 @@ class FailedAddressRow(Row, frozen=True):
 failed_addresses = table("failed_addresses", metadata, FailedAddressRow)
 
 
+class InboundRow(Row, frozen=True):
+    """A reply (上行) as it came in, once [MS7]; its words lie under the client's key, or the number's where it is nobody's
+    or several clients'."""
+
+    inbound_id: Annotated[str, Column(primary_key=True)]
+    client_id: str | None
+    number: Annotated[str, Column(comment="the number's token")]
+    owner: Annotated[str, Column(comment="under whose key the words lie")]
+    command: str
+    words: Annotated[bytes | None, Column(comment="encrypted")]
+    at: datetime
+    received_at: datetime
+
+
+inbound = table("inbound", metadata, InboundRow, Index(None, "client_id", "at"), Index(None, "number", "at"))
+
+
+class StrayReceiptRow(Row, frozen=True):
+    """A receipt for a reference nobody knows, or not yet: a provider may be faster than our own note."""
+
+    ref: Annotated[str, Column(primary_key=True)]
+    state: str
+    reason: str
+    at: datetime
+    received_at: Annotated[datetime, Column(index=True)]
+
+
+stray_receipts = table("stray_receipts", metadata, StrayReceiptRow)
+
+
+class FlaggedNumberRow(Row, frozen=True):
+    """A number of too many clients that somebody was asked to look into [MS11]."""
+
+    token: Annotated[str, Column(primary_key=True)]
+    flagged_at: datetime
+
+
+flagged_numbers = table("flagged_numbers", metadata, FlaggedNumberRow)
+
+
 def message_columns(alias: str = "") -> str:
     """SQL: the columns of a message."""
     return columns(MessageRow, alias)
@@ -123,6 +163,8 @@ class MessageRow(Row, frozen=True):
     provider_ref: Annotated[str | None, Column(comment="the provider's own reference")]
     ended_at: datetime | None
     read_at: Annotated[datetime | None, Column(comment="in the app")]
+    words: Annotated[bytes | None, Column(comment="encrypted")] = None
+    """Subject and text as they went; of codes none."""
 
 
 messages = table(

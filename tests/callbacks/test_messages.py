@@ -14,6 +14,7 @@ from aiosmtpd.smtp import SMTP
 from chassis.clock import at, business_date, end_of, months_after, utc_now
 from contracts import broker
 from contracts.classification import TierChanged, TierStretch
+from services.callbacks.messages import sending
 from services.callbacks.messages.adapters import MessageSettings, ports
 from services.callbacks.messages.file import FilePort
 from services.callbacks.messages.port import Port, Result
@@ -69,6 +70,62 @@ async def test_mail_goes_out_over_smtp_and_every_answer_is_understood() -> None:
     assert gone.result is Result.LATER
     [mail] = mailbox.mails
     assert mail.rcpt_tos == ["wang@example.com"]
+
+
+async def test_a_welcome_goes_out_once_and_fails_alone_through_a_real_server(desk: Desk) -> None:
+    """Each mail goes once, to one address, whatever the server says of another."""
+    mailbox, loop = Mailbox(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(mailbox, loop=loop), "127.0.0.1", 0)
+    names = {
+        "c-1": "wang@example.com",
+        "c-2": "victim@a.cn, other@b.cn",
+        "c-3": "nobody@example.com",
+        "c-4": "li@example.com",
+    }
+    for client, address in names.items():
+        await desk.open(client, OPENED, email=address, manager_id="mia")
+    by: dict[str, Port] = {"email": Smtp("127.0.0.1", server.sockets[0].getsockname()[1], "service@careline.example")}
+    try:
+        for turn in range(9):
+            await send_due(desk.world.database("callbacks"), by, at(OPENED + timedelta(days=1), 10 + turn))
+    finally:
+        server.close()
+        await server.wait_closed()
+    assert sorted(mail.rcpt_tos for mail in mailbox.mails) == [["li@example.com"], ["wang@example.com"]]
+    states = [await state(desk, "welcome", client) for client in names]
+    assert states == [
+        ("sent", ""),
+        ("undeliverable", "not one address"),
+        ("undeliverable", "550 no such mailbox"),
+        ("sent", ""),
+    ]
+
+
+class Unnotable(Exception):
+    """What a fault of ours raises in the middle."""
+
+
+async def test_what_could_not_be_noted_is_not_sent_again_and_holds_up_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for client in ("c-1", "c-2"):
+        await desk.open(client, OPENED, phone="13800000000", manager_id="mia")
+    taker, noted = Taker(), sending._note
+
+    async def note(uow: Any, message: Any, *rest: Any) -> str:
+        if message.client_id == "c-1":
+            raise Unnotable
+        return await noted(uow, message, *rest)
+
+    monkeypatch.setattr(sending, "_note", note)
+    noon = at(OPENED + timedelta(days=1), 12)
+    assert (await dispatch(desk, noon, taker))["sent"] == 1
+    monkeypatch.undo()
+    for hours in range(1, 6):
+        await dispatch(desk, noon + timedelta(hours=hours), taker)
+    assert len(taker.sent) == 2
+    assert await state(desk, "welcome", "c-1") == ("undeliverable", "sender_died")
+    assert (await state(desk, "welcome", "c-2"))[0] == "sent"
 
 
 Answer = Callable[[bytes], bytes | None]

@@ -228,6 +228,21 @@ async def test_lists_are_masked_and_of_ones_own(desk: Desk) -> None:
     assert (await desk.call(HEAD, "POST", f"/messages/{key}/cancellation", {"reason": "again"})).status_code == 409
 
 
+async def test_a_preview_reads_as_the_message_would_and_sends_nothing(desk: Desk) -> None:
+    path, before = (
+        "/templates/account_notice/preview",
+        await desk.world.value("messaging", "SELECT count(*) FROM messages"),
+    )
+    found = await desk.ok(HQ, "POST", path, {"fields": {"text": "资料已更新", "name": NAME}})
+    assert found["text"] == "【客户服务】尊敬的王小明：资料已更新。服务热线[hotline]。"
+    assert (found["parts"], found["words"], found["message_class"]) == (1, [], "NOTICE")
+    english = await desk.ok(HQ, "POST", path, {"fields": {"text": "稳 赚"}, "language": "en"})
+    assert (english["subject"], english["words"]) == ("Notice about your account", ["稳赚"])
+    assert (await desk.call(HQ, "POST", path, {"fields": {}})).status_code == 422
+    assert (await desk.call(HQ, "POST", "/templates/nothing/preview", {})).status_code == 404
+    assert await desk.world.value("messaging", "SELECT count(*) FROM messages") == before
+
+
 async def test_figures_count_by_day_and_template(desk: Desk) -> None:
     who = await desk.open()
     await desk.notice(who, "f1")

@@ -1,7 +1,7 @@
 """Which adapter of the messages port a setting names."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,11 +11,11 @@ from services.callbacks.messages.port import Port
 from services.callbacks.messages.sms import HttpSms
 from services.callbacks.messages.smtp import Smtp
 
-SCHEMES = frozenset(("", "file", "smtp", "http", "https"))
+SCHEMES = frozenset(("", "file", "smtp", "smtps", "smtp+starttls", "http", "https"))
 
 
 class MessageSettings(BaseSettings):
-    """Where messages go (`CARELINE_MESSAGES_*`): `smtp://host:port`, `http://host:port/path`, or `file:FOLDER`."""
+    """Where messages go (`CARELINE_MESSAGES_*`): `smtp://host:port` (also `smtps:`, `smtp+starttls:`), `http://host:port/path`, or `file:FOLDER`."""
 
     model_config = SettingsConfigDict(env_prefix="CARELINE_MESSAGES_", extra="ignore", frozen=True)
 
@@ -35,8 +35,10 @@ class MessageSettings(BaseSettings):
 def port_of(url: str, channel: str, settings: MessageSettings, home: Path) -> Port:
     """The adapter for a URL; none given: files under the home, for development."""
     parts = urlsplit(url)
-    if parts.scheme == "smtp":
-        return Smtp(parts.hostname or "127.0.0.1", parts.port or 25, settings.sender)
+    if parts.scheme.startswith("smtp"):
+        port = parts.port or (465 if parts.scheme == "smtps" else 25)
+        login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        return Smtp(parts.hostname or "127.0.0.1", port, settings.sender, security=parts.scheme, login=login)
     if parts.scheme in ("http", "https"):
         return HttpSms(url, settings.sms_token)
     return FilePort(Path(parts.path) if parts.path else home / "messages", channel)

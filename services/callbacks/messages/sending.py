@@ -1,7 +1,7 @@
 """Sending what is planned: claimed by a lease, handed over outside any transaction, traced whatever comes of it [B13].
 
-A message whose sender died is tried again once its lease is over, under the same id, so that a provider can tell it is
-the same. Nothing goes out of a replayed home.
+Each message fails alone, and bookkeeping that fails sends nothing again: a message whose sender died, or whose answer
+could not be noted, is undeliverable (`sender_died`) once its lease is over. Nothing goes out of a replayed home.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from chassis.clock import business_date
 from chassis.database import Database, connect
 from chassis.errors import Conflict, NotFound, Text
+from chassis.outages import is_outage
 from chassis.personal.reading import open_columns
 from chassis.staff import roster
 from chassis.timeline import Timeline, timeline
@@ -26,6 +28,7 @@ from services.callbacks.messages.port import Handed, Port, Result
 from services.callbacks.messages.templates import Words, templates
 from services.callbacks.policy import Policies
 
+log = structlog.get_logger()
 LEASE = timedelta(minutes=5)
 AT_ONCE = 50
 NOBODY = {"zh-CN": "客户", "en": "client"}
@@ -62,9 +65,14 @@ async def send_due(database: Database, by: Mapping[str, Port], at: datetime | No
             raise NothingGoesOut
         ready = await _claim(uow, at or uow.now, counts)
     for message in ready:
-        handed = await by[message.channel].send(str(message.message_id), message.address, message.words)
-        async with database.unit_of_work() as uow:
-            counts[await _note(uow, message, handed, at or uow.now)] += 1
+        try:
+            handed = await by[message.channel].send(str(message.message_id), message.address, message.words)
+            async with database.unit_of_work() as uow:
+                counts[await _note(uow, message, handed, at or uow.now)] += 1
+        except Exception as error:
+            if is_outage(error):
+                raise  # what is in hand stays so, and is not sent again
+            log.exception("a message could not be handed over, or not noted", message=str(message.message_id))
     return counts
 
 
@@ -108,6 +116,10 @@ async def _claim(uow: UnitOfWork, now: datetime, counts: dict[str, int]) -> list
     policies, found = await uow.policies(Policies), []
     await uow.database.keyring.keys({row["client_id"] for row in rows})  # one question for all of them
     for row in rows:
+        if row["state"] == "sending":  # nobody knows whether it went
+            counts["refused"] += 1
+            await _set(uow, row["message_id"], state="undeliverable", reason="sender_died", leased_until=None)
+            continue
         state, reason, later = _judge(policies, row, now)
         if state in ("missed", "skipped"):
             counts[state] += 1

@@ -1,6 +1,6 @@
 """HTTP in."""
 
 from chassis.http import joined
-from services.messaging.api import asking, figures, preferences
+from services.messaging.api import asking, figures, inbound, mailbox, preferences, templates
 
-routes = joined(asking.routes, preferences.routes, figures.routes)
+routes = joined(asking.routes, inbound.routes, mailbox.routes, preferences.routes, templates.routes, figures.routes)

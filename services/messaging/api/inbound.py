@@ -1,0 +1,111 @@
+"""What comes in over HTTP: receipts and replies from providers; replies as staff read them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import Request
+from pydantic import BaseModel, Field
+
+from chassis.actor import Actor, Role
+from chassis.errors import FieldError, Invalid
+from chassis.http import Purpose, Work, permits, router
+from chassis.personal.keys import Value
+from chassis.personal.reading import reveal
+from contracts.fields import Id, Identifier, Instant, Label, Phone, text_of
+from services.messaging import receipts, replies
+from services.messaging.api.access import SERVING, require_client
+from services.messaging.api.signed import Signed
+
+routes = router("/v1/messaging", "messaging")
+Provider = Annotated[Actor, permits("messaging:inbound", Role.SYSTEM)]
+Listener = Annotated[Actor, permits("messaging:replies", Role.CLIENT, *SERVING)]
+MOST, SHOWN = 1000, 100
+
+
+class ReceiptGiven(BaseModel, extra="forbid"):
+    """A provider's word on a message, by our id or its own reference; `bounced`: the address does not work."""
+
+    message_id: Id | None = None
+    receipt: Label | None = None
+    state: Literal["delivered", "undelivered"]
+    reason: Annotated[str, text_of(300)] = ""
+    bounced: bool = False
+    at: Instant
+
+
+class ReplyGiven(BaseModel, extra="forbid"):
+    """A reply; `inbound_id` is the provider's own."""
+
+    inbound_id: Identifier
+    number: Phone
+    text: Annotated[str, text_of(1000)]
+    at: Instant
+
+
+class Inbound(BaseModel, extra="forbid"):
+    """What a provider brings."""
+
+    receipts: list[ReceiptGiven] = Field(default_factory=list, max_length=MOST)
+    replies: list[ReplyGiven] = Field(default_factory=list, max_length=MOST)
+
+
+class Taken(BaseModel):
+    """What became of it: receipts that moved a message, came again, or are of nothing known; replies that are new."""
+
+    moved: int
+    repeated: int
+    unknown: int
+    replies: int
+
+
+class ReplyShown(BaseModel):
+    """A reply; its words are masked but for the client and those who serve them."""
+
+    inbound_id: str
+    command: str
+    words: str | None
+    at: datetime
+
+
+@routes.post("/inbound")
+async def take_inbound(actor: Provider, _: Signed, uow: Work, given: Inbound) -> Taken:
+    """Take receipts and replies from a provider, each once, however often it is brought."""
+    nameless = [n for n, one in enumerate(given.receipts) if one.message_id is None and one.receipt is None]
+    if nameless:
+        raise Invalid(errors=tuple(FieldError(f"body#/receipts/{n}", "names no message") for n in nameless))
+    counts = await receipts.take(
+        uow,
+        [
+            receipts.Receipt(
+                message_id=one.message_id, receipt=one.receipt, state=one.state, reason=one.reason, bounced=one.bounced,
+                at=one.at,
+            )
+            for one in given.receipts
+        ],
+    )  # fmt: skip
+    fresh = await replies.take(
+        uow,
+        [
+            replies.Reply(inbound_id=one.inbound_id, number=one.number, text=one.text, at=one.at)
+            for one in given.replies
+        ],
+    )
+    return Taken(moved=counts.moved, repeated=counts.repeated, unknown=counts.unknown, replies=fresh)
+
+
+@routes.get("/clients/{client_id}/replies")
+async def list_replies(
+    actor: Listener, uow: Work, request: Request, client_id: Identifier, purpose: Purpose
+) -> list[ReplyShown]:
+    """What a client replied, newest first, up to 100."""
+    await require_client(uow.sql, actor, client_id)
+    found = await replies.of_client(uow, client_id, SHOWN)
+    words = await reveal(
+        uow, f"client/{client_id}",
+        {row.inbound_id: Value(row.owner, replies.WORDS, row.words) for row in found},
+        purpose, in_full=actor.role in (Role.CLIENT, Role.COMPLIANCE), key=client_id,
+    )  # fmt: skip
+    return [
+        ReplyShown(inbound_id=row.inbound_id, command=row.command, words=words[row.inbound_id], at=row.at)
+        for row in found
+    ]

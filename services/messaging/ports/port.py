@@ -1,0 +1,67 @@
+"""The port: what an adapter takes and gives. Answers are plain values, whatever a provider says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+LONGEST_REF, LONGEST_REASON = 200, 200
+
+
+class Result(StrEnum):
+    """What became of handing a message over."""
+
+    TAKEN = "taken"
+    DELIVERED = "delivered"
+    LATER = "later"  # not taken: it may be tried again
+    REFUSED = "refused"  # never taken
+    UNCLEAR = "unclear"  # it may have been taken: never sent again blindly [MS13]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The adapter's answer on one message. `of_address`: it was refused because of the address, which does not work."""
+
+    result: Result
+    ref: str | None = None
+    reason: str = ""
+    of_address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message ready to go. Its id is the same in every retry: a provider can tell repeats."""
+
+    message_id: str
+    address: str
+    subject: str
+    text: str
+
+
+class Port(Protocol):
+    """Hands messages to one provider."""
+
+    async def send(self, letters: Sequence[Letter]) -> Mapping[str, Answer]:
+        """Hand letters over; an answer for each id. Each fails alone; what goes wrong outside is an answer."""
+        ...
+
+    async def ask(self, message_ids: Sequence[str], /) -> Mapping[str, Answer]:
+        """What became of messages, as far as the provider can say: LATER where it never had one, nothing where it
+        cannot be asked."""
+        ...
+
+
+def plain(text: object, longest: int = LONGEST_REASON) -> str:
+    """What a provider said, as far as it can be kept: one line without control characters."""
+    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:longest]
+
+
+def unclear(letters: Sequence[Letter], why: object) -> dict[str, Answer]:
+    """No word on any of these letters."""
+    return {letter.message_id: Answer(Result.UNCLEAR, reason=plain(why)) for letter in letters}
+
+
+def later(letters: Sequence[Letter], why: object) -> dict[str, Answer]:
+    """None of these letters was taken."""
+    return {letter.message_id: Answer(Result.LATER, reason=plain(why)) for letter in letters}

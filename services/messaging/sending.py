@@ -1,0 +1,510 @@
+"""Sending: one row, one id; `handed` is written before anything leaves, so that nothing is ever sent twice blindly [MS2, MS13].
+
+A turn holds a session lock under its own id, and every message it has in hand names that id. If the turn dies, at any
+point, its lock goes: the next one finds what it had in hand and asks the provider where that can be asked, else notes
+`unknown`. A code (VERIFY) alone is sent again. Bookkeeping that fails sends nothing again: the message stays in hand.
+
+Each way has a loop of its own, so that a slow provider delays nobody else's.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from uuid_utils import uuid7
+
+from chassis import rows
+from chassis.clock import business_date
+from chassis.database import Database, connect
+from chassis.outages import is_outage
+from chassis.personal.keys import Value
+from chassis.service import Loop
+from chassis.staff import roster
+from chassis.timeline import Timeline
+from chassis.uow import UnitOfWork
+from contracts.messaging import AddressFailed
+from services.messaging import receipts
+from services.messaging.addresses import fail_address
+from services.messaging.judging import Known, judge_many, recipients
+from services.messaging.messages import FIELDS, tell, write, wrong_fields
+from services.messaging.policy import Policies, Sending, Template
+from services.messaging.ports.adapters import ports
+from services.messaging.ports.port import Answer, Letter, Port, Result, plain
+from services.messaging.rules import Verdict, sms_parts
+from services.messaging.settings import MessageSettings
+from services.messaging.tables import MessageRow, message_columns
+from services.messaging.texts import sms_text
+
+log = structlog.get_logger()
+JUDGED_AT_ONCE = 2_000
+BATCHES_A_TURN = 20
+WAYS = ("own", "cloud", "email", "app")
+NOBODY = {"zh-CN": "客户", "en": "client"}
+
+
+# --- judging what is due ---------------------------------------------------------------------------------------------
+
+
+async def judge_due(database: Database, at: datetime | None = None) -> bool:
+    """Judge planned messages whose time has come; True when there may be more."""
+    if not await _anything(database, "state = 'planned'", at):
+        return False
+    async with database.unit_of_work() as uow:
+        now = at or uow.now
+        due = await _due(uow, "state = 'planned'", now, JUDGED_AT_ONCE)
+        await write(uow, due, await judge_many(uow, due, now), now)
+    return len(due) == JUDGED_AT_ONCE
+
+
+async def _anything(database: Database, condition: str, at: datetime | None) -> bool:
+    """Whether a real home has something due; one that is simulated, or that nobody has named, sends nothing."""
+    async with database.reading() as sql:
+        found: bool = await sql.fetchval(
+            f"""SELECT EXISTS (SELECT FROM timeline WHERE timeline = $1) AND EXISTS (
+                   SELECT FROM messages WHERE {condition} AND due_at <= coalesce($2, clock_timestamp()))""",
+            Timeline.REAL.value,
+            at,
+        )
+    return found
+
+
+async def _due(uow: UnitOfWork, condition: str, now: datetime, limit: int) -> list[MessageRow]:
+    return await rows.fetch(
+        uow.sql,
+        MessageRow,
+        f"""SELECT {message_columns()} FROM messages WHERE {condition} AND due_at <= $1
+            ORDER BY due_at, message_id LIMIT $2 FOR UPDATE SKIP LOCKED""",
+        now,
+        limit,
+    )
+
+
+# --- a turn of one way -----------------------------------------------------------------------------------------------
+
+
+class Pace:
+    """Not faster than a provider takes: how long to wait before the next."""
+
+    def __init__(self) -> None:
+        self._free = 0.0
+
+    def wait_seconds(self, count: int, per_second: int) -> float:
+        """Take the time of so many messages; how long until they may go."""
+        now = monotonic()
+        begin = max(now, self._free)
+        self._free = begin + count / per_second
+        return begin - now
+
+
+async def send_by_itself(database: Database, way: str, pace: Pace, by: Mapping[str, Port] | None = None) -> bool:
+    """One turn of a way's loop: what dead turns had in hand, then what is due. True when there may be more."""
+    waiting = await _anything(database, f"state = 'queued' AND way = '{way}'", None)
+    if not waiting and not await _in_hand(database, way):
+        return False
+    port = (by or ports(MessageSettings(), database.settings.home)).get(way)
+    return port is not None and await send_due(database, way, port, pace=pace) > 0
+
+
+async def send_due(
+    database: Database, way: str, port: Port, at: datetime | None = None, pace: Pace | None = None
+) -> int:
+    """Send what is due by a way. Returns how many messages were in hand; `at` is the moment it counts as done."""
+    import asyncio
+
+    count = 0
+    async with _turn(database) as (turn, alone):
+        await resolve_left(database, way, port, alone, turn, at)
+        for _ in range(BATCHES_A_TURN):
+            async with database.unit_of_work() as uow:
+                letters, terms = await _claim(uow, way, turn, at or uow.now)
+            if not letters:
+                break
+            count += len(letters)
+            if pace is not None and (wait := pace.wait_seconds(len(letters), terms.ways[way].per_second)):  # type: ignore[index]
+                await asyncio.sleep(wait)
+            answers = await _handed_over(port, letters)
+            await _note_all(database, answers, turn, at)
+    return count
+
+
+@asynccontextmanager
+async def _turn(database: Database) -> AsyncIterator[tuple[UUID, asyncpg.Connection]]:
+    """A turn's id, locked for as long as the turn lives."""
+    turn = UUID(bytes=uuid7().bytes)
+    alone = await connect(database.url)
+    try:
+        await alone.execute("SELECT pg_advisory_lock(hashtextextended($1, 17))", str(turn))
+        yield turn, alone
+    finally:
+        await alone.close()
+
+
+async def _handed_over(port: Port, letters: Sequence[Letter]) -> dict[str, Answer]:
+    """What the adapter says, in plain values; an adapter that fails says nothing about any of them."""
+    try:
+        said = await port.send(letters)
+    except Exception as error:  # a fault of ours: shown, and no message is sent again because of it
+        log.exception("an adapter failed", adapter=type(port).__name__)
+        said, why = {}, plain(repr(error))
+    else:
+        why = "no answer"
+    answers = {one.message_id: said.get(one.message_id, Answer(Result.UNCLEAR, reason=why)) for one in letters}
+    if open_ones := [key for key, answer in answers.items() if answer.result is Result.UNCLEAR]:
+        answers |= await port.ask(open_ones)
+    return answers
+
+
+async def _claim(uow: UnitOfWork, way: str, turn: UUID, now: datetime) -> tuple[list[Letter], Sending]:
+    """Judge the next messages of a way once more, and take in hand those that go: from here on they count as handed."""
+    # One after the other: caps are exact however many workers there are.
+    await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended('messaging claims', 17))")
+    policies, day = await uow.policies(Policies), business_date(now)
+    sending, book = policies.sending.on(day).body, policies.templates.on(day).body
+    limit = sending.ways[way].at_once  # type: ignore[index]
+    due = await _due(uow, f"state = 'queued' AND way = '{way}'", now, limit)
+    verdicts = await judge_many(uow, due, now)
+    going = [row for row in due if verdicts[row.message_id].way == way]
+    words = await _composed(uow, going, way, now)
+    ready = {key: one for key, one in words.items() if isinstance(one, Words)}
+    verdicts |= {key: Verdict("suppressed", one) for key, one in words.items() if isinstance(one, str)}
+    others = [row for row in due if row.message_id not in ready]
+    await write(uow, others, {row.message_id: verdicts[row.message_id] for row in others}, now)
+    signature = policies.filings.on(day).body.signature(way) or ""
+    letters, taken = list[Letter](), list[tuple[MessageRow, Words, Letter, UUID | None]]()
+    for group in _merged([row for row in going if row.message_id in ready], book.kinds):
+        letter = _letter(group[0], [ready[row.message_id] for row in group], signature)
+        letters.append(letter)
+        for row in group:
+            into = group[0].message_id if row is not group[0] else None
+            taken.append((row, ready[row.message_id], letter, into))
+    await _take(uow, taken, turn, policies.templates.on(day).name, way, now)
+    await _flag_shared(uow, [row for row, *_ in taken], sending, now)
+    return letters, sending
+
+
+class Words(msgspec.Struct, frozen=True):
+    """A message's words, where it goes, and what is kept of that."""
+
+    subject: str
+    body: str
+    address: str
+    sealed: bytes | None
+    kept: bytes | None
+    token: str
+    language: str
+    channel: str
+
+
+async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now: datetime) -> dict[UUID, Words | str]:
+    """The words of messages, or why there are none: everything encrypted is opened in one question."""
+    policies, day = await uow.policies(Policies), business_date(now)
+    sending, book = policies.sending.on(day).body, policies.templates.on(day).body
+    channel = sending.ways[way].channel  # type: ignore[index]
+    column = {"email": "email", "sms": "phone"}.get(channel)
+    stored = {
+        client_id: (name, address, manager_id, branch_id)
+        for client_id, name, address, manager_id, branch_id in await uow.sql.fetch(
+            f"""SELECT client_id, name, {column or "NULL::bytea"}, manager_id, branch_id FROM clients
+                WHERE client_id = ANY($1::text[])""",
+            sorted({row.client_id for row in going if row.client_id}),
+        )
+    }
+    owners = [row.client_id or f"staff:{row.staff_id}" for row in going]
+    values = []
+    for owner, row in zip(owners, going, strict=True):
+        name, address, *_ = stored.get(owner, _NOTHING)
+        values += [Value(owner, "name", name), Value(owner, column or "", address), Value(owner, FIELDS, row.fields)]
+    opened = await uow.database.keyring.open(values)
+    known, people, found = await recipients(uow, going, now), await roster(uow.sql), dict[UUID, Words | str]()
+    for place, (owner, row) in enumerate(zip(owners, going, strict=True)):
+        name, address, fields = opened[3 * place : 3 * place + 3]
+        if fields is None or (column and address is None):
+            found[row.message_id] = "erased"  # the client is, or is about to be
+            continue
+        template, own = book.kinds[row.kind], msgspec.json.decode(fields, type=dict[str, str])
+        if wrong_fields(template, own):
+            found[row.message_id] = "wrong_fields"
+            continue
+        language = known.languages.get(owner, "zh-CN")
+        _, _, manager_id, branch_id = stored.get(owner, _NOTHING)
+        manager = people.person(manager_id, now) if manager_id else None
+        branch = people.branch(branch_id, now) if branch_id else None
+        record = _record(
+            name, language, (manager.name if manager else "") or manager_id or "",
+            (branch.name if branch else "") or branch_id or "",
+            (branch.phone if branch else "") or sending.hotline, sending.hotline,
+        )  # fmt: skip
+        cut = {field: value[: book.lengths[field]] for field, value in record.items()}
+        subject, body = template.in_language(language).filled(cut | own)
+        token = known.recipients[owner].addresses.get(channel, "")
+        found[row.message_id] = Words(subject, body, address or owner, None, None, token, language, channel)
+    ready = [
+        (key, owner, one) for owner, (key, one) in zip(owners, found.items(), strict=True) if isinstance(one, Words)
+    ]
+    secret = {row.message_id for row in going if row.message_class == "VERIFY"}
+    sealed = await uow.database.keyring.seal(
+        [Value(owner, "address", one.address) for _, owner, one in ready]
+        + [Value(owner, "words", None if key in secret else _kept(one)) for key, owner, one in ready]
+    )
+    texts = [text.encode() if text else None for text in sealed]
+    for (key, _, one), address, kept in zip(ready, texts, texts[len(ready) :], strict=False):
+        found[key] = msgspec.structs.replace(one, sealed=address, kept=kept)
+    return found
+
+
+def _kept(one: Words) -> bytes:
+    """Subject and text as they are kept."""
+    return msgspec.json.encode({"subject": one.subject, "text": one.body})
+
+
+_NOTHING = (None, None, None, None)
+
+
+def _record(name: str | None, language: str, manager: str, branch: str, phone: str, hotline: str) -> dict[str, str]:
+    """What is filled in from the client's own record; managers are reached through their branch's phone."""
+    title = {"zh-CN": "客户经理", "en": "your manager "}[language]
+    return {
+        "name": name or NOBODY[language], "branch": branch, "manager": manager, "manager_phone": phone,
+        "contact": title + manager if manager else branch, "hotline": hotline,
+    }  # fmt: skip
+
+
+def _merged(ready: Sequence[MessageRow], kinds: Mapping[str, Template]) -> list[list[MessageRow]]:
+    """Messages that go as one: of one client and class, where their templates say they may be [MS11]."""
+    groups: defaultdict[object, list[MessageRow]] = defaultdict(list)
+    for row in ready:
+        mergeable = kinds[row.kind].mergeable
+        groups[(row.client_id, row.message_class) if mergeable else row.message_id].append(row)
+    return list(groups.values())
+
+
+def _letter(row: MessageRow, made: Sequence[Words], signature: str) -> Letter:
+    first = made[0]
+    body = "\n".join(dict.fromkeys(one.body for one in made))
+    if first.channel == "sms":
+        marketing = row.message_class == "MARKETING"
+        body = sms_text(signature, body, marketing=marketing, language=first.language)
+    subject = " · ".join(dict.fromkeys(one.subject for one in made))
+    return Letter(str(row.message_id), first.address, subject, body)
+
+
+async def _take(
+    uow: UnitOfWork,
+    taken: Sequence[tuple[MessageRow, Words, Letter, UUID | None]],
+    turn: UUID,
+    template: str,
+    way: str,
+    now: datetime,
+) -> None:
+    await uow.sql.execute(
+        """UPDATE messages m SET state = 'handed', reason = '', handed_at = $1, batch_id = $2, template = $3, way = $4,
+                  tries = m.tries + 1, language = n.language, channel = n.channel, parts = n.parts, body_sha256 = n.digest,
+                  address = n.address, words = n.words, address_token = n.token, merged_into = n.merged_into
+           FROM unnest($5::uuid[], $6::text[], $7::text[], $8::smallint[], $9::text[], $10::bytea[], $11::text[], $12::uuid[],
+                       $13::bytea[])
+                AS n(message_id, language, channel, parts, digest, address, token, merged_into, words)
+           WHERE m.message_id = n.message_id""",
+        now,
+        turn,
+        template,
+        way,
+        [row.message_id for row, *_ in taken],
+        [words.language for _, words, *_ in taken],
+        [words.channel for _, words, *_ in taken],
+        [sms_parts(letter.text) if words.channel == "sms" else 1 for _, words, letter, _ in taken],
+        [hashlib.sha256(letter.text.encode()).hexdigest() for _, _, letter, _ in taken],
+        [words.sealed for _, words, *_ in taken],
+        [words.token for _, words, *_ in taken],
+        [merged_into for *_, merged_into in taken],
+        [words.kept for _, words, *_ in taken],
+    )
+
+
+async def _flag_shared(uow: UnitOfWork, taken: Sequence[MessageRow], sending: Sending, now: datetime) -> None:
+    """A number of more clients than the policy allows is asked about, once [MS11]."""
+    shared = await uow.sql.fetch(
+        """INSERT INTO flagged_numbers (token, flagged_at)
+           SELECT phone_token, $3 FROM clients WHERE phone_token IN (
+               SELECT phone_token FROM clients WHERE client_id = ANY($1::text[]) AND phone_token IS NOT NULL)
+           GROUP BY phone_token HAVING count(*) > $2 ON CONFLICT DO NOTHING RETURNING token""",
+        sorted({row.client_id for row in taken if row.client_id}),
+        sending.shared_clients,
+        now,
+    )
+    if not shared:
+        return
+    tokens = {token for (token,) in shared}
+    owners = dict(
+        map(tuple, await uow.sql.fetch(
+            "SELECT client_id, phone_token FROM clients WHERE client_id = ANY($1::text[])",
+            [row.client_id for row in taken if row.client_id],
+        ))
+    )  # fmt: skip
+    for row in taken:
+        if row.client_id and (token := owners.get(row.client_id)) in tokens:
+            tokens.discard(token)
+            uow.emit(
+                AddressFailed(
+                    client_id=row.client_id, channel="sms", message_id=row.message_id, reason="shared_number", at=now
+                ),
+                at=now,
+            )
+
+
+# --- what became of it -----------------------------------------------------------------------------------------------
+
+
+async def _note_all(database: Database, answers: Mapping[str, Answer], turn: UUID, at: datetime | None) -> None:
+    """Note the answers of a call together; should that fail, each alone: one that cannot be noted holds up no other."""
+    try:
+        async with database.unit_of_work() as uow:
+            await note(uow, answers, turn, at or uow.now)
+    except Exception as error:
+        if is_outage(error):
+            raise  # what is in hand is resolved by a later turn, which sends none of it blindly
+        log.exception("answers could not be noted together", count=len(answers))
+        for key, answer in answers.items():
+            try:
+                async with database.unit_of_work() as uow:
+                    await note(uow, {key: answer}, turn, at or uow.now)
+            except Exception as again:
+                if is_outage(again):
+                    raise
+                log.exception("an answer could not be noted", message=key)
+
+
+async def note(uow: UnitOfWork, answers: Mapping[str, Answer], turn: UUID | None, now: datetime) -> None:
+    """Write what a provider answered on messages a turn has in hand, and on those merged into them; tell of it."""
+    keys = [UUID(key) for key in answers]
+    found = await rows.fetch(
+        uow.sql,
+        MessageRow,
+        f"""SELECT {message_columns()} FROM messages
+            WHERE (message_id = ANY($1::uuid[]) OR merged_into = ANY($1::uuid[])) AND state = 'handed'
+              AND batch_id IS NOT DISTINCT FROM $2 ORDER BY message_id FOR UPDATE""",
+        keys,
+        turn,
+    )
+    sending = (await uow.policies(Policies)).sending.on(business_date(now)).body
+    changed: list[tuple[MessageRow, str, str, datetime]] = []
+    for row in found:
+        answer = answers[str(row.merged_into or row.message_id)]
+        changed.append((row, *_became(row, answer, sending, now)))
+    final = ("delivered", "undelivered", "unknown", "expired")
+    await uow.sql.execute(
+        """UPDATE messages m SET state = n.state, reason = n.reason, due_at = n.due_at, batch_id = NULL,
+                  provider_ref = coalesce(n.ref, m.provider_ref),
+                  handed_at = CASE WHEN n.state IN ('queued', 'expired') THEN NULL ELSE m.handed_at END,
+                  merged_into = CASE WHEN n.state = 'queued' THEN NULL ELSE m.merged_into END,
+                  ended_at = CASE WHEN n.state = ANY($6::text[]) THEN $7::timestamptz END
+           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
+                AS n(message_id, state, reason, due_at, ref) WHERE m.message_id = n.message_id""",
+        [row.message_id for row, *_ in changed],
+        [state for _, state, *_ in changed],
+        [reason for _, _, reason, _ in changed],
+        [due for *_, due in changed],
+        [answers[str(row.merged_into or row.message_id)].ref for row, *_ in changed],
+        list(final),
+        now,
+    )
+    tell(
+        uow,
+        [(row, state, reason[:64], row.channel) for row, state, reason, _ in changed if state != "queued"],
+        now,
+    )
+    refs = {ref: row for row, *_ in changed if row.merged_into is None and (ref := answers[str(row.message_id)].ref)}
+    await receipts.early(uow, refs)
+    for row, *_ in changed:
+        answer = answers[str(row.merged_into or row.message_id)]
+        if answer.of_address and row.merged_into is None:
+            await fail_address(uow, row, answer.reason, now)
+
+
+def _became(row: MessageRow, answer: Answer, sending: Sending, now: datetime) -> tuple[str, str, datetime]:
+    """The state an answer leads to, why, and when it is looked at again [MS13]."""
+    match answer.result:
+        case Result.TAKEN:
+            return "handed", "", now
+        case Result.DELIVERED:
+            return "delivered", "", now
+        case Result.REFUSED:
+            return "undelivered", answer.reason or "refused", now
+        case Result.UNCLEAR if row.message_class != "VERIFY":
+            return "unknown", answer.reason or "unclear", now
+    waits = sending.retry_minutes
+    if row.tries > len(waits):
+        return "undelivered", f"given up: {answer.reason}"[:200], now
+    again = now + timedelta(minutes=waits[max(row.tries, 1) - 1])
+    if again >= row.not_after:
+        return "expired", answer.reason or "not_after", now
+    return "queued", answer.reason, again
+
+
+# --- what dead turns had in hand -------------------------------------------------------------------------------------
+
+
+async def _in_hand(database: Database, way: str) -> bool:
+    async with database.reading() as sql:
+        found: bool = await sql.fetchval(
+            "SELECT EXISTS (SELECT FROM messages WHERE batch_id IS NOT NULL AND way = $1)", way
+        )
+    return found
+
+
+async def resolve_left(
+    database: Database, way: str, port: Port, alone: asyncpg.Connection, turn: UUID, at: datetime | None
+) -> None:
+    """Find the end of what turns that died had in hand: ask the provider, else it is unknown [MS13]."""
+    async with database.reading() as sql:
+        left = await sql.fetch(
+            """SELECT batch_id, array_agg(message_id) FROM messages
+               WHERE batch_id IS NOT NULL AND batch_id <> $1 AND way = $2 AND merged_into IS NULL GROUP BY 1 LIMIT 20""",
+            turn,
+            way,
+        )
+    for dead, keys in left:
+        if not await alone.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 17))", str(dead)):
+            continue  # its turn lives
+        try:
+            said = await port.ask([str(key) for key in keys])
+            answers = {str(key): said.get(str(key), Answer(Result.UNCLEAR, reason="sender died")) for key in keys}
+            await _note_all(database, answers, dead, at)
+        finally:
+            await alone.execute("SELECT pg_advisory_unlock(hashtextextended($1, 17))", str(dead))
+
+
+async def end_waits(database: Database, at: datetime | None = None) -> bool:
+    """Handed long ago and no receipt: unknown [MS2]. A receipt that comes later still corrects it."""
+    async with database.unit_of_work() as uow:
+        now = at or uow.now
+        hours = (await uow.policies(Policies)).sending.on(business_date(now)).body.receipt_hours
+        ended = await rows.fetch(
+            uow.sql,
+            MessageRow,
+            f"""UPDATE messages SET state = 'unknown', reason = 'no_receipt', ended_at = $1 WHERE message_id IN (
+                    SELECT message_id FROM messages WHERE state = 'handed' AND batch_id IS NULL AND handed_at <= $2
+                    ORDER BY handed_at LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING {message_columns()}""",
+            now,
+            now - timedelta(hours=hours),
+            JUDGED_AT_ONCE,
+        )
+        tell(uow, [(row, "unknown", "no_receipt", row.channel) for row in ended], now)
+    return len(ended) == JUDGED_AT_ONCE
+
+
+def loops() -> dict[str, Loop]:
+    """The loops of the service: one judges, one for each way out of the house, one ends waits."""
+    found: dict[str, Any] = {"judge": judge_due, "receipts": end_waits}
+    return found | {f"send by {way}": partial(send_by_itself, way=way, pace=Pace()) for way in WAYS}
+
+
+__all__ = ["Known", "end_waits", "judge_due", "loops", "note", "send_due"]
