@@ -118,7 +118,7 @@ async def _keep(
 ) -> RedemptionRow:
     row = RedemptionRow(
         event.redemption_id, event.client_id, event.reward, event.quantity, reason,
-        subscription.subscription_id if subscription else None, max(event.at, uow.happened_at),
+        subscription.subscription_id if subscription else None, event.at,
     )  # fmt: skip
     await uow.sql.execute(
         f"INSERT INTO redemptions ({rows.columns(RedemptionRow)}) VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+import pytest
+
 from chassis.actor import Actor, Role
 from chassis.clock import at
 from contracts.base import Quantity
@@ -85,3 +87,16 @@ async def test_buy_a_go_up_to_b_lose_gold_the_grace_ends(world: World) -> None:
     codes = {one["code"] for one in have["items"]}
     assert "PRIORITY_QUEUE" in codes
     assert not {"VIP_TRADING", "DEDICATED_LINE", "SMS1"} & codes
+
+
+@pytest.mark.both_buses
+async def test_sms1_is_paid_by_points(world: World) -> None:
+    await begin(world, "1000")
+    made = await ask(world, "points", "POST", "/clients/c-1/redemptions", {"reward": "SMS1", "quantity": 1})
+    await world.settle()
+    assert (await ask(world, "points", "GET", f"/redemptions/{made['redemption_id']}"))["state"] == "settled"
+    assert (await ask(world, "points", "GET", "/clients/c-1"))["available"] == "970.00"
+    assert await held(world) == {"SMS1": "points"}
+    have = await ask(world, "products", "GET", "/clients/c-1/entitlements")
+    assert "PRODUCT:SMS1" in {one["source"] for one in have["items"]}
+    assert (await ask(world, "products", "GET", "/clients/c-1/charges?month=2024-02"))["items"] == []
