@@ -17,6 +17,7 @@ from careline.commands import (
     backup,
     coverage,
     deadlines,
+    demo,
     exports,
     letters,
     operate,
@@ -66,6 +67,7 @@ app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(backup.drill)
 app.command()(replay.replay)
+app.command()(demo.demo)
 app.command()(exports.export)
 app.command()(coverage.coverage)
 app.command()(operate.status)

@@ -33,7 +33,7 @@ from gateway.keys import Keys
 from gateway.limits import Attempts
 from gateway.oidc import OpenId
 from gateway.service_client import ServiceClient
-from gateway.settings import GatewaySettings
+from gateway.settings import DEMO_MARK, GatewaySettings
 from gateway.tables import metadata
 from gateway.tokens import GatewayTokens
 from gateway.transport import InProcess, OverHttp, Transport, Unset
@@ -127,6 +127,7 @@ def gateway_app(
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
     state.keys, state.access = keys, access
     state.attempts = Attempts()
+    state.demo = (settings.home / DEMO_MARK).is_file()
     operated.state.traffic = state.traffic
     state.services = ServiceClient(transports, identities, client_parts)
     state.open_id = OpenId(own) if own.oidc_issuer else None

@@ -35,6 +35,10 @@ def _roles(written: str) -> str:
     return written
 
 
+DEMO_MARK = "demo.json"
+"""The file of a home that is a demo: every page says so."""
+
+
 class GatewaySettings(BaseSettings):
     """How fast callers may be, how people sign in."""
 

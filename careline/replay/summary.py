@@ -8,7 +8,7 @@ from time import monotonic
 from careline.export import EXPORTS
 from careline.platform import Platform
 from careline.replay.progress import Progress
-from careline.replay.source import KINDS, DataSet
+from careline.replay.source import KINDS, ONLY_DEMO, DataSet
 from careline.session import say
 from chassis.operations.status import status
 from services.callbacks.rule_texts import rule_text
@@ -22,6 +22,8 @@ def print_counts(data: DataSet, until: date) -> None:
     goal = data.through(until)
     counts = Counter(fact.rank for fact in data.facts[:goal])
     for rank, kind in enumerate(KINDS):
+        if kind in ONLY_DEMO and not counts[rank]:
+            continue
         say(f"{kind.label:22} {counts[rank]:>9,}")
     say(f"{'facts in all':22} {goal:>9,}")
 

@@ -65,6 +65,7 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
         done=done,
         path=request.url.path,
         version=version(),
+        demo=getattr(request.app.state, "demo", False),
         either=lambda text: (text or {}).get(language) or (text or {}).get(ENGLISH, ""),
         **filters,
         **values,

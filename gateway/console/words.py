@@ -29,6 +29,7 @@ _FRAME = {
     "go to My day, callbacks, complaints, wall, approvals, operations": "前往我的一天、回访、投诉、看板、审批、运维",
     "leave a field": "离开输入框",
     "To the content": "跳到正文",
+    "A demo: all people and figures here are made up.": "演示环境：人物与数据均为虚构。",
     "Work areas": "工作区",
     "It waits for a second person.": "已提请，待第二人审批。",
     "Done.": "已完成。",
