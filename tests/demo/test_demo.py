@@ -74,7 +74,7 @@ async def test_its_people_work_over_rest_and_a_second_time_changes_nothing(world
                       (SELECT count(*) FROM manager_skills) AS skills,
                       (SELECT string_agg(branch_id || ' ' || state, ', ' ORDER BY branch_id) FROM allocation_runs) AS runs,
                       (SELECT count(*) FROM owners o JOIN clients c USING (client_id)
-                       WHERE o.until IS NULL AND o.role = 'pool_lead' AND c.branch_id <> 'B3') AS pooled"""
+                       WHERE o.until IS NULL AND o.reason = 'no_manager' AND c.branch_id <> 'B3') AS pooled"""
     [first] = await world.rows("relationships", query)
     assert first["runs"] == "B1 applied, B2 applied, B3 solved"
     assert (first["pooled"], first["entered"] > 20, first["skills"]) == (0, True, 34)
