@@ -22,6 +22,7 @@ def demo(
     """Fill a home with a made-up broker (3 branches, 60 people, 2,000 clients, a month of work) and run it."""
     from careline.refusals import WrongArgument
     from careline.settings import loaded
+    from chassis.folders import private_folder
     from gateway.settings import DEMO_MARK
 
     settings = loaded()
@@ -30,7 +31,7 @@ def demo(
             "the demo has a database and a bus of its own: unset CARELINE_DATABASE_URL and CARELINE_BUS_URL"
         )
     own = (settings.home / "demo" if home is None else home).resolve()
-    own.mkdir(parents=True, exist_ok=True)
+    private_folder(own)
     os.environ["CARELINE_HOME"] = str(own)
     _fill(own, own / DEMO_MARK)
     if not fill_only:

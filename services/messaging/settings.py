@@ -1,9 +1,8 @@
 """Where messages go (`CARELINE_MESSAGES_*`)."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMAIL_SCHEMES = frozenset(("", "file", "smtp", "smtps", "smtp+starttls"))
@@ -29,7 +28,7 @@ class MessageSettings(BaseSettings):
     sms_token: SecretStr = SecretStr("")
     sms_status: str = ""
     sms_batch: int = Field(1, ge=1, le=1000)
-    email_ca: Path | None = None
+    email_ca: FilePath | None = None
     seconds: float = Field(10.0, gt=0, le=120)
     inbound_secret: SecretStr = SecretStr("")
 
