@@ -17,11 +17,12 @@ BEGIN, END = "# made from the list of services", "# until here"
 def files(deploy: Path, services: Sequence[Service]) -> dict[Path, str]:
     """Every file concerned, with its content for these services (the gateway apart)."""
     compose, prometheus = deploy / "compose.yaml", deploy / "prometheus" / "prometheus.yaml"
-    logins = deploy / "postgres-logins.sh"
+    alerts, logins = deploy / "prometheus" / "alerts.yaml", deploy / "postgres-logins.sh"
     return {
         compose: with_parts(compose.read_text("utf-8"), addresses, passwords, containers)(services),
         logins: with_parts(logins.read_text("utf-8"), roles)(services),
         prometheus: with_parts(prometheus.read_text("utf-8"), targets)(services),
+        alerts: with_parts(alerts.read_text("utf-8"), vanished)(services),
         deploy / "grafana" / "careline.json": json.dumps(dashboard(services), indent=2) + "\n",
     }
 
@@ -88,6 +89,24 @@ def _container(service: Service, role: str) -> list[str]:
 def targets(services: Sequence[Service]) -> list[str]:
     """What Prometheus asks for metrics."""
     return [f"- {role}-{one.name}" for one in services for role in ("serve", "work")]
+
+
+def vanished(services: Sequence[Service]) -> list[str]:
+    """The alerts for what runs no more, two a service, the gateway's first: `absent` sees only the series it names."""
+    found = []
+    for name in ("gateway", *(service.name for service in services)):
+        for alert, metric, words, start in (
+            ("WorkerGone", "careline_worker_up", f"No worker of {name} runs", f"careline work {name}"),
+            ("ServiceGone", "careline_serving", f"Nothing answers for {name}", f"careline serve {name}"),
+        ):
+            found += [
+                f"- alert: {alert}",
+                f'  expr: absent({metric}{{service="{name}"}})',
+                "  for: 5m",
+                "  labels: { severity: page }",
+                f'  annotations: {{ summary: "{words}", action: "Start `{start}`; its log says why it ended." }}',
+            ]
+    return found
 
 
 PANELS = {
