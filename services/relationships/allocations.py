@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from importlib.util import find_spec
 from typing import Any, Literal
 from uuid import UUID
 
@@ -34,6 +35,8 @@ from services.relationships.transport import Answer, Candidate, Manager, Terms, 
 
 ALLOCATED, ROLLED_BACK, NAMED = "allocation", "rollback", "named"
 Scope = Literal["all", "pool"]
+SOLVER_HERE = find_spec("scipy") is not None
+"""The solver is an extra (`careline[allocation]`): it is larger than all the rest of an installation."""
 
 
 class NotSolved(Conflict):
@@ -65,8 +68,22 @@ async def find(sql: asyncpg.Connection, run_id: UUID) -> Run:
     return found[0]
 
 
+async def check(sql: asyncpg.Connection) -> dict[str, Any]:
+    """Runs that nobody solves because the solver is not installed here."""
+    waiting = 0 if SOLVER_HERE else await sql.fetchval("SELECT count(*) FROM allocation_runs WHERE state = 'asked'")
+    if not waiting:
+        return {"status": "pass", "output": ""}
+    fix = "run a worker of relationships with the solver: `pip install 'careline[allocation]'`, or an image built with SOLVER=yes"
+    return {"status": "warn", "output": f"{waiting} allocation runs wait for a solver", "fix": fix}
+
+
 async def solve_next(database: Database) -> bool:
-    """One turn of a worker's loop: solve the run asked for first. Solved twice, it is the same; the first is kept."""
+    """One turn of a worker's loop: solve the run asked for first. Solved twice, it is the same; the first is kept.
+
+    A worker installed without the solver leaves it to one that has it.
+    """
+    if not SOLVER_HERE:
+        return False
     async with database.reading() as sql:
         run_id = await sql.fetchval(
             "SELECT run_id FROM allocation_runs WHERE state = 'asked' ORDER BY asked_at LIMIT 1"

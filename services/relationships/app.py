@@ -77,6 +77,7 @@ service = Service(
     sealed=[tables.SEALED],
     approvals=[NAMED, allocations.ALLOCATION],
     loops={"allocations": allocations.solve_next},
+    checks={"allocations": allocations.check},
     exports={
         "information": Export(exports.INFORMATION_COLUMNS, exports.information_scores),
         "assignments": Export(exports.ASSIGNMENT_COLUMNS, exports.assignments),
