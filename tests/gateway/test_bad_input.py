@@ -1,6 +1,7 @@
 """Odd input anywhere is refused or answered, never a fault of ours."""
 
 import json
+from datetime import date
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from gateway import ingest
 from tests.gateway.conftest import event, opened, trade
 from tests.world import World
 
+BEGINS = date(2009, 1, 1)
 ODD = ["%00", "%F0%9F%92%A9", "x" * 3000, "-1", "99999999999999999999999", "%2e%2e%2f", "'%22;--", "0001-01-01", "%ff"]
 
 
@@ -79,7 +81,7 @@ ENVELOPES = st.fixed_dictionaries(
 def test_whatever_is_sent_is_an_event_or_a_refusal(body: Any, media: str) -> None:
     try:
         envelopes, _ = ingest._envelopes({"content-type": media}, json.dumps(body).encode())
-        found = [ingest._check(envelope, "CNY", utc_now()) for envelope in envelopes]
+        found = [ingest._check(envelope, "CNY", utc_now(), BEGINS) for envelope in envelopes]
     except (Invalid, Malformed, TooLarge):
         return
     for one in found:

@@ -101,7 +101,7 @@ async def ask_for_message(actor: Asker, uow: Work, given: Order, purpose: Purpos
     if given.not_before and given.not_after and given.not_after <= given.not_before:
         raise Invalid(errors=(FieldError("body#/not_after", "lies before not_before"),))
     one = Wanted(
-        client_id=given.client_id, kind=given.kind, cause=given.period, fields=given.fields, asked_by=actor.subject,
+        client_id=given.client_id, kind=given.kind, cause=given.period, fields=given.fields, asked_by=actor.person,
         asked_at=uow.now, not_before=given.not_before, not_after=given.not_after, required=given.required,
     )  # fmt: skip
     known = await messages.find(uow, one.message_id)
