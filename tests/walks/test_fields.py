@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from fastapi import UploadFile
 from pydantic import BaseModel
 
 from contracts.fields import Amount, rules_of
@@ -30,7 +31,9 @@ def _without_type(kind: Any, place: str, seen: set[Any]) -> Iterator[str]:
             for name, hint in get_type_hints(kind, include_extras=True).items():
                 if name in kind.model_fields:
                     yield from _without_type(hint, f"{kind.__name__}.{name}", seen)
-    elif not (isinstance(kind, type) and issubclass(kind, Amount | enum.Enum)):
+    elif not (
+        isinstance(kind, type) and issubclass(kind, Amount | enum.Enum | UploadFile)
+    ):  # files: the edge bounds them
         yield f"{place}: {kind}"
 
 

@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
-from contracts.fields import Code, text_of
+from contracts.fields import Code, Count, text_of
 from gateway.console.areas import PEOPLE
 from gateway.console.doing import button, errors_of, gone_on
 from gateway.console.forms import typed_in
@@ -102,7 +102,7 @@ async def try_or_propose(request: Request, _: Trier, desk: AtDesk, service: Code
 
 @routes.get("/policies/{service}/{table}/{version}")
 async def show_version(
-    request: Request, _: Reader, desk: AtDesk, service: Code, table: Code, version: int, branch: Branch = ""
+    request: Request, _: Reader, desk: AtDesk, service: Code, table: Code, version: Count, branch: Branch = ""
 ) -> Response:
     """One version: what it changes, and what a second person can do with it."""
     place, scope = _place(service, table), {"branch": branch} if branch else {}
