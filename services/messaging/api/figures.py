@@ -47,4 +47,4 @@ async def list_figures(
     begin = first or end
     if end < begin or end - begin > LONGEST:
         raise Invalid(errors=(FieldError("query#/last", "lies before the first day, or over a year after it"),))
-    return [Figure.model_validate(one, from_attributes=True) for one in await figures.figures(sql, begin, end, kind)]
+    return [Figure.model_validate(dict(row)) for row in await figures.figures(sql, begin, end, kind)]
