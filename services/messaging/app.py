@@ -7,9 +7,11 @@ from chassis.erasure import answering
 from chassis.service import Service
 from contracts import callbacks
 from contracts.broker import BranchChanged, ClientClosed, ClientOpened, ClientUpdated, StaffChanged
+from contracts.classification import GroupChanged, TierChanged
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
-from services.messaging import api, handlers, sending, tables
+from contracts.suitability import AssessmentCompleted
+from services.messaging import api, followed, handlers, sending, tables
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
 
@@ -25,6 +27,9 @@ service = Service(
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClientClosed: handlers.close_clients,
+        TierChanged: followed.keep_tiers,
+        GroupChanged: followed.keep_groups,
+        AssessmentCompleted: followed.keep_levels,
         callbacks.MessageRequested: handlers.take_requests,
     },
     publishes=EVENTS,

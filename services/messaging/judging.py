@@ -44,10 +44,8 @@ async def judge_many(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
     for row in rows:
         key = row.client_id or f"staff:{row.staff_id}"
         who = choices.applied(known.recipients[key], key, row.message_class)
-        asked = Asked(
-            row.message_class, ways_of(row.kind, kinds.get(row.kind), filings, linked), row.not_before, row.not_after,
-            row.required, row.shock,
-        )  # fmt: skip
+        ways = among(ways_of(row.kind, kinds.get(row.kind), filings, linked), row.channels, sending)
+        asked = Asked(row.message_class, ways, row.not_before, row.not_after, row.required, row.shock)
         own = terms[row.message_class]
         verdict = judge(asked, who, {name: one.of(row.message_class) for name, one in sent.items()}, own, now)
         if verdict.way is not None:
@@ -64,6 +62,15 @@ def ways_of(kind: str, template: Template | None, filings: Filings, linked: Coll
         way for way in template.ways
         if way in linked and (way not in ("own", "cloud") or filings.signature(way)) and filings.allows(kind, way)
     ]  # fmt: skip
+
+
+def among(ways: list[str] | None, channels: str, sending: Sending) -> list[str] | None:
+    """Of some ways those that lead to the channels a message may go by, in their order; all where it does not say."""
+    if ways is None or not channels:
+        return ways
+    wanted = channels.split(",")
+    found = [way for way in ways if sending.ways[way].channel in wanted]  # type: ignore[index]
+    return sorted(found, key=lambda way: wanted.index(sending.ways[way].channel))  # type: ignore[index]
 
 
 def _terms(sending: Sending, message_class: str, calendar: Calendar) -> Terms:

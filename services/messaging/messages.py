@@ -39,6 +39,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     request_id: UUID | None = None
     required: bool = False
     shock: bool = False
+    channels: Sequence[str] = ()
 
     @property
     def recipient(self) -> str:
@@ -70,8 +71,11 @@ def forbidden(book: Templates, template: Template, fields: Mapping[str, str]) ->
     return [word for word in book.words.forbidden.hits("\n".join(fields.values())) if word not in template.passed]
 
 
-async def ask(uow: UnitOfWork, wanted: Sequence[Wanted], now: datetime) -> None:
-    """Keep messages that were not asked for before, and judge them for now: what is never to go says so at once."""
+async def ask(uow: UnitOfWork, wanted: Sequence[Wanted], now: datetime) -> list[Verdict]:
+    """Keep messages that were not asked for before, and judge them for now: what is never to go says so at once.
+
+    Returns the verdicts on those that are new.
+    """
     policies = await uow.policies(Policies)
     book, sending = policies.templates.on(business_date(now)).body, policies.sending.on(business_date(now)).body
     first: dict[UUID, Wanted] = {}
@@ -94,9 +98,9 @@ async def ask(uow: UnitOfWork, wanted: Sequence[Wanted], now: datetime) -> None:
         begins = max(one.asked_at, one.not_before or one.asked_at)
         if simulated:
             against[key] = "simulated_home"
-        elif template and wrong_fields(template, one.fields):
+        elif template and not template.ordered and wrong_fields(template, one.fields):
             against[key] = "wrong_fields"
-        elif template and forbidden(book, template, one.fields):
+        elif template and not template.ordered and forbidden(book, template, one.fields):
             against[key] = "forbidden_word"
         lifetime = timedelta(minutes=sending.classes[message_class].lifetime_minutes)
         made.append(
@@ -106,7 +110,7 @@ async def ask(uow: UnitOfWork, wanted: Sequence[Wanted], now: datetime) -> None:
             )
         )  # fmt: skip
     new = await insert(uow, made)
-    await settle(uow, new, against, now)
+    return await settle(uow, new, against, now)
 
 
 def _new(
@@ -118,7 +122,7 @@ def _new(
         cause=one.cause, message_class=message_class, asked_by=one.asked_by, request_id=one.request_id,
         asked_at=one.asked_at, asked_on=business_date(one.asked_at), fields=fields, required=one.required, shock=one.shock,
         not_before=one.not_before, not_after=not_after, due_at=now, state="planned", reason="", way=None, channel=None,
-        language=None, template=None, parts=None, body_sha256=None, address=None, address_token=None, tries=0,
+        channels=",".join(one.channels), language=None, template=None, parts=None, body_sha256=None, address=None, address_token=None, tries=0,
         batch_id=None, merged_into=None, handed_at=None, provider_ref=None, ended_at=None, read_at=None, words=None,
     )  # fmt: skip
 
@@ -136,12 +140,15 @@ async def insert(uow: UnitOfWork, made: Sequence[MessageRow]) -> list[MessageRow
     return [row for row in made if row.message_id in new]
 
 
-async def settle(uow: UnitOfWork, new: Sequence[MessageRow], against: Mapping[UUID, str], now: datetime) -> None:
+async def settle(
+    uow: UnitOfWork, new: Sequence[MessageRow], against: Mapping[UUID, str], now: datetime
+) -> list[Verdict]:
     """Judge fresh messages: `against` says of some why they never go, the rule judges the rest."""
     verdicts = await judge_many(uow, [row for row in new if row.message_id not in against], now)
     verdicts |= {key: Verdict("suppressed", why) for key, why in against.items()}
     verdicts = {row.message_id: verdicts[row.message_id] for row in new}
     await write(uow, new, verdicts, now)
+    return list(verdicts.values())
 
 
 async def write(uow: UnitOfWork, judged: Sequence[MessageRow], verdicts: Mapping[UUID, Verdict], now: datetime) -> None:
@@ -246,6 +253,24 @@ async def cancel(
         now,
     )
     tell(uow, [(row, state, reason, row.channel) for row in ended], now)
+
+
+async def cancel_cause(uow: UnitOfWork, causes: Sequence[str], client_id: str | None, reason: str) -> int:
+    """Cancel what waits of some causes, of one client or of all; how many messages that is."""
+    ended = await rows.fetch(
+        uow.sql,
+        MessageRow,
+        f"""UPDATE messages SET state = 'cancelled', reason = $3, ended_at = $4
+            WHERE message_id IN (SELECT message_id FROM messages WHERE cause = ANY($1::text[])
+                AND state IN ('planned', 'queued') AND ($2::text IS NULL OR client_id = $2) ORDER BY message_id FOR UPDATE)
+            RETURNING {message_columns()}""",
+        list(causes),
+        client_id,
+        reason,
+        uow.now,
+    )
+    tell(uow, [(row, row.state, row.reason, row.channel) for row in ended], uow.now)
+    return len(ended)
 
 
 async def cancel_one(uow: UnitOfWork, key: UUID, reason: str) -> bool:

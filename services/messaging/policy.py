@@ -11,6 +11,7 @@ import msgspec
 
 from chassis.errors import FieldError
 from chassis.policy import PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
+from contracts.classification import TIERS
 from contracts.messaging import Channel, MessageClass
 from services.messaging.rules import sms_parts
 from services.messaging.words import Forbidden
@@ -18,10 +19,11 @@ from services.messaging.words import Forbidden
 Body = TypeVar("Body")
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+GroupCode = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 Way = Literal["own", "cloud", "email", "wecom", "app"]
 FieldType = Literal["text", "date", "number", "money", "code", "security"]
-OWN_RECORD = ("name", "branch", "manager", "manager_phone", "contact", "hotline")
+OWN_RECORD = ("name", "branch", "manager", "manager_phone", "contact", "hotline", "package")
 """What is filled in from the client's own record and the firm's."""
 WECOM_BYTES = 2048
 _BLANK = re.compile(r"\{(\w+)\}")
@@ -75,6 +77,7 @@ class Sending(PolicyBody, frozen=True, dict=True):
     ways: dict[Way, WayTerms]
     classes: dict[MessageClass, ClassTerms]
     optional: Cap
+    packages: dict[str, dict[str, Words]]
 
     @cached_property
     def quiet_hours(self) -> tuple[time, time]:
@@ -97,7 +100,7 @@ class Variable(PolicyBody, frozen=True):
     """A variable of a template: its type and its longest value [MS6]."""
 
     type: FieldType
-    longest: Annotated[int, msgspec.Meta(ge=1, le=500)]
+    longest: Annotated[int, msgspec.Meta(ge=1, le=4000)]
 
 
 class Wording(PolicyBody, frozen=True):
@@ -122,7 +125,8 @@ class Wording(PolicyBody, frozen=True):
 class Template(PolicyBody, frozen=True):
     """A kind of message [MS6]: its class [MS3], ways in order of preference, variables, words in both languages.
 
-    `passed`: forbidden words that compliance lets pass here, each with its reason [MS16].
+    `passed`: forbidden words that compliance lets pass here, each with its reason [MS16]. `ordered`: its words are those of
+    a mailing, which one person orders and another releases: they are judged there, and how long each SMS is when it goes.
     """
 
     message_class: MessageClass
@@ -131,6 +135,7 @@ class Template(PolicyBody, frozen=True):
     en: Wording
     fields: dict[Code, Variable] = msgspec.field(default_factory=dict)
     mergeable: bool = False
+    ordered: bool = False
     passed: dict[str, Words] = msgspec.field(default_factory=dict)
 
     def in_language(self, language: str) -> Wording:
@@ -228,6 +233,9 @@ def parse_sending(body: dict[str, Any]) -> Sending:
     for name, terms in found.classes.items():
         if absent := set(terms.ways) - found.ways.keys():
             problems.append(FieldError(f"/body/classes/{name}/ways", f"no way is {', '.join(sorted(absent))}"))
+    for tier in TIERS:
+        if not all(found.packages.get(tier, {}).get(language) for language in ("zh-CN", "en")):
+            problems.append(FieldError(f"/body/packages/{tier}", "has no name in zh-CN and en"))
     if any("cloud" in terms.ways for name, terms in found.classes.items() if name in ("MARKETING", "SUBSCRIBED")):
         problems.append(FieldError("/body/classes", "the clouds take no finance content but notices and codes [MS4]"))
     return _without(problems, found)
@@ -248,7 +256,7 @@ def parse_templates(body: dict[str, Any]) -> Templates:
 
 def _wrong(book: Templates, template: Template) -> Iterator[tuple[str, str]]:
     """What does not hold in a template: blanks, forbidden words, a security in a notice, variables of marketing, length."""
-    if template.message_class == "MARKETING" and template.fields:
+    if template.message_class == "MARKETING" and template.fields and not template.ordered:
         yield "fields", "marketing has no variables but the client's form of address [MS6]"
     if template.message_class == "NOTICE" and any(one.type == "security" for one in template.fields.values()):
         yield "fields", "a notice names no security [MS4]"
@@ -260,21 +268,28 @@ def _wrong(book: Templates, template: Template) -> Iterator[tuple[str, str]]:
         if unknown := wording.blanks - set(OWN_RECORD) - template.fields.keys():
             yield place, f"no variable fills {', '.join(sorted(unknown))}"
             continue
-        text = f"{wording.subject}\n{wording.body}"
-        if hits := [word for word in book.words.forbidden.hits(text) if word not in template.passed]:
-            yield place, f"forbidden words: {', '.join(hits)} [MS16]"
-        if template.message_class == "NOTICE":
-            if rated := book.words.rated.hits(text):
-                yield place, f"a notice names no rating: {', '.join(rated)} [MS4]"
-            if _SECURITY.search(text):
-                yield place, "a notice names no security [MS4]"
+        for why in wrong_words(book, template, f"{wording.subject}\n{wording.body}"):
+            yield place, why
         if (
             not {"own", "cloud"}.isdisjoint(template.ways)
+            and not template.ordered
             and (parts := book.parts(template, language)) > book.max_parts
         ):
             yield place, f"{parts} parts of an SMS at the longest, {book.max_parts} are the most [MS12]"
         if "wecom" in template.ways and len(wording.body.encode()) > WECOM_BYTES:
             yield place, f"longer than {WECOM_BYTES} bytes, which WeCom cuts [MS15]"
+
+
+def wrong_words(book: Templates, template: Template, text: str) -> Iterator[str]:
+    """What a text says that no message of the template says: forbidden words [MS16], in a notice a security or a rating
+    [MS4]."""
+    if hits := [word for word in book.words.forbidden.hits(text) if word not in template.passed]:
+        yield f"forbidden words: {', '.join(hits)} [MS16]"
+    if template.message_class == "NOTICE":
+        if rated := book.words.rated.hits(text):
+            yield f"a notice names no rating: {', '.join(rated)} [MS4]"
+        if _SECURITY.search(text):
+            yield "a notice names no security [MS4]"
 
 
 def parse_filings(body: dict[str, Any]) -> Filings:
@@ -298,8 +313,53 @@ def _without(problems: list[FieldError], found: Body) -> Body:
     return found
 
 
+class MailingColumn(PolicyBody, frozen=True):
+    """A column (栏目) clients may get, and who gets it: by class, group and product [B15, A28].
+
+    `channels`: those it may go by, the best first. `on_request`: only to those who subscribed. `product`: each mailing names
+    the product's risk level, and only clients assessed for it get it.
+    """
+
+    code: Code
+    zh: Words
+    en: Words
+    channels: tuple[Channel, ...]
+    tier_from: Literal["NORMAL", "SILVER", "GOLD", "PLATINUM", "DIAMOND"] = "NORMAL"
+    groups: tuple[GroupCode, ...] = ()
+    not_groups: tuple[GroupCode, ...] = ()
+    on_request: bool = True
+    product: bool = False
+    marketing: bool = True
+
+    @property
+    def kind(self) -> str:
+        """The template of its messages, and so their class: what the client ordered, what concerns them, or all else."""
+        if not self.marketing:
+            return "notice"
+        return "news" if self.on_request else "promotion"
+
+
+class _Columns(PolicyBody, frozen=True):
+    rows: list[MailingColumn]
+
+
+def parse_columns(body: dict[str, Any]) -> Mapping[str, MailingColumn]:
+    """The columns by code. Raises: PolicyInvalid: two of one code, one without a channel."""
+    found: dict[str, MailingColumn] = {}
+    problems = []
+    for place, column in enumerate(typed(_Columns, body).rows):
+        if not column.channels:
+            problems.append(FieldError(f"/body/rows/{place}/channels", "by which channels?"))
+        if column.code in found:
+            problems.append(FieldError(f"/body/rows/{place}/code", "another column has this code"))
+        found[column.code] = column
+    return _without(problems, found)
+
+
 class Policies(PolicyBook):
     """The tables of messaging."""
+
+    columns = PolicyTable(Path(__file__).with_name("policy.toml"), parse_columns)
 
     sending = PolicyTable(Path(__file__).with_name("policy.toml"), parse_sending)
     filings = PolicyTable(Path(__file__).with_name("policy.toml"), parse_filings)

@@ -9,9 +9,9 @@ Each way has a loop of its own, so that a slow provider delays nobody else's.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -31,6 +31,7 @@ from chassis.service import Loop
 from chassis.staff import roster
 from chassis.timeline import Timeline
 from chassis.uow import UnitOfWork
+from contracts.classification import TIERS
 from contracts.messaging import AddressFailed
 from services.messaging import receipts
 from services.messaging.addresses import fail_address
@@ -225,16 +226,20 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
         values += [Value(owner, "name", name), Value(owner, column or "", address), Value(owner, FIELDS, row.fields)]
     opened = await uow.database.keyring.open(values)
     known, people, found = await recipients(uow, going, now), await roster(uow.sql), dict[UUID, Words | str]()
+    ranks = await _ranks(uow, stored, day)
+    ordered = await _ordered(uow, [row.cause for row in going if book.kinds[row.kind].ordered])
     for place, (owner, row) in enumerate(zip(owners, going, strict=True)):
         name, address, fields = opened[3 * place : 3 * place + 3]
         if fields is None or (column and address is None):
             found[row.message_id] = "erased"  # the client is, or is about to be
             continue
         template, own = book.kinds[row.kind], msgspec.json.decode(fields, type=dict[str, str])
+        language = known.languages.get(owner, "zh-CN")
+        if template.ordered and not own:
+            own = ordered.get(row.cause, {}).get(language, {})
         if wrong_fields(template, own):
             found[row.message_id] = "wrong_fields"
             continue
-        language = known.languages.get(owner, "zh-CN")
         _, _, manager_id, branch_id = stored.get(owner, _NOTHING)
         manager = people.person(manager_id, now) if manager_id else None
         branch = people.branch(branch_id, now) if branch_id else None
@@ -242,9 +247,13 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
             name, language, (manager.name if manager else "") or manager_id or "",
             (branch.name if branch else "") or branch_id or "",
             (branch.phone if branch else "") or sending.hotline, sending.hotline,
+            sending.packages[TIERS[ranks.get(owner, 0)]][language],
         )  # fmt: skip
         cut = {field: value[: book.lengths[field]] for field, value in record.items()}
         subject, body = template.in_language(language).filled(cut | own)
+        if template.ordered and channel == "sms" and _too_long(policies, row, way, body, language, day):
+            found[row.message_id] = "too_long"
+            continue
         token = known.recipients[owner].addresses.get(channel, "")
         found[row.message_id] = Words(subject, body, address or owner, None, None, token, language, channel)
     ready = [
@@ -261,6 +270,34 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
     return found
 
 
+def _too_long(policies: Policies, row: MessageRow, way: str, body: str, language: str, day: date) -> bool:
+    """Whether an SMS with somebody's own words has more parts than one may have [MS12]."""
+    signature = policies.filings.on(day).body.signature(way) or ""
+    text = sms_text(signature, body, marketing=row.message_class == "MARKETING", language=language)
+    return sms_parts(text) > policies.templates.on(day).body.max_parts
+
+
+async def _ranks(uow: UnitOfWork, clients: Collection[str], day: date) -> dict[str, int]:
+    """The tiers of clients on a day, counted from the lowest."""
+    found = await uow.sql.fetch(
+        """SELECT DISTINCT ON (client_id) client_id, rank FROM tiers
+           WHERE client_id = ANY($1::text[]) AND since <= $2 ORDER BY client_id, since DESC""",
+        sorted(clients),
+        day,
+    )
+    return dict(map(tuple, found))
+
+
+async def _ordered(uow: UnitOfWork, causes: Collection[str]) -> dict[str, dict[str, dict[str, str]]]:
+    """The words of mailings by their ids, title and text by language."""
+    if not causes:
+        return {}
+    found = await uow.sql.fetch(
+        "SELECT mailing_id::text, words FROM mailings WHERE mailing_id::text = ANY($1::text[])", sorted(set(causes))
+    )
+    return dict(map(tuple, found))
+
+
 def _kept(one: Words) -> bytes:
     """Subject and text as they are kept."""
     return msgspec.json.encode({"subject": one.subject, "text": one.body})
@@ -269,12 +306,14 @@ def _kept(one: Words) -> bytes:
 _NOTHING = (None, None, None, None)
 
 
-def _record(name: str | None, language: str, manager: str, branch: str, phone: str, hotline: str) -> dict[str, str]:
+def _record(
+    name: str | None, language: str, manager: str, branch: str, phone: str, hotline: str, package: str
+) -> dict[str, str]:
     """What is filled in from the client's own record; managers are reached through their branch's phone."""
     title = {"zh-CN": "客户经理", "en": "your manager "}[language]
     return {
         "name": name or NOBODY[language], "branch": branch, "manager": manager, "manager_phone": phone,
-        "contact": title + manager if manager else branch, "hotline": hotline,
+        "contact": title + manager if manager else branch, "hotline": hotline, "package": package,
     }  # fmt: skip
 
 

@@ -5,13 +5,16 @@ from typing import Annotated
 from uuid import UUID
 
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy import Date, Index, LargeBinary, SmallInteger, Text, Time, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Date, Index, Integer, LargeBinary, SmallInteger, Text, Time, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as SqlUUID
 
 from chassis.clients import Clients, Fact, sealed
+from chassis.histories import History
 from chassis.rows import Column, Row, columns, table
 from chassis.tables import new_metadata
+from contracts.classification import TIERS as TIER_NAMES
+from contracts.classification import GroupChanged, TierChanged
 
 metadata = new_metadata()
 Texts = Annotated[list[str], Column(ARRAY(Text), server_default="{}")]
@@ -32,6 +35,37 @@ CLIENTS = Clients(
         Index(None, "email_token"),
     ),
 )
+
+TIERS: History[TierChanged] = History(
+    metadata,
+    "tiers",
+    SqlColumn("since", Date, primary_key=True),
+    SqlColumn("rank", SmallInteger, nullable=False, comment="counted from the lowest tier, which is 0"),
+    told=lambda change: [(one.since, TIER_NAMES.index(one.tier)) for one in change.stretches],
+)
+"""Tiers as classification tells them [T5, T7]."""
+GROUPS: History[GroupChanged] = History(
+    metadata,
+    "groups",
+    SqlColumn("tag", Text, primary_key=True),
+    SqlColumn("since", Date, primary_key=True),
+    SqlColumn("until", Date, comment="exclusive; empty when open"),
+    told=lambda change: [(one.tag, one.since, one.until) for one in change.tags],
+)
+"""Groups as classification tells them [K7]."""
+
+
+class LevelRow(Row, frozen=True):
+    """A risk level as suitability told it: an assessment and the days it is in force."""
+
+    client_id: Annotated[str, Column(primary_key=True)]
+    assessment_id: Annotated[str, Column(primary_key=True)]
+    level: str
+    valid_from: date
+    valid_until: date
+
+
+levels = table("levels", metadata, LevelRow, Index(None, "client_id", "valid_from"))
 
 
 class PreferenceRow(Row, frozen=True):
@@ -150,6 +184,9 @@ class MessageRow(Row, frozen=True):
     reason: str
     way: str | None
     channel: str | None
+    channels: Annotated[
+        str, Column(server_default="", comment="those it may go by, the best first; none: as its template says")
+    ]
     language: str | None
     template: Annotated[str | None, Column(comment="the version of the set of templates the words came from")]
     parts: Annotated[int | None, Column(SmallInteger)]
@@ -179,6 +216,7 @@ messages = table(
     Index(None, "provider_ref"),
     Index(None, "merged_into"),
     Index(None, "asked_on"),
+    Index("ix_messages_waiting_by_cause", "cause", postgresql_where=text("state IN ('planned', 'queued')")),
 )
 
 
@@ -190,3 +228,56 @@ class ConsentRevisionRow(Row, frozen=True):
 
 
 consent_revisions = table("consent_revisions", metadata, ConsentRevisionRow)
+
+
+class SubscriptionRow(Row, frozen=True):
+    """A column (栏目) a client asked for, and by which channel [B15]."""
+
+    client_id: Annotated[str, Column(primary_key=True)]
+    column_code: Annotated[str, Column(primary_key=True, comment="of the columns policy")]
+    channel: str
+    since: date
+    recorded_by: str
+
+
+subscriptions = table("subscriptions", metadata, SubscriptionRow, Index(None, "column_code"))
+
+
+class FeedbackRow(Row, frozen=True):
+    """A click, a subscription or its end: feedback on the service, counted; never a two-way contact [B18]."""
+
+    feedback_id: Annotated[UUID, Column(SqlUUID, primary_key=True)]
+    client_id: str
+    branch_id: str | None
+    column_code: str
+    kind: Annotated[str, Column(comment="click, subscribed, unsubscribed")]
+    at: datetime
+    on_day: Annotated[date, Column(index=True)]
+    message_id: Annotated[UUID | None, Column(SqlUUID)]
+    recorded_by: str
+
+
+feedback = table("feedback", metadata, FeedbackRow, Index(None, "client_id", "at"))
+
+
+class MailingRow(Row, frozen=True):
+    """A mailing (资讯) of a column: its words, when it goes, who ordered and who released it [B15]."""
+
+    mailing_id: Annotated[UUID, Column(SqlUUID, primary_key=True)]
+    column_code: str
+    branch_id: Annotated[str | None, Column(comment="of one branch's clients; of everybody's when empty")]
+    product_level: Annotated[str | None, Column(comment="the risk level of the product it is about")]
+    words: Annotated[dict[str, dict[str, str]], Column(JSONB, comment="title and text by language")]
+    send_from: datetime
+    send_until: datetime
+    state: Annotated[str, Column(comment="draft, released, withdrawn")]
+    ordered_by: str
+    ordered_at: Annotated[datetime, Column(index=True)]
+    released_by: str | None
+    released_at: datetime | None
+    planned: Annotated[int | None, Column(Integer, comment="how many messages")]
+    left_out: Annotated[dict[str, int] | None, Column(JSONB, comment="how many clients, by reason")]
+    policy: str
+
+
+mailings = table("mailings", metadata, MailingRow)

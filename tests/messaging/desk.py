@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -52,7 +53,8 @@ class Desk:
 
     async def call(self, actor: Actor, method: str, path: str, body: Any = None) -> httpx.Response:
         async with self.world.client("messaging", actor) as http:
-            return await http.request(method, f"/v1/messaging{path}", json=body)
+            key = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+            return await http.request(method, f"/v1/messaging{path}", json=body, headers=key)
 
     async def ok(self, actor: Actor, method: str, path: str, body: Any = None, status: int = 200) -> Any:
         response = await self.call(actor, method, path, body)

@@ -1,6 +1,7 @@
 """HTTP in."""
 
 from chassis.http import joined
-from services.messaging.api import asking, figures, inbound, mailbox, preferences, templates
+from services.messaging.api import asking, figures, inbound, interest, mailbox, mailings, preferences, templates
 
-routes = joined(asking.routes, inbound.routes, mailbox.routes, preferences.routes, templates.routes, figures.routes)
+parts = (asking, mailings, interest, inbound, mailbox, preferences, templates, figures)
+routes = joined(*(part.routes for part in parts))

@@ -14,6 +14,11 @@ Reader = Annotated[Actor, permits("messaging:read", Role.CLIENT, *SERVING, Role.
 Chooser = Annotated[Actor, permits("messaging:preferences", Role.CLIENT, *SERVING)]
 Counter = Annotated[Actor, permits("messaging:figures", Role.HQ, Role.COMPLIANCE, Role.OPERATIONS, Role.SYSTEM)]
 
+Planner = Annotated[
+    Actor, permits("messaging:mailings", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)
+]
+Interested = Annotated[Actor, permits("messaging:interest", Role.CLIENT, *SERVING, Role.OPERATIONS, Role.SYSTEM)]
+
 
 async def require_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> None:
     """Refuse a client the caller may not see.

@@ -1,0 +1,44 @@
+"""Who gets a mailing of a column, and by which channels: pure [B15]."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from contracts.classification import TIERS
+from services.messaging.policy import MailingColumn
+
+LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH")
+"""Risk levels in rising order; a level of another scheme's wording counts as below any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What decides whether a client gets a mailing. `rank` counts tiers from 0; `level` is the risk level in force;
+    `subscribed` the channel they want the column by."""
+
+    rank: int
+    tags: Collection[str]
+    level: str | None
+    subscribed: str | None
+
+
+def reasons_against(column: MailingColumn, reader: Reader, product_level: str | None) -> list[str]:
+    """Why a client does not get a mailing of a column; empty when they do. Consents and addresses are judged later."""
+    found = []
+    if column.on_request and reader.subscribed is None:
+        found.append("not_subscribed")
+    if reader.rank < TIERS.index(column.tier_from):
+        found.append("class_below")
+    if column.groups and not set(column.groups) & set(reader.tags):
+        found.append("other_group")
+    if set(column.not_groups) & set(reader.tags):
+        found.append("group_left_out")
+    if product_level is not None:
+        held = LEVELS.index(reader.level) if reader.level in LEVELS else -1
+        if held < LEVELS.index(product_level):
+            found.append("risk_level_below_product")
+    return found
+
+
+def channels_for(column: MailingColumn, reader: Reader) -> Sequence[str]:
+    """By which channels a client gets a column: as subscribed, else any of the column's, the best first."""
+    return (reader.subscribed,) if reader.subscribed in column.channels and reader.subscribed else column.channels
