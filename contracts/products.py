@@ -146,9 +146,10 @@ class EntitlementChanged(Event, frozen=True, kw_only=True, gc=False):
 
 
 class ClubStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The client's state in the club from a day on, until the next stretch."""
+    """The client's state in the club from a day on, until the next stretch or `until` (exclusive)."""
 
     since: BusinessDate
+    until: BusinessDate | None = None
     state: ClubState
 
 

@@ -16,13 +16,14 @@ from contracts.broker import (
     EntrustedValued,
     PaymentRecorded,
 )
-from contracts.classification import CoreChanged, SupplementaryChanged, TierChanged
+from contracts.classification import ClassChanged, CoreChanged, MonthEvaluated, SupplementaryChanged, TierChanged
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.messaging import ReplyReceived
 from contracts.platform import ErasureRequested
 from contracts.points import RedemptionCancelled, RedemptionRequested
 from contracts.products import (
     ChargePosted,
+    ClubChanged,
     DayCompleted,
     EntitlementChanged,
     ErasureAnswered,
@@ -38,6 +39,7 @@ from services.products import (
     api,
     charges,
     closing,
+    club,
     exports,
     facts,
     library,
@@ -69,6 +71,8 @@ service = Service(
         TierChanged: facts.keep_tiers,
         CoreChanged: facts.keep_core,
         SupplementaryChanged: facts.keep_habits,
+        ClassChanged: club.keep_classes,
+        MonthEvaluated: club.keep_months,
         suitability.HoldPlaced: facts.placing("suitability"),
         suitability.HoldLifted: facts.lifting("suitability"),
         complaints.HoldPlaced: facts.placing("complaints"),
@@ -85,6 +89,7 @@ service = Service(
         FeeRateChanged,
         SubscriptionChanged,
         EntitlementChanged,
+        ClubChanged,
         ChargePosted,
         RedemptionConfirmed,
         RedemptionRefused,
@@ -97,13 +102,14 @@ service = Service(
     completes=DayCompleted,
     sealed=[tables.SEALED],
     invariants=INVARIANTS,
-    acts=[library.ACTS, subscriptions.ACTS],
+    acts=[library.ACTS, subscriptions.ACTS, club.ACTS],
     exports={
         "subscriptions": Export(exports.SUBSCRIPTIONS, exports.subscriptions),
         "entitlements": Export(exports.ENTITLEMENTS, exports.entitlements),
         "charges": Export(exports.CHARGES, exports.charges),
+        "club": Export(exports.CLUB, exports.club),
     },
-    client_parts={"subscriptions": "/subscriptions?limit=10", "entitlements": "/entitlements"},
-    approvals=[overrides.OVERRIDE],
+    client_parts={"subscriptions": "/subscriptions?limit=10", "entitlements": "/entitlements", "club": "/club"},
+    approvals=[overrides.OVERRIDE, club.INVITATION],
     policy=Policies,
 )

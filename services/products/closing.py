@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from chassis.uow import UnitOfWork
-from services.products import charges, clients, entitlements, library, offers, subscriptions
+from services.products import charges, clients, club, entitlements, library, offers, subscriptions
 
 
 async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
-    """What a day is charged, and what begins with each day after: a new version of the catalogue, subscriptions that begin and end [S5]."""
+    """What a day is charged, and what begins with each day after: a new version of the catalogue, subscriptions that begin and end [S5], the club [H1]."""
     await offers.forget(uow)
     for day in days:
         following = day + timedelta(days=1)
@@ -19,3 +19,4 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
         if concerned:
             await subscriptions.close_day(uow, following, await clients.lock(uow, concerned))
             await subscriptions.follow(uow, concerned, following)
+        await club.close_day(uow, day, following)

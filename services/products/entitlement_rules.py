@@ -40,6 +40,7 @@ class Known:
     closed_on: date | None = None
     tiers: list[Dated] = field(default_factory=list)
     core: list[Dated] = field(default_factory=list)
+    club: list[Dated] = field(default_factory=list)
     habits: list[Dated] = field(default_factory=list)
     products: list[Dated] = field(default_factory=list)
     overrides: list[Dated] = field(default_factory=list)
@@ -53,12 +54,14 @@ def entitled(
     known: Known, versions: Sequence[Version[Services]], products: Mapping[str, Product]
 ) -> list[EntitlementStretch]:
     """Every service with source and version, from when until when; a service of two sources has a stretch for each."""
-    if known.opened_on is None:
-        return []
-    account = (known.opened_on, known.closed_on)
     found: list[EntitlementStretch] = []
     for version, days in _in_force(versions):
-        window = _both(account, days)
+        for one in known.club:  # also of a prospect, who has no account yet
+            if (own_days := _both(days, one.days)) and (own_days := _both(own_days, (date.min, known.closed_on))):
+                found += [
+                    _stretch(code, "CLUB", version.name, own_days) for code in version.body.gives.get(("CLUB", ""), ())
+                ]
+        window = _both((known.opened_on, known.closed_on), days) if known.opened_on else None
         if window is None:
             continue
         for source, which, own in _sources(known, window, products):

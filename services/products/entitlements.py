@@ -32,6 +32,9 @@ DATED = {
                  FROM tiers WHERE {_MINE}""",
     "core": f"""SELECT client_id, CASE WHEN core THEN '' END, since, lead(since) OVER (PARTITION BY client_id ORDER BY since)
                 FROM cores WHERE {_MINE}""",
+    "club": f"""SELECT client_id, CASE WHEN state IN ('member', 'grace') THEN '' END, since,
+                       lead(since) OVER (PARTITION BY client_id ORDER BY since, recorded_at, revision)
+                FROM club_states WHERE {_MINE}""",
     "habits": f"""SELECT client_id, code, since, lead(since) OVER (PARTITION BY client_id ORDER BY since, revision)
                   FROM habits WHERE {_MINE}""",
     "products": f"""SELECT client_id, code, since, until FROM subscriptions WHERE {_MINE} AND state <> 'pending'""",

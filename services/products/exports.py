@@ -12,6 +12,7 @@ ENTITLEMENTS = ("client_id", "code", "source", "version", "since", "until")
 CHARGES = (
     "client_id", "month", "kind", "code", "amount", "begins", "ends", "posted_on", "charge_id", "original",
 )  # fmt: skip
+CLUB = ("client_id", "state", "since", "until", "basis", "social_role", "invited_on", "ended_by")
 ROWS_AT_ONCE = 2_000
 
 
@@ -54,3 +55,15 @@ async def charges(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[
                 client, month, kind, code, amount, str(begins), str(ends or ""), str(posted_on), str(charge_id),
                 str(original or ""),
             )  # fmt: skip
+
+
+async def club(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tuple[str, ...]]:
+    """A row per membership of the club as it is, of a day those invited by then; sorted by client and invitation."""
+    query = """SELECT client_id, state, since, until, basis, coalesce(social_role, ''), invited_on, coalesce(ended_by, '')
+               FROM club_memberships WHERE $1::date IS NULL OR invited_on <= $1 AND (state <> 'lapsed' OR since > $1)
+               ORDER BY client_id COLLATE "C", invited_on, made_at, membership_id"""
+    async with sql.transaction(isolation="repeatable_read", readonly=True):
+        async for client, state, since, until, basis, role, invited, ended_by in sql.cursor(
+            query, as_of, prefetch=ROWS_AT_ONCE
+        ):
+            yield client, state, str(since), str(until or ""), basis, role, str(invited), ended_by

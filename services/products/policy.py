@@ -239,12 +239,76 @@ def parse_services(body: dict[str, Any]) -> Services:
     return Services(names, {source: tuple(codes) for source, codes in gives.items()})
 
 
+class NamedBody(PolicyBody, frozen=True):
+    """Something with a code and a name in both languages."""
+
+    code: Annotated[Code, msgspec.Meta(pattern="^[A-Z][A-Z0-9_]{0,31}$")]
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class EventKind(NamedBody, frozen=True, kw_only=True):
+    """A kind of event of one of the club's two catalogues; `qualified`: for professional investors only [H2.2]."""
+
+    catalogue: Literal["investment", "living"]
+    qualified: bool = False
+
+
+Months = Annotated[int, msgspec.Meta(ge=0, le=60)]
+Days = Annotated[int, msgspec.Meta(ge=1, le=366)]
+
+
+class Club(PolicyBody, frozen=True):
+    """The rules of the club [H1, H2]."""
+
+    min_tier: TierCode
+    classes: tuple[ClassCode, ...]
+    invites: bool
+    invitation_days: Days
+    again_after_months: Months
+    grace_days: Days
+    prospect_months: Annotated[int, msgspec.Meta(ge=1, le=60)]
+    guests: Annotated[int, msgspec.Meta(ge=0, le=10)]
+    automatic_until_hours: Annotated[int, msgspec.Meta(ge=0, le=720)]
+    no_shows: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    behind_months: Months
+    gifts: bool
+    hospitality: bool
+    yearly_value: Number
+    stable: Number
+    roles: Annotated[tuple[NamedBody, ...], msgspec.Meta(min_length=1, max_length=100)]
+    kinds: Annotated[tuple[EventKind, ...], msgspec.Meta(min_length=1, max_length=100)]
+
+    @property
+    def tiers(self) -> list[TierCode]:
+        """The tiers that make eligible."""
+        return list(TIERS[TIERS.index(self.min_tier) :])
+
+
+def parse_club(body: dict[str, Any]) -> Club:
+    """Read one version.
+
+    Raises: PolicyInvalid when a code stands twice, or a number is out of its bounds.
+    """
+    given = typed(Club, body)
+    for place, named in (("roles", given.roles), ("kinds", given.kinds)):
+        codes = [one.code for one in named]
+        for n, code in enumerate(codes):
+            if code in codes[:n]:
+                raise _refused(f"{place}/{n}/code", f"{code} twice")
+    _not_negative("yearly_value", given.yearly_value)
+    if not 0 <= given.stable <= 1:
+        raise _refused("stable", f"{given.stable} is no share")
+    return given
+
+
 class Policies(PolicyBook):
     """The tables of products."""
 
     catalogue = PolicyTable(FILE, parse)
     firm = PolicyTable(FILE, parse_firm)
     services = PolicyTable(FILE, parse_services)
+    club = PolicyTable(FILE, parse_club)
 
     def for_holder(self, signed_on: date, day: date) -> Version[Catalogue]:
         """The version by which who signed on a day pays on another: the newest that was in force when they signed, or that

@@ -17,7 +17,7 @@ from chassis.rows import Row
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 from contracts.classification import CoreChanged, TierChanged
-from contracts.products import EntitlementStretch, RateStretch, SubscriptionStretch
+from contracts.products import ClubStretch, EntitlementStretch, RateStretch, SubscriptionStretch
 from services.products.told import Telling
 
 metadata = new_metadata()
@@ -308,3 +308,78 @@ class PaymentRow(Row, frozen=True):
 
 
 payments = rows.table("payments", metadata, PaymentRow, Index(None, "client_id"))
+
+
+class ClassRow(Row, frozen=True):
+    """The class (客户分类) from a day on, by the highest revision."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    effective_on: Annotated[date, rows.Column(primary_key=True)]
+    revision: int
+    code: str
+
+
+classes = rows.table("classes", metadata, ClassRow)
+
+
+def class_on(client: str, day: str) -> str:
+    """SQL: the class of a client on a day; NULL before the first."""
+    return f"""(SELECT k.code FROM classes k WHERE k.client_id = {client} AND k.effective_on <= {day}
+                ORDER BY k.effective_on DESC LIMIT 1)"""
+
+
+class MonthRow(Row, frozen=True):
+    """What a month close of classification found, by the highest revision."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    month_end: Annotated[date, rows.Column(primary_key=True)]
+    revision: int
+    mean_assets: Decimal | None
+    commission: Annotated[Decimal | None, rows.Column(comment="of the twelve months until then")]
+    worth: Annotated[Decimal | None, rows.Column(comment="V")]
+
+
+months = rows.table("months", metadata, MonthRow)
+
+
+class MembershipRow(Row, frozen=True):
+    """A membership (会籍) of the club: from its invitation until it has lapsed. A client has one that is open."""
+
+    membership_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    client_id: str
+    branch_id: str | None
+    state: str
+    basis: Annotated[str, rows.Column(comment="eligible, or prospect: invited by two persons")]
+    social_role: str | None
+    invited_on: date
+    since: Annotated[date, rows.Column(comment="of this state")]
+    until: Annotated[date | None, rows.Column(comment="exclusive; of an invitation, a grace, a prospect")]
+    ended_by: str | None
+    made_by: str
+    made_at: datetime
+    revision: Annotated[int, rows.Column(server_default="0")]
+
+
+memberships = rows.table(
+    "club_memberships",
+    metadata,
+    MembershipRow,
+    Index("uq_club_memberships_open", "client_id", unique=True, postgresql_where=text("state <> 'lapsed'")),
+    Index(None, "client_id"),
+    Index("ix_club_memberships_until", "until", postgresql_where=text("state <> 'lapsed'")),
+)
+
+
+class MembershipStateRow(Row, frozen=True):
+    """A state of a membership from a day on; of one day the highest revision counts."""
+
+    membership_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    revision: Annotated[int, rows.Column(primary_key=True)]
+    client_id: str
+    state: str
+    since: date
+    recorded_at: datetime
+
+
+membership_states = rows.table("club_states", metadata, MembershipStateRow, Index(None, "client_id"))
+CLUB: Telling[ClubStretch] = Telling(metadata, "club_histories", ClubStretch)
