@@ -17,6 +17,8 @@ from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, Tas
 from contracts.classification import CoreChanged, TierChanged
 from contracts.complaints import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
+from contracts.relationships import FindingRaised as LogFindingRaised
+from contracts.relationships import GrumbleHeard
 from services.complaints import (
     accountability,
     api,
@@ -28,6 +30,7 @@ from services.complaints import (
     exports,
     followed_histories,
     groups,
+    grumbles,
     handlers,
     leavers,
     retention,
@@ -53,6 +56,8 @@ service = Service(
         **tables.CLIENTS.listens,
         ComplaintReceived: handlers.receive,
         FindingRaised: handlers.open_conduct_cases,
+        LogFindingRaised: handlers.open_log_cases,
+        GrumbleHeard: grumbles.keep_heard,
         TaskCompleted: satisfaction.note_answers,
         TaskExhausted: satisfaction.await_surveys,
         TaskExpired: satisfaction.miss_calls,

@@ -11,6 +11,7 @@ from chassis.staff import HQ
 from chassis.uow import UnitOfWork
 from contracts.broker import ComplaintReceived
 from contracts.callbacks import FindingRaised
+from contracts.relationships import FindingRaised as LogFindingRaised
 from services.complaints import relations
 from services.complaints.intake import open_cases
 from services.complaints.policy import Policies
@@ -107,6 +108,34 @@ async def open_conduct_cases(events: Sequence[FindingRaised], uow: UnitOfWork) -
                 owner=conduct_holder(people, e.raised_at, e.concerned).staff_id,
                 category=e.kind,
                 concerned=e.concerned,
+                restricted=True,
+                received_at=e.raised_at,
+            )
+        )
+    await open_cases(uow, reports)
+
+
+async def open_log_cases(events: Sequence[LogFindingRaised], uow: UnitOfWork) -> None:
+    """A finding in the service log, words nobody may say or an order taken for a client, opens one as well [A12, C28]."""
+    people = await staff.roster(uow.sql)
+    branches = await _branches_on(uow, {(e.client_id, business_date(e.raised_at)) for e in events})
+    reports = []
+    for e in events:
+        concerned = [e.staff_id] if e.staff_id else []
+        reports.append(
+            Report(
+                case_id=uuid5(_FINDINGS, str(e.finding_id)),
+                system="relationships",
+                external_ref=str(e.finding_id),
+                client_id=e.client_id,
+                branch_id=branches.get((e.client_id, business_date(e.raised_at))) or HQ,
+                kind=CONDUCT,
+                channel="hotline",
+                flow="centre",
+                severity="major",
+                owner=conduct_holder(people, e.raised_at, concerned).staff_id,
+                category=e.kind,
+                concerned=concerned,
                 restricted=True,
                 received_at=e.raised_at,
             )

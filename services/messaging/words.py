@@ -1,16 +1,9 @@
 """Forbidden words [MS16], found by one automaton however many they are; spaces, signs and width hide none of them."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-_SIGNS = re.compile(r"[\W_]+")
-
-
-def folded(text: str) -> str:
-    """Plain width, small letters, without spaces and signs between."""
-    return _SIGNS.sub("", unicodedata.normalize("NFKC", text).lower())
+from chassis.wording import folded
 
 
 class Forbidden:

@@ -13,10 +13,12 @@ from contracts.broker import (
     ClientOpened,
     ClientUpdated,
     CommissionAgreed,
+    ContactRecorded,
     PermissionGranted,
     StaffChanged,
 )
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
+from contracts.callbacks import TaskAttempted
 from contracts.classification import (
     ClassChanged,
     CoreChanged,
@@ -27,13 +29,32 @@ from contracts.classification import (
     TierChanged,
 )
 from contracts.classification import DayCompleted as ClassificationDayCompleted
+from contracts.complaints import CaseOpened, SatisfactionRecorded
 from contracts.complaints import DayCompleted as ComplaintsDayCompleted
-from contracts.complaints import SatisfactionRecorded
+from contracts.messaging import MessageChanged, ReplyReceived
 from contracts.platform import ErasureRequested
 from contracts.products import DayCompleted as ProductsDayCompleted
-from contracts.relationships import AssignmentChanged, DayCompleted, ErasureAnswered, ProfileChanged
+from contracts.relationships import (
+    AssignmentChanged,
+    DayCompleted,
+    ErasureAnswered,
+    FindingRaised,
+    GrumbleHeard,
+    ProfileChanged,
+)
 from contracts.suitability import AssessmentCompleted
-from services.relationships import allocations, api, assignments, closing, exports, handlers, retention, tables
+from services.relationships import (
+    allocations,
+    api,
+    assignments,
+    closing,
+    contacts,
+    exports,
+    handlers,
+    retention,
+    tables,
+    visits,
+)
 from services.relationships.acting import NAMED
 from services.relationships.invariants import INVARIANTS
 from services.relationships.policy import Policies
@@ -62,8 +83,13 @@ service = Service(
         MonthEvaluated: handlers.keep_months,
         AssessmentCompleted: handlers.keep_assessments,
         SatisfactionRecorded: handlers.keep_satisfaction,
+        TaskAttempted: contacts.hear_attempts,
+        ContactRecorded: contacts.hear_recorded,
+        CaseOpened: contacts.hear_cases,
+        MessageChanged: contacts.hear_messages,
+        ReplyReceived: contacts.hear_replies,
     },
-    publishes=[ProfileChanged, AssignmentChanged, ErasureAnswered, DayCompleted],
+    publishes=[ProfileChanged, AssignmentChanged, GrumbleHeard, FindingRaised, ErasureAnswered, DayCompleted],
     waits_for=[
         BrokerDayClosed,
         ClassificationDayCompleted,
@@ -75,6 +101,7 @@ service = Service(
     completes=DayCompleted,
     invariants=INVARIANTS,
     sealed=[tables.SEALED],
+    acts=[visits.ACTS],
     approvals=[NAMED, allocations.ALLOCATION],
     loops={"allocations": allocations.solve_next},
     checks={"allocations": allocations.check},

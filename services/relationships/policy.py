@@ -144,9 +144,58 @@ def parse_allocation(body: dict[str, Any]) -> Allocation:
     return given
 
 
+Phrases = Annotated[list[Annotated[str, msgspec.Meta(min_length=2, max_length=40)]], msgspec.Meta(max_length=500)]
+
+
+class ServiceLog(PolicyBody, frozen=True):
+    """What is asked of entries of the service log, and the words looked for in them [A12, A17, A33]."""
+
+    late_hours: Annotated[int, msgspec.Meta(ge=1, le=240)]
+    entry_days: Annotated[int, msgspec.Meta(ge=1, le=366)]
+    same_minutes: Annotated[int, msgspec.Meta(ge=0, le=240)]
+    order_style: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    order_words: Phrases
+    forbidden: Phrases
+    banned: Phrases
+
+
+class Point(PolicyBody, frozen=True):
+    """Something to be prepared before a visit."""
+
+    code: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{2,40}$")]
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+Score = Annotated[int, msgspec.Meta(ge=0, le=100)]
+
+
+class Activity(PolicyBody, frozen=True):
+    """What activity counts [A13], and the points that make a visit a prepared one [A31]."""
+
+    visit: Score
+    call: Score
+    on_site: Score
+    new_client: Score
+    preparation: Annotated[list[Point], msgspec.Meta(min_length=1, max_length=20)]
+
+
+def parse_activity(body: dict[str, Any]) -> Activity:
+    """Read one version.
+
+    Raises: PolicyInvalid when a point is there twice.
+    """
+    given = typed(Activity, body)
+    if len({one.code for one in given.preparation}) < len(given.preparation):
+        raise PolicyInvalid("a point is there twice", errors=(FieldError("/body/preparation", "twice"),))
+    return given
+
+
 class Policies(PolicyBook):
     """The tables of relationships."""
 
     information = PolicyTable(FILE, parse)
     owners = PolicyTable(FILE, lambda body: typed(Owners, body))
     allocation = PolicyTable(FILE, parse_allocation)
+    service_log = PolicyTable(FILE, lambda body: typed(ServiceLog, body))
+    activity = PolicyTable(FILE, parse_activity)

@@ -9,7 +9,7 @@ import pytest
 from chassis.actor import Actor, Role
 from chassis.staff import COMPLIANCE as COMPLIANCE_SEAT
 from chassis.staff import CONDUCT_RESERVE, HQ, RISK_CONTROL
-from contracts import callbacks, complaints
+from contracts import callbacks, complaints, relationships
 from contracts.broker import Seat, StaffChanged
 from services.complaints.policy import Policies, PolicyInvalid
 from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, Desk, march
@@ -99,3 +99,17 @@ def test_a_ladder_for_conduct_tells_nobody_else() -> None:
     rows["conduct"][1]["to"] = ["branch/general_manager"]
     with pytest.raises(PolicyInvalid, match="compliance and risk control"):
         Policies.ladders.parse(rows)
+
+
+async def test_a_finding_in_the_service_log_opens_a_case_hidden_from_who_wrote_it(desk: Desk) -> None:
+    finding = relationships.FindingRaised(
+        finding_id=uuid4(), client_id="c-li", staff_id="HQ-compliance", kind="order_wording", subject="contact/1",
+        raised_at=march(24),
+    )  # fmt: skip
+    await desk.world.publish(finding)
+    await desk.world.publish(finding)
+    await desk.world.settle()
+    [case] = await desk.world.rows("complaints", "SELECT owner, kind, restricted, category FROM cases")
+    assert case == {
+        "owner": "HQ-risk", "kind": "conduct", "restricted": True, "category": "order_wording",
+    }  # fmt: skip

@@ -2,9 +2,10 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 from chassis.actor import Actor, Role
-from contracts import complaints
+from contracts import complaints, relationships
 from tests.complaints.desk import CENTRE, ELSEWHERE, LI, OFFICER, Desk, march
 from tests.complaints.test_queue_and_kpi import tier
 
@@ -70,3 +71,16 @@ async def test_a_clients_complaints_at_a_glance(desk: Desk) -> None:
     await desk.get(Actor("HQ-CS-3", Role.HQ), "/clients/c-li", 400)
     reads = await desk.world.rows("complaints", "SELECT actor FROM audit WHERE action = 'read' ORDER BY actor")
     assert {row["actor"] for row in reads} == {"B1-officer", "B2-officer", "HQ-CS-1"}
+
+
+async def test_what_is_heard_in_the_service_log_counts_as_well(desk: Desk) -> None:
+    """Each once, however often it is told; beside one entered here it makes two in 30 days."""
+    heard = relationships.GrumbleHeard(client_id="c-li", contact_id=uuid4(), mood="angry", heard_at=march(5))
+    await desk.world.publish(heard)
+    await desk.world.publish(heard)
+    await desk.world.settle()
+    assert await signals(desk) == 0
+    assert await grumble(desk, 20) == "churn"
+    [entered, told] = (await desk.get(CENTRE, "/pre-complaints?client=c-li"))["items"]
+    assert (told["id"], told["heard_by"]) == (str(heard.contact_id), "relationships")
+    assert (entered["signal"], await signals(desk)) == ("churn", 1)

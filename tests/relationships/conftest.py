@@ -10,6 +10,7 @@ import pytest
 from chassis.actor import Actor, Role
 from chassis.settings import Settings
 from contracts import broker, callbacks, classification, complaints, products
+from contracts.base import Event, Registry
 from gateway.app import service as gateway
 from services.relationships.app import service as relationships
 from tests.conftest import KEYS, Cluster, new_world
@@ -81,3 +82,14 @@ async def branch(clusters: Callable[[str], Cluster], tmp_path_factory: pytest.Te
 @pytest.fixture(scope="module")
 def office(branch: World) -> Office:
     return Office(branch)
+
+
+async def told(world: World, kind: type[Event], key: str) -> list[Any]:
+    """What was told of a client under a type, in order."""
+    rows = await world.rows(
+        "relationships",
+        'SELECT value FROM bus.log WHERE type = $1 AND key = $2 ORDER BY "offset"',
+        kind.type,
+        key,
+    )
+    return [Registry([kind]).decode(kind.type, row["value"]) for row in rows]

@@ -4,7 +4,10 @@ import asyncpg
 from pydantic import BaseModel, ConfigDict
 
 from chassis.actor import Actor, Role
+from chassis.errors import NotFound
 from chassis.http import may_see
+from chassis.staff import roster
+from chassis.timeline import effective_now
 from services.relationships.errors import UnknownClient
 
 DESK = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER)
@@ -27,3 +30,15 @@ async def see_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> s
         raise UnknownClient
     branch: str | None = row["branch_id"]
     return branch
+
+
+async def see_person(sql: asyncpg.Connection, actor: Actor, person: str) -> None:
+    """Everybody sees what they did themselves; who leads a branch, its people's; those over all branches everybody's.
+
+    Raises: NotFound.
+    """
+    if actor.person == person or actor.sees_all_branches:
+        return
+    known = (await roster(sql)).person(person, await effective_now(sql))
+    if actor.role is not Role.BRANCH_MANAGER or known is None or known.branch_id != actor.branch_id:
+        raise NotFound

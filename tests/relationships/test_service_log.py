@@ -1,0 +1,137 @@
+"""The service log: every contact once, entered in time, what is for others passed on [A12, A17, A33]."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from chassis.clock import at, utc_now
+from contracts import broker, callbacks, classification, complaints, messaging
+from contracts.relationships import FindingRaised, GrumbleHeard
+from tests.relationships.conftest import DESK, DIRECTOR, ELSEWHERE, MANAGER, OPENED, Office, client, opened, told
+from tests.world import World
+
+DAY = timedelta(days=1)
+NINE = at(OPENED, 9)
+
+
+def entry(when=None, **more):
+    return {"channel": "phone", "direction": "out", "at": (when or utc_now()).isoformat(), **more}
+
+
+def attempt(client_id: str, number: int, when, **more) -> callbacks.TaskAttempted:
+    given = {"rule": "core", "agent": "max", "channel": "phone", "outcome": "completed", "valid_contact": True, **more}
+    return callbacks.TaskAttempted(
+        task_id=UUID(int=number), client_id=client_id, attempt_id=UUID(int=number), attempted_at=when, **given
+    )
+
+
+def message(client_id: str, number: int, when, state: str) -> messaging.MessageChanged:
+    return messaging.MessageChanged(
+        message_id=UUID(int=number), client_id=client_id, kind="welcome", message_class="NOTICE", channel="sms",
+        state=state, at=when,
+    )  # fmt: skip
+
+
+def case(client_id: str, case_id: str, **more) -> complaints.CaseOpened:
+    given = {
+        "kind": "complaint",
+        "source": "client",
+        "channel": "hotline",
+        "flow": "centre",
+        "severity": "ordinary",
+        **more,
+    }
+    return complaints.CaseOpened(client_id=client_id, case_id=case_id, owner="o-1", received_at=NINE + DAY, **given)
+
+
+async def test_every_contact_of_every_service_appears_once(branch: World, office: Office) -> None:
+    events = [
+        attempt("l-1", 1, NINE),
+        attempt("l-1", 2, NINE + DAY, outcome="no_answer", valid_contact=False),
+        attempt("l-1", 3, NINE + DAY, channel="internal"),  # a review of compliance's is no contact
+        attempt("l-1", 4, NINE + 2 * DAY, rule="manager_left"),
+        broker.ContactRecorded(
+            contact_id="r-1", client_id="l-1", staff_id="max", channel="phone", direction="in", at=NINE, valid=True
+        ),
+        case("l-1", "k-1"),
+        case("l-1", "k-2", restricted=True),
+        case("l-1", "k-3", source="regulator"),
+        message("l-1", 5, NINE + 2 * DAY, "delivered"),
+        message("l-1", 5, NINE + DAY, "handed"),
+        message("l-1", 6, NINE, "suppressed"),
+        messaging.ReplyReceived(inbound_id="in-1", client_id="l-1", command="OTHER", at=NINE + 3 * DAY),
+    ]
+    await branch.publish(opened("l-1"), *events)
+    await branch.publish(*reversed(events))
+    await branch.settle()
+    found = (await office.get(MANAGER, "/clients/l-1/contacts"))["items"]
+    assert sorted((one["source"], one["channel"], one["two_way"], one["valid"]) for one in found) == [
+        ("broker", "phone", True, True),
+        ("callbacks", "phone", False, False),
+        ("callbacks", "phone", True, True),
+        ("callbacks", "phone", True, True),
+        ("complaints", "hotline", True, False),
+        ("messaging", "sms", False, False),
+        ("messaging", "sms", False, False),
+    ]
+    assert [one["at"] for one in found] == sorted((one["at"] for one in found), reverse=True)
+    sent = next(one for one in found if one["topics"] == ["welcome"])
+    assert (sent["at"], sent["outcome"]) == ((NINE + DAY).isoformat().replace("+00:00", "Z"), "delivered")
+    assert {topic for one in found for topic in one["topics"]} == {"core", "welcome", "complaint"}
+    assert (await office.call(client("l-1"), "GET", "/clients/l-1/contacts")).status_code == 403
+    assert (await office.call(ELSEWHERE, "GET", "/clients/l-1/contacts")).status_code == 404
+
+
+async def test_an_entry_beside_evidence_is_the_same_contact(branch: World, office: Office) -> None:
+    now = utc_now()
+    await branch.publish(opened("l-2"), attempt("l-2", 21, now - timedelta(minutes=10)))
+    await branch.settle()
+    await office.post(MANAGER, "/clients/l-2/contacts", entry(now, words="wants a fund, 13812345678"))
+    await office.post(MANAGER, "/clients/l-2/contacts", entry(now - timedelta(hours=2)))
+    found = (await office.get(MANAGER, "/clients/l-2/contacts"))["items"]
+    assert [(one["source"], one["evidence"]) for one in found] == [
+        ("staff", str(found[1]["contact_id"])),
+        ("callbacks", None),
+        ("staff", None),
+    ]
+    assert "13812345678" not in found[0]["words"]
+
+
+async def test_what_cannot_be_is_refused_and_what_is_late_is_marked(branch: World, office: Office) -> None:
+    now = utc_now()
+    await branch.publish(opened("l-3", on=(now - 20 * DAY).date()))
+    await branch.settle()
+    wrong = [
+        entry(now + DAY), entry(now - 25 * DAY), entry(now - 400 * DAY), entry(now, channel="pigeon"),
+        entry(now, person="nobody"), entry(now, words=""), {"channel": "phone"},
+    ]  # fmt: skip
+    for body in wrong:
+        await office.post(DIRECTOR, "/clients/l-3/contacts", body, 422)
+    await office.post(MANAGER, "/clients/l-3/contacts", entry(now, person="dora"), 422)
+    await office.post(ELSEWHERE, "/clients/l-3/contacts", entry(now), 404)
+    late = await office.post(DESK, "/clients/l-3/contacts", entry(now - 2 * DAY))
+    assert (late["flags"], late["person"], late["entered_by"]) == (["late"], "desk-1", "desk-1")
+    assert (await office.post(DESK, "/clients/l-3/contacts", entry(now)))["flags"] == []
+
+
+async def test_grumbles_and_words_are_passed_on(branch: World, office: Office) -> None:
+    style = classification.SupplementaryChanged(
+        client_id="l-4", branch_id="B1", revision=1, kind="STYLE", codes=["STYLE:Y"]
+    )
+    await branch.publish(opened("l-4"), opened("l-5"), style)
+    await branch.settle()
+    words = "客户说：全 权、委托给我，我说保证收益。不知道怎么办"
+    flagged = await office.post(MANAGER, "/clients/l-4/contacts", entry(words=words, mood="angry", grumble=True))
+    assert flagged["flags"] == ["banned:不知道", "forbidden:保证收益", "order:全权委托"]
+    plain = await office.post(MANAGER, "/clients/l-5/contacts", entry(words="全权委托"))
+    assert plain["flags"] == []  # of a client who decides alone it is how they talk
+    [grumble] = await told(branch, GrumbleHeard, "l-4")
+    assert (grumble.client_id, str(grumble.contact_id), grumble.mood) == ("l-4", flagged["contact_id"], "angry")
+    findings = await told(branch, FindingRaised, "l-4") + await told(branch, FindingRaised, "l-5")
+    assert sorted((one.client_id, one.kind, one.staff_id) for one in findings) == [
+        ("l-4", "forbidden_word", "max"),
+        ("l-4", "order_wording", "max"),
+    ]
+    today = utc_now().date()
+    path = f"/contacts/flagged?since={today - 2 * DAY}&until={today + DAY}"
+    assert flagged["contact_id"] in {one["contact_id"] for one in (await office.get(DIRECTOR, path))["items"]}
+    assert (await office.call(MANAGER, "GET", path)).status_code == 403
