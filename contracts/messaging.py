@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from contracts import platform
+from contracts import platform, relationships
 from contracts.base import DayClosed, Event
 from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text500
 
@@ -167,6 +167,13 @@ class AddressFailed(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
+class ContactRequested(relationships.ContactRequested, frozen=True, kw_only=True, gc=False):
+    """Messaging asks for one of the contacts that a client allows in a month [RE4]."""
+
+    type: ClassVar[str] = "messaging.contact.requested"
+    topic: ClassVar[str] = TOPIC
+
+
 class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
     """Something about a message is for compliance: an unregistered sender [MS14], a forbidden word passed [MS16]."""
 
@@ -216,6 +223,7 @@ EVENTS: list[type[Event]] = [
     ReplyReceived,
     ConsentChanged,
     AddressFailed,
+    ContactRequested,
     FindingRaised,
     DayCompleted,
 ]

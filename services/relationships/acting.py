@@ -22,7 +22,7 @@ async def ask_manager(uow: UnitOfWork, client_id: str, branch_id: str | None, pe
     Raises: WrongValue for somebody who does not work here.
     """
     at = await effective_now(uow.sql, uow.now)
-    await _require_here(uow, person, at)
+    await require_here(uow, person, at)
     present = await _owner(uow, client_id, at)
     return await approvals.ask(
         uow, NAMED, f"owner/{client_id}", body={"client_id": client_id, "person": person, "reason": "named"}, why=why,
@@ -36,15 +36,16 @@ async def _owner(uow: UnitOfWork, client_id: str, at: datetime) -> str | None:
     return next((one.person for one in found if one.role in (PRIMARY, "pool_lead")), None)
 
 
-async def _require_here(uow: UnitOfWork, person: str, at: datetime) -> None:
+async def require_here(uow: UnitOfWork, person: str, at: datetime, pointer: str = "/person") -> None:
+    """Raises: WrongValue for somebody who does not work here."""
     if not assignments.works_here(await staff.roster(uow.sql), person, at):
-        raise WrongValue(errors=(FieldError("/person", "does not work here"),))
+        raise WrongValue(errors=(FieldError(pointer, "does not work here"),))
 
 
 async def _name(uow: UnitOfWork, approval: Approval) -> None:
     at = await effective_now(uow.sql, uow.now)
-    await _require_here(uow, approval.body["person"], at)
-    await _keep(uow, approval.body["client_id"], PRIMARY, approval.body["person"], True, approval.body["reason"], at)
+    await require_here(uow, approval.body["person"], at)
+    await keep(uow, approval.body["client_id"], PRIMARY, approval.body["person"], True, approval.body["reason"], at)
 
 
 NAMED = ApprovalKind(
@@ -59,16 +60,17 @@ async def change_team(uow: UnitOfWork, client_id: str, role: str, person: str, b
     """
     at = await effective_now(uow.sql, uow.now)
     if begins:
-        await _require_here(uow, person, at)
+        await require_here(uow, person, at)
     elif (role, person) not in {(one.role, one.person) for one in await assignments.in_force(uow.sql, client_id, at)}:
         raise NothingIsStated(Text("they are not in the team", "该人员不在服务团队中"))
-    await _keep(uow, client_id, role, person, begins, "named", at)
+    await keep(uow, client_id, role, person, begins, "named", at)
     uow.audit("change team", f"client/{client_id}", key=client_id, role=role, person=person, begins=begins, reason=why)
 
 
-async def _keep(
+async def keep(
     uow: UnitOfWork, client_id: str, role: str, person: str, begins: bool, reason: str, at: datetime
 ) -> None:
+    """Keep a word about who has a role from an instant on, and what follows from it."""
     fact = AssignmentFact(
         client_id=client_id, fact_id=str(uuid7()), role=role, person=person, since=at, said_at=at, begins=begins,
         reason=reason, run=None, said_by=uow.actor.person, recorded_at=uow.now,

@@ -18,7 +18,14 @@ from contracts.broker import (
     StaffChanged,
 )
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
-from contracts.callbacks import TaskAttempted
+from contracts.callbacks import (
+    TaskAttempted,
+    TaskCancelled,
+    TaskCompleted,
+    TaskCreated,
+    TaskExhausted,
+    TaskExpired,
+)
 from contracts.classification import (
     ClassChanged,
     CoreChanged,
@@ -29,13 +36,15 @@ from contracts.classification import (
     TierChanged,
 )
 from contracts.classification import DayCompleted as ClassificationDayCompleted
-from contracts.complaints import CaseOpened, SatisfactionRecorded
+from contracts.complaints import CaseClosed, CaseOpened, CaseReopened, SatisfactionRecorded
 from contracts.complaints import DayCompleted as ComplaintsDayCompleted
-from contracts.messaging import MessageChanged, ReplyReceived
+from contracts.messaging import ContactRequested, MessageChanged, ReplyReceived
 from contracts.platform import ErasureRequested
 from contracts.products import DayCompleted as ProductsDayCompleted
+from contracts.products import SubscriptionChanged
 from contracts.relationships import (
     AssignmentChanged,
+    ContactDecided,
     DayCompleted,
     ErasureAnswered,
     FindingRaised,
@@ -47,10 +56,13 @@ from services.relationships import (
     allocations,
     api,
     assignments,
+    budget,
+    changes,
     closing,
     contacts,
     exports,
     handlers,
+    open_items,
     retention,
     tables,
     visits,
@@ -85,11 +97,28 @@ service = Service(
         SatisfactionRecorded: handlers.keep_satisfaction,
         TaskAttempted: contacts.hear_attempts,
         ContactRecorded: contacts.hear_recorded,
-        CaseOpened: contacts.hear_cases,
+        CaseOpened: handlers.keep_cases,
         MessageChanged: contacts.hear_messages,
         ReplyReceived: contacts.hear_replies,
+        ContactRequested: budget.decide,
+        SubscriptionChanged: handlers.keep_subscriptions,
+        TaskCreated: open_items.begin_tasks,
+        TaskCompleted: open_items.complete_tasks,
+        TaskCancelled: open_items.cancel_tasks,
+        TaskExpired: open_items.expire_tasks,
+        TaskExhausted: open_items.exhaust_tasks,
+        CaseClosed: open_items.close_cases,
+        CaseReopened: open_items.reopen_cases,
     },
-    publishes=[ProfileChanged, AssignmentChanged, GrumbleHeard, FindingRaised, ErasureAnswered, DayCompleted],
+    publishes=[
+        ProfileChanged,
+        AssignmentChanged,
+        GrumbleHeard,
+        FindingRaised,
+        ContactDecided,
+        ErasureAnswered,
+        DayCompleted,
+    ],
     waits_for=[
         BrokerDayClosed,
         ClassificationDayCompleted,
@@ -101,7 +130,7 @@ service = Service(
     completes=DayCompleted,
     invariants=INVARIANTS,
     sealed=[tables.SEALED],
-    acts=[visits.ACTS],
+    acts=[visits.ACTS, changes.ACTS],
     approvals=[NAMED, allocations.ALLOCATION],
     loops={"allocations": allocations.solve_next},
     checks={"allocations": allocations.check},

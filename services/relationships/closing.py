@@ -1,11 +1,11 @@
-"""What a closed day does: at a month's end, everybody's completeness is kept [CI5]."""
+"""What a closed day does: at a month's end, everybody's completeness is kept [CI5], and how often managers were in contact [A7]."""
 
 from collections.abc import Sequence
 from datetime import date
 
 from chassis.clock import is_month_end
 from chassis.uow import UnitOfWork
-from services.relationships import information
+from services.relationships import cadence, information
 from services.relationships.policy import Policies
 
 
@@ -14,3 +14,4 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
     policies = await uow.policies(Policies)
     for day in filter(is_month_end, days):
         await information.score_month(uow, day, policies.information.on(day))
+        await cadence.measure_month(uow, day, policies.cadence.on(day))

@@ -28,12 +28,13 @@ from contracts.classification import (
     SupplementaryChanged,
     TierChanged,
 )
-from contracts.complaints import SatisfactionRecorded
+from contracts.complaints import CaseOpened, SatisfactionRecorded
+from contracts.products import SubscriptionChanged
 from contracts.suitability import AssessmentCompleted
-from services.relationships import assignments
+from services.relationships import assignments, contacts, open_items
 from services.relationships.information import keep, system_value
 from services.relationships.system import PROFILE, SUPPLEMENTARY
-from services.relationships.tables import CLIENTS, CORES, LIFECYCLES, TIERS, Month, Valuation
+from services.relationships.tables import CLIENTS, CORES, LIFECYCLES, SUBSCRIPTIONS, TIERS, Month, Valuation
 
 E = TypeVar("E", bound=Event)
 
@@ -160,6 +161,17 @@ async def keep_core(changes: Sequence[CoreChanged], uow: UnitOfWork) -> None:
 async def keep_lifecycles(changes: Sequence[LifecycleChanged], uow: UnitOfWork) -> None:
     """Lifecycles as they are told."""
     await LIFECYCLES.keep(uow, changes)
+
+
+async def keep_subscriptions(changes: Sequence[SubscriptionChanged], uow: UnitOfWork) -> None:
+    """Subscriptions as products tells them."""
+    await SUBSCRIPTIONS.keep(uow, changes)
+
+
+async def keep_cases(events: Sequence[CaseOpened], uow: UnitOfWork) -> None:
+    """Cases: a contact with the client, and something open."""
+    await contacts.hear_cases(events, uow)
+    await open_items.begin_cases(events, uow)
 
 
 async def keep_rates(events: Sequence[CommissionAgreed], uow: UnitOfWork) -> None:

@@ -191,6 +191,42 @@ def parse_activity(body: dict[str, Any]) -> Activity:
     return given
 
 
+class Cadence(PolicyBody, frozen=True):
+    """How often clients should be in contact with us, by tier [A7a], and how often at most one style allows it [RE4]."""
+
+    ideal_days: dict[TierCode, Days]
+    longest_percent: Annotated[int, msgspec.Meta(ge=100, le=1000)]
+    minimum_percent: Percent
+    capped_style: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    contacts_a_month: Annotated[int, msgspec.Meta(ge=0, le=100)]
+
+
+def parse_cadence(body: dict[str, Any]) -> Cadence:
+    """Read one version.
+
+    Raises: PolicyInvalid when a tier has no interval, or a better one a longer than a lower.
+    """
+    given = typed(Cadence, body)
+    if missing := sorted(set(TIERS) - set(given.ideal_days)):
+        raise PolicyInvalid(f"no interval of {', '.join(missing)}", errors=(FieldError("/body/ideal_days", "missing"),))
+    if any(given.ideal_days[lower] < given.ideal_days[higher] for lower, higher in pairwise(TIERS)):
+        raise PolicyInvalid("a better tier waits longer", errors=(FieldError("/body/ideal_days", "rises"),))
+    return given
+
+
+WorkingDays = Annotated[int, msgspec.Meta(ge=1, le=60)]
+
+
+class HandOver(PolicyBody, frozen=True):
+    """The clocks of a hand-over [A9] and of a change of manager [A8], in working days."""
+
+    offer_days: WorkingDays
+    core_contact_days: WorkingDays
+    contact_days: WorkingDays
+    change_days: WorkingDays
+    changes_a_quarter: Annotated[int, msgspec.Meta(ge=0, le=100)]
+
+
 class Policies(PolicyBook):
     """The tables of relationships."""
 
@@ -199,3 +235,5 @@ class Policies(PolicyBook):
     allocation = PolicyTable(FILE, parse_allocation)
     service_log = PolicyTable(FILE, lambda body: typed(ServiceLog, body))
     activity = PolicyTable(FILE, parse_activity)
+    cadence = PolicyTable(FILE, parse_cadence)
+    hand_over = PolicyTable(FILE, lambda body: typed(HandOver, body))

@@ -5,6 +5,7 @@ zero is filled [CI4]: where another service keeps the figure, it is named in `KE
 the client's page. What events tell is true until they tell otherwise: the stream itself keeps it valid.
 """
 
+from services.relationships.rules import LONGEST_DAYS
 from services.relationships.tables import CLIENTS, CORES, LIFECYCLES, TIERS
 
 LOST = "(b.closed_on <= $2 OR b.lifecycle = 'LOST')"
@@ -32,6 +33,10 @@ VALUED = "b.valued_on >= $2 - 7"
 EVALUATED = "b.month_end > $2 - interval '2 months'"
 HERE = "b.opened_on IS NOT NULL"
 
+LAST_CONTACT = """(SELECT max(k.at) FROM contacts k WHERE k.client_id = b.client_id AND k.valid AND k.two_way
+        AND k.at < ($2 + 1)::timestamp AT TIME ZONE 'Asia/Shanghai')"""
+LONGEST = f"CASE b.tier {' '.join(f'WHEN {tier!r} THEN {days}' for tier, days in LONGEST_DAYS.items())} END"
+
 FILLED = {
     "CI-P02": "true",
     "CI-P04": "b.birth_date IS NOT NULL",
@@ -54,6 +59,7 @@ FILLED = {
     "CI-C06": f"{EVALUATED} AND b.worth IS NOT NULL",
     "CI-C07": "true",
     "CI-S01": HERE,
+    "CI-S03": f"{LAST_CONTACT} > ($2 - {LONGEST})::timestamp AT TIME ZONE 'Asia/Shanghai'",
 }
 """The others of these sources have values, as events or the broker's systems tell them."""
 
@@ -69,6 +75,9 @@ KEPT_BY = {
 FILLED |= dict.fromkeys(KEPT_BY, HERE)
 
 SHOWN = {
+    "CI-S02": """(SELECT count(*)::text FROM visits v WHERE v.client_id = b.client_id AND v.state = 'recorded'
+        AND v.made_at < ($2 + 1)::timestamp AT TIME ZONE 'Asia/Shanghai')""",
+    "CI-S03": LAST_CONTACT.replace("max(k.at)", "max(k.day)::text"),
     "CI-P02": "b.client_id", "CI-P04": "b.birth_date::text", "CI-A03": "b.branch_id", "CI-A04": "b.opened_on::text",
     "CI-A05": "b.opener", "CI-A06": "b.account_status", "CI-A07": "b.kind", "CI-A12": "b.total_assets::text",
     "CI-A13": "b.market_value::text", "CI-A14": "b.cash::text", "CI-A16": "b.mean_assets::text",

@@ -28,6 +28,7 @@ from chassis.rows import Column, Row, table
 from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 from contracts.classification import CoreChanged, LifecycleChanged, TierChanged
+from contracts.products import SubscriptionChanged
 
 metadata = new_metadata()
 
@@ -67,6 +68,15 @@ LIFECYCLES: History[LifecycleChanged] = History(
     SqlColumn("since", Date, primary_key=True),
     SqlColumn("lifecycle", Text, nullable=False),
     told=lambda change: [(one.since, one.lifecycle) for one in change.stretches],
+)
+SUBSCRIPTIONS: History[SubscriptionChanged] = History(
+    metadata,
+    "subscriptions",
+    SqlColumn("since", Date, primary_key=True),
+    SqlColumn("code", Text, primary_key=True),
+    SqlColumn("until", Date, comment="exclusive; empty: until further notice"),
+    SqlColumn("state", Text, nullable=False),
+    told=lambda change: [(one.since, one.code, one.until, one.state) for one in change.stretches],
 )
 
 

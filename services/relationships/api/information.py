@@ -178,7 +178,7 @@ async def read_information(
     await see_client(sql, actor, client_id)
     day = as_of or await today(sql)
     policy = (await Policies.read(sql)).information.on(day)
-    return _shown((await sheets(sql, [client_id], day, policy))[client_id], actor, accept_language)
+    return shown((await sheets(sql, [client_id], day, policy))[client_id], actor, accept_language)
 
 
 @routes.get("/clients/{client_id}/information/personal")
@@ -208,10 +208,11 @@ async def enter_information(
     """Enter values: each as who the caller is, the client, the counter, the centre or the manager [CI2]."""
     await see_client(uow.sql, actor, client_id)
     entered = [Entered(one.code, one.state, one.value, one.evidence, one.valid_until) for one in body.values]
-    return _shown(await enter(uow, client_id, entered, body.passed), actor, accept_language)
+    return shown(await enter(uow, client_id, entered, body.passed), actor, accept_language)
 
 
-def _shown(sheet: Sheet, actor: Actor, accept: str) -> ClientInformation:
+def shown(sheet: Sheet, actor: Actor, accept: str) -> ClientInformation:
+    """What is known of a client as it is shown to somebody."""
     language, found = preferred(accept), sheet.scores
     return ClientInformation(
         client_id=sheet.client_id,

@@ -106,15 +106,15 @@ async def read_team(
     owner = next((one for one in found if one.role in ("primary", "pool_lead")), None)
     if owner is None:
         raise NotFound  # not opened yet on that day
-    others = [_shown(one) for one in found if one is not owner]
-    return Team(client_id=client_id, at=at, owner=_shown(owner), others=others)
+    others = [shown(one) for one in found if one is not owner]
+    return Team(client_id=client_id, at=at, owner=shown(owner), others=others)
 
 
 @routes.get("/clients/{client_id}/assignments")
 async def list_assignments(actor: Reader, sql: Reading, client_id: Identifier) -> list[AssignmentView]:
     """Everybody who has looked after a client, as they began."""
     await see_client(sql, actor, client_id)
-    return [_shown(one) for one in (await assignments.stored(sql, [client_id]))[client_id].all]
+    return [shown(one) for one in (await assignments.stored(sql, [client_id]))[client_id].all]
 
 
 @routes.post("/clients/{client_id}/manager", status_code=202)
@@ -179,7 +179,8 @@ async def count_owners(actor: Staff, sql: Reading, as_of: BusinessDate | None = 
     return [OwnerFigures.model_validate(dict(row)) for row in rows]
 
 
-def _shown(one: Stretch) -> AssignmentView:
+def shown(one: Stretch) -> AssignmentView:
+    """A stretch as it is shown."""
     return AssignmentView(
         role=one.role,
         person=one.person, since=one.since, until=one.until, reason=one.reason, run=one.run,
