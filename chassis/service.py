@@ -34,7 +34,7 @@ HealthCheck = Callable[[asyncpg.Connection], Awaitable[dict[str, Any]]]
 """Looks at what a service knows: `status` (pass, warn, fail), and with it `output` and, for doctor, `fix`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Service:
     """Routes (HTTP in), events heard and sent, what a closed day does, tables kept.
 

@@ -57,6 +57,8 @@ service = Service(
     waits_for=(),
     approvals=[staff.ROSTER, access_api.SIGN_IN, erasure.ERASURE, calendar.CALENDAR],
 )
+OPERATED = replace(service, routes=None)
+"""The gateway as operators reach it: as any service, its own routes being the app in front."""
 
 
 def gateway_app(
@@ -80,8 +82,7 @@ def gateway_app(
     }
     transports |= {name: InProcess(app) for name, app in apps.items()}
     transports |= {name: Unset(name) for name in services if name not in transports and name != service.name}
-    # The gateway's operators' routes are reached as any service's.
-    operated = service_app(replace(service, routes=None), database, settings, worker)
+    operated = service_app(OPERATED, database, settings, worker)
     transports[service.name] = InProcess(operated)
     checks = {"database": database_check(database)}
     if worker is not None:

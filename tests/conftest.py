@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 
 from careline.schema import make_schemas
-from careline.services import SERVICES
+from careline.services import SERVICES, named
 from chassis.bus.log import SHARED_SCHEMA, Log
 from chassis.database import connect, owner_of
 from chassis.servers.kafka import PrivateKafka
@@ -53,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_buses: on the log in PostgreSQL, and again on real Kafka")
     config.addinivalue_line("markers", "only_kafka: on real Kafka alone")
     config.addinivalue_line("markers", "own_kafka: starts a real Kafka of its own")
+    config.addinivalue_line(
+        "markers", "services(*names): a world of the gateway and these services; without names all of them"
+    )
     config.addinivalue_line("markers", "every_postgres: on each PostgreSQL of this machine")
     # Settings of the person who runs the tests are none of the tests' business.
     for name in [name for name in os.environ if name.startswith("CARELINE_") and name != "CARELINE_CACHE"]:
@@ -224,9 +227,23 @@ async def new_world(
 
 
 @pytest.fixture
-async def world(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[World]:
-    """Every service."""
-    async with new_world(settings, postgres, bus) as made:
+def services(request: pytest.FixtureRequest) -> Sequence[Service]:
+    """The services of `world`: those of `@pytest.mark.services(...)` beside the gateway, else all. The fewer, the faster:
+    every turn of a world asks each of them. A folder about one service says so in its conftest."""
+    return services_of(request, ())
+
+
+def services_of(request: pytest.FixtureRequest, otherwise: Sequence[str]) -> Sequence[Service]:
+    """The services a test names, or these; none is all."""
+    marked = request.node.get_closest_marker("services")
+    names = marked.args if marked else otherwise
+    return named("gateway", *names) if names else SERVICES
+
+
+@pytest.fixture
+async def world(settings: Settings, postgres: Cluster, bus: str, services: Sequence[Service]) -> AsyncIterator[World]:
+    """The gateway and `services`."""
+    async with new_world(settings, postgres, bus, services) as made:
         yield made
 
 

@@ -90,8 +90,7 @@ def service_app(service: Service, database: Database, settings: Settings, worker
     checks = {"database": database_check(database), "calendar": calendar_check(service.name, database)}
     if worker is not None:
         checks["worker"] = worker_check(worker)
-    policies = policy_routes(service, service.policy) if service.policy is not None else None
-    own = (policies, service.routes, approvals_routes(service), operators_routes(service.name))
+    own = (policy_routes(service), service.routes, approvals_routes(service), operators_routes(service.name))
     routers = [router for router in own if router is not None]
     advised = service_checks(service, database)
     app = new_app(service.name, f"Careline {service.name}", routers, checks, settings, advised=advised)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -67,6 +68,7 @@ def view(service: str, kind: ApprovalKind, approval: Approval, language: str) ->
     return ApprovalView.model_validate(values | {"title": kind.title.in_language(preferred(language))})
 
 
+@cache
 def approvals_routes(service: Service) -> APIRouter | None:
     """The routes of one service's approvals; None when it declares none."""
     if not service.approvals:

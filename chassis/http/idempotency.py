@@ -9,11 +9,13 @@ import hashlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from chassis.actor import Actor
 from chassis.database import Database
@@ -151,17 +153,44 @@ class Route(APIRoute):
         return answer
 
 
+class Router(APIRouter):
+    """A router whose routes are analysed when they are first asked for (FastAPI takes milliseconds for each): a command that
+    serves nothing starts without them."""
+
+    def __init__(self, **options: Any) -> None:
+        self._later: list[Callable[[], None]] = []
+        super().__init__(**options)
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self._later.append(partial(super().add_api_route, path, endpoint, **options))
+
+    def join(self, other: APIRouter) -> None:
+        """The routes of another as well. They are shared, not made again: FastAPI's `include_router` analyses every route
+        once more for every app."""
+        self._later.append(lambda: self.routes.extend(other.routes))
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        later, self._later = self._later, []
+        for add in later:
+            add()
+        return self._routes
+
+    @routes.setter
+    def routes(self, given: list[BaseRoute]) -> None:
+        self._routes = given
+
+
 def router(prefix: str, *tags: str) -> APIRouter:
     """A service's router: `Once` understood, reads and changes recorded."""
-    return APIRouter(prefix=prefix, tags=list(tags), route_class=Route)
+    return Router(prefix=prefix, tags=list(tags), route_class=Route)
 
 
 def joined(*routers: APIRouter) -> APIRouter:
-    """The routes of several routers as one. They are shared, not made again: FastAPI's `include_router` analyses every
-    route once more for every app."""
-    whole = APIRouter()
+    """The routes of several routers as one."""
+    whole = Router()
     for one in routers:
-        whole.routes.extend(one.routes)
+        whole.join(one)
     return whole
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date, datetime
+from functools import cache
 from time import monotonic
 from typing import Annotated, Any, Literal
 
@@ -206,6 +207,7 @@ class FiredReport(BaseModel):
     error: str
 
 
+@cache  # however many apps one process makes of a service, its routes are analysed once
 def operators_routes(service: str) -> APIRouter:
     """The operators' routes of one service."""
     routes = router(f"/v1/{service}/operations", "operations")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -84,8 +85,12 @@ class PolicyDifference(BaseModel):
     changes: list[shadow.Change]
 
 
-def policy_routes(service: Service, book: type[PolicyBook]) -> APIRouter:
-    """The routes of a service's policy book."""
+@cache
+def policy_routes(service: Service) -> APIRouter | None:
+    """The routes of a service's policy book; None when it has none."""
+    book = service.policy
+    if book is None:
+        return None
     routes = router(f"/v1/{service.name}/policies", f"{service.name} policies")
     table_of = _finder(book)
 

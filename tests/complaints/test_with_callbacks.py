@@ -15,6 +15,7 @@ from tests.complaints.desk import CENTRE, COMPLIANCE, DIRECTOR, FEEDBACK, OFFICE
 from tests.world import World
 
 CALLER = Actor("HQ-CS-5", Role.AGENT, branch_id="HQ", purpose="test", seats=frozenset({("HQ", "call_centre")}))
+pytestmark = pytest.mark.services("complaints", "callbacks")
 RATED = {**IDENTITY, "time": "5", "feedback": "4", "result": "2", "accepted": "yes"}
 
 

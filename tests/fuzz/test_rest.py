@@ -18,6 +18,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 from careline.asgi import apps_of, client_parts
+from careline.services import SERVICES
 from chassis.actor import Actor, Role
 from chassis.http import mint, openapi_of
 from chassis.http.identity import HEADER
@@ -28,16 +29,7 @@ from tests.classification.facts import opened
 from tests.conftest import IN_CI
 from tests.world import World
 
-SERVICES = (
-    "callbacks",
-    "classification",
-    "complaints",
-    "points",
-    "products",
-    "relationships",
-    "suitability",
-    "gateway",
-)
+ALL = [service.name for service in SERVICES]
 CASES = int(os.environ.get("CASES", "200" if IN_CI else "0"))
 """Cases a service; 0: one of each mode an operation."""
 ACTORS = (
@@ -100,7 +92,7 @@ async def send(http: httpx.AsyncClient, case: schemathesis.Case, given: dict[str
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", ALL)
 async def test_every_answer_is_as_documented(world: World, service: str) -> None:
     await world.publish(opened("c-1"))
     await world.settle()

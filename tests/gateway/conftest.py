@@ -1,6 +1,6 @@
 """The whole platform behind its gateway, in process; loops are turned by hand (`world.settle`)."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -9,9 +9,11 @@ from fastapi import FastAPI
 
 from careline.asgi import apps_of, client_parts
 from chassis.actor import Role
+from chassis.service import Service
 from gateway.app import gateway_app
 from gateway.settings import GatewaySettings
 from gateway.tokens import issue_token
+from tests.conftest import services_of
 from tests.world import World
 
 BASE = "http://careline.test"
@@ -74,3 +76,9 @@ def trade(client_id: str = "7c", trade_id: str = "t1", **more: Any) -> dict[str,
         "commission": "100.50",
         "currency": "CNY",
     } | more
+
+
+@pytest.fixture
+def services(request: pytest.FixtureRequest) -> Sequence[Service]:
+    """Two services behind the gateway, unless a test names others."""
+    return services_of(request, ("classification", "points"))

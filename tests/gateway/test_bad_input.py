@@ -20,6 +20,8 @@ from gateway import ingest
 from tests.gateway.conftest import event, opened, trade
 from tests.world import World
 
+pytestmark = pytest.mark.services()
+
 BEGINS = date(2009, 1, 1)
 ODD = ["%00", "%F0%9F%92%A9", "x" * 3000, "-1", "99999999999999999999999", "%2e%2e%2f", "'%22;--", "0001-01-01", "%ff"]
 

@@ -18,6 +18,8 @@ from gateway import ingest
 from tests.gateway.conftest import event, opened
 from tests.world import World
 
+pytestmark = pytest.mark.services()
+
 DEEP = "[" * 100_000 + "]" * 100_000
 
 

@@ -18,6 +18,8 @@ from chassis.http.work import work
 from tests.gateway.conftest import event, opened, trade
 from tests.world import World
 
+pytestmark = pytest.mark.services()
+
 OPEN = {"/livez", "/readyz", "/metrics", "/openapi.json"}
 BRANCH_STAFF = (Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER)
 VALUES = {"client_id": "7c", "entry": "00000000-0000-0000-0000-000000000000"}

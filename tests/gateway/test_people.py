@@ -168,6 +168,7 @@ async def statuses(doors: dict[str, Call], among: str = "") -> set[int]:
     return {(await call()).status_code for name, call in doors.items() if name.startswith(among)}
 
 
+@pytest.mark.services
 async def test_who_left_is_refused_at_every_door(
     world: World, app: FastAPI, http: httpx.AsyncClient, doors: dict[str, Call]
 ) -> None:
@@ -246,6 +247,7 @@ async def test_what_a_service_knows_of_a_caller_is_soon_over(world: World) -> No
         assert (await http.get("/v1/points/operations/status", headers={HEADER: other})).status_code == 401
 
 
+@pytest.mark.services
 async def test_the_call_centre_is_the_centre_for_every_service(world: World, bearer, http: httpx.AsyncClient) -> None:
     await world.publish(at_hq("s-centre", "call_centre"), at_hq("s-clerk", "strategy"), at=EARLIER)
     await world.settle()
@@ -271,6 +273,7 @@ async def test_the_call_centre_is_the_centre_for_every_service(world: World, bea
     assert queues == [("centre",), ("branch", "manager")]
 
 
+@pytest.mark.services
 async def test_a_conduct_case_is_hidden_from_whom_it_concerns_under_any_name(world: World) -> None:
     from contracts.callbacks import FindingRaised
 

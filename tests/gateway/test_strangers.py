@@ -20,6 +20,9 @@ from tests.gateway.test_auth_middleware import PUBLIC
 from tests.world import World
 
 CALLERS, EACH, BURST = 24, 5, 40
+
+pytestmark = pytest.mark.services()
+
 OPEN = sorted(PUBLIC - {"/sign-in/openid/back", "/sign-out", "/language/{language}", "/problems/{name}", "/static"})
 
 

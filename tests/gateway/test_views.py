@@ -20,6 +20,8 @@ from gateway.settings import GatewaySettings
 from tests.gateway.conftest import BASE, event, opened, trade
 from tests.world import World
 
+pytestmark = pytest.mark.services()
+
 MANY = {"content-type": "application/cloudevents-batch+json"}
 
 

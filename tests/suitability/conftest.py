@@ -1,5 +1,6 @@
 """A world with suitability in it, and people who call it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 
 from chassis.actor import Actor, Role
 from chassis.clock import at
+from chassis.service import Service
 from contracts import broker
 from contracts.base import Quantity
+from tests.conftest import services_of
 from tests.world import World
 
 OPENED = date(2022, 1, 3)
@@ -20,6 +23,12 @@ DESK = Actor("desk-1", Role.AGENT, branch_id="B1", purpose="service")
 MANAGER = Actor("manager-1", Role.BRANCH_MANAGER, branch_id="B1", purpose="service")
 ELSEWHERE = Actor("desk-9", Role.AGENT, branch_id="B9", purpose="service")
 SYSTEM = Actor("trading", Role.SYSTEM)
+
+
+@pytest.fixture
+def services(request: pytest.FixtureRequest) -> Sequence[Service]:
+    """Suitability behind the gateway, unless a test names more."""
+    return services_of(request, ("suitability",))
 
 
 def client(client_id: str) -> Actor:
