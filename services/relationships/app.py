@@ -136,6 +136,7 @@ service = Service(
     checks={"allocations": allocations.check},
     exports={
         "information": Export(exports.INFORMATION_COLUMNS, exports.information_scores),
+        "register": Export(exports.REGISTER_COLUMNS, exports.register),
         "assignments": Export(exports.ASSIGNMENT_COLUMNS, exports.assignments),
     },
     client_parts={"information": "/information", "team": "/team"},

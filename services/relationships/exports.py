@@ -7,11 +7,16 @@ import asyncpg
 
 from chassis.clock import end_of
 from chassis.timeline import effective_now, today
+from contracts.annex4 import in_ten_thousands
 from services.relationships import information
+from services.relationships import register as registers
 from services.relationships.policy import Policies
 
 ASSIGNMENT_COLUMNS = ("client_id", "role", "person", "since", "until", "reason", "run")
 INFORMATION_COLUMNS = ("client_id", "branch_id", "set", "whole", "entered", "policy")
+REGISTER_COLUMNS = (
+    "client_id", "branch_id", "person", "assets", "commission", "habit", "value", "style", "preference", "risk", "visits",
+)  # fmt: skip
 CLIENTS_AT_ONCE = 5_000
 ROWS_AT_ONCE = 2_000
 
@@ -47,3 +52,16 @@ async def assignments(sql: asyncpg.Connection, as_of: date | None = None) -> Asy
     async with sql.transaction(readonly=True):
         async for client_id, role, person, since, until, reason, run in sql.cursor(query, at, prefetch=ROWS_AT_ONCE):
             yield client_id, role, person, since.isoformat(), until.isoformat() if until else "", reason, run or ""
+
+
+async def register(sql: asyncpg.Connection, as_of: date | None = None) -> AsyncIterator[tuple[str, ...]]:
+    """The register of annex 4 without what names or reaches anybody: that is read by its manager, with a purpose [CI13]."""
+    day, after = as_of or await today(sql), ""
+    while found := await registers.entries(sql, day, None, after, CLIENTS_AT_ONCE):
+        after = found[-1].client_id
+        for one in found:
+            amounts = (
+                "" if amount is None else str(in_ten_thousands(amount)) for amount in (one.assets, one.commission)
+            )
+            codes = (one.codes.get(code, "") for code in registers.CODES)
+            yield one.client_id, one.branch_id or "", one.owner, *amounts, *codes, str(one.visits)

@@ -218,12 +218,13 @@ WorkingDays = Annotated[int, msgspec.Meta(ge=1, le=60)]
 
 
 class HandOver(PolicyBody, frozen=True):
-    """The clocks of a hand-over [A9] and of a change of manager [A8], in working days."""
+    """The clocks of a hand-over [A9], a change of manager [A8] and the reason of a loss [A19], in working days."""
 
     offer_days: WorkingDays
     core_contact_days: WorkingDays
     contact_days: WorkingDays
     change_days: WorkingDays
+    reason_days: WorkingDays
     changes_a_quarter: Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 

@@ -7,6 +7,8 @@ from services.relationships.api import (
     cadence,
     changing_hands,
     information,
+    lost,
+    register,
     service_log,
     team,
     visits,
@@ -21,4 +23,6 @@ routes = joined(
     activity.routes,
     cadence.routes,
     changing_hands.routes,
+    register.routes,
+    lost.routes,
 )

@@ -1,0 +1,41 @@
+"""The register of annex 4 over HTTP, as of a day [CI13]."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query, Response
+
+from chassis.actor import Actor
+from chassis.http import Purpose, Work, gives, permits, router
+from chassis.personal.reading import reveal
+from chassis.timeline import today
+from contracts.fields import BusinessDate, Identifier
+from services.relationships import register
+from services.relationships.api.shapes import STAFF, see_person
+
+routes = router("/v1/relationships", "relationships")
+Reader = Annotated[Actor, permits("relationships.register:read", *STAFF)]
+
+
+@routes.get("/managers/{person}/register", response_class=Response, responses=gives(register.XLSX, register.CSV))
+async def print_register(
+    actor: Reader,
+    uow: Work,
+    purpose: Purpose,
+    person: Identifier,
+    as_of: BusinessDate | None = None,
+    format: Annotated[Literal["xlsx", "csv"], Query(description="a workbook, or CSV that Excel reads")] = "xlsx",
+) -> Response:
+    """A manager's clients (客户分类汇总表; 2,000 at most) by the first letter of their names. Names and phones in full for the manager
+    themselves, masked for everybody else; the read carries a purpose and is recorded."""
+    await see_person(uow.sql, actor, person)
+    day = as_of or await today(uow.sql)
+    found = await register.entries(uow.sql, day, person)
+    known = await reveal(
+        uow, f"staff/{person}/register", register.personal_of(found), purpose, in_full=actor.person == person
+    )
+    lines = register.ordered([register.line(one, known) for one in found])
+    content, kind = (
+        (register.as_xlsx(lines, day), register.XLSX) if format == "xlsx" else (register.as_csv(lines), register.CSV)
+    )
+    name = f'attachment; filename="register-{day.isoformat()}.{format}"'
+    return Response(content, media_type=kind, headers={"content-disposition": name})
