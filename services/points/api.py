@@ -14,7 +14,6 @@ from chassis.actor import Actor, Role
 from chassis.clock import months_after
 from chassis.errors import FieldError, Invalid, NotFound, Text
 from chassis.http import Listing, Once, Page, Reading, Work, gives, permits, require_sight, router
-from chassis.timeline import today
 from contracts.fields import BusinessDate, Id, Identifier, number_of, text_of
 from services.points import applications, entries, explain, feedback
 from services.points.accounts import as_amount
@@ -168,19 +167,20 @@ class Explanation(BaseModel):
 @routes.get("/clients/{client_id}")
 async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Points:
     """What the client has, owes and can spend, and what expires next."""
-    row = await seen(actor, sql, client_id)
-    day = await today(sql)
-    ends = await entries.ends(sql, client_id, None, SOME)
-    coming = [(end, points) for end, points, _ in ends if points and end >= day]
-    tier, following, price = await applications.next_tier(sql, await Policies.read(sql), client_id, day)
+    found = await entries.overview(sql, client_id, SOME)
+    if found is None:
+        raise NotFound
+    require_sight(actor, client_id, found.branch_id)
+    coming = [(end, points) for end, points, _ in found.ends if points and end >= found.day]
+    tier, following, price = applications.next_above(found.tiers, await Policies.read(sql), found.day)
     return Points(
         client_id=client_id,
-        available=str(as_amount(row["available"])),
-        held=str(as_amount(row["held"])),
-        debt=str(as_amount(row["debt"])),
-        spendable=str(0 if row["debt"] else row["available"] // 100),
-        holds=[_holding(one) for one in await entries.held(sql, client_id, "", SOME)] if row["held"] else [],
-        lots=[_lots(*one) for one in ends],
+        available=str(as_amount(found.available)),
+        held=str(as_amount(found.held)),
+        debt=str(as_amount(found.debt)),
+        spendable=str(0 if found.debt else found.available // 100),
+        holds=[_holding(one) for one in found.holds],
+        lots=[_lots(*one) for one in found.ends],
         next_expiries=[Expiry(expires_on=end, points=str(as_amount(points))) for end, points in coming[:NEXT_EXPIRIES]],
         tier=tier,
         next_tier=NextTier(tier=following, points=str(as_amount(price))) if following else None,
@@ -203,7 +203,7 @@ async def list_holds(actor: Reader, sql: Reading, client_id: Identifier, page: P
     await seen(actor, sql, client_id)
     after = page.after[0] if page.after else ""
     rows = await entries.held(sql, client_id, after, page.limit + 1)
-    found = page.result([_holding(row) for row in rows], lambda one: (one.hold,))
+    found = page.result([_holding(dict(row)) for row in rows], lambda one: (one.hold,))
     return Listing[Holding].model_validate(found)
 
 
@@ -296,7 +296,7 @@ def _lots(day: date, points: int, held: int) -> Lots:
     return Lots(expires_on=day, points=str(as_amount(points)), held=str(as_amount(held)))
 
 
-def _holding(row: asyncpg.Record) -> Holding:
+def _holding(row: dict[str, Any]) -> Holding:
     return Holding(
         hold=row["hold"], reward=row["reward"], points=str(as_amount(row["points"])), held_at=row["held_at"]
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -30,6 +30,7 @@ from services.points.accounts import as_amount
 from services.points.holding import Ended, InsufficientPoints
 from services.points.people import CLIENT, DECIDERS, OWN_CLIENT, STAFF, audiences
 from services.points.policy import Policies
+from services.points.rules import TierInterval
 from services.points.tables import Outcome, metadata
 from services.points.trades import VALUE_ON
 
@@ -134,11 +135,10 @@ ACTS = acts(
 )  # fmt: skip
 
 
-async def next_tier(
-    uow_sql: Any, policies: Policies, client_id: str, day: date
+def next_above(
+    stretches: Sequence[TierInterval], policies: Policies, day: date
 ) -> tuple[TierCode, TierCode | None, int]:
-    """The client's tier on a day, the next one that can be applied for, and its price in hundredths (0: none)."""
-    stretches = await tiers.stretches_of(uow_sql, client_id)
+    """The tier on a day of a client with these, the next one that can be applied for, and its price in hundredths (0: none)."""
     now = rules.tier_on(stretches, day)
     following = TIERS[TIERS.index(now) + 1 :][:1]
     price = policies.upgrades.on(day).body.price
@@ -155,7 +155,7 @@ async def apply_for_next(uow: UnitOfWork, client_id: str, branch_id: str | None)
     at = await effective_now(uow.sql, uow.now)
     day, policies = business_date(at), await uow.policies(Policies)
     terms = policies.upgrades.on(day).body
-    _, tier, price = await next_tier(uow.sql, policies, client_id, day)
+    _, tier, price = next_above(await tiers.stretches_of(uow.sql, client_id), policies, day)
     if tier is None:
         raise NoNextTier
     await uow.sql.execute("SELECT FROM balances WHERE client_id = $1 FOR UPDATE", client_id)

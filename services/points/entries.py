@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
+from chassis.timeline import TODAY
+from services.points.rules import TierInterval
 from services.points.trades import VALUE_ON
 
 SIGNED = """e.points * (starts_with(e.credit_account, 'cust:')::int - starts_with(e.debit_account, 'cust:')::int)"""
@@ -31,33 +33,71 @@ async def balance_of(sql: asyncpg.Connection, client_id: str) -> asyncpg.Record 
     )
 
 
+class Overview(NamedTuple):
+    """A client at a glance: branch, balance, the next ends of lots, holds, tiers above NORMAL, and today."""
+
+    branch_id: str | None
+    available: int
+    held: int
+    debt: int
+    day: date
+    ends: list[tuple[date, int, int]]
+    holds: list[dict[str, Any]]
+    tiers: list[TierInterval]
+
+
+_ENDS = """
+    SELECT expires_on, sum(free)::bigint AS points, sum(held)::bigint AS held
+    FROM (SELECT expires_on, free, held FROM lots WHERE client_id = $1 AND free + held > 0
+          UNION ALL
+          SELECT e.expires_on, e.points, 0 FROM entries e
+          WHERE e.client_id = $1 AND e.expires_on IS NOT NULL AND e.step = 0 AND e.points > 0
+            AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = $1 AND l.lot = e.entry_id::text)) l
+    WHERE expires_on > coalesce($2::date, '-infinity')
+    GROUP BY expires_on ORDER BY expires_on LIMIT $3"""
+_HOLDS = """
+    SELECT hold, reward, points, held_at FROM holds
+    WHERE client_id = $1 AND outcome IS NULL AND hold > $2 ORDER BY hold LIMIT $3"""
+# One statement: at many requests a second each question more is what an answer waits for.
+_OVERVIEW = f"""
+    SELECT c.branch_id, coalesce(b.available, 0), coalesce(b.held, 0), coalesce(b.debt, 0), t.day,
+           (SELECT array_agg(e) FROM ({_ENDS.replace("$2::date", "NULL::date").replace("$3", "$2")}) e),
+           CASE WHEN b.held > 0 THEN (SELECT array_agg(h) FROM ({_HOLDS.replace("$2", "''").replace("$3", "$2")}) h) END,
+           (SELECT array_agg(s) FROM (SELECT since, until, tier FROM tiers WHERE client_id = $1) s)
+    FROM (SELECT $1::text AS client_id) w
+    CROSS JOIN ({TODAY.replace("$1::timestamptz", "clock_timestamp()")}) t
+    LEFT JOIN clients c USING (client_id) LEFT JOIN balances b USING (client_id)
+    WHERE c.client_id IS NOT NULL OR b.client_id IS NOT NULL"""
+
+
+async def overview(sql: asyncpg.Connection, client_id: str, limit: int) -> Overview | None:
+    """A client that anything is known of, with so many ends and holds."""
+    row = await sql.fetchrow(_OVERVIEW, client_id, limit)
+    if row is None:
+        return None
+    branch_id, has, keeps, owes, day, ends, holds, tiers = row
+    names = ("hold", "reward", "points", "held_at")
+    return Overview(
+        branch_id,
+        has,
+        keeps,
+        owes,
+        day,
+        [tuple(one) for one in ends or ()],
+        [dict(zip(names, one, strict=True)) for one in holds or ()],
+        [TierInterval(*one) for one in tiers or ()],
+    )
+
+
 async def ends(sql: asyncpg.Connection, client_id: str, after: date | None, limit: int) -> list[tuple[date, int, int]]:
     """The next ends of a client's lots behind a date: what expires then, and what is held [P6]."""
-    rows = await sql.fetch(
-        """SELECT expires_on, sum(free)::bigint AS points, sum(held)::bigint AS held
-           FROM (SELECT expires_on, free, held FROM lots WHERE client_id = $1 AND free + held > 0
-                 UNION ALL
-                 SELECT e.expires_on, e.points, 0 FROM entries e
-                 WHERE e.client_id = $1 AND e.expires_on IS NOT NULL AND e.step = 0 AND e.points > 0
-                   AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = $1 AND l.lot = e.entry_id::text)) l
-           WHERE expires_on > coalesce($2::date, '-infinity')
-           GROUP BY expires_on ORDER BY expires_on LIMIT $3""",
-        client_id,
-        after,
-        limit,
-    )
+    rows = await sql.fetch(_ENDS, client_id, after, limit)
     return [(day, points, held) for day, points, held in rows]
 
 
 async def held(sql: asyncpg.Connection, client_id: str, after: str, limit: int) -> list[asyncpg.Record]:
     """A client's holds that have not ended, from behind a name on: names begin with their sort, then count up with time."""
-    return await sql.fetch(
-        """SELECT hold, reward, points, held_at FROM holds
-           WHERE client_id = $1 AND outcome IS NULL AND hold > $2 ORDER BY hold LIMIT $3""",
-        client_id,
-        after,
-        limit,
-    )
+    return await sql.fetch(_HOLDS, client_id, after, limit)
 
 
 async def statement(

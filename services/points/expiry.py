@@ -7,22 +7,20 @@ that is heard later [4.7a].
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-import asyncpg
-
 from chassis.clock import is_month_end
+from chassis.rows import columns
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.base import Quantity
 from contracts.points import LotsExpiring
-from services.points import balances, entries, lots, loyalty, referrals
-from services.points.accounts import EXPIRED, as_amount, available
-from services.points.histories import expiry
-from services.points.ledger import Entries
+from services.points import balances, ledger, lots, loyalty, referrals
+from services.points.accounts import as_amount
 from services.points.policy import Policies
 from services.points.tables import LATE, LotRow
 from services.points.trades import Cause
 
 CLIENTS_AT_ONCE = 20_000
+_WANTED = "{0}.client_id = ANY($1::text[]) AND {0}.expires_on <= $2"
 
 
 async def close(days: Sequence[date], uow: UnitOfWork) -> None:
@@ -43,8 +41,7 @@ async def close(days: Sequence[date], uow: UnitOfWork) -> None:
             days[-1],
         )
     ]
-    for start in range(0, len(clients), CLIENTS_AT_ONCE):
-        await expire(clients[start : start + CLIENTS_AT_ONCE], days[-1], uow)
+    await expire(clients, days[-1], uow)
 
 
 async def _tell(day: date, uow: UnitOfWork) -> None:
@@ -84,50 +81,40 @@ async def catch_up(since: Mapping[str, date], through: date, uow: UnitOfWork) ->
     await expire(sorted(since), through, uow)
 
 
+# Whatever ended is used up where it lies; what has to be posted comes back, a row a client, end and day of posting.
+_EXPIRE = f"""
+    WITH ended AS MATERIALIZED (
+        {lots.EVERY.format(of_entries=_WANTED.format("e"), of_lots=_WANTED.format("l"))}),
+    used AS (
+        INSERT INTO lots ({columns(LotRow)})
+        SELECT client_id, lot, value_on, expires_on, 0, held, expired + free, extended FROM ended
+        ON CONFLICT (client_id, lot) DO UPDATE SET free = 0, expired = excluded.expired),
+    sums AS MATERIALIZED (
+        SELECT client_id, expires_on, greatest(expires_on, posted_on) AS posted_on, sum(free)::bigint AS points
+        FROM ended GROUP BY 1, 2, 3),
+    lowered AS (
+        UPDATE balances b SET available = b.available - s.points
+        FROM (SELECT client_id, sum(points)::bigint AS points FROM sums GROUP BY 1) s WHERE b.client_id = s.client_id)
+    SELECT s.client_id, s.expires_on, s.posted_on, s.points, coalesce(posted.steps, 0) AS steps
+    FROM sums s
+    LEFT JOIN (SELECT e.client_id, e.item, max(e.step) + 1 AS steps FROM entries e
+               JOIN (SELECT DISTINCT client_id, 'expired/' || expires_on AS item FROM sums) i
+                    ON i.client_id = e.client_id AND i.item = e.item
+               WHERE e.item IS NOT NULL GROUP BY 1, 2) posted
+         ON posted.client_id = s.client_id AND posted.item = 'expired/' || s.expires_on
+    ORDER BY s.client_id, s.expires_on, s.posted_on"""
+
+
 async def expire(clients: Sequence[str], through: date, uow: UnitOfWork) -> None:
-    """Let expire whatever of these clients ended by a closed day and is not held."""
-    locked = await balances.lock(uow.sql, clients)
-    ended = await _ended(uow.sql, clients, through)
-    if not ended:
-        return
-    sums: dict[tuple[str, date, date], int] = {}
-    for lot, posted_on in ended:
-        place = (lot.client_id, lot.expires_on, max(lot.expires_on, posted_on))
-        sums[place] = sums.get(place, 0) + lot.free
-        locked[lot.client_id].available -= lot.free
-    steps = await entries.steps_of(uow.sql, sorted({(client, expiry(day)) for client, day, _ in sums}))
-    posted = Entries(uow)
-    for (client, day, posted_on), points in sums.items():
-        step = steps.get((client, expiry(day)), 0)
-        steps[client, expiry(day)] = step + 1
-        posted.add_for_item(
-            client, "expired", expiry(day), step, available(client), EXPIRED, points, day, posted_on,
-            f"broker.day.closed/{day}",
-        )  # fmt: skip
-    await lots.save(
-        uow.sql,
-        [
-            LotRow(
-                lot.client_id, lot.lot, lot.value_on, lot.expires_on, 0, lot.held, lot.expired + lot.free, lot.extended
-            )
-            for lot, _ in ended
-        ],
-    )  # fmt: skip
-    await balances.save(uow.sql, {lot.client_id: locked[lot.client_id] for lot, _ in ended})
-    await posted.write()
-
-
-async def _ended(sql: asyncpg.Connection, clients: Sequence[str], through: date) -> list[tuple[LotRow, date]]:
-    """The lots that are free and have ended, each with the day its points were posted on."""
-    wanted = "{0}.client_id = ANY($1::text[]) AND {0}.expires_on <= $2"
-    return [
-        (LotRow(*lot), posted_on)
-        for *lot, posted_on in await sql.fetch(
-            lots.EVERY.format(of_entries=wanted.format("e"), of_lots=wanted.format("l")) + " ORDER BY 1, 4, 3, 2",
-            list(clients),
-            through,
-        )
-    ]
+    """Let expire whatever of these clients ended by a closed day and is not held. All of them are locked first: the numbers
+    of entries, which everybody needs, come last."""
+    await balances.lock_known(uow.sql, clients)
+    ended: list[ledger.Ended] = []
+    for start in range(0, len(clients), CLIENTS_AT_ONCE):
+        some = list(clients[start : start + CLIENTS_AT_ONCE])
+        ended += [tuple(row) for row in await uow.sql.fetch(_EXPIRE, some, through)]
+    if ended:
+        await ledger.post_expired(uow, ended)
 
 
 catches_up = LATE.handed_to(catch_up)

@@ -16,10 +16,10 @@ from chassis.bus.record import Record
 from chassis.uow import UnitOfWork
 from contracts.points import EntryKind, PointsPosted
 from services.points import balances, histories, lots, periods
-from services.points.accounts import ISSUED, REVERSED, as_amount, available, entry_id, issued, signed
+from services.points.accounts import EXPIRED, ISSUED, REVERSED, as_amount, available, entry_id, issued, signed
 from services.points.balances import Balance
 from services.points.fold import Fold, fold
-from services.points.histories import History
+from services.points.histories import History, expiry
 from services.points.rules import Rate, posting_date
 from services.points.tables import BonusRow, LotRow, entries
 from services.points.tiers import Ranks
@@ -102,6 +102,53 @@ def _accruals(
                 entry_id=made, client_id=client, kind="accrued", points=as_amount(points), posted_on=posted_on,
                 trade_id=trade_id,
             )  # fmt: skip
+
+
+EXPIRED_COLUMNS = (
+    "partition", "number", "entry_id", "client_id", "kind", "step", "debit_account", "credit_account", "points", "posted_on",
+    "cause", "original", "item", "value_on",
+)  # fmt: skip
+Ended = tuple[str, date, date, int, int]
+"""Client, end, day of posting, points, and how many entries that end has by now."""
+
+
+async def post_expired(uow: UnitOfWork, ended: Sequence[Ended]) -> None:
+    """An entry for what expired of each client at each end; balances and lots, which are locked, say so already."""
+    partitions = [uow.partition_of(client) for client, *_ in ended]
+    open_from = await periods.open_from(uow.sql)
+    numbers = await uow.numbers("entries", Counter(partitions))
+    told: list[PointsPosted] = []
+    # Rows are made while those before them are written.
+    rows = _expirations(ended, partitions, numbers, open_from, told)
+    await uow.sql.copy_records_to_table("entries", records=rows, columns=EXPIRED_COLUMNS)
+    uow.emit_all(told)
+
+
+def _expirations(
+    ended: Sequence[Ended],
+    partitions: Sequence[int],
+    numbers: dict[int, int],
+    open_from: date,
+    told: list[PointsPosted],
+) -> Iterator[Row]:
+    """The rows of these ends, and what is told of each, one after the other."""
+    for (client, day, posted_on, points, step), partition in zip(ended, partitions, strict=True):
+        number, item = numbers[partition], expiry(day)
+        numbers[partition] = number + 1
+        made = entry_id(client, item, step)
+        original = entry_id(client, item, 0) if step else None
+        if posted_on < open_from:
+            posted_on = open_from
+        told.append(
+            PointsPosted(
+                entry_id=made, client_id=client, kind="expired", points=as_amount(-points), posted_on=posted_on,
+                value_on=day, original=original,
+            )
+        )  # fmt: skip
+        yield (
+            partition, number, made, client, "expired", step, available(client), EXPIRED, points, posted_on,
+            f"broker.day.closed/{day}", original, item, day,
+        )  # fmt: skip
 
 
 async def _places(uow: UnitOfWork, clients: Sequence[str]) -> list[tuple[int, int]]:
