@@ -31,6 +31,13 @@ from contracts.classification import LifecycleChanged
 
 metadata = new_metadata()
 
+
+def _whose(account: str) -> str:
+    """SQL: an account is the firm's, or of the entry's own client."""
+    own = ", ".join(f"'cust:' || client_id || ':{name}'" for name in ("available", "held", "debt"))
+    return f"(starts_with({account}, 'sys:') OR {account} IN ({own}))"
+
+
 # One row is transfer, lot and audit record at once, and never changes. A gain's first row makes its lot; `lots` says what
 # became of it, where it is not simply all there. A row of zero points remembers a trade that earned nothing.
 entries = Table(
@@ -62,6 +69,7 @@ entries = Table(
     CheckConstraint("points >= 0", name="points"),
     CheckConstraint("debit_account <> credit_account", name="accounts"),
     CheckConstraint("(trade_id IS NULL) <> (item IS NULL)", name="item"),
+    CheckConstraint(f"{_whose('debit_account')} AND {_whose('credit_account')}", name="whose"),
     Index("uq_entries_natural", "client_id", "trade_id", "step", unique=True),
     Index("uq_entries_item", "client_id", "item", "step", unique=True, postgresql_where=text("item IS NOT NULL")),
     # Trades come in the order of their dates: the pages of one month's lots lie together, and writing costs nothing.

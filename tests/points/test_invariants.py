@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.points.facts import cancelled, trade
@@ -49,6 +50,35 @@ async def test_verify_names_what_was_posted_in_a_closed_month(ledger: World) -> 
     assert said(await ledger.findings()) == {"nothing was posted in a month after it was closed for good"}
     async with ledger.database("points").unit_of_work() as uow:
         await uow.sql.execute("DELETE FROM frozen_months")
+
+
+@pytest.mark.every_postgres
+async def test_the_database_refuses_what_breaks_the_ledger_p8(ledger: World) -> None:
+    """An entry moves points between two accounts of its client and the firm's; nothing is below zero; and an act (a hold, its
+    end, an adjustment) cannot be committed unless lots, holds and the balance are the same afterwards."""
+    await ledger.publish(trade("t-1", "10"))
+    await ledger.settle()
+    entry = """INSERT INTO entries SELECT (e).* FROM (SELECT jsonb_populate_record(e, '{}') AS e FROM entries e) x"""
+    for statement, constraint in (
+        (entry.replace("{}", '{"number": 9, "step": 9, "credit_account": "cust:c-2:available"}'), "ck_entries_whose"),
+        (entry.replace("{}", '{"number": 9, "step": 9, "debit_account": "cust:c-1:available"}'), "ck_entries_accounts"),
+        (entry.replace("{}", '{"number": 9, "step": 9, "points": -1}'), "ck_entries_points"),
+        ("UPDATE balances SET available = -1", "ck_balances_points"),
+        ("INSERT INTO lots VALUES ('c-1', 'x', '2022-07-01', '2024-07-31', -1, 0, 0, false)", "ck_lots_points"),
+        ("INSERT INTO holds (client_id, hold, reward, points, held_at) VALUES ('c-1', 'h', 'SMS1', 100, now())",
+         "holds_are_the_balance"),
+        ("""WITH held AS (UPDATE balances SET held = 100, available = available - 100)
+            INSERT INTO holds (client_id, hold, reward, points, held_at) VALUES ('c-1', 'h', 'SMS1', 100, now())""",
+         "lots_are_the_balance"),
+        ("""WITH more AS (UPDATE balances SET available = available + 100)
+            INSERT INTO adjustments VALUES ('c-1', 'adjustment/1', NULL, 'OTHER', 100, 100, now(), '2024-07-31', 'd', 'a', 'b')""",
+         "lots_are_the_balance"),
+    ):  # fmt: skip
+        with pytest.raises(asyncpg.CheckViolationError) as refused:
+            async with ledger.database("points").unit_of_work() as uow:
+                await uow.sql.execute(statement)
+                await uow.sql.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as the commit does
+        assert refused.value.constraint_name == constraint, statement
 
 
 async def change(world: World, table: str, what: str) -> None:
