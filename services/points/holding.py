@@ -51,7 +51,6 @@ async def hold(uow: UnitOfWork, client_id: str, name: str, reward: str, points: 
     balance = posting.balances[client_id]
     if balance.debt:
         raise InDebt(Text(f"{as_amount(balance.debt)} points are owed", f"尚欠 {as_amount(balance.debt)} 积分"))
-    before = balance.available
     kept = HoldRow(client_id, name, reward, points, at, None, None)
     await uow.sql.execute(
         "INSERT INTO holds (client_id, hold, reward, points, held_at) VALUES ($1, $2, $3, $4, $5)",
@@ -60,10 +59,11 @@ async def hold(uow: UnitOfWork, client_id: str, name: str, reward: str, points: 
     posting.again(client_id, Cause(name, business_date(at)))
     plain = await _hold_plain(uow.sql, posting, kept)
     await posting.write(folded=[] if plain else [client_id])
-    if balance.debt:
-        raise InsufficientPoints(
-            Text(f"{as_amount(before)} points can be used", f"可用积分 {as_amount(before)}"),
-        )
+    if (
+        balance.debt
+    ):  # what the hold lacks: lots whose end is before its day are none of what can be used, closed or not
+        day, usable = business_date(at), as_amount(points - balance.debt)
+        raise InsufficientPoints(Text(f"{usable} points can be used on {day}", f"{day} 可用积分为 {usable}"))
 
 
 async def _hold_plain(sql: asyncpg.Connection, posting: Posting, kept: HoldRow) -> bool:

@@ -75,10 +75,15 @@ async def test_the_database_refuses_what_breaks_the_ledger_p8(ledger: World) -> 
          "lots_are_the_balance"),
     ):  # fmt: skip
         with pytest.raises(asyncpg.CheckViolationError) as refused:
-            async with ledger.database("points").unit_of_work() as uow:
-                await uow.sql.execute(statement)
-                await uow.sql.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as the commit does
+            await at_once(ledger, statement)
         assert refused.value.constraint_name == constraint, statement
+
+
+async def at_once(world: World, statement: str) -> None:
+    """Execute it, and look at once at what a commit looks at."""
+    async with world.database("points").unit_of_work() as uow:
+        await uow.sql.execute(statement)
+        await uow.sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 async def change(world: World, table: str, what: str) -> None:

@@ -132,6 +132,20 @@ async def test_what_is_not_offered_or_not_there_is_refused_p9(ledger: World) -> 
     assert await points_of(ledger) == ("85.00", "15.00", "0.00")
 
 
+async def test_points_whose_end_is_over_are_no_points_that_can_be_used_whether_it_is_closed_or_not(
+    ledger: World,
+) -> None:
+    """In a home that has closed no day an act counts from the wall clock: what ended before is not offered as usable."""
+    await ledger.publish(
+        ClientOpened(client_id="c-1", branch_id="B1", opened_on=date(2022, 1, 3)), trade("t-1", "1000")
+    )
+    await ledger.settle()
+    assert await points_of(ledger) == ("1000.00", "0.00", "0.00")
+    answer = await redeem(ledger)
+    assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]) == (409, "insufficient-points")
+    assert answer.json()["detail"].startswith("0.00 points can be used on "), answer.json()
+
+
 async def test_nothing_is_redeemed_while_points_are_owed_p7(ledger: World) -> None:
     await rich(ledger)
     made = (await redeem(ledger, quantity=5)).json()
