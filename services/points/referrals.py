@@ -7,6 +7,7 @@ decision is kept, also where nothing was earned: it is looked at again only when
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -16,7 +17,7 @@ from chassis.personal.keys import Value
 from chassis.rows import columns, fetch
 from chassis.uow import UnitOfWork
 from services.points import bonuses, rules
-from services.points.policy import Policies
+from services.points.policy import Bonuses, Policies
 from services.points.tables import CLIENTS, HOUSEHOLD, LATE, BonusRow
 from services.points.trades import Cause
 
@@ -107,6 +108,32 @@ async def _reward(referred: Sequence[str], through: date, cause: Cause, uow: Uni
     await bonuses.bring(
         uow, [wanted[place] for place in sorted(wanted)], {client: cause for client, _ in wanted}, decided=True
     )
+
+
+class Rewarded(NamedTuple):
+    """A referral that earns its points."""
+
+    referrer: str
+    referred: str
+
+
+async def decide(uow: UnitOfWork, since: date, through: date, terms: Bonuses) -> list[Rewarded]:
+    """Whose first trade lies in these days and would be rewarded by these numbers; nothing is written. For shadow runs."""
+    if not terms.referral:
+        return []
+    found = await uow.sql.fetch(
+        """SELECT client_id FROM clients c WHERE referrer_client_id IS NOT NULL
+             AND EXISTS (SELECT FROM entries e WHERE e.client_id = c.client_id AND e.trade_date BETWEEN $1 AND $2)""",
+        since,
+        through,
+    )
+    rows = await uow.sql.fetch(_REFERRED, [row["client_id"] for row in found], through)
+    wanted = [
+        row for row in rows
+        if row["open"] and row["traded_on"] >= since and _back_on(row, terms.referral_days) is None
+    ]  # fmt: skip
+    shared = await _shared(uow, wanted)
+    return [Rewarded(row["referrer"], row["referred"]) for row in wanted if shared[row["referred"]] is False]
 
 
 def _item(referred: str) -> str:

@@ -1,10 +1,11 @@
-"""Shadow run: what the trades of the last thirty days would earn, and the anniversaries of the next thirty."""
+"""Shadow run: what the trades of the last thirty days would earn, the clients first referred in them, and the anniversaries of
+the next thirty."""
 
 from datetime import date, timedelta
 
 from chassis.shadow import Outcome
 from chassis.uow import UnitOfWork
-from services.points import rules, tiers, trades
+from services.points import referrals, rules, tiers, trades
 from services.points.accounts import as_amount
 from services.points.policy import Policies
 from services.points.tables import LIFECYCLES
@@ -15,8 +16,8 @@ DAYS = 30
 async def shadow(uow: UnitOfWork, first: date) -> Outcome:
     """Bring every trade of the days before `first` to its target by the rule of the ledger, under the policy of `first`.
 
-    Nothing is written, so that nobody waits for a balance. Points, bonus points and the end of the last lot by client,
-    points and bonus points in all: what it costs.
+    Nothing is written, so that nobody waits for a balance. Points, bonus points, points for referrals and the end of the
+    last lot by client; points, bonus points and points for referrals in all: what it costs.
     """
     day = first - timedelta(days=DAYS)
     rows = await uow.sql.fetch(
@@ -34,12 +35,17 @@ async def shadow(uow: UnitOfWork, first: date) -> Outcome:
         points[client] = points.get(client, 0) + sum(trade.targets(rate).values())
         ends[client] = max(rate.expires_on, ends.get(client, date.min))
     loyalty = await _loyalty(uow, first)
+    referred = await _referred(uow, day, first)
     states = {
+        "referral": {client: str(as_amount(found)) for client, found in referred.items()},
         "bonus": {client: str(as_amount(found)) for client, found in loyalty.items()},
         "points": {client: str(as_amount(found)) for client, found in points.items()},
         "last_lot_expires_on": {client: end.isoformat() for client, end in ends.items()},
     }
-    totals = {"points": as_amount(sum(points.values())), "bonus": as_amount(sum(loyalty.values()))}
+    totals = {
+        "points": as_amount(sum(points.values())), "bonus": as_amount(sum(loyalty.values())),
+        "referral": as_amount(sum(referred.values())),
+    }  # fmt: skip
     return Outcome(states, totals)
 
 
@@ -56,3 +62,12 @@ async def _loyalty(uow: UnitOfWork, first: date) -> dict[str, int]:
         first,
     )
     return {client: earned[opened] for client, opened in rows}
+
+
+async def _referred(uow: UnitOfWork, since: date, first: date) -> dict[str, int]:
+    """What clients would earn for those they referred who first traded in the days before `first` [P3]."""
+    rewarded = (await uow.policies(Policies)).bonuses.only(first).on(first).body
+    earned: dict[str, int] = {}
+    for one in await referrals.decide(uow, since, first - timedelta(days=1), rewarded):
+        earned[one.referrer] = earned.get(one.referrer, 0) + rewarded.referral
+    return earned

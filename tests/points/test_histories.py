@@ -15,6 +15,7 @@ from msgspec.structs import astuple
 
 from chassis.clock import at, month_end, months_after, start_of
 from chassis.rows import columns
+from contracts.broker import ClientOpened
 from services.points import balances, bonuses, holding, tiers
 from services.points.accounts import entry_id
 from services.points.entries import SIGNED
@@ -29,8 +30,12 @@ from tests.world import World
 HISTORIES = int(os.environ.get("LEDGER_HISTORIES", "12"))
 """Ten thousand for a night, few in every run."""
 EARLY, FIRST, LAST = date(2020, 1, 1), date(2022, 3, 31), date(2022, 9, 30)
+OPENED = date(2019, 12, 2)
+"""No anniversary of it lies among the days that are closed."""
 GAINED = st.integers(0, 300).map(lambda n: EARLY + timedelta(days=n))
 ACTED = st.integers(300, 960).map(lambda n: EARLY + timedelta(days=n))
+FACTS = ("trade", "cancelled", "referrer", "referred", "first")
+REFERRAL = 500_00
 clients = count(1)
 Told = tuple[str, Any]
 
@@ -54,13 +59,15 @@ def histories(draw: st.DrawFn) -> tuple[list[Told], int]:
         day = draw(GAINED)
         back = draw(st.sampled_from([None, 3, 600]))
         told.append(("bonus", (day, draw(st.integers(1, 300)), back and day + timedelta(days=back))))
+    if draw(st.booleans()):  # a client who was referred: two openings and a first trade, each at a time of its own
+        told += [("referrer", None), ("referred", None), ("first", draw(GAINED))]
     for n in range(draw(st.integers(0, 3))):
         day = draw(ACTED)
         outcome = draw(st.sampled_from(["spent", "refused", "withdrawn", None]))
         told.append(("hold", (f"h-{n}", n, day, draw(st.integers(1, 300)), outcome, draw(st.integers(0, 40)))))
     for sign in draw(st.sampled_from([(), (1,), (-1,), (1, -1)])):
         told.append(("adjusted", (f"adjustment/{sign}", draw(ACTED), sign * draw(st.integers(1, 200)))))
-    told += draw(st.lists(st.sampled_from([one for one in told if one[0] in ("trade", "cancelled")]), max_size=2))
+    told += draw(st.lists(st.sampled_from([one for one in told if one[0] in FACTS]), max_size=2))
     shuffled = draw(st.permutations(told))
     return shuffled, draw(st.integers(0, len(shuffled)))
 
@@ -89,6 +96,9 @@ def as_items(client: str, told: Sequence[Told]) -> list[reference.Item]:
                 items[lot] = reference.Gain(lot, day, start_of(day), points, ends(day), "bonus")
                 if back:
                     items[f"{lot}/b"] = reference.ClawBack(f"{lot}/back", back, start_of(back), points, lot)
+            case "first", day:
+                lot = entry_id(client, f"referral/{client}-r", 0)
+                items[lot] = reference.Gain(lot, day, start_of(day), REFERRAL, ends(day), "bonus")
             case "hold", (name, n, day, points, outcome, after):
                 items[name] = reference.Hold(name, day, noon(day, n), points)
                 end, when = f"{name}/ended", noon(day + timedelta(days=after), 30 + n)
@@ -117,6 +127,16 @@ async def tell(world: World, client: str, kind: str, told: Any) -> None:
             await world.settle()
         case "cancelled", (name, _, on, _, left):
             await world.publish(cancelled(name, whole(left), client, noon(on)))
+            await world.settle()
+        case "referrer", _:
+            await world.publish(ClientOpened(client_id=client, branch_id="B1", opened_on=OPENED))
+            await world.settle()
+        case "referred", _:
+            new = ClientOpened(client_id=f"{client}-r", branch_id="B1", opened_on=OPENED, referrer_client_id=client)
+            await world.publish(new)
+            await world.settle()
+        case "first", day:
+            await world.publish(trade("first", "1", f"{client}-r", day))
             await world.settle()
         case _:
             async with world.database("points").unit_of_work() as uow:

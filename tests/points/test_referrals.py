@@ -2,9 +2,11 @@
 was closed within 30 days; in any order of facts."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
+from chassis.actor import Actor, Role
 from contracts.base import Event
 from contracts.broker import ClientClosed, ClientOpened, ClientUpdated
 from tests.points.facts import DAY, balance, cancelled, close, trade
@@ -135,3 +137,23 @@ async def test_whatever_comes_late_the_same_is_owned_p3(ledger: World, late: int
     await ledger.publish(closed(NEXT))
     await close(ledger, NEXT + timedelta(days=2))
     assert await balance(ledger) == (0, 0)
+
+
+async def test_a_shadow_run_says_whom_a_version_would_reward_and_what_it_costs_p3(ledger: World) -> None:
+    hq = Actor("hanna", Role.HQ, purpose="test")
+    await ledger.publish(
+        referrer(phone="13800138000"), referred(), trade("t-1", "5.00", "c-2"), referred(client="c-3", phone="13800138000"),
+        trade("t-3", "5.00", "c-3"),
+    )  # fmt: skip
+    await close(ledger, DAY)
+    found = []
+    for points in (0, 700):
+        body = {"loyalty": 200, "suggestion": 300, "referral": points, "referral_days": 30, "opinion": "CO-2026-17"}
+        async with ledger.client("points", hq) as http:
+            answer = await http.post("/v1/points/policies/bonuses/shadow", json={"body": body})
+        assert answer.status_code == 200, answer.text
+        run = answer.json()
+        found.append({one["name"]: (Decimal(one["before"]), Decimal(one["after"])) for one in run["sums"]}["referral"])
+        assert [one["aspect"] for one in run["moves"]] == ["referral"], run["moves"]
+    assert found == [(Decimal(500), Decimal(0)), (Decimal(500), Decimal(700))]
+    assert await balance(ledger) == (500, 0)

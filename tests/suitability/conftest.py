@@ -95,6 +95,15 @@ class Desk:
         assert response.status_code == 200, response.text
         return response.json()
 
+    async def listed(self, actor: Actor, path: str) -> Any:
+        """Everything on a list, however many pages it has: two on each."""
+        found, cursor = [], ""
+        while cursor is not None:
+            page = await self.get(actor, f"{path}?limit=2{cursor}")
+            found += page["items"]
+            cursor = f"&cursor={page['next']}" if page["next"] else None
+        return found
+
     async def post(self, actor: Actor, path: str, body: Any = None, status: int = 201) -> Any:
         response = await self.call(actor, "POST", path, body)
         assert response.status_code == status, response.text

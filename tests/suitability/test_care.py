@@ -257,8 +257,8 @@ async def test_a_high_risk_buy_that_nobody_looked_at_is_found(world: World, desk
         bought("c-2", "t-3", day, "W2", "warrant"),
     )  # fmt: skip
     await world.close(day)
-    assert await desk.get(COMPLIANCE, "/findings") == []
+    assert await desk.listed(COMPLIANCE, "/findings") == []
     await world.publish(bought("c-1", "t-4", day + DAY, "W2", "warrant"))
     await world.close(day + DAY)
-    [found] = await desk.get(COMPLIANCE, "/findings")
+    [found] = await desk.listed(COMPLIANCE, "/findings")
     assert (found["pattern"], found["detail"]) == ("high_risk_without_care", {"trade_id": "t-4", "symbol": "W2"})

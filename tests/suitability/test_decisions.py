@@ -65,6 +65,8 @@ async def test_decisions_through_the_levels(world: World, desk: Desk) -> None:
     assert (await desk.call(ME, "POST", "/decisions", {"client": "c-1"})).status_code == 422
     unknown = {"client": "nobody", "product": "X", "channel": "web"}
     await desk.post(SYSTEM, "/decisions", unknown, 404)
+    products = [one["product"] for one in await desk.listed(ME, "/clients/c-1/decisions")]
+    assert products == ["OPTION", "OPTION", "ODD", "NOTHING", "ODD", "STOCK"], "newest first, over pages of two"
 
 
 async def test_the_lowest_level_is_never_sold_above(world: World, desk: Desk) -> None:

@@ -42,7 +42,7 @@ async def test_patterns_come_out_once(world: World, desk: Desk) -> None:
     await world.close(day)
     await desk.submit("c-0", HIGH, seconds=200)
     await world.close(day + DAY)
-    findings = await desk.get(COMPLIANCE, "/findings")
+    findings = await desk.listed(COMPLIANCE, "/findings")
     assert sorted((finding["pattern"], finding["subject"]) for finding in findings) == [
         ("answers_flipped", "client/c-0"),
         ("retakes", "client/c-0"),
@@ -62,7 +62,7 @@ async def test_a_rise_just_before_a_purchase_is_found(world: World, desk: Desk) 
     soon = utc_now() + timedelta(minutes=1)
     await world.publish(bought("c-1", "t-1", day, "F", "fund:equity", settled_at=soon))
     await world.close(day)
-    findings = await desk.get(COMPLIANCE, "/findings")
+    findings = await desk.listed(COMPLIANCE, "/findings")
     assert {finding["pattern"] for finding in findings} == {"rise_before_purchase", "answered_too_fast"}
 
 
@@ -76,8 +76,8 @@ async def test_the_server_measures_and_nobody_reads_of_sheets_they_entered(world
     await desk.submit("c-1", LOW, seconds=600)  # so the channel says
     await desk.post(DESK, "/clients/c-2/submissions", sheet(LOW, channel="counter", recording="r", seconds=3))
     await world.close(day)
-    found = {f["subject"]: f["detail"] for f in await desk.get(COMPLIANCE, "/findings")}
+    found = {f["subject"]: f["detail"] for f in await desk.listed(COMPLIANCE, "/findings")}
     assert found["client/c-1"]["measured_seconds"] < 24 < found["client/c-1"]["seconds"]
     assert found["client/c-2"] == {"seconds": 3}
-    assert [f["subject"] for f in await desk.get(DESK, "/findings")] == ["client/c-1"]
-    assert len(await desk.get(MANAGER, "/findings")) == 2
+    assert [f["subject"] for f in await desk.listed(DESK, "/findings")] == ["client/c-1"]
+    assert len(await desk.listed(MANAGER, "/findings")) == 2

@@ -78,7 +78,7 @@ async def test_q5_newer_answers_end_the_review_of_older_ones(world: World, desk:
     assert (await desk.get(ME, "/clients/c-1"))["level"] == "VERY_LOW"
     [ended] = (await desk.get(COMPLIANCE, "/reviews?state=superseded"))["items"]
     assert ended["superseded_by"] == newer["submission_id"]
-    states = [one["state"] for one in await desk.get(ME, "/clients/c-1/submissions")]
+    states = [one["state"] for one in await desk.listed(ME, "/clients/c-1/submissions")]
     assert states == ["accepted", "superseded", "accepted"]
 
 
@@ -153,7 +153,7 @@ async def test_q5_a_rise_before_a_purchase_is_found_when_the_trade_comes_late(wo
     await world.close(day + DAY * 3)
     await world.publish(bought("c-1", "t-1", day, "F", "fund:equity", settled_at=at(day, 15)))
     await world.settle()
-    findings = await desk.get(COMPLIANCE, "/findings")
+    findings = await desk.listed(COMPLIANCE, "/findings")
     assert [(one["pattern"], one["found_on"]) for one in findings] == [("rise_before_purchase", str(day))]
     await world.publish(bought("c-1", "t-2", day, "S", "stock", settled_at=at(day, 15)))
     await world.settle()

@@ -143,13 +143,13 @@ async def test_a_large_branch_is_compared_with_the_others_and_does_not_read_it(w
     for number in range(10):
         await desk.submit(f"d-{number}", LOW, seconds=200)
     await world.close(day)
-    [finding] = [f for f in await desk.get(COMPLIANCE, "/findings") if f["pattern"] == "branch_pattern"]
+    [finding] = [f for f in await desk.listed(COMPLIANCE, "/findings") if f["pattern"] == "branch_pattern"]
     assert finding["subject"] == "branch/B1"
     assert finding["detail"] | {"by_chance": 0} == {
         "sheets": 20, "highest": 20, "others": 10, "others_highest": 0, "by_chance": 0,
     }  # fmt: skip
     assert finding["detail"]["by_chance"] < 0.001
-    assert [f for f in await desk.get(MANAGER, "/findings") if f["pattern"] == "branch_pattern"] == []
+    assert [f for f in await desk.listed(MANAGER, "/findings") if f["pattern"] == "branch_pattern"] == []
 
 
 def test_the_strength_of_evidence_is_an_exact_test() -> None:

@@ -30,7 +30,7 @@ class Section(NamedTuple):
 
 SECTIONS = (
     Section("Findings of callbacks", "/v1/callbacks/findings", ("raised_at", "client_id", "kind", "concerned", "raised_by", "notes")),
-    Section("Findings of suitability", "/v1/suitability/findings", ("found_on", "pattern", "subject", "client_id", "state", "note")),
+    Section("Findings of suitability", "/v1/suitability/findings?limit=200", ("found_on", "pattern", "subject", "client_id", "state", "note")),
     Section("Calls to review", "/v1/callbacks/reviews", ("at", "client_id", "agent", "topic", "outcome", "risk", "phrases"), "review_call", "attempt_id"),
     Section("Assessments to review", "/v1/suitability/reviews?limit=100", ("opened_at", "client_id", "reasons", "state"), "judge", "review_id"),
     Section("Accountability", "/v1/complaints/accountability?limit=100", ("due_on", "case_id", "against", "cause", "plan_owner", "overdue")),

@@ -15,7 +15,19 @@ from chassis.actor import Actor, Role
 from chassis.approvals import Approval
 from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Refusal, Text
-from chassis.http import Batched, Reading, Work, batched, may_see, object_scope, permits, require_sight, router
+from chassis.http import (
+    Batched,
+    Listing,
+    Page,
+    Reading,
+    Work,
+    batched,
+    may_see,
+    object_scope,
+    permits,
+    require_sight,
+    router,
+)
 from chassis.http.approvals import ApprovalView, view
 from chassis.http.documents import problem_answer
 from chassis.http.language import Language
@@ -250,14 +262,23 @@ async def publish_keys(_: Reader, request: Request) -> Response:
     return Response(await asyncio.to_thread(history.path.read_bytes), media_type="text/plain")
 
 
-@routes.get("/clients/{client_id}/decisions", response_model=list[Decision])
-async def list_decisions(actor: Reader, sql: Reading, client_id: Identifier) -> Response:
-    """A client's last 200 decisions, newest first."""
+@routes.get("/clients/{client_id}/decisions")
+async def list_decisions(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[Decision]:
+    """A client's decisions, newest first."""
     await see_client(sql, actor, client_id)
+    at, behind = page.after or ("9999-12-31T00:00:00+00:00", "")
     rows = await sql.fetch(
-        "SELECT * FROM decisions WHERE client_id = $1 ORDER BY decided_at DESC, decision_id LIMIT 200", client_id
+        """SELECT * FROM decisions WHERE client_id = $1 AND (decided_at < $2 OR decided_at = $2 AND decision_id > $3)
+           ORDER BY decided_at DESC, decision_id LIMIT $4""",
+        client_id,
+        datetime.fromisoformat(str(at)),
+        str(behind),
+        page.limit + 1,
     )
-    return answer([_shown(dict(row)) for row in rows])
+    found = page.result(
+        [_shown(dict(row)) for row in rows], lambda row: (row["decided_at"].isoformat(), row["decision_id"])
+    )
+    return Listing[Decision].model_validate(found)
 
 
 @routes.post("/screenings", response_model=Screening)

@@ -1,6 +1,6 @@
 """Questionnaires answered, over HTTP: drafts, submissions, reviews, life changes."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Header
@@ -267,18 +267,26 @@ async def submit(actor: Submitter, uow: Work, _: Once, client_id: Identifier, bo
 
 
 @routes.get("/clients/{client_id}/submissions")
-async def list_submissions(actor: Reader, sql: Reading, client_id: Identifier) -> list[dict[str, Any]]:
+async def list_submissions(actor: Reader, sql: Reading, client_id: Identifier, page: Page) -> Listing[dict[str, Any]]:
     """Every questionnaire a client handed in, newest first, with answers, score and state."""
     await see_client(sql, actor, client_id)
+    at, number = page.after or ("9999-12-31T00:00:00+00:00", 0)
     rows = await sql.fetch(
         """SELECT s.submission_id, s.template, s.version, s.answers, s.points, s.total, s.scheme, s.level, s.gates,
-                  s.contradictions, s.submitted_at, s.channel, s.assisted, s.signature, s.recording,
+                  s.contradictions, s.submitted_at, s.channel, s.assisted, s.signature, s.recording, s.number,
                   CASE r.state WHEN 'open' THEN 'in_review' WHEN 'approved' THEN 'accepted' ELSE coalesce(r.state, 'accepted') END AS state
            FROM submissions s LEFT JOIN reviews r USING (submission_id)
-           WHERE s.client_id = $1 ORDER BY s.submitted_at DESC, s.number DESC LIMIT 200""",
+           WHERE s.client_id = $1 AND (s.submitted_at, s.number) < ($2, $3)
+           ORDER BY s.submitted_at DESC, s.number DESC LIMIT $4""",
         client_id,
+        datetime.fromisoformat(str(at)),
+        int(number),
+        page.limit + 1,
     )
-    return [dict(row) for row in rows]
+    found = page.result([dict(row) for row in rows], lambda row: (row["submitted_at"].isoformat(), row["number"]))
+    for one in found["items"]:
+        del one["number"]
+    return Listing[dict[str, Any]].model_validate(found)
 
 
 @routes.post("/clients/{client_id}/life-changes", status_code=201)

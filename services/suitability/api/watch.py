@@ -183,20 +183,27 @@ async def handle_drift(actor: Handler, uow: Work, drift_id: Identifier, body: No
 
 
 @routes.get("/findings")
-async def list_findings(actor: Reader, sql: Reading) -> list[Finding]:
-    """The last 200 patterns of gaming, newest first; a branch does not read what is suspected of itself, nor does anybody read
-    of sheets that they entered."""
-    condition, arguments = object_scope(actor, 2)
+async def list_findings(actor: Reader, sql: Reading, page: Page) -> Listing[Finding]:
+    """Patterns of gaming, newest first; a branch does not read what is suspected of itself, nor does anybody read of sheets
+    that they entered."""
+    condition, arguments = object_scope(actor, 6)
     own = "true" if actor.sees_all_branches else "pattern <> 'branch_pattern'"
+    day, pattern, subject = page.after or ("9999-12-31", "", "")
     rows = await sql.fetch(
         f"""SELECT * FROM findings f WHERE {condition} AND {own}
               AND NOT EXISTS (SELECT FROM submissions s WHERE s.client_id = f.client_id AND s.submitted_by = $1
                               AND s.submitted_on <= f.found_on)
-            ORDER BY found_on DESC, pattern, subject LIMIT 200""",
+              AND (found_on < $2 OR found_on = $2 AND (pattern, subject) > ($3, $4))
+            ORDER BY found_on DESC, pattern, subject LIMIT $5""",
         actor.person,
+        date.fromisoformat(str(day)),
+        str(pattern),
+        str(subject),
+        page.limit + 1,
         *arguments,
     )
-    return [Finding.model_validate(dict(row)) for row in rows]
+    found = page.result([dict(row) for row in rows], lambda row: (row["found_on"], row["pattern"], row["subject"]))
+    return Listing[Finding].model_validate(found)
 
 
 @routes.post("/findings/judgement")
