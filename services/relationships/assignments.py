@@ -17,7 +17,7 @@ import msgspec
 
 from chassis import staff
 from chassis.clock import business_date, start_of
-from chassis.rows import columns, fetch, lists
+from chassis.rows import Row, columns, fetch, lists
 from chassis.staff import HQ, Roster
 from chassis.uow import UnitOfWork
 from contracts.broker import BranchChanged, Profile, StaffChanged
@@ -260,6 +260,38 @@ def fact_id(*parts: str) -> str:
 async def in_force(sql: asyncpg.Connection, client_id: str, at: datetime) -> list[Stretch]:
     """Owner and team at an instant, as stored."""
     return ownership.lasting((await stored(sql, [client_id]))[client_id].all, at)
+
+
+class Proposal(Row, frozen=True):
+    """Whom the broker named last for a client who belongs to somebody else."""
+
+    client_id: str
+    branch_id: str | None
+    person: str
+    owner: str
+    since: datetime
+
+
+async def proposals(
+    sql: asyncpg.Connection, at: datetime, scope: str, arguments: Sequence[str], limit: int
+) -> list[Proposal]:
+    """The broker's last word on each client whose owner is another, unless the owner was named after it, or who was named has left."""
+    found = await fetch(
+        sql,
+        Proposal,
+        f"""SELECT c.client_id, c.branch_id, f.person, o.person, f.since
+            FROM clients c JOIN owners o ON o.client_id = c.client_id AND o.until IS NULL
+            JOIN LATERAL (SELECT f.person, f.since FROM assignment_facts f
+                          WHERE f.client_id = c.client_id AND f.reason = '{BROKER}' AND f.since <= $1
+                          ORDER BY f.since DESC, f.said_at DESC, f.fact_id DESC LIMIT 1) f ON f.person <> o.person
+            WHERE (o.role <> '{PRIMARY}' OR f.since > o.since) AND c.closed_on IS NULL
+              AND {scope.replace("branch_id", "c.branch_id")} ORDER BY c.client_id LIMIT $2""",
+        at,
+        limit,
+        *arguments,
+    )
+    roster = await staff.roster(sql)
+    return [one for one in found if not roster.has_left(one.person, at)]
 
 
 async def is_theirs(sql: asyncpg.Connection, client_id: str, person: str, at: datetime) -> bool:

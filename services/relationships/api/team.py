@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
@@ -87,6 +88,16 @@ class OwnerFigures(BaseModel):
     pooled: int
     without: int
     managers: int
+
+
+class OwnerProposal(BaseModel):
+    """Whom the account system names for a client who belongs to somebody else: in mode `careline` it is a proposal [RE1]."""
+
+    client_id: str
+    branch_id: str | None
+    person: str
+    owner: str
+    since: datetime
 
 
 @routes.get("/clients/{client_id}/team")
@@ -177,6 +188,17 @@ async def count_owners(actor: Staff, sql: Reading, as_of: BusinessDate | None = 
         *arguments,
     )
     return [OwnerFigures.model_validate(dict(row)) for row in rows]
+
+
+@routes.get("/owners/proposals")
+async def list_owner_proposals(actor: Staff, sql: Reading) -> list[OwnerProposal]:
+    """Managers the account system names and who are not the owner (2,000 at most): none where its word decides [RE1]. Who left, or was
+    named before the present owner was, is no proposal; one is taken up by naming them."""
+    now = await effective_now(sql)
+    if (await Policies.read(sql)).owners.on(await today(sql)).body.mode != "careline":
+        return []
+    found = await assignments.proposals(sql, now, *object_scope(actor, 3), MOST_CLIENTS)
+    return [OwnerProposal.model_validate(msgspec.structs.asdict(one)) for one in found]
 
 
 def shown(one: Stretch) -> AssignmentView:
