@@ -169,6 +169,25 @@ class ClubChanged(Event, frozen=True, kw_only=True, gc=False):
         return f"{self.client_id}/{self.revision}"
 
 
+class AttendanceRecorded(Event, frozen=True, kw_only=True, gc=False):
+    """A member registered for an event of the club came, or did not [H2.3]; a later revision corrects it."""
+
+    type: ClassVar[str] = "products.attendance.recorded"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Identifier
+    registration_id: Id
+    event_id: Id
+    kind: Code
+    held_on: BusinessDate
+    state: Literal["attended", "missed"]
+    revision: Count
+
+    @property
+    def identity(self) -> str:
+        return f"{self.registration_id}/{self.revision}"
+
+
 class RedemptionConfirmed(Event, frozen=True, kw_only=True, gc=False):
     """What was redeemed with points is delivered [P5]: points spends what it holds."""
 
@@ -234,6 +253,7 @@ EVENTS: list[type[Event]] = [
     ChargePosted,
     EntitlementChanged,
     ClubChanged,
+    AttendanceRecorded,
     RedemptionConfirmed,
     RedemptionRefused,
     DayCompleted,

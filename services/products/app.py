@@ -22,6 +22,7 @@ from contracts.messaging import ReplyReceived
 from contracts.platform import ErasureRequested
 from contracts.points import RedemptionCancelled, RedemptionRequested
 from contracts.products import (
+    AttendanceRecorded,
     ChargePosted,
     ClubChanged,
     DayCompleted,
@@ -33,15 +34,17 @@ from contracts.products import (
     RedemptionRefused,
     SubscriptionChanged,
 )
-from contracts.suitability import AssessmentCompleted, DecisionConfirmed, DecisionMade
+from contracts.suitability import AssessmentCompleted, DecisionConfirmed, DecisionMade, ProfessionalChanged
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.products import (
     api,
     charges,
     closing,
     club,
+    club_events,
     exports,
     facts,
+    hospitality,
     library,
     overrides,
     rates,
@@ -78,6 +81,7 @@ service = Service(
         complaints.HoldPlaced: facts.placing("complaints"),
         complaints.HoldLifted: facts.lifting("complaints"),
         AssessmentCompleted: facts.keep_levels,
+        ProfessionalChanged: club_events.keep_professionals,
         DecisionMade: facts.keep_decisions,
         DecisionConfirmed: facts.keep_confirmations,
         RedemptionRequested: redemptions.deliver,
@@ -90,6 +94,7 @@ service = Service(
         SubscriptionChanged,
         EntitlementChanged,
         ClubChanged,
+        AttendanceRecorded,
         ChargePosted,
         RedemptionConfirmed,
         RedemptionRefused,
@@ -102,14 +107,16 @@ service = Service(
     completes=DayCompleted,
     sealed=[tables.SEALED],
     invariants=INVARIANTS,
-    acts=[library.ACTS, subscriptions.ACTS, club.ACTS],
+    acts=[library.ACTS, subscriptions.ACTS, club.ACTS, club_events.ACTS, club_events.REGISTRATIONS, hospitality.ACTS],
     exports={
         "subscriptions": Export(exports.SUBSCRIPTIONS, exports.subscriptions),
         "entitlements": Export(exports.ENTITLEMENTS, exports.entitlements),
         "charges": Export(exports.CHARGES, exports.charges),
         "club": Export(exports.CLUB, exports.club),
+        "club-events": Export(exports.CLUB_EVENTS, exports.club_events),
+        "hospitality": Export(exports.HOSPITALITY, exports.hospitality),
     },
     client_parts={"subscriptions": "/subscriptions?limit=10", "entitlements": "/entitlements", "club": "/club"},
-    approvals=[overrides.OVERRIDE, club.INVITATION],
+    approvals=[overrides.OVERRIDE, club.INVITATION, hospitality.GIVEN],
     policy=Policies,
 )

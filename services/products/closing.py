@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from chassis.uow import UnitOfWork
-from services.products import charges, clients, club, entitlements, library, offers, subscriptions
+from services.products import charges, clients, club, club_events, entitlements, library, offers, subscriptions
 
 
 async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
@@ -20,3 +20,4 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
             await subscriptions.close_day(uow, following, await clients.lock(uow, concerned))
             await subscriptions.follow(uow, concerned, following)
         await club.close_day(uow, day, following)
+        await club_events.close_day(uow, following)

@@ -55,6 +55,12 @@ class AlreadyInClub(Conflict):
     title = Text("Already in the club, or invited", "已是会员或已有待回复的邀请")
 
 
+class NotAMember(Conflict):
+    """Events are for members of the club, also in their grace."""
+
+    title = Text("Not a member of the club", "非俱乐部会员")
+
+
 MEMBERSHIP = Aggregate[MembershipRow](
     name="membership",
     table="club_memberships",

@@ -1,11 +1,16 @@
-"""Who is eligible for the club, and what that makes of a membership when a month closes: pure [H1, H2.1]."""
+"""Who is eligible for the club, and what that makes of a membership when a month closes: pure [H1, H2.1];
+the order of a waiting list [H2.3]."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Literal
+from uuid import UUID
 
 from chassis.clock import months_after
 from chassis.errors import Text
+from contracts.classification import TIERS
 from services.products.policy import Club
 
 ELIGIBLE, PROSPECT = "eligible", "prospect"
@@ -74,3 +79,47 @@ def grace_ends(day: date, club: Club) -> date:
 def prospect_ends(day: date, club: Club) -> date:
     """The first day after the months of a prospect who joins on a day."""
     return months_after(day, club.prospect_months)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody on the waiting list of an event: what decides who comes first, and how many seats they need."""
+
+    registration_id: UUID
+    seats: int
+    tier: str
+    worth: Decimal
+    behind: bool
+    registered_at: datetime
+
+    @property
+    def place(self) -> tuple[bool, int, Decimal, datetime, UUID]:
+        """Lower comes first: not behind for not having come, then tier, V, time [H2.3]."""
+        return self.behind, -TIERS.index(self.tier), -self.worth, self.registered_at, self.registration_id
+
+
+def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:
+    """The waiting list."""
+    return sorted(waiting, key=lambda one: one.place)
+
+
+def admitted(waiting: Iterable[Waiting], free: int) -> list[Waiting]:
+    """Who of the list gets the free seats: in order; a party that does not fit keeps its place, the next that fits goes in."""
+    found = []
+    for one in in_order(waiting):
+        if one.seats <= free:
+            found.append(one)
+            free -= one.seats
+    return found
+
+
+def moves_by_itself(now: datetime, starts_at: datetime, club: Club) -> bool:
+    """Whether the waiting list still moves by itself: until some hours before the event [H2.3]."""
+    return now <= starts_at - timedelta(hours=club.automatic_until_hours)
+
+
+def is_behind(missed: Iterable[date], day: date, club: Club) -> bool:
+    """Whether who did not come stands behind the others on a day: for some months after every second time [H2.3]."""
+    days = sorted(one for one in missed if one <= day)
+    turns = days[club.no_shows - 1 :: club.no_shows]
+    return bool(turns) and day < months_after(turns[-1], club.behind_months)

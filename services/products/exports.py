@@ -13,6 +13,8 @@ CHARGES = (
     "client_id", "month", "kind", "code", "amount", "begins", "ends", "posted_on", "charge_id", "original",
 )  # fmt: skip
 CLUB = ("client_id", "state", "since", "until", "basis", "social_role", "invited_on", "ended_by")
+CLUB_EVENTS = ("held_on", "event_id", "kind", "branch_id", "client_id", "guests", "state", "registered_at")
+HOSPITALITY = ("given_on", "client_id", "kind", "amount", "event_id", "state", "asked_by", "decided_by", "entry_id")
 ROWS_AT_ONCE = 2_000
 
 
@@ -67,3 +69,27 @@ async def club(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tup
             query, as_of, prefetch=ROWS_AT_ONCE
         ):
             yield client, state, str(since), str(until or ""), basis, role, str(invited), ended_by
+
+
+async def club_events(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tuple[str, ...]]:
+    """A row per registration for an event of the club, of a day those of its events; sorted by day, event and time."""
+    query = """SELECT r.held_on, e.event_id, e.kind, coalesce(e.branch_id, ''), r.client_id, r.guests, r.state, r.registered_at
+               FROM club_registrations r JOIN club_events e USING (event_id) WHERE $1::date IS NULL OR r.held_on = $1
+               ORDER BY r.held_on, e.event_id, r.registered_at, r.registration_id"""
+    async with sql.transaction(isolation="repeatable_read", readonly=True):
+        async for held, event, kind, branch, client, guests, state, registered in sql.cursor(
+            query, as_of, prefetch=ROWS_AT_ONCE
+        ):
+            yield str(held), str(event), kind, branch, client, str(guests), state, registered.isoformat()
+
+
+async def hospitality(sql: asyncpg.Connection, as_of: date | None) -> AsyncIterator[tuple[str, ...]]:
+    """A row per entry of the register, of a day those of its calendar year until then; sorted by day and entry."""
+    query = """SELECT given_on, client_id, kind, (fen / 100.0)::numeric(18, 2)::text, event_id, state, asked_by, decided_by, entry_id
+               FROM hospitality WHERE $1::date IS NULL OR given_on BETWEEN date_trunc('year', $1::date)::date AND $1
+               ORDER BY given_on, entry_id"""
+    async with sql.transaction(isolation="repeatable_read", readonly=True):
+        async for given, client, kind, amount, event, state, asked, decided, entry in sql.cursor(
+            query, as_of, prefetch=ROWS_AT_ONCE
+        ):
+            yield str(given), client, kind, amount, str(event or ""), state, asked, decided, str(entry)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Index, Integer, Table, Text, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from chassis import rows
 from chassis.clients import Clients, Fact
@@ -18,6 +18,7 @@ from chassis.sealed import SealedTable
 from chassis.tables import Instant, new_metadata
 from contracts.classification import CoreChanged, TierChanged
 from contracts.products import ClubStretch, EntitlementStretch, RateStretch, SubscriptionStretch
+from contracts.suitability import ProfessionalChanged
 from services.products.told import Telling
 
 metadata = new_metadata()
@@ -383,3 +384,95 @@ class MembershipStateRow(Row, frozen=True):
 
 membership_states = rows.table("club_states", metadata, MembershipStateRow, Index(None, "client_id"))
 CLUB: Telling[ClubStretch] = Telling(metadata, "club_histories", ClubStretch)
+
+
+class EventRow(Row, frozen=True):
+    """An event (活动) of the club: of one branch, or of the whole firm."""
+
+    event_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    branch_id: Annotated[str | None, rows.Column(comment="none: of the whole firm")]
+    kind: str
+    title_en: str
+    title_zh: str
+    place: str
+    starts_at: datetime
+    ends_at: datetime
+    capacity: Annotated[int, rows.Column(comment="seats, guests included")]
+    audience: Annotated[list[str], rows.Column(ARRAY(Text), comment="social roles; none: everybody")]
+    public: Annotated[bool, rows.Column(comment="open to others too: asks for a filing")]
+    filing: Annotated[str | None, rows.Column(comment="reference of the filing")]
+    state: str
+    made_by: str
+    made_at: datetime
+    revision: Annotated[int, rows.Column(server_default="0")]
+
+
+club_events = rows.table(
+    "club_events", metadata, EventRow, CheckConstraint("starts_at < ends_at", name="times"), Index(None, "starts_at")
+)
+
+
+class RegistrationRow(Row, frozen=True):
+    """A registration (报名) of a member, with guests: for seats, or on the waiting list."""
+
+    registration_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    event_id: Annotated[UUID, rows.Column(postgresql.UUID)]
+    client_id: str
+    branch_id: str | None
+    guests: int
+    state: str
+    registered_at: datetime
+    held_on: Annotated[date, rows.Column(comment="the day of the event")]
+    made_by: str
+    revision: Annotated[int, rows.Column(server_default="0")]
+
+    @property
+    def seats(self) -> int:
+        """How many seats it takes."""
+        return 1 + self.guests
+
+
+registrations = rows.table(
+    "club_registrations",
+    metadata,
+    RegistrationRow,
+    Index(None, "event_id"),
+    Index(None, "client_id"),
+    Index(
+        "uq_club_registrations_live", "event_id", "client_id", unique=True,
+        postgresql_where=text("state IN ('registered', 'waiting', 'attended')"),
+    ),
+)  # fmt: skip
+
+PROFESSIONALS: History[ProfessionalChanged] = History(
+    metadata, "professionals", Column("since", Date, primary_key=True), Column("until", Date), Column("category", Text),
+    told=lambda change: [(stretch.since, stretch.until, stretch.category) for stretch in change.stretches],
+)  # fmt: skip
+
+
+class HospitalityRow(Row, frozen=True):
+    """A gift or hospitality (礼品、招待) given to a member; it is struck out, never changed."""
+
+    entry_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+    client_id: str
+    branch_id: str | None
+    kind: Annotated[str, rows.Column(comment="gift, hospitality")]
+    fen: Annotated[int, rows.Column(BigInteger, comment="hundredths of CNY")]
+    given_on: date
+    event_id: Annotated[UUID | None, rows.Column(postgresql.UUID)]
+    what: str
+    state: str
+    asked_by: str
+    decided_by: str
+    recorded_at: datetime
+    revision: Annotated[int, rows.Column(server_default="0")]
+
+
+hospitality = rows.table(
+    "hospitality",
+    metadata,
+    HospitalityRow,
+    CheckConstraint("fen > 0", name="amount"),
+    Index(None, "client_id", "given_on"),
+    Index(None, "given_on"),
+)

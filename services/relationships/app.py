@@ -40,8 +40,8 @@ from contracts.complaints import CaseClosed, CaseOpened, CaseReopened, Satisfact
 from contracts.complaints import DayCompleted as ComplaintsDayCompleted
 from contracts.messaging import ContactRequested, MessageChanged, ReplyReceived
 from contracts.platform import ErasureRequested
+from contracts.products import AttendanceRecorded, SubscriptionChanged
 from contracts.products import DayCompleted as ProductsDayCompleted
-from contracts.products import SubscriptionChanged
 from contracts.relationships import (
     AssignmentChanged,
     ContactDecided,
@@ -109,6 +109,7 @@ service = Service(
         TaskExhausted: open_items.exhaust_tasks,
         CaseClosed: open_items.close_cases,
         CaseReopened: open_items.reopen_cases,
+        AttendanceRecorded: handlers.keep_attendance,
     },
     publishes=[
         ProfileChanged,

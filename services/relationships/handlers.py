@@ -29,7 +29,7 @@ from contracts.classification import (
     TierChanged,
 )
 from contracts.complaints import CaseOpened, SatisfactionRecorded
-from contracts.products import SubscriptionChanged
+from contracts.products import AttendanceRecorded, SubscriptionChanged
 from contracts.suitability import AssessmentCompleted
 from services.relationships import assignments, contacts, open_items
 from services.relationships.information import keep, system_value
@@ -255,6 +255,21 @@ async def keep_satisfaction(events: Sequence[SatisfactionRecorded], uow: UnitOfW
             )
             for event, record in _with_records(uow, SatisfactionRecorded, events)
             if event.client_id and not event.restricted
+        ],
+    )  # fmt: skip
+
+
+async def keep_attendance(events: Sequence[AttendanceRecorded], uow: UnitOfWork) -> None:
+    """The events of the club a client came to."""
+    await keep(
+        uow,
+        [
+            system_value(
+                event.client_id, "CI-S17", event.held_on, record.time, event.identity, "products", uow.now,
+                value=event.kind, source="E",
+            )
+            for event, record in _with_records(uow, AttendanceRecorded, events)
+            if event.state == "attended"
         ],
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -9,6 +10,8 @@ from chassis.actor import Actor, Role
 from chassis.clock import at
 from contracts.base import Quantity
 from contracts.broker import AgreementSigned, AssessmentRecorded, AssetsValued, ClientOpened
+from contracts.classification import MonthEvaluated
+from contracts.fields import Amount
 from contracts.suitability import DecisionMade
 from tests.points.facts import trade
 from tests.products.facts import agreed
@@ -100,3 +103,73 @@ async def test_sms1_is_paid_by_points(world: World) -> None:
     have = await ask(world, "products", "GET", "/clients/c-1/entitlements")
     assert "PRODUCT:SMS1" in {one["source"] for one in have["items"]}
     assert (await ask(world, "products", "GET", "/clients/c-1/charges?month=2024-02"))["items"] == []
+
+
+async def call(world: World, actor: Actor, method: str, path: str, body: Any = None) -> Any:
+    async with world.client("products", actor, idempotency_key=uuid4().hex) as http:
+        answer = await http.request(method, f"/v1/products{path}", json=body)
+    assert answer.status_code < 300, answer.text
+    return answer.json()
+
+
+@pytest.mark.both_buses
+async def test_a_club_evening_with_a_waiting_list(world: World) -> None:
+    """Tiers come from classification: who waits first is DIAMOND, then whoever of PLATINUM is worth more. V is said here, as
+    nothing tells months yet."""
+    hq, checker = Actor("hanna", Role.HQ, purpose="test"), Actor("colin", Role.COMPLIANCE, purpose="test")
+    people = {"c-1": "6000000", "c-2": "3000000", "c-3": "1200000", "c-4": "1100000"}
+    await world.publish(
+        *(ClientOpened(client_id=client, branch_id="B1", opened_on=OPENED) for client in people),
+        *(
+            AssetsValued(client_id=client, as_of=OPENED, total_assets=Quantity(assets))
+            for client, assets in people.items()
+        ),
+    )
+    await world.close(date(2024, 1, 31))
+    worth = {"c-2": "18.00", "c-3": "7.20"}
+    await world.publish(
+        *(
+            MonthEvaluated(
+                client_id=client, branch_id="B1", month_end=date(2024, 1, 31), revision=1, value=Amount(value)
+            )
+            for client, value in worth.items()
+        )
+    )
+    await world.settle()
+    for client in people:
+        mine = await call(world, Actor(client, Role.CLIENT, client_id=client), "GET", f"/clients/{client}/club")
+        await call(
+            world, hq, "POST", f"/club/memberships/{mine['membership']['membership_id']}/accept", {"reason": client}
+        )
+    evening = at(date(2024, 2, 20), 19)
+    event = await call(
+        world, hq, "POST", "/club/events",
+        {"kind": "CULTURE", "title_en": "Chamber music", "title_zh": "室内乐之夜", "place": "Hall 1", "capacity": 1,
+         "starts_at": evening.isoformat(), "ends_at": at(date(2024, 2, 20), 22).isoformat()},
+    )  # fmt: skip
+    path = f"/club/events/{event['event_id']}"
+    asked = await call(world, hq, "POST", f"{path}/publish", {"reason": "for the season"})
+    await call(world, checker, "POST", f"/approvals/{asked['approval_id']}/approve", {"because": "so"})
+    made = {}
+    for client in ("c-4", "c-3", "c-2", "c-1"):
+        own = Actor(client, Role.CLIENT, client_id=client)
+        made[client] = await call(world, own, "POST", f"{path}/registrations", {"client_id": client})
+    assert [one["state"] for one in made.values()] == ["registered", "waiting", "waiting", "waiting"]
+    listed = (await call(world, hq, "GET", f"{path}/registrations"))["items"]
+    assert [one["client_id"] for one in listed] == ["c-4", "c-1", "c-2", "c-3"]
+    for client in ("c-4", "c-1"):
+        await call(
+            world, hq, "POST", f"/club/registrations/{made[client]['registration_id']}/cancel", {"reason": client}
+        )
+    await world.settle()
+    await world.close(date(2024, 2, 20))
+    await call(world, hq, "POST", f"/club/registrations/{made['c-2']['registration_id']}/attend", {})
+    await call(world, hq, "POST", f"{path}/close_out", {})
+    await world.settle()
+    listed = (await call(world, hq, "GET", f"{path}/registrations"))["items"]
+    assert {one["client_id"]: one["state"] for one in listed} == {
+        "c-1": "cancelled", "c-2": "attended", "c-3": "unplaced", "c-4": "cancelled",
+    }  # fmt: skip
+    async with world.sql("relationships") as sql:
+        kept = await sql.fetch("SELECT client_id FROM information_values WHERE code = 'CI-S17'")
+    assert [one["client_id"] for one in kept] == ["c-2"]
