@@ -7,7 +7,8 @@ import msgspec
 
 from contracts import messaging, platform
 from contracts.base import DayClosed, Event
-from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Text200, Text20000
+from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Label, Text200, Text20000
+from contracts.personal import Personal, PersonalEvent
 
 TOPIC = "careline.callbacks"
 
@@ -205,6 +206,55 @@ class MessageRequested(messaging.MessageRequested, frozen=True, kw_only=True, gc
     topic: ClassVar[str] = TOPIC
 
 
+class MessageHandedOver(PersonalEvent, frozen=True, kw_only=True, gc=False):
+    """Something that callbacks kept while it still sent messages itself, told once, for messaging to go on with.
+
+    `what` it is: a message (under its own id, in its state, its fields encrypted), an opt-out of marketing, a language, a
+    subscription, a click or the like (`feedback`: `reason` says which); and at the `end` how many items that were: nothing
+    is sent before all of them are there.
+    """
+
+    type: ClassVar[str] = "callbacks.message.handed_over"
+    topic: ClassVar[str] = TOPIC
+    tells_ahead: ClassVar[tuple[str, ...]] = ("not_before", "not_after")
+
+    what: Literal["message", "opt_out", "language", "subscription", "feedback", "end"]
+    item_id: Id
+    client_id: Identifier | None = None
+    at: Instant
+    kind: Code | None = None
+    cause: Code | None = None
+    state: messaging.MessageState | None = None
+    reason: Code | None = None
+    channel: messaging.Channel | None = None
+    language: Code | None = None
+    not_before: Instant | None = None
+    not_after: Instant | None = None
+    tries: Count | None = None
+    handed_at: Instant | None = None
+    ended_at: Instant | None = None
+    receipt: Label | None = None
+    template: Code | None = None
+    body_sha256: Code | None = None
+    fields: Personal[Text20000] | None = None
+    column: Code | None = None
+    message_id: Id | None = None
+    recorded_by: Code | None = None
+    count: Count | None = None
+
+    @property
+    def key(self) -> str:
+        return self.client_id or "callbacks"
+
+    @property
+    def identity(self) -> str:
+        return str(self.item_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.at
+
+
 class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=False):
     """Whether anything here still keeps a client from being erased."""
 
@@ -223,5 +273,6 @@ EVENTS: list[type[Event]] = [
     FindingRaised,
     AlarmRaised,
     MessageRequested,
+    MessageHandedOver,
     DayCompleted,
 ]

@@ -32,6 +32,7 @@ class MessageRequested(Event, frozen=True, kw_only=True, gc=False):
     `kind` names the template family, `cause` what it is about (a period, a task, a case): the same kind, recipient and
     cause is the same message. Personal fields travel as references. Not sent before `not_before` or after `not_after`;
     Where both are named it is the client's. `required` ones count towards no cap of contacts; `shock`: a market shock's, which quiet hours do not hold [A21].
+    `withdrawn`: the message is not wanted any more; it does not go if it is in nobody's hand yet.
     """
 
     request_id: Id
@@ -44,6 +45,7 @@ class MessageRequested(Event, frozen=True, kw_only=True, gc=False):
     not_after: Instant | None = None
     required: bool = False
     shock: bool = False
+    withdrawn: bool = False
     asked_at: Instant
 
     def __post_init__(self) -> None:
@@ -56,7 +58,7 @@ class MessageRequested(Event, frozen=True, kw_only=True, gc=False):
 
     @property
     def identity(self) -> str:
-        return str(self.request_id)
+        return f"{self.request_id}/withdrawn" if self.withdrawn else str(self.request_id)
 
     @property
     def happened_at(self) -> datetime:

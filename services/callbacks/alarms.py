@@ -70,8 +70,8 @@ def _told(
 async def miss_managers(due: Sequence[Due], uow: UnitOfWork) -> None:
     """New clients whose first message still waits for a manager to name, by day 10 [B12]."""
     rows = await uow.sql.fetch(
-        """SELECT 'message/' || m.message_id AS object, m.client_id, c.branch_id FROM messages m JOIN clients c USING (client_id)
-           WHERE m.message_id = ANY($1::uuid[]) AND m.state = 'planned' AND c.manager_id IS NULL
+        """SELECT 'message/' || r.request_id AS object, r.client_id, c.branch_id FROM requests r JOIN clients c USING (client_id)
+           WHERE r.request_id = ANY($1::uuid[]) AND r.state IN ('asked', 'planned', 'queued') AND c.manager_id IS NULL
              AND c.closed_on IS NULL""",
         _ids(due),
     )

@@ -26,17 +26,20 @@ from contracts.callbacks import EVENTS, DayCompleted, ErasureAnswered
 from contracts.classification import DayCompleted as ClassificationDayCompleted
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed, CaseCorrected, CaseFeedback, ChurnSignalled
+from contracts.messaging import AddressFailed, MessageChanged
 from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import (
     alarms,
     api,
+    asking,
     closing,
     contacts,
     deadlines,
     exports,
     handlers,
+    handover,
     leavers,
     moment_ladder,
     moments,
@@ -47,8 +50,6 @@ from services.callbacks import (
 )
 from services.callbacks.acts import ACTS
 from services.callbacks.evidence import EvidenceSettings
-from services.callbacks.messages import sending
-from services.callbacks.messages.adapters import MessageSettings
 from services.callbacks.policy import Policies
 
 service = Service(
@@ -81,6 +82,8 @@ service = Service(
         CaseClosed: moments.after_complaints,
         ClosingRequested: handlers.retain_leaving_clients,
         ChurnSignalled: handlers.care_for_grumblers,
+        MessageChanged: asking.follow,
+        AddressFailed: handlers.ask_for_contact_data,
     },
     publishes=EVENTS,
     waits_for=[BrokerDayClosed, ClassificationDayCompleted, SuitabilityDayCompleted],
@@ -99,9 +102,9 @@ service = Service(
     accepts={ContactRecorded: recorded.accept},
     approvals=[recorded.EARLIER],
     acts=[ACTS],
-    loops={"messages": sending.send_by_itself},
+    loops={"hand over": handover.turn},
     exports={"callbacks": Export(exports.CALLBACK_COLUMNS, exports.callbacks)},
     keeps_evidence=True,
-    settings=[EvidenceSettings, MessageSettings],
+    settings=[EvidenceSettings],
     client_parts={"callbacks": "/tasks?limit=20"},
 )

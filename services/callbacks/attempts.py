@@ -81,7 +81,11 @@ async def _follow_numbers(uow: UnitOfWork, call: Call, done: Sequence[Task]) -> 
     """A new number takes up every task of the client that waits for one; a search that found none ends the wait of its own."""
     if "phone" in (call.profile or {}):
         await ending.go_on(uow, [call.client_id], call.at)
-    sought = [UUID(one.cause["task"]) for one in done if one.rule == CONTACT_DATA and one.state == "completed"]
+    sought = [
+        UUID(one.cause["task"])
+        for one in done
+        if one.rule == CONTACT_DATA and one.state == "completed" and "task" in one.cause  # else an address failed
+    ]
     await ending.give_up(uow, sought, call.at)
 
 

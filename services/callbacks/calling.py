@@ -1,4 +1,4 @@
-"""When one may call, and when again [B20]: windows, the edges of trading, quiet hours, caps, the client's own wish."""
+"""When one may call, and when again [B20]: windows, the edges of trading, caps, the client's own wish."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,22 +59,6 @@ def next_opening(at: datetime, calling: Calling, calendar: Calendar) -> datetime
             if at < end:
                 return max(at, start)
     raise ValueError(f"no calling window within {LONGEST_SEARCH_DAYS} days of {at.isoformat()}")
-
-
-def is_quiet(at: datetime, calling: Calling) -> bool:
-    """Whether messages rest: 21:00 to 08:30, also in service of the client [B12]."""
-    start, end = calling.quiet
-    now = wall_clock(at)
-    return start <= now or now < end if start > end else start <= now < end
-
-
-def after_quiet(at: datetime, calling: Calling) -> datetime:
-    """The instant itself outside quiet hours, else their end."""
-    if not is_quiet(at, calling):
-        return at
-    day = business_date(at)
-    end = start_of(day) + minutes(calling.quiet[1])
-    return end if at < end else end + ONE_DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,18 +25,18 @@ from contracts.broker import (
 )
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseCorrected, CaseFeedback, ChurnSignalled
+from contracts.messaging import AddressFailed
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
-from services.callbacks import alarms, contacts, ending, intervals, moments, notices, tasks
-from services.callbacks.messages import planning
+from services.callbacks import alarms, asking, contacts, ending, intervals, moments, notices, tasks
 from services.callbacks.obligations import Obligation, obligations_by_facts
-from services.callbacks.rules import task_id
+from services.callbacks.rules import OPEN, task_id
 
 
 async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
     """New clients: their profile, the training call owed [B3], the two messages [B12]."""
     since = await contacts.keep(uow, events, uow.records(ClientOpened))
     await tasks.place(uow, sorted(since))
-    await planning.welcome(uow, events)
+    await asking.welcome(uow, events)
     first: date | None = await uow.sql.fetchval("SELECT first FROM closed_days")
     if first is None:
         return  # the first close finds them
@@ -53,7 +53,7 @@ async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> No
     """Changed profiles; a task waiting for its branch gets it, a new client who can be written to at last the messages."""
     since = await contacts.keep(uow, events, uow.records(ClientUpdated))
     await tasks.place(uow, sorted(since))
-    await planning.welcome(uow, events)
+    await asking.welcome(uow, events)
     if new := sorted({event.client_id for event in events if event.sealed.get("phone")}):
         await ending.go_on(uow, new, max(record.time for record in uow.records(ClientUpdated)))
 
@@ -71,7 +71,6 @@ async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None
         [first[client] for client in clients],
     )
     await intervals.mark_late(uow, await ending.cancel_closed(uow, first, waits=False))
-    await planning.drop(uow, clients, "account_closed")
 
 
 async def note_groups(events: Sequence[GroupChanged], uow: UnitOfWork) -> None:
@@ -93,7 +92,7 @@ async def note_lifecycles(events: Sequence[LifecycleChanged], uow: UnitOfWork) -
 async def note_assessments(events: Sequence[AssessmentCompleted], uow: UnitOfWork) -> None:
     """Assessments: the one in force 30 days before its end is owed a reminder."""
     await intervals.keep_assessments(events, uow)
-    await planning.drop_reminders(uow, events)
+    await asking.drop_reminders(uow, events)
 
 
 async def ask_for_satisfaction(events: Sequence[CaseFeedback], uow: UnitOfWork) -> None:
@@ -193,7 +192,7 @@ async def call_back_after_confirmations(events: Sequence[DecisionConfirmed], uow
 
 async def remind_of_assessments(events: Sequence[AssessmentExpiring], uow: UnitOfWork) -> None:
     """A message 30, 7 and 1 days before an assessment ends, next to the task [B21]."""
-    await planning.remind(uow, events)
+    await asking.remind(uow, events)
     await moments.near_the_end(uow, events)
 
 
@@ -210,6 +209,31 @@ async def care_for_grumblers(events: Sequence[ChurnSignalled], uow: UnitOfWork) 
             for e in events
         ],
     )  # fmt: skip
+
+
+async def ask_for_contact_data(events: Sequence[AddressFailed], uow: UnitOfWork) -> None:
+    """An address does not work: contact data are asked for, unless they are being asked for already [B20, MS13]."""
+    open_ones = await uow.sql.fetch(
+        "SELECT client_id FROM tasks WHERE client_id = ANY($1::text[]) AND rule = 'contact_data' AND state = ANY($2::text[])",
+        sorted({e.client_id for e in events}),
+        list(OPEN),
+    )
+    busy, first = {client_id for (client_id,) in open_ones}, dict[str, AddressFailed]()
+    for e in events:
+        if e.client_id not in busy:
+            first.setdefault(e.client_id, e)
+    if first:
+        await _one_each(
+            uow,
+            AddressFailed,
+            [
+                _owed(
+                    e, e.at, "contact_data", f"{e.channel}/{e.message_id}",
+                    {"channel": e.channel, "reason": e.reason, "message": str(e.message_id)},
+                )
+                for e in first.values()
+            ],
+        )  # fmt: skip
 
 
 async def retain_leaving_clients(events: Sequence[ClosingRequested], uow: UnitOfWork) -> None:

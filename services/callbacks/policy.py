@@ -12,7 +12,7 @@ import msgspec
 
 from chassis.errors import FieldError
 from chassis.policy import Number, PolicyBody, PolicyBook, PolicyFamily, PolicyInvalid, PolicyTable, typed
-from contracts.classification import TIERS, TagCode, TierCode
+from contracts.classification import TIERS, TierCode
 from services.callbacks.rule_texts import RULE_TEXTS
 from services.callbacks.scripts import FILE as SCRIPT_FILE
 from services.callbacks.scripts import SCRIPTS, Script
@@ -92,7 +92,6 @@ class Calling:
     cap_days: int
     after_exhaustion: tuple[str, ...]
     survey_working_days: int
-    quiet: tuple[time, time]
 
     def day_part(self, at: time) -> str:
         """The part of the day a wall-clock time lies in."""
@@ -159,25 +158,6 @@ class Flows(PolicyBody, frozen=True):
     large: Number
 
 
-class MailingColumn(PolicyBody, frozen=True):
-    """A column (栏目) clients may get by e-mail or SMS, and who gets it: by class, group and product [B15, A28].
-
-    `on_request`: only to those who subscribed. `product`: each mailing names the product's risk level, and only clients
-    assessed for it get it.
-    """
-
-    code: Code
-    zh: Words
-    en: Words
-    channels: tuple[Literal["email", "sms"], ...]
-    tier_from: TierCode = "NORMAL"
-    groups: tuple[TagCode, ...] = ()
-    not_groups: tuple[TagCode, ...] = ()
-    on_request: bool = True
-    product: bool = False
-    marketing: bool = True
-
-
 @dataclass(frozen=True, slots=True)
 class Retention:
     """What to say to each reason to leave, over how many years reasons are counted, and how often drills are held, with
@@ -205,14 +185,17 @@ class FollowUp(PolicyBody, frozen=True):
 
 
 class Messages(PolicyBody, frozen=True):
-    """Days and limits of the two messages to new clients [B12], and of sending."""
+    """Days and limits of the two messages to new clients [B12].
+
+    Versions published while callbacks sent messages itself say how, too: that is messaging's policy now.
+    """
 
     welcome: Welcome
     follow_up: FollowUp
-    hotline: Words
-    packages: dict[TierCode, dict[str, Words]]
-    attempts: Annotated[int, msgspec.Meta(ge=1, le=100)]
-    retry_minutes: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    hotline: Words | None = None
+    packages: dict[TierCode, dict[str, Words]] | None = None
+    attempts: int | None = None
+    retry_minutes: int | None = None
 
 
 class _Triggers(PolicyBody, frozen=True):
@@ -229,10 +212,6 @@ class _Moments(PolicyBody, frozen=True):
 
 class _Ladder(PolicyBody, frozen=True):
     rows: list[LadderStep]
-
-
-class _Mailings(PolicyBody, frozen=True):
-    rows: list[MailingColumn]
 
 
 class _Cadence(PolicyBody, frozen=True):
@@ -258,7 +237,7 @@ class _Calling(PolicyBody, frozen=True):
     contacts_per_client: _Cap
     after_exhaustion: list[Literal["e_survey", "letter"]]
     survey_working_days: Count
-    quiet: tuple[str, str]
+    quiet: tuple[str, str] | None = None  # of messages, in versions from before messaging sent them
 
 
 class _Quality(PolicyBody, frozen=True):
@@ -342,7 +321,6 @@ def parse_calling(body: dict[str, Any]) -> Calling:
         cap_days=given.contacts_per_client.days,
         after_exhaustion=tuple(given.after_exhaustion),
         survey_working_days=given.survey_working_days,
-        quiet=_span(given.quiet, "/quiet"),
     )
     if not calling.windows or not calling.on_days <= calling.attempts or calling.in_day_parts > len(parts):
         raise refused("attempts cannot be made on that many days, in that many parts, in no window", "/attempts")
@@ -419,15 +397,6 @@ def parse_cadence(body: dict[str, Any]) -> Mapping[str, int]:
     return {str(tier): count for tier, count in days.items()}
 
 
-def parse_mailings(body: dict[str, Any]) -> Mapping[str, MailingColumn]:
-    """The columns by code; an unknown tier, group or channel is refused."""
-    rows = typed(_Mailings, body).rows
-    for place, column in enumerate(rows):
-        if not column.channels:
-            raise refused(f"{column.code}: channels are email and sms", f"/rows/{place}/channels")
-    return _by_code(rows, lambda row: row.code)
-
-
 def parse_retention(body: dict[str, Any]) -> Retention:
     """Plays and drills; a play without words in both languages is refused, and so is one that hinders an exit."""
     given = typed(_Retention, body)
@@ -442,13 +411,10 @@ def parse_retention(body: dict[str, Any]) -> Retention:
 
 
 def parse_messages(body: dict[str, Any]) -> Messages:
-    """Days of the messages to new clients; a package without a name in both languages is refused."""
+    """Days of the messages to new clients; a limit that lies before its first day is refused."""
     messages = typed(Messages, body)
-    if not messages.hotline.strip():
-        raise refused("hotline: a message names it, so it must not be empty", "/hotline")
-    for tier in TIERS:
-        if not all(messages.packages.get(tier, {}).get(language) for language in ("zh-CN", "en")):
-            raise refused(f"packages: {tier} needs its name in zh-CN and en", f"/packages/{tier}")
+    if messages.welcome.limit_days < messages.welcome.first_day:
+        raise refused("the limit lies before the first day", "/welcome/limit_days")
     return messages
 
 
@@ -473,7 +439,6 @@ class Policies(PolicyBook):
     moment_ladder = PolicyTable(FILE, parse_ladder)
     flows = PolicyTable(FILE, parse_flows)
     cadence = PolicyTable(FILE, parse_cadence)
-    mailings = PolicyTable(FILE, parse_mailings)
     retention = PolicyTable(FILE, parse_retention)
     messages = PolicyTable(FILE, parse_messages)
     scripts = PolicyFamily(SCRIPT_FILE, parse_script, "script")

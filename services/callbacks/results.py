@@ -17,9 +17,8 @@ from chassis.deadlines import Deadline
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskAttempted, TaskCompleted, TaskExhausted
-from services.callbacks import contacts, findings, reviews, scripts, tasks
+from services.callbacks import asking, contacts, findings, reviews, scripts, tasks
 from services.callbacks.calling import next_attempt
-from services.callbacks.messages import planning
 from services.callbacks.obligations import Obligation
 from services.callbacks.policy import CallOutcome, Policies
 from services.callbacks.tables import Task
@@ -236,14 +235,14 @@ def survey_ends(policies: Policies, calendar: Calendar, at: datetime) -> datetim
 async def send_survey(uow: UnitOfWork, task: Task, ends: datetime) -> None:
     """The e-survey's invitation goes out when there is an address for it; its end is watched [B20, C11]."""
     await deadlines.arm(uow, [Deadline(SURVEY, f"task/{task.task_id}", task.client_id, ends)])
-    client = await uow.sql.fetchrow(
-        """SELECT client_id, branch_id, language, phone IS NOT NULL AS by_phone FROM clients
-           WHERE client_id = $1 AND (phone IS NOT NULL OR email IS NOT NULL)""",
+    reachable = await uow.sql.fetchval(
+        "SELECT EXISTS (SELECT FROM clients WHERE client_id = $1 AND (phone IS NOT NULL OR email IS NOT NULL))",
         task.client_id,
     )
-    if client:
-        channel, reference = "sms" if client["by_phone"] else "email", str(task.task_id)
-        await planning.plan(uow, "e_survey", dict(client), channel, reference, uow.now, None, {"reference": reference})
+    if reachable:
+        reference = str(task.task_id)
+        survey = asking.wanted_of(uow, "e_survey", task.client_id, reference, {"reference": reference}, uow.now, ends)
+        await asking.ask(uow, [survey])
 
 
 async def _mark_client(uow: UnitOfWork, task: Task, outcome: CallOutcome, at: datetime) -> None:

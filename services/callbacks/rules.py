@@ -1,6 +1,6 @@
 """Pure decisions: states [B19], due dates [B21], who must not call [B10], who gets a notice [B7]."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid5
 from chassis.calendar import Calendar, DayKind
 from chassis.clock import end_of, month_end, months_after
 from chassis.errors import Text
-from services.callbacks.policy import MailingColumn, Notices, Trigger
+from services.callbacks.policy import Notices, Trigger
 
 CALLBACKS = UUID("6d0f1c4e-62a5-5c0e-9a35-0f2d6b7f4c11")
 """The namespace of every id that is derived from what caused it."""
@@ -97,50 +97,6 @@ def exclusions(agent: str, ties: Ties, *, avoidance: bool) -> list[Text]:
         found.append(Text(f"{agent} is the client's manager", f"{agent} 为客户现任客户经理"))
     elif agent in ties.former_managers:
         found.append(Text(f"{agent} was the client's manager", f"{agent} 曾任客户经理"))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class MailReader:
-    """What decides whether a client gets a mailing. `rank` counts tiers from 0; `level` is the risk level in force."""
-
-    rank: int
-    tags: Collection[str]
-    level: str | None
-    subscribed: str | None
-    by_email: bool
-    by_phone: bool
-    no_marketing: bool
-
-
-def mailing_channel(column: MailingColumn, reader: MailReader) -> str | None:
-    """How a client gets a column: as subscribed, else the first of its channels for which there is an address."""
-    reachable = {"email": reader.by_email, "sms": reader.by_phone}
-    wanted = [reader.subscribed] if reader.subscribed in column.channels else column.channels
-    return next((channel for channel in wanted if channel and reachable[channel]), None)
-
-
-def mailing_reasons(
-    column: MailingColumn, reader: MailReader, product_level: str | None, tiers: Sequence[str], levels: Sequence[str]
-) -> list[str]:
-    """Why a client does not get a mailing of a column [B15]; empty when they do."""
-    found = []
-    if column.on_request and reader.subscribed is None:
-        found.append("not_subscribed")
-    if reader.rank < tiers.index(column.tier_from):
-        found.append("class_below")
-    if column.groups and not set(column.groups) & set(reader.tags):
-        found.append("other_group")
-    if set(column.not_groups) & set(reader.tags):
-        found.append("group_left_out")
-    if product_level is not None:
-        held = levels.index(reader.level) if reader.level in levels else -1
-        if held < levels.index(product_level):
-            found.append("risk_level_below_product")
-    if column.marketing and reader.no_marketing:
-        found.append("opted_out")
-    if mailing_channel(column, reader) is None:
-        found.append("no_contact_data")
     return found
 
 

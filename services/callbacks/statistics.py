@@ -152,7 +152,7 @@ async def without_contact_data(sql: asyncpg.Connection) -> int:
 async def skipped_without_contact_data(sql: asyncpg.Connection) -> int:
     """Messages that could not go out for want of a phone or an e-mail address."""
     count: int = await sql.fetchval(
-        "SELECT count(*) FROM messages WHERE state = 'skipped' AND reason = 'no_contact_data'"
+        "SELECT count(*) FROM requests WHERE state = 'suppressed' AND reason = 'no_address'"
     )
     return count
 

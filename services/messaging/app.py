@@ -11,7 +11,7 @@ from contracts.classification import GroupChanged, TierChanged
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted
-from services.messaging import api, followed, handlers, sending, tables
+from services.messaging import api, followed, hand_over, handlers, sending, tables
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
 
@@ -31,10 +31,12 @@ service = Service(
         GroupChanged: followed.keep_groups,
         AssessmentCompleted: followed.keep_levels,
         callbacks.MessageRequested: handlers.take_requests,
+        callbacks.MessageHandedOver: hand_over.take,
     },
     publishes=EVENTS,
     completes=DayCompleted,
     loops=sending.loops(),
+    checks={"hand over": hand_over.check},
     policy=Policies,
     settings=[MessageSettings],
     client_parts={"messages": "/messages?limit=20"},

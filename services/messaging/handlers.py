@@ -7,7 +7,7 @@ from chassis.erasure import Judgement
 from chassis.personal.keys import Value
 from chassis.uow import UnitOfWork
 from contracts.broker import ClientClosed, ClientOpened, ClientUpdated, Profile
-from contracts.messaging import MessageRequested
+from contracts.messaging import MessageRequested, message_id
 from services.messaging import messages
 from services.messaging.messages import Wanted
 from services.messaging.numbers import Tokens, mailbox, mobile
@@ -32,7 +32,7 @@ async def _keep(uow: UnitOfWork, kind: type[Profile], events: Sequence[Profile])
     # Who was not known yet may be written to now.
     await uow.sql.execute(
         """UPDATE messages SET due_at = least(due_at, $2) WHERE client_id = ANY($1::text[]) AND state = 'planned'
-             AND reason = 'client_unknown'""",
+             AND reason IN ('client_unknown', 'no_manager')""",
         sorted({event.client_id for event in events}),
         uow.now,
     )
@@ -93,7 +93,7 @@ async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None
 
 
 async def take_requests(events: Sequence[MessageRequested], uow: UnitOfWork) -> None:
-    """Messages that other services ask for."""
+    """Messages that other services ask for, or do not want any more."""
     await messages.ask(
         uow,
         [
@@ -104,9 +104,20 @@ async def take_requests(events: Sequence[MessageRequested], uow: UnitOfWork) -> 
                 required=event.required, shock=event.shock,
             )
             for event in events
+            if not event.withdrawn
         ],
         uow.now,
     )  # fmt: skip
+    # One that was handed over has the id it was asked for under.
+    await messages.withdraw(
+        uow,
+        [
+            key
+            for event in events
+            if event.withdrawn
+            for key in (event.request_id, message_id(event.kind, event.key, event.cause))
+        ],
+    )
 
 
 async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:

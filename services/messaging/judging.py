@@ -45,7 +45,9 @@ async def judge_many(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
         key = row.client_id or f"staff:{row.staff_id}"
         who = choices.applied(known.recipients[key], key, row.message_class)
         ways = among(ways_of(row.kind, kinds.get(row.kind), filings, linked), row.channels, sending)
-        asked = Asked(row.message_class, ways, row.not_before, row.not_after, row.required, row.shock)
+        template = kinds.get(row.kind)
+        needs = template.needs if template else ()
+        asked = Asked(row.message_class, ways, row.not_before, row.not_after, row.required, row.shock, needs)
         own = terms[row.message_class]
         verdict = judge(asked, who, {name: one.of(row.message_class) for name, one in sent.items()}, own, now)
         if verdict.way is not None:
@@ -130,8 +132,19 @@ async def recipients(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
     clients = sorted({row.client_id for row in rows if row.client_id is not None})
     people: dict[str, Recipient] = dict.fromkeys(clients, Recipient(known=False))
     languages: dict[str, str] = {}
-    for client_id, closed_on, phone, email, language, refused, hours_from, hours_until, failed in await uow.sql.fetch(
-        """SELECT c.client_id, c.closed_on, c.phone_token, c.email_token, p.language, p.refused, p.hours_from,
+    for (
+        client_id,
+        closed_on,
+        manager_id,
+        phone,
+        email,
+        language,
+        refused,
+        hours_from,
+        hours_until,
+        failed,
+    ) in await uow.sql.fetch(
+        """SELECT c.client_id, c.closed_on, c.manager_id, c.phone_token, c.email_token, p.language, p.refused, p.hours_from,
                   p.hours_until,
                   array(SELECT f.channel FROM failed_addresses f
                         WHERE (f.channel = 'sms' AND f.token = c.phone_token)
@@ -141,6 +154,7 @@ async def recipients(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
     ):
         addresses = {"sms": phone, "email": email, "app": f"app:{client_id}"}
         people[client_id] = Recipient(
+            recorded=("manager",) if manager_id else (),
             closed=closed_on is not None and closed_on <= business_date(now),
             addresses={channel: token for channel, token in addresses.items() if token},
             failed=failed,

@@ -273,6 +273,22 @@ async def cancel_cause(uow: UnitOfWork, causes: Sequence[str], client_id: str | 
     return len(ended)
 
 
+async def withdraw(uow: UnitOfWork, keys: Sequence[UUID]) -> None:
+    """Cancel messages that nobody wants any more, as far as they are in nobody's hand."""
+    if not keys:
+        return
+    ended = await rows.fetch(
+        uow.sql,
+        MessageRow,
+        f"""UPDATE messages SET state = 'cancelled', reason = 'withdrawn', ended_at = $2
+            WHERE message_id IN (SELECT message_id FROM messages WHERE message_id = ANY($1::uuid[])
+                AND state IN ('planned', 'queued') ORDER BY message_id FOR UPDATE) RETURNING {message_columns()}""",
+        list(keys),
+        uow.now,
+    )
+    tell(uow, [(row, row.state, row.reason, row.channel) for row in ended], uow.now)
+
+
 async def cancel_one(uow: UnitOfWork, key: UUID, reason: str) -> bool:
     """Take back one message; False when it is too late."""
     ended = await rows.fetch(

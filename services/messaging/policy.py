@@ -127,6 +127,7 @@ class Template(PolicyBody, frozen=True):
 
     `passed`: forbidden words that compliance lets pass here, each with its reason [MS16]. `ordered`: its words are those of
     a mailing, which one person orders and another releases: they are judged there, and how long each SMS is when it goes.
+    `needs`: what of the client's own record has to be known first; until then it waits.
     """
 
     message_class: MessageClass
@@ -136,6 +137,7 @@ class Template(PolicyBody, frozen=True):
     fields: dict[Code, Variable] = msgspec.field(default_factory=dict)
     mergeable: bool = False
     ordered: bool = False
+    needs: tuple[Literal["manager"], ...] = ()
     passed: dict[str, Words] = msgspec.field(default_factory=dict)
 
     def in_language(self, language: str) -> Wording:

@@ -87,6 +87,8 @@ class Asked:
     not_after: datetime
     required: bool = False
     shock: bool = False
+    needs: Collection[str] = ()
+    """What of the recipient's record has to be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class Recipient:
     """What is known of whom it is for, at the moment of judging."""
 
     known: bool = True
+    recorded: Collection[str] = ()
+    """What is known of their record."""
     closed: bool = False
     addresses: Mapping[str, str] = field(default_factory=dict)
     """Of each channel that reaches them the address's token."""
@@ -139,6 +143,8 @@ def judge(asked: Asked, who: Recipient, sent: Mapping[str, Sent], terms: Terms, 
         return _wait(asked, "client_unknown", now + terms.unknown_client)
     if who.closed:
         return Verdict("suppressed", "account_closed")
+    if missing := [name for name in asked.needs if name not in who.recorded]:
+        return _wait(asked, f"no_{missing[0]}", now + terms.unknown_client)
     if terms.cls.consent and not who.consented:
         return Verdict("suppressed", "no_consent")
     way, why = _way(asked, who, terms)

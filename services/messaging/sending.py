@@ -35,6 +35,7 @@ from contracts.classification import TIERS
 from contracts.messaging import AddressFailed
 from services.messaging import receipts
 from services.messaging.addresses import fail_address
+from services.messaging.hand_over import COMPLETE
 from services.messaging.judging import Known, judge_many, recipients
 from services.messaging.messages import FIELDS, tell, write, wrong_fields
 from services.messaging.policy import Policies, Sending, Template
@@ -67,10 +68,11 @@ async def judge_due(database: Database, at: datetime | None = None) -> bool:
 
 
 async def _anything(database: Database, condition: str, at: datetime | None) -> bool:
-    """Whether a real home has something due; one that is simulated, or that nobody has named, sends nothing."""
+    """Whether a real home has something due; one that is simulated, that nobody has named, or that waits for what callbacks
+    hands over, sends nothing."""
     async with database.reading() as sql:
         found: bool = await sql.fetchval(
-            f"""SELECT EXISTS (SELECT FROM timeline WHERE timeline = $1) AND EXISTS (
+            f"""SELECT EXISTS (SELECT FROM timeline WHERE timeline = $1) AND {COMPLETE} AND EXISTS (
                    SELECT FROM messages WHERE {condition} AND due_at <= coalesce($2, clock_timestamp()))""",
             Timeline.REAL.value,
             at,
@@ -494,7 +496,7 @@ def _became(row: MessageRow, answer: Answer, sending: Sending, now: datetime) ->
 async def _in_hand(database: Database, way: str) -> bool:
     async with database.reading() as sql:
         found: bool = await sql.fetchval(
-            "SELECT EXISTS (SELECT FROM messages WHERE batch_id IS NOT NULL AND way = $1)", way
+            f"SELECT {COMPLETE} AND EXISTS (SELECT FROM messages WHERE batch_id IS NOT NULL AND way = $1)", way
         )
     return found
 

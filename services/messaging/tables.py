@@ -281,3 +281,23 @@ class MailingRow(Row, frozen=True):
 
 
 mailings = table("mailings", metadata, MailingRow)
+
+
+class TakenOverRow(Row, frozen=True):
+    """An item handed over by the service that sent messages before: taken in once."""
+
+    item_id: Annotated[UUID, Column(SqlUUID, primary_key=True)]
+
+
+taken_over = table("taken_over", metadata, TakenOverRow)
+
+
+class HandOverRow(Row, frozen=True):
+    """How much a service hands over, by its end mark, and how much of it is here."""
+
+    publisher: Annotated[str, Column(primary_key=True)]
+    taken: int
+    told: Annotated[int | None, Column(Integer, comment="by its end mark")]
+
+
+hand_overs = table("hand_overs", metadata, HandOverRow)

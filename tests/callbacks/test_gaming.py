@@ -134,7 +134,7 @@ async def test_a_satisfaction_call_nobody_made_in_time_goes_on_late_and_its_brea
     assert {(task["state"], task["expired_at"], task["late_until"]) for task in await desk.tasks()} == {
         ("expired", at(TUESDAY + timedelta(days=1), 0), at(date(2022, 7, 20), 0))
     }
-    assert await desk.world.value("callbacks", "SELECT count(*) FROM messages WHERE kind = 'e_survey'") == 2
+    assert await desk.world.value("callbacks", "SELECT count(*) FROM requests WHERE kind = 'e_survey'") == 2
 
     async def exported() -> set[str]:
         async with desk.world.sql("callbacks") as sql:

@@ -135,7 +135,7 @@ async def test_a_dormant_client_nobody_reaches_gets_a_survey_and_then_a_letter(d
     assert tried["c-1"] == ["planned", "planned", "planned", "exhausted"]
     [first, second] = await desk.tasks()
     assert (first["channel"], second["channel"]) == ("e_survey", "e_survey")
-    surveys = await desk.world.rows("callbacks", "SELECT client_id FROM messages WHERE kind = 'e_survey'")
+    surveys = await desk.world.rows("callbacks", "SELECT client_id FROM requests WHERE kind = 'e_survey'")
     assert [row["client_id"] for row in surveys] == ["c-1"]
 
     client = Actor("c-1", Role.CLIENT, client_id="c-1")

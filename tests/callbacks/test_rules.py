@@ -115,11 +115,7 @@ def test_trying_ends_by_attempts_days_and_parts_that_count(tried: list[tuple[int
     assert (retry.at is not None) is goes_on
 
 
-def test_quiet_hours_and_the_cap() -> None:
-    night = at(date(2022, 7, 4), 23)
-    assert calling.after_quiet(night, TERMS) == at(date(2022, 7, 5), 8, 30)
-    assert calling.after_quiet(at(date(2022, 7, 5), 3), TERMS) == at(date(2022, 7, 5), 8, 30)
-    assert not calling.is_quiet(at(date(2022, 7, 4), 20, 59), TERMS)
+def test_the_cap() -> None:
     now = at(date(2022, 7, 8), 10)
     contacts = [now - timedelta(days=days) for days in (6, 4, 1)]
     assert calling.capped_until(contacts, now, TERMS) == contacts[0] + timedelta(days=7)

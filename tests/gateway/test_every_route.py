@@ -60,7 +60,6 @@ def test_every_route_that_changes_something_leaves_a_row(app: FastAPI, apps: dic
     }
     assert {one for one in found if "/operations/" not in one} == {
         "POST /v1/suitability/decisions",  # a row of the sealed decisions each
-        "POST /v1/callbacks/messages/dispatch",  # hands over what is due, as the loop of the service does
         "POST /v1/client-keys",  # for services
         "POST /v1/messaging/templates/{kind}/preview",  # fills a template with what is given, of nobody
         "POST /v1/relationships/information/score",  # works out what is given, of nobody

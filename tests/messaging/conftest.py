@@ -21,6 +21,7 @@ async def desk(clusters: Callable[[str], Cluster]) -> AsyncIterator[Desk]:
         async with new_world(settings, clusters("wheel"), "log", (gateway, messaging)) as world:
             made = Desk(world)
             await made.real()
+            await made.nothing_kept()
             yield made
             await world.seal()
             assert await world.findings() == []

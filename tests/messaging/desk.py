@@ -8,7 +8,9 @@ from uuid import uuid4
 import httpx
 
 from chassis.actor import Actor, Role
+from chassis.clock import utc_now
 from contracts import broker
+from contracts.callbacks import MessageHandedOver
 from contracts.platform import TimelineDecided
 from services.messaging.messages import Wanted, ask
 from services.messaging.tables import MessageRow, message_columns
@@ -40,6 +42,11 @@ class Desk:
             await uow.sql.execute(
                 "INSERT INTO timeline (timeline, decided_at) VALUES ('real', now()) ON CONFLICT DO NOTHING"
             )
+
+    async def nothing_kept(self) -> None:
+        """Callbacks has nothing to hand over."""
+        await self.world.publish(MessageHandedOver(what="end", item_id=uuid4(), count=0, at=utc_now()))
+        await self.world.settle()
 
     async def open(self, *, branch: str = "B1", phone: str | None = PHONE, **profile: Any) -> str:
         """A client of their own, with a number of their own unless told otherwise."""

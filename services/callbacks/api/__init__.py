@@ -5,19 +5,18 @@ from services.callbacks.api import (
     coverage,
     evidence,
     findings,
-    interest,
-    mailings,
     messages,
     moments,
     quality,
     recorded,
     replies,
     retention,
+    satisfaction,
     statistics,
     tasks,
 )
 
 parts = (
-    tasks, replies, evidence, findings, quality, recorded, coverage, messages, moments, mailings, interest, retention, statistics,
+    tasks, replies, evidence, findings, quality, recorded, coverage, messages, moments, retention, satisfaction, statistics,
 )  # fmt: skip
 routes = joined(*(part.routes for part in parts))

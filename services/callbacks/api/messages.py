@@ -1,65 +1,50 @@
-"""Messages, alarms, wishes and publications over HTTP."""
+"""Messages asked for, alarms, wishes and publications over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request
+from fastapi import Query
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
-from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.http import Listing, Page, Reading, Work, object_scope, permits, router
 from chassis.http.persons import PersonId
 from chassis.timeline import today
-from contracts.fields import Code, Identifier, Instant, Label, text_of
-from services.callbacks import alarms
+from contracts.fields import Code, Identifier, Instant, text_of
+from services.callbacks import alarms, asking
 from services.callbacks.acts import LEADING
-from services.callbacks.api.access import Leader, Operator, Reader, require_view
-from services.callbacks.messages import sending
-from services.callbacks.messages.adapters import MessageSettings, ports
+from services.callbacks.api.access import Leader, Reader, require_view
 from services.callbacks.people import SERVING
+from services.callbacks.tables import RequestRow
 
 routes = router("/v1/callbacks", "callbacks messages")
-STALE_DAYS = 90
+STALE_DAYS, SHOWN = 90, 200
 WithClient = Annotated[Actor, permits("callbacks:preferences", *SERVING, Role.CLIENT)]
 
 
 class Message(BaseModel):
-    """A message and what became of it."""
+    """A message callbacks asked messaging for, and the latest word on what became of it."""
 
-    message_id: UUID
+    request_id: UUID
     client_id: str
     kind: str
-    channel: str
-    language: str
+    cause: str
+    asked_at: datetime
+    not_before: datetime | None
+    not_after: datetime | None
     state: str
-    due_at: datetime
-    limit_at: datetime | None
-    sent_at: datetime | None
-    tries: int
-    template: str | None
-    body_sha256: str | None
-    receipt: str | None
     reason: str
-
-
-class Receipt(BaseModel):
-    """A provider's word on a message."""
-
-    receipt: Label
-    state: Literal["delivered", "undeliverable"]
-    reason: Annotated[str, text_of(300)] = ""
+    channel: str | None
+    changed_at: datetime
 
 
 class Preferences(BaseModel):
     """A client's own wishes; what is not given stays."""
 
     do_not_call: bool | None = None
-    no_marketing: bool | None = None
     objects_to_viewing: bool | None = None
-    language: Literal["zh-CN", "en"] | None = None
 
 
 class Alarm(BaseModel):
@@ -86,44 +71,20 @@ class Publication(BaseModel):
 
 @routes.get("/clients/{client_id}/messages")
 async def list_messages(actor: Reader, sql: Reading, client_id: Identifier) -> list[Message]:
-    """Every message to a client, newest first, up to 200."""
+    """Every message asked for a client here, newest first, up to 200; their words and addresses are messaging's."""
     await require_view(sql, actor, client_id)
-    scope, arguments = object_scope(actor, 2)
-    rows = await sql.fetch(
-        f"SELECT * FROM messages WHERE client_id = $1 AND {scope} ORDER BY due_at DESC, message_id LIMIT 200",
-        client_id,
-        *arguments,
-    )
-    return [Message.model_validate(dict(row)) for row in rows]
-
-
-@routes.post("/messages/dispatch")
-async def dispatch(actor: Operator, request: Request) -> dict[str, int]:
-    """Send what is due now, as the worker does by itself every few seconds; harmless when called twice at once."""
-    database: Database = request.app.state.database
-    settings = database.settings
-    return await sending.send_due(database, ports(MessageSettings(), settings.home))
-
-
-@routes.post("/messages/receipts")
-async def receive_receipt(actor: Operator, uow: Work, given: Receipt) -> Message:
-    """A provider's delivery receipt."""
-    await sending.receive_receipt(uow, given.receipt, given.state, given.reason)
-    row = await uow.sql.fetchrow("SELECT * FROM messages WHERE receipt = $1", given.receipt)
-    assert row is not None
-    return Message.model_validate(dict(row))
+    return [_shown(row) for row in await asking.of_client(sql, client_id, SHOWN)]
 
 
 @routes.get("/messages/alarms")
 async def list_alarms(actor: Leader, sql: Reading) -> list[Message]:
-    """New clients still without a manager on day 10, messages missed or undeliverable, up to 200."""
-    scope, arguments = object_scope(actor, 1)
-    rows = await sql.fetch(
-        f"""SELECT * FROM messages WHERE (state IN ('missed', 'undeliverable') OR reason = 'no_manager_alarm') AND {scope}
-            ORDER BY due_at DESC, message_id LIMIT 200""",
-        *arguments,
-    )
-    return [Message.model_validate(dict(row)) for row in rows]
+    """Messages that came too late or did not arrive, newest first, up to 200."""
+    branch = None if actor.sees_all_branches else actor.branch_id or "-"
+    return [_shown(row) for row in await asking.not_arrived(sql, branch, SHOWN)]
+
+
+def _shown(row: RequestRow) -> Message:
+    return Message.model_validate({name: getattr(row, name) for name in Message.model_fields})
 
 
 @routes.get("/alarms")
@@ -142,17 +103,15 @@ async def list_missed(
 
 @routes.patch("/clients/{client_id}/preferences")
 async def set_preferences(actor: WithClient, uow: Work, client_id: Identifier, given: Preferences) -> Preferences:
-    """What the client wishes: no calls, no marketing, no views without a service due, the language."""
-    scope, arguments = object_scope(actor, 6)
+    """What the client wishes: no calls, no views without a service due. Of messages see messaging's preferences."""
+    scope, arguments = object_scope(actor, 4)
     row = await uow.sql.fetchrow(
-        f"""UPDATE clients SET do_not_call = coalesce($2, do_not_call), no_marketing = coalesce($3, no_marketing),
-                   objects_to_viewing = coalesce($4, objects_to_viewing), language = coalesce($5, language)
-            WHERE client_id = $1 AND {scope} RETURNING do_not_call, no_marketing, objects_to_viewing, language""",
+        f"""UPDATE clients SET do_not_call = coalesce($2, do_not_call),
+                   objects_to_viewing = coalesce($3, objects_to_viewing)
+            WHERE client_id = $1 AND {scope} RETURNING do_not_call, objects_to_viewing""",
         client_id,
         given.do_not_call,
-        given.no_marketing,
         given.objects_to_viewing,
-        given.language,
         *arguments,
     )
     if row is None:
