@@ -20,6 +20,7 @@ from careline.commands import (
     demo,
     exports,
     letters,
+    messages,
     operate,
     packs,
     points,
@@ -84,6 +85,7 @@ app.add_typer(letters.conflicts, name="conflicts")
 app.add_typer(deadlines.deadlines, name="deadlines")
 app.add_typer(positions.positions, name="positions")
 app.add_typer(points.app, name="points")
+app.add_typer(messages.app, name="messages")
 app.add_typer(questionnaire.app, name="questionnaire")
 app.command()(questionnaire.verify_evidence)
 app.command()(packs.verify_pack)

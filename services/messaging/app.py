@@ -6,12 +6,12 @@ from chassis import staff
 from chassis.erasure import answering
 from chassis.service import Service
 from contracts import callbacks
-from contracts.broker import BranchChanged, ClientClosed, ClientOpened, ClientUpdated, StaffChanged
+from contracts.broker import BranchChanged, ClientClosed, ClientOpened, ClientUpdated, ContactRecorded, StaffChanged
 from contracts.classification import GroupChanged, TierChanged
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted
-from services.messaging import api, followed, hand_over, handlers, sending, tables
+from services.messaging import api, followed, hand_over, handlers, registrations, sending, tables
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
 
@@ -27,6 +27,7 @@ service = Service(
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClientClosed: handlers.close_clients,
+        ContactRecorded: registrations.follow_contacts,
         TierChanged: followed.keep_tiers,
         GroupChanged: followed.keep_groups,
         AssessmentCompleted: followed.keep_levels,

@@ -14,6 +14,7 @@ from chassis.calendar import Calendar
 from chassis.calendar.errors import CalendarBegins, CalendarEnds
 from chassis.clock import business_date
 from chassis.uow import UnitOfWork
+from services.messaging import registrations
 from services.messaging.policy import Filings, Policies, Sending, Template
 from services.messaging.rules import Asked, Recipient, Sent, Terms, Verdict, judge
 from services.messaging.settings import connected
@@ -162,8 +163,12 @@ async def recipients(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
             hours=(hours_from, hours_until) if hours_from is not None else None,
         )
         languages[client_id] = language or "zh-CN"
-    for staff_id in {row.staff_id for row in rows if row.staff_id is not None}:
-        people[f"staff:{staff_id}"] = Recipient(addresses={"app": f"app:staff:{staff_id}"})
+    staff = sorted({row.staff_id for row in rows if row.staff_id is not None})
+    registered = await registrations.of_staff(uow.sql, staff) if staff else []
+    for staff_id in staff:
+        own = {one.channel: one.token for one in registered if one.staff_id == staff_id}
+        addresses = {"app": f"app:staff:{staff_id}"} | own
+        people[f"staff:{staff_id}"] = Recipient(addresses=addresses, recorded=("manager",), consented=True)
     return Known(people, languages)
 
 
@@ -175,6 +180,8 @@ class _Choices:
         self.numbers: dict[tuple[str, str], datetime] = {}
 
     def applied(self, who: Recipient, key: str, message_class: str) -> Recipient:
+        if key.startswith("staff:"):
+            return who  # at work
         own = self.clients.get((key, message_class), {})
         agreed_at, agreed = own.get("*", (None, None))
         number = who.addresses.get("sms")

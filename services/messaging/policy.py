@@ -78,6 +78,7 @@ class Sending(PolicyBody, frozen=True, dict=True):
     classes: dict[MessageClass, ClassTerms]
     optional: Cap
     packages: dict[str, dict[str, Words]]
+    registered_channels: tuple[Channel, ...] = ()
 
     @cached_property
     def quiet_hours(self) -> tuple[time, time]:

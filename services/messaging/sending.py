@@ -33,7 +33,7 @@ from chassis.timeline import Timeline
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
 from contracts.messaging import AddressFailed
-from services.messaging import receipts
+from services.messaging import receipts, registrations
 from services.messaging.addresses import fail_address
 from services.messaging.hand_over import COMPLETE
 from services.messaging.judging import Known, judge_many, recipients
@@ -221,6 +221,9 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
             sorted({row.client_id for row in going if row.client_id}),
         )
     }
+    for own_address in await registrations.of_staff(uow.sql, sorted({row.staff_id for row in going if row.staff_id})):
+        if own_address.channel == channel:
+            stored[f"staff:{own_address.staff_id}"] = (None, own_address.address, None, None)
     owners = [row.client_id or f"staff:{row.staff_id}" for row in going]
     values = []
     for owner, row in zip(owners, going, strict=True):

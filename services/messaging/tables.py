@@ -301,3 +301,25 @@ class HandOverRow(Row, frozen=True):
 
 
 hand_overs = table("hand_overs", metadata, HandOverRow)
+
+
+class RegistrationRow(Row, frozen=True):
+    """An address a member of staff writes to clients from, registered (报备) [MS14]."""
+
+    registration_id: Annotated[UUID, Column(SqlUUID, primary_key=True)]
+    staff_id: Annotated[str, Column(index=True)]
+    channel: str
+    token: str
+    address: Annotated[bytes | None, Column(comment="encrypted")]
+    registered_by: str
+    registered_at: datetime
+    ended_by: str | None
+    ended_at: datetime | None
+
+
+registrations = table(
+    "registrations",
+    metadata,
+    RegistrationRow,
+    Index("ix_registrations_in_force", "channel", "token", unique=True, postgresql_where=text("ended_at IS NULL")),
+)

@@ -1,7 +1,18 @@
 """HTTP in."""
 
 from chassis.http import joined
-from services.messaging.api import asking, figures, inbound, interest, mailbox, mailings, preferences, templates
+from services.messaging.api import (
+    asking,
+    figures,
+    inbound,
+    interest,
+    mailbox,
+    mailings,
+    plans,
+    preferences,
+    registrations,
+    templates,
+)
 
-parts = (asking, mailings, interest, inbound, mailbox, preferences, templates, figures)
+parts = (asking, mailings, interest, plans, inbound, mailbox, preferences, templates, registrations, figures)
 routes = joined(*(part.routes for part in parts))

@@ -1,18 +1,17 @@
-"""Templates as they would read: the words with fields in them, and how long they are [MS6, MS12]."""
+"""Templates: which are in force and where each is filed, how they would read, and trials to staff [MS6, MS12, MS14]."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.errors import FieldError, Invalid, NotFound
-from chassis.http import Reading, permits, router
+from chassis.http import Once, Reading, Work, permits, router
 from chassis.timeline import today
-from contracts.fields import Code, Text500
-from services.messaging.messages import forbidden, wrong_fields
-from services.messaging.policy import OWN_RECORD, Policies
-from services.messaging.rules import sms_parts
-from services.messaging.texts import sms_text
+from contracts.fields import Code, Identifier, Text500
+from services.messaging import messages, previews
+from services.messaging.api.asking import Asked
+from services.messaging.policy import Policies
 
 routes = router("/v1/messaging", "messaging")
 Writer = Annotated[Actor, permits("messaging:preview", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE, Role.OPERATIONS)]
@@ -37,22 +36,55 @@ class Preview(BaseModel):
     words: Annotated[list[str], Field(description="forbidden words in the fields: it would not go")]
 
 
+class ToStaff(BaseModel, extra="forbid"):
+    """A trial: to whom of the staff, by which channel, with what in the blanks."""
+
+    staff_id: Identifier
+    channel: Literal["sms", "email"]
+    fields: dict[Code, Text500] = Field(default_factory=dict, description="the template's variables")
+
+
+class Listed(BaseModel):
+    """A template in force; `filed`: of each way that files templates what is registered, and its state."""
+
+    kind: str
+    message_class: str
+    ways: list[str]
+    fields: dict[str, dict[str, str | int]]
+    words: dict[str, dict[str, str]]
+    filed: dict[str, dict[str, str]]
+
+
+@routes.get("/templates")
+async def list_templates(_: Writer, sql: Reading) -> list[Listed]:
+    """Every template in force, with its words and where it is filed."""
+    policies, day = await Policies.read(sql), await today(sql)
+    filings = policies.filings.on(day).body.templates
+    return [
+        Listed(
+            kind=kind, message_class=one.message_class, ways=list(one.ways),
+            fields={name: {"type": field.type, "longest": field.longest} for name, field in one.fields.items()},
+            words={
+                language: {"subject": words.subject, "body": words.body}
+                for language, words in (("zh-CN", one.zh), ("en", one.en))
+            },
+            filed={filing.way: {"code": filing.code, "state": filing.state} for filing in filings if filing.kind == kind},
+        )
+        for kind, one in sorted(policies.templates.on(day).body.kinds.items())
+    ]  # fmt: skip
+
+
 @routes.post("/templates/{kind}/preview")
 async def preview(_: Writer, sql: Reading, kind: Code, given: Trial) -> Preview:
     """The words of a template in force, filled in. Nothing is sent."""
-    policies, day = await Policies.read(sql), await today(sql)
-    version = policies.templates.on(day)
-    template = version.body.kinds.get(kind)
-    if template is None:
-        raise NotFound
-    own = {name: value for name, value in given.fields.items() if name not in OWN_RECORD}
-    if errors := wrong_fields(template, own):
-        raise Invalid(errors=tuple(FieldError(one.pointer, one.detail) for one in errors))
-    record = {name: given.fields.get(name, f"[{name}]")[: version.body.lengths[name]] for name in OWN_RECORD}
-    subject, body = template.in_language(given.language).filled(record | own)
-    signature = policies.filings.on(day).body.signature("own") or ""
-    text = sms_text(signature, body, marketing=template.message_class == "MARKETING", language=given.language)
-    return Preview(
-        kind=kind, message_class=template.message_class, template=version.name, subject=subject, text=text,
-        parts=sms_parts(text), words=forbidden(version.body, template, own),
-    )  # fmt: skip
+    found = await previews.preview(sql, kind, given.fields, given.language)
+    return Preview.model_validate(found, from_attributes=True)
+
+
+@routes.post("/templates/{kind}/trial", status_code=201)
+async def send_trial(_: Writer, uow: Work, once: Once, kind: Code, given: ToStaff) -> Asked:
+    """Send a template to a registered address of a member of staff, and to nobody else [MS14]."""
+    key: UUID = await previews.trial(uow, kind, given.staff_id, given.channel, given.fields)
+    row = await messages.find(uow, key)
+    assert row is not None
+    return Asked.model_validate(messages.told(row))
