@@ -11,7 +11,7 @@ from contracts.classification import GroupChanged, TierChanged
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
 from contracts.suitability import AssessmentCompleted
-from services.messaging import api, followed, hand_over, handlers, registrations, sending, tables
+from services.messaging import api, followed, hand_over, handlers, loops, registrations, tables
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
 
@@ -36,7 +36,7 @@ service = Service(
     },
     publishes=EVENTS,
     completes=DayCompleted,
-    loops=sending.loops(),
+    loops=loops.loops(),
     checks={"hand over": hand_over.check},
     policy=Policies,
     settings=[MessageSettings],

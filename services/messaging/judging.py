@@ -46,6 +46,7 @@ async def judge_many(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
         key = row.client_id or f"staff:{row.staff_id}"
         who = choices.applied(known.recipients[key], key, row.message_class)
         ways = among(ways_of(row.kind, kinds.get(row.kind), filings, linked), row.channels, sending)
+        ways = another_first(ways, row, sending)
         template = kinds.get(row.kind)
         needs = template.needs if template else ()
         asked = Asked(row.message_class, ways, row.not_before, row.not_after, row.required, row.shock, needs)
@@ -76,6 +77,15 @@ def among(ways: list[str] | None, channels: str, sending: Sending) -> list[str] 
     return sorted(found, key=lambda way: wanted.index(sending.ways[way].channel))  # type: ignore[index]
 
 
+def another_first(ways: list[str] | None, row: MessageRow, sending: Sending) -> list[str] | None:
+    """After a try in vain another provider of the same channel comes first, where the class has one [MS13]."""
+    if not ways or not row.tries or row.way not in ways or not sending.classes[row.message_class].second_provider:  # type: ignore[index]
+        return ways
+    channel = sending.ways[row.way].channel  # type: ignore[index]
+    same = [way for way in ways if sending.ways[way].channel == channel and way != row.way]  # type: ignore[index]
+    return same + [way for way in ways if way not in same]
+
+
 def _terms(sending: Sending, message_class: str, calendar: Calendar) -> Terms:
     return Terms(
         sending.classes[message_class],  # type: ignore[index]
@@ -85,6 +95,7 @@ def _terms(sending: Sending, message_class: str, calendar: Calendar) -> Terms:
         timedelta(minutes=sending.unknown_client_minutes),
         {name: way.channel for name, way in sending.ways.items()},
         lambda day: _is_working(calendar, day),
+        {name: way.caps for name, way in sending.ways.items()},
     )
 
 
@@ -105,14 +116,16 @@ class _Went:
     def __init__(self) -> None:
         self.by_class: defaultdict[str, list[datetime]] = defaultdict(list)
         self.optional: list[datetime] = []
+        self.all: list[datetime] = []
 
     def add(self, at: datetime, message_class: str, optional: bool) -> None:
         self.by_class[message_class].append(at)
+        self.all.append(at)
         if optional:
             self.optional.append(at)
 
     def of(self, message_class: str) -> Sent:
-        return Sent(self.by_class.get(message_class, ()), self.optional)
+        return Sent(self.by_class.get(message_class, ()), self.optional, self.all)
 
 
 async def _sent(uow: UnitOfWork, known: Known, sending: Sending, since: datetime) -> defaultdict[str, _Went]:
@@ -139,21 +152,23 @@ async def recipients(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
         manager_id,
         phone,
         email,
+        wecom,
         language,
         refused,
         hours_from,
         hours_until,
         failed,
     ) in await uow.sql.fetch(
-        """SELECT c.client_id, c.closed_on, c.manager_id, c.phone_token, c.email_token, p.language, p.refused, p.hours_from,
+        """SELECT c.client_id, c.closed_on, c.manager_id, c.phone_token, c.email_token, w.token, p.language, p.refused, p.hours_from,
                   p.hours_until,
                   array(SELECT f.channel FROM failed_addresses f
                         WHERE (f.channel = 'sms' AND f.token = c.phone_token)
-                           OR (f.channel = 'email' AND f.token = c.email_token))
-           FROM clients c LEFT JOIN preferences p USING (client_id) WHERE c.client_id = ANY($1::text[])""",
+                           OR (f.channel = 'email' AND f.token = c.email_token)
+                           OR (f.channel = 'wecom' AND f.token = w.token))
+           FROM clients c LEFT JOIN preferences p USING (client_id) LEFT JOIN wecom_contacts w USING (client_id) WHERE c.client_id = ANY($1::text[])""",
         clients,
     ):
-        addresses = {"sms": phone, "email": email, "app": f"app:{client_id}"}
+        addresses = {"sms": phone, "email": email, "wecom": wecom, "app": f"app:{client_id}"}
         people[client_id] = Recipient(
             recorded=("manager",) if manager_id else (),
             closed=closed_on is not None and closed_on <= business_date(now),

@@ -43,11 +43,13 @@ class Cap(PolicyBody, frozen=True):
 
 
 class WayTerms(PolicyBody, frozen=True):
-    """A way messages go: the client's channel it reaches, and how fast its provider takes them."""
+    """A way messages go: the client's channel it reaches, how fast its provider takes them, and how many of all classes an
+    address may get by it [MS15]."""
 
     channel: Channel
     per_second: Positive
     at_once: Positive
+    caps: tuple[Cap, ...] = ()
 
 
 class ClassTerms(PolicyBody, frozen=True):
@@ -60,6 +62,7 @@ class ClassTerms(PolicyBody, frozen=True):
     consent: bool = False
     marketing_hours: bool = False
     optional: bool = False
+    second_provider: bool = False
     caps: tuple[Cap, ...] = ()
 
 
@@ -78,6 +81,7 @@ class Sending(PolicyBody, frozen=True, dict=True):
     classes: dict[MessageClass, ClassTerms]
     optional: Cap
     packages: dict[str, dict[str, Words]]
+    member_hours: Positive = 24
     registered_channels: tuple[Channel, ...] = ()
 
     @cached_property
@@ -93,7 +97,7 @@ class Sending(PolicyBody, frozen=True, dict=True):
     @cached_property
     def longest_cap(self) -> timedelta:
         """How far back what was sent counts."""
-        caps = [cap for terms in self.classes.values() for cap in terms.caps]
+        caps = [cap for terms in (*self.classes.values(), *self.ways.values()) for cap in terms.caps]
         return max(cap.span for cap in (*caps, self.optional))
 
 

@@ -74,6 +74,8 @@ class Terms:
     channels: Mapping[str, str]
     """The channel of each way."""
     is_working_day: Callable[[date], bool]
+    way_caps: Mapping[str, Sequence[CapTerms]] = field(default_factory=dict)
+    """What an address may get by each way, of all classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ class Sent:
 
     of_class: Sequence[datetime] = ()
     optional: Sequence[datetime] = ()
+    of_all: Sequence[datetime] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ def judge(asked: Asked, who: Recipient, sent: Mapping[str, Sent], terms: Terms, 
     if at > now:
         return _wait(asked, why, at)
     before = sent.get(who.addresses[terms.channels[way]], Sent())
-    if (free := _uncapped(asked, before, terms, now)) > now:
+    if (free := _uncapped(asked, way, before, terms, now)) > now:
         return _wait(asked, "cap", free)
     return Verdict("go", way=way)
 
@@ -246,11 +249,13 @@ def _inside(at: datetime, begin: time, end: time) -> datetime:
     return _outside(at, end, begin)
 
 
-def _uncapped(asked: Asked, before: Sent, terms: Terms, now: datetime) -> datetime:
+def _uncapped(asked: Asked, way: str, before: Sent, terms: Terms, now: datetime) -> datetime:
     """When the caps let it go [MS10]: of the last `count` that count, the earliest has left the span."""
     free = now
     for cap in terms.cls.caps:
         free = max(free, _free(before.of_class, cap, now))
+    for cap in terms.way_caps.get(way, ()):
+        free = max(free, _free(before.of_all, cap, now))
     if terms.cls.optional and not asked.required:
         free = max(free, _free(before.optional, terms.optional, now))
     return free

@@ -12,9 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
-from functools import partial
 from time import monotonic
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -27,7 +25,6 @@ from chassis.clock import business_date
 from chassis.database import Database, connect
 from chassis.outages import is_outage
 from chassis.personal.keys import Value
-from chassis.service import Loop
 from chassis.staff import roster
 from chassis.timeline import Timeline
 from chassis.uow import UnitOfWork
@@ -49,7 +46,9 @@ from services.messaging.texts import sms_text
 log = structlog.get_logger()
 JUDGED_AT_ONCE = 2_000
 BATCHES_A_TURN = 20
-WAYS = ("own", "cloud", "email", "app")
+WAYS = ("own", "cloud", "email", "wecom", "app")
+AWAITING = "awaiting_member"
+"""Why a message that was handed over has not gone: its member has to confirm it [MS15]."""
 NOBODY = {"zh-CN": "客户", "en": "client"}
 
 
@@ -182,9 +181,10 @@ async def _claim(uow: UnitOfWork, way: str, turn: UUID, now: datetime) -> tuple[
     others = [row for row in due if row.message_id not in ready]
     await write(uow, others, {row.message_id: verdicts[row.message_id] for row in others}, now)
     signature = policies.filings.on(day).body.signature(way) or ""
+    members = await _members(uow, going) if way == "wecom" else {}
     letters, taken = list[Letter](), list[tuple[MessageRow, Words, Letter, UUID | None]]()
     for group in _merged([row for row in going if row.message_id in ready], book.kinds):
-        letter = _letter(group[0], [ready[row.message_id] for row in group], signature)
+        letter = _letter(group[0], [ready[row.message_id] for row in group], signature, members)
         letters.append(letter)
         for row in group:
             into = group[0].message_id if row is not group[0] else None
@@ -212,12 +212,13 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
     policies, day = await uow.policies(Policies), business_date(now)
     sending, book = policies.sending.on(day).body, policies.templates.on(day).body
     channel = sending.ways[way].channel  # type: ignore[index]
-    column = {"email": "email", "sms": "phone"}.get(channel)
+    column = {"email": "email", "sms": "phone", "wecom": "wecom"}.get(channel)
+    stored_as = {"email": "email", "sms": "phone", "wecom": "external_id"}.get(channel, "NULL::bytea")
     stored = {
         client_id: (name, address, manager_id, branch_id)
         for client_id, name, address, manager_id, branch_id in await uow.sql.fetch(
-            f"""SELECT client_id, name, {column or "NULL::bytea"}, manager_id, branch_id FROM clients
-                WHERE client_id = ANY($1::text[])""",
+            f"""SELECT client_id, name, {stored_as}, manager_id, branch_id FROM clients
+                LEFT JOIN wecom_contacts USING (client_id) WHERE client_id = ANY($1::text[])""",
             sorted({row.client_id for row in going if row.client_id}),
         )
     }
@@ -331,14 +332,23 @@ def _merged(ready: Sequence[MessageRow], kinds: Mapping[str, Template]) -> list[
     return list(groups.values())
 
 
-def _letter(row: MessageRow, made: Sequence[Words], signature: str) -> Letter:
+async def _members(uow: UnitOfWork, going: Sequence[MessageRow]) -> dict[str | None, str]:
+    """The members whose friends clients are in WeCom."""
+    found = await uow.sql.fetch(
+        "SELECT client_id, member FROM wecom_contacts WHERE client_id = ANY($1::text[])",
+        sorted({row.client_id for row in going if row.client_id}),
+    )
+    return dict(map(tuple, found))
+
+
+def _letter(row: MessageRow, made: Sequence[Words], signature: str, members: Mapping[str | None, str]) -> Letter:
     first = made[0]
     body = "\n".join(dict.fromkeys(one.body for one in made))
     if first.channel == "sms":
         marketing = row.message_class == "MARKETING"
         body = sms_text(signature, body, marketing=marketing, language=first.language)
     subject = " · ".join(dict.fromkeys(one.subject for one in made))
-    return Letter(str(row.message_id), first.address, subject, body)
+    return Letter(str(row.message_id), first.address, subject, body, members.get(row.client_id, ""))
 
 
 async def _take(
@@ -477,7 +487,7 @@ def _became(row: MessageRow, answer: Answer, sending: Sending, now: datetime) ->
     """The state an answer leads to, why, and when it is looked at again [MS13]."""
     match answer.result:
         case Result.TAKEN:
-            return "handed", "", now
+            return "handed", AWAITING if row.way == "wecom" else "", now
         case Result.DELIVERED:
             return "delivered", "", now
         case Result.REFUSED:
@@ -545,10 +555,4 @@ async def end_waits(database: Database, at: datetime | None = None) -> bool:
     return len(ended) == JUDGED_AT_ONCE
 
 
-def loops() -> dict[str, Loop]:
-    """The loops of the service: one judges, one for each way out of the house, one ends waits."""
-    found: dict[str, Any] = {"judge": judge_due, "receipts": end_waits}
-    return found | {f"send by {way}": partial(send_by_itself, way=way, pace=Pace()) for way in WAYS}
-
-
-__all__ = ["Known", "end_waits", "judge_due", "loops", "note", "send_due"]
+__all__ = ["Known", "end_waits", "judge_due", "note", "send_due"]

@@ -13,7 +13,7 @@ class MessageSettings(BaseSettings):
     """Providers: `smtp://USER:PASSWORD@host:port` (also `smtps:`, `smtp+starttls:`), `http://host:port/path`, or `file:FOLDER`.
 
     Without any, messages are written to files under the home, for development. `sms` is the firm's own port, `sms_cloud`
-    a cloud's. A URL in `sms_status` with `{id}` in it is asked what became of a message; `sms_batch` messages go in one call. `email_ca`: the certificates
+    a cloud's. A URL in `sms_status` with `{id}` in it is asked what became of a message; `sms_batch` messages go in one call. `wecom_corp_id` and `wecom_secret` are those of the firm's app in WeCom. `email_ca`: the certificates
     a mail server's is checked against, other than the system's; `seconds`: how long a provider is waited for.
     """
 
@@ -28,6 +28,9 @@ class MessageSettings(BaseSettings):
     sms_token: SecretStr = SecretStr("")
     sms_status: str = ""
     sms_batch: int = Field(1, ge=1, le=1000)
+    wecom: str = "https://qyapi.weixin.qq.com"
+    wecom_corp_id: str = ""
+    wecom_secret: SecretStr = SecretStr("")
     email_ca: FilePath | None = None
     seconds: float = Field(10.0, gt=0, le=120)
     inbound_secret: SecretStr = SecretStr("")
@@ -37,7 +40,7 @@ class MessageSettings(BaseSettings):
     def _mail(cls, url: str) -> str:
         return _known(url, EMAIL_SCHEMES)
 
-    @field_validator("sms", "sms_cloud", "sms_status")
+    @field_validator("sms", "sms_cloud", "sms_status", "wecom")
     @classmethod
     def _sms(cls, url: str) -> str:
         return _known(url, SMS_SCHEMES)
@@ -52,4 +55,7 @@ def _known(url: str, schemes: frozenset[str]) -> str:
 
 def connected() -> frozenset[str]:
     """The ways that lead anywhere from here."""
-    return frozenset(("own", "email", "app")) | ({"cloud"} if MessageSettings().sms_cloud else set())
+    settings = MessageSettings()
+    return frozenset(("own", "email", "app")) | {
+        way for way, given in (("cloud", settings.sms_cloud), ("wecom", settings.wecom_corp_id)) if given
+    }

@@ -216,6 +216,11 @@ messages = table(
     Index(None, "provider_ref"),
     Index(None, "merged_into"),
     Index(None, "asked_on"),
+    Index(
+        "ix_messages_awaiting_member",
+        "handed_at",
+        postgresql_where=text("state = 'handed' AND reason = 'awaiting_member'"),
+    ),
     Index("ix_messages_waiting_by_cause", "cause", postgresql_where=text("state IN ('planned', 'queued')")),
 )
 
@@ -323,3 +328,16 @@ registrations = table(
     RegistrationRow,
     Index("ix_registrations_in_force", "channel", "token", unique=True, postgresql_where=text("ended_at IS NULL")),
 )
+
+
+class WecomContactRow(Row, frozen=True):
+    """A client as a member's friend in WeCom [MS15]."""
+
+    client_id: Annotated[str, Column(primary_key=True)]
+    external_id: Annotated[bytes | None, Column(comment="encrypted")]
+    token: str
+    member: Annotated[str, Column(comment="the userid of the member of staff")]
+    since: datetime
+
+
+wecom_contacts = table("wecom_contacts", metadata, WecomContactRow)

@@ -12,7 +12,8 @@ from services.messaging.api import (
     preferences,
     registrations,
     templates,
+    wecom,
 )
 
-parts = (asking, mailings, interest, plans, inbound, mailbox, preferences, templates, registrations, figures)
+parts = (asking, mailings, interest, plans, inbound, mailbox, preferences, templates, registrations, wecom, figures)
 routes = joined(*(part.routes for part in parts))

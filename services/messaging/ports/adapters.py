@@ -1,6 +1,7 @@
 """Which adapter leads which way, by the settings."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from services.messaging.ports.file import FilePort
 from services.messaging.ports.port import Port
 from services.messaging.ports.sms import HttpSms
 from services.messaging.ports.smtp import Smtp
+from services.messaging.ports.wecom import WeCom
 from services.messaging.settings import MessageSettings
 
 
@@ -19,7 +21,20 @@ def ports(settings: MessageSettings, home: Path) -> Mapping[str, Port]:
     }  # fmt: skip
     if settings.sms_cloud:
         found["cloud"] = _sms(settings, settings.sms_cloud, home)
+    if (linked := wecom(settings)) is not None:
+        found["wecom"] = linked
     return found
+
+
+def wecom(settings: MessageSettings) -> WeCom | None:
+    """The adapter of WeCom, where there is one: the same for a process, so that its token is."""
+    secret = settings.wecom_secret.get_secret_value()
+    return _wecom(settings.wecom, settings.wecom_corp_id, secret, settings.seconds) if settings.wecom_corp_id else None
+
+
+@cache
+def _wecom(url: str, corp_id: str, secret: str, seconds: float) -> WeCom:
+    return WeCom(url, corp_id, secret, seconds)
 
 
 def _sms(settings: MessageSettings, url: str, home: Path) -> Port:

@@ -36,6 +36,8 @@ class Letter:
     address: str
     subject: str
     text: str
+    sender: str = ""
+    """Who of the staff it comes from, where a way needs that."""
 
 
 class Port(Protocol):

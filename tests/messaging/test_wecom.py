@@ -1,0 +1,106 @@
+"""WeCom through the sending loop, against a server that speaks its interface [MS15]; a second provider [MS13]."""
+
+from datetime import timedelta
+
+import pytest
+
+from chassis.clock import at, business_date, utc_now
+from services.messaging import confirming
+from services.messaging.ports.sms import HttpSms
+from services.messaging.ports.wecom import WeCom
+from services.messaging.sending import send_due
+from tests.messaging.desk import DESK, SYSTEM, Desk
+from tests.messaging.gateway import serving
+from tests.messaging.wecom_server import serving_wecom
+
+NOON = at(business_date(utc_now()), 12)
+TEXT = {"text": "资料已更新"}
+
+
+@pytest.fixture(autouse=True)
+def connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home with WeCom and a cloud beside the own port."""
+    monkeypatch.setenv("CARELINE_MESSAGES_WECOM_CORP_ID", "corp")
+    monkeypatch.setenv("CARELINE_MESSAGES_SMS_CLOUD", "http://127.0.0.1:9/sms")
+
+
+async def friend(desk: Desk) -> str:
+    who = await desk.open()
+    await desk.ok(DESK, "PUT", f"/clients/{who}/wecom", {"external_id": f"wm-{who}", "member": "mia"}, 403)
+    shown = await desk.ok(SYSTEM, "PUT", f"/clients/{who}/wecom", {"external_id": f"wm-{who}", "member": "mia"})
+    assert shown["member"] == "mia"
+    return who
+
+
+async def asked(desk: Desk, who: str, cause: str = "p1", when: object = NOON) -> object:
+    one = await desk.ask(who, "account_notice", when, cause, fields=TEXT, channels=("wecom",))  # type: ignore[arg-type]
+    return one.message_id
+
+
+async def test_members_confirm_and_every_answer_is_understood(desk: Desk) -> None:
+    hows = {
+        "": ("handed", "awaiting_member"), "busy": ("unknown", "-1 system busy"),
+        "too_fast": ("queued", "45009 api freq out of limit"), "refused": ("undelivered", "41048 no license"),
+        "html": ("unknown", None), "hang_up": ("unknown", None), "no_friend": ("undelivered", "no friend of the member"),
+    }  # fmt: skip
+    database = desk.world.database("messaging")
+    async with serving_wecom() as server:
+        port, keys = WeCom(server.url, "corp", "secret"), {}
+        for how in hows:
+            who = await friend(desk)
+            server.behave[f"wm-{who}"] = how
+            keys[how] = await asked(desk, who)
+        await send_due(database, "wecom", port, NOON)
+        for how, (state, reason) in hows.items():
+            row = await desk.message(keys[how])
+            assert row.state == state, (how, row.reason)
+            assert reason is None or row.reason == reason, how
+        assert {(body["sender"], body["text"]["content"]) for body in server.messages.values()} == {
+            ("mia", "尊敬的客户：资料已更新。服务热线400-000-0000。")
+        }
+        # A token that ends in between is fetched anew; nothing is sent twice for it.
+        server.end_tokens()
+        others = [await friend(desk) for _ in range(3)]
+        more = [await asked(desk, who) for who in others]
+        await send_due(database, "wecom", port, NOON)
+        assert len(server.messages) == 4
+        # What members did is asked about; who has not confirmed in a day will not.
+        server.confirm = {f"wm-{others[0]}": 1, f"wm-{others[1]}": 3}
+        assert await confirming.look(database, port, NOON + timedelta(hours=1))
+        states = [await desk.message(key) for key in more]
+        assert [(row.state, row.reason) for row in states] == [
+            ("delivered", ""), ("undelivered", "other mass messages came first"), ("handed", "awaiting_member"),
+        ]  # fmt: skip
+        await confirming.look(database, port, NOON + timedelta(hours=25))
+        last = await desk.message(more[2])
+        assert (last.state, last.reason) == ("undelivered", "member_did_not_confirm")
+        assert len(server.cancelled) == 2
+        # One a day and client [MS15]: the next one waits.
+        late = await asked(desk, others[0], "p2", NOON + timedelta(hours=2))
+        assert (await desk.message(late)).reason == "cap"
+
+
+async def test_without_a_token_nothing_is_taken(desk: Desk) -> None:
+    who = await friend(desk)
+    key = await asked(desk, who)
+    async with serving_wecom() as server:
+        await send_due(desk.world.database("messaging"), "wecom", WeCom(server.url, "corp", "wrong"), NOON)
+        assert server.messages == {}
+    row = await desk.message(key)
+    assert (row.state, row.reason) == ("queued", "no access token: KeyError")
+
+
+async def test_a_code_goes_by_a_second_provider_when_the_first_does_not_take_it(desk: Desk) -> None:
+    who = await desk.open()
+    one = await desk.ask(who, "verify", NOON, fields={"code": "123456"})
+    assert one.way == "cloud"
+    database = desk.world.database("messaging")
+    async with serving() as cloud, serving() as own:
+        cloud.default = "away"
+        await send_due(database, "cloud", HttpSms(cloud.url), NOON)
+        later = NOON + timedelta(minutes=2)
+        await send_due(database, "cloud", HttpSms(cloud.url), later)
+        await send_due(database, "own", HttpSms(own.url), later)
+        assert (len(cloud.taken), len(own.taken)) == (1, 1)
+    row = await desk.message(one.message_id)
+    assert (row.state, row.way) == ("handed", "own")

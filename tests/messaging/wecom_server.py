@@ -1,0 +1,100 @@
+"""WeCom's server interface on this machine, as far as messages to clients go: tokens that end, members who confirm."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+class WeComServer:
+    """What was asked; `confirm` says what members did (0 not yet, 1 sent, 2 no friend, 3 others came first)."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.tokens = 0
+        self.messages: dict[str, dict[str, Any]] = {}
+        self.confirm: dict[str, int] = {}
+        self.cancelled: list[str] = []
+        self.behave: dict[str, str] = {}
+        """How a client's message is answered: busy, too_fast, no_friend, refused, html, hang_up."""
+
+    def end_tokens(self) -> None:
+        """Every token given so far is refused from now on."""
+        self.tokens += 1
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            line, *headers = head.decode().split("\r\n")
+            length = next((int(h.split(":")[1]) for h in headers if h.lower().startswith("content-length")), 0)
+            body = json.loads(await reader.readexactly(length) or b"{}")
+            place = urlsplit(line.split()[1])
+            asked = {name: values[0] for name, values in parse_qs(place.query).items()}
+            said = self._answer(place.path.removeprefix("/cgi-bin/"), asked, body)
+            if said is None:
+                return
+            data = said.encode() if isinstance(said, str) else json.dumps(said).encode()
+            writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data)
+            await writer.drain()
+
+    def _answer(self, path: str, asked: dict[str, str], body: dict[str, Any]) -> Any:
+        if path == "gettoken":
+            if asked != {"corpid": "corp", "corpsecret": "secret"}:
+                return {"errcode": 40001, "errmsg": "invalid credential"}
+            return {"errcode": 0, "errmsg": "ok", "access_token": f"t-{self.tokens}", "expires_in": 7200}
+        if asked.get("access_token") != f"t-{self.tokens}":
+            return {"errcode": 42001, "errmsg": "access_token expired"}
+        if path == "externalcontact/add_msg_template":
+            return self._add(body)
+        message = self.messages[body["msgid"]]
+        if path == "externalcontact/cancel_groupmsg_send":
+            self.cancelled.append(body["msgid"])
+            return {"errcode": 0, "errmsg": "ok"}
+        client = message["external_userid"][0]
+        status = {"external_userid": client, "userid": body["userid"], "status": self.confirm.get(client, 0)}
+        return {"errcode": 0, "errmsg": "ok", "send_list": [status]}
+
+    def _add(self, body: dict[str, Any]) -> Any:
+        [client] = body["external_userid"]
+        match self.behave.get(client):
+            case "busy":
+                return {"errcode": -1, "errmsg": "system busy"}
+            case "too_fast":
+                return {"errcode": 45009, "errmsg": "api freq out of limit"}
+            case "refused":
+                return {"errcode": 41048, "errmsg": "no license"}
+            case "html":
+                return "<html>maintenance</html>"
+            case "hang_up":
+                return None
+            case "no_friend":
+                return {"errcode": 0, "errmsg": "ok", "fail_list": [client], "msgid": ""}
+        key = f"msg-{len(self.messages) + 1}"
+        self.messages[key] = body
+        return {"errcode": 0, "errmsg": "ok", "fail_list": [], "msgid": key}
+
+
+@asynccontextmanager
+async def serving_wecom() -> AsyncIterator[WeComServer]:
+    """The server for the length of a block."""
+    made, tasks = WeComServer(), set[asyncio.Task[None]]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())  # type: ignore[arg-type]
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                await made.serve(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield made
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
