@@ -44,7 +44,8 @@ class Service:
     `waits_for` names the watermarks a day needs before it can close here; `completes` is the one sent afterwards.
     `accepts` applies the offered content of a conflict that an operator accepts.
     `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
-    `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once.
+    `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once. They are turned every
+    few seconds, and at once after `uow.notify("loops:SERVICE")`.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
     `invariants` hold in what it keeps: `careline verify` looks (see `chassis.invariants`).
     `exports` are its `careline export NAME`. `client_parts` are its parts of the 360 view of a client: the name of each, and

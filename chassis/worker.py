@@ -137,9 +137,9 @@ class Worker:
             )
             loops.create_task(self._loop("fit", self._check_fit, wake=self.doubted, idle_seconds=LAG_EVERY_SECONDS))
             for name, step in self.service.loops.items():
-                # Woken by nothing, as the outside world does not wake us.
-                turn = partial(step, self.database)
-                loops.create_task(self._loop(name, turn, wake=Notifications(), idle_seconds=OWN_LOOPS_EVERY_SECONDS))
+                # Woken by `uow.notify("loops:SERVICE")`, and by nothing of the outside world, which does not wake us.
+                turn, woken = partial(step, self.database), self.wake.of({f"loops:{self.service.name}"})
+                loops.create_task(self._loop(name, turn, wake=woken, idle_seconds=OWN_LOOPS_EVERY_SECONDS))
             if self.settings.on_kafka:
                 loops.create_task(self._relay())
 

@@ -43,6 +43,7 @@ async def take(events: Sequence[MessageHandedOver], uow: UnitOfWork) -> None:
         len(new) - len(ends),
         next(iter(ends), None),
     )
+    uow.notify(messages.LOOPS)  # it may have been the last of it
     by = {what: [one for one in new if one.what == what] for what in ("message", "opt_out", "language")}
     await _messages(uow, by["message"])
     await _opt_outs(uow, by["opt_out"])

@@ -30,12 +30,14 @@ async def _keep(uow: UnitOfWork, kind: type[Profile], events: Sequence[Profile])
     await CLIENTS.keep(uow, kind, events)
     await place(uow, sorted({event.client_id for event in events if event.sealed.keys() & {"phone", "email"}}))
     # Who was not known yet may be written to now.
-    await uow.sql.execute(
+    waiting = await uow.sql.fetch(
         """UPDATE messages SET due_at = least(due_at, $2) WHERE client_id = ANY($1::text[]) AND state = 'planned'
-             AND reason IN ('client_unknown', 'no_manager')""",
+             AND reason IN ('client_unknown', 'no_manager') RETURNING true""",
         sorted({event.client_id for event in events}),
         uow.now,
     )
+    if waiting:
+        uow.notify(messages.LOOPS)
 
 
 async def place(uow: UnitOfWork, clients: Sequence[str]) -> None:

@@ -20,6 +20,8 @@ from services.messaging.rules import Verdict
 from services.messaging.tables import MessageRow, message_columns
 
 FINAL = ("delivered", "undelivered", "unknown", "suppressed", "expired", "cancelled")
+LOOPS = "loops:messaging"
+"""What the loops of this service wait for."""
 FIELDS = "fields"
 """The name under which a message's fields are encrypted."""
 
@@ -182,6 +184,8 @@ async def write(uow: UnitOfWork, judged: Sequence[MessageRow], verdicts: Mapping
         due,
         now,
     )
+    if any(one.outcome == "go" for one in verdicts.values()):
+        uow.notify(LOOPS)
     tell(
         uow,
         [

@@ -8,7 +8,7 @@ import msgspec
 from uuid_utils import uuid7
 
 from chassis.errors import FieldError, Invalid, NotFound
-from chassis.timeline import today
+from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
 from services.messaging import messages, registrations
 from services.messaging.messages import Wanted, forbidden, wrong_fields
@@ -62,11 +62,12 @@ async def trial(uow: UnitOfWork, kind: str, staff_id: str, channel: str, fields:
     _check(template, fields)
     if not any(one.channel == channel for one in await registrations.of_staff(uow.sql, [staff_id])):
         raise Invalid(errors=(FieldError("body#/staff_id", f"has no address for {channel} registered [MS14]"),))
+    now = await effective_now(uow.sql, uow.now)
     one = Wanted(
-        staff_id=staff_id, kind=kind, cause=f"trial/{uuid7()}", fields=fields, asked_by=uow.actor.person, asked_at=uow.now,
+        staff_id=staff_id, kind=kind, cause=f"trial/{uuid7()}", fields=fields, asked_by=uow.actor.person, asked_at=now,
         required=True, channels=[channel],
     )  # fmt: skip
-    await messages.ask(uow, [one], uow.now)
+    await messages.ask(uow, [one], now)
     uow.audit("trial_asked", f"message/{one.message_id}", kind=kind, staff=staff_id, channel=channel)
     return one.message_id
 

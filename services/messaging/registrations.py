@@ -15,6 +15,7 @@ from chassis import rows
 from chassis.clock import business_date
 from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Text
 from chassis.staff import roster
+from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.broker import ContactRecorded
 from contracts.messaging import FindingRaised
@@ -56,10 +57,11 @@ async def register(uow: UnitOfWork, staff_id: str, channel: str, address: str) -
         errors.append(FieldError("body#/address", "nothing can be sent there"))
     if errors:
         raise Invalid(errors=tuple(errors))
+    now = await effective_now(uow.sql, uow.now)
     sealed = await uow.database.keyring.seal_one(f"staff:{staff_id}", FIELDS[channel], address)
     row = RegistrationRow(
         UUID(bytes=uuid7().bytes), staff_id, channel, Tokens(uow.database.settings).of(channel, address), sealed,
-        uow.actor.person, uow.now, None, None,
+        uow.actor.person, now, None, None,
     )  # fmt: skip
     try:
         await uow.sql.execute(
@@ -83,7 +85,7 @@ async def end(uow: UnitOfWork, registration_id: UUID) -> RegistrationRow:
         f"""UPDATE registrations SET ended_at = coalesce(ended_at, $2), ended_by = coalesce(ended_by, $3)
             WHERE registration_id = $1 RETURNING {_ROW}""",
         registration_id,
-        uow.now,
+        await effective_now(uow.sql, uow.now),
         uow.actor.person,
     )
     if not found:

@@ -438,3 +438,26 @@ async def test_files_for_development(desk: Desk, gateway: Gateway) -> None:
     file = desk.world.settings.home / "messages" / f"sms-{one.message_id}.json"
     assert file.stat().st_mode & 0o777 == 0o600
     assert (await desk.message(one.message_id)).provider_ref == file.name
+
+
+async def test_what_is_asked_for_goes_at_once_and_not_at_the_next_turn(
+    desk: Desk, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.worker.OWN_LOOPS_EVERY_SECONDS", 3600.0)
+    monkeypatch.setenv("CARELINE_MESSAGES_SMS_CLOUD", gateway.url)
+    who = await desk.open()
+    worker = desk.world.platform.workers["messaging"]
+    listening = asyncio.create_task(worker.wake.listen(desk.world.database("messaging").url))
+    running = asyncio.create_task(worker.run())
+    try:
+        async with asyncio.timeout(60):
+            while not {"judge", "send by cloud"} <= worker.states.keys():  # noqa: ASYNC110 - nor have loops
+                await asyncio.sleep(0)
+            await desk.ask(who, "verify", utc_now(), fields={"code": "123456"})
+            while not gateway.taken:  # noqa: ASYNC110 - the gateway has no event of its own
+                await asyncio.sleep(0.05)
+    finally:
+        for task in (running, listening):
+            task.cancel()
+        await asyncio.gather(running, listening, return_exceptions=True)
+    assert gateway.sent(await number_of(desk, who)) == ["【客户服务】您的验证码是123456，10分钟内有效，请勿告知他人。"]

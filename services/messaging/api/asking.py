@@ -13,7 +13,7 @@ from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, T
 from chassis.http import Listing, Page, Purpose, Work, router
 from chassis.personal import mask_email, mask_phone
 from chassis.personal.reading import open_columns
-from chassis.timeline import today
+from chassis.timeline import effective_now, today
 from contracts.fields import Code, Id, Identifier, Instant, Text500, text_of
 from services.messaging import messages
 from services.messaging.api.access import Asker, Reader, require_client
@@ -100,13 +100,14 @@ async def ask_for_message(actor: Asker, uow: Work, given: Order, purpose: Purpos
         raise Invalid(errors=tuple(errors))
     if given.not_before and given.not_after and given.not_after <= given.not_before:
         raise Invalid(errors=(FieldError("body#/not_after", "lies before not_before"),))
+    now = await effective_now(uow.sql, uow.now)
     one = Wanted(
         client_id=given.client_id, kind=given.kind, cause=given.period, fields=given.fields, asked_by=actor.person,
-        asked_at=uow.now, not_before=given.not_before, not_after=given.not_after, required=given.required,
+        asked_at=now, not_before=given.not_before, not_after=given.not_after, required=given.required,
     )  # fmt: skip
     known = await messages.find(uow, one.message_id)
     if known is None:
-        await messages.ask(uow, [one], uow.now)
+        await messages.ask(uow, [one], now)
         known = await messages.find(uow, one.message_id)
         uow.audit("message_asked", f"message/{one.message_id}", key=given.client_id, kind=given.kind, purpose=purpose)
     else:

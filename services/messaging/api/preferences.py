@@ -99,8 +99,9 @@ async def set_preferences(actor: Chooser, uow: Work, client_id: Identifier, give
         raise Invalid(errors=tuple(errors))
     span = given.hours
     hours = (time.fromisoformat(span.since), time.fromisoformat(span.until)) if span else None
+    now = await effective_now(uow.sql, uow.now)
     await preferences.choose(
-        uow, client_id, language=given.language, refused=given.refused, hours=hours, any_hour=given.any_hour, at=uow.now
+        uow, client_id, language=given.language, refused=given.refused, hours=hours, any_hour=given.any_hour, at=now
     )
     if given.consents:
         await preferences.note_choices(
@@ -112,12 +113,12 @@ async def set_preferences(actor: Chooser, uow: Work, client_id: Identifier, give
             ],
             how=SELF if actor.role is Role.CLIENT else STAFF,
             evidence=given.evidence,
-            since=uow.now,
+            since=now,
         )
     uow.audit(
         "preferences_set", f"client/{client_id}", key=client_id, **given.model_dump(mode="json", exclude_unset=True)
     )
-    return _shown(await preferences.read(uow.sql, client_id, uow.now), await preferences.consents(uow.sql, client_id))
+    return _shown(await preferences.read(uow.sql, client_id, now), await preferences.consents(uow.sql, client_id))
 
 
 def _shown(chosen: PreferenceRow, words: list[ConsentRow]) -> Preferences:
