@@ -1,5 +1,6 @@
 """`careline messages`: how a template reads, a trial to staff, what became of messages."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from careline.platform import Platform
+    from services.messaging import bills
     from services.messaging.previews import Preview
     from services.messaging.tables import MessageRow
 
@@ -112,3 +114,40 @@ def status(
     print_table([("state", "way", "messages", "oldest due"), *((s, w, str(n), at) for s, w, n, at in totals)])
     if missing:
         say(missing)
+
+
+@app.command()
+def reconcile(
+    bill: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The provider's bill: CSV with ref (or receipt) and parts.")
+    ],
+    month: Annotated[str, typer.Option(metavar="MONTH", help="The month it is for, as 2026-05.")],
+    way: Annotated[str, typer.Option(help="own, cloud, email or wecom.")] = "own",
+) -> None:
+    """Compare a provider's bill with what was handed to it: every difference by reference. Exit code 1 when there is any."""
+    from datetime import date
+
+    from services.messaging import bills
+
+    try:
+        first = date.fromisoformat(f"{month}-01")
+        charged = bills.read(bill.read_text("utf-8").splitlines(keepends=True))
+    except OSError as error:
+        raise WrongArgument(f"{bill} cannot be read: {error.strerror}") from None
+    except (bills.Unreadable, UnicodeDecodeError) as error:
+        raise WrongArgument(f"{bill}: {error}") from None
+    except ValueError:
+        raise WrongArgument(f"{month!r} is not a month: write YYYY-MM") from None
+
+    async def ask(platform: "Platform") -> "bills.Compared":
+        async with platform.databases["messaging"].reading() as sql:
+            return await bills.compare(sql, way, first, charged)
+
+    found = with_platform(ask)
+    say(
+        f"billed {found.billed} messages, {found.billed_parts} parts; handed {found.ours} messages, {found.our_parts} parts"
+    )
+    if found.differences:
+        lines = [(one.what, one.ref, str(one.billed), str(one.ours)) for one in found.differences]
+        print_table([("difference", "reference", "billed", "ours"), *lines])
+        raise typer.Exit(1)

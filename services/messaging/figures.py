@@ -20,6 +20,7 @@ async def figures(sql: asyncpg.Connection, first: date, last: date, kind: str | 
                   count(*) FILTER (WHERE state = 'delivered') AS delivered,
                   count(*) FILTER (WHERE state = 'undelivered') AS undelivered,
                   count(*) FILTER (WHERE state = 'unknown') AS unknown,
+                  count(*) FILTER (WHERE read_at IS NOT NULL) AS read,
                   coalesce(sum(parts) FILTER (WHERE handed_at IS NOT NULL AND merged_into IS NULL), 0)::int AS parts,
                   percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - handed_at)::float8)
                       FILTER (WHERE state = 'delivered') AS delay_p95_s

@@ -78,12 +78,15 @@ def among(ways: list[str] | None, channels: str, sending: Sending) -> list[str] 
 
 
 def another_first(ways: list[str] | None, row: MessageRow, sending: Sending) -> list[str] | None:
-    """After a try in vain another provider of the same channel comes first, where the class has one [MS13]."""
-    if not ways or not row.tries or row.way not in ways or not sending.classes[row.message_class].second_provider:  # type: ignore[index]
+    """After each try in vain the next provider of the same channel comes first, where the class has several [MS13]."""
+    if not ways or not row.tries or not sending.classes[row.message_class].second_provider:  # type: ignore[index]
         return ways
-    channel = sending.ways[row.way].channel  # type: ignore[index]
-    same = [way for way in ways if sending.ways[way].channel == channel and way != row.way]  # type: ignore[index]
-    return same + [way for way in ways if way not in same]
+    same = [way for way in ways if sending.ways[way].channel == row.channel]  # type: ignore[index]
+    if not same:
+        return ways
+    first = row.tries % len(same)
+    turned = iter(same[first:] + same[:first])
+    return [next(turned) if way in same else way for way in ways]
 
 
 def _terms(sending: Sending, message_class: str, calendar: Calendar) -> Terms:

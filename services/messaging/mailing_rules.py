@@ -21,7 +21,21 @@ class Reader:
     subscribed: str | None
 
 
-def reasons_against(column: MailingColumn, reader: Reader, product_level: str | None) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom an item of investors' education is for: groups x risk levels x tiers; an empty one leaves nobody out [MS18]."""
+
+    groups: Collection[str] = ()
+    levels: Collection[str] = ()
+    tiers: Collection[str] = ()
+
+
+EVERYBODY = Audience()
+
+
+def reasons_against(
+    column: MailingColumn, reader: Reader, product_level: str | None, audience: Audience = EVERYBODY
+) -> list[str]:
     """Why a client does not get a mailing of a column; empty when they do. Consents and addresses are judged later."""
     found = []
     if column.on_request and reader.subscribed is None:
@@ -36,6 +50,12 @@ def reasons_against(column: MailingColumn, reader: Reader, product_level: str | 
         held = LEVELS.index(reader.level) if reader.level in LEVELS else -1
         if held < LEVELS.index(product_level):
             found.append("risk_level_below_product")
+    if audience.groups and not set(audience.groups) & set(reader.tags):
+        found.append("other_group")
+    if audience.levels and reader.level not in audience.levels:
+        found.append("other_level")
+    if audience.tiers and TIERS[reader.rank] not in audience.tiers:
+        found.append("other_tier")
     return found
 
 

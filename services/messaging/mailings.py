@@ -5,7 +5,7 @@ Who gets one is decided when it is released; everybody left out is counted by re
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from chassis.timeline import Timeline, effective_now, timeline, today
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
 from services.messaging import messages
-from services.messaging.mailing_rules import LEVELS, Reader, channels_for, reasons_against
+from services.messaging.mailing_rules import LEVELS, Audience, Reader, channels_for, reasons_against
 from services.messaging.messages import Wanted
 from services.messaging.policy import Filings, MailingColumn, Policies, Templates, wrong_words
 from services.messaging.rules import sms_parts
@@ -76,6 +76,8 @@ async def order(uow: UnitOfWork, given: MailingRow) -> None:
     else:
         if column.product != (given.product_level is not None):
             errors.append(FieldError("body#/product_level", "belongs to columns about products, and is theirs to give"))
+        if given.audience and not column.education:
+            errors.append(FieldError("body#/audience", "belongs to investors' education"))
         errors += _wrong_words(column, given, policies.templates.on(day).body, policies.filings.on(day).body)
     if given.product_level is not None and given.product_level not in LEVELS:
         errors.append(FieldError("body#/product_level", f"one of {', '.join(LEVELS)}"))
@@ -128,9 +130,12 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
     column, left_out, planned = await _column(uow.sql, row), Counter[str](), 0
     async for readers in _readers(uow.sql, await today(uow.sql), row):
         wanted = []
+        served = await _served(uow, column, [client_id for client_id, _ in readers], now)
         for client_id, reader in readers:
-            if reasons := reasons_against(column, reader, row.product_level):
+            if reasons := reasons_against(column, reader, row.product_level, Audience(**row.audience)):
                 left_out[reasons[0]] += 1
+            elif client_id in served:
+                left_out["one_a_week"] += 1
             else:
                 wanted.append(_message(column, row, client_id, reader, now))
         for verdict in await messages.ask(uow, wanted, now):
@@ -150,11 +155,27 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
     uow.audit("mailing_released", f"mailing/{mailing_id}", policy=row.policy, planned=planned, left_out=dict(left_out))
 
 
+async def _served(uow: UnitOfWork, column: MailingColumn, clients: Sequence[str], now: datetime) -> set[str]:
+    """Of some clients those who got, or are about to get, an item of education not long ago [MS18]."""
+    if not column.education:
+        return set()
+    days = (await uow.policies(Policies)).sending.on(business_date(now)).body.education_days
+    found = await uow.sql.fetch(
+        """SELECT DISTINCT client_id FROM messages WHERE client_id = ANY($1::text[]) AND kind = $2 AND asked_at > $3
+             AND state NOT IN ('suppressed', 'expired', 'cancelled')""",
+        list(clients),
+        column.kind,
+        now - timedelta(days=days),
+    )
+    return {client_id for (client_id,) in found}
+
+
 def _message(column: MailingColumn, row: MailingRow, client_id: str, reader: Reader, now: datetime) -> Wanted:
     """The message of a mailing to a client; its words stay with the mailing."""
     return Wanted(
         client_id=client_id, kind=column.kind, cause=str(row.mailing_id), fields={}, asked_by=row.ordered_by, asked_at=now,
         not_before=row.send_from, not_after=row.send_until, channels=channels_for(column, reader),
+        required=column.education,
     )  # fmt: skip
 
 
@@ -183,7 +204,7 @@ async def why(sql: asyncpg.Connection, mailing_id: UUID, client_id: str, on: dat
         raise NotFound
     [(_, branch_id, *held)] = found
     column = await _column(sql, row)
-    reasons = reasons_against(column, Reader(*held), row.product_level)
+    reasons = reasons_against(column, Reader(*held), row.product_level, Audience(**row.audience))
     if row.branch_id not in (None, branch_id):
         reasons.insert(0, "other_branch")
     message = await sql.fetchrow(

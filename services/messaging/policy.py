@@ -81,6 +81,7 @@ class Sending(PolicyBody, frozen=True, dict=True):
     classes: dict[MessageClass, ClassTerms]
     optional: Cap
     packages: dict[str, dict[str, Words]]
+    education_days: Positive = 7
     member_hours: Positive = 24
     registered_channels: tuple[Channel, ...] = ()
 
@@ -323,7 +324,8 @@ def _without(problems: list[FieldError], found: Body) -> Body:
 class MailingColumn(PolicyBody, frozen=True):
     """A column (栏目) clients may get, and who gets it: by class, group and product [B15, A28].
 
-    `channels`: those it may go by, the best first. `on_request`: only to those who subscribed. `product`: each mailing names
+    `channels`: those it may go by, the best first. `education`: investors' education, whose mailings each name their audience
+    [MS18]. `on_request`: only to those who subscribed. `product`: each mailing names
     the product's risk level, and only clients assessed for it get it.
     """
 
@@ -337,10 +339,13 @@ class MailingColumn(PolicyBody, frozen=True):
     on_request: bool = True
     product: bool = False
     marketing: bool = True
+    education: bool = False
 
     @property
     def kind(self) -> str:
         """The template of its messages, and so their class: what the client ordered, what concerns them, or all else."""
+        if self.education:
+            return "education"
         if not self.marketing:
             return "notice"
         return "news" if self.on_request else "promotion"

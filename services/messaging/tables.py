@@ -272,6 +272,9 @@ class MailingRow(Row, frozen=True):
     column_code: str
     branch_id: Annotated[str | None, Column(comment="of one branch's clients; of everybody's when empty")]
     product_level: Annotated[str | None, Column(comment="the risk level of the product it is about")]
+    audience: Annotated[
+        dict[str, list[str]], Column(JSONB, server_default="{}", comment="groups, levels, tiers [MS18]")
+    ]
     words: Annotated[dict[str, dict[str, str]], Column(JSONB, comment="title and text by language")]
     send_from: datetime
     send_until: datetime

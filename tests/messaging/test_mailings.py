@@ -11,6 +11,7 @@ from contracts.classification import GroupChanged, TagStretch, TierChanged, Tier
 from contracts.suitability import AssessmentCompleted
 from services.messaging.mailing_rules import Reader, channels_for, reasons_against
 from services.messaging.policy import Policies
+from services.messaging.ports.app import AppPort
 from services.messaging.ports.sms import HttpSms
 from services.messaging.sending import judge_due, send_due
 from tests.messaging.desk import DESK, HEAD, HQ, Desk, client
@@ -51,7 +52,7 @@ def test_the_channel_is_the_clients_own_choice_else_those_of_the_column() -> Non
     assert list(channels_for(column, reader(subscribed=None))) == ["email", "sms"]
     assert {code: one.kind for code, one in COLUMNS.items()} == {
         "service_notice": "notice", "morning_brief": "news", "market_comment": "news", "research_digest": "news",
-        "products": "news", "courses": "promotion",
+        "products": "news", "courses": "promotion", "education": "education",
     }  # fmt: skip
 
 
@@ -170,6 +171,30 @@ async def test_what_nobody_ordered_needs_a_consent_and_says_how_to_stop(desk: De
     draft = await desk.ok(HQ, "POST", "/mailings", order("courses", branch_id=branch), 201)
     released = await desk.ok(SECOND, "POST", f"/mailings/{draft['mailing_id']}/release")
     assert (released["planned"], released["left_out"]) == (1, {"no_consent": 1, "other_group": 1})
+
+
+async def test_education_goes_to_its_audience_once_a_week_and_reading_is_counted(desk: Desk) -> None:
+    one, two, *_ = await people(desk)  # of one branch: gold and assessed, neither
+    branch, audience = await branch_of(desk, one), {"levels": ["MEDIUM"], "tiers": ["GOLD", "DIAMOND"]}
+    await desk.ok(HQ, "POST", "/mailings", order("service_notice", audience=audience), 422)
+    await desk.ok(HQ, "POST", "/mailings", order("education", audience={"levels": ["HUGE"]}), 422)
+    released = []
+    for given in (audience, {}):
+        draft = await desk.ok(HQ, "POST", "/mailings", order("education", branch_id=branch, audience=given), 201)
+        released.append(await desk.ok(SECOND, "POST", f"/mailings/{draft['mailing_id']}/release"))
+    first, second = released
+    assert (first["planned"], first["left_out"]) == (1, {"other_level": 2})
+    assert (second["planned"], second["left_out"]) == (2, {"one_a_week": 1})
+    why = await desk.ok(HQ, "GET", f"/mailings/{first['mailing_id']}/clients/{two}")
+    assert why["reasons"] == ["other_level", "other_tier"]
+    database = desk.world.database("messaging")
+    await judge_due(database, NOON)
+    await send_due(database, "app", AppPort(), NOON)
+    [mail] = (await desk.ok(client(one), "GET", f"/clients/{one}/mailbox"))["items"]
+    assert mail["subject"] == "本周资讯"
+    await desk.ok(client(one), "POST", f"/clients/{one}/mailbox/{mail['message_id']}/read")
+    figures = await desk.ok(HQ, "GET", f"/figures?first={TODAY}&last={business_date(utc_now())}&kind=education")
+    assert sum(row["read"] for row in figures) == 1
 
 
 async def test_clicks_and_subscriptions_are_feedback(desk: Desk) -> None:

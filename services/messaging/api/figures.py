@@ -16,7 +16,7 @@ LONGEST = timedelta(days=366)
 
 
 class Figure(BaseModel):
-    """The numbers of one day's messages of a kind by a way; `suppressed` by reason, `delay_p95_s` from handing to receipt."""
+    """The numbers of one day's messages of a kind by a way; `suppressed` by reason, `read` in the app, `delay_p95_s` from handing to receipt."""
 
     day: date
     kind: str
@@ -30,6 +30,7 @@ class Figure(BaseModel):
     delivered: int
     undelivered: int
     unknown: int
+    read: int
     parts: int
     delay_p95_s: float | None
 

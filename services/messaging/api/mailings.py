@@ -30,12 +30,24 @@ class Words(BaseModel):
     text: Annotated[str, text_of(4000, 5)]
 
 
+class Audience(BaseModel, extra="forbid"):
+    """Whom an item of investors' education is for: in one of the groups, at one of the risk levels, of one of the tiers; where one of
+    these is empty it leaves nobody out [MS18]."""
+
+    groups: list[Code] = Field(default_factory=list, max_length=20)
+    levels: list[Literal["VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH"]] = Field(
+        default_factory=list, max_length=6
+    )
+    tiers: list[Literal["NORMAL", "SILVER", "GOLD", "PLATINUM", "DIAMOND"]] = Field(default_factory=list, max_length=5)
+
+
 class Order(BaseModel):
-    """A mailing to order; `product_level` belongs to columns about products."""
+    """A mailing to order; `product_level` belongs to columns about products, `audience` to investors' education."""
 
     column: Code
     branch_id: Identifier | None = Field(None, description="one branch's clients; a branch orders for its own")
     product_level: Code | None = None
+    audience: Audience | None = None
     zh: Words = Field(alias="zh-CN")
     en: Words
     send_from: Instant
@@ -49,6 +61,7 @@ class Mailing(BaseModel):
     column_code: str
     branch_id: str | None
     product_level: str | None
+    audience: dict[str, list[str]]
     words: dict[str, dict[str, str]]
     send_from: datetime
     send_until: datetime
@@ -76,7 +89,7 @@ async def list_columns(_: Interested, sql: Reading) -> list[dict[str, Any]]:
         {
             "code": column.code, "words": {"zh-CN": column.zh, "en": column.en}, "channels": list(column.channels),
             "tier_from": column.tier_from, "groups": list(column.groups), "not_groups": list(column.not_groups),
-            "on_request": column.on_request, "product": column.product, "marketing": column.marketing,
+            "on_request": column.on_request, "product": column.product, "marketing": column.marketing, "education": column.education,
         }
         for column in found
     ]  # fmt: skip
@@ -103,6 +116,7 @@ async def order_mailing(actor: Planner, uow: Work, once: Once, given: Order) -> 
         uow,
         MailingRow(
             mailing_id, given.column, branch, given.product_level,
+            given.audience.model_dump() if given.audience else {},
             {"zh-CN": given.zh.model_dump(), "en": given.en.model_dump()}, given.send_from, given.send_until, "draft",
             actor.person, await effective_now(uow.sql, uow.now), None, None, None, None, "",
         ),

@@ -1,0 +1,80 @@
+"""A worker killed at every await of its turn: nothing is sent twice blindly, and where the provider can be asked nothing is
+lost [MS13]."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import suppress
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from chassis.clock import at, business_date, utc_now
+from services.messaging.ports.sms import HttpSms
+from services.messaging.sending import send_due
+from tests.messaging.desk import Desk
+from tests.messaging.gateway import Gateway, serving
+
+NOON = at(business_date(utc_now()), 12)
+
+
+class Cut:
+    """Drives a coroutine and ends it at its await number `place`: what it waits for there is cancelled."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], place: int) -> None:
+        self.inner, self.place, self.passed = coroutine.__await__(), place, 0
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        try:
+            found = self.inner.send(None)
+            while True:
+                self.passed += 1
+                if self.passed == self.place:
+                    if found is None:  # it only let others go first
+                        found = self.inner.throw(asyncio.CancelledError())
+                        continue
+                    found.cancel()
+                try:
+                    value = yield found
+                except BaseException as error:  # handed on to where it belongs
+                    found = self.inner.throw(error)
+                else:
+                    found = self.inner.send(value)
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.fixture
+async def gateway(desk: Desk) -> AsyncIterator[Gateway]:
+    async with serving() as made:
+        yield made
+
+
+@pytest.mark.parametrize(("can_be_asked", "stride"), [(True, 1), (False, 3)])
+async def test_a_worker_killed_at_every_await(desk: Desk, gateway: Gateway, can_be_asked: bool, stride: int) -> None:
+    """Each turn is cut one await later; where the provider cannot be asked every third, from a seeded one on."""
+    database, place, found = desk.world.database("messaging"), Random(20_220_104).randrange(stride), dict[str, int]()
+    port = HttpSms(gateway.url, status=gateway.status_url if can_be_asked else "", seconds=5)
+    who = await desk.open()
+    while True:
+        place += stride
+        one = await desk.ask(who, "account_notice", NOON, f"{can_be_asked}/{place}", fields={"text": "资料已更新"})
+        # The caps of a number are not what this is about.
+        async with database.unit_of_work() as uow:
+            await uow.sql.execute("UPDATE messages SET address_token = NULL")
+        turn = Cut(send_due(database, "own", port, NOON), place)
+        with suppress(asyncio.CancelledError):
+            await turn
+        # Another worker goes on, when what is for later is due as well.
+        await send_due(database, "own", port, NOON + timedelta(hours=2))
+        row, accepted = await desk.message(one.message_id), gateway.accepted[str(one.message_id)]
+        assert accepted <= 1, (place, row.state)
+        assert row.batch_id is None, place
+        assert row.state == "handed" if can_be_asked else row.state in ("handed", "unknown"), (place, row.reason)
+        assert accepted == 1 or row.state == "unknown", place
+        found[row.state] = found.get(row.state, 0) + 1
+        if turn.passed < place:
+            break  # it came to its end before that
+    assert place > 20
+    assert can_be_asked or found["unknown"] >= 1
