@@ -98,7 +98,8 @@ class Sending(PolicyBody, frozen=True, dict=True):
     @cached_property
     def longest_cap(self) -> timedelta:
         """How far back what was sent counts."""
-        caps = [cap for terms in (*self.classes.values(), *self.ways.values()) for cap in terms.caps]
+        caps = [cap for terms in self.classes.values() for cap in terms.caps]
+        caps += [cap for way in self.ways.values() for cap in way.caps]
         return max(cap.span for cap in (*caps, self.optional))
 
 
