@@ -73,15 +73,15 @@ def among(ways: list[str] | None, channels: str, sending: Sending) -> list[str] 
     if ways is None or not channels:
         return ways
     wanted = channels.split(",")
-    found = [way for way in ways if sending.ways[way].channel in wanted]  # type: ignore[index]
-    return sorted(found, key=lambda way: wanted.index(sending.ways[way].channel))  # type: ignore[index]
+    found = [way for way in ways if sending.ways[way].channel in wanted]
+    return sorted(found, key=lambda way: wanted.index(sending.ways[way].channel))
 
 
 def another_first(ways: list[str] | None, row: MessageRow, sending: Sending) -> list[str] | None:
     """After each try in vain the next provider of the same channel comes first, where the class has several [MS13]."""
-    if not ways or not row.tries or not sending.classes[row.message_class].second_provider:  # type: ignore[index]
+    if not ways or not row.tries or not sending.classes[row.message_class].second_provider:
         return ways
-    same = [way for way in ways if sending.ways[way].channel == row.channel]  # type: ignore[index]
+    same = [way for way in ways if sending.ways[way].channel == row.channel]
     if not same:
         return ways
     first = row.tries % len(same)
@@ -91,7 +91,7 @@ def another_first(ways: list[str] | None, row: MessageRow, sending: Sending) -> 
 
 def _terms(sending: Sending, message_class: str, calendar: Calendar) -> Terms:
     return Terms(
-        sending.classes[message_class],  # type: ignore[index]
+        sending.classes[message_class],
         sending.quiet_hours,
         sending.marketing_span,
         sending.optional,
@@ -110,7 +110,7 @@ def _is_working(calendar: Calendar, day: date) -> bool:
 
 
 def _is_optional(sending: Sending, row: MessageRow) -> bool:
-    return sending.classes[row.message_class].optional and not row.required  # type: ignore[index]
+    return sending.classes[row.message_class].optional and not row.required
 
 
 class _Went:
@@ -238,9 +238,3 @@ async def _choices(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime) -
     ):
         found.numbers[number, message_class] = since
     return found
-
-
-def spread(verdicts: Mapping[UUID, Verdict]) -> list[list[object]]:
-    """Verdicts column by column: ids, outcomes, reasons, ways, instants."""
-    rows = [(key, one.outcome, one.reason, one.way, one.until) for key, one in verdicts.items()]
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(5)]

@@ -14,7 +14,7 @@ from chassis.personal.keys import Value
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.messaging import MessageChanged, message_id
-from services.messaging.judging import judge_many, spread
+from services.messaging.judging import judge_many
 from services.messaging.policy import Policies, Template, Templates
 from services.messaging.rules import Verdict
 from services.messaging.tables import MessageRow, message_columns
@@ -163,24 +163,23 @@ async def write(uow: UnitOfWork, judged: Sequence[MessageRow], verdicts: Mapping
     policies = await uow.policies(Policies)
     sending, book = policies.sending.on(business_date(now)).body, policies.templates.on(business_date(now)).body
     window = timedelta(minutes=sending.merge_minutes)
-    ids, outcomes, reasons, ways, untils = spread(verdicts)
-    by_id = {row.message_id: row for row in judged}
+    by_id, given = {row.message_id: row for row in judged}, list(verdicts.values())
     due = []
-    for key, outcome, until in zip(ids, outcomes, untils, strict=True):
-        kind = book.kinds.get(by_id[key].kind)  # type: ignore[index]
-        merges = outcome == "go" and kind is not None and kind.mergeable
-        due.append(_window_end(now, window) if merges else until or now)
+    for key, one in verdicts.items():
+        kind = book.kinds.get(by_id[key].kind)
+        merges = one.outcome == "go" and kind is not None and kind.mergeable
+        due.append(_window_end(now, window) if merges else one.until or now)
     await uow.sql.execute(
         """UPDATE messages m SET state = n.state, reason = n.reason, way = n.way, channel = n.channel, due_at = n.due_at,
                   ended_at = CASE WHEN n.state IN ('suppressed', 'expired') THEN $7::timestamptz END
            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
                 AS n(message_id, state, reason, way, channel, due_at)
            WHERE m.message_id = n.message_id""",
-        ids,
-        [_STATE[str(outcome)] for outcome in outcomes],
-        reasons,
-        ways,
-        [sending.ways[way].channel if way else None for way in ways],  # type: ignore[index]
+        list(verdicts),
+        [_STATE[one.outcome] for one in given],
+        [one.reason for one in given],
+        [one.way for one in given],
+        [sending.ways[one.way].channel if one.way else None for one in given],
         due,
         now,
     )

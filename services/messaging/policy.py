@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -77,8 +77,8 @@ class Sending(PolicyBody, frozen=True, dict=True):
     merge_minutes: Positive
     shared_clients: Positive
     unknown_client_minutes: Positive
-    ways: dict[Way, WayTerms]
-    classes: dict[MessageClass, ClassTerms]
+    ways: dict[str, WayTerms]
+    classes: dict[str, ClassTerms]
     optional: Cap
     packages: dict[str, dict[str, Words]]
     education_days: Positive = 7
@@ -237,7 +237,13 @@ def parse_sending(body: dict[str, Any]) -> Sending:
             continue
         if begin == end or (name == "marketing_hours" and begin > end):
             problems.append(FieldError(f"/body/{name}", "ends before it begins"))
-    if missing := set(MessageClass.__args__) - found.classes.keys():  # type: ignore[attr-defined]
+    for name, given, known in (
+        ("ways", found.ways.keys(), set(get_args(Way))),
+        ("classes", found.classes.keys(), set(get_args(MessageClass))),
+    ):
+        if wrong := given - known:
+            problems.append(FieldError(f"/body/{name}", f"nobody knows {', '.join(sorted(wrong))}"))
+    if missing := set(get_args(MessageClass)) - found.classes.keys():
         problems.append(FieldError("/body/classes", f"without {', '.join(sorted(missing))}"))
     for name, terms in found.classes.items():
         if absent := set(terms.ways) - found.ways.keys():

@@ -131,7 +131,7 @@ async def send_due(
             if not letters:
                 break
             count += len(letters)
-            if pace is not None and (wait := pace.wait_seconds(len(letters), terms.ways[way].per_second)):  # type: ignore[index]
+            if pace is not None and (wait := pace.wait_seconds(len(letters), terms.ways[way].per_second)):
                 await asyncio.sleep(wait)
             answers = await _handed_over(port, letters)
             await _note_all(database, answers, turn, at)
@@ -171,7 +171,7 @@ async def _claim(uow: UnitOfWork, way: str, turn: UUID, now: datetime) -> tuple[
     await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended('messaging claims', 17))")
     policies, day = await uow.policies(Policies), business_date(now)
     sending, book = policies.sending.on(day).body, policies.templates.on(day).body
-    limit = sending.ways[way].at_once  # type: ignore[index]
+    limit = sending.ways[way].at_once
     due = await _due(uow, f"state = 'queued' AND way = '{way}'", now, limit)
     verdicts = await judge_many(uow, due, now)
     going = [row for row in due if verdicts[row.message_id].way == way]
@@ -211,7 +211,7 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
     """The words of messages, or why there are none: everything encrypted is opened in one question."""
     policies, day = await uow.policies(Policies), business_date(now)
     sending, book = policies.sending.on(day).body, policies.templates.on(day).body
-    channel = sending.ways[way].channel  # type: ignore[index]
+    channel = sending.ways[way].channel
     column = {"email": "email", "sms": "phone", "wecom": "wecom"}.get(channel)
     stored_as = {"email": "email", "sms": "phone", "wecom": "external_id"}.get(channel, "NULL::bytea")
     stored = {
