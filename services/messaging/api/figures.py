@@ -1,8 +1,9 @@
 """Figures over HTTP [MS19]."""
 
 from datetime import date, timedelta
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.errors import FieldError, Invalid
 from chassis.http import Reading, router
@@ -30,7 +31,7 @@ class Figure(BaseModel):
     delivered: int
     undelivered: int
     unknown: int
-    read: int
+    read: Annotated[int, Field(description="how many were read in the app")]
     parts: int
     delay_p95_s: float | None
 

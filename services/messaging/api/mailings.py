@@ -34,7 +34,7 @@ class Audience(BaseModel, extra="forbid"):
     """Whom an item of investors' education is for: in one of the groups, at one of the risk levels, of one of the tiers; where one of
     these is empty it leaves nobody out [MS18]."""
 
-    groups: list[Code] = Field(default_factory=list, max_length=20)
+    groups: list[Code] = Field(default_factory=list, max_length=20, description="groups of clients")
     levels: list[Literal["VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH"]] = Field(
         default_factory=list, max_length=6
     )
@@ -47,7 +47,7 @@ class Order(BaseModel):
     column: Code
     branch_id: Identifier | None = Field(None, description="one branch's clients; a branch orders for its own")
     product_level: Code | None = None
-    audience: Audience | None = None
+    audience: Annotated[Audience | None, Field(description="whom an item of education is for")] = None
     zh: Words = Field(alias="zh-CN")
     en: Words
     send_from: Instant
@@ -61,7 +61,9 @@ class Mailing(BaseModel):
     column_code: str
     branch_id: str | None
     product_level: str | None
-    audience: dict[str, list[str]]
+    audience: Annotated[
+        dict[str, list[str]], Field(description="whom it is for; empty: everybody", examples=[{"tiers": ["GOLD"]}])
+    ]
     words: dict[str, dict[str, str]]
     send_from: datetime
     send_until: datetime

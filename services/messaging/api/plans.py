@@ -1,9 +1,10 @@
 """What is planned and what was stopped, over HTTP: for the desk and for compliance [MS7, MS19]."""
 
 from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.http import Listing, Page, Reading, router
 from services.messaging import plans
@@ -20,7 +21,7 @@ class Plan(BaseModel):
     message_class: str
     state: str
     why: str
-    messages: int
+    messages: Annotated[int, Field(description="how many wait")]
 
 
 class OptOut(BaseModel):
@@ -28,7 +29,7 @@ class OptOut(BaseModel):
 
     consent_id: UUID
     client_id: str | None
-    number: str | None
+    number: Annotated[str | None, Field(description="the number's token", examples=["9f86d081884c7d65"])]
     message_class: str
     channel: str | None
     since: datetime

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.http import Once, Work, permits, router
@@ -30,12 +30,12 @@ class Given(BaseModel, extra="forbid"):
 class Registration(BaseModel):
     """A registered address, masked."""
 
-    registration_id: UUID
+    registration_id: Annotated[UUID, Field(description="the registration")]
     staff_id: str
     channel: str
     address: str | None
-    registered_by: str
-    registered_at: datetime
+    registered_by: Annotated[str, Field(description="who registered it", examples=["s-17"])]
+    registered_at: Annotated[datetime, Field(description="when it was registered")]
     ended_at: datetime | None
 
 

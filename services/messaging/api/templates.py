@@ -49,10 +49,24 @@ class Listed(BaseModel):
 
     kind: str
     message_class: str
-    ways: list[str]
-    fields: dict[str, dict[str, str | int]]
+    ways: Annotated[
+        list[str], Field(description="by which ways it may go, the best first", examples=[["own", "email"]])
+    ]
+    fields: Annotated[
+        dict[str, dict[str, str | int]],
+        Field(
+            description="its variables, each with type and longest value",
+            examples=[{"text": {"type": "text", "longest": 120}}],
+        ),
+    ]
     words: dict[str, dict[str, str]]
-    filed: dict[str, dict[str, str]]
+    filed: Annotated[
+        dict[str, dict[str, str]],
+        Field(
+            description="its code and state with each provider",
+            examples=[{"cloud": {"code": "T-1", "state": "approved"}}],
+        ),
+    ]
 
 
 @routes.get("/templates")

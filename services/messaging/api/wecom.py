@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.http import Work, permits, router
@@ -18,15 +18,15 @@ Linker = Annotated[Actor, permits("messaging:wecom", Role.SYSTEM)]
 class Friend(BaseModel, extra="forbid"):
     """The client's external id, and the member (userid) whose friend they are."""
 
-    external_id: Identifier
-    member: Identifier
+    external_id: Annotated[Identifier, Field(description="the client's id in WeCom")]
+    member: Annotated[Identifier, Field(description="the member's userid in WeCom")]
 
 
 class Linked(BaseModel):
     """The member whose friend a client is."""
 
     client_id: str
-    member: str
+    member: Annotated[str, Field(description="the member's userid in WeCom", examples=["zhang.san"])]
     since: datetime
 
 
