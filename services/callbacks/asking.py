@@ -106,8 +106,9 @@ async def drop_reminders(uow: UnitOfWork, completed: Sequence[AssessmentComplete
             uow.sql,
             RequestRow,
             f"""SELECT {rows.columns(RequestRow, "r")} FROM requests r
-                JOIN unnest($1::text[], $2::date[]) AS n(client_id, valid_until) USING (client_id)
-                WHERE r.kind = $3 AND r.state = ANY($4::text[]) AND r.reason <> $5 AND (r.fields->>'valid_until')::date < n.valid_until
+                WHERE r.client_id = ANY($1::text[]) AND r.kind = $3 AND r.state = ANY($4::text[]) AND r.reason <> $5 AND EXISTS (
+                    SELECT FROM unnest($1::text[], $2::date[]) AS n(client_id, valid_until)
+                    WHERE n.client_id = r.client_id AND (r.fields->>'valid_until')::date < n.valid_until)
                 ORDER BY r.request_id FOR UPDATE OF r""",
             [event.client_id for event in completed],
             [event.valid_until for event in completed],
