@@ -14,9 +14,11 @@ from careline.platform import Platform
 from careline.services import SERVICES
 from chassis.http import openapi_of, service_app
 from chassis.settings import Settings
+from gateway.app import gateway_app
 from gateway.app import service as gateway
 from gateway.console.rest import KEPT, operations_of
 from gateway.console.tables import IN_EVERY_SERVICE, TABLES
+from gateway.settings import GatewaySettings
 
 __all__ = ["KEPT", "POLICY_TABLES", "offered", "policy_tables"]
 POLICY_TABLES = KEPT.parent / "policies" / "tables.json"
@@ -33,9 +35,11 @@ def offered() -> dict[str, Any]:
     apps = {name: app for name, app in apps_of(platform).items() if isinstance(app, FastAPI)}
     operated = replace(gateway, routes=None)  # its operators' routes are reached as any service's
     apps[gateway.name] = service_app(operated, platform.databases[gateway.name], platform.settings)
+    front = gateway_app(platform.settings, platform.databases[gateway.name], apps, own=GatewaySettings())
+    documents = [openapi_of(app) for app in (*apps.values(), front)]
     wanted = {do.operation for table in TABLES for do in table.values()}
     wanted |= {f"{name}_{do.operation}" for name in apps for do in IN_EVERY_SERVICE.values()}
-    known = {name: one for app in apps.values() for name, one in operations_of(openapi_of(app)).items()}
+    known = {name: one for one_of in documents for name, one in operations_of(one_of).items()}
     return {name: msgspec.to_builtins(known[name]) for name in sorted(wanted & known.keys())}
 
 

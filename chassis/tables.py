@@ -133,6 +133,7 @@ audit = Table(
     Column("inputs", JSONB, nullable=False),
     Column("policy", Text),
     Index(None, "object"),
+    Index(None, "at"),
 )
 
 sealed_heads = Table(

@@ -28,6 +28,7 @@ from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import sign_in
 from gateway.console.frame import SignInFirst, to_sign_in
+from gateway.console.live.pages import Live
 from gateway.documents import Documents
 from gateway.keys import Keys
 from gateway.limits import Attempts
@@ -127,7 +128,7 @@ def gateway_app(
     state.service, state.database, state.worker = service, database, worker
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
     state.keys, state.access = keys, access
-    state.attempts = Attempts()
+    state.attempts, state.live = Attempts(), Live(database.url)
     state.demo = (settings.home / DEMO_MARK).is_file()
     operated.state.traffic = state.traffic
     state.services = ServiceClient(transports, identities, client_parts)
@@ -141,4 +142,5 @@ def gateway_app(
 @asynccontextmanager
 async def _until_closed(app: FastAPI) -> AsyncIterator[None]:
     yield
+    app.state.live.end_streams()
     await app.state.services.close()

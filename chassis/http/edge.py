@@ -80,6 +80,8 @@ class Edge:
             self._note(scope, request, perf_counter() - started)
 
     def _note(self, scope: Scope, request: "_Request", seconds: float) -> None:
+        if scope.get("careline.stream") and request.status < 400:
+            return  # how long somebody followed says nothing about how fast we are
         status = request.status or 499  # the caller went away before an answer
         route = getattr(scope.get("route"), "path_format", None) or "other"
         self.traffic.note(seconds, status)

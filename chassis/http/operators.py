@@ -1,7 +1,7 @@
 """The routes every service has for its operators."""
 
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from time import monotonic
 from typing import Annotated, Any, Literal
@@ -11,17 +11,23 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
+from chassis.database import Database
 from chassis.errors import NotFound, Text
 from chassis.http.idempotency import router
 from chassis.http.paging import Listing, Page
 from chassis.http.permissions import permits
+from chassis.http.reads import Purpose
 from chassis.http.traffic import Traffic
-from chassis.operations import conflicts, dead_letters, deadlines
+from chassis.operations import audit_rows, conflicts, dead_letters, deadlines
+from chassis.operations.audit_rows import AuditPlace, AuditWanted
 from chassis.operations.lag import lag
 from chassis.operations.status import status
-from contracts.fields import Number, text_of
+from contracts.fields import Identifier, Instant, Label, Number, text_of
 
 Reader = Annotated[Actor, permits("operations:read", Role.OPERATIONS)]
+Auditor = Annotated[Actor, permits("audit:read", Role.COMPLIANCE)]
+AUDIT_DAYS = 92
+"""Without a beginning the search goes so far back."""
 Operator = Annotated[Actor, permits("operations:act", Role.OPERATIONS)]
 
 
@@ -207,6 +213,20 @@ class FiredReport(BaseModel):
     error: str
 
 
+class AuditRow(BaseModel):
+    """Who did or read what, when, why and about whom; `clients`: those the row names, of a list the first fifty."""
+
+    at: datetime
+    actor: str
+    person: str
+    role: str
+    action: str
+    object: str
+    purpose: str | None
+    path: str | None
+    clients: list[str]
+
+
 @cache  # however many apps one process makes of a service, its routes are analysed once
 def operators_routes(service: str) -> APIRouter:
     """The operators' routes of one service."""
@@ -231,6 +251,38 @@ def operators_routes(service: str) -> APIRouter:
         """How far this service is behind, by topic."""
         state = request.app.state
         return LagReport.model_validate(asdict(await lag(state.service, state.database, state.settings)))
+
+    @routes.get("/audit")
+    async def search_audit(
+        actor: Auditor,
+        request: Request,
+        page: Page,
+        purpose: Purpose,
+        client: Identifier | None = None,
+        person: Identifier | None = None,
+        action: Annotated[Label | None, Query(description="the action, or how it begins")] = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+    ) -> Listing[AuditRow]:
+        """Audit rows, newest first: about a client, by a person, of an action. The search itself leaves a row."""
+        database: Database = request.app.state.database
+        async with database.unit_of_work(actor) as uow:
+            uow.audit(
+                "read",
+                "audit",
+                permission="audit:read",
+                purpose=purpose,
+                path=request.url.path,
+                about=client,
+                of=person,
+            )
+            last = until or uow.now
+        wanted = AuditWanted(since or last - timedelta(days=AUDIT_DAYS), last, client, person, action)
+        place = page.after
+        after = AuditPlace(datetime.fromisoformat(str(place[0])), int(place[1]), int(place[2])) if place else None
+        rows = await audit_rows.listed(database, wanted, after, page.limit + 1)
+        found = page.result(rows, lambda row: (row["at"].isoformat(), row["partition"], row["number"]))
+        return Listing[AuditRow].model_validate(found)
 
     @routes.get("/dead-letters")
     async def list_dead_letters(

@@ -7,13 +7,22 @@ def routes() -> list[APIRouter]:
     """Every area's routes."""
     from gateway.console import doing, pages
     from gateway.console.approvals import pages as approvals
+    from gateway.console.callbacks import bulk
     from gateway.console.callbacks import pages as callbacks
-    from gateway.console.clients import purchase, zone
+    from gateway.console.clients import purchase, questionnaire, tabs, timeline, zone
     from gateway.console.complaints import pages as complaints
+    from gateway.console.complaints import supervision
+    from gateway.console.compliance import audit
     from gateway.console.compliance import pages as compliance
+    from gateway.console.live import pages as live
+    from gateway.console.managers import pages as managers
     from gateway.console.myday import pages as myday
+    from gateway.console.operations import access
     from gateway.console.operations import pages as operations
     from gateway.console.policies import pages as policies
 
-    areas = (myday, callbacks, complaints, approvals, policies, compliance, purchase, zone, operations)
+    areas = (
+        live, myday, bulk, callbacks, supervision, complaints, managers, approvals, policies, audit, compliance, purchase,
+        questionnaire, timeline, tabs, zone, access, operations,
+    )  # fmt: skip
     return [doing.routes, *(area.routes for area in areas), pages.routes]

@@ -23,6 +23,7 @@ AREAS = (
     Area("/complaints", "Complaints", (*SERVING, Role.OPERATIONS)),
     Area("/approvals", "Approvals", PEOPLE),
     Area("/clients", "Clients", STAFF),
+    Area("/managers", "Managers", (Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)),
     Area("/me", "My account", (Role.CLIENT,)),
     Area("/policies", "Policy", PEOPLE),
     Area("/compliance", "Compliance", (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)),

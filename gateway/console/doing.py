@@ -79,15 +79,26 @@ def button(
     second_person: bool = False,
 ) -> Button:
     """One button; `place` is what the operation's address names."""
-    form = _form(operations()[do.operation], do, {})
+    form = form_for(operations()[do.operation], do, {})
     fills = do.asks or any(not one.later for one in form.fields)
     query = dict(place) | {"act": act, "back": back} | ({"match": match} if match else {})
     return Button(act, title, f"/do/{do.operation}?{urlencode(query)}", str(uuid7()), fills, second_person)
 
 
-def _form(operation: Operation, do: Do, typed: Mapping[str, str]) -> Form:
-    names = (operation.schema or {}).get("properties", {}) if do.only else ()
-    return form_of(operation.schema, do.fixed, typed, without=[name for name in names if name not in do.only])
+def form_for(operation: Operation, do: Do, typed: Mapping[str, str]) -> Form:
+    """The form of an act, with what is filled in already."""
+    schema = operation.schema
+    if schema is not None and do.within:
+        schema = schema["properties"][do.within]["items"]
+    names = (schema or {}).get("properties", {}) if do.only else ()
+    without = [name for name in names if name not in do.only]
+    return form_of(schema, do.fixed, typed, without=without)
+
+
+def _body(asked: "_Asked", form: Form, typed: Mapping[str, str]) -> dict[str, Any]:
+    do = asked.do
+    body = body_of(form, do.fixed, typed)
+    return {do.within: [body]} if do.within else body
 
 
 class _Asked(NamedTuple):
@@ -124,7 +135,7 @@ async def show_form(request: Request, _: Anybody, desk: AtDesk, operation: Code)
     prefilled = {
         name.removeprefix("f."): value for name, value in request.query_params.items() if name.startswith("f.")
     }
-    form = _form(asked.operation, asked.do, prefilled)
+    form = form_for(asked.operation, asked.do, prefilled)
     title = title_of(asked, await _object(desk, asked), desk.language)
     return _shown(request, asked, form, title, key=str(uuid7()), match=asked.match)
 
@@ -135,8 +146,8 @@ async def do_it(request: Request, _: Anybody, desk: AtDesk, operation: Code) -> 
     asked = _asked(desk, operation)
     typed = typed_in(await request.form())
     key, match = typed.pop(KEY, ""), typed.pop(MATCH, asked.match)
-    form = _form(asked.operation, asked.do, typed)
-    body = body_of(form, asked.do.fixed, typed) if asked.operation.schema is not None else None
+    form = form_for(asked.operation, asked.do, typed)
+    body = _body(asked, form, typed) if asked.operation.schema is not None else None
     done = await desk.send(
         asked.operation.method, asked.path, body, query=asked.query,
         key=key if "idempotency-key" in asked.operation.needs else "",
@@ -144,7 +155,7 @@ async def do_it(request: Request, _: Anybody, desk: AtDesk, operation: Code) -> 
     )  # fmt: skip
     if done.done:
         return gone_on(asked.back, done)
-    form.mark(errors_of(done))
+    form.mark(errors_of(done), below=f"{asked.do.within}/0" if asked.do.within else "")
     found = await _object(desk, asked)
     present = found if done.status == CHANGED and found is not None and found.etag else None
     if present is not None:

@@ -38,14 +38,16 @@ class Form:
     fields: list[Field] = field(default_factory=list)
     error: str = ""
 
-    def mark(self, errors: Sequence[Mapping[str, str]]) -> None:
-        """Name each field that is wrong; what names no field of ours is said of the whole."""
+    def mark(self, errors: Sequence[Mapping[str, str]], *, below: str = "") -> None:
+        """Name each field that is wrong; what names no field of ours is said of the whole. `below`: where in the body the
+        form's fields lie."""
         known = {one.name: one for one in self.fields}
         rest = []
         for error in errors:
-            name, _, below = error.get("pointer", "").strip("/").partition("/")
+            place = error.get("pointer", "").strip("/").removeprefix(below).strip("/")
+            name, _, rest_of = place.partition("/")
             if name in known:
-                said = f"{below}: {error['detail']}" if below else error["detail"]
+                said = f"{rest_of}: {error['detail']}" if rest_of else error["detail"]
                 known[name].error = "; ".join(filter(None, (known[name].error, said)))
             else:
                 rest.append(f"{error.get('pointer', '')} {error['detail']}".strip())

@@ -15,6 +15,7 @@ from contracts.fields import Code, Identifier, Text64, text_of
 from gateway.api import problem_named
 from gateway.client360 import client_view
 from gateway.console.areas import SERVING
+from gateway.console.clients.head import place_of
 from gateway.console.doing import button, errors_of
 from gateway.console.forms import typed_in
 from gateway.console.frame import AtDesk, Staff
@@ -92,8 +93,9 @@ async def show_client(request: Request, visitor: Staff, client: Identifier, purp
     here = f"/clients/{quote(client, safe='')}?{urlencode({'purpose': purpose})}"
     begun = [button(act, act, OF_A_CLIENT[act], {"client_id": client}, here) for act in BEGUN.get(visitor.role, ())]
     return render(
-        request, "client.html", view=view, purpose=purpose, tiers=TIERS, begun=begun, serves=visitor.role in SERVING
-    )
+        request, "client.html", view=view, tiers=TIERS, begun=begun, serves=visitor.role in SERVING,
+        **place_of(client, purpose, ""),
+    )  # fmt: skip
 
 
 @routes.get("/clients/{client}/entries")

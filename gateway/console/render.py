@@ -1,6 +1,7 @@
 """Templates in the visitor's language."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,6 +30,8 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.filters["is_day"] = lambda text: re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None
+_templates.filters["is_instant"] = lambda text: re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", text) is not None
 
 
 def language_of(request: Request) -> str:

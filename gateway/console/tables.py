@@ -9,13 +9,14 @@ from typing import Any
 class Do:
     """An act's operation. `fixed` fields are not asked for; `asks` opens the form though no field must be filled in;
     `object` is where the object is read, so that a form can show what somebody else changed meanwhile; `only` these fields
-    are asked for."""
+    are asked for; `within`: the body is the one item of a list of that name."""
 
     operation: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     asks: bool = False
     object: str = ""
     only: tuple[str, ...] = ()
+    within: str = ""
 
 
 IN_EVERY_SERVICE = {
@@ -84,10 +85,71 @@ OF_A_CLIENT = {
     "complain": Do(
         "complaints_open_case", fixed={"channel": "app"}, only=("words", "category", "demands", "contact_channel")
     ),
+    "propose_tier": Do("classification_propose_grant"),
+    "note_stage": Do("classification_write_note"),
+    "apply_for_tier": Do("points_apply_for_upgrade", asks=True),
+    "life_change": Do("suitability_state_life_change"),
+    "vulnerable": Do("suitability_state_vulnerability"),
+    "vulnerable_no_more": Do("suitability_end_vulnerability"),
+    "override": Do("products_ask_for_override"),
+    "name_manager": Do("relationships_name_manager"),
+    "change_team": Do("relationships_change_team"),
+    "enter_information": Do("relationships_enter_information", within="values"),
+    "enter_contact": Do("relationships_log_contact"),
+    "plan_visit": Do("relationships_plan_visit"),
 }
 """What is begun for a client on their page, or by themselves."""
-REVIEWS = {"review_call": Do("callbacks_review"), "judge": Do("suitability_decide_review")}
-TABLES: tuple[Mapping[str, Do], ...] = (TASKS, OPEN_CASE, CASES, OF_A_CASE, OF_A_CLIENT, REVIEWS)
+SUBSCRIPTIONS = {
+    "end": Do("products_end_subscription"),
+    "keep": Do("products_keep_subscription"),
+    "withdraw": Do("products_withdraw_subscription"),
+}
+OF_A_MESSAGE = {"cancel_message": Do("messaging_cancel_message")}
+OF_A_MANAGER = {
+    "ask_allocation": Do("relationships_ask_allocation"),
+    "approve_run": Do("relationships_decide_allocation", fixed={"approve": True}, asks=True),
+    "refuse_run": Do("relationships_decide_allocation", fixed={"approve": False}, asks=True),
+    "roll_back": Do("relationships_roll_back_allocation"),
+    "add_skill": Do("relationships_add_skill"),
+    "set_capacity": Do("relationships_set_capacity"),
+}
+ON_BOARDS = {
+    "review_call": Do("callbacks_review"),
+    "judge": Do("suitability_decide_review"),
+    "handle_drift": Do("suitability_handle_drift"),
+    "acknowledge": Do("complaints_acknowledge_step", asks=True),
+    "account": Do("complaints_account"),
+    "carry_out": Do("complaints_carry_out"),
+    "review_alarm": Do("complaints_review_alarm"),
+    "complete_action": Do("complaints_complete_action"),
+    "make_pack": Do("complaints_make_pack", asks=True),
+    "sign_off": Do("complaints_sign_off", asks=True),
+    "nil_report": Do("complaints_file_nil_report", asks=True),
+    "publish_reception_day": Do("complaints_publish_reception_day"),
+    "register_visit": Do("complaints_register_visit"),
+    "add_user": Do("gateway_add_user"),
+    "disable_user": Do("gateway_disable_user", asks=True),
+    "enable_user": Do("gateway_enable_user", asks=True),
+    "set_password": Do("gateway_set_password"),
+    "remove_user": Do("gateway_remove_user", asks=True),
+    "disable_key": Do("gateway_disable_key", asks=True),
+    "enable_key": Do("gateway_enable_key", asks=True),
+    "remove_key": Do("gateway_remove_key", asks=True),
+    "end_session": Do("gateway_end_session", asks=True),
+    "revoke_sessions": Do("gateway_revoke_sessions"),
+}
+"""What can be done about a row of a board, or is begun there."""
+TABLES: tuple[Mapping[str, Do], ...] = (
+    TASKS,
+    OPEN_CASE,
+    CASES,
+    OF_A_CASE,
+    OF_A_CLIENT,
+    SUBSCRIPTIONS,
+    OF_A_MESSAGE,
+    OF_A_MANAGER,
+    ON_BOARDS,
+)
 
 
 def of_service(service: str, act: str) -> Do:

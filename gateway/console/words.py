@@ -10,6 +10,8 @@ from gateway.console.complaints import words as complaints
 from gateway.console.compliance import words as compliance
 from gateway.console.fields import ENGLISH as _ENGLISH_FIELDS
 from gateway.console.fields import FIELDS
+from gateway.console.live import words as live
+from gateway.console.managers import words as managers
 from gateway.console.myday import words as myday
 from gateway.console.operations import words as operations
 from gateway.console.policies import words as policies
@@ -207,7 +209,18 @@ _FRAME = {
     "rejected": "不予受理",
     "reopened": "重新办理",
 }
-_AREAS: tuple[ModuleType, ...] = (myday, approvals, callbacks, complaints, clients, policies, compliance, operations)
+_AREAS: tuple[ModuleType, ...] = (
+    myday,
+    approvals,
+    callbacks,
+    complaints,
+    clients,
+    policies,
+    compliance,
+    managers,
+    operations,
+    live,
+)
 CHINESE_WORDS: dict[str, str] = _FRAME | {
     english: chinese for area in _AREAS for english, chinese in area.CHINESE.items()
 }
@@ -218,6 +231,8 @@ _ENGLISH = {
     **policies.ENGLISH,
     **clients.ENGLISH,
     **compliance.ENGLISH,
+    **managers.ENGLISH,
+    **live.ENGLISH,
     "NORMAL": "Standard", "SILVER": "Silver", "GOLD": "Gold", "PLATINUM": "Platinum", "DIAMOND": "Diamond",
     "VERY_LOW": "Very low", "LOW": "Low", "MEDIUM": "Medium", "HIGH": "High", "hq": "headquarters",
 }  # fmt: skip

@@ -9,8 +9,53 @@
     if (first) first.focus();
   });
 
+  // What is wider than its box is moved by the keys of who uses no mouse.
+  function reachable() {
+    document.querySelectorAll(".scroll").forEach(function (box) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
+    });
+  }
+  window.addEventListener("resize", reachable);
+
+  document.addEventListener("htmx:load", function (event) {
+    reachable();
+    const undo = event.detail.elt.querySelector ? event.detail.elt.querySelector("[data-undo]") : null;
+    if (undo) setTimeout(function () { undo.remove(); }, Number(undo.dataset.undo) * 1000);
+  });
+
   document.addEventListener("click", function (event) {
     if (event.target.closest("[data-close]")) document.getElementById("act").replaceChildren();
+  });
+
+  // Live: the server says that something changed, and the parts that show it ask again. Without a stream the page asks now
+  // and then; a page nobody looks at asks nothing.
+  if ("live" in document.body.dataset) {
+    const state = document.body.dataset;
+    let stream = null;
+    const tell = function () { document.body.dispatchEvent(new Event("live")); };
+    const follow = function () {
+      if (stream) return;
+      stream = new EventSource("/live");
+      stream.addEventListener("ready", function () { if (state.live === "away") tell(); state.live = "on"; });
+      stream.addEventListener("changed", tell);
+      stream.onerror = function () { if (state.live === "on") state.live = "again"; };
+    };
+    const leave = function () { if (stream) { stream.close(); stream = null; state.live = "away"; } };
+    window.addEventListener("pagehide", leave);
+    document.addEventListener("visibilitychange", function () { if (document.hidden) leave(); else follow(); });
+    setInterval(function () {
+      if (document.hidden || state.live === "on") return;
+      state.live = "away";
+      if (stream && stream.readyState === EventSource.CLOSED) leave();
+      follow();
+      tell();
+    }, 10000);
+    follow();
+  }
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    // What is read or filled in is not taken from under the reader.
+    const part = event.detail.elt;
+    if (part.matches("[data-fresh]") && part.contains(document.activeElement)) event.preventDefault();
   });
 
   const areas = { t: "/", c: "/complaints", q: "/callbacks", r: "/callbacks/wall", a: "/approvals", o: "/operations" };

@@ -14,11 +14,15 @@ from fastapi import FastAPI
 import gateway.console
 from chassis.actor import Actor, Role
 from chassis.clock import business_date, utc_now
+from gateway.console.callbacks import pages as callbacks
+from gateway.console.complaints import pages as complaints
+from gateway.console.compliance import pages as compliance
+from gateway.console.doing import form_for
 from gateway.console.fields import FIELDS
-from gateway.console.forms import form_of
+from gateway.console.operations import access
 from gateway.console.pages import balances_over_time
 from gateway.console.rest import operations
-from gateway.console.tables import IN_EVERY_SERVICE, TABLES
+from gateway.console.tables import IN_EVERY_SERVICE, TABLES, of_service
 from gateway.console.words import CHINESE_WORDS
 from gateway.people import add_user
 from tests.gateway.conftest import BASE, event, trade
@@ -186,12 +190,23 @@ def test_every_word_of_the_pages_has_its_chinese() -> None:
 
 
 def test_every_field_of_a_form_has_its_name_in_both_languages() -> None:
-    asked = {do.operation for table in TABLES for do in table.values()}
-    asked |= {f"points_{do.operation}" for do in IN_EVERY_SERVICE.values()}
+    asked = [
+        *(do for table in TABLES for do in table.values()),
+        *(of_service("points", act) for act in IN_EVERY_SERVICE),
+    ]
     known = operations()
-    assert sorted(asked - known.keys()) == []
-    fields = {field.name for name in asked for field in form_of(known[name].schema, {}, {}).fields}
+    assert sorted({do.operation for do in asked} - known.keys()) == []
+    fields = {field.name for do in asked for field in form_for(known[do.operation], do, {}).fields}
     assert sorted(fields - FIELDS.keys()) == []
+
+
+def test_every_column_of_a_table_has_its_name_in_both_languages() -> None:
+    columns = {name for section in (*compliance.SECTIONS, *access.SECTIONS) for name in section.columns}
+    columns |= {*callbacks.EXPORTED, *complaints.EXPORTED}
+    for template in CONSOLE.rglob("*.html"):
+        for names in re.findall(r"rows_table\([^(]*\(([^)]*)\)", template.read_text()):
+            columns |= set(re.findall(r'"(\w+)"', names))
+    assert sorted(columns - FIELDS.keys()) == []
 
 
 def test_own_scripts_and_styles_name_no_host() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
@@ -15,6 +15,7 @@ from gateway.console.areas import SERVING
 from gateway.console.callbacks.report import KEY, call_of, lines_of, recorded
 from gateway.console.doing import Button, buttons, errors_of, gone_on
 from gateway.console.doing import button as button_of
+from gateway.console.export import all_rows, file_of
 from gateway.console.forms import typed_in
 from gateway.console.frame import AtDesk, Desk, rows_of, visitors
 from gateway.console.render import render
@@ -33,6 +34,19 @@ TOPICS = (
     "restricted", "retention", "risk_notice", "sample", "satisfaction", "suitability", "wake_up",
 )  # fmt: skip
 PURPOSE = "callback"
+EXPORTED = (
+    "due_on",
+    "client_id",
+    "topic",
+    "queue",
+    "branch_id",
+    "state",
+    "attempts",
+    "holder",
+    "owner",
+    "created_on",
+    "outcome",
+)
 Filter = Annotated[str, text_of(64)]
 
 
@@ -40,6 +54,7 @@ Filter = Annotated[str, text_of(64)]
 async def show_tasks(
     request: Request, visitor: Caller, desk: AtDesk, state: Filter = "", queue: Filter = "", topic: Filter = "",
     branch: Filter = "", holder: Filter = "", client: Filter = "", due_by: Filter = "", cursor: Annotated[str, text_of(2000)] = "",
+    format: Literal["", "csv", "xlsx"] = "",
 ) -> Response:  # fmt: skip
     """Tasks the visitor may see by due date, with how many there are in each state; `holder=me` are the visitor's."""
     wanted = {
@@ -49,6 +64,9 @@ async def show_tasks(
     typed = {
         "state": state, "queue": queue, "topic": topic, "branch": branch, "holder": holder, "client": client, "due_by": due_by,
     }  # fmt: skip
+    if format:
+        rows = await all_rows(desk, f"{BASE}/tasks", wanted, PURPOSE)
+        return file_of("callbacks", format, desk.language, EXPORTED, rows)
     listed = await desk.get(f"{BASE}/tasks", wanted | {"cursor": cursor, "limit": 50}, purpose=PURPOSE)
     counted = await desk.get(f"{BASE}/tasks/counts", wanted, purpose=PURPOSE)
     here = f"/callbacks?{urlencode({name: value for name, value in typed.items() if value})}"
@@ -58,6 +76,7 @@ async def show_tasks(
     return render(
         request, "callbacks/list.html", listed=listed, rows=rows, wanted=typed, states=STATES, queues=QUEUES, topics=TOPICS,
         counts=rows_of(counted), following=_following(typed, listed.data), leads=_leads(visitor),
+        query=urlencode({name: value for name, value in typed.items() if value}),
     )  # fmt: skip
 
 
@@ -79,12 +98,13 @@ def _leads(visitor: Actor) -> bool:
 async def show_wall(request: Request, _: Leader, desk: AtDesk) -> Response:
     """Queues, who holds what, what waits and what is overdue."""
     today = await desk.today()
-    counted, overdue, *held = await desk.all(
-        f"{BASE}/statistics/tasks",
+    counted, coverage, figures, overdue, *held = await desk.all(
+        f"{BASE}/statistics/tasks", f"{BASE}/coverage?as_of={today}",
+        f"{BASE}/statistics?{urlencode({'by': 'agent', 'from': today.replace(day=1), 'to': today})}",
         f"{BASE}/tasks?{urlencode({'due_by': today - timedelta(days=1), 'limit': 200})}",
         *(f"{BASE}/tasks?state={state}&limit=200" for state in IN_HAND),
         purpose=PURPOSE,
-    )
+    )  # fmt: skip
     late = [row for row in rows_of(overdue) if row["state"] in (*FREE, *IN_HAND, "waiting")]
     rows = [row for part in held for row in rows_of(part)]
     holders: dict[str, list[Any]] = {}
@@ -92,7 +112,8 @@ async def show_wall(request: Request, _: Leader, desk: AtDesk) -> Response:
         holders.setdefault(row["holder"] or "", []).append(row)
     return render(
         request, "callbacks/wall.html", counts=rows_of(counted), late=late,
-        holders=sorted(holders.items()), missing=not counted.found,
+        holders=sorted(holders.items()), missing=not counted.found, coverage=rows_of(coverage),
+        figures=rows_of(figures), since=today.replace(day=1), today=today,
     )  # fmt: skip
 
 

@@ -1,6 +1,17 @@
 """The words of callbacks."""
 
 CHINESE = {
+    "Claim those chosen": "批量领取",
+    "Give those chosen back": "批量退回",
+    "Choose": "选择",
+    "Claimed": "已领取",
+    "Given back": "已退回",
+    "Undo": "撤销",
+    "claimed by mistake": "误领取",
+    "Nothing was chosen.": "未选择任务。",
+    "Coverage this year": "本年度覆盖率",
+    "Statistics of this month": "本月统计",
+    "Workbook": "统计工作簿",
     "Next call": "下一通回访",
     "Wall": "看板",
     "Callbacks: wall": "回访看板",

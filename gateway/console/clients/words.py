@@ -1,6 +1,72 @@
 """The words of clients: purchases and the client's own zone."""
 
+_KINDS = {
+    "contact": ("contact", "联系"), "callback": ("callback", "回访"), "complaint": ("complaint", "投诉"),
+    "message": ("message", "消息"), "standing": ("class and tier", "分类与级别"), "points": ("points", "积分"),
+    "product": ("product", "产品"), "suitability": ("suitability", "适当性"), "team": ("team", "服务团队"),
+}  # fmt: skip
+_LINES = {
+    "contact came in": "客户来联系", "contact went out": "联系客户", "callback owed": "产生回访任务", "visit planned": "计划拜访", "visit made": "完成拜访",
+    "complaint received": "受理投诉", "complaint closed": "投诉办结", "message": "消息", "reply": "短信回复",
+    "tier": "级别", "class": "分类", "points posted": "积分入账", "subscribed": "订购", "subscription ended": "订购终止",
+    "purchase asked": "购买评估", "questionnaire handed in": "提交问卷", "looks after": "开始服务", "looks after no more": "结束服务",
+}  # fmt: skip
+_TABS = {
+    "Pages of this client": "该客户各页", "Overview": "概览", "Timeline": "时间线", "Class and tier": "分类与级别",
+    "Products": "产品", "Information": "客户信息", "Team": "服务团队", "Messages": "消息", "Kinds shown": "显示类别",
+    "Particulars": "要点", "What is older than this is not all read here:": "更早的记录未全部读取，截至：", "Older": "更早",
+    "As of": "截至", "Show": "显示", "Tiers so far": "级别历史", "Classes so far": "分类历史", "Tiers granted": "级别授予",
+    "Groups and life cycle": "客户群与生命周期", "core client": "核心客户", "Questionnaire": "风险测评问卷",
+    "Vulnerable": "特殊关注", "Levels so far": "等级历史", "Questionnaires handed in": "已提交问卷",
+    "Purchases asked for": "购买评估记录", "Evidence": "凭证", "What these answers lead to": "测评结果",
+    "It covers": "可购买", "Above it": "超出等级", "Hand it in": "提交问卷", "Show what they lead to": "查看测评结果",
+    "Go on later": "暂存", "Fee rate (per mille)": "佣金率（‰）", "How they reach us": "服务通道",
+    "Subscriptions": "订购", "Entitled to": "已享服务", "Not entitled to": "未享服务", "Charges of this month": "本月费用",
+    "Subscribe": "订购", "From": "自", "Show what it would do": "预览", "Ends with it": "随之终止", "Comes with it": "随之包含",
+    "Credit": "抵扣", "Subscribe as shown": "按预览订购", "Enter": "录入", "Entered by people": "人工录入完整度",
+    "Target": "目标", "Known in all": "总体完整度", "Missing, by weight": "缺失信息（按权重）",
+    "Everything that is known": "已知信息", "Looks after this client": "当前服务人员", "Contacts": "联系记录", "Visits": "拜访记录",
+    "Who looked after them so far": "服务人员历史", "Answers by SMS": "短信回复", "Wishes and consents": "偏好与授权",
+    "Language": "语言", "Ways not wanted": "不接收渠道", "Consent to": "授权类别", "by way of": "渠道", "Allowed": "是否同意",
+    "Known by (recording, form, letter)": "凭据（录音、表单、信函）", "Keep": "保存",
+}  # fmt: skip
+_ACTS = {
+    "propose_tier": ("Propose a tier", "申请授予级别"), "note_stage": ("Note on the life cycle", "登记生命周期说明"),
+    "apply_for_tier": ("Apply for the next tier", "申请升级"), "life_change": ("State a change of life", "登记重大变化"),
+    "vulnerable": ("State as vulnerable", "列为特殊关注"), "vulnerable_no_more": ("Vulnerable no more", "解除特殊关注"),
+    "override": ("Grant a service", "特批服务"), "name_manager": ("Name the manager", "指定客户经理"),
+    "change_team": ("Change the team", "调整服务团队"), "enter_information": ("Enter what is known", "录入客户信息"),
+    "enter_contact": ("Enter a contact", "登记联系"), "plan_visit": ("Plan a visit", "计划拜访"), "cancel_message": ("Take it back", "撤回消息"),
+}  # fmt: skip
+_CODES = {
+    "because opened": "开户", "because upgrade": "升级", "because downgrade": "降级", "because grant": "授予",
+    "because revocation": "撤销授予", "because correction": "更正",
+    "role primary": "客户经理", "role pool_lead": "公共池负责人", "role secondary": "协办", "role adviser": "投资顾问",
+    "group AT_RISK": "流失风险", "group ABNORMAL": "异常", "group NEVER_TRADED": "从未交易", "group NEW": "新客户",
+    "group CORE": "核心", "group DORMANT": "休眠", "group REGULAR": "一般",
+    "stage ESTABLISHED": "建立期", "stage GROWING": "成长期", "stage MATURE": "成熟期", "stage DECLINING": "衰退期", "stage LOST": "流失",
+    "line general": "普通热线", "line priority": "优先热线", "line dedicated": "专线", "line dedicated_priority": "优先专线",
+    "known stated": "已填写", "known unknown": "客户不清楚", "known refused": "客户拒绝提供",
+    "message is planned": "待发送", "message is queued": "排队中", "message is handed": "已提交", "message is delivered": "已送达",
+    "message is undelivered": "未送达", "message is unknown": "未知", "message is suppressed": "不发送",
+    "message is expired": "已过期", "message is cancelled": "已撤回", "message is merged": "已合并",
+    "VERIFY": "验证码", "NOTICE": "通知", "CARE": "关怀", "SUBSCRIBED": "订阅", "MARKETING": "营销",
+    "email": "电子邮件", "wecom": "企业微信", "in": "呼入", "out": "呼出",
+    "opened": "开户", "upgrade": "升级", "downgrade": "降级", "grant": "授予", "revocation": "撤销授予", "correction": "更正",
+    "pending": "待生效", "active": "生效中", "included": "包含", "blocked": "受阻", "ending": "将终止", "ended": "已终止",
+    "fee": "付费", "bundle": "套餐", "none": "无", "stated": "已填写", "refused": "拒绝", "unknown": "未知",
+    "in_review": "待复核", "draft": "草稿", "published": "已发布",
+    "primary": "客户经理", "pool_lead": "公共池负责人", "secondary": "协办", "adviser": "投资顾问",
+    "income": "收入", "assets": "资产", "family": "家庭", "health": "健康", "occupation": "职业", "objective": "投资目标",
+    "experience": "投资经验", "other": "其他", "illness": "疾病", "disability": "残疾", "cognitive": "认知障碍",
+    "bereavement": "丧亲", "low_literacy": "识字困难", "financial_distress": "经济困难", "reaction": "客户反应",
+}  # fmt: skip
 CHINESE = {
+    **_TABS,
+    **{f"kind {code}": chinese for code, (_, chinese) in _KINDS.items()},
+    **{f"line {code}": chinese for code, chinese in _LINES.items()},
+    **{code: chinese for code, (_, chinese) in _ACTS.items()},
+    **_CODES,
     "Initials": "姓名首字母",
     "End of the number": "号码后四位",
     "Search": "查询",
@@ -46,5 +112,14 @@ ENGLISH = {
     "answer PASS": "yes", "answer CONFIRM": "after a warning", "answer BLOCK": "no", "redeem": "Redeem points",
     "adjust": "Adjust points", "complain": "Complain", "VERY_HIGH": "Very high", "MEDIUM_HIGH": "Medium high",
     "MEDIUM_LOW": "Medium low",
+    **{f"kind {code}": english for code, (english, _) in _KINDS.items()},
+    **{f"line {code}": code.capitalize() for code in _LINES},
+    **{code: english for code, (english, _) in _ACTS.items()},
+    **{
+        name: name.split(" ", 1)[1].replace("_", " ").lower()
+        for name in _CODES
+        if name.split(" ")[0] in ("because", "role", "group", "stage", "line", "known")
+    },
+    **{name: name.removeprefix("message is ") for name in _CODES if name.startswith("message is ")},
     **{name: name.removeprefix("sold by ") for name in CHINESE if name.startswith("sold by ")},
 }  # fmt: skip

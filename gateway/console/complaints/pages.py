@@ -1,7 +1,7 @@
 """Complaints: the queue and the list, intake with what looks like the same, the page of a case."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, UploadFile
@@ -13,6 +13,7 @@ from chassis.personal import mask_text
 from contracts.fields import Id, text_of
 from gateway.console.areas import SERVING
 from gateway.console.doing import button, buttons, errors_of, gone_on
+from gateway.console.export import all_rows, file_of
 from gateway.console.forms import Form, body_of, form_of, typed_in
 from gateway.console.frame import AtDesk, rows_of, visitors
 from gateway.console.render import render
@@ -37,12 +38,16 @@ CONTACT = ("name", "phone", "contact_channel")
 REGULATOR = ("source", "regulator_ref", "reply_due_on")
 HIDDEN = ("external_ref", "system", "script")
 Filter = Annotated[str, text_of(200)]
+Format = Literal["", "csv", "xlsx"]
+EXPORTED = (
+    "received_at", "case_id", "client_id", "branch_id", "channel", "words", "category", "severity", "state", "owner", "due_on", "closed_at",
+)  # fmt: skip
 
 
 @routes.get("/complaints")
 async def show_cases(
     request: Request, _: Handler, desk: AtDesk, q: Filter = "", state: Filter = "", severity: Filter = "", owner: Filter = "",
-    client: Filter = "", branch: Filter = "", overdue: Filter = "", cursor: Annotated[str, text_of(2000)] = "",
+    client: Filter = "", branch: Filter = "", overdue: Filter = "", cursor: Annotated[str, text_of(2000)] = "", format: Format = "",
 ) -> Response:  # fmt: skip
     """What is to be taken in hand, and cases by what was said, state, owner, branch; `owner=me` are the visitor's."""
     typed = {
@@ -50,6 +55,9 @@ async def show_cases(
     }  # fmt: skip
     wanted = {name: value.strip() for name, value in typed.items()}
     wanted["owner"] = desk.visitor.person if owner == "me" else wanted["owner"]
+    if format:
+        rows = await all_rows(desk, f"{BASE}/cases", wanted, PURPOSE)
+        return file_of("complaints", format, desk.language, EXPORTED, rows)
     query = urlencode(
         {name: value for name, value in wanted.items() if value}
         | {"limit": 50}
@@ -62,6 +70,7 @@ async def show_cases(
     return render(
         request, "complaints/list.html", listed=listed, queue=rows_of(queue),
         prompts=rows_of(prompts), wanted=typed, states=STATES,
+        query=urlencode({n: v for n, v in typed.items() if v}),
         following=urlencode({n: v for n, v in typed.items() if v} | {"cursor": following}) if following else "",
     )  # fmt: skip
 

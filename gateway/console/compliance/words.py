@@ -1,6 +1,11 @@
 """The words of compliance."""
 
 CHINESE = {
+    "Audit": "审计查询",
+    "Who did and read what, about whom. The search itself leaves a row.": "谁对谁做了什么、查阅了什么。本查询亦留痕。",
+    "Who looked": "查阅记录",
+    "Who looked at this client, and who did what": "谁查阅了该客户、做了什么",
+    "read": "查阅",
     "Compliance": "合规监督",
     "Findings of callbacks": "回访发现",
     "Findings of suitability": "适当性发现",

@@ -1,0 +1,1 @@
+CREATE INDEX ix_audit_at ON audit (at);

@@ -1,0 +1,58 @@
+"""Who did and read what, about whom: the rows of the sealed audit table, newest first."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from chassis.database import Database
+
+
+class AuditPlace(NamedTuple):
+    """A row's place in the list."""
+
+    at: datetime
+    partition: int
+    number: int
+
+
+class AuditWanted(NamedTuple):
+    """Which rows: of a span of time, and, where given, about a client, by a person, of an action or its beginning."""
+
+    since: datetime
+    until: datetime
+    client: str | None = None
+    person: str | None = None
+    action: str | None = None
+
+
+async def listed(database: Database, wanted: AuditWanted, after: AuditPlace | None, limit: int) -> list[dict[str, Any]]:
+    """The rows from behind a place on; a read of many clients is found by those its row names."""
+    conditions, arguments = ["at >= $1", "at < $2"], list[Any]([wanted.since, wanted.until])
+
+    def given(condition: str, value: Any) -> None:
+        arguments.append(value)
+        conditions.append(condition.replace("?", f"${len(arguments)}::text"))
+
+    if wanted.client is not None:
+        given("(object = 'client/' || ? OR jsonb_exists(inputs -> 'client_id', ?))", wanted.client)
+    if wanted.person is not None:
+        given("(actor IN (?, 'user:' || ?) OR inputs ->> 'person' = ?)", wanted.person)
+    if wanted.action is not None:
+        given("starts_with(action, ?)", wanted.action)
+    if after is not None:
+        first = len(arguments) + 1
+        arguments += list(after)
+        conditions.append(f"(at, partition, number) < (${first}, ${first + 1}, ${first + 2})")
+    arguments.append(limit)
+    async with database.reading() as sql:
+        rows = await sql.fetch(
+            f"""SELECT partition, number, at, actor, role, action, object, inputs ->> 'purpose' AS purpose,
+                       coalesce(inputs ->> 'person', '') AS person, inputs -> 'client_id' AS clients, inputs ->> 'path' AS path
+                FROM audit WHERE {" AND ".join(conditions)}
+                ORDER BY at DESC, partition DESC, number DESC LIMIT ${len(arguments)}""",
+            *arguments,
+        )
+    return [dict(row) | {"clients": _named(row["clients"])} for row in rows]
+
+
+def _named(said: Any) -> list[str]:
+    return [] if said is None else [said] if isinstance(said, str) else [str(one) for one in said]

@@ -1,0 +1,1 @@
+"""What is live: changes told by the server, and the figures in the bar."""

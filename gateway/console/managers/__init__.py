@@ -1,0 +1,1 @@
+"""Managers: their clients and what is due, and the allocation of a branch."""
