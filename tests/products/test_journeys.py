@@ -17,6 +17,7 @@ from tests.points.facts import trade
 from tests.products.facts import agreed
 from tests.world import World
 
+pytestmark = pytest.mark.services("products", "points", "classification", "suitability")
 OWN = Actor("c-1", Role.CLIENT, client_id="c-1")
 OPENED = date(2024, 1, 2)
 

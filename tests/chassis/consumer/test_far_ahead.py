@@ -14,6 +14,7 @@ from contracts.base import Event
 from tests.points.facts import DAY, balance, trade
 from tests.world import OPERATOR, World
 
+pytestmark = pytest.mark.services("points", "classification", "suitability")
 YEARS_AHEAD = date(2090, 1, 2)
 REASONS = "SELECT reason, error FROM dead_letters ORDER BY id"
 
