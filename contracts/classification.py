@@ -202,8 +202,9 @@ class GuardrailAlerted(Event, frozen=True, kw_only=True, gc=False):
 
 
 class MonthEvaluated(Event, frozen=True, kw_only=True, gc=False):
-    """What a month close found for a client [K2, V1 to V5]: means of assets, turnover and sums of the window, value V,
-    its rank, the investor type. A later revision of a month replaces it."""
+    """What a month close found for a client [K2, V1 to V5]: the month's mean of assets, turnover, net commission of twelve
+    months and of the calendar year, value V, its rank, the investor type. It stands until a later month; a later revision of the
+    same month replaces it, empty where nothing is found any more."""
 
     type: ClassVar[str] = "classification.month.evaluated"
     topic: ClassVar[str] = TOPIC
@@ -215,6 +216,7 @@ class MonthEvaluated(Event, frozen=True, kw_only=True, gc=False):
     mean_assets: Amount | None = None
     turnover: Amount | None = None
     commission: Amount | None = None
+    year_commission: Amount | None = None
     value: Amount | None = None
     value_type: ValueType | None = None
     rank: Count | None = None

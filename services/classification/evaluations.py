@@ -5,10 +5,15 @@ it takes the place of goes to `earlier_evaluations`, with until when it was know
 same row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import asyncpg
+
+from chassis.uow import UnitOfWork
+from contracts.classification import MonthEvaluated
+from contracts.fields import Amount
+from services.classification.statements import among, named, whole_tables
 
 WORTH_KEEPING = {"months": "code IS NOT NULL", "month_values": "true"}
 RUNNING_TOTALS = ["recorded_at", "last_total", "day_sum_to", "known_days_to", "traded_to", "orders_to"]
@@ -50,3 +55,52 @@ def as_known(table: str, client: str, at: str) -> str:
                 UNION ALL
                 SELECT was.* FROM earlier_evaluations e, jsonb_populate_record(NULL::{table}, e.body) was
                 WHERE e.kind = '{table}' AND e.client_id = {client} AND e.recorded_at <= {at} AND e.superseded_at > {at})"""
+
+
+def _news(clients: Sequence[str] | None) -> str:
+    """SQL: the evaluations of the month ends $1 that this transaction made, changed or took away; of all clients, or of those
+    named and of whoever changed rank with them."""
+    made = " UNION ".join(
+        f"SELECT client_id, month_end FROM {table} WHERE month_end = ANY($1::date[]) AND recorded_at = now() AND {whom}"
+        for table, whom in (
+            ("month_values", among(clients, 2)),
+            ("months", f"code IS NOT NULL AND {among(clients, 2)}"),
+            ("month_cores", "true"),
+        )
+    )
+    return f"""WITH news AS ({made} UNION SELECT client_id, month_end FROM earlier_evaluations
+                             WHERE superseded_at = now() AND month_end = ANY($1::date[]))
+        SELECT client_id, coalesce(v.branch_id, c.branch_id), n.month_end,
+               1 + (SELECT count(*) FROM earlier_evaluations e WHERE e.client_id = n.client_id AND e.month_end = n.month_end),
+               v.assets, m.turnover, v.commission,
+               CASE WHEN v.client_id IS NOT NULL THEN coalesce((
+                   SELECT sum(d.commission) FROM trade_days d WHERE d.client_id = n.client_id AND d.day <= n.month_end
+                      AND d.day >= date_trunc('year', n.month_end)::date), 0) END,
+               v.value, v.value_type, r.rank, CASE WHEN m.trader THEN 'TRADER' WHEN NOT m.trader THEN 'INVESTOR' END
+        FROM news n JOIN clients c USING (client_id) LEFT JOIN month_values v USING (client_id, month_end)
+            LEFT JOIN months m USING (client_id, month_end) LEFT JOIN month_cores r USING (client_id, month_end)
+        ORDER BY n.month_end, client_id"""
+
+
+async def tell(uow: UnitOfWork, lasts: Sequence[date], clients: Sequence[str] | None) -> None:
+    """Tell what month closes found where this transaction changed it. A revision counts what it replaces."""
+    async with whole_tables(uow.sql, clients is None):
+        rows = await uow.sql.fetch(_news(clients), list(lasts), *named(clients))
+    for client_id, branch, last, revision, *amounts, value_type, rank, investor in rows:
+        assets, turnover, commission, year, value = (None if one is None else Amount(one) for one in amounts)
+        uow.emit(
+            MonthEvaluated(
+                client_id=client_id,
+                branch_id=branch,
+                month_end=last,
+                revision=revision,
+                mean_assets=assets,
+                turnover=turnover,
+                commission=commission,
+                year_commission=year,
+                value=value,
+                value_type=value_type,
+                rank=rank,
+                investor_type=investor,
+            )
+        )

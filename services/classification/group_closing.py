@@ -27,6 +27,7 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
         await value_history.record_lifecycles(uow, lifecycles, baseline=last == month_end(first_closed))
         await value_history.record_cores(uow, cores)
         core_changed = [found.client_id for found in cores]
+        await evaluations.tell(uow, [last], None)
     found = await groups.evaluate(uow.sql, policies.groups, days, begins=known is None, core_changed=core_changed)
     await value_history.record_openings(
         uow, [(f.client_id, f.partition, f.branch_id, f.day) for f in found if f.opened_on == f.day]
@@ -72,6 +73,7 @@ async def _months_again(uow: UnitOfWork, since: dict[str, date], through: date) 
         await value.rank_branches(uow.sql, policies, last, branches)
     await evaluations.stay_known(uow.sql, "month_values", since)
     await value_history.rewrite_lifecycles(uow, lifecycles, since)
+    await evaluations.tell(uow, lasts, sorted(since))
     return await value_history.rewrite_cores(uow, await value.core_changes(uow.sql, policies, lasts), lasts[0])
 
 

@@ -151,6 +151,7 @@ earlier_evaluations = table(
     "earlier_evaluations",
     metadata,
     EarlierEvaluation,
+    Index(None, "superseded_at"),
     comment="month evaluations that later facts took the place of",
 )
 

@@ -121,14 +121,15 @@ async def keep_months(events: Sequence[MonthEvaluated], uow: UnitOfWork) -> None
     for event in sorted(events, key=lambda one: one.revision):
         best[event.client_id, event.month_end] = Month(
             client_id=event.client_id, month_end=event.month_end, revision=event.revision,
-            mean_assets=event.mean_assets, turnover=event.turnover, commission=event.commission, worth=event.value,
+            mean_assets=event.mean_assets, turnover=event.turnover, commission=event.commission,
+            year_commission=event.year_commission, worth=event.value,
             value_type=event.value_type, rank=event.rank, investor_type=event.investor_type,
         )  # fmt: skip
     names = [name for name in Month.__struct_fields__ if name not in ("client_id", "month_end")]
     await uow.sql.execute(
         f"""INSERT INTO months AS m ({columns(Month)})
             SELECT * FROM unnest($1::text[], $2::date[], $3::int[], $4::numeric[], $5::numeric[], $6::numeric[],
-                                 $7::numeric[], $8::text[], $9::int[], $10::text[])
+                                 $7::numeric[], $8::numeric[], $9::text[], $10::int[], $11::text[])
             ON CONFLICT (client_id, month_end) DO UPDATE SET {", ".join(f"{n} = excluded.{n}" for n in names)}
             WHERE m.revision < excluded.revision""",
         *lists(list(best.values())),

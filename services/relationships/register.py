@@ -43,8 +43,8 @@ ENTRIES = f"""
     SELECT c.client_id, {CLIENTS.on("branch_id")}, o.person,
            (SELECT v.total_assets FROM valuations v WHERE v.client_id = c.client_id AND v.as_of <= $1
             ORDER BY v.as_of DESC LIMIT 1),
-           (SELECT sum(m.commission) FROM months m WHERE m.client_id = c.client_id AND m.month_end <= $1
-               AND m.month_end >= date_trunc('year', $1::date)),
+           (SELECT m.year_commission FROM months m WHERE m.client_id = c.client_id AND m.month_end <= $1
+               AND m.month_end >= date_trunc('year', $1::date) ORDER BY m.month_end DESC LIMIT 1),
            coalesce((SELECT jsonb_object_agg(n.code, n.value) FROM (
                SELECT DISTINCT ON (i.code) i.code, i.value, i.state FROM information_values i
                WHERE i.client_id = c.client_id AND i.day <= $1 AND i.code = ANY($3::text[])

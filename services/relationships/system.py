@@ -20,7 +20,7 @@ BASE = f"""
            coalesce({CORES.on("core", "c.client_id", "$2")}, false) AS core,
            {LIFECYCLES.on("lifecycle", "c.client_id", "$2")} AS lifecycle,
            v.as_of AS valued_on, v.total_assets, v.cash, v.market_value,
-           m.month_end, m.mean_assets, m.turnover, m.commission, m.worth, m.rank, m.value_type, m.investor_type
+           m.month_end, m.mean_assets, m.turnover, m.commission, m.year_commission, m.worth, m.rank, m.value_type, m.investor_type
     FROM clients c {CLIENTS.join("$2")}
     LEFT JOIN LATERAL (SELECT * FROM valuations v WHERE v.client_id = c.client_id AND v.as_of <= $2
                        ORDER BY v.as_of DESC LIMIT 1) v ON true
@@ -51,7 +51,7 @@ FILLED = {
     "CI-A16": f"{EVALUATED} AND b.mean_assets IS NOT NULL",
     "CI-A17": "b.valued_on IS NOT NULL",
     "CI-A18": f"{EVALUATED} AND b.turnover IS NOT NULL",
-    "CI-A19": f"{EVALUATED} AND b.commission IS NOT NULL",
+    "CI-A19": f"{EVALUATED} AND b.year_commission IS NOT NULL",
     "CI-A20": f"{EVALUATED} AND b.commission IS NOT NULL",
     "CI-C02": HERE,
     "CI-C03": f"{EVALUATED} AND b.investor_type IS NOT NULL",
@@ -81,7 +81,7 @@ SHOWN = {
     "CI-P02": "b.client_id", "CI-P04": "b.birth_date::text", "CI-A03": "b.branch_id", "CI-A04": "b.opened_on::text",
     "CI-A05": "b.opener", "CI-A06": "b.account_status", "CI-A07": "b.kind", "CI-A12": "b.total_assets::text",
     "CI-A13": "b.market_value::text", "CI-A14": "b.cash::text", "CI-A16": "b.mean_assets::text",
-    "CI-A18": "b.turnover::text", "CI-A20": "b.commission::text", "CI-C02": "b.tier", "CI-C03": "b.investor_type",
+    "CI-A18": "b.turnover::text", "CI-A19": "b.year_commission::text", "CI-A20": "b.commission::text", "CI-C02": "b.tier", "CI-C03": "b.investor_type",
     "CI-C05": "b.core::text", "CI-C06": "b.worth::text", "CI-C07": "coalesce(b.lifecycle, 'PROSPECT')",
     "CI-A09": "(SELECT string_agg(p.permission, ' ' ORDER BY p.permission) FROM permissions p WHERE p.client_id = b.client_id)",
     "CI-S01": """(SELECT o.person FROM owners o WHERE o.client_id = b.client_id

@@ -142,7 +142,8 @@ class Month(Row, frozen=True):
     revision: int
     mean_assets: Decimal | None
     turnover: Decimal | None
-    commission: Decimal | None
+    commission: Annotated[Decimal | None, Column(comment="net, of twelve months [T7]")]
+    year_commission: Annotated[Decimal | None, Column(comment="net, of the calendar year until then")]
     worth: Annotated[Decimal | None, Column(comment="the value V [V1]")]
     value_type: str | None
     rank: int | None

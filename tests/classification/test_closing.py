@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.base import Event, encode
+from contracts.base import Event, Registry, encode
 from contracts.broker import ClientClosed, ClientUpdated
+from contracts.classification import MonthEvaluated
 from services.classification import exports
 from tests.classification.facts import CLIENT, FIRST, cancelled, day, opened, trade, valued
 from tests.world import World
@@ -206,6 +207,37 @@ async def say(world: World, facts: Sequence[Event]) -> None:
         await world.publish(event, id=f"{event.type}-{content}")
 
 
+Found = dict[tuple[str, date], tuple[Any, ...]]
+
+
+async def months_told(world: World) -> Found:
+    """What was told of each client's months at last, where anything is found; no revision is told of two things."""
+    said: dict[tuple[str, date, int], MonthEvaluated] = {}
+    registry = Registry([MonthEvaluated])
+    for row in await world.rows("classification", "SELECT value FROM bus.log WHERE type = $1", MonthEvaluated.type):
+        one = registry.decode(MonthEvaluated.type, row["value"])
+        assert isinstance(one, MonthEvaluated)
+        assert said.setdefault((one.client_id, one.month_end, one.revision), one) == one
+    last = {(client, month): one for (client, month, _), one in sorted(said.items(), key=lambda item: item[0])}
+    return {
+        of: (one.mean_assets, one.commission, one.value, one.value_type, one.rank, one.turnover, one.investor_type)
+        for of, one in last.items()
+        if one.mean_assets is not None
+    }
+
+
+async def months_kept(world: World) -> Found:
+    """What is kept of each client's months."""
+    rows = await world.rows(
+        "classification",
+        """SELECT client_id, month_end, v.assets, v.commission, v.value, v.value_type, r.rank, m.turnover,
+                  CASE WHEN m.trader THEN 'TRADER' WHEN NOT m.trader THEN 'INVESTOR' END AS investor
+           FROM month_values v LEFT JOIN months m USING (client_id, month_end)
+               LEFT JOIN month_cores r USING (client_id, month_end)""",
+    )
+    return {(row.pop("client_id"), row.pop("month_end")): tuple(row.values()) for row in rows}
+
+
 @given(
     seeds=st.lists(st.integers(0, 10**6), min_size=8, max_size=8, unique=True), order=st.randoms(use_true_random=False)
 )
@@ -240,6 +272,7 @@ async def test_order_and_repetition_do_not_matter(fresh_world: Any, seeds: list[
             assert expected[0], "the client is known"
             assert await history_of(world, f"late-{seed}") == expected
             assert await history_of(world, f"shuffled-{seed}") == expected
+        assert await months_told(world) == await months_kept(world)
         await world.seal()
         assert await world.findings() == []
 

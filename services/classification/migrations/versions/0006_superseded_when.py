@@ -1,0 +1,10 @@
+"""What a transaction superseded is found by its time, to be told."""
+
+from chassis.migrate import run_sql
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    run_sql(__file__)

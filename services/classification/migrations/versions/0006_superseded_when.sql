@@ -1,0 +1,1 @@
+CREATE INDEX earlier_evaluations_superseded_at_idx ON earlier_evaluations (superseded_at);
