@@ -71,11 +71,6 @@ def of_message(row: Row) -> Iterable[Moment]:
     yield from moment("message", when, "message", row["kind"], row["channel"], row["state"], row["why"])
 
 
-def of_own_message(row: Row) -> Iterable[Moment]:
-    """A message that the callbacks keep themselves."""
-    yield from moment("message", row["sent_at"] or row["due_at"], "message", row["kind"], row["channel"], row["state"])
-
-
 def of_reply(row: Row) -> Iterable[Moment]:
     """What the client answered by SMS."""
     yield from moment("message", row["at"], "reply", row["command"])
@@ -136,7 +131,6 @@ SOURCES = (
     Source("callback", "/v1/callbacks/clients/{}/tasks", of_task, paged=True),
     Source("complaint", "/v1/complaints/clients/{}", of_case, "cases"),
     Source("message", "/v1/messaging/clients/{}/messages", of_message, paged=True),
-    Source("message", "/v1/callbacks/clients/{}/messages", of_own_message),
     Source("message", "/v1/messaging/clients/{}/replies", of_reply),
     Source("standing", "/v1/classification/clients/{}/history", of_tier, "tiers"),
     Source("standing", "/v1/classification/clients/{}/history", of_class, "classes"),

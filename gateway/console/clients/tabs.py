@@ -226,21 +226,15 @@ async def _messages(
 ) -> Response:  # fmt: skip
     base = f"/v1/messaging/clients/{quote(client, safe='')}"
     listed = await desk.get(f"{base}/messages", {"limit": 50, "cursor": cursor}, purpose=purpose)
-    wishes, replies, own = await desk.all(
-        f"{base}/preferences",
-        f"{base}/replies",
-        f"/v1/callbacks/clients/{quote(client, safe='')}/messages",
-        purpose=purpose,
-    )
-    if said := first_refusal((listed, wishes, own)):
+    wishes, replies = await desk.all(f"{base}/preferences", f"{base}/replies", purpose=purpose)
+    if said := first_refusal((listed, wishes)):
         return no_client(request, said)
     here = address(client, "messages", purpose=purpose)
     rows = rows_of(listed)
     for row in rows:
         row["cancel"] = _cancel(row, here) if row["state"] in WAITING and visitor.role in LEADS else None
     page = render(
-        request, "clients/messages.html", listed=listed, rows=rows, wishes=wishes, replies=rows_of(replies),
-        own=rows_of(own), classes=STOPPABLE, channels=CHANNELS, typed=typed or {}, sets=visitor.role in SERVING,
+        request, "clients/messages.html", listed=listed, rows=rows, wishes=wishes, replies=rows_of(replies), classes=STOPPABLE, channels=CHANNELS, typed=typed or {}, sets=visitor.role in SERVING,
         problem=(refused.problem or {}) if refused is not None else {}, wrong=errors_of(refused) if refused else [],
         following=address(client, "messages", purpose=purpose, cursor=listed.data["next"] or "") if listed.found and listed.data["next"] else "",
         **place_of(client, purpose, "messages"),
