@@ -22,7 +22,8 @@ FIELDS = {
 FREE = {"CARELINE_HOME", "CARELINE_HOST", "CARELINE_OIDC_CLIENT_ID", "CARELINE_OIDC_CLIENT_SECRET", "CARELINE_OIDC_ROLE_CLAIM",
         "CARELINE_OIDC_BRANCH_CLAIM", "CARELINE_EVIDENCE_FOLDER", "CARELINE_EVIDENCE_S3_URL", "CARELINE_EVIDENCE_S3_REGION",
         "CARELINE_EVIDENCE_S3_ACCESS_KEY", "CARELINE_EVIDENCE_S3_SECRET_KEY", "CARELINE_MESSAGES_SENDER",
-        "CARELINE_MESSAGES_SMS_TOKEN", "CARELINE_MESSAGES_INBOUND_SECRET", "CARELINE_LOG_FILE"}  # fmt: skip
+        "CARELINE_MESSAGES_SMS_TOKEN", "CARELINE_MESSAGES_INBOUND_SECRET", "CARELINE_MESSAGES_WECOM_CORP_ID",
+        "CARELINE_MESSAGES_WECOM_SECRET", "CARELINE_LOG_FILE"}  # fmt: skip
 """Texts that may be anything."""
 
 
@@ -138,6 +139,6 @@ def test_secrets_are_kept_from_errors_and_logs() -> None:
         if name.endswith(("_KEY", "_SECRET")) and "S3" not in name and "PUBLIC" not in name
     ]
     assert {"CARELINE_OIDC_CLIENT_SECRET", "CARELINE_MESSAGES_INBOUND_SECRET"} < set(secret)
-    assert len(secret) == len(KEYS) + 2
+    assert len(secret) == len(KEYS) + 3
     assert all("SecretStr" in str(FIELDS[name].annotation) for name in secret), SecretStr
     assert not [name for name in os.environ if name.startswith("CARELINE_") and name.endswith("_KEY")]
