@@ -14,6 +14,7 @@ import msgspec
 
 from chassis.clock import start_of
 from chassis.database import Database
+from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts.callbacks import MessageHandedOver
 from services.callbacks.asking import REMINDERS, request_id
@@ -102,11 +103,17 @@ def _message(row: Mapping[str, Any]) -> MessageHandedOver:
     return _of(
         "message", row, row["planned_at"], item_id=row["message_id"], kind=row["kind"], cause=_cause(row, inputs),
         channel=row["channel"], language=row["language"], state=state,
-        reason=("sender_died" if row["state"] == "sending" else row["reason"])[:64] or None,
+        reason="sender_died" if row["state"] == "sending" else _line(mask_text(row["reason"]), 64),
         not_before=row["due_at"], not_after=row["limit_at"] or row["due_at"] + timedelta(days=3), tries=row["tries"],
-        handed_at=row["sent_at"], ended_at=ended, receipt=row["receipt"], template=row["template"] and row["template"][:64],
+        handed_at=row["sent_at"], ended_at=ended, receipt=_line(row["receipt"], 200), template=_line(row["template"], 64),
         body_sha256=row["body_sha256"], fields=msgspec.json.encode(fields).decode(),
     )  # fmt: skip
+
+
+def _line(text: str | None, longest: int) -> str | None:
+    """One printable line of what was kept raw, as events carry it: senders kept whatever a provider said."""
+    printable = "".join(c if c.isprintable() else " " for c in text or "")
+    return " ".join(printable.split())[:longest] or None
 
 
 def _cause(row: Mapping[str, Any], inputs: Mapping[str, str]) -> str:

@@ -54,7 +54,7 @@ async def hand_over_all(desk: Desk) -> None:
 
 KEPT = """INSERT INTO messages (message_id, client_id, branch_id, kind, channel, language, inputs, planned_at, due_at, limit_at,
                                 state, tries, sent_at, receipt, reason)
-          VALUES ($1, $2, 'B1', $3, 'sms', 'zh-CN', $4, $5, $5, $6, $7, $8, $9, $10, '')"""
+          VALUES ($1, $2, 'B1', $3, 'sms', 'zh-CN', $4, $5, $5, $6, $7, $8, $9, $10, $11)"""
 
 
 async def keep(desk: Desk, who: str, kind: str, period: str, state: str, **more: Any) -> UUID:
@@ -63,7 +63,7 @@ async def keep(desk: Desk, who: str, kind: str, period: str, state: str, **more:
     async with desk.world.database("callbacks").unit_of_work() as uow:
         await uow.sql.execute(
             KEPT, key, who, kind, more.get("inputs", {}), due, NOON + timedelta(days=9), state,
-            0 if state == "planned" else 1, None if state == "planned" else due, more.get("receipt"),
+            0 if state == "planned" else 1, None if state == "planned" else due, more.get("receipt"), more.get("reason", ""),
         )  # fmt: skip
     return key
 
@@ -76,6 +76,9 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
         "sending": await keep(desk, other, "e_survey", "t-2", "sending", inputs={"reference": "t-2"}),
         "news": await keep(
             desk, other, "news", str(uuid4()), "planned", inputs={"title": "周报", "text": "内容" * 300, "column": "x"}
+        ),
+        "bounced": await keep(
+            desk, other, "e_survey", "t-3", "undeliverable", reason="550\r\n<victim@a.cn>\x07gone", receipt="r\r\n8"
         ),
     }
     async with desk.world.database("callbacks").unit_of_work() as uow:
@@ -100,8 +103,9 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
         rows = {name: await desk.message(key) for name, key in kept.items()}
         assert {name: (row.state, row.reason) for name, row in rows.items()} == {
             "planned": ("planned", ""), "sent": ("handed", ""), "sending": ("unknown", "sender_died"),
-            "news": ("planned", ""),
+            "news": ("planned", ""), "bounced": ("undelivered", "550 <[邮箱]> gone"),
         }  # fmt: skip
+        assert rows["bounced"].provider_ref == "r 8"
         assert (rows["planned"].cause, rows["sent"].provider_ref) == ("t-1", "r-9")
         told = await desk.told("callbacks.message.handed_over")
         assert [one["what"] for one in told].count("end") == 1
