@@ -5,7 +5,7 @@ Until version 1.1 callbacks sent messages itself. Messages (under their own ids)
 75 days would be welcomed once more. The tables stay until a later migration drops them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -17,14 +17,14 @@ from chassis.database import Database
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from contracts.callbacks import MessageHandedOver
-from services.callbacks.asking import REMINDERS, request_id
+from services.callbacks.asking import DONE, REMINDERS, WAITING, request_id
 from services.callbacks.rules import CALLBACKS
 
 AT_ONCE = 2_000
 END = "end"
 _STATES = {
     "planned": "planned", "sending": "unknown", "sent": "handed", "delivered": "delivered", "undeliverable": "undelivered",
-    "skipped": "suppressed", "missed": "expired",
+    "skipped": "suppressed", "missed": "expired", "taken_back": "cancelled",
 }  # fmt: skip
 """States as messaging has them. Nobody knows of what was in a sender's hand whether it went: it does not go again."""
 _PARTS = {
@@ -56,7 +56,14 @@ async def turn(database: Database) -> bool:
 
 async def _tell(uow: UnitOfWork, part: str, query: str, after: str) -> None:
     found = await uow.sql.fetch(f"SELECT * FROM ({query}) p WHERE place > $1 ORDER BY place LIMIT $2", after, AT_ONCE)
-    uow.emit_all([_item(part, dict(row), uow.now) for row in found])
+    items = [dict(row) for row in found]
+    if part == "message":
+        taken_back = await _taken_back(uow, [item["message_id"] for item in items])
+        items = [
+            item | {"state": "taken_back", "reason": DONE} if item["message_id"] in taken_back else item
+            for item in items
+        ]
+    uow.emit_all([_item(part, item, uow.now) for item in items])
     last = found[-1]["place"] if len(found) == AT_ONCE else None
     await uow.sql.execute(
         """INSERT INTO handed_over AS h (part, after, count) VALUES ($1, $2, $3)
@@ -65,6 +72,20 @@ async def _tell(uow: UnitOfWork, part: str, query: str, after: str) -> None:
         last,
         len(found),
     )
+
+
+async def _taken_back(uow: UnitOfWork, keys: Sequence[UUID]) -> set[UUID]:
+    """Of messages those that are wanted no more: they are cancelled here, and told so.
+
+    Whoever takes one back later waits for this turn and tells it after.
+    """
+    locked = await uow.sql.fetch(
+        "SELECT request_id, state, reason FROM requests WHERE request_id = ANY($1::uuid[]) ORDER BY request_id FOR UPDATE",
+        keys,
+    )
+    found = {key for key, state, reason in locked if state in WAITING and reason == DONE}
+    await uow.sql.execute("UPDATE requests SET state = 'cancelled' WHERE request_id = ANY($1::uuid[])", sorted(found))
+    return found
 
 
 async def _end(uow: UnitOfWork) -> None:

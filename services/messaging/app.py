@@ -31,8 +31,8 @@ service = Service(
         TierChanged: followed.keep_tiers,
         GroupChanged: followed.keep_groups,
         AssessmentCompleted: followed.keep_levels,
+        callbacks.MessageHandedOver: hand_over.take,  # before what takes one of them back
         callbacks.MessageRequested: handlers.take_requests,
-        callbacks.MessageHandedOver: hand_over.take,
     },
     publishes=EVENTS,
     completes=DayCompleted,

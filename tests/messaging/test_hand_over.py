@@ -17,7 +17,7 @@ from contracts.messaging import MessageChanged, message_id
 from gateway.app import service as gateway
 from services.callbacks import handover
 from services.callbacks.app import service as callbacks
-from services.callbacks.asking import request_id
+from services.callbacks.asking import DONE, REMINDER, request_id
 from services.messaging import hand_over
 from services.messaging.app import service as messaging
 from services.messaging.ports.sms import HttpSms
@@ -77,6 +77,7 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
         "news": await keep(
             desk, other, "news", str(uuid4()), "planned", inputs={"title": "周报", "text": "内容" * 300, "column": "x"}
         ),
+        "taken back": await keep(desk, other, REMINDER, "a-1/7", "planned", inputs={"assessment": "a-1"}),
         "bounced": await keep(
             desk, other, "e_survey", "t-3", "undeliverable", reason="550\r\n<victim@a.cn>\x07gone", receipt="r\r\n8"
         ),
@@ -89,6 +90,12 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
                VALUES ($1, $2, 'morning_brief', 'click', now(), current_date, $2)""",
             uuid4(),
             who,
+        )
+        await uow.sql.execute(
+            """INSERT INTO requests SELECT message_id, client_id, kind, message_id::text, '{}', planned_at, due_at, limit_at,
+                   'planned', $2, channel, planned_at FROM messages WHERE message_id = $1""",
+            kept["taken back"],
+            DONE,
         )
     database = desk.world.database("messaging")
     asked = await desk.ask(other, "account_notice", NOON, fields={"text": "x"})
@@ -104,7 +111,10 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
         assert {name: (row.state, row.reason) for name, row in rows.items()} == {
             "planned": ("planned", ""), "sent": ("handed", ""), "sending": ("unknown", "sender_died"),
             "news": ("planned", ""), "bounced": ("undelivered", "550 <[邮箱]> gone"),
+            "taken back": ("cancelled", "assessed_again"),
         }  # fmt: skip
+        requests = "SELECT state FROM requests WHERE request_id = $1"
+        assert await desk.world.value("callbacks", requests, kept["taken back"]) == "cancelled"
         assert rows["bounced"].provider_ref == "r 8"
         assert (rows["planned"].cause, rows["sent"].provider_ref) == ("t-1", "r-9")
         told = await desk.told("callbacks.message.handed_over")
