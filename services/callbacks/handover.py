@@ -31,9 +31,12 @@ _PARTS = {
     "opt_out": "SELECT client_id AS place, client_id FROM clients WHERE no_marketing",
     "language": "SELECT client_id AS place, client_id, language FROM clients WHERE language <> 'zh-CN'",
     "subscription": "SELECT client_id || '/' || column_code AS place, * FROM subscriptions",
-    "feedback": "SELECT feedback_id::text AS place, * FROM feedback",
-    "message": """SELECT m.message_id::text AS place, m.*, c.opened_on FROM messages m LEFT JOIN clients c USING (client_id)""",
+    "feedback": "SELECT feedback_id AS place, * FROM feedback",
+    "message": """SELECT m.message_id AS place, m.*, c.opened_on FROM messages m LEFT JOIN clients c USING (client_id)""",
 }
+
+_BY_ID = frozenset(("feedback", "message"))
+"""Parts in the order of their ids, as the index has them."""
 
 
 async def turn(database: Database) -> bool:
@@ -55,7 +58,10 @@ async def turn(database: Database) -> bool:
 
 
 async def _tell(uow: UnitOfWork, part: str, query: str, after: str) -> None:
-    found = await uow.sql.fetch(f"SELECT * FROM ({query}) p WHERE place > $1 ORDER BY place LIMIT $2", after, AT_ONCE)
+    place, first = ("uuid", UUID(int=0).hex) if part in _BY_ID else ("text", "")
+    found = await uow.sql.fetch(
+        f"SELECT * FROM ({query}) p WHERE place > $1::text::{place} ORDER BY place LIMIT $2", after or first, AT_ONCE
+    )
     items = [dict(row) for row in found]
     if part == "message":
         taken_back = await _taken_back(uow, [item["message_id"] for item in items])
@@ -64,7 +70,7 @@ async def _tell(uow: UnitOfWork, part: str, query: str, after: str) -> None:
             for item in items
         ]
     uow.emit_all([_item(part, item, uow.now) for item in items])
-    last = found[-1]["place"] if len(found) == AT_ONCE else None
+    last = str(found[-1]["place"]) if len(found) == AT_ONCE else None
     await uow.sql.execute(
         """INSERT INTO handed_over AS h (part, after, count) VALUES ($1, $2, $3)
            ON CONFLICT (part) DO UPDATE SET after = excluded.after, count = h.count + excluded.count""",
