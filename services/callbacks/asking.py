@@ -23,7 +23,7 @@ from contracts.suitability import AssessmentCompleted, AssessmentExpiring
 from services.callbacks.alarms import NO_MANAGER
 from services.callbacks.policy import Policies
 from services.callbacks.rules import CALLBACKS
-from services.callbacks.tables import RequestRow
+from services.callbacks.tables import NOT_ARRIVED, RequestRow
 
 REMINDER = "suitability_reminder"
 REMINDERS = (30, 7, 1)
@@ -192,12 +192,15 @@ async def of_client(sql: asyncpg.Connection, client_id: str, limit: int) -> list
 
 
 async def not_arrived(sql: asyncpg.Connection, branch_id: str | None, limit: int) -> list[RequestRow]:
-    """Messages that did not arrive or went too late, of one branch's clients or of all, the latest first."""
+    """Messages that did not arrive or went too late, of one branch's clients or of all, the latest first.
+
+    Mails have no receipts: that none came says nothing.
+    """
     return await rows.fetch(
         sql,
         RequestRow,
         f"""SELECT {rows.columns(RequestRow, "r")} FROM requests r JOIN clients c USING (client_id)
-            WHERE r.state IN ('expired', 'undelivered', 'unknown') AND ($1::text IS NULL OR c.branch_id = $1)
+            WHERE {NOT_ARRIVED} AND ($1::text IS NULL OR c.branch_id = $1)
             ORDER BY r.changed_at DESC, r.request_id LIMIT $2""",
         branch_id,
         limit,

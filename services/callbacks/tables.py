@@ -385,7 +385,14 @@ class RequestRow(Row, frozen=True):
     changed_at: datetime
 
 
-requests = table("requests", metadata, RequestRow)
+NOT_ARRIVED = "state IN ('expired', 'undelivered', 'unknown') AND reason <> 'no_receipt'"
+"""SQL: a request that somebody should look at."""
+requests = table(
+    "requests",
+    metadata,
+    RequestRow,
+    Index("ix_requests_not_arrived", "changed_at", postgresql_where=text(NOT_ARRIVED)),
+)
 
 handed_over = Table(
     "handed_over",

@@ -57,6 +57,16 @@ async def test_the_two_messages_to_a_new_client_are_asked_for_once(desk: Desk) -
     ]
     assert (row["state"], row["reason"], row["channel"]) == ("undelivered", "空号", "sms")
     assert [one["request_id"] for one in await desk.ask(LEADER, "GET", "/messages/alarms", status=200)] == [str(key)]
+    # Mails have no receipts: that none came in time is nobody's alarm.
+    other = request_id("follow_up", "c-1", OPENED.isoformat())
+    await desk.world.publish(
+        MessageChanged(
+            message_id=other, client_id="c-1", request_id=other, kind="follow_up", message_class="NOTICE", channel="email",
+            state="unknown", reason="no_receipt", at=utc_now() + timedelta(minutes=4),
+        )
+    )  # fmt: skip
+    await desk.world.settle()
+    assert [one["request_id"] for one in await desk.ask(LEADER, "GET", "/messages/alarms", status=200)] == [str(key)]
 
 
 def _said(instant: datetime) -> str:
