@@ -13,7 +13,8 @@ class MessageSettings(BaseSettings):
     """Providers: `smtp://USER:PASSWORD@host:port` (also `smtps:`, `smtp+starttls:`), `http://host:port/path`, or `file:FOLDER`.
 
     Without any, messages are written to files under the home, for development. `sms` is the firm's own port, `sms_cloud`
-    a cloud's. A URL in `sms_status` with `{id}` in it is asked what became of a message; `sms_batch` messages go in one call. `wecom_corp_id` and `wecom_secret` are those of the firm's app in WeCom. `email_ca`: the certificates
+    a cloud's, with a token, status URL and batch of its own. A URL in `sms_status` with `{id}` in it is asked what became of
+    a message; `sms_batch` messages go in one call. `wecom_corp_id` and `wecom_secret` are those of the firm's app in WeCom. `email_ca`: the certificates
     a mail server's is checked against, other than the system's; `seconds`: how long a provider is waited for.
     """
 
@@ -28,6 +29,9 @@ class MessageSettings(BaseSettings):
     sms_token: SecretStr = SecretStr("")
     sms_status: str = ""
     sms_batch: int = Field(1, ge=1, le=1000)
+    sms_cloud_token: SecretStr = SecretStr("")
+    sms_cloud_status: str = ""
+    sms_cloud_batch: int = Field(1, ge=1, le=1000)
     wecom: str = "https://qyapi.weixin.qq.com"
     wecom_corp_id: str = ""
     wecom_secret: SecretStr = SecretStr("")
@@ -40,7 +44,7 @@ class MessageSettings(BaseSettings):
     def _mail(cls, url: str) -> str:
         return _known(url, EMAIL_SCHEMES)
 
-    @field_validator("sms", "sms_cloud", "sms_status", "wecom")
+    @field_validator("sms", "sms_cloud", "sms_status", "sms_cloud_status", "wecom")
     @classmethod
     def _sms(cls, url: str) -> str:
         return _known(url, SMS_SCHEMES)

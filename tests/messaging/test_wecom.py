@@ -1,14 +1,18 @@
 """WeCom through the sending loop, against a server that speaks its interface [MS15]; a second provider [MS13]."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from chassis.clock import at, business_date, utc_now
 from services.messaging import confirming
+from services.messaging.ports.adapters import ports
 from services.messaging.ports.sms import HttpSms
 from services.messaging.ports.wecom import WeCom
 from services.messaging.sending import send_due
+from services.messaging.settings import MessageSettings
 from tests.messaging.desk import DESK, SYSTEM, Desk
 from tests.messaging.gateway import serving
 from tests.messaging.wecom_server import serving_wecom
@@ -88,6 +92,15 @@ async def test_without_a_token_nothing_is_taken(desk: Desk) -> None:
         assert server.messages == {}
     row = await desk.message(key)
     assert (row.state, row.reason) == ("queued", "no access token: KeyError")
+
+
+async def test_a_cloud_is_asked_at_its_own_address_and_shown_its_own_token(tmp_path: Path) -> None:
+    async with serving() as own, serving() as cloud:
+        given = {"sms": own.url, "sms_cloud": cloud.url, "sms_token": SecretStr("o"), "sms_status": f"{own.url}/{{id}}"}
+        port = ports(MessageSettings(**given, sms_batch=9), tmp_path)["cloud"]  # type: ignore[arg-type]
+        assert isinstance(port, HttpSms)
+        assert (port.url, port.token, port.batch) == (cloud.url, "", 1)
+        assert await port.ask(["m-1"]) == {}
 
 
 async def test_a_code_goes_by_a_second_provider_when_the_first_does_not_take_it(desk: Desk) -> None:

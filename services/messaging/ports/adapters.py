@@ -17,10 +17,10 @@ from services.messaging.settings import MessageSettings
 def ports(settings: MessageSettings, home: Path) -> Mapping[str, Port]:
     """The adapter of each way."""
     found: dict[str, Port] = {
-        "own": _sms(settings, settings.sms, home), "email": _email(settings, home), "app": AppPort(),
+        "own": _own(settings, home), "email": _email(settings, home), "app": AppPort(),
     }  # fmt: skip
     if settings.sms_cloud:
-        found["cloud"] = _sms(settings, settings.sms_cloud, home)
+        found["cloud"] = _cloud(settings, home)
     if (linked := wecom(settings)) is not None:
         found["wecom"] = linked
     return found
@@ -37,11 +37,20 @@ def _wecom(url: str, corp_id: str, secret: str, seconds: float) -> WeCom:
     return WeCom(url, corp_id, secret, seconds)
 
 
-def _sms(settings: MessageSettings, url: str, home: Path) -> Port:
+def _own(settings: MessageSettings, home: Path) -> Port:
+    token = settings.sms_token.get_secret_value()
+    return _sms(settings.sms, home, token, settings.sms_batch, settings.sms_status, settings.seconds)
+
+
+def _cloud(settings: MessageSettings, home: Path) -> Port:
+    token = settings.sms_cloud_token.get_secret_value()
+    return _sms(settings.sms_cloud, home, token, settings.sms_cloud_batch, settings.sms_cloud_status, settings.seconds)
+
+
+def _sms(url: str, home: Path, token: str, batch: int, status: str, seconds: float) -> Port:
+    """A gateway by its own settings: no provider is asked about, or shown, what is another's [MS13]."""
     if urlsplit(url).scheme in ("http", "https"):
-        return HttpSms(
-            url, settings.sms_token.get_secret_value(), settings.sms_batch, settings.sms_status, settings.seconds
-        )
+        return HttpSms(url, token, batch, status, seconds)
     return FilePort(_folder(url, home), "sms")
 
 
