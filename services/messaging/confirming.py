@@ -28,8 +28,8 @@ async def look(database: Database, port: WeCom, at: datetime | None = None) -> i
     """Ask what members did with what waits for them; how many messages came to their end."""
     async with database.reading() as sql:
         waiting = await sql.fetch(
-            """SELECT m.message_id::text, m.client_id, m.provider_ref, m.address, m.handed_at, w.member
-               FROM messages m JOIN wecom_contacts w USING (client_id)
+            """SELECT m.message_id::text, m.client_id, m.provider_ref, m.address, m.handed_at, m.member
+               FROM messages m
                WHERE m.state = 'handed' AND m.way = 'wecom' AND m.reason = $1 AND m.batch_id IS NULL
                ORDER BY m.handed_at LIMIT $2""",
             AWAITING,
@@ -40,7 +40,7 @@ async def look(database: Database, port: WeCom, at: datetime | None = None) -> i
     opened = await database.keyring.open([Value(client, "address", address) for _, client, _, address, _, _ in waiting])
     answers: dict[str, Answer] = {}
     for (key, _, ref, _, handed_at, member), address in zip(waiting, opened, strict=True):
-        answer = await port.became(ref, member, address or "")
+        answer = await port.became(ref, member or "", address or "")
         if answer is None and handed_at + timedelta(hours=hours) <= now and await port.take_back(ref):
             answer = Answer(Result.REFUSED, ref, NOT_CONFIRMED)
         if answer is not None:

@@ -362,10 +362,11 @@ async def _take(
     await uow.sql.execute(
         """UPDATE messages m SET state = 'handed', reason = '', handed_at = $1, batch_id = $2, template = $3, way = $4,
                   tries = m.tries + 1, language = n.language, channel = n.channel, parts = n.parts, body_sha256 = n.digest,
-                  address = n.address, words = n.words, address_token = n.token, merged_into = n.merged_into
+                  address = n.address, words = n.words, address_token = n.token, merged_into = n.merged_into,
+                  member = n.member
            FROM unnest($5::uuid[], $6::text[], $7::text[], $8::smallint[], $9::text[], $10::bytea[], $11::text[], $12::uuid[],
-                       $13::bytea[])
-                AS n(message_id, language, channel, parts, digest, address, token, merged_into, words)
+                       $13::bytea[], $14::text[])
+                AS n(message_id, language, channel, parts, digest, address, token, merged_into, words, member)
            WHERE m.message_id = n.message_id""",
         now,
         turn,
@@ -380,6 +381,7 @@ async def _take(
         [words.token for _, words, *_ in taken],
         [merged_into for *_, merged_into in taken],
         [words.kept for _, words, *_ in taken],
+        [letter.sender or None for _, _, letter, _ in taken],
     )
 
 

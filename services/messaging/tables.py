@@ -202,6 +202,7 @@ class MessageRow(Row, frozen=True):
     read_at: Annotated[datetime | None, Column(comment="in the app")]
     words: Annotated[bytes | None, Column(comment="encrypted")] = None
     """Subject and text as they went; of codes none."""
+    member: Annotated[str | None, Column(comment="who was asked to confirm it in WeCom [MS15]")] = None
 
 
 messages = table(

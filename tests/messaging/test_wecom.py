@@ -69,6 +69,9 @@ async def test_members_confirm_and_every_answer_is_understood(desk: Desk) -> Non
         await send_due(database, "wecom", port, NOON)
         assert len(server.messages) == 4
         # What members did is asked about; who has not confirmed in a day will not.
+        # The client has another member by then: the one who was asked is the one who did.
+        linked = {"external_id": f"wm-{others[0]}", "member": "bo"}
+        await desk.ok(SYSTEM, "PUT", f"/clients/{others[0]}/wecom", linked)
         server.confirm = {f"wm-{others[0]}": 1, f"wm-{others[1]}": 3}
         assert await confirming.look(database, port, NOON + timedelta(hours=1))
         states = [await desk.message(key) for key in more]

@@ -54,6 +54,8 @@ class WeComServer:
             return {"errcode": 0, "errmsg": "ok"}
         client = message["external_userid"][0]
         status = {"external_userid": client, "userid": body["userid"], "status": self.confirm.get(client, 0)}
+        if body["userid"] != message["sender"]:
+            return {"errcode": 40058, "errmsg": "invalid Request Parameter"}  # it is nothing of this member's
         return {"errcode": 0, "errmsg": "ok", "send_list": [status]}
 
     def _add(self, body: dict[str, Any]) -> Any:

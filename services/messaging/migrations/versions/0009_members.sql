@@ -1,0 +1,4 @@
+ALTER TABLE messages ADD COLUMN member TEXT;
+COMMENT ON COLUMN messages.member IS 'who was asked to confirm it in WeCom [MS15]';
+UPDATE messages m SET member = w.member FROM wecom_contacts w
+WHERE w.client_id = m.client_id AND m.way = 'wecom' AND m.state = 'handed';
