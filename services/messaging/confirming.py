@@ -9,34 +9,36 @@ from services.messaging.policy import Policies
 from services.messaging.ports.adapters import wecom
 from services.messaging.ports.port import Answer, Result
 from services.messaging.ports.wecom import WeCom
-from services.messaging.sending import AWAITING, note
+from services.messaging.sending import note
 from services.messaging.settings import MessageSettings
 
 AT_ONCE = 100
+AGAIN = timedelta(minutes=10)
+"""Members take minutes, not milliseconds: one message is asked about so often."""
 NOT_CONFIRMED = "member_did_not_confirm"
 
 
 async def look_by_itself(database: Database) -> bool:
     """One turn of the loop, where there is a WeCom."""
     port = wecom(MessageSettings())
-    if port is not None:
-        await look(database, port)
-    return False  # members take minutes, not milliseconds
+    return port is not None and await look(database, port) == AT_ONCE
 
 
 async def look(database: Database, port: WeCom, at: datetime | None = None) -> int:
-    """Ask what members did with what waits for them; how many messages came to their end."""
-    async with database.reading() as sql:
-        waiting = await sql.fetch(
-            """SELECT m.message_id::text, m.client_id, m.provider_ref, m.address, m.handed_at, m.member
-               FROM messages m
-               WHERE m.state = 'handed' AND m.way = 'wecom' AND m.reason = $1 AND m.batch_id IS NULL
-               ORDER BY m.handed_at LIMIT $2""",
-            AWAITING,
+    """Ask what members did with what waits for them, each message in its turn; how many were asked about."""
+    async with database.unit_of_work() as uow:
+        now = at or uow.now
+        waiting = await uow.sql.fetch(
+            """UPDATE messages SET due_at = $3 WHERE message_id IN (
+                   SELECT message_id FROM messages WHERE state = 'handed' AND way = 'wecom' AND reason = 'awaiting_member'
+                     AND batch_id IS NULL AND due_at <= $1
+                   ORDER BY due_at, message_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+               RETURNING message_id::text, client_id, provider_ref, address, handed_at, member""",
+            now,
             AT_ONCE,
+            now + AGAIN,
         )
-        now = at or await sql.fetchval("SELECT clock_timestamp()")
-        hours = (await Policies.read(sql)).sending.on(business_date(now)).body.member_hours
+        hours = (await uow.policies(Policies)).sending.on(business_date(now)).body.member_hours
     opened = await database.keyring.open([Value(client, "address", address) for _, client, _, address, _, _ in waiting])
     answers: dict[str, Answer] = {}
     for (key, _, ref, _, handed_at, member), address in zip(waiting, opened, strict=True):
@@ -48,4 +50,4 @@ async def look(database: Database, port: WeCom, at: datetime | None = None) -> i
     if answers:
         async with database.unit_of_work() as uow:
             await note(uow, answers, None, now)
-    return len(answers)
+    return len(waiting)

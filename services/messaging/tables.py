@@ -219,7 +219,7 @@ messages = table(
     Index(None, "asked_on"),
     Index(
         "ix_messages_awaiting_member",
-        "handed_at",
+        "due_at",
         postgresql_where=text("state = 'handed' AND reason = 'awaiting_member'"),
     ),
     Index("ix_messages_waiting_by_cause", "cause", postgresql_where=text("state IN ('planned', 'queued')")),

@@ -1,5 +1,6 @@
 """WeCom through the sending loop, against a server that speaks its interface [MS15]; a second provider [MS13]."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -41,7 +42,7 @@ async def asked(desk: Desk, who: str, cause: str = "p1", when: object = NOON) ->
     return one.message_id
 
 
-async def test_members_confirm_and_every_answer_is_understood(desk: Desk) -> None:
+async def test_members_confirm_and_every_answer_is_understood(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     hows = {
         "": ("handed", "awaiting_member"), "busy": ("unknown", "-1 system busy"),
         "too_fast": ("queued", "45009 api freq out of limit"), "refused": ("undelivered", "41048 no license"),
@@ -73,12 +74,15 @@ async def test_members_confirm_and_every_answer_is_understood(desk: Desk) -> Non
         linked = {"external_id": f"wm-{others[0]}", "member": "bo"}
         await desk.ok(SYSTEM, "PUT", f"/clients/{others[0]}/wecom", linked)
         server.confirm = {f"wm-{others[0]}": 1, f"wm-{others[1]}": 3}
-        assert await confirming.look(database, port, NOON + timedelta(hours=1))
+        monkeypatch.setattr(confirming, "AT_ONCE", 2)
+        # Two of the four at once, side by side; none twice before its time comes again.
+        turns = [confirming.look(database, port, NOON + timedelta(hours=1)) for _ in range(3)]
+        assert sorted(await asyncio.gather(*turns)) == [0, 2, 2]
         states = [await desk.message(key) for key in more]
         assert [(row.state, row.reason) for row in states] == [
             ("delivered", ""), ("undelivered", "other mass messages came first"), ("handed", "awaiting_member"),
         ]  # fmt: skip
-        await confirming.look(database, port, NOON + timedelta(hours=25))
+        assert await confirming.look(database, port, NOON + timedelta(hours=25)) == 2
         last = await desk.message(more[2])
         assert (last.state, last.reason) == ("undelivered", "member_did_not_confirm")
         assert len(server.cancelled) == 2
