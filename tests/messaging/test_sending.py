@@ -346,7 +346,7 @@ class Mailbox:
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address.startswith("nobody"):
-            return "550 no such mailbox"
+            return f"550 5.1.1 <{address}> no such mailbox"
         if address.startswith("busy"):
             return "451 try again later"
         envelope.rcpt_tos.append(address)
@@ -407,6 +407,7 @@ async def test_mails_go_to_one_address_each_and_fail_alone(
         server.close()
     found = {name: await desk.message(key) for name, key in made.items()}
     assert {name: row.state for name, row in found.items()} == finally_
+    assert found["nobody"].reason == "550 5.1.1 <[邮箱]> no such mailbox"
     assert found["victim@a.cn, other"].channel == "app"  # two addresses are none
     assert found["wang"].provider_ref == f"<{made['wang']}@careline>"
     assert all(len(mail.rcpt_tos) == 1 for mail in mailbox.mails)

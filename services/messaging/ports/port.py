@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-LONGEST_REF, LONGEST_REASON = 200, 200
+from chassis.personal import mask_text
+
+LONGEST_REF, LONGEST_REASON, LOOKED_AT = 200, 200, 2_000
 
 
 class Result(StrEnum):
@@ -54,9 +56,14 @@ class Port(Protocol):
 
 
 def plain(text: object, longest: int = LONGEST_REASON) -> str:
-    """What a provider said, as far as it can be kept: one line without control characters."""
+    """What a provider said, as far as it can be kept: one line without control characters and without addresses."""
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:longest]
+    return mask_text(one_line(said)[:LOOKED_AT])[:longest]
+
+
+def one_line(text: str) -> str:
+    """A text as one line without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def unclear(letters: Sequence[Letter], why: object) -> dict[str, Answer]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote
 
 from services.messaging.numbers import mailbox
-from services.messaging.ports.port import Answer, Letter, Result, later, plain
+from services.messaging.ports.port import LONGEST_REASON, Answer, Letter, Result, later, one_line, plain
 
 SECONDS = 10.0
 
@@ -104,7 +104,11 @@ class Smtp:
     def _mail(self, letter: Letter) -> EmailMessage:
         """The mail; its Message-ID is the message's own, so that a repeat, and what bounces, can be told."""
         mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = self.sender, letter.address, plain(letter.subject)
+        mail["From"], mail["To"], mail["Subject"] = (
+            self.sender,
+            letter.address,
+            one_line(letter.subject)[:LONGEST_REASON],
+        )
         mail["Message-ID"] = f"<{letter.message_id}@careline>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(letter.text, cte="base64")
