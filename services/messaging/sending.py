@@ -324,11 +324,13 @@ def _record(
 
 
 def _merged(ready: Sequence[MessageRow], kinds: Mapping[str, Template]) -> list[list[MessageRow]]:
-    """Messages that go as one: of one client and class, where their templates say they may be [MS11]."""
+    """Messages that go as one: to one person and of one class, where their templates say they may be [MS11]."""
     groups: defaultdict[object, list[MessageRow]] = defaultdict(list)
     for row in ready:
         mergeable = kinds[row.kind].mergeable
-        groups[(row.client_id, row.message_class) if mergeable else row.message_id].append(row)
+        groups[(row.client_id or f"staff:{row.staff_id}", row.message_class) if mergeable else row.message_id].append(
+            row
+        )
     return list(groups.values())
 
 

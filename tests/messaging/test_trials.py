@@ -5,6 +5,7 @@ from datetime import timedelta
 from chassis.actor import Actor, Role
 from chassis.clock import at, business_date, utc_now
 from contracts import broker
+from services.messaging.messages import Wanted, ask
 from services.messaging.ports.sms import HttpSms
 from services.messaging.sending import judge_due, send_due
 from tests.messaging.desk import DESK, HQ, Desk, client
@@ -47,6 +48,32 @@ async def test_a_trial_goes_to_a_registered_number_of_staff_and_to_nobody_else(d
     ended = await desk.ok(OFFICER, "POST", f"/registrations/{made['registration_id']}/end")
     assert ended["ended_at"]
     await desk.ok(HQ, "POST", "/templates/account_notice/trial", trial, 422)
+
+
+async def test_trials_to_two_people_are_two_messages_and_can_be_looked_at(desk: Desk) -> None:
+    numbers = {"ann": "13600136001", "bob": "13600136002"}
+    await staff(desk, *numbers)
+    for name, number in numbers.items():
+        await desk.ok(OFFICER, "POST", "/registrations", {"staff_id": name, "channel": "sms", "address": number}, 201)
+    fields = {"symbol": "601658", "quantity": "500", "pay_by": "2026-06-05"}
+    made = [
+        Wanted(
+            staff_id=name, kind="allotment", cause="t", fields=fields, asked_by="hq-1", asked_at=NOON, required=True,
+            channels=["sms"],
+        )
+        for name in numbers
+    ]  # fmt: skip
+    database = desk.world.database("messaging")
+    async with database.unit_of_work() as uow:
+        await ask(uow, made, NOON)
+    async with serving() as gateway:
+        await send_due(database, "own", HttpSms(gateway.url), NOON + timedelta(minutes=10))
+        assert [len(gateway.sent(number)) for number in numbers.values()] == [1, 1]
+    path = f"/messages/{made[0].message_id}"
+    shown = await desk.ok(HQ, "GET", path)
+    assert (shown["state"], shown["client_id"], shown["to"]) == ("handed", None, None)
+    await desk.ok(OFFICER, "GET", path)
+    await desk.ok(DESK, "GET", path, status=404)
 
 
 async def test_a_contact_from_nothing_registered_is_a_finding_once(desk: Desk) -> None:
