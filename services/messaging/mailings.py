@@ -128,9 +128,11 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
         raise NothingGoesOut
     now = await effective_now(uow.sql, uow.now)
     column, left_out, planned = await _column(uow.sql, row), Counter[str](), 0
+    if column.education:  # one after the other: each sees whom the others serve
+        await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtext('messaging education'))")
     async for readers in _readers(uow.sql, await today(uow.sql), row):
         wanted = []
-        served = await _served(uow, column, [client_id for client_id, _ in readers], now)
+        served = await _served(uow, column, [client_id for client_id, _ in readers], max(row.send_from, now))
         for client_id, reader in readers:
             if reasons := reasons_against(column, reader, row.product_level, Audience(**row.audience)):
                 left_out[reasons[0]] += 1
@@ -155,17 +157,21 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
     uow.audit("mailing_released", f"mailing/{mailing_id}", policy=row.policy, planned=planned, left_out=dict(left_out))
 
 
-async def _served(uow: UnitOfWork, column: MailingColumn, clients: Sequence[str], now: datetime) -> set[str]:
-    """Of some clients those who got, or are about to get, an item of education not long ago [MS18]."""
+async def _served(uow: UnitOfWork, column: MailingColumn, clients: Sequence[str], goes_at: datetime) -> set[str]:
+    """Of some clients those who get an item of education not long before or after an instant [MS18]."""
     if not column.education:
         return set()
-    days = (await uow.policies(Policies)).sending.on(business_date(now)).body.education_days
+    policies, day = await uow.policies(Policies), business_date(uow.now)
+    near = timedelta(days=policies.sending.on(day).body.education_days)
     found = await uow.sql.fetch(
-        """SELECT DISTINCT client_id FROM messages WHERE client_id = ANY($1::text[]) AND kind = $2 AND asked_at > $3
+        """SELECT DISTINCT client_id FROM messages WHERE client_id = ANY($1::text[]) AND kind = $2
+             AND coalesce(handed_at, greatest(not_before, asked_at)) > $3
+             AND coalesce(handed_at, greatest(not_before, asked_at)) < $4
              AND state NOT IN ('suppressed', 'expired', 'cancelled')""",
         list(clients),
         column.kind,
-        now - timedelta(days=days),
+        goes_at - near,
+        goes_at + near,
     )
     return {client_id for (client_id,) in found}
 

@@ -197,6 +197,18 @@ async def test_education_goes_to_its_audience_once_a_week_and_reading_is_counted
     assert sum(row["read"] for row in figures) == 1
 
 
+async def test_a_week_of_education_counts_from_when_items_go(desk: Desk) -> None:
+    one, *_ = await people(desk)
+    branch, planned = await branch_of(desk, one), []
+    for days in (20, 0, 24, 5):
+        begins = utc_now() + timedelta(days=days)
+        given = {"send_from": begins.isoformat(), "send_until": (begins + timedelta(days=2)).isoformat()}
+        draft = await desk.ok(HQ, "POST", "/mailings", order("education", branch_id=branch, **given), 201)
+        released = await desk.ok(SECOND, "POST", f"/mailings/{draft['mailing_id']}/release")
+        planned.append((released["planned"], released["left_out"].get("one_a_week", 0)))
+    assert planned == [(3, 0), (3, 0), (0, 3), (0, 3)]
+
+
 async def test_clicks_and_subscriptions_are_feedback(desk: Desk) -> None:
     one, two, *_ = await people(desk)
     assert {column["code"] for column in await desk.ok(DESK, "GET", "/columns")} == set(COLUMNS)
