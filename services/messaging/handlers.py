@@ -134,5 +134,6 @@ async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Ju
     await uow.sql.execute(
         "UPDATE clients SET phone_token = NULL, email_token = NULL WHERE client_id = ANY($1::text[])", gone
     )
+    await uow.sql.execute("DELETE FROM wecom_contacts WHERE client_id = ANY($1::text[])", gone)
     await uow.sql.execute("UPDATE messages SET address_token = NULL WHERE client_id = ANY($1::text[])", gone)
     return {client_id: Judgement("account open") for client_id in kept}

@@ -8,7 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from chassis.clock import at, business_date, utc_now
+from contracts.broker import ClientClosed
 from services.messaging import confirming
+from services.messaging.handlers import judge_erasure
 from services.messaging.ports.adapters import ports
 from services.messaging.ports.sms import HttpSms
 from services.messaging.ports.wecom import WeCom
@@ -89,6 +91,16 @@ async def test_members_confirm_and_every_answer_is_understood(desk: Desk, monkey
         # One a day and client [MS15]: the next one waits.
         late = await asked(desk, others[0], "p2", NOON + timedelta(hours=2))
         assert (await desk.message(late)).reason == "cap"
+
+
+async def test_an_erased_client_is_linked_to_nobody(desk: Desk) -> None:
+    kept, gone = await friend(desk), await friend(desk)
+    await desk.world.publish(ClientClosed(client_id=gone, closed_on=business_date(utc_now())))
+    await desk.world.settle()
+    async with desk.world.database("messaging").unit_of_work() as uow:
+        assert (await judge_erasure(uow, [kept, gone])).keys() == {kept}
+    linked = "SELECT client_id FROM wecom_contacts WHERE client_id = ANY($1::text[])"
+    assert [row["client_id"] for row in await desk.world.rows("messaging", linked, [kept, gone])] == [kept]
 
 
 async def test_without_a_token_nothing_is_taken(desk: Desk) -> None:
