@@ -68,7 +68,7 @@ async def compare(sql: asyncpg.Connection, way: str, month: date, bill: Sequence
         """SELECT message_id::text, provider_ref, coalesce(parts, 1) FROM messages
            WHERE way = $1 AND handed_at >= $2 AND handed_at < $3 AND merged_into IS NULL
              AND state IN ('handed', 'delivered', 'undelivered', 'unknown')
-             AND (provider_ref IS NOT NULL OR state = 'unknown')""",
+             AND (provider_ref IS NOT NULL OR state IN ('unknown', 'delivered'))""",
         way,
         first,
         last,
