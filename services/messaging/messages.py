@@ -259,37 +259,49 @@ async def cancel(
 
 
 async def cancel_cause(uow: UnitOfWork, causes: Sequence[str], client_id: str | None, reason: str) -> int:
-    """Cancel what waits of some causes, of one client or of all; how many messages that is."""
+    """Cancel what waits of some causes, of one client or of all; how many messages that is. What is in somebody's hand is
+    not tried again."""
     ended = await rows.fetch(
         uow.sql,
         MessageRow,
-        f"""UPDATE messages SET state = 'cancelled', reason = $3, ended_at = $4
-            WHERE message_id IN (SELECT message_id FROM messages WHERE cause = ANY($1::text[])
-                AND state IN ('planned', 'queued') AND ($2::text IS NULL OR client_id = $2) ORDER BY message_id FOR UPDATE)
+        f"""{_CANCEL} AND cause = ANY($3::text[]) AND ($4::text IS NULL OR client_id = $4) ORDER BY message_id FOR UPDATE)
             RETURNING {message_columns()}""",
-        list(causes),
-        client_id,
         reason,
         uow.now,
+        list(causes),
+        client_id,
     )
-    tell(uow, [(row, row.state, row.reason, row.channel) for row in ended], uow.now)
-    return len(ended)
+    return _tell_cancelled(uow, ended)
 
 
 async def withdraw(uow: UnitOfWork, keys: Sequence[UUID]) -> None:
-    """Cancel messages that nobody wants any more, as far as they are in nobody's hand."""
+    """Cancel messages that nobody wants any more; one that is in somebody's hand is not tried again."""
     if not keys:
         return
     ended = await rows.fetch(
         uow.sql,
         MessageRow,
-        f"""UPDATE messages SET state = 'cancelled', reason = 'withdrawn', ended_at = $2
-            WHERE message_id IN (SELECT message_id FROM messages WHERE message_id = ANY($1::uuid[])
-                AND state IN ('planned', 'queued') ORDER BY message_id FOR UPDATE) RETURNING {message_columns()}""",
-        list(keys),
+        f"""{_CANCEL} AND message_id = ANY($3::uuid[]) ORDER BY message_id FOR UPDATE) RETURNING {message_columns()}""",
+        "withdrawn",
         uow.now,
+        list(keys),
     )
-    tell(uow, [(row, row.state, row.reason, row.channel) for row in ended], uow.now)
+    _tell_cancelled(uow, ended)
+
+
+_CANCEL = """UPDATE messages SET withdrawn = true, state = CASE state WHEN 'handed' THEN state ELSE 'cancelled' END,
+                 reason = CASE state WHEN 'handed' THEN reason ELSE $1 END,
+                 ended_at = CASE state WHEN 'handed' THEN ended_at ELSE $2 END
+             WHERE message_id IN (SELECT message_id FROM messages
+                 WHERE (state IN ('planned', 'queued') OR state = 'handed' AND batch_id IS NOT NULL)"""
+"""SQL: messages that are not wanted any more: what waits ends, what a sender has in hand is marked."""
+
+
+def _tell_cancelled(uow: UnitOfWork, ended: Sequence[MessageRow]) -> int:
+    """Tell of those that are cancelled; how many they are."""
+    cancelled = [row for row in ended if row.state == "cancelled"]
+    tell(uow, [(row, row.state, row.reason, row.channel) for row in cancelled], uow.now)
+    return len(cancelled)
 
 
 async def cancel_one(uow: UnitOfWork, key: UUID, reason: str) -> bool:

@@ -456,13 +456,16 @@ async def note(uow: UnitOfWork, answers: Mapping[str, Answer], turn: UUID | None
     changed: list[tuple[MessageRow, str, str, datetime]] = []
     for row in found:
         answer = answers[str(row.merged_into or row.message_id)]
-        changed.append((row, *_became(row, answer, sending, now)))
-    final = ("delivered", "undelivered", "unknown", "expired")
+        state, reason, due = _became(row, answer, sending, now)
+        changed.append(
+            (row, "cancelled", "withdrawn", now) if state == "queued" and row.withdrawn else (row, state, reason, due)
+        )
+    final = ("delivered", "undelivered", "unknown", "expired", "cancelled")
     await uow.sql.execute(
         """UPDATE messages m SET state = n.state, reason = n.reason, due_at = n.due_at, batch_id = NULL,
                   provider_ref = coalesce(n.ref, m.provider_ref),
-                  handed_at = CASE WHEN n.state IN ('queued', 'expired') THEN NULL ELSE m.handed_at END,
-                  merged_into = CASE WHEN n.state = 'queued' THEN NULL ELSE m.merged_into END,
+                  handed_at = CASE WHEN n.state IN ('queued', 'expired', 'cancelled') THEN NULL ELSE m.handed_at END,
+                  merged_into = CASE WHEN n.state IN ('queued', 'cancelled') THEN NULL ELSE m.merged_into END,
                   ended_at = CASE WHEN n.state = ANY($6::text[]) THEN $7::timestamptz END
            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
                 AS n(message_id, state, reason, due_at, ref) WHERE m.message_id = n.message_id""",

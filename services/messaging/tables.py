@@ -203,6 +203,9 @@ class MessageRow(Row, frozen=True):
     words: Annotated[bytes | None, Column(comment="encrypted")] = None
     """Subject and text as they went; of codes none."""
     member: Annotated[str | None, Column(comment="who was asked to confirm it in WeCom [MS15]")] = None
+    withdrawn: Annotated[bool, Column(server_default="false", comment="not wanted any more: it is not tried again")] = (
+        False
+    )
 
 
 messages = table(

@@ -17,8 +17,9 @@ from cryptography.x509.oid import NameOID
 
 from chassis.clock import at, business_date, utc_now
 from contracts import broker
+from services.messaging.messages import withdraw
 from services.messaging.ports.adapters import ports
-from services.messaging.ports.port import Answer, Letter, Port
+from services.messaging.ports.port import Answer, Letter, Port, Result
 from services.messaging.ports.sms import HttpSms
 from services.messaging.ports.smtp import Smtp
 from services.messaging.sending import Pace, end_waits, judge_due, send_by_itself, send_due
@@ -266,6 +267,32 @@ async def test_messages_of_one_window_go_as_one(desk: Desk, gateway: Gateway) ->
     assert "688981" in text
     rows = await desk.world.rows("messaging", "SELECT state, merged_into FROM messages WHERE client_id = $1", who)
     assert ([row["state"] for row in rows], sum(row["merged_into"] is None for row in rows)) == (["handed"] * 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("result", "becomes"),
+    [(Result.LATER, ("cancelled", "withdrawn")), (Result.TAKEN, ("handed", "")), (Result.UNCLEAR, ("unknown", "busy"))],
+)
+async def test_what_is_taken_back_while_in_hand_is_not_tried_again(
+    desk: Desk, gateway: Gateway, result: Result, becomes: tuple[str, str]
+) -> None:
+    one = await asked(desk, await desk.open())
+
+    class Slow:
+        """A provider that is still asked when the message is taken back."""
+
+        async def send(self, letters: Sequence[Letter]) -> Mapping[str, Answer]:
+            async with desk.world.database("messaging").unit_of_work() as uow:
+                await withdraw(uow, [one.message_id])
+            return {letter.message_id: Answer(result, reason="busy") for letter in letters}
+
+        async def ask(self, _: Sequence[str]) -> Mapping[str, Answer]:
+            return {}
+
+    assert await turn(desk, Slow()) == 1
+    row = await desk.message(one.message_id)
+    assert (row.state, row.reason) == becomes
+    assert (row.handed_at is None) == (result is Result.LATER)
 
 
 async def test_a_number_of_four_clients_is_asked_about_once(desk: Desk, gateway: Gateway) -> None:

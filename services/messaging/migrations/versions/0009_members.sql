@@ -4,3 +4,5 @@ UPDATE messages m SET member = w.member FROM wecom_contacts w
 WHERE w.client_id = m.client_id AND m.way = 'wecom' AND m.state = 'handed';
 DROP INDEX ix_messages_awaiting_member;
 CREATE INDEX ix_messages_awaiting_member ON messages (due_at) WHERE state = 'handed' AND reason = 'awaiting_member';
+ALTER TABLE messages ADD COLUMN withdrawn BOOLEAN DEFAULT false NOT NULL;
+COMMENT ON COLUMN messages.withdrawn IS 'not wanted any more: it is not tried again';
