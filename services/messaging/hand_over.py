@@ -95,9 +95,9 @@ async def _opt_outs(uow: UnitOfWork, told: Sequence[MessageHandedOver]) -> None:
 async def _languages(uow: UnitOfWork, told: Sequence[MessageHandedOver]) -> None:
     """A language chosen here meanwhile is the later word."""
     await uow.sql.execute(
-        """INSERT INTO preferences (client_id, language, changed_at)
+        """INSERT INTO preferences AS p (client_id, language, changed_at)
            SELECT client_id, language, $3 FROM unnest($1::text[], $2::text[]) AS n(client_id, language)
-           ON CONFLICT DO NOTHING""",
+           ON CONFLICT (client_id) DO UPDATE SET language = excluded.language WHERE p.language IS NULL""",
         [one.client_id for one in told],
         [one.language for one in told],
         uow.now,

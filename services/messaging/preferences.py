@@ -31,7 +31,7 @@ async def read(sql: asyncpg.Connection, client_id: str, now: datetime) -> Prefer
     """What a client chose; of one who never said anything, that."""
     columns = rows.columns(PreferenceRow)
     found = await rows.fetch(sql, PreferenceRow, f"SELECT {columns} FROM preferences WHERE client_id = $1", client_id)
-    return found[0] if found else PreferenceRow(client_id, "zh-CN", [], None, None, 0, now)
+    return found[0] if found else PreferenceRow(client_id, None, [], None, None, 0, now)
 
 
 async def consents(sql: asyncpg.Connection, client_id: str) -> list[ConsentRow]:
@@ -61,7 +61,7 @@ async def choose(
         raise Invalid(errors=(FieldError("body#/hours", "ends when it begins"),))
     await uow.sql.execute(
         """INSERT INTO preferences AS p (client_id, language, refused, hours_from, hours_until, changed_at)
-           VALUES ($1, coalesce($2, 'zh-CN'), coalesce($3::text[], '{}'), $4, $5, $7)
+           VALUES ($1, $2, coalesce($3::text[], '{}'), $4, $5, $7)
            ON CONFLICT (client_id) DO UPDATE SET language = coalesce($2, p.language),
                refused = coalesce($3::text[], p.refused),
                hours_from = CASE WHEN $6 THEN $4 ELSE coalesce($4, p.hours_from) END,

@@ -72,7 +72,7 @@ class PreferenceRow(Row, frozen=True):
     """What a client chose [MS7, A16]: the language, channels they do not want, the hours they want messages in."""
 
     client_id: Annotated[str, Column(primary_key=True)]
-    language: str
+    language: Annotated[str | None, Column(comment="empty: not chosen yet")]
     refused: Texts
     hours_from: Annotated[time | None, Column(Time)]
     hours_until: Annotated[time | None, Column(Time)]

@@ -84,6 +84,7 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
     }
     async with desk.world.database("callbacks").unit_of_work() as uow:
         await uow.sql.execute("UPDATE clients SET no_marketing = true, language = 'en' WHERE client_id = $1", who)
+        await uow.sql.execute("UPDATE clients SET language = 'en' WHERE client_id = $1", other)
         await uow.sql.execute("INSERT INTO subscriptions VALUES ($1, 'morning_brief', 'email', '2024-05-06', $1)", who)
         await uow.sql.execute(
             """INSERT INTO feedback (feedback_id, client_id, column_code, kind, at, on_day, recorded_by)
@@ -99,6 +100,8 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
         )
     database = desk.world.database("messaging")
     asked = await desk.ask(other, "account_notice", NOON, fields={"text": "x"})
+    # A choice made meanwhile stays; of a language nothing was said.
+    await desk.ok(client(other), "PUT", f"/clients/{other}/preferences", {"refused": ["wecom"]})
     async with database.reading() as sql:
         assert (await hand_over.check(sql))["status"] == "warn"
     assert not await judge_due(database, NOON)
@@ -125,6 +128,8 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
         # The client's choices are here, and what was due goes: once, under its own id.
         chosen = await desk.ok(client(who), "GET", f"/clients/{who}/preferences")
         assert chosen["language"] == "en"
+        theirs = await desk.ok(client(other), "GET", f"/clients/{other}/preferences")
+        assert (theirs["language"], theirs["refused"]) == ("en", ["wecom"])
         assert {(one["message_class"], one["allowed"]) for one in chosen["consents"]} == {
             ("MARKETING", False), ("SUBSCRIBED", False),
         }  # fmt: skip

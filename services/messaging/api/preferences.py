@@ -125,7 +125,7 @@ def _shown(chosen: PreferenceRow, words: list[ConsentRow]) -> Preferences:
     begin, end = chosen.hours_from, chosen.hours_until
     return Preferences(
         client_id=chosen.client_id,
-        language=chosen.language,
+        language=chosen.language or "zh-CN",
         refused=chosen.refused,
         hours=Hours(since=f"{begin:%H:%M}", until=f"{end:%H:%M}") if begin is not None and end is not None else None,
         consents=[
