@@ -1,1 +1,1 @@
-CREATE INDEX earlier_evaluations_superseded_at_idx ON earlier_evaluations (superseded_at);
+CREATE INDEX ix_earlier_evaluations_superseded_at ON earlier_evaluations (superseded_at);
