@@ -33,8 +33,8 @@ metadata = new_metadata()
 
 
 def _whose(account: str) -> str:
-    """SQL: an account is the firm's, or of the entry's own client."""
-    own = ", ".join(f"'cust:' || client_id || ':{name}'" for name in ("available", "held", "debt"))
+    """SQL: an account is the firm's, or of the entry's own client. SQLAlchemy takes a bare `:name` for a parameter."""
+    own = ", ".join(f"'cust:' || client_id || '\\:{name}'" for name in ("available", "held", "debt"))
     return f"(starts_with({account}, 'sys:') OR {account} IN ({own}))"
 
 
