@@ -95,7 +95,8 @@ _EXPIRE = f"""
     lowered AS (
         UPDATE balances b SET available = b.available - s.points
         FROM (SELECT client_id, sum(points)::bigint AS points FROM sums GROUP BY 1) s WHERE b.client_id = s.client_id)
-    SELECT s.client_id, s.expires_on, s.posted_on, s.points, coalesce(posted.steps, 0) AS steps
+    SELECT s.client_id, s.expires_on, s.posted_on, s.points,
+           coalesce(posted.steps, 0) + row_number() OVER (PARTITION BY s.client_id, s.expires_on ORDER BY s.posted_on) - 1 AS steps
     FROM sums s
     LEFT JOIN (SELECT e.client_id, e.item, max(e.step) + 1 AS steps FROM entries e
                JOIN (SELECT DISTINCT client_id, 'expired/' || expires_on AS item FROM sums) i

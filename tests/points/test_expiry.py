@@ -52,6 +52,21 @@ async def test_a_late_gain_expires_the_same_way(ledger: World) -> None:
     assert [tuple(row.values()) for row in rows] == [(1000, END, END), (300, END, date(2024, 6, 5))]
 
 
+async def test_late_gains_of_one_end_posted_on_two_days_expire_each_on_its_own(ledger: World) -> None:
+    await told(ledger, trade("t-1", "10", day=MAY))
+    await close(ledger, END)
+    for number, day in ((2, 5), (3, 6)):
+        await ledger.publish(trade(f"t-{number}", str(number), day=MAY), at=datetime(2024, 6, day, 8, tzinfo=UTC))
+    await ledger.settle()
+    assert await balance(ledger) == (NOTHING, NOTHING)
+    rows = await ledger.rows(
+        "points", "SELECT step, points, posted_on FROM entries WHERE kind = 'expired' ORDER BY step"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (0, 1000, END), (1, 200, date(2024, 6, 5)), (2, 300, date(2024, 6, 6)),
+    ]  # fmt: skip
+
+
 async def test_a_cancellation_after_the_end_takes_back_the_expiry_and_leaves_no_debt_p7(ledger: World) -> None:
     await told(ledger, trade("t-1", "10", day=MAY), trade("t-2", "2", day=date(2024, 5, 2)))
     await close(ledger, END)
