@@ -12,6 +12,7 @@ from chassis import csv_files
 from chassis.clock import end_of
 from chassis.personal.keys import Value
 from chassis.rows import Row
+from chassis.timeline import effective_now
 from contracts.annex4 import COLUMNS, RISK, in_ten_thousands
 from services.relationships.initials import UNKNOWN, initial_of
 from services.relationships.tables import CLIENTS
@@ -24,7 +25,7 @@ NAME, PHONE = "CI-P01", "CI-P08"
 
 
 class Entry(Row, frozen=True):
-    """A client of the register: what is in force on the day. Name and phone are encrypted."""
+    """A client of the register: what is in force on the day. Name and phone are encrypted. `present`: whose client they are now."""
 
     client_id: str
     branch_id: str | None
@@ -35,6 +36,7 @@ class Entry(Row, frozen=True):
     name: bytes | None
     phone: bytes | None
     visits: int
+    present: str | None
 
 
 SEALED = """(SELECT i.sealed FROM information_values i WHERE i.client_id = c.client_id AND i.day <= $1 AND i.code = '{}'
@@ -51,19 +53,21 @@ ENTRIES = f"""
                ORDER BY i.code, i.day DESC, i.own DESC, i.at DESC, i.fact_id DESC) n
                WHERE n.state = 'stated' AND n.value IS NOT NULL), '{{}}'),
            {SEALED.format(NAME)}, {SEALED.format(PHONE)},
-           (SELECT count(*) FROM visits w WHERE w.client_id = c.client_id AND w.state = 'recorded' AND w.made_at < $2)
+           (SELECT count(*) FROM visits w WHERE w.client_id = c.client_id AND w.state = 'recorded' AND w.made_at < $2),
+           (SELECT p.person FROM owners p WHERE p.client_id = c.client_id AND p.since <= $7
+               AND (p.until IS NULL OR p.until > $7))
     FROM owners o JOIN clients c USING (client_id) {CLIENTS.join("$1")}
     WHERE o.since < $2 AND (o.until IS NULL OR o.until >= $2) AND (c.closed_on IS NULL OR c.closed_on > $1)
       AND ($4::text IS NULL OR o.person = $4) AND c.client_id COLLATE "C" > $5
     ORDER BY c.client_id COLLATE "C" LIMIT $6"""
-"""$1: the day, $2: its end, $3: codes, $4: whose, $5: behind which client, $6: how many."""
+"""$1: the day, $2: its end, $3: codes, $4: whose, $5: behind which client, $6: how many, $7: now."""
 
 
 async def entries(
     sql: asyncpg.Connection, day: date, person: str | None = None, after: str = "", limit: int = MOST
 ) -> list[Entry]:
     """Clients as of the end of a day: somebody's, or everybody's."""
-    found = await sql.fetch(ENTRIES, day, end_of(day), list(CODES), person, after, limit)
+    found = await sql.fetch(ENTRIES, day, end_of(day), list(CODES), person, after, limit, await effective_now(sql))
     return [Entry(*row) for row in found]
 
 

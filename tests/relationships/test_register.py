@@ -14,7 +14,7 @@ from contracts.base import Amount
 from contracts.fields import decode_custom
 from services.relationships import exports
 from services.relationships.initials import initial_of
-from tests.relationships.conftest import DIRECTOR, ELSEWHERE, Office, opened
+from tests.relationships.conftest import DIRECTOR, ELSEWHERE, SECOND, Office, opened
 from tests.world import World
 
 MAIA = Actor("maia", Role.CLIENT_MANAGER, branch_id="B1", purpose="service")
@@ -41,7 +41,7 @@ def table(content: bytes) -> list[list[str]]:
 
 async def test_the_register_as_of_a_day(branch: World, office: Office) -> None:
     amount: Amount = decode_custom(Amount, "1234567.89")
-    await branch.publish(broker.StaffChanged(staff_id="maia", branch_id="B1"))
+    await branch.publish(*(broker.StaffChanged(staff_id=one, branch_id="B1") for one in ("maia", "mona")))
     await branch.publish(
         opened("g-1", on=FIRST, manager_id="maia", name="解缙", phone="13812345678"),
         opened("g-2", on=FIRST, manager_id="maia", name="单雄信"),
@@ -67,6 +67,10 @@ async def test_the_register_as_of_a_day(branch: World, office: Office) -> None:
     assert (await office.call(ELSEWHERE, "GET", f"{path}{FIRST}")).status_code == 404
     book = await office.call(MAIA, "GET", f"/managers/maia/register?as_of={FIRST}")
     assert "xl/worksheets/sheet1.xml" in ZipFile(BytesIO(book.content)).namelist()
+    asked = await office.post(DIRECTOR, "/clients/g-2/manager", {"person": "mona", "reason": "nearer"}, 202)
+    await office.post(SECOND, f"/approvals/{asked['approval_id']}/approve", {}, 200)
+    lost = {row[2]: row[0] for row in table((await office.call(MAIA, "GET", f"{path}{FIRST}")).content)}
+    assert lost == {"g-1": "解缙", "g-2": "单**"}, "a client who was theirs then and is not now [A9]"
     async with branch.sql("relationships") as sql:
         found = {row[0]: row async for row in exports.register(sql, FIRST + DAY)}
     assert found["g-1"] == ("g-1", "B1", "maia", "123.4568", "", "HABIT:D", "", "", "", "", "0")

@@ -26,13 +26,16 @@ async def print_register(
     format: Annotated[Literal["xlsx", "csv"], Query(description="a workbook, or CSV that Excel reads")] = "xlsx",
 ) -> Response:
     """A manager's clients (客户分类汇总表; 2,000 at most) by the first letter of their names. Names and phones in full for the manager
-    themselves, masked for everybody else; the read carries a purpose and is recorded."""
+    themselves where the client is theirs now [A9], masked for everybody else; the read carries a purpose and is recorded."""
     await see_person(uow.sql, actor, person)
     day = as_of or await today(uow.sql)
     found = await register.entries(uow.sql, day, person)
-    known = await reveal(
-        uow, f"staff/{person}/register", register.personal_of(found), purpose, in_full=actor.person == person
-    )
+    known: dict[str, str | None] = {}
+    for in_full in (True, False):
+        some = [one for one in found if (one.present == person == actor.person) is in_full]
+        if some:
+            read = register.personal_of(some)
+            known |= await reveal(uow, f"staff/{person}/register", read, purpose, in_full=in_full)
     lines = register.ordered([register.line(one, known) for one in found])
     content, kind = (
         (register.as_xlsx(lines, day), register.XLSX) if format == "xlsx" else (register.as_csv(lines), register.CSV)
