@@ -167,7 +167,7 @@ async def ask(uow: UnitOfWork, client_id: str, branch_id: str | None, reason: st
     if wished is not None:
         await acting.require_here(uow, wished, at, "/wished")
     await uow.sql.fetch("SELECT FROM clients WHERE client_id = $1 FOR UPDATE", client_id)
-    beside_case = await open_items.has_case(uow.sql, client_id)
+    beside_case = await open_items.has_complaint(uow.sql, client_id)
     await _require_possible(uow, client_id, day, beside_case, terms.changes_a_quarter)
     calendar = await uow.cached(current)
     due_on = calendar.working_day_from(day) if beside_case else calendar.add_days(day, terms.change_days)
@@ -198,13 +198,15 @@ async def _require_possible(uow: UnitOfWork, client_id: str, day: date, beside_c
 
 
 async def _wishes(sql: asyncpg.Connection, client_id: str, since: datetime) -> tuple[int, int]:
-    """How many wishes wait, and how many of this quarter were granted apart from complaints."""
+    """How many wishes wait, and how many were granted in this quarter apart from complaints, whenever they were asked."""
     row = await sql.fetchrow(
         """SELECT count(*) FILTER (WHERE state = 'waiting'),
-                  count(*) FILTER (WHERE state = 'granted' AND NOT beside_case AND asked_at >= $2)
+                  count(*) FILTER (WHERE state = 'granted' AND NOT beside_case AND EXISTS (
+                      SELECT FROM act_steps s WHERE s.object = $3::text || request_id::text AND s.act = 'grant' AND s.at >= $2))
            FROM manager_changes WHERE client_id = $1""",
         client_id,
         since,
+        CHANGE.named(""),
     )
     assert row is not None
     waiting, taken = row

@@ -142,9 +142,11 @@ async def of_client(sql: asyncpg.Connection, client_id: str) -> list[OpenItem]:
     )
 
 
-async def has_case(sql: asyncpg.Connection, client_id: str) -> bool:
-    """Whether a case of a client's is open."""
+async def has_complaint(sql: asyncpg.Connection, client_id: str) -> bool:
+    """Whether a complaint of a client's is open: a suggestion or an enquiry is none."""
     found: bool = await sql.fetchval(
-        "SELECT EXISTS (SELECT FROM open_items WHERE client_id = $1 AND kind = 'case' AND NOT over)", client_id
+        """SELECT EXISTS (SELECT FROM open_items
+                          WHERE client_id = $1 AND kind = 'case' AND topic = 'complaint' AND NOT over)""",
+        client_id,
     )
     return found

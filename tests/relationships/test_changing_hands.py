@@ -129,12 +129,20 @@ async def test_a_client_may_have_another_manager_once_a_quarter_and_beside_a_com
     assert (granted["state"], granted["person"]) == ("granted", "anna")
     team = await office.get(DIRECTOR, "/clients/w-1/team")
     assert (team["owner"]["person"], team["owner"]["reason"]) == ("anna", "client_wish")
+    # Asked the quarter before and granted in this one: it counts in this one.
+    async with branch.database("relationships").unit_of_work() as uow:
+        await uow.sql.execute(
+            "UPDATE manager_changes SET asked_at = asked_at - interval '100 days' WHERE client_id = 'w-1'"
+        )
     await office.post(DESK, "/clients/w-1/manager/changes", {"reason": "again"}, 409)
-    case = complaints.CaseOpened(
-        client_id="w-1", case_id="k-w1", kind="complaint", source="client", channel="hotline", flow="centre",
-        severity="ordinary", owner="o", received_at=utc_now() - timedelta(hours=1),
-    )  # fmt: skip
-    await branch.publish(case)
+    case: dict[str, Any] = {
+        "client_id": "w-1", "source": "client", "channel": "hotline", "flow": "centre", "severity": "ordinary",
+        "owner": "o", "received_at": utc_now() - timedelta(hours=1),
+    }  # fmt: skip
+    await branch.publish(complaints.CaseOpened(case_id="k-s1", kind="suggestion", **case))
+    await branch.settle()
+    await office.post(DESK, "/clients/w-1/manager/changes", {"reason": "again"}, 409)  # a suggestion is no complaint
+    await branch.publish(complaints.CaseOpened(case_id="k-w1", kind="complaint", **case))
     await branch.settle()
     again = await office.post(DESK, "/clients/w-1/manager/changes", {"reason": "she was rude"})
     assert (again["beside_case"], again["through"]) == (True, "counter")
