@@ -42,7 +42,7 @@ from services.products.club_rules import (
 from services.products.people import BRANCH_STAFF, CLIENT, DESK, DESK_DECIDES, OWN_CLIENT, STAFF, audiences
 from services.products.policy import Club, Policies
 from services.products.subscriptions import new_id
-from services.products.tables import CLUB, ClassRow, MembershipRow, MembershipStateRow, MonthRow, class_on
+from services.products.tables import CLUB, IN_ORDER, ClassRow, MembershipRow, MembershipStateRow, MonthRow, class_on
 from services.products.tables import TIERS as TIER_HISTORY
 
 INVITED_BY = by(Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
@@ -201,8 +201,8 @@ async def tell(uow: UnitOfWork, client_ids: Sequence[str]) -> None:
     """Tell what differs of the memberships of clients whose rows are locked."""
     states: defaultdict[str, list[tuple[date, str]]] = defaultdict(list)
     for client_id, since, state in await uow.sql.fetch(
-        """SELECT client_id, since, state FROM club_states WHERE client_id = ANY($1::text[])
-           ORDER BY client_id, since, recorded_at, revision""",
+        f"""SELECT s.client_id, s.since, s.state FROM club_states s JOIN club_memberships m USING (membership_id)
+            WHERE s.client_id = ANY($1::text[]) ORDER BY s.client_id, {IN_ORDER}""",
         list(client_ids),
     ):
         states[client_id].append((since, state))
@@ -322,13 +322,14 @@ def _invitation(
 
 
 async def close_day(uow: UnitOfWork, day: date, following: date) -> None:
-    """What is over from the day after a close on; at the end of a month who is eligible, and who is invited [H1]."""
-    await _end(uow, following)
+    """What is over from the day after a close on; at the end of a month first who is eligible, which may keep what would end that
+    day, and last who is invited [H1]."""
+    club = (await uow.policies(Policies)).club.on(following).body
     if is_month_end(day):
-        club = (await uow.policies(Policies)).club.on(following).body
         await _judge(uow, following, club)
-        if club.invites:
-            await _invite_eligible(uow, following, club)
+    await _end(uow, following)
+    if is_month_end(day) and club.invites:
+        await _invite_eligible(uow, following, club)
 
 
 async def _end(uow: UnitOfWork, day: date) -> None:
@@ -345,11 +346,12 @@ async def _end(uow: UnitOfWork, day: date) -> None:
 
 
 async def _judge(uow: UnitOfWork, day: date, club: Club) -> None:
-    """What a month close does to open memberships."""
+    """What a month close does to open memberships of accounts that are not closed."""
     found = await uow.sql.fetch(
         f"""SELECT m.membership_id, m.client_id, m.state, m.basis, coalesce(c.opened_on <= $1, false),
                    {TIER_HISTORY.on("tier", "m.client_id", "$1")}, {class_on("m.client_id", "$1")}
-            FROM club_memberships m JOIN clients c USING (client_id) WHERE m.state <> 'lapsed' ORDER BY m.client_id""",
+            FROM club_memberships m JOIN clients c USING (client_id)
+            WHERE m.state <> 'lapsed' AND (c.closed_on IS NULL OR c.closed_on > $1) ORDER BY m.client_id""",
         day,
     )
     todo: defaultdict[str, dict[UUID, From]] = defaultdict(dict)

@@ -19,7 +19,7 @@ import asyncpg
 
 from chassis.clock import months_after
 from services.products.policy import Policies
-from services.products.tables import TIERS
+from services.products.tables import IN_ORDER, TIERS
 
 DAY = timedelta(days=1)
 
@@ -102,9 +102,9 @@ async def measure(sql: asyncpg.Connection, last: date) -> Measures:
     tier = TIERS.on("tier", "c.client_id", "$1")
     found = await sql.fetch(
         f"""WITH states AS (
-                SELECT client_id, state, since,
-                       coalesce(lead(since) OVER (PARTITION BY client_id ORDER BY since, recorded_at, revision), 'infinity') AS until
-                FROM club_states),
+                SELECT s.client_id, s.state, s.since,
+                       coalesce(lead(s.since) OVER (PARTITION BY s.client_id ORDER BY {IN_ORDER}), 'infinity') AS until
+                FROM club_states s JOIN club_memberships m USING (membership_id)),
             inside AS (
                 SELECT client_id, bool_or(since <= $1) AS whole FROM states
                 WHERE state IN ('member', 'grace') AND since <= $2 AND until > $1 AND since < until GROUP BY client_id),

@@ -46,7 +46,7 @@ products = rows.table("products", metadata, ProductRow)
 
 
 class ShelfRow(Row, frozen=True):
-    """Where a product stands from a day on; of one day the highest revision counts."""
+    """Where a product stands from a day on; of one day the last counts."""
 
     product: Annotated[str, rows.Column(primary_key=True)]
     since: Annotated[date, rows.Column(primary_key=True)]
@@ -372,7 +372,7 @@ memberships = rows.table(
 
 
 class MembershipStateRow(Row, frozen=True):
-    """A state of a membership from a day on; of one day the highest revision counts."""
+    """A state of a membership from a day on; of one day the last counts."""
 
     membership_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
     revision: Annotated[int, rows.Column(primary_key=True)]
@@ -382,6 +382,8 @@ class MembershipStateRow(Row, frozen=True):
     recorded_at: datetime
 
 
+IN_ORDER = "s.since, s.recorded_at, m.made_at, s.revision"
+"""SQL: the order of the states `s` of a client, of one membership `m` after the other: revisions count within each."""
 membership_states = rows.table("club_states", metadata, MembershipStateRow, Index(None, "client_id"))
 CLUB: Telling[ClubStretch] = Telling(metadata, "club_histories", ClubStretch)
 

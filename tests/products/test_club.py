@@ -147,6 +147,30 @@ async def test_invited_at_the_month_close_a_member_by_consent_in_grace_and_back_
     ]  # fmt: skip
 
 
+async def test_who_is_eligible_at_the_close_on_which_grace_or_a_prospects_months_end_stays_a_member(
+    shop: World,
+) -> None:
+    await hear(shop, opened(), opened("c-2"), tier(1, (OPENED, "PLATINUM")))
+    await close(shop, DAY)
+    assert (await act(shop, "c-1", "accept")).json()["state"] == "member"
+    asked = await post(shop, "/clients/c-2/club/invitations", {"reason": "met at a fair"}, DESK, key="c-2")
+    await post(shop, f"/approvals/{asked.json()['approval_id']}/approve", {"because": "so"}, CHECKER)
+    assert (await act(shop, "c-2", "accept", AGENT)).json()["until"] == "2024-08-01"
+    await hear(shop, tier(1, (date(2024, 7, 10), "PLATINUM"), client="c-2"), tier(2, (date(2024, 11, 10), "SILVER")))
+    await close(shop, date(2024, 7, 31))
+    stays = (await club_of(shop, "c-2"))["membership"]
+    assert (stays["state"], stays["basis"], stays["until"]) == ("member", "eligible", None)
+    await close(shop, date(2024, 11, 30))
+    assert (await club_of(shop))["membership"]["until"] == "2025-03-01"
+    await hear(shop, tier(3, (date(2025, 2, 10), "DIAMOND")))
+    await close(shop, date(2025, 2, 28))
+    assert ((await club_of(shop))["membership"]["state"], (await club_of(shop))["membership"]["until"]) == (
+        "member",
+        None,
+    )
+    assert await states(shop) == [(str(NEXT), "member"), ("2024-12-01", "grace"), ("2025-03-01", "member")]
+
+
 async def test_a_prospect_takes_two_persons_and_ends_after_six_months_unless_eligible_by_then(shop: World) -> None:
     await hear(shop, ClientUpdated(client_id="p-1", branch_id="B1"), opened("c-2"))
     await close(shop, DAY)
