@@ -232,18 +232,21 @@ async def flagged(
     arguments: Sequence[Any],
     after: str | None,
     limit: int,
+    hidden: Sequence[str],
 ) -> list[Contact]:
-    """Entries of these days in which something is for somebody to look at, oldest first [A14, A17]."""
+    """Entries of these days in which something is for somebody to look at, oldest first [A14, A17]. `hidden`: flags that are not
+    for who asks."""
     return await fetch(
         sql,
         Contact,
         f"""SELECT {COLUMNS} FROM contacts c JOIN clients k USING (client_id)
-            WHERE c.flags <> '{{}}' AND c.day BETWEEN $1 AND $2 AND ($3::uuid IS NULL OR c.contact_id > $3)
+            WHERE c.flags <> '{{}}' AND EXISTS (SELECT FROM unnest(c.flags) f WHERE split_part(f, ':', 1) <> ALL($5::text[])) AND c.day BETWEEN $1 AND $2 AND ($3::uuid IS NULL OR c.contact_id > $3)
               AND {scope.replace("branch_id", "k.branch_id")}
             ORDER BY c.contact_id LIMIT $4""",
         first,
         last,
         after,
         limit,
+        list(hidden),
         *arguments,
     )

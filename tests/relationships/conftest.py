@@ -23,6 +23,7 @@ DIRECTOR = Actor("dora", Role.BRANCH_MANAGER, branch_id="B1", purpose="service")
 SECOND = Actor("gina", Role.BRANCH_MANAGER, branch_id="B1", purpose="service")
 ELSEWHERE = Actor("desk-9", Role.CLIENT_MANAGER, branch_id="B9", purpose="service")
 HQ = Actor("hq-1", Role.HQ, purpose="check")
+COMPLIANCE = Actor("carla", Role.COMPLIANCE, purpose="check")
 SYSTEM = Actor("accounts", Role.SYSTEM)
 
 

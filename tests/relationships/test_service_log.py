@@ -6,7 +6,18 @@ from uuid import UUID
 from chassis.clock import at, utc_now
 from contracts import broker, callbacks, classification, complaints, messaging
 from contracts.relationships import FindingRaised, GrumbleHeard
-from tests.relationships.conftest import DESK, DIRECTOR, ELSEWHERE, MANAGER, OPENED, Office, client, opened, told
+from tests.relationships.conftest import (
+    COMPLIANCE,
+    DESK,
+    DIRECTOR,
+    ELSEWHERE,
+    MANAGER,
+    OPENED,
+    Office,
+    client,
+    opened,
+    told,
+)
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -121,7 +132,8 @@ async def test_grumbles_and_words_are_passed_on(branch: World, office: Office) -
     await branch.settle()
     words = "客户说：全 权、委托给我，我说保证收益。不知道怎么办"
     flagged = await office.post(MANAGER, "/clients/l-4/contacts", entry(words=words, mood="angry", grumble=True))
-    assert flagged["flags"] == ["banned:不知道", "forbidden:保证收益", "order:全权委托"]
+    assert flagged["flags"] == ["banned:不知道"], "what opens a hidden case is not shown to who it is about [B5, C28]"
+    secret = await office.post(DESK, "/clients/l-5/contacts", entry(words="保证收益"))
     plain = await office.post(MANAGER, "/clients/l-5/contacts", entry(words="全权委托"))
     assert plain["flags"] == []  # of a client who decides alone it is how they talk
     [grumble] = await told(branch, GrumbleHeard, "l-4")
@@ -130,8 +142,14 @@ async def test_grumbles_and_words_are_passed_on(branch: World, office: Office) -
     assert sorted((one.client_id, one.kind, one.staff_id) for one in findings) == [
         ("l-4", "forbidden_word", "max"),
         ("l-4", "order_wording", "max"),
+        ("l-5", "forbidden_word", "desk-1"),
     ]
     today = utc_now().date()
     path = f"/contacts/flagged?since={today - 2 * DAY}&until={today + DAY}"
-    assert flagged["contact_id"] in {one["contact_id"] for one in (await office.get(DIRECTOR, path))["items"]}
+    seen = {one["contact_id"]: one["flags"] for one in (await office.get(DIRECTOR, path))["items"]}
+    assert seen[flagged["contact_id"]] == ["banned:不知道"]
+    assert secret["contact_id"] not in seen
+    seen = {one["contact_id"]: one["flags"] for one in (await office.get(COMPLIANCE, path))["items"]}
+    assert seen[flagged["contact_id"]] == ["banned:不知道", "forbidden:保证收益", "order:全权委托"]
+    assert seen[secret["contact_id"]] == ["forbidden:保证收益"]
     assert (await office.call(MANAGER, "GET", path)).status_code == 403

@@ -159,7 +159,7 @@ async def read_day(actor: Reader, sql: Reading, person: Identifier, day: Busines
     )
     return DayLog(
         person=person, day=day, done=DoneAmounts(**asdict(done), points=activity.points(done, terms)),
-        contacts=[shown(one) for one, _ in found], new_clients=new, plan=_plan(plans.get(day), terms),
+        contacts=[shown(actor, one) for one, _ in found], new_clients=new, plan=_plan(plans.get(day), terms),
         following=_plan(plans.get(tomorrow), terms), words=notes[0].words if notes else None,
     )  # fmt: skip
 

@@ -169,7 +169,7 @@ async def read_hand_over_pack(
         owners=[assignment_shown(one) for one in stretches if one.since < end_of(day)],
         months=await _months(sql, client_id, day),
         subscriptions=await _subscriptions(sql, client_id, day),
-        contacts=[contact_shown(one, beside) for one, beside in found],
+        contacts=[contact_shown(actor, one, beside) for one, beside in found],
         open_items=[
             OpenItemView(kind=one.kind, item_id=one.item_id, topic=one.topic, since=one.since, due_on=one.due_on)
             for one in await open_items.of_client(sql, client_id)

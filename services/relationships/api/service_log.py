@@ -66,9 +66,11 @@ class ContactView(BaseModel):
     evidence: UUID | None = None
 
 
-def shown(one: Contact, evidence: UUID | None = None) -> ContactView:
-    """A contact as it is shown."""
+def shown(actor: Actor, one: Contact, evidence: UUID | None = None) -> ContactView:
+    """A contact as it is shown: flags that open a case of compliance's are for compliance, never for who is concerned [B5, C28]."""
     told = {name: getattr(one, name) for name in Contact.__struct_fields__ if name not in ("ref", "day")}
+    if actor.role is not Role.COMPLIANCE or one.person == actor.person:
+        told["flags"] = [flag for flag in one.flags if flag.partition(":")[0] not in logged.FINDINGS]
     return ContactView(**told, evidence=evidence)
 
 
@@ -78,7 +80,7 @@ async def list_contacts(actor: Reader, sql: Reading, client_id: Identifier, page
     await see_client(sql, actor, client_id)
     terms = (await Policies.read(sql)).service_log.on(await today(sql)).body
     found = await contacts.listed(sql, client_id, terms.same_minutes, page.after, page.limit + 1)
-    views = [shown(one, beside) for one, beside in found]
+    views = [shown(actor, one, beside) for one, beside in found]
     return Listing[ContactView].model_validate(
         page.result(views, lambda one: (one.at.isoformat(), str(one.contact_id)))
     )
@@ -90,7 +92,7 @@ async def log_contact(actor: Enterer, uow: Work, _: Once, client_id: Identifier,
     await see_client(uow.sql, actor, client_id)
     if body.person not in (None, actor.person) and actor.role not in (Role.BRANCH_MANAGER, Role.HQ):
         raise WrongValue(errors=(FieldError("/person", "is entered by who leads them"),))
-    return shown(await logged.enter(uow, client_id, logged.Entry(**body.model_dump())))
+    return shown(actor, await logged.enter(uow, client_id, logged.Entry(**body.model_dump())))
 
 
 @routes.get("/contacts/flagged")
@@ -99,9 +101,10 @@ async def list_flagged(
 ) -> Listing[ContactView]:
     """Entries that came late or hold words nobody should say, in the order in which they were entered."""
     first: date = since
-    scope, arguments = object_scope(actor, 5)
+    scope, arguments = object_scope(actor, 6)
     after = page.after[0] if page.after else None
-    found = await contacts.flagged(sql, first, until, scope, arguments, after, page.limit + 1)
+    hidden = () if actor.role is Role.COMPLIANCE else tuple(logged.FINDINGS)
+    found = await contacts.flagged(sql, first, until, scope, arguments, after, page.limit + 1, hidden)
     return Listing[ContactView].model_validate(
-        page.result([shown(one) for one in found], lambda one: (str(one.contact_id),))
+        page.result([shown(actor, one) for one in found], lambda one: (str(one.contact_id),))
     )
