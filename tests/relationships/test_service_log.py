@@ -11,6 +11,7 @@ from tests.relationships.conftest import (
     DESK,
     DIRECTOR,
     ELSEWHERE,
+    HQ,
     MANAGER,
     OPENED,
     Office,
@@ -109,15 +110,21 @@ async def test_an_entry_beside_evidence_is_the_same_contact(branch: World, offic
 
 async def test_what_cannot_be_is_refused_and_what_is_late_is_marked(branch: World, office: Office) -> None:
     now = utc_now()
+    people = [broker.StaffChanged(staff_id=one, branch_id=place) for one, place in (("ben", "B1"), ("beth", "B9"))]
+    await branch.publish(*people, at=now - 20 * DAY)
     await branch.publish(opened("l-3", on=(now - 20 * DAY).date()))
     await branch.settle()
     wrong = [
         entry(now + DAY), entry(now - 25 * DAY), entry(now - 400 * DAY), entry(now, channel="pigeon"),
-        entry(now, person="nobody"), entry(now, words=""), {"channel": "phone"},
+        entry(now, words=""), {"channel": "phone"},
     ]  # fmt: skip
     for body in wrong:
         await office.post(DIRECTOR, "/clients/l-3/contacts", body, 422)
     await office.post(MANAGER, "/clients/l-3/contacts", entry(now, person="dora"), 422)
+    await office.post(HQ, "/clients/l-3/contacts", entry(now, person="nobody"), 422)
+    await office.post(DIRECTOR, "/clients/l-3/contacts", entry(now, person="beth"), 404)  # they lead others
+    led = await office.post(DIRECTOR, "/clients/l-3/contacts", entry(now, person="ben"))
+    assert (led["person"], led["entered_by"]) == ("ben", "dora")
     await office.post(ELSEWHERE, "/clients/l-3/contacts", entry(now), 404)
     late = await office.post(DESK, "/clients/l-3/contacts", entry(now - 2 * DAY))
     assert (late["flags"], late["person"], late["entered_by"]) == (["late"], "desk-1", "desk-1")

@@ -13,7 +13,7 @@ from chassis.personal import mask_text
 from chassis.timeline import today
 from contracts.fields import BusinessDate, Code, Identifier, Instant, text_of
 from services.relationships import contacts, logged
-from services.relationships.api.shapes import DESK, STAFF, Body, see_client
+from services.relationships.api.shapes import DESK, STAFF, Body, see_client, see_person
 from services.relationships.contacts import Contact
 from services.relationships.errors import WrongValue
 from services.relationships.policy import Policies
@@ -92,6 +92,8 @@ async def log_contact(actor: Enterer, uow: Work, _: Once, client_id: Identifier,
     await see_client(uow.sql, actor, client_id)
     if body.person not in (None, actor.person) and actor.role not in (Role.BRANCH_MANAGER, Role.HQ):
         raise WrongValue(errors=(FieldError("/person", "is entered by who leads them"),))
+    if body.person is not None:
+        await see_person(uow.sql, actor, body.person)
     return shown(actor, await logged.enter(uow, client_id, logged.Entry(**body.model_dump())))
 
 
