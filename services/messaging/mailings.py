@@ -161,7 +161,7 @@ async def _served(uow: UnitOfWork, column: MailingColumn, clients: Sequence[str]
     """Of some clients those who get an item of education not long before or after an instant [MS18]."""
     if not column.education:
         return set()
-    policies, day = await uow.policies(Policies), business_date(uow.now)
+    policies, day = await uow.policies(Policies), await today(uow.sql)
     near = timedelta(days=policies.sending.on(day).body.education_days)
     found = await uow.sql.fetch(
         """SELECT DISTINCT client_id FROM messages WHERE client_id = ANY($1::text[]) AND kind = $2

@@ -67,7 +67,7 @@ async def test_a_complaint_is_asked_about_and_reopened_by_its_answer(world: Worl
     assert (await desk.items(CENTRE, "/queue")) == []
 
 
-@pytest.mark.services()
+@pytest.mark.services
 async def test_nobody_reached_means_a_survey_about_this_case_and_no_breach_of_the_first_call(world: World) -> None:
     """C11: the limit is for the first call; tries on different days follow, then the survey, whose time closes the case."""
     async with world.database("gateway").unit_of_work() as uow:

@@ -114,6 +114,7 @@ async def call(world: World, actor: Actor, method: str, path: str, body: Any = N
 
 
 @pytest.mark.both_buses
+@pytest.mark.services("products", "relationships", "points", "classification", "suitability")
 async def test_a_club_evening_with_a_waiting_list(world: World) -> None:
     """Tiers come from classification: who waits first is DIAMOND, then whoever of PLATINUM is worth more. V is said here, as
     nothing tells months yet."""
