@@ -1,7 +1,7 @@
 """Acts: one table says who may move an object when, and what follows; one function moves it. See `docs/acts.md`."""
 
 from chassis.acts.errors import ConflictOfInterest, IllegalMove, NeedsMissing, NotForThisKind, NotYours
-from chassis.acts.performing import ActView, Performed, acts, load, perform, perform_each, possible
+from chassis.acts.performing import ActView, Performed, acts, load, perform, perform_each, possible, possible_of_each
 from chassis.acts.steps import HistoryStep, Step, begin, history, note
 from chassis.acts.table import (
     EVERY,
@@ -56,6 +56,7 @@ __all__ = [
     "perform",
     "perform_each",
     "possible",
+    "possible_of_each",
     "promised",
     "resume",
     "start",

@@ -202,7 +202,19 @@ class ActView(BaseModel):
 
 async def possible(sql: asyncpg.Connection, table: Acts[Row], actor: Actor, row: Row) -> list[ActView]:
     """Every act of an object: what the caller can do now, and for the rest why not. Clients see those meant for them."""
-    (situation,) = await situations(sql, table, [row], actor)
+    [acts] = await possible_of_each(sql, table, actor, [row])
+    return acts
+
+
+async def possible_of_each(
+    sql: asyncpg.Connection, table: Acts[Row], actor: Actor, rows: Sequence[Row]
+) -> list[list[ActView]]:
+    """As `possible`, of the objects of a list."""
+    found = await situations(sql, table, rows, actor)
+    return [_views(table, actor, row, situation) for row, situation in zip(rows, found, strict=True)]
+
+
+def _views(table: Acts[Row], actor: Actor, row: Row, situation: Situation) -> list[ActView]:
     shown = []
     for act in table.table.values():
         if actor.role is Role.CLIENT and not act.may(actor, row):

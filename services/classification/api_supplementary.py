@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import Query, Response
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.http import Listing, Once, Reading, Work, gives, object_scope, permits, router
+from chassis.http import Listing, Once, Reading, Work, gives, object_scope, permits, registers, router
 from chassis.timeline import today
+from contracts.annex4 import COLUMNS
 from contracts.classification import SupplementaryKind
 from contracts.fields import Code, Identifier, number_of, text_of
 from services.classification import register, supplementary, supplementary_tables
@@ -117,20 +118,16 @@ async def read_supplementary_history(
     return Listing[EntryView](items=[_view(entry) for entry in await supplementary.history(sql, client_id, kind)])
 
 
-@routes.get("/supplementary/register", response_class=Response, responses=gives(register.XLSX, register.CSV))
+@routes.get("/supplementary/register", response_class=Response, responses=gives(registers.XLSX, registers.CSV))
 async def export_register(
     actor: Annotated[Actor, permits("supplementary:register", *STAFF, Role.COMPLIANCE, Role.OPERATIONS)],
     sql: Reading,
-    format: Annotated[Literal["xlsx", "csv"], Query(description="a workbook, or CSV that Excel reads")] = "xlsx",
+    format: registers.Format = "xlsx",
 ) -> Response:
     """The register of annex 4 (客户分类登记表) of the caller's branch, or of all."""
     table = await register.rows(sql, object_scope(actor, 1))
     day = await today(sql)
-    content, kind = (
-        (register.as_xlsx(table, day), register.XLSX) if format == "xlsx" else (register.as_csv(table), register.CSV)
-    )
-    name = f'attachment; filename="client-register-{day.isoformat()}.{format}"'
-    return Response(content, media_type=kind, headers={"content-disposition": name})
+    return registers.register("client-register", register.TITLE, day, COLUMNS, table, format)
 
 
 def _view(entry: supplementary_tables.Entry) -> EntryView:

@@ -1,18 +1,13 @@
 """The register of annex 4 (客户分类登记表): a row per client with entries, for Excel and as CSV."""
 
 from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal
-from io import BytesIO
 from typing import Any
 
 import asyncpg
 
-from chassis import csv_files
-from contracts.annex4 import COLUMNS, RISK, in_ten_thousands
+from contracts.annex4 import RISK, in_ten_thousands
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CSV = "text/csv; charset=utf-8"
+TITLE = "客户分类登记表"
 
 
 async def rows(sql: asyncpg.Connection, scope: tuple[str, Sequence[str]]) -> list[tuple[Any, ...]]:
@@ -49,30 +44,3 @@ async def rows(sql: asyncpg.Connection, scope: tuple[str, Sequence[str]]) -> lis
         )
         for client_id, branch_id, assets, commission, codes, level, note in found
     ]
-
-
-def as_csv(table: Sequence[Sequence[Any]]) -> bytes:
-    """The register as CSV; it begins with a byte order mark, without which Excel misreads Chinese."""
-    return csv_files.text_of([COLUMNS, *table], "\r\n").encode("utf-8-sig")
-
-
-def as_xlsx(table: Sequence[Sequence[Any]], day: date) -> bytes:
-    """The register as a workbook of one sheet."""
-    file = BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    import xlsxwriter  # heavy to load, and needed for a report now and then only
-
-    with xlsxwriter.Workbook(file, options) as book:
-        sheet = book.add_worksheet("客户分类登记表")
-        sheet.write_string(0, 0, f"客户分类登记表 {day.isoformat()}", book.add_format({"bold": True, "font_size": 14}))
-        sheet.write_row(1, 0, COLUMNS, book.add_format({"bold": True, "border": 1, "text_wrap": True}))
-        sheet.freeze_panes(2, 0)
-        sheet.set_column(0, len(COLUMNS) - 1, 16)
-        amount = book.add_format({"num_format": "0.0000"})
-        for place, row in enumerate(table, 2):
-            for column, value in enumerate(row):
-                if isinstance(value, Decimal):
-                    sheet.write_number(place, column, value, amount)
-                elif value:
-                    sheet.write_string(place, column, value)
-    return file.getvalue()

@@ -3,22 +3,19 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from io import BytesIO
 from typing import Any
 
 import asyncpg
 
-from chassis import csv_files
 from chassis.clock import end_of
 from chassis.personal.keys import Value
 from chassis.rows import Row
 from chassis.timeline import effective_now
-from contracts.annex4 import COLUMNS, RISK, in_ten_thousands
+from contracts.annex4 import RISK, in_ten_thousands
 from services.relationships.initials import UNKNOWN, initial_of
 from services.relationships.tables import CLIENTS
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CSV = "text/csv; charset=utf-8"
+TITLE = "客户分类汇总表"
 MOST = 2_000
 CODES = ("CI-C08", "CI-C09", "CI-C10", "CI-C11", "CI-C12")
 NAME, PHONE = "CI-P01", "CI-P08"
@@ -99,30 +96,3 @@ def _bare(codes: str) -> str:
 def ordered(lines: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """By the first letter, then the number; whose letter is not known come last."""
     return sorted(lines, key=lambda row: (row[1] == UNKNOWN, row[1], row[2]))
-
-
-def as_csv(lines: Sequence[Sequence[Any]]) -> bytes:
-    """The register as CSV; it begins with a byte order mark, without which Excel misreads Chinese."""
-    return csv_files.text_of([COLUMNS, *lines], "\r\n").encode("utf-8-sig")
-
-
-def as_xlsx(lines: Sequence[Sequence[Any]], day: date) -> bytes:
-    """The register as a workbook of one sheet."""
-    file = BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    import xlsxwriter  # heavy to load, and needed for a report now and then only
-
-    with xlsxwriter.Workbook(file, options) as book:
-        sheet = book.add_worksheet("客户分类汇总表")
-        sheet.write_string(0, 0, f"客户分类汇总表 {day.isoformat()}", book.add_format({"bold": True, "font_size": 14}))
-        sheet.write_row(1, 0, COLUMNS, book.add_format({"bold": True, "border": 1, "text_wrap": True}))
-        sheet.freeze_panes(2, 0)
-        sheet.set_column(0, len(COLUMNS) - 1, 16)
-        amount = book.add_format({"num_format": "0.0000"})
-        for place, row in enumerate(lines, 2):
-            for column, cell in enumerate(row):
-                if isinstance(cell, Decimal | int):
-                    sheet.write_number(place, column, cell, amount if isinstance(cell, Decimal) else None)
-                elif cell:
-                    sheet.write_string(place, column, cell)
-    return file.getvalue()

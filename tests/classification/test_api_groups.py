@@ -13,11 +13,11 @@ import pytest
 
 from chassis.actor import Actor, Role
 from chassis.errors import Refusal
+from chassis.http.registers import as_csv
 from contracts import classification as contract
 from contracts.annex4 import COLUMNS, in_ten_thousands
 from contracts.suitability import AssessmentCompleted
 from services.classification.policy import Policies
-from services.classification.register import as_csv
 from services.classification.supplementary_rules import (
     Dealing,
     check_codes,
@@ -244,4 +244,4 @@ def test_wording_and_figures() -> None:
     assert offers_discretion("Client wants us to Trade On Behalf", POLICY)
     assert not offers_discretion("daily follow-up", POLICY)
     assert in_ten_thousands(Decimal("12345.00")) == Decimal("1.2345")
-    assert as_csv([["a", Decimal("-1.00"), "-x"]]).decode("utf-8-sig").splitlines()[1] == "a,-1.00,'-x"
+    assert as_csv(["h"], [["a", Decimal("-1.00"), "-x"]]).decode("utf-8-sig").splitlines()[1] == "a,-1.00,'-x"

@@ -9,7 +9,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
-from chassis.acts import ActView, load, perform, possible
+from chassis.acts import ActView, load, perform, possible, possible_of_each
 from chassis.calendars import current
 from chassis.clock import end_of
 from chassis.http import Listing, Once, Page, Reading, Work, etag, object_scope, permits, router
@@ -233,7 +233,9 @@ async def list_manager_changes(actor: Seer, sql: Reading, page: Page) -> Listing
         page.limit + 1,
         *arguments,
     )
-    views = [await _change(sql, actor, one) for one in found]
+    now = await effective_now(sql)
+    acts = await possible_of_each(sql, ACTS, actor, found)
+    views = [_view(one, now, can) for one, can in zip(found, acts, strict=True)]
     return Listing[ManagerChangeView].model_validate(page.result(views, lambda one: (str(one.request_id),)))
 
 
@@ -270,6 +272,9 @@ async def _change(
 ) -> ManagerChangeView:
     if response is not None:
         response.headers["etag"] = etag(one.revision)
+    return _view(one, await effective_now(sql), await possible(sql, ACTS, actor, one))
+
+
+def _view(one: ChangeRow, now: datetime, acts: list[ActView]) -> ManagerChangeView:
     told = {name: getattr(one, name) for name in ChangeRow.__struct_fields__ if name not in ("asked_by", "concerned")}
-    late = one.state == "waiting" and await effective_now(sql) >= one.due
-    return ManagerChangeView(**told, late=late, acts=await possible(sql, ACTS, actor, one))
+    return ManagerChangeView(**told, late=one.state == "waiting" and now >= one.due, acts=acts)

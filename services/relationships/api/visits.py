@@ -1,6 +1,6 @@
 """Visits over HTTP: appointment, preparation, record [A13, A31]."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -54,12 +54,15 @@ class VisitView(BaseModel):
 
 
 async def _shown(sql: asyncpg.Connection, actor: Actor, one: VisitRow, response: Response | None = None) -> VisitView:
-    day = business_date(one.made_at) if one.made_at else await today(sql)
-    terms = (await Policies.read(sql)).activity.on(day).body
     can: list[ActView] = []
     if response is not None:
         response.headers["etag"] = etag(one.revision)
         can = await possible(sql, ACTS, actor, one)
+    return _view(one, await Policies.read(sql), await today(sql), can)
+
+
+def _view(one: VisitRow, policies: Policies, now: date, can: list[ActView]) -> VisitView:
+    terms = policies.activity.on(business_date(one.made_at) if one.made_at else now).body
     told = {name: getattr(one, name) for name in VisitRow.__struct_fields__}
     return VisitView(**told, counts=visits.counts(one, terms), acts=can)
 
@@ -88,7 +91,8 @@ async def list_visits(actor: Reader, sql: Reading, client_id: Identifier, page: 
         page.limit + 1,
         *arguments,
     )
-    views = [await _shown(sql, actor, one) for one in found]
+    policies, now = await Policies.read(sql), await today(sql)
+    views = [_view(one, policies, now, []) for one in found]
     return Listing[VisitView].model_validate(page.result(views, lambda one: (str(one.visit_id),)))
 
 
