@@ -71,7 +71,10 @@ def _news(clients: Sequence[str] | None) -> str:
     return f"""WITH news AS ({made} UNION SELECT client_id, month_end FROM earlier_evaluations
                              WHERE superseded_at = now() AND month_end = ANY($1::date[]))
         SELECT client_id, coalesce(v.branch_id, c.branch_id), n.month_end,
-               1 + (SELECT count(*) FROM earlier_evaluations e WHERE e.client_id = n.client_id AND e.month_end = n.month_end),
+               (SELECT count(at) FROM (
+                    SELECT e.recorded_at AS at FROM earlier_evaluations e WHERE (e.client_id, e.month_end) = (n.client_id, n.month_end)
+                    UNION SELECT superseded_at FROM earlier_evaluations e WHERE (e.client_id, e.month_end) = (n.client_id, n.month_end)
+                    UNION VALUES (v.recorded_at), (CASE WHEN m.code IS NOT NULL THEN m.recorded_at END), (r.recorded_at)) instants),
                v.assets, m.turnover, v.commission,
                CASE WHEN v.client_id IS NOT NULL THEN coalesce((
                    SELECT sum(d.commission) FROM trade_days d WHERE d.client_id = n.client_id AND d.day <= n.month_end
@@ -83,7 +86,8 @@ def _news(clients: Sequence[str] | None) -> str:
 
 
 async def tell(uow: UnitOfWork, lasts: Sequence[date], clients: Sequence[str] | None) -> None:
-    """Tell what month closes found where this transaction changed it. A revision counts what it replaces."""
+    """Tell what month closes found where this transaction changed it. The revision counts the instants at which that changed, so each
+    transaction that tells of a month tells a higher one."""
     async with whole_tables(uow.sql, clients is None):
         rows = await uow.sql.fetch(_news(clients), list(lasts), *named(clients))
     for client_id, branch, last, revision, *amounts, value_type, rank, investor in rows:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
@@ -210,13 +210,15 @@ async def say(world: World, facts: Sequence[Event]) -> None:
 Found = dict[tuple[str, date], tuple[Any, ...]]
 
 
+async def evaluations_told(world: World) -> list[MonthEvaluated]:
+    rows = await world.rows("classification", "SELECT value FROM bus.log WHERE type = $1", MonthEvaluated.type)
+    return [cast(MonthEvaluated, Registry([MonthEvaluated]).decode(MonthEvaluated.type, row["value"])) for row in rows]
+
+
 async def months_told(world: World) -> Found:
     """What was told of each client's months at last, where anything is found; no revision is told of two things."""
     said: dict[tuple[str, date, int], MonthEvaluated] = {}
-    registry = Registry([MonthEvaluated])
-    for row in await world.rows("classification", "SELECT value FROM bus.log WHERE type = $1", MonthEvaluated.type):
-        one = registry.decode(MonthEvaluated.type, row["value"])
-        assert isinstance(one, MonthEvaluated)
+    for one in await evaluations_told(world):
         assert said.setdefault((one.client_id, one.month_end, one.revision), one) == one
     last = {(client, month): one for (client, month, _), one in sorted(said.items(), key=lambda item: item[0])}
     return {
@@ -236,6 +238,17 @@ async def months_kept(world: World) -> Found:
                LEFT JOIN month_cores r USING (client_id, month_end)""",
     )
     return {(row.pop("client_id"), row.pop("month_end")): tuple(row.values()) for row in rows}
+
+
+async def test_who_becomes_core_late_is_told_under_a_higher_revision(world: World) -> None:
+    """[V2] The first of a branch falls away with a late fact: who follows has a rank where there was none."""
+    await world.publish(opened(), opened("c-2"), trade("t-1", FIRST, "5000"), trade("t-2", FIRST, "400", "c-2"))
+    await world.close(day(30))
+    await world.publish(cancelled("t-1", "0", FIRST))
+    await world.settle()
+    said = sorted((one.revision, one.rank) for one in await evaluations_told(world) if one.client_id == "c-2")
+    assert said == [(1, None), (2, 1)]
+    assert await months_told(world) == await months_kept(world)
 
 
 @given(
