@@ -156,6 +156,7 @@ def _pod(
         ],
     }  # fmt: skip
     if probed:
+        container["env"].append(_from_secret("METRICS_TOKEN", "careline-metrics"))
         container |= {
             "ports": [{"name": "http", "containerPort": PORT}],
             "startupProbe": _probe("/livez", period=2, failures=60),

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None,
         min_length=16,
-        description="without metrics_port: the bearer token that reads /metrics, and opens nothing else",
+        description="the bearer token that reads /metrics, without metrics_port, and is told by /readyz why; opens nothing else",
     )
     drain_seconds: float = Field(1.0, ge=0, le=600, description="told to terminate: not ready, but served, so long")
     connections_per_address: int = Field(1000, ge=1, description="HTTP connections one address may hold at a time")

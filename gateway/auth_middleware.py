@@ -138,7 +138,9 @@ class AuthMiddleware:
 
         Raises: as `_actor`; TooManyRequests.
         """
-        if scope["path"] == "/metrics" and self.scrapes(given.get(b"authorization", b"").decode("latin-1")):
+        if scope["path"] in ("/metrics", "/readyz") and self.scrapes(
+            given.get(b"authorization", b"").decode("latin-1")
+        ):
             return None
         address = (scope.get("client") or ("", 0))[0]
         try:

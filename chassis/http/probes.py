@@ -1,4 +1,5 @@
-"""`/livez`, `/readyz`, `/metrics`: of a process; the gateway does not route them. The metrics are for whoever scrapes them."""
+"""`/livez`, `/readyz`, `/metrics`: of a process; the gateway does not route them. The metrics, and why a process is not ready,
+are for whoever scrapes them; everybody else hears whether it is ready."""
 
 import asyncio
 import hmac
@@ -13,8 +14,8 @@ from chassis import calendars
 from chassis.actor import Role
 from chassis.clock import clock_ahead
 from chassis.database import Database
-from chassis.errors import Forbidden, NotFound, Text, Unauthenticated
-from chassis.http.identity import identified
+from chassis.errors import Forbidden, NotFound, Refusal, Text, Unauthenticated
+from chassis.http.identity import HEADER, identified
 from chassis.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def probes(checks: dict[str, Check], advised: dict[str, Check] | None = None) ->
         ready = not checks.keys() & failing and not getattr(
             request.app.state, "draining", False
         )  # a warning is shown, and served
-        body = {"status": ("warn" if poor else "pass") if ready else "fail", "checks": found}
+        body: dict[str, Any] = {"status": "pass" if ready else "fail"}
+        if await _is_told_why(request):
+            body = {"status": ("warn" if poor else "pass") if ready else "fail", "checks": found}
         return JSONResponse(body, 200 if ready else 503, media_type="application/health+json")
 
     @routes.get("/metrics")
@@ -69,10 +72,25 @@ async def _require_scraper(request: Request) -> None:
 
     Raises: NotFound where they have a port of their own; Unauthenticated, Forbidden.
     """
+    if request.app.state.settings.metrics_port is not None:
+        raise NotFound(Text("metrics are at CARELINE_METRICS_PORT", "指标见 CARELINE_METRICS_PORT 端口"))
+    await _require_operator(request)
+
+
+async def _is_told_why(request: Request) -> bool:
+    """Whether the checks' own words are for this caller. A load balancer shows nothing, and nothing is looked up for it."""
+    if not {"authorization", HEADER} & set(request.headers.keys()):
+        return False
+    try:
+        await _require_operator(request)
+    except Refusal:
+        return False
+    return True
+
+
+async def _require_operator(request: Request) -> None:
     state = request.app.state
     settings: Settings = state.settings
-    if settings.metrics_port is not None:
-        raise NotFound(Text("metrics are at CARELINE_METRICS_PORT", "指标见 CARELINE_METRICS_PORT 端口"))
     if is_scraper(settings, request.headers.get("authorization", "")):
         return
     if getattr(state, "tokens", None) is None:  # a process of work alone takes nobody's word of who is calling

@@ -21,10 +21,12 @@ async def test_serve_and_work_share_a_platform_and_stop_when_told(world: World) 
         probes = await working.line("working classification, points ")
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"{address}/readyz")).status_code == 200
-            ready = (await http.get(f"{probes}/readyz")).json()
+            told, why = await http.get(f"{probes}/readyz"), {"authorization": f"Bearer {token}"}
+            assert (told.status_code, told.json()) == (200, {"status": "pass"})
+            ready = (await http.get(f"{probes}/readyz", headers=why)).json()
             assert set(ready["checks"]) >= {"points-worker", "classification-worker"}
             assert (await http.get(f"{probes}/metrics")).status_code == 401
-            scraped = await http.get(f"{probes}/metrics", headers={"authorization": f"Bearer {token}"})
+            scraped = await http.get(f"{probes}/metrics", headers=why)
             assert "careline_worker_up" in scraped.text
             assert (await http.get(f"{address}/metrics")).status_code == 404
             assert "careline_serving" in (await http.get(f"http://127.0.0.1:{port}/metrics")).text

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 
 from careline.asgi import platform_app
+from chassis.actor import Role
 from contracts.broker import BranchChanged
+from gateway.tokens import issue_token
 from services.complaints.channels import MEDIA
 from tests.complaints.desk import LI, Desk, march
 
@@ -24,7 +26,8 @@ async def ready(desk: Desk) -> tuple[httpx.Response, httpx.Response]:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(platform_app(platform)), base_url="http://careline.test"
     ) as http:
-        return own, await http.get("/readyz")
+        token = issue_token(desk.world.settings, Role.OPERATIONS)
+        return own, await http.get("/readyz", headers={"authorization": f"Bearer {token}"})
 
 
 async def test_a_branch_without_phone_or_mailbox_fails_the_check_and_stops_no_request(real: Desk) -> None:

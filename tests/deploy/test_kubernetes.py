@@ -41,8 +41,9 @@ def test_every_setting_exists_and_each_service_has_its_own_secret_alone() -> Non
     for name, one in (manifests("Deployment") | manifests("Job")).items():
         container = container_of(one)
         assert {variable["name"] for variable in container["env"]} <= known, name
-        [secret] = {variable["valueFrom"]["secretKeyRef"]["name"] for variable in container["env"]}
-        words = container["args"]
+        secrets = {variable["valueFrom"]["secretKeyRef"]["name"] for variable in container["env"]}
+        assert ("careline-metrics" in secrets) is ("ports" in container), name  # what is scraped
+        [secret], words = secrets - {"careline-metrics"}, container["args"]
         assert secret == ("careline-owner" if words[0] in ("migrate", "seal") else f"careline-{words[1]}"), name
 
 

@@ -139,7 +139,7 @@ async def test_a_full_pool_says_not_now_and_probes_are_answered(world: World) ->
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
             ready = await http.get("/readyz")
-        assert (ready.status_code, ready.json()["checks"]["database"]["status"]) == (200, "pass")
+        assert (ready.status_code, ready.json()) == (200, {"status": "pass"})
 
 
 async def test_told_to_stop_it_is_first_not_ready(world: World) -> None:

@@ -113,9 +113,15 @@ async def test_metrics_of_every_app_are_for_operators_and_for_who_has_the_token(
             async def asked(headers: dict[str, str], http: httpx.AsyncClient = http) -> int:
                 return (await http.get("/metrics", headers=headers)).status_code
 
+            async def is_told_why(headers: dict[str, str], http: httpx.AsyncClient = http) -> bool:
+                return "checks" in (await http.get("/readyz", headers=headers)).json()
+
             assert await asked({}) == 401, name
             assert await asked({"authorization": "Bearer a token of seventeen"}) == 401
             assert await asked({"authorization": "Bearer a token of sixteen"}) == 200
+            assert (await http.get("/readyz")).json().keys() == {"status"}, name
+            assert not await is_told_why({"authorization": "Bearer a token of seventeen"}), name
+            assert await is_told_why({"authorization": "Bearer a token of sixteen"}), name
             for role in set(Role):
                 rest = {"client_id": "7c"} if role is Role.CLIENT else {"branch_id": "B7"}
                 if name == "gateway":
@@ -123,6 +129,7 @@ async def test_metrics_of_every_app_are_for_operators_and_for_who_has_the_token(
                 else:
                     given = {"careline-identity": mint(Actor("x", role, **rest), settings)}
                 assert await asked(given) == (200 if role is Role.OPERATIONS else 403), (name, role)
+                assert await is_told_why(given) is (role is Role.OPERATIONS), (name, role)
             assert (
                 await http.get("/v1/status", headers={"authorization": "Bearer a token of sixteen"})
             ).status_code in (401, 404)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import structlog.testing
 
 from chassis.actor import Role
 from chassis.clock import utc_now
@@ -91,8 +92,12 @@ async def test_the_same_request_still_in_progress_is_409(http: httpx.AsyncClient
 
 
 async def test_fifty_at_once_do_it_once(http: httpx.AsyncClient, as_, database) -> None:
-    answers = await asyncio.gather(*(_write(http, as_(Role.HQ), "k") for _ in range(50)))
-    # 503: waited too long for a connection, and told to come back
+    with structlog.testing.capture_logs() as said:
+        answers = await asyncio.gather(*(_write(http, as_(Role.HQ), "k") for _ in range(50)))
+    # 503: the pool's twenty connections were still being made, or in use, for longer than a request waits for one.
+    refused = [str(line["error"]) for line in said if line["event"] == "request refused" and "error" in line]
+    assert [why for why in refused if not why.startswith("QueuePool limit")] == []
+    assert len(refused) == sum(answer.status_code == 503 for answer in answers)
     codes = {a.status_code for a in answers}
     assert 201 in codes
     assert codes <= {201, 409, 503}
