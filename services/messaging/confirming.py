@@ -9,13 +9,12 @@ from services.messaging.policy import Policies
 from services.messaging.ports.adapters import wecom
 from services.messaging.ports.port import Answer, Result
 from services.messaging.ports.wecom import WeCom
-from services.messaging.sending import note
+from services.messaging.sending import NOT_CONFIRMED, note
 from services.messaging.settings import MessageSettings
 
 AT_ONCE = 100
 AGAIN = timedelta(minutes=10)
 """Members take minutes, not milliseconds: one message is asked about so often."""
-NOT_CONFIRMED = "member_did_not_confirm"
 
 
 async def look_by_itself(database: Database) -> bool:
@@ -33,17 +32,18 @@ async def look(database: Database, port: WeCom, at: datetime | None = None) -> i
                    SELECT message_id FROM messages WHERE state = 'handed' AND way = 'wecom' AND reason = 'awaiting_member'
                      AND batch_id IS NULL AND due_at <= $1
                    ORDER BY due_at, message_id LIMIT $2 FOR UPDATE SKIP LOCKED)
-               RETURNING message_id::text, client_id, provider_ref, address, handed_at, member""",
+               RETURNING message_id::text, client_id, provider_ref, address, handed_at, member, withdrawn""",
             now,
             AT_ONCE,
             now + AGAIN,
         )
         hours = (await uow.policies(Policies)).sending.on(business_date(now)).body.member_hours
-    opened = await database.keyring.open([Value(client, "address", address) for _, client, _, address, _, _ in waiting])
+    opened = await database.keyring.open([Value(client, "address", address) for _, client, _, address, *_ in waiting])
     answers: dict[str, Answer] = {}
-    for (key, _, ref, _, handed_at, member), address in zip(waiting, opened, strict=True):
+    for (key, _, ref, _, handed_at, member, withdrawn), address in zip(waiting, opened, strict=True):
         answer = await port.became(ref, member or "", address or "")
-        if answer is None and handed_at + timedelta(hours=hours) <= now and await port.take_back(ref):
+        ends = withdrawn or handed_at + timedelta(hours=hours) <= now
+        if answer is None and ends and await port.take_back(ref):
             answer = Answer(Result.REFUSED, ref, NOT_CONFIRMED)
         if answer is not None:
             answers[key] = answer

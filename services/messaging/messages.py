@@ -291,31 +291,34 @@ async def withdraw(uow: UnitOfWork, keys: Sequence[UUID]) -> None:
 
 _CANCEL = """UPDATE messages SET withdrawn = true, state = CASE state WHEN 'handed' THEN state ELSE 'cancelled' END,
                  reason = CASE state WHEN 'handed' THEN reason ELSE $1 END,
-                 ended_at = CASE state WHEN 'handed' THEN ended_at ELSE $2 END
+                 ended_at = CASE state WHEN 'handed' THEN ended_at ELSE $2 END,
+                 due_at = CASE reason WHEN 'awaiting_member' THEN least(due_at, $2) ELSE due_at END
              WHERE message_id IN (SELECT message_id FROM messages
-                 WHERE (state IN ('planned', 'queued') OR state = 'handed' AND batch_id IS NOT NULL)"""
-"""SQL: messages that are not wanted any more: what waits ends, what a sender has in hand is marked."""
+                 WHERE (state IN ('planned', 'queued')
+                        OR state = 'handed' AND (batch_id IS NOT NULL OR reason = 'awaiting_member'))"""
+"""SQL: messages that are not wanted any more: what waits ends; what a sender has in hand, or a member has to confirm, is
+marked."""
 
 
 def _tell_cancelled(uow: UnitOfWork, ended: Sequence[MessageRow]) -> int:
     """Tell of those that are cancelled; how many they are."""
     cancelled = [row for row in ended if row.state == "cancelled"]
-    tell(uow, [(row, row.state, row.reason, row.channel) for row in cancelled], uow.now)
+    tell(uow, [(row, row.state, row.reason[:64], row.channel) for row in cancelled], uow.now)
     return len(cancelled)
 
 
 async def cancel_one(uow: UnitOfWork, key: UUID, reason: str) -> bool:
-    """Take back one message; False when it is too late."""
+    """Take back one message; False when it is too late. One that is in somebody's hand may still go: what its provider
+    does not take is not tried again, and what a member has not confirmed is taken back."""
     ended = await rows.fetch(
         uow.sql,
         MessageRow,
-        f"""UPDATE messages SET state = 'cancelled', reason = $2, ended_at = $3
-            WHERE message_id = $1 AND state IN ('planned', 'queued') RETURNING {message_columns()}""",
-        key,
+        f"""{_CANCEL} AND message_id = $3::uuid ORDER BY message_id FOR UPDATE) RETURNING {message_columns()}""",
         reason,
         uow.now,
+        key,
     )
-    tell(uow, [(row, row.state, row.reason[:64], row.channel) for row in ended], uow.now)
+    _tell_cancelled(uow, ended)
     for row in ended:
         uow.audit("message_cancelled", f"message/{key}", key=row.client_id, why=reason)
     return bool(ended)
@@ -323,4 +326,5 @@ async def cancel_one(uow: UnitOfWork, key: UUID, reason: str) -> bool:
 
 def told(row: MessageRow) -> dict[str, Any]:
     """A message as the caller who asked for it sees it."""
-    return {"message_id": row.message_id, "state": row.state, "why": row.reason or None}
+    why = "withdrawn" if row.withdrawn and row.state == "handed" else row.reason or None
+    return {"message_id": row.message_id, "state": row.state, "why": why}

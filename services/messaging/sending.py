@@ -49,6 +49,8 @@ BATCHES_A_TURN = 20
 WAYS = ("own", "cloud", "email", "wecom", "app")
 AWAITING = "awaiting_member"
 """Why a message that was handed over has not gone: its member has to confirm it [MS15]."""
+NOT_CONFIRMED = "member_did_not_confirm"
+"""Why one that was taken back before its member confirmed it did not go."""
 NOBODY = {"zh-CN": "客户", "en": "client"}
 
 
@@ -457,9 +459,8 @@ async def note(uow: UnitOfWork, answers: Mapping[str, Answer], turn: UUID | None
     for row in found:
         answer = answers[str(row.merged_into or row.message_id)]
         state, reason, due = _became(row, answer, sending, now)
-        changed.append(
-            (row, "cancelled", "withdrawn", now) if state == "queued" and row.withdrawn else (row, state, reason, due)
-        )
+        stopped = row.withdrawn and (state == "queued" or reason == NOT_CONFIRMED)
+        changed.append((row, "cancelled", "withdrawn", now) if stopped else (row, state, reason, due))
     final = ("delivered", "undelivered", "unknown", "expired", "cancelled")
     await uow.sql.execute(
         """UPDATE messages m SET state = n.state, reason = n.reason, due_at = n.due_at, batch_id = NULL,

@@ -25,7 +25,7 @@ from services.messaging.ports.smtp import Smtp
 from services.messaging.sending import Pace, end_waits, judge_due, send_by_itself, send_due
 from services.messaging.settings import MessageSettings
 from services.messaging.tables import MessageRow
-from tests.messaging.desk import Desk
+from tests.messaging.desk import SYSTEM, Desk
 from tests.messaging.gateway import Gateway, serving
 
 NOON = at(business_date(utc_now()), 12)
@@ -273,17 +273,25 @@ async def test_messages_of_one_window_go_as_one(desk: Desk, gateway: Gateway) ->
     ("result", "becomes"),
     [(Result.LATER, ("cancelled", "withdrawn")), (Result.TAKEN, ("handed", "")), (Result.UNCLEAR, ("unknown", "busy"))],
 )
+@pytest.mark.parametrize("by_service", [True, False])
 async def test_what_is_taken_back_while_in_hand_is_not_tried_again(
-    desk: Desk, gateway: Gateway, result: Result, becomes: tuple[str, str]
+    desk: Desk, gateway: Gateway, result: Result, becomes: tuple[str, str], by_service: bool
 ) -> None:
     one = await asked(desk, await desk.open())
 
     class Slow:
-        """A provider that is still asked when the message is taken back."""
+        """A provider that is still asked when the message is taken back, by who asked for it or by anybody who may."""
 
         async def send(self, letters: Sequence[Letter]) -> Mapping[str, Answer]:
-            async with desk.world.database("messaging").unit_of_work() as uow:
-                await withdraw(uow, [one.message_id])
+            if by_service:
+                async with desk.world.database("messaging").unit_of_work() as uow:
+                    await withdraw(uow, [one.message_id])
+            else:
+                for _ in range(2):
+                    said = await desk.ok(
+                        SYSTEM, "POST", f"/messages/{one.message_id}/cancellation", {"reason": "an error"}
+                    )
+                    assert (said["state"], said["why"]) == ("handed", "withdrawn")
             return {letter.message_id: Answer(result, reason="busy") for letter in letters}
 
         async def ask(self, _: Sequence[str]) -> Mapping[str, Answer]:
@@ -293,6 +301,9 @@ async def test_what_is_taken_back_while_in_hand_is_not_tried_again(
     row = await desk.message(one.message_id)
     assert (row.state, row.reason) == becomes
     assert (row.handed_at is None) == (result is Result.LATER)
+    if not by_service:  # it is in nobody's hand any more
+        gone = await desk.call(SYSTEM, "POST", f"/messages/{one.message_id}/cancellation", {"reason": "an error"})
+        assert gone.status_code == 409
 
 
 async def test_a_number_of_four_clients_is_asked_about_once(desk: Desk, gateway: Gateway) -> None:

@@ -88,6 +88,14 @@ async def test_members_confirm_and_every_answer_is_understood(desk: Desk, monkey
         last = await desk.message(more[2])
         assert (last.state, last.reason) == ("undelivered", "member_did_not_confirm")
         assert len(server.cancelled) == 2
+        # One that its member has not confirmed can be taken back: it is stopped there, and was never sent.
+        another = await asked(desk, await friend(desk))
+        await send_due(database, "wecom", port, NOON)
+        await desk.ok(SYSTEM, "POST", f"/messages/{another}/cancellation", {"reason": "an error"})
+        assert await confirming.look(database, port, utc_now() + timedelta(hours=1)) >= 1
+        taken_back = await desk.message(another)
+        assert (taken_back.state, taken_back.reason) == ("cancelled", "withdrawn")
+        assert len(server.cancelled) == 3
         # One a day and client [MS15]: the next one waits.
         late = await asked(desk, others[0], "p2", NOON + timedelta(hours=2))
         assert (await desk.message(late)).reason == "cap"

@@ -132,7 +132,8 @@ async def read_message(actor: Reader, uow: Work, message_id: Id) -> Message:
 
 @routes.post("/messages/{message_id}/cancellation")
 async def cancel_message(actor: Asker, uow: Work, message_id: Id, given: Cancellation) -> Asked:
-    """Take back a message that is in nobody's hand yet."""
+    """Take back a message. One in somebody's hand stays `handed`, `withdrawn`: what its provider does not take is not tried
+    again, and a member who has not confirmed it cannot any more."""
     row = await messages.find(uow, message_id)
     if row is None or row.client_id is None:
         raise NotFound
