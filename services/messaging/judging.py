@@ -51,7 +51,8 @@ async def judge_many(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
         needs = template.needs if template else ()
         asked = Asked(row.message_class, ways, row.not_before, row.not_after, row.required, row.shock, needs)
         own = terms[row.message_class]
-        verdict = judge(asked, who, {name: one.of(row.message_class) for name, one in sent.items()}, own, now)
+        before = {token: sent[token].of(row.message_class) for token in who.addresses.values() if token in sent}
+        verdict = judge(asked, who, before, own, now)
         if verdict.way is not None:
             sent[who.addresses[own.channels[verdict.way]]].add(now, row.message_class, _is_optional(sending, row))
         found[row.message_id] = verdict

@@ -21,6 +21,7 @@ from services.messaging import messages
 from services.messaging.mailing_rules import LEVELS, Audience, Reader, channels_for, reasons_against
 from services.messaging.messages import Wanted
 from services.messaging.policy import Filings, MailingColumn, Policies, Templates, wrong_words
+from services.messaging.ports.html import plain_words
 from services.messaging.rules import sms_parts
 from services.messaging.tables import GROUPS, MailingRow
 from services.messaging.tables import TIERS as RANKS
@@ -102,7 +103,7 @@ def _wrong_words(column: MailingColumn, given: MailingRow, book: Templates, fili
     found = []
     for language, words in given.words.items():
         place = f"body#/{language}/text"
-        text = f"{words['title']}\n{words['text']}"
+        text = "\n".join((words["title"], words["text"], plain_words(words.get("html", ""))))
         found += [FieldError(place, why) for why in wrong_words(book, template, text)]
         if "sms" in column.channels:
             longest = {name: "国" * size for name, size in book.lengths.items()}

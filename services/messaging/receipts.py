@@ -92,7 +92,7 @@ async def _move(uow: UnitOfWork, moved: Sequence[MessageRow], by: Mapping[UUID, 
     if not moved:
         return
     await uow.sql.execute(
-        """UPDATE messages m SET state = n.state, reason = n.reason, ended_at = greatest(n.at, m.handed_at)
+        """UPDATE messages m SET state = n.state, reason = n.reason, ended_at = greatest(n.at, m.handed_at), batch_id = NULL
            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS n(message_id, state, reason, at)
            WHERE m.message_id = n.message_id""",
         [row.message_id for row in moved],

@@ -7,6 +7,7 @@ point, its lock goes: the next one finds what it had in hand and asks the provid
 Each way has a loop of its own, so that a slow provider delays nobody else's.
 """
 
+import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -35,9 +36,10 @@ from services.messaging.addresses import fail_address
 from services.messaging.hand_over import COMPLETE
 from services.messaging.judging import Known, judge_many, recipients
 from services.messaging.messages import FIELDS, tell, write, wrong_fields
-from services.messaging.policy import Policies, Sending, Template
+from services.messaging.policy import Policies, Sending, Template, WayTerms, Wording
 from services.messaging.ports.adapters import ports
-from services.messaging.ports.port import Answer, Letter, Port, Result, plain
+from services.messaging.ports.html import framed
+from services.messaging.ports.port import Answer, Letter, Port, Result, kept_open, plain
 from services.messaging.rules import Verdict, sms_parts
 from services.messaging.settings import MessageSettings
 from services.messaging.tables import MessageRow, message_columns
@@ -46,6 +48,10 @@ from services.messaging.texts import sms_text
 log = structlog.get_logger()
 JUDGED_AT_ONCE = 2_000
 BATCHES_A_TURN = 20
+CLAIMED_AT_ONCE = 500
+"""A second's worth of messages is claimed by the same few questions, and not more than this."""
+SLOW_SECONDS = 2.0
+"""What a slow provider answered is noted so often."""
 WAYS = ("own", "cloud", "email", "wecom", "app")
 AWAITING = "awaiting_member"
 """Why a message that was handed over has not gone: its member has to confirm it [MS15]."""
@@ -122,10 +128,8 @@ async def send_due(
     database: Database, way: str, port: Port, at: datetime | None = None, pace: Pace | None = None
 ) -> int:
     """Send what is due by a way. Returns how many messages were in hand; `at` is the moment it counts as done."""
-    import asyncio
-
     count = 0
-    async with _turn(database) as (turn, alone):
+    async with _turn(database) as (turn, alone), kept_open(port):
         await resolve_left(database, way, port, alone, turn, at)
         for _ in range(BATCHES_A_TURN):
             async with database.unit_of_work() as uow:
@@ -133,11 +137,27 @@ async def send_due(
             if not letters:
                 break
             count += len(letters)
-            if pace is not None and (wait := pace.wait_seconds(len(letters), terms.ways[way].per_second)):
-                await asyncio.sleep(wait)
-            answers = await _handed_over(port, letters)
-            await _note_all(database, answers, turn, at)
+            await _send_all(database, port, letters, terms.ways[way], turn, at, pace)
     return count
+
+
+async def _send_all(
+    database: Database, port: Port, letters: Sequence[Letter], terms: WayTerms, turn: UUID, at: datetime | None,
+    pace: Pace | None,
+) -> None:  # fmt: skip
+    """Hand over what was claimed, as fast as the provider takes it; its answers are noted together, or when it is slow as
+    they come."""
+    answers, noted = dict[str, Answer](), monotonic()
+    for first in range(0, len(letters), terms.at_once):
+        part = letters[first : first + terms.at_once]
+        if pace is not None and (wait := pace.wait_seconds(len(part), terms.per_second)):
+            await asyncio.sleep(wait)
+        answers |= await _handed_over(port, part)
+        if monotonic() - noted > SLOW_SECONDS:
+            await _note_all(database, answers, turn, at)
+            answers, noted = {}, monotonic()
+    if answers:
+        await _note_all(database, answers, turn, at)
 
 
 @asynccontextmanager
@@ -173,7 +193,8 @@ async def _claim(uow: UnitOfWork, way: str, turn: UUID, now: datetime) -> tuple[
     await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended('messaging claims', 17))")
     policies, day = await uow.policies(Policies), business_date(now)
     sending, book = policies.sending.on(day).body, policies.templates.on(day).body
-    limit = sending.ways[way].at_once
+    terms = sending.ways[way]
+    limit = max(terms.at_once, min(terms.per_second, CLAIMED_AT_ONCE))
     due = await _due(uow, f"state = 'queued' AND way = '{way}'", now, limit)
     verdicts = await judge_many(uow, due, now)
     going = [row for row in due if verdicts[row.message_id].way == way]
@@ -207,6 +228,7 @@ class Words(msgspec.Struct, frozen=True):
     token: str
     language: str
     channel: str
+    html: str = ""
 
 
 async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now: datetime) -> dict[UUID, Words | str]:
@@ -241,10 +263,11 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
         if fields is None or (column and address is None):
             found[row.message_id] = "erased"  # the client is, or is about to be
             continue
-        template, own = book.kinds[row.kind], msgspec.json.decode(fields, type=dict[str, str])
+        template, own, html = book.kinds[row.kind], msgspec.json.decode(fields, type=dict[str, str]), ""
         language = known.languages.get(owner, "zh-CN")
         if template.ordered and not own:
-            own = ordered.get(row.cause, {}).get(language, {})
+            own = dict(ordered.get(row.cause, {}).get(language, {}))
+            html = own.pop("html", "")
         if wrong_fields(template, own):
             found[row.message_id] = "wrong_fields"
             continue
@@ -263,7 +286,8 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
             found[row.message_id] = "too_long"
             continue
         token = known.recipients[owner].addresses.get(channel, "")
-        found[row.message_id] = Words(subject, body, address or owner, None, None, token, language, channel)
+        page = _page(template.in_language(language), cut | own, html) if html and channel == "email" else ""
+        found[row.message_id] = Words(subject, body, address or owner, None, None, token, language, channel, page)
     ready = [
         (key, owner, one) for owner, (key, one) in zip(owners, found.items(), strict=True) if isinstance(one, Words)
     ]
@@ -276,6 +300,16 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
     for (key, _, one), address, kept in zip(ready, texts, texts[len(ready) :], strict=False):
         found[key] = msgspec.structs.replace(one, sealed=address, kept=kept)
     return found
+
+
+def _page(wording: Wording, fields: Mapping[str, str], inner: str) -> str:
+    """The page of a mailing: the template's own words around the cleaned HTML in place of the text."""
+    _, whole = wording.filled(dict(fields) | {"text": _PLACE})
+    before, _, after = whole.partition(_PLACE)
+    return framed(before, inner, after)
+
+
+_PLACE = "\ue000"
 
 
 def _too_long(policies: Policies, row: MessageRow, way: str, body: str, language: str, day: date) -> bool:
@@ -352,7 +386,8 @@ def _letter(row: MessageRow, made: Sequence[Words], signature: str, members: Map
         marketing = row.message_class == "MARKETING"
         body = sms_text(signature, body, marketing=marketing, language=first.language)
     subject = " · ".join(dict.fromkeys(one.subject for one in made))
-    return Letter(str(row.message_id), first.address, subject, body, members.get(row.client_id, ""))
+    html = first.html if len(made) == 1 else ""
+    return Letter(str(row.message_id), first.address, subject, body, members.get(row.client_id, ""), html)
 
 
 async def _take(

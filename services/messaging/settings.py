@@ -6,6 +6,7 @@ from pydantic import Field, FilePath, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMAIL_SCHEMES = frozenset(("", "file", "smtp", "smtps", "smtp+starttls"))
+IMAP_SCHEMES = frozenset(("", "imap", "imaps", "imap+starttls"))
 SMS_SCHEMES = frozenset(("", "file", "http", "https"))
 
 
@@ -15,7 +16,8 @@ class MessageSettings(BaseSettings):
     Without any, messages are written to files under the home, for development. `sms` is the firm's own port, `sms_cloud`
     a cloud's, with a token, status URL and batch of its own. A URL in `sms_status` with `{id}` in it is asked what became of
     a message; `sms_batch` messages go in one call. `wecom_corp_id` and `wecom_secret` are those of the firm's app in WeCom. `email_ca`: the certificates
-    a mail server's is checked against, other than the system's; `seconds`: how long a provider is waited for.
+    a mail server's is checked against, other than the system's; `email_dkim_key` and `email_dkim_selector` sign mails for the
+    domain of `sender`; `email_imap` is the mailbox that bounces come to, `imaps://USER:PASSWORD@host:port/FOLDER`; `seconds`: how long a provider is waited for.
     """
 
     model_config = SettingsConfigDict(
@@ -36,6 +38,9 @@ class MessageSettings(BaseSettings):
     wecom_corp_id: str = ""
     wecom_secret: SecretStr = SecretStr("")
     email_ca: FilePath | None = None
+    email_dkim_key: FilePath | None = None
+    email_dkim_selector: str = ""
+    email_imap: SecretStr = SecretStr("")
     seconds: float = Field(10.0, gt=0, le=120)
     inbound_secret: SecretStr = SecretStr("")
 
@@ -43,6 +48,12 @@ class MessageSettings(BaseSettings):
     @classmethod
     def _mail(cls, url: str) -> str:
         return _known(url, EMAIL_SCHEMES)
+
+    @field_validator("email_imap")
+    @classmethod
+    def _imap(cls, url: SecretStr) -> SecretStr:
+        _known(url.get_secret_value(), IMAP_SCHEMES)
+        return url
 
     @field_validator("sms", "sms_cloud", "sms_status", "sms_cloud_status", "wecom")
     @classmethod

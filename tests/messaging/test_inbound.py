@@ -205,3 +205,20 @@ async def test_codes_are_kept_nowhere_but_in_their_fields(desk: Desk, gateway: G
     await send_due(desk.world.database("messaging"), "own", HttpSms(gateway.url), NOON)
     found = await desk.message(row.message_id)
     assert (found.state, found.words) == ("handed", None)
+
+
+async def test_a_receipt_that_is_faster_than_our_note_leaves_nothing_in_hand(desk: Desk, gateway: Gateway) -> None:
+    one = await desk.ask(await desk.open(), "account_notice", NOON, fields={"text": "x"})
+    word = {"message_id": str(one.message_id), "state": "delivered", "at": NOON.isoformat()}
+
+    class Fast(HttpSms):
+        """A gateway whose receipt, by our own id, is there before its answer is noted."""
+
+        async def send(self, letters: Any) -> Any:
+            answers = await super().send(letters)
+            assert (await taken(desk, receipts=[word]))["moved"] == 1
+            return answers
+
+    await send_due(desk.world.database("messaging"), "own", Fast(gateway.url), NOON)
+    found = await desk.message(one.message_id)
+    assert (found.state, found.batch_id) == ("delivered", None)

@@ -17,6 +17,7 @@ from contracts.fields import Code, Id, Identifier, Instant, text_of
 from services.messaging import mailings
 from services.messaging.api.access import Interested, Planner, Reader, require_client
 from services.messaging.policy import Policies
+from services.messaging.ports.html import cleaned
 from services.messaging.tables import MailingRow
 
 routes = router("/v1/messaging", "messaging mailings")
@@ -28,6 +29,10 @@ class Words(BaseModel):
 
     title: Annotated[str, text_of(100, 2)]
     text: Annotated[str, text_of(4000, 5)]
+    html: Annotated[
+        Annotated[str, text_of(20000, 1)] | None,
+        Field(description="what mails show in place of the text: cleaned, its styles inlined; the text goes beside it"),
+    ] = None
 
 
 class Audience(BaseModel, extra="forbid"):
@@ -119,7 +124,7 @@ async def order_mailing(actor: Planner, uow: Work, once: Once, given: Order) -> 
         MailingRow(
             mailing_id, given.column, branch, given.product_level,
             given.audience.model_dump() if given.audience else {},
-            {"zh-CN": given.zh.model_dump(), "en": given.en.model_dump()}, given.send_from, given.send_until, "draft",
+            {"zh-CN": _kept(given.zh), "en": _kept(given.en)}, given.send_from, given.send_until, "draft",
             actor.person, await effective_now(uow.sql, uow.now), None, None, None, None, "",
         ),
     )  # fmt: skip
@@ -152,6 +157,12 @@ async def explain_mailing(actor: Reader, sql: Reading, mailing_id: Id, client_id
     """Whether a client gets it, every reason against it, and the message it became."""
     await require_client(sql, actor, client_id)
     return await mailings.why(sql, mailing_id, client_id, await today(sql))
+
+
+def _kept(words: Words) -> dict[str, str]:
+    """Words as they are kept, and released by somebody else: their HTML is clean already."""
+    page = cleaned(words.html) if words.html else ""
+    return {"title": words.title, "text": words.text} | ({"html": page} if page else {})
 
 
 def _branch(actor: Actor) -> str | None:

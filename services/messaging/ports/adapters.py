@@ -9,7 +9,7 @@ from services.messaging.ports.app import AppPort
 from services.messaging.ports.file import FilePort
 from services.messaging.ports.port import Port
 from services.messaging.ports.sms import HttpSms
-from services.messaging.ports.smtp import Smtp
+from services.messaging.ports.smtp import Dkim, Smtp
 from services.messaging.ports.wecom import WeCom
 from services.messaging.settings import MessageSettings
 
@@ -57,8 +57,12 @@ def _sms(url: str, home: Path, token: str, batch: int, status: str, seconds: flo
 def _email(settings: MessageSettings, home: Path) -> Port:
     parts = urlsplit(settings.email)
     if parts.scheme.startswith("smtp"):
-        return Smtp(parts, settings.sender, settings.email_ca, settings.seconds)
+        return Smtp(parts, settings.sender, settings.email_ca, settings.seconds, _dkim(settings))
     return FilePort(_folder(settings.email, home), "email")
+
+
+def _dkim(settings: MessageSettings) -> Dkim | None:
+    return Dkim(settings.email_dkim_selector, settings.email_dkim_key) if settings.email_dkim_key else None
 
 
 def _folder(url: str, home: Path) -> Path:

@@ -1,9 +1,10 @@
 """The port: what an adapter takes and gives. Answers are plain values, whatever a provider says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chassis.personal import mask_text
 
@@ -40,6 +41,8 @@ class Letter:
     text: str
     sender: str = ""
     """Who of the staff it comes from, where a way needs that."""
+    html: str = ""
+    """A page that says the same, for a way that can show one."""
 
 
 class Port(Protocol):
@@ -53,6 +56,25 @@ class Port(Protocol):
         """What became of messages, as far as the provider can say: LATER where it never had one, nothing where it
         cannot be asked."""
         ...
+
+
+@runtime_checkable
+class Connected(Protocol):
+    """An adapter that keeps its connections for the length of a turn."""
+
+    def connected(self) -> AbstractAsyncContextManager[None]:
+        """Keep connections for the length of a block."""
+        ...
+
+
+@asynccontextmanager
+async def kept_open(port: Port) -> AsyncIterator[None]:
+    """An adapter's connections, where it keeps any, for the length of a block."""
+    if isinstance(port, Connected):
+        async with port.connected():
+            yield
+    else:
+        yield
 
 
 def plain(text: object, longest: int = LONGEST_REASON) -> str:

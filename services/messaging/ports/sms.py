@@ -7,14 +7,17 @@ by GET with the id in it: `{"state": "accepted" | "delivered" | "undelivered" | 
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import aiohttp
 
 from services.messaging.ports.port import LONGEST_REF, Answer, Letter, Result, later, plain, unclear
 
-SECONDS = 10.0
+SECONDS, IDLE_SECONDS = 10.0, 2.0
+CONNECTIONS = 100
+OK, MISSING = 200, 404
 LONGEST_ANSWER_BYTES = 1_000_000
 NOT_TAKEN = frozenset((401, 403, 404, 405, 408, 413, 415, 425, 429, 503))
 """Nothing was taken, and it is not the message's fault."""
@@ -27,6 +30,16 @@ class HttpSms:
 
     def __init__(self, url: str, token: str = "", batch: int = 1, status: str = "", seconds: float = SECONDS) -> None:
         self.url, self.token, self.batch, self.status, self.seconds = url, token, batch, status, seconds
+        self._kept: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Keep connections for the length of a block: a handshake for each message costs more than the message."""
+        async with self._fresh() as self._kept:
+            try:
+                yield
+            finally:
+                self._kept = None
 
     async def send(self, letters: Sequence[Letter]) -> Mapping[str, Answer]:
         """Hand SMS over: calls side by side, each with its part."""
@@ -42,35 +55,47 @@ class HttpSms:
         found: dict[str, Answer] = {}
         async with self._client() as http:
             for key in message_ids:
+                url = self.status.replace("{id}", key)
                 try:
-                    answer = await http.get(self.status.replace("{id}", key), headers=self._headers())
-                    said = json.loads(answer.content[:LONGEST_ANSWER_BYTES]) if answer.status_code == 200 else {}
-                except (httpx.HTTPError, ValueError):
+                    async with http.get(url, headers=self._headers(), allow_redirects=False) as got:
+                        status, text = got.status, await _read(got)
+                    said = json.loads(text) if status == OK else {}
+                except (aiohttp.ClientError, TimeoutError, ValueError):
                     continue
-                known = _known(said, missing=answer.status_code == 404)
+                known = _known(said, missing=status == MISSING)
                 if known is not None:
                     found[key] = known
         return found
 
-    def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(timeout=self.seconds, follow_redirects=False, trust_env=False)
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[aiohttp.ClientSession]:
+        if self._kept is not None:
+            yield self._kept
+            return
+        async with self._fresh() as http:
+            yield http
+
+    def _fresh(self) -> aiohttp.ClientSession:
+        """A connection that rests is not used again: a server that closes it just then would leave a message unclear."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=self.seconds * 2, sock_connect=self.seconds, sock_read=self.seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    async def _call(self, http: httpx.AsyncClient, letters: Sequence[Letter]) -> dict[str, Answer]:
+    async def _call(self, http: aiohttp.ClientSession, letters: Sequence[Letter]) -> dict[str, Answer]:
         bodies = [{"id": one.message_id, "to": one.address, "text": one.text} for one in letters]
         body: Any = {"messages": bodies} if self.batch > 1 else bodies[0]
         headers = self._headers() | {"Idempotency-Key": letters[0].message_id}
         try:
-            async with (
-                asyncio.timeout(self.seconds * 2),
-                http.stream("POST", self.url, json=body, headers=headers) as got,
-            ):
-                status, text = got.status_code, await _read(got)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
-            return later(letters, error or type(error).__name__)
-        except (httpx.HTTPError, TimeoutError) as error:
+            async with http.post(self.url, json=body, headers=headers, allow_redirects=False) as got:
+                status, text = got.status, await _read(got)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            return later(letters, str(error) or type(error).__name__)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return unclear(letters, str(error) or type(error).__name__)
         if status in NOT_TAKEN or 300 <= status < 400:
             return later(letters, f"HTTP {status}")
@@ -135,10 +160,10 @@ def _known(said: Any, *, missing: bool) -> Answer | None:
     return None
 
 
-async def _read(answer: httpx.Response) -> bytes:
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
     """The body, as far as it is of a sane size."""
     found = b""
-    async for part in answer.aiter_bytes():
+    async for part in answer.content.iter_any():
         found += part
         if len(found) > LONGEST_ANSWER_BYTES:
             break

@@ -4,25 +4,50 @@ Where a mail stands when the connection goes decides what may be said of it: bef
 afterwards nobody knows.
 """
 
+import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote
 
+from chassis.clock import utc_now
 from services.messaging.numbers import mailbox
 from services.messaging.ports.port import LONGEST_REASON, Answer, Letter, Result, later, one_line, plain
 
 SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Dkim:
+    """What mails are signed with (RFC 6376): the key of a selector, for the domain of the sender."""
+
+    selector: str
+    key: Path
+
+    def signed(self, mail: bytes, sender: str) -> bytes:
+        """The mail with its signature in front."""
+        import dkim
+
+        domain = sender.rpartition("@")[2].rstrip(">")
+        headers = [b"From", b"To", b"Subject", b"Date", b"Message-ID", b"Content-Type"]
+        made: bytes = dkim.sign(
+            mail, self.selector.encode(), domain.encode(), self.key.read_bytes(), include_headers=headers,
+            canonicalize=(b"relaxed", b"relaxed"),
+        )  # fmt: skip
+        return made + mail
+
+
 class Smtp:
     """Sends over SMTP. 4xx answers are for later, 5xx answers final; of an address only those to RCPT are."""
 
-    def __init__(self, url: SplitResult, sender: str, ca: Path | None = None, seconds: float = SECONDS) -> None:
-        self.url, self.sender, self.ca, self.seconds = url, sender, ca, seconds
+    def __init__(
+        self, url: SplitResult, sender: str, ca: Path | None = None, seconds: float = SECONDS, dkim: Dkim | None = None
+    ) -> None:
+        self.url, self.sender, self.ca, self.seconds, self.dkim = url, sender, ca, seconds, dkim
 
     async def send(self, letters: Sequence[Letter]) -> Mapping[str, Answer]:
         """Hand mails over, one after the other; a lost connection is made again for the next one."""
@@ -67,13 +92,14 @@ class Smtp:
     async def _send(self, client: Any, letter: Letter) -> Answer:
         from aiosmtplib import SMTPException, SMTPResponseException
 
+        mail = await asyncio.to_thread(self._written, letter)  # signing takes a while
         step = "MAIL"
         try:
             await client.mail(self.sender)
             step = "RCPT"
             await client.rcpt(letter.address)
             step = "DATA"
-            await client.data(self._mail(letter).as_bytes(policy=SMTP_POLICY))
+            await client.data(mail)
         except SMTPResponseException as answer:
             if answer.code <= 0:  # no answer that could be read
                 client.close()
@@ -101,6 +127,11 @@ class Smtp:
         except (SMTPException, OSError, TimeoutError):
             client.close()  # a fresh connection for the next mail
 
+    def _written(self, letter: Letter) -> bytes:
+        """The mail as it goes over the line, signed where there is a key."""
+        mail = self._mail(letter).as_bytes(policy=SMTP_POLICY)
+        return self.dkim.signed(mail, self.sender) if self.dkim is not None else mail
+
     def _mail(self, letter: Letter) -> EmailMessage:
         """The mail; its Message-ID is the message's own, so that a repeat, and what bounces, can be told."""
         mail = EmailMessage()
@@ -111,5 +142,8 @@ class Smtp:
         )
         mail["Message-ID"] = f"<{letter.message_id}@careline>"
         mail["Auto-Submitted"] = "auto-generated"
+        mail["Date"] = utc_now()
         mail.set_content(letter.text, cte="base64")
+        if letter.html:  # beside the plain part, which is always there
+            mail.add_alternative(letter.html, subtype="html", cte="base64")
         return mail
