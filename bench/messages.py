@@ -67,6 +67,7 @@ class Carrier:
         self.taken: Counter[str] = Counter()
         self.began = self.ended = 0.0
         self.owed: list[str] = []
+        self.refused: list[str] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -102,7 +103,13 @@ class Carrier:
                         HEADER: mint(provider, settings), "signature": f"t={seconds},v1={made}",
                         "content-type": "application/json",
                     }  # fmt: skip
-                    (await http.post(f"{url}/v1/messaging/inbound", content=body, headers=headers)).raise_for_status()
+                    answer = await http.post(f"{url}/v1/messaging/inbound", content=body, headers=headers)
+                    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # a provider brings them again
+                        self.refused.append(answer.text)
+                        self.owed = owed + self.owed
+                        await asyncio.sleep(1)
+                    else:
+                        answer.raise_for_status()
 
 
 @asynccontextmanager
@@ -210,7 +217,7 @@ async def measure(there: Place, count: int, rate: int, batch: int) -> dict[str, 
         "what": "messages", "messages": count, "limit": rate, "batch": batch, "planning_s": round(planned, 1),
         "handed_per_second": round(count / (carrier.ended - carrier.began)), "due_to_last_receipt_s": round(seconds, 1),
         "rest_p99_ms": [quiet["p99_ms"], busy["p99_ms"]], "rest_refused": [quiet["refused"], busy["refused"]],
-        "worker_cpu_us": round(used / count * 1e6),
+        "receipts_refused": carrier.refused[:3], "worker_cpu_us": round(used / count * 1e6),
     }  # fmt: skip
 
 

@@ -170,7 +170,7 @@ class AddressFailed(Event, frozen=True, kw_only=True, gc=False):
 
 
 class ContactRequested(relationships.ContactRequested, frozen=True, kw_only=True, gc=False):
-    """One of the contacts that a client allows in a month is asked for [RE4]. Messaging tells none yet: it counts for itself."""
+    """One of the contacts that a client allows in a month is asked for [RE4]. Messages that need not be are; until it is decided messaging counts for itself."""
 
     type: ClassVar[str] = "messaging.contact.requested"
     topic: ClassVar[str] = TOPIC

@@ -10,8 +10,9 @@ from contracts.broker import BranchChanged, ClientClosed, ClientOpened, ClientUp
 from contracts.classification import GroupChanged, TierChanged
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
+from contracts.relationships import ContactDecided
 from contracts.suitability import AssessmentCompleted
-from services.messaging import api, followed, hand_over, handlers, loops, registrations, tables
+from services.messaging import api, contacts, followed, hand_over, handlers, loops, registrations, tables
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
 
@@ -31,6 +32,7 @@ service = Service(
         TierChanged: followed.keep_tiers,
         GroupChanged: followed.keep_groups,
         AssessmentCompleted: followed.keep_levels,
+        ContactDecided: contacts.take_decisions,
         callbacks.MessageHandedOver: hand_over.take,  # before what takes one of them back
         callbacks.MessageRequested: handlers.take_requests,
     },

@@ -14,7 +14,7 @@ from chassis.calendar import Calendar
 from chassis.calendar.errors import CalendarBegins, CalendarEnds
 from chassis.clock import business_date
 from chassis.uow import UnitOfWork
-from services.messaging import registrations
+from services.messaging import contacts, registrations
 from services.messaging.policy import Filings, Policies, Sending, Template
 from services.messaging.rules import Asked, Recipient, Sent, Terms, Verdict, judge
 from services.messaging.settings import connected
@@ -40,6 +40,7 @@ async def judge_many(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
     known, choices = await recipients(uow, rows, now), await _choices(uow, rows, now)
     sent = await _sent(uow, known, sending, now - sending.longest_cap)
     linked = connected()
+    granted = await contacts.decided(uow.sql, [row.message_id for row in rows if _is_optional(sending, row)], now)
     terms = {name: _terms(sending, name, calendar) for name in {row.message_class for row in rows}}
     found = {}
     for row in rows:
@@ -49,7 +50,10 @@ async def judge_many(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
         ways = another_first(ways, row, sending)
         template = kinds.get(row.kind)
         needs = template.needs if template else ()
-        asked = Asked(row.message_class, ways, row.not_before, row.not_after, row.required, row.shock, needs)
+        asked = Asked(
+            row.message_class, ways, row.not_before, row.not_after, row.required, row.shock, needs,
+            granted.get(row.message_id),
+        )  # fmt: skip
         own = terms[row.message_class]
         before = {token: sent[token].of(row.message_class) for token in who.addresses.values() if token in sent}
         verdict = judge(asked, who, before, own, now)

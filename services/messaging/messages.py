@@ -14,13 +14,14 @@ from chassis.personal.keys import Value
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.messaging import MessageChanged, message_id
+from services.messaging import contacts
 from services.messaging.judging import judge_many
 from services.messaging.policy import Policies, Template, Templates
 from services.messaging.rules import Verdict
 from services.messaging.tables import MessageRow, message_columns
 
 FINAL = ("delivered", "undelivered", "unknown", "suppressed", "expired", "cancelled")
-LOOPS = "loops:messaging"
+LOOPS = contacts.LOOPS
 """What the loops of this service wait for."""
 FIELDS = "fields"
 """The name under which a message's fields are encrypted."""
@@ -185,6 +186,10 @@ async def write(uow: UnitOfWork, judged: Sequence[MessageRow], verdicts: Mapping
     )
     if any(one.outcome == "go" for one in verdicts.values()):
         uow.notify(LOOPS)
+    still = [by_id[key] for key, one in verdicts.items() if one.outcome in ("go", "wait") and one.reason in _MAY_GO]
+    await contacts.ask_for(
+        uow, [row for row in still if sending.classes[row.message_class].optional and not row.required], now
+    )
     tell(
         uow,
         [
@@ -196,6 +201,8 @@ async def write(uow: UnitOfWork, judged: Sequence[MessageRow], verdicts: Mapping
     )
 
 
+_MAY_GO = ("", "cap")
+"""A contact is asked for when nothing else holds the message back: it would be another month's otherwise."""
 _STATE = {"go": "queued", "wait": "planned", "suppressed": "suppressed", "expired": "expired"}
 
 

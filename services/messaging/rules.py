@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
 
-from chassis.clock import SHANGHAI, business_date, start_of
+from chassis.clock import SHANGHAI, business_date, month_end, start_of
 
 GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -91,6 +91,8 @@ class Asked:
     shock: bool = False
     needs: Collection[str] = ()
     """What of the recipient's record has to be known."""
+    contact: bool | None = None
+    """Whether the contact it is was granted in this month [RE4]; None: not decided, and we count for ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +160,15 @@ def judge(asked: Asked, who: Recipient, sent: Mapping[str, Sent], terms: Terms, 
     at, why = _hour(asked, who, terms, now)
     if at > now:
         return _wait(asked, why, at)
+    if terms.cls.optional and not asked.required and asked.contact is False:
+        return _wait(asked, "no_contact_left", start_of(month_end(business_date(now)) + ONE_DAY))
     before = sent.get(who.addresses[terms.channels[way]], Sent())
-    if (free := _uncapped(asked, way, before, terms, now)) > now:
+    if (free := _uncapped(way, before, terms, now)) > now:
         return _wait(asked, "cap", free)
+    undecided = terms.cls.optional and not asked.required and asked.contact is None
+    if undecided and (free := _free(before.optional, terms.optional, now)) > now:
+        # Our own count, until it is decided for all services: that may come before the count would let it go.
+        return Verdict("wait", "cap", until=min(free, asked.not_after))
     return Verdict("go", way=way)
 
 
@@ -249,15 +257,13 @@ def _inside(at: datetime, begin: time, end: time) -> datetime:
     return _outside(at, end, begin)
 
 
-def _uncapped(asked: Asked, way: str, before: Sent, terms: Terms, now: datetime) -> datetime:
+def _uncapped(way: str, before: Sent, terms: Terms, now: datetime) -> datetime:
     """When the caps let it go [MS10]: of the last `count` that count, the earliest has left the span."""
     free = now
     for cap in terms.cls.caps:
         free = max(free, _free(before.of_class, cap, now))
     for cap in terms.way_caps.get(way, ()):
         free = max(free, _free(before.of_all, cap, now))
-    if terms.cls.optional and not asked.required:
-        free = max(free, _free(before.optional, terms.optional, now))
     return free
 
 

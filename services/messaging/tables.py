@@ -229,6 +229,19 @@ messages = table(
 )
 
 
+class ContactAskedRow(Row, frozen=True):
+    """A contact asked for, for a message in a month [MS10]."""
+
+    request_id: Annotated[UUID, Column(SqlUUID, primary_key=True)]
+    message_id: Annotated[UUID, Column(SqlUUID)]
+    month: Annotated[date, Column(comment="its first day")]
+    asked_at: datetime
+    granted: Annotated[bool | None, Column(comment="empty: not decided yet")]
+
+
+contacts_asked = table("contacts_asked", metadata, ContactAskedRow, Index(None, "message_id", "month"))
+
+
 class ConsentRevisionRow(Row, frozen=True):
     """How often a client's consents were told."""
 

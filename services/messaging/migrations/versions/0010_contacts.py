@@ -1,0 +1,10 @@
+"""Contacts asked for: which message, in which month, and what was decided."""
+
+from chassis.migrate import run_sql
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
