@@ -221,9 +221,13 @@ class Database:
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
         """The driver's connection for reads, one statement a snapshot."""
         with _outages_as_they_are():
-            async with self.engine.connect() as connection:
-                driver: Any = (await connection.get_raw_connection()).driver_connection
+            # Nothing is begun on it, so SQLAlchemy's own connection, and its way there and back, is left out.
+            lent = await self.engine.raw_connection()
+            try:
+                driver: Any = lent.driver_connection
                 yield driver
+            finally:
+                lent.close()
 
     async def close(self) -> None:
         """Give all connections back."""

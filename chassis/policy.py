@@ -206,6 +206,12 @@ class Versions(Generic[Body]):
         return [version.effective_on for version in self.all]
 
 
+STAMP = """
+    SELECT name, scope, version, effective_on, xmin::text::bigint, checked_at FROM policy_versions
+    WHERE state = 'published' ORDER BY effective_on, version, name, scope"""
+"""SQL: what is published, as `PolicyBook.stamped` takes it."""
+
+
 class PolicyBook:
     """All tables of a service. A subclass declares them as attributes; an instance holds their versions."""
 
@@ -227,13 +233,12 @@ class PolicyBook:
     @classmethod
     async def read(cls, sql: asyncpg.Connection) -> Self:
         """The book as published by now: one small question, and bodies only of what this process has not parsed yet."""
-        stamp = tuple(
-            tuple(row)
-            for row in await sql.fetch(
-                """SELECT name, scope, version, effective_on, xmin::text::bigint, checked_at FROM policy_versions
-                   WHERE state = 'published' ORDER BY effective_on, version, name, scope"""
-            )
-        )
+        return await cls.stamped(sql, await sql.fetch(STAMP))
+
+    @classmethod
+    async def stamped(cls, sql: asyncpg.Connection, rows: Sequence[Sequence[Any]]) -> Self:
+        """The book of these rows of `STAMP`: a read that asks for them along with its own asks once."""
+        stamp = tuple(tuple(row) for row in rows)
         book: Self | None = cls._books.get(stamp)
         if book is None:
             book = cls(await cls._published(sql, [key for key in stamp if key[0] in cls.tables]))

@@ -13,6 +13,7 @@ from chassis.database import Database
 from chassis.errors import Refusal
 from chassis.http import documents, problems
 from chassis.http.approvals import approvals_routes
+from chassis.http.direct import Direct
 from chassis.http.document import Document
 from chassis.http.edge import Edge
 from chassis.http.idempotency import AnsweredBefore, Route, answer_again, joined
@@ -51,7 +52,7 @@ def new_app(
     """An app with our errors, limits, metrics and probes. Its own docs pages are off: the gateway has them offline.
 
     `large` are paths not of this app's own that take larger bodies, `advised` are checks that stop no request.
-    `middleware` lies inside the edge, the first outermost; pure ASGI only.
+    `middleware` lies inside the edge, the first outermost; pure ASGI only. Reads are answered before the router (`Direct`).
     """
     traffic, larger = Traffic(), list(large or ())
     app = FastAPI(
@@ -71,6 +72,7 @@ def new_app(
         middleware=[
             Middleware(Edge, service=name, traffic=traffic, body_bytes=body_bytes, seconds=seconds, large=larger),
             *middleware,
+            Middleware(Direct),
         ],
     )
     app.state.name, app.state.traffic, app.state.settings = name, traffic, settings

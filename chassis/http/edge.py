@@ -6,6 +6,7 @@ import re
 from time import perf_counter, time
 
 import structlog
+from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
@@ -49,6 +50,7 @@ class Edge:
         self.body_bytes = body_bytes
         self.seconds = seconds
         self.large: Large = [] if large is None else large
+        self._times: dict[tuple[str, str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +87,10 @@ class Edge:
         status = request.status or 499  # the caller went away before an answer
         route = getattr(scope.get("route"), "path_format", None) or "other"
         self.traffic.note(seconds, status)
-        REQUESTS.labels(self.service, scope["method"], route, status).observe(seconds)
+        seen = scope["method"], route, status
+        if (times := self._times.get(seen)) is None:
+            times = self._times[seen] = REQUESTS.labels(self.service, *seen)
+        times.observe(seconds)
         if status >= 500 or seconds >= SLOW_SECONDS or random.random() < SAMPLED:  # noqa: S311 - a sample
             log.info(
                 "request",

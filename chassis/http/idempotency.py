@@ -136,8 +136,11 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, the check before it and the store behind it."""
         handler = super().get_route_handler()
-        known, has_body = query_names(self.dependant), bool(body_of(self.dependant))
-        recorded = "GET" in (self.methods or ()) and is_recorded(list(self.param_convertors), self.response_model)
+        self.known = known = query_names(self.dependant)
+        has_body = bool(body_of(self.dependant))
+        self.recorded = recorded = "GET" in (self.methods or ()) and is_recorded(
+            list(self.param_convertors), self.response_model
+        )
 
         async def answer(request: Request) -> Response:
             await require_readable(request, known, has_body=has_body)

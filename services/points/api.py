@@ -17,7 +17,6 @@ from chassis.http import Listing, Once, Page, Reading, Work, gives, permits, req
 from contracts.fields import BusinessDate, Id, Identifier, number_of, text_of
 from services.points import applications, entries, explain, feedback
 from services.points.accounts import as_amount
-from services.points.policy import Policies
 
 routes = router("/v1/points", "points")
 Reader = Annotated[Actor, permits("points:read", *Role)]
@@ -172,7 +171,7 @@ async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Poi
         raise NotFound
     require_sight(actor, client_id, found.branch_id)
     coming = [(end, points) for end, points, _ in found.ends if points and end >= found.day]
-    tier, following, price = applications.next_above(found.tiers, await Policies.read(sql), found.day)
+    tier, following, price = applications.next_above(found.tiers, found.policies, found.day)
     return Points(
         client_id=client_id,
         available=str(as_amount(found.available)),

@@ -39,6 +39,16 @@ async def lock_known(sql: asyncpg.Connection, clients: Iterable[str]) -> None:
     )
 
 
+async def lock_found(sql: asyncpg.Connection, query: str, *arguments: object) -> list[str]:
+    """Lock the balances of the clients that a query finds, in the same order. Returns the clients, in that order."""
+    rows = await sql.fetch(
+        f"""SELECT client_id FROM balances WHERE client_id IN (SELECT client_id FROM ({query}) found)
+            ORDER BY client_id COLLATE "C" FOR UPDATE""",
+        *arguments,
+    )
+    return [client for (client,) in rows]
+
+
 async def save(sql: asyncpg.Connection, balances: Mapping[str, Balance]) -> None:
     """Write locked balances back."""
     await sql.execute(

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from chassis.policy import STAMP
 from chassis.timeline import TODAY
+from services.points.policy import Policies
 from services.points.rules import TierInterval
 from services.points.trades import VALUE_ON
 
@@ -34,7 +36,7 @@ async def balance_of(sql: asyncpg.Connection, client_id: str) -> asyncpg.Record 
 
 
 class Overview(NamedTuple):
-    """A client at a glance: branch, balance, the next ends of lots, holds, tiers above NORMAL, and today."""
+    """A client at a glance: branch, balance, the next ends of lots, holds, tiers above NORMAL, today, and the policies."""
 
     branch_id: str | None
     available: int
@@ -44,6 +46,7 @@ class Overview(NamedTuple):
     ends: list[tuple[date, int, int]]
     holds: list[dict[str, Any]]
     tiers: list[TierInterval]
+    policies: Policies
 
 
 _ENDS = """
@@ -63,7 +66,8 @@ _OVERVIEW = f"""
     SELECT c.branch_id, coalesce(b.available, 0), coalesce(b.held, 0), coalesce(b.debt, 0), t.day,
            (SELECT array_agg(e) FROM ({_ENDS.replace("$2::date", "NULL::date").replace("$3", "$2")}) e),
            CASE WHEN b.held > 0 THEN (SELECT array_agg(h) FROM ({_HOLDS.replace("$2", "''").replace("$3", "$2")}) h) END,
-           (SELECT array_agg(s) FROM (SELECT since, until, tier FROM tiers WHERE client_id = $1) s)
+           (SELECT array_agg(s) FROM (SELECT since, until, tier FROM tiers WHERE client_id = $1) s),
+           (SELECT array_agg(p) FROM ({STAMP}) p)
     FROM (SELECT $1::text AS client_id) w
     CROSS JOIN ({TODAY.replace("$1::timestamptz", "clock_timestamp()")}) t
     LEFT JOIN clients c USING (client_id) LEFT JOIN balances b USING (client_id)
@@ -75,7 +79,7 @@ async def overview(sql: asyncpg.Connection, client_id: str, limit: int) -> Overv
     row = await sql.fetchrow(_OVERVIEW, client_id, limit)
     if row is None:
         return None
-    branch_id, has, keeps, owes, day, ends, holds, tiers = row
+    branch_id, has, keeps, owes, day, ends, holds, tiers, stamp = row
     names = ("hold", "reward", "points", "held_at")
     return Overview(
         branch_id,
@@ -86,6 +90,7 @@ async def overview(sql: asyncpg.Connection, client_id: str, limit: int) -> Overv
         [tuple(one) for one in ends or ()],
         [dict(zip(names, one, strict=True)) for one in holds or ()],
         [TierInterval(*one) for one in tiers or ()],
+        await Policies.stamped(sql, stamp or ()),
     )
 
 

@@ -31,17 +31,8 @@ async def close(days: Sequence[date], uow: UnitOfWork) -> None:
         await _tell(day, uow)
     through = await uow.sql.fetchval("SELECT through FROM closed_days") or date.min
     first = through + timedelta(days=1) if through > date.min else through
-    clients: list[str] = [
-        row["client_id"]
-        for row in await uow.sql.fetch(
-            f"""SELECT DISTINCT client_id FROM (
-                {lots.EVERY.format(of_entries=_ends("e", days, first), of_lots="l.expires_on BETWEEN $1 AND $2")}) ended
-                ORDER BY client_id""",
-            first,
-            days[-1],
-        )
-    ]
-    await expire(clients, days[-1], uow)
+    ended = lots.EVERY.format(of_entries=_ends("e", days, first), of_lots="l.expires_on BETWEEN $1 AND $2")
+    await _expire(await balances.lock_found(uow.sql, ended, first, days[-1]), days[-1], first, uow)
 
 
 async def _tell(day: date, uow: UnitOfWork) -> None:
@@ -81,14 +72,17 @@ async def catch_up(since: Mapping[str, date], through: date, uow: UnitOfWork) ->
     await expire(sorted(since), through, uow)
 
 
-# Whatever ended is used up where it lies; what has to be posted comes back, a row a client, end and day of posting.
+# Whatever ended is used up where it lies; what has to be posted comes back, a row a client, end and day of posting. Only of
+# ends before $3, which were closed already, can something have been posted.
 _EXPIRE = f"""
     WITH ended AS MATERIALIZED (
         {lots.EVERY.format(of_entries=_WANTED.format("e"), of_lots=_WANTED.format("l"))}),
-    used AS (
+    whole AS (
         INSERT INTO lots ({columns(LotRow)})
-        SELECT client_id, lot, value_on, expires_on, 0, held, expired + free, extended FROM ended
-        ON CONFLICT (client_id, lot) DO UPDATE SET free = 0, expired = excluded.expired),
+        SELECT client_id, lot, value_on, expires_on, 0, held, expired + free, extended FROM ended WHERE whole),
+    rest AS (
+        UPDATE lots l SET free = 0, expired = l.expired + l.free FROM ended e
+        WHERE NOT e.whole AND l.client_id = e.client_id AND l.lot = e.lot),
     sums AS MATERIALIZED (
         SELECT client_id, expires_on, greatest(expires_on, posted_on) AS posted_on, sum(free)::bigint AS points
         FROM ended GROUP BY 1, 2, 3),
@@ -99,7 +93,7 @@ _EXPIRE = f"""
            coalesce(posted.steps, 0) + row_number() OVER (PARTITION BY s.client_id, s.expires_on ORDER BY s.posted_on) - 1 AS steps
     FROM sums s
     LEFT JOIN (SELECT e.client_id, e.item, max(e.step) + 1 AS steps FROM entries e
-               JOIN (SELECT DISTINCT client_id, 'expired/' || expires_on AS item FROM sums) i
+               JOIN (SELECT DISTINCT client_id, 'expired/' || expires_on AS item FROM sums WHERE expires_on < $3) i
                     ON i.client_id = e.client_id AND i.item = e.item
                WHERE e.item IS NOT NULL GROUP BY 1, 2) posted
          ON posted.client_id = s.client_id AND posted.item = 'expired/' || s.expires_on
@@ -110,10 +104,15 @@ async def expire(clients: Sequence[str], through: date, uow: UnitOfWork) -> None
     """Let expire whatever of these clients ended by a closed day and is not held. All of them are locked first: the numbers
     of entries, which everybody needs, come last."""
     await balances.lock_known(uow.sql, clients)
+    await _expire(clients, through, date.max, uow)
+
+
+async def _expire(clients: Sequence[str], through: date, first: date, uow: UnitOfWork) -> None:
+    """Clients are locked; of ends on `first` or later nothing was posted yet."""
     ended: list[ledger.Ended] = []
     for start in range(0, len(clients), CLIENTS_AT_ONCE):
         some = list(clients[start : start + CLIENTS_AT_ONCE])
-        ended += [tuple(row) for row in await uow.sql.fetch(_EXPIRE, some, through)]
+        ended += map(tuple, await uow.sql.fetch(_EXPIRE, some, through, first))
     if ended:
         await ledger.post_expired(uow, ended)
 

@@ -11,14 +11,15 @@ from services.points.tables import LotRow
 # A lot of which nothing was ever used has no row of its own: its entry says all.
 EVERY = """
     SELECT e.client_id, e.entry_id::text AS lot, coalesce(e.value_on, e.trade_date) AS value_on, e.expires_on, e.points AS free,
-           0::bigint AS held, 0::bigint AS expired, false AS extended, e.posted_on
+           0::bigint AS held, 0::bigint AS expired, false AS extended, e.posted_on, true AS whole
     FROM entries e
     WHERE {of_entries} AND e.step = 0 AND e.points > 0 AND e.kind IN ('accrued', 'bonus', 'adjusted')
       AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = e.client_id AND l.lot = e.entry_id::text)
     UNION ALL
-    SELECT l.client_id, l.lot, l.value_on, l.expires_on, l.free, l.held, l.expired, l.extended, l.value_on
+    SELECT l.client_id, l.lot, l.value_on, l.expires_on, l.free, l.held, l.expired, l.extended, l.value_on, false
     FROM lots l WHERE {of_lots} AND l.free > 0"""
-"""SQL: lots of which something is free, as rows of `lots` and the day they were posted on; `of_entries` and `of_lots` are
+"""SQL: lots of which something is free, as rows of `lots`, the day they were posted on, and whether they are whole, with no row of their
+own; `of_entries` and `of_lots` are
 conditions on the two places they are kept in."""
 
 
