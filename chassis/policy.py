@@ -9,7 +9,7 @@ transaction; nothing else does, so a published version counts in every process f
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
@@ -236,7 +236,7 @@ class PolicyBook:
         return await cls.stamped(sql, await sql.fetch(STAMP))
 
     @classmethod
-    async def stamped(cls, sql: asyncpg.Connection, rows: Sequence[Sequence[Any]]) -> Self:
+    async def stamped(cls, sql: asyncpg.Connection, rows: Iterable[Iterable[Any]]) -> Self:
         """The book of these rows of `STAMP`: a read that asks for them along with its own asks once."""
         stamp = tuple(tuple(row) for row in rows)
         book: Self | None = cls._books.get(stamp)

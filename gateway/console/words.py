@@ -83,6 +83,7 @@ _FRAME = {
     "When points end": "积分到期",
     "Usable until": "可用至",
     "Held for": "冻结事由",
+    "not while held": "冻结期间不失效",
     "Reward": "兑换项目",
     "Kind": "类型",
     "Lag": "积压",

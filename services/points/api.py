@@ -1,5 +1,6 @@
 """HTTP in: a client's points, the statement, and why each entry is what it is. Points are decimal strings."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from chassis.actor import Actor, Role
 from chassis.clock import months_after
 from chassis.errors import FieldError, Invalid, NotFound, Text
 from chassis.http import Listing, Once, Page, Reading, Work, gives, permits, require_sight, router
+from chassis.timeline import today
 from contracts.fields import BusinessDate, Id, Identifier, number_of, text_of
 from services.points import applications, entries, explain, feedback
 from services.points.accounts import as_amount
@@ -36,9 +38,11 @@ class Expiry(BaseModel):
 
 
 class Lots(BaseModel):
-    """Points that end together: what can be spent until the close of that day, and what is held, which does not expire."""
+    """Points that end together: what can be spent until the close of that day, and what is held, which does not expire.
 
-    expires_on: date
+    What is held past its end has none: whether it expires is known when the hold ends."""
+
+    expires_on: date | None
     points: str
     held: str
 
@@ -179,7 +183,7 @@ async def read_points(actor: Reader, sql: Reading, client_id: Identifier) -> Poi
         debt=str(as_amount(found.debt)),
         spendable=str(0 if found.debt else found.available // 100),
         holds=[_holding(one) for one in found.holds],
-        lots=[_lots(*one) for one in found.ends],
+        lots=_lots(found.ends, found.day),
         next_expiries=[Expiry(expires_on=end, points=str(as_amount(points))) for end, points in coming[:NEXT_EXPIRIES]],
         tier=tier,
         next_tier=NextTier(tier=following, points=str(as_amount(price))) if following else None,
@@ -192,8 +196,8 @@ async def list_lots(actor: Reader, sql: Reading, client_id: Identifier, page: Pa
     await seen(actor, sql, client_id)
     after = date.fromisoformat(page.after[0]) if page.after else None
     rows = await entries.ends(sql, client_id, after, page.limit + 1)
-    found = page.result([_lots(*row) for row in rows], lambda lots: (lots.expires_on,))
-    return Listing[Lots].model_validate(found)
+    found = page.result(rows, lambda row: (row[0],))
+    return Listing[Lots](items=_lots(found["items"], await today(sql)), next=found["next"])
 
 
 @routes.get("/clients/{client_id}/holds")
@@ -291,8 +295,17 @@ async def seen(actor: Actor, sql: asyncpg.Connection, client_id: Identifier) -> 
     return row
 
 
-def _lots(day: date, points: int, held: int) -> Lots:
-    return Lots(expires_on=day, points=str(as_amount(points)), held=str(as_amount(held)))
+def _lots(ends: Sequence[tuple[date, int, int]], on: date) -> list[Lots]:
+    """Ends that are over are none any more: what was free then is no longer there to use, what is held stays."""
+    return [
+        Lots(
+            expires_on=day if day >= on else None,
+            points=str(as_amount(points if day >= on else 0)),
+            held=str(as_amount(held)),
+        )
+        for day, points, held in ends
+        if held or day >= on
+    ]
 
 
 def _holding(row: dict[str, Any]) -> Holding:

@@ -10,11 +10,12 @@ import asyncpg
 @dataclass(slots=True)
 class Balance:
     """A client's locked balance, in hundredths; `parked` counts trades whose cancellation came first; `used_on` is the
-    last day that later facts must not count from (see `fold`)."""
+    last day that later facts must not count from (see `fold`); `whole` is what lots have of which nothing was ever used."""
 
     available: int = 0
     held: int = 0
     debt: int = 0
+    whole: int = 0
     parked: int = 0
     used_on: date = date.min
 
@@ -25,7 +26,7 @@ async def lock(sql: asyncpg.Connection, clients: Iterable[str]) -> dict[str, Bal
     rows = await sql.fetch(
         """INSERT INTO balances AS b (client_id) SELECT unnest($1::text[])
            ON CONFLICT (client_id) DO UPDATE SET available = b.available
-           RETURNING client_id, available, held, debt, parked, used_on""",
+           RETURNING client_id, available, held, debt, whole, parked, used_on""",
         sorted(set(clients)),
     )
     return {client: Balance(*balance) for client, *balance in rows}
@@ -53,14 +54,16 @@ async def save(sql: asyncpg.Connection, balances: Mapping[str, Balance]) -> None
     """Write locked balances back."""
     await sql.execute(
         """UPDATE balances b
-           SET available = n.available, held = n.held, debt = n.debt, parked = n.parked, used_on = n.used_on
-           FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::date[])
-                AS n(client_id, available, held, debt, parked, used_on)
+           SET available = n.available, held = n.held, debt = n.debt, whole = n.whole, parked = n.parked,
+               used_on = n.used_on
+           FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::date[])
+                AS n(client_id, available, held, debt, whole, parked, used_on)
            WHERE b.client_id = n.client_id""",
         list(balances),
         [b.available for b in balances.values()],
         [b.held for b in balances.values()],
         [b.debt for b in balances.values()],
+        [b.whole for b in balances.values()],
         [b.parked for b in balances.values()],
         [b.used_on for b in balances.values()],
     )
@@ -74,9 +77,11 @@ async def add_to_plain(
     written, and the caller rolls back and looks closer."""
     ordered = sorted(sums)
     done = await sql.execute(
-        """INSERT INTO balances AS b (client_id, available, ranked)
-           SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])
-           ON CONFLICT (client_id) DO UPDATE SET available = b.available + excluded.available
+        """INSERT INTO balances AS b (client_id, available, ranked, whole)
+           SELECT client_id, points, ranked, points
+           FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS g(client_id, points, ranked)
+           ON CONFLICT (client_id) DO UPDATE
+           SET available = b.available + excluded.available, whole = b.whole + excluded.whole
            WHERE b.debt = 0 AND b.parked = 0 AND b.ranked = excluded.ranked AND b.used_on < $4""",
         ordered,
         [sums[client] for client in ordered],

@@ -84,11 +84,13 @@ _EXPIRE = f"""
         UPDATE lots l SET free = 0, expired = l.expired + l.free FROM ended e
         WHERE NOT e.whole AND l.client_id = e.client_id AND l.lot = e.lot),
     sums AS MATERIALIZED (
-        SELECT client_id, expires_on, greatest(expires_on, posted_on) AS posted_on, sum(free)::bigint AS points
+        SELECT client_id, expires_on, greatest(expires_on, posted_on) AS posted_on, sum(free)::bigint AS points,
+               coalesce(sum(free) FILTER (WHERE whole), 0)::bigint AS whole
         FROM ended GROUP BY 1, 2, 3),
     lowered AS (
-        UPDATE balances b SET available = b.available - s.points
-        FROM (SELECT client_id, sum(points)::bigint AS points FROM sums GROUP BY 1) s WHERE b.client_id = s.client_id)
+        UPDATE balances b SET available = b.available - s.points, whole = b.whole - s.whole
+        FROM (SELECT client_id, sum(points)::bigint AS points, sum(whole)::bigint AS whole FROM sums GROUP BY 1) s
+        WHERE b.client_id = s.client_id)
     SELECT s.client_id, s.expires_on, s.posted_on, s.points,
            coalesce(posted.steps, 0) + row_number() OVER (PARTITION BY s.client_id, s.expires_on ORDER BY s.posted_on) - 1 AS steps
     FROM sums s

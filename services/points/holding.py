@@ -80,7 +80,7 @@ async def _hold_plain(sql: asyncpg.Connection, posting: Posting, kept: HoldRow) 
         return False
     usable = "{0}.client_id = $1 AND {0}.expires_on >= $2"
     rows = await sql.fetch(
-        f"""SELECT {columns(LotRow)} FROM (
+        f"""SELECT {columns(LotRow)}, whole FROM (
                 SELECT l.*, sum(free) OVER (ORDER BY expires_on, value_on, lot COLLATE "C") - free AS before
                 FROM ({lots.EVERY.format(of_entries=usable.format("e"), of_lots=usable.format("l"))}) l) ordered
             WHERE before < $3 ORDER BY expires_on, value_on, lot COLLATE "C" """,
@@ -88,16 +88,19 @@ async def _hold_plain(sql: asyncpg.Connection, posting: Posting, kept: HoldRow) 
         day,
         kept.points,
     )
-    lacking, parts = kept.points, []
+    lacking, whole, parts = kept.points, 0, []
     for row in rows:
-        lot = LotRow(*row)
+        *columns_of_lot, is_whole = row
+        lot = LotRow(*columns_of_lot)
         part = min(lot.free, lacking)
+        whole += lot.free if is_whole else 0
         parts.append(msgspec.structs.replace(lot, free=lot.free - part, held=lot.held + part))
         lacking -= part
     if lacking:
         return False
     posting.lots += parts
     balance.available -= kept.points
+    balance.whole -= whole
     balance.held += kept.points
     balance.used_on = day
     posting.entries.add_for_item(

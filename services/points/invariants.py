@@ -46,6 +46,13 @@ INVARIANTS = [
             LEFT JOIN (SELECT client_id, sum(free)::bigint AS free, sum(held)::bigint AS held
                        FROM {LOTS} every_lot GROUP BY client_id) l USING (client_id)
             WHERE (coalesce(l.free, 0), coalesce(l.held, 0)) IS DISTINCT FROM (b.available, b.held)""",
+        "lots of which nothing was used have what the balance says of them": """
+            SELECT client_id FROM looked JOIN balances b USING (client_id)
+            LEFT JOIN (SELECT e.client_id, sum(e.points)::bigint AS points FROM looked JOIN entries e USING (client_id)
+                       WHERE e.expires_on IS NOT NULL AND e.step = 0
+                         AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = e.client_id AND l.lot = e.entry_id::text)
+                       GROUP BY e.client_id) e USING (client_id)
+            WHERE coalesce(e.points, 0) IS DISTINCT FROM b.whole""",
         "nothing was posted in a month after it was closed for good": """
             SELECT DISTINCT e.client_id FROM looked JOIN entries e USING (client_id)
             JOIN frozen_months f ON e.posted_on <= f.last_day AND e.recorded_at > f.frozen_at""",

@@ -246,6 +246,8 @@ class Posting:
             await balances.save(sql, {client: self.balances[client] for client in sorted(self.causes)})
         await lots.save(sql, self.lots)
         await self.entries.write()
+        if others:
+            await lots.forget_whole(sql, others)
 
     def _post_plain(self, client: str, changed: Collection[Trade], through: date) -> bool:
         """Post what concerns these trades' own lots alone. False, with nothing posted, where more hangs on it."""
@@ -268,7 +270,9 @@ class Posting:
                 return False
             posts.append((trade, rate, differing))
         for trade, rate, differing in posts:
+            balance.whole -= trade.free if trade.whole else 0
             self._post_own(trade, rate, differing)
+            balance.whole += trade.free if trade.whole else 0
             balance.available += sum(differing.values())
         return True
 
@@ -286,6 +290,7 @@ class Posting:
         """Post a plain one."""
         client, cause = bonus.client_id, self.causes[bonus.client_id]
         self.balances[client].available += bonus.points
+        self.balances[client].whole += bonus.points
         self.entries.add_for_item(
             client, "bonus", bonus.item, 0, issued(bonus.item), available(client), bonus.points, bonus.value_on,
             max(bonus.value_on, cause.day), cause.id, bonus.expires_on, bonus.policy,
@@ -301,7 +306,8 @@ class Posting:
             debit, credit = (other, own) if points >= 0 else (own, other)
             self.add_for_trade(trade, rate, part, debit, credit, abs(points))
         trade.ends_on, trade.free = rate.expires_on, trade.free + sum(differing.values())
-        if not fresh or len(parts) > 1:
+        trade.whole = fresh and len(parts) <= 1
+        if not trade.whole:
             self.lots.append(
                 LotRow(
                     trade.client_id, entry_id(trade.client_id, trade.trade_id, 0), trade.trade_date, rate.expires_on,

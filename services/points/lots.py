@@ -35,3 +35,24 @@ async def save(sql: asyncpg.Connection, changed: Sequence[LotRow]) -> None:
                 SET {", ".join(f"{name} = excluded.{name}" for name in names if name not in ("client_id", "lot"))}""",
             *lists(changed),
         )
+
+
+async def forget_whole(sql: asyncpg.Connection, clients: Sequence[str]) -> None:
+    """After a fold of these clients: lots of which nothing is used go without a row again, and their sum is kept, so that
+    no later look at what a client has depends on how long the client has been one."""
+    await sql.execute(
+        """DELETE FROM lots l USING entries e
+           WHERE l.client_id = ANY($1::text[]) AND l.held = 0 AND l.expired = 0 AND NOT l.extended
+             AND e.client_id = l.client_id AND e.step = 0 AND e.entry_id::text = l.lot AND e.points = l.free
+             AND e.kind IN ('accrued', 'bonus', 'adjusted') AND e.expires_on = l.expires_on
+             AND coalesce(e.value_on, e.trade_date) = l.value_on""",
+        list(clients),
+    )
+    await sql.execute(
+        """UPDATE balances b SET whole = coalesce((
+               SELECT sum(e.points) FROM entries e
+               WHERE e.client_id = b.client_id AND e.expires_on IS NOT NULL AND e.step = 0
+                 AND NOT EXISTS (SELECT FROM lots l WHERE l.client_id = e.client_id AND l.lot = e.entry_id::text)), 0)
+           WHERE b.client_id = ANY($1::text[])""",
+        list(clients),
+    )

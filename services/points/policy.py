@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -80,15 +81,20 @@ class Reward:
 @dataclass(frozen=True, slots=True)
 class Rewards:
     """What points can be exchanged for [P5, P9]: `offered` by code, the share of a year's commission that can be redeemed
-    in a year, and after how long an unanswered request is told again."""
+    in a year, after how long an unanswered request is told again, and how long at most between two such words."""
 
     offered: Mapping[str, Reward]
     share_percent: int
     answer_minutes: int
+    again_minutes: int
+
+    def again_after(self, waited: timedelta) -> timedelta:
+        """When to tell a request again that has waited so long: after as long once more, within these bounds."""
+        return max(timedelta(minutes=self.answer_minutes), min(waited, timedelta(minutes=self.again_minutes)))
 
 
 class RewardBody(PolicyBody, frozen=True):
-    """A reward as it is written; one without a fulfiller is listed and not offered yet."""
+    """A reward as it is written; one without a fulfiller is listed, not offered, and says why."""
 
     code: Code
     kind: Code
@@ -96,6 +102,7 @@ class RewardBody(PolicyBody, frozen=True):
     en: str
     zh: str
     fulfiller: Literal["products", ""] = ""
+    not_offered: str = ""
 
 
 class RewardsBody(PolicyBody, frozen=True):
@@ -104,6 +111,7 @@ class RewardsBody(PolicyBody, frozen=True):
     items: list[RewardBody]
     share_percent: Annotated[int, msgspec.Meta(ge=1, le=100)]
     answer_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)]
+    again_minutes: Annotated[int, msgspec.Meta(ge=1, le=10080)] = 1440
 
 
 SERVICES_ONLY = ("sms", "data", "seminar", "query")
@@ -113,7 +121,8 @@ SERVICES_ONLY = ("sms", "data", "seminar", "query")
 def parse_rewards(body: dict[str, Any]) -> Rewards:
     """Read one version.
 
-    Raises: PolicyInvalid when a reward is no securities service, costs nothing, or is listed twice.
+    Raises: PolicyInvalid when a reward is no securities service, costs nothing, is listed twice, or neither has who
+    delivers it nor says why it is not offered.
     """
     given = typed(RewardsBody, body)
     offered: dict[str, Reward] = {}
@@ -127,10 +136,15 @@ def parse_rewards(body: dict[str, Any]) -> Rewards:
             raise PolicyInvalid(f"{item.code} costs nothing", errors=(FieldError(f"/body/items/{n}/price", "above 0"),))
         if any(item.code == one.code for one in given.items[:n]):
             raise PolicyInvalid(f"{item.code} twice", errors=(FieldError(f"/body/items/{n}/code", "twice"),))
+        if bool(item.fulfiller) == bool(item.not_offered):
+            raise PolicyInvalid(
+                f"{item.code} has either who delivers it or why it is not offered",
+                errors=(FieldError(f"/body/items/{n}/not_offered", "this or a fulfiller, one of the two"),),
+            )
         if item.fulfiller:
             whole = int(item.price.to_integral_value(ROUND_CEILING))  # 1 point is 1 CNY, up [P5]
             offered[item.code] = Reward(item.code, item.kind, whole * 100, item.fulfiller, Text(item.en, item.zh))
-    return Rewards(offered, given.share_percent, given.answer_minutes)
+    return Rewards(offered, given.share_percent, given.answer_minutes, given.again_minutes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class RedemptionRow(Row, frozen=True):
     requested_at: datetime
     revision: Annotated[int, rows.Column(server_default="0")]
     reason: Annotated[str | None, rows.Column(comment="why it was refused")]
+    asked_at: Annotated[datetime, rows.Column(comment="when products was first asked for its present answer")]
 
 
 redemptions = rows.table("redemptions", metadata, RedemptionRow, Index(None, "client_id", "redemption_id"))
@@ -101,9 +102,15 @@ async def _end(uow: UnitOfWork, doings: Sequence[Doing[RedemptionRow]], outcome:
     await holding.end(uow, [Ended(one.row.client_id, f"redemption/{one.id}", outcome, one.at) for one in doings])
 
 
+async def _ask_anew(_: UnitOfWork, doings: Sequence[Doing[RedemptionRow]]) -> None:
+    for one in doings:
+        one.columns["asked_at"] = one.at
+
+
 async def _take_back(uow: UnitOfWork, doings: Sequence[Doing[RedemptionRow]]) -> None:
     for one in doings:
         uow.emit(RedemptionCancelled(**_event(one.row, one.at)), at=one.at)
+        await _await_answer(uow, one.row, one.at, one.at)
 
 
 async def _keep_reason(_: UnitOfWork, doings: Sequence[Doing[RedemptionRow]]) -> None:
@@ -118,7 +125,7 @@ ACTS = acts(
     Act("refuse", Text("Cannot be delivered", "无法交付"), on=("requested",), to="refused", who=(PLATFORM_ITSELF,),
         tells=(CLIENT, STAFF), prepare=_keep_reason, then=_refuse),
     Act("cancel", Text("Take it back", "取消兑换"), on=("requested",), to="cancelling", who=(OWN_CLIENT, BRANCH_STAFF),
-        tells=(CLIENT, STAFF), then=_take_back),
+        tells=(CLIENT, STAFF), prepare=_ask_anew, then=_take_back),
     Act("end", Text("Taken back", "已取消"), on=("cancelling",), to="cancelled", who=(PLATFORM_ITSELF,),
         tells=(CLIENT, STAFF), then=_give_back),
 )  # fmt: skip
@@ -136,21 +143,24 @@ async def request(uow: UnitOfWork, client_id: str, branch_id: str | None, code: 
         raise NotOffered
     points = reward.points * quantity
     one = RedemptionRow(
-        UUID(bytes=uuid7().bytes), client_id, branch_id, code, quantity, points, REDEMPTION.begins[0], at, 0, None
+        UUID(bytes=uuid7().bytes), client_id, branch_id, code, quantity, points, REDEMPTION.begins[0], at, 0, None, at
     )
     await holding.hold(uow, client_id, f"redemption/{one.redemption_id}", code, points, at)
     await _require_share(uow, client_id, business_date(at), terms.share_percent)
     await uow.sql.execute(
-        f"""INSERT INTO redemptions ({rows.columns(RedemptionRow)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+        f"""INSERT INTO redemptions ({rows.columns(RedemptionRow)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         *msgspec.structs.astuple(one),
     )
     uow.audit("redeem", REDEMPTION.named(one.redemption_id), key=client_id, reward=code, quantity=quantity)
     uow.emit(RedemptionRequested(**_event(one, at)), at=at)
-    await _await_answer(uow, one, at + timedelta(minutes=terms.answer_minutes))
+    await _await_answer(uow, one, at, at)
     return one
 
 
-async def _await_answer(uow: UnitOfWork, one: RedemptionRow, due: datetime) -> None:
+async def _await_answer(uow: UnitOfWork, one: RedemptionRow, since: datetime, at: datetime) -> None:
+    """Ask again after as long as was waited since then, so that a long silence is not filled with questions."""
+    terms = (await uow.policies(Policies)).rewards.on(business_date(at)).body
+    due = at + terms.again_after(at - since)
     await arm(uow, [Deadline(UNANSWERED, REDEMPTION.named(one.redemption_id), one.client_id, due)])
 
 
@@ -200,8 +210,7 @@ async def ask_again(due: Sequence[Due], uow: UnitOfWork) -> None:
         at = next(one.at for one in due if one.object == REDEMPTION.named(row.redemption_id))
         told = RedemptionRequested if row.state == "requested" else RedemptionCancelled
         uow.emit(told(**_event(row, at)), at=at)
-        minutes = (await uow.policies(Policies)).rewards.on(business_date(at)).body.answer_minutes
-        await _await_answer(uow, row, at + timedelta(minutes=minutes))
+        await _await_answer(uow, row, row.asked_at, at)
 
 
 async def check(sql: asyncpg.Connection) -> dict[str, Any]:

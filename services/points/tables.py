@@ -87,6 +87,7 @@ balances = Table(
     Column("available", BigInteger, nullable=False, server_default="0"),
     Column("held", BigInteger, nullable=False, server_default="0", comment="kept for applications and redemptions"),
     Column("debt", BigInteger, nullable=False, server_default="0", comment="[P7]"),
+    Column("whole", BigInteger, nullable=False, server_default="0", comment="in lots that are all there: without a row of `lots`"),
     Column("parked", Integer, nullable=False, server_default="0", comment="cancellations that wait for their trade"),
     Column("ranked", BigInteger, nullable=False, server_default="0", comment="revision of `tiers`; 0: always NORMAL"),
     Column(
@@ -95,6 +96,7 @@ balances = Table(
         "earlier is folded again",
     ),
     CheckConstraint("available >= 0 AND held >= 0 AND debt >= 0", name="points"),
+    CheckConstraint("whole >= 0", name="whole"),
     postgresql_with={"fillfactor": "70"},
 )  # fmt: skip
 
@@ -118,6 +120,7 @@ lots = rows.table(
     LotRow,
     CheckConstraint("free >= 0 AND held >= 0 AND expired >= 0", name="points"),
     Index("ix_lots_expires_on", "expires_on", postgresql_where=text("free > 0")),
+    Index("ix_lots_left", "client_id", postgresql_where=text("free + held > 0")),
 )
 
 
@@ -142,6 +145,7 @@ holds = rows.table(
     HoldRow,
     CheckConstraint("points > 0 AND (outcome IS NULL) = (ended_at IS NULL)", name="points"),
     CheckConstraint("outcome IN ('spent', 'refused', 'withdrawn')", name="outcome"),
+    Index("ix_holds_open", "client_id", postgresql_where=text("outcome IS NULL")),
 )
 
 

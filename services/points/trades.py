@@ -67,7 +67,7 @@ class Cause(NamedTuple):
 class Trade:
     """A trade of the ledger: `posted` is what the client has for it by part, in hundredths; `steps` how many entries.
 
-    `free` and `expired` are of its lot, which ends on `ends_on`.
+    `free` and `expired` are of its lot, which ends on `ends_on`; it is `whole` while its entry says all of it.
     """
 
     client_id: str
@@ -83,6 +83,7 @@ class Trade:
     free: int = 0
     held: int = 0
     expired: int = 0
+    whole: bool = False
     cause: Cause | None = None
 
     @property
@@ -145,12 +146,13 @@ async def _read(sql: asyncpg.Connection, only: str, *arguments: list[str]) -> di
         free,
         held,
         expired,
+        whole,
     ) in await sql.fetch(
         f"""SELECT e.client_id, e.trade_id, e.step, e.entry_id::text,
                        CASE WHEN starts_with(e.credit_account, 'cust:') THEN e.points ELSE -e.points END,
                        e.commission, e.trade_date, e.kind, {VALUE_ON}, coalesce(l.expires_on, e.expires_on),
                        coalesce(l.free, CASE WHEN e.expires_on IS NOT NULL THEN e.points ELSE 0 END),
-                       coalesce(l.held, 0), coalesce(l.expired, 0)
+                       coalesce(l.held, 0), coalesce(l.expired, 0), l.lot IS NULL AND e.expires_on IS NOT NULL
                 FROM entries e {only}
                 LEFT JOIN lots l ON l.client_id = e.client_id AND e.step = 0 AND l.lot = e.entry_id::text
                 WHERE e.trade_id IS NOT NULL ORDER BY e.client_id, e.trade_id, e.step""",
@@ -161,7 +163,7 @@ async def _read(sql: asyncpg.Connection, only: str, *arguments: list[str]) -> di
         if trade is None:
             content = (Decimal(commission), trade_date)
             trade = trades[key] = Trade(*key, *content, {content}, original=made)
-            trade.ends_on, trade.free, trade.held, trade.expired = ends_on, free, held, expired
+            trade.ends_on, trade.free, trade.held, trade.expired, trade.whole = ends_on, free, held, expired, whole
         trade.posted["reversed" if kind == "reversed" else "gained", value_on] += points
         trade.steps = step + 1
     for accepted in await fetch(

@@ -9,18 +9,21 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from chassis.actor import Actor, Role
+from chassis.clock import end_of
 from chassis.consumer import read_from_log
 from chassis.database import Database
 from chassis.uow import UnitOfWork
 from contracts.broker import BrokerDayClosed, ClientOpened
 from contracts.classification import DayCompleted
+from contracts.products import RedemptionConfirmed
 from services.points import liability
 from tests.points.facts import DAY, balance, close, entries, trade
-from tests.points.test_redemptions import MANAGER, apply, points_of
+from tests.points.test_redemptions import MANAGER, apply, points_of, redeem
 from tests.world import World
 
 Act = Callable[[], Awaitable[Any]]
@@ -127,6 +130,20 @@ async def test_an_application_and_an_adjustment_cut_off_anywhere_are_there_once_
 
     await cut_everywhere(ledger, agree)
     assert await points_of(ledger) == ("1050.00", "0.00", "0.00")
+
+
+async def test_a_redemption_and_its_delivery_cut_off_anywhere_are_there_once_p5(ledger: World) -> None:
+    await known(ledger)
+    worker = ledger.platform.workers["points"]
+    await cut_everywhere(ledger, lambda: redeem(ledger))
+    made = (await redeem(ledger)).json()
+    assert await points_of(ledger) == ("2970.00", "30.00", "0.00")
+    at = end_of(DAY - timedelta(days=1)) + timedelta(hours=3)
+    await ledger.publish(RedemptionConfirmed(client_id="c-1", redemption_id=UUID(made["redemption_id"]), at=at))
+    await cut_everywhere(ledger, lambda: read_from_log(worker.consumer, worker.partitions_at_once, 5000))
+    await ledger.settle()
+    assert await points_of(ledger) == ("2970.00", "0.00", "0.00")
+    assert [points for kind, _, points in await entries(ledger) if kind == "spent"] == [Decimal(-30)]
 
 
 async def test_a_referral_the_end_of_lots_and_a_month_cut_off_anywhere_are_there_once_p3_p6(ledger: World) -> None:

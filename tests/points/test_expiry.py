@@ -8,6 +8,7 @@ from contracts.base import Event
 from contracts.broker import ClientOpened
 from contracts.points import LotsExpiring
 from tests.points.facts import balance, cancelled, close, entries, spend, trade
+from tests.points.test_redemptions import OWN, redeem, rich
 from tests.world import World
 
 NOTHING = Decimal(0)
@@ -127,6 +128,22 @@ async def test_the_clients_page_shows_lots_and_their_ends_and_no_date_that_is_ov
     ends = [{"expires_on": "2024-07-31", "points": "5.00"}, {"expires_on": "2024-09-30", "points": "2.00"}]
     assert seen["next_expiries"] == ends
     assert [*first["items"], *rest["items"]] == [end | {"held": "0.00"} for end in ends]
+
+
+async def test_what_is_held_past_its_end_is_shown_without_an_end(ledger: World) -> None:
+    await rich(ledger)
+    assert (await redeem(ledger)).status_code == 201
+    await close(ledger, date(2024, 7, 31))
+    async with ledger.client("points", OWN) as http:
+        seen = (await http.get("/v1/points/clients/c-1")).raise_for_status().json()
+        listed = (await http.get("/v1/points/clients/c-1/lots")).raise_for_status().json()["items"]
+    bonuses = [
+        {"expires_on": "2025-01-31", "points": "200.00", "held": "0.00"},
+        {"expires_on": "2026-01-31", "points": "200.00", "held": "0.00"},
+    ]
+    assert seen["lots"] == listed == [{"expires_on": None, "points": "0.00", "held": "30.00"}, *bonuses]
+    assert [one["reward"] for one in seen["holds"]] == ["SMS1"]
+    assert [one["expires_on"] for one in seen["next_expiries"]] == ["2025-01-31", "2026-01-31"]
 
 
 async def test_an_expiry_says_why_in_two_languages(ledger: World) -> None:

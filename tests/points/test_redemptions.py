@@ -117,6 +117,28 @@ async def test_what_nobody_answers_is_asked_again_after_15_minutes(ledger: World
     assert await points_of(ledger) == ("970.00", "30.00", "0.00")
 
 
+async def test_a_long_silence_is_not_filled_with_questions(ledger: World) -> None:
+    """Each time it is asked again after as long as it has waited, within a day: not every quarter of an hour."""
+    await rich(ledger)
+    await redeem(ledger)
+    for days in range(1, 11):
+        await close(ledger, DAY + timedelta(days=days))
+    query = "SELECT count(*) FROM bus.log WHERE type = 'points.redemption.requested'"
+    asked = await ledger.value("points", query)
+    assert 8 + 7 <= asked <= 8 + 10, "15, 30, 60 ... minutes on the first day, then once a day"
+
+
+async def test_a_cancellation_is_asked_for_as_often_as_a_request(ledger: World) -> None:
+    await rich(ledger)
+    made = (await redeem(ledger)).json()
+    await close(ledger, DAY + timedelta(days=3))
+    async with ledger.client("points", OWN) as http:
+        (await http.post(f"/v1/points/redemptions/{made['redemption_id']}/cancel")).raise_for_status()
+    await close(ledger, DAY + timedelta(days=4))
+    query = "SELECT count(*) FROM bus.log WHERE type = 'points.redemption.cancelled'"
+    assert await ledger.value("points", query) >= 6, "from 15 minutes on again"
+
+
 async def test_what_is_not_offered_or_not_there_is_refused_p9(ledger: World) -> None:
     await rich(ledger, "100")
     for reward, quantity, status, problem in (

@@ -81,7 +81,8 @@ SENTENCES: Mapping[str, str] = {
     "redemption: hold, request, spent": "test_points_are_held_and_spent_when_products_delivers_p5",
     "refused: released": "test_points_return_when_products_refuses",
     "one without a fulfiller is not offered": "test_what_is_not_offered_or_not_there_is_refused_p9",
-    "no answer in 15 minutes: the request again": "test_what_nobody_answers_is_asked_again_after_15_minutes",
+    "no answer in 15 minutes: the request again": "test_what_nobody_answers_is_asked_again_after_15_minutes "
+        "test_a_long_silence_is_not_filled_with_questions",
     "and alarm": "test_what_nobody_answers_is_an_alarm",
     "a cancellation releases once products has confirmed": "test_taken_back_they_return_only_when_products_has_confirmed",
     "none while in debt": "test_nothing_is_redeemed_while_points_are_owed_p7",
@@ -221,3 +222,6 @@ def test_cash_gifts_and_rebates_cannot_be_listed_p9(kind: str) -> None:
     with pytest.raises(PolicyInvalid, match="never cash, gifts or rebates"):
         parse_rewards(body)
     assert list(parse_rewards(body | {"items": [item | {"kind": "sms"}]}).offered) == ["X"]
+    for wrong in ({"fulfiller": ""}, {"not_offered": "why"}):
+        with pytest.raises(PolicyInvalid, match="either who delivers it or why"):
+            parse_rewards(body | {"items": [item | {"kind": "sms"} | wrong]})
