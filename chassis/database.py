@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 from sqlalchemy import TextClause, event, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from chassis.actor import PLATFORM, Actor
 from chassis.bus.log import HEAD_IDLE_SECONDS, SHARED_SCHEMA, Log
@@ -227,7 +228,8 @@ class Database:
                 driver: Any = lent.driver_connection
                 yield driver
             finally:
-                lent.close()
+                # Where it is one too many for the pool its socket is closed, and that is waited for.
+                await greenlet_spawn(lent.close)
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -67,7 +67,7 @@ def dying_at(database: Database, statement: int) -> Iterator[list[int]]:
 
 async def left(world: World) -> list[Any]:
     """All that an act leaves."""
-    counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in KEPT)
+    counts = ", ".join(f"(SELECT count(*) FROM {table}) AS {table}" for table in KEPT)
     rows = await world.rows("points", f"SELECT {counts}, (SELECT count(*) FROM bus.log WHERE source = 'points')")
     balances = await world.rows("points", "SELECT * FROM balances ORDER BY client_id")
     return [tuple(rows[0].values()), *(tuple(row.values()) for row in balances)]

@@ -1,5 +1,6 @@
 """Reads are answered as the framework would answer them, and nearly all of them without it."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -65,6 +66,16 @@ async def test_an_answer_is_the_frameworks(
     async with database.reading() as sql:
         rows = await sql.fetch("SELECT object, count(*) AS n FROM audit WHERE action = 'read' GROUP BY object")
     assert all(row["n"] % 2 == 0 for row in rows), "each of the two left the same rows"
+
+
+async def test_a_connection_that_is_one_too_many_for_the_pool_is_closed(database: Database) -> None:
+    """Reads at the same time take more connections than the pool keeps; those it does not keep are gone when they return."""
+    async with AsyncExitStack() as reading:
+        lent = [await reading.enter_async_context(database.reading()) for _ in range(database.settings.pool_size + 3)]
+        pids = [one.get_server_pid() for one in lent]
+    assert sum(one.is_closed() for one in lent) == 3
+    async with database.reading() as sql:
+        assert sql.get_server_pid() in pids, "those it keeps are lent again"
 
 
 async def test_what_it_counts_is_under_the_routes_name(app: FastAPI, http: httpx.AsyncClient, as_) -> None:  # type: ignore[no-untyped-def]
