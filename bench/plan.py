@@ -17,6 +17,7 @@ class Plan:
     burst_events: int
     retiered_clients: int
     retiering_rounds: int
+    month_ends: tuple[int, ...]
     deadlines: int = 100_000
 
 
@@ -29,6 +30,7 @@ FULL = Plan(
     burst_events=1_000_000,
     retiered_clients=1_000_000,
     retiering_rounds=5,
+    month_ends=(100_000, 1_000_000),
 )
 QUICK = Plan(
     lanes=Sizes(message=1_000, batch=50_000, ours=240_000, limit=240_000, rounds=3),
@@ -39,4 +41,5 @@ QUICK = Plan(
     burst_events=200_000,
     retiered_clients=1_000_000,
     retiering_rounds=2,
+    month_ends=(100_000,),
 )

@@ -10,6 +10,7 @@ from bench.deadlines import Drained
 from bench.grouping import Grouping
 from bench.hop import Hop
 from bench.memory import Memory
+from bench.month_end import MonthEnd
 from bench.replayed import Replayed
 from bench.retiering import Retiering
 from bench.throughput import LANES, Throughput
@@ -152,6 +153,16 @@ class Report:
             f" {found.ratio:.2f}x its time"
         )
         self.figures["groups_vs_hand"] = round(found.ratio, 2)
+
+    def month_ends(self, found: list[MonthEnd]) -> None:
+        """A close of each size; the memory is that of the largest."""
+        for one in found:
+            self.say(
+                f"  {one.clients:,} clients: {one.seconds:.1f} s until all is committed, {one.told:,} events told,"
+                f" at most {one.peak_mb:.0f} MB of ours"
+            )
+            size = "1m" if one.clients == 1_000_000 else f"{one.clients // 1000}k"
+            self.figures |= {f"month_end_{size}_s": round(one.seconds, 1), "month_end_peak_mb": round(one.peak_mb)}
 
     def checks(self, found: Checks) -> None:
         """Decisions over REST."""

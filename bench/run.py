@@ -7,12 +7,24 @@ from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import checks, deadlines, grouping, hop, memory, replayed, retiering, throughput, together, visible
+from bench import (
+    checks,
+    deadlines,
+    grouping,
+    hop,
+    memory,
+    month_end,
+    replayed,
+    retiering,
+    throughput,
+    together,
+    visible,
+)
 from bench.ground import Ground
 from bench.plan import Plan
 from bench.report import Report
 
-ON_STACK = ("lanes", "together", "visible", "gateway", "retiering", "groups", "deadlines", "suitability")
+ON_STACK = ("lanes", "together", "visible", "gateway", "retiering", "groups", "month_ends", "deadlines", "suitability")
 SECTIONS = (*ON_STACK, "replay", "memory")
 SECTION_SECONDS = 1_800
 T = TypeVar("T")
@@ -63,6 +75,10 @@ async def on_stack(ground: Ground, plan: Plan, report: Report, chosen: Collectio
         await section(
             "groups", "Groups of many clients against one statement by hand",
             lambda: grouping.measure(ground, plan.retiered_clients, plan.retiering_rounds), report.grouping,
+        )  # fmt: skip
+        await section(
+            "month_ends", "A month's close with its history and every event told",
+            lambda: month_end.measure(ground, plan.month_ends), report.month_ends,
         )  # fmt: skip
         await section(
             "deadlines", "Many deadlines due within one second",

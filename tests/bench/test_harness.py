@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.ground import Ground
+from bench import month_end
+from bench.ground import Ground, ground
 from bench.lanes.lane import LaneResult
 from bench.made_up import make_folder
 from bench.plan import QUICK
 from bench.report import KEYS, Report
+from bench.services import service_named
 from bench.throughput import LANES, Sizes, WrongSums, check, measure, prepare
 from bench.trades import Expected, make
 from careline.replay.source import read
@@ -23,16 +25,29 @@ TINY = Sizes(message=30, batch=600, ours=3_000, limit=3_000, rounds=1)
 async def test_every_lane_comes_to_the_right_sums(
     clusters: Callable[[str], Cluster], kafka_broker: str, tmp_path: Path
 ) -> None:
-    ground, lines = Ground(clusters("wheel").server.url, kafka_broker), list[str]()
+    there, lines = Ground(clusters("wheel").server.url, kafka_broker), list[str]()
     report = Report(lines.append)
     try:
-        report.throughput(await measure(ground, TINY, await prepare(ground, TINY), lines.append))
+        report.throughput(await measure(there, TINY, await prepare(there, TINY), lines.append))
     finally:
-        await ground.clear()
+        await there.clear()
     report.write(tmp_path / "found.json")
     assert set(KEYS) <= set(report.figures)
     assert float(report.figures["vs_limit"] or 0) > 0
     assert sum(line.startswith("  round 1") for line in lines) == len(LANES)
+
+
+async def test_a_month_end_is_closed_on_servers_of_its_own() -> None:
+    lines = list[str]()
+    report = Report(lines.append)
+    with ground() as own:
+        try:
+            await own.make_template("template", [service_named("classification")])
+            report.month_ends(await month_end.measure(own, [1_000]))
+        finally:
+            await own.clear()
+    assert " 1,000 clients" in lines[0]
+    assert report.figures["month_end_1k_s"]
 
 
 def test_a_lane_that_loses_or_doubles_an_event_is_refused() -> None:
