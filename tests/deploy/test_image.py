@@ -77,3 +77,13 @@ def test_the_layers_are_small_and_run(tmp_path: Path) -> None:
             careline, cwd=tmp_path, env=home, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_left_out_is_locked_as_everything_is() -> None:
+    everything = (ROOT / "requirements.lock").read_text("utf-8")
+    for name in ("allocation", "s3"):
+        blocks = re.findall(
+            r"^[a-z0-9_.-]+==.*(?:\n    --hash.*)+", (ROOT / f"requirements.{name}.lock").read_text("utf-8"), re.M
+        )
+        assert blocks, name
+        assert [block.splitlines()[0] for block in blocks if block not in everything] == [], name

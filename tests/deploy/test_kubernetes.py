@@ -1,8 +1,12 @@
 """The Kustomize base, as far as it can be checked without a cluster."""
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
+import pytest
 import yaml
 
 import careline.services
@@ -80,3 +84,32 @@ def test_the_base_names_all_its_files_and_labels_them() -> None:
     assert [image["newTag"] for image in base["images"]] == [version()]
     kinds = [(one["kind"], one["metadata"]["name"]) for name in base["resources"] for one in documents(name)]
     assert len(kinds) == len(set(kinds))
+
+
+@pytest.mark.parametrize("version", ["1.32", "1.37"])
+def test_every_manifest_is_one_of_kubernetes(version: str) -> None:
+    found = manifests()
+    for manifest in found.values():
+        kubernetes_validate.validate(manifest, version, strict=True)
+    wrong = found["serve-points"] | {"spec": found["serve-points"]["spec"] | {"replica": 2}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, version, strict=True)
+
+
+def test_the_base_renders_to_what_it_lists() -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed")
+    done = subprocess.run([kubectl, "kustomize", str(BASE)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    rendered = list(yaml.safe_load_all(done.stdout))
+    assert sorted((one["kind"], one["metadata"]["name"]) for one in rendered) == sorted(
+        (one["kind"], one["metadata"]["name"])
+        for name in yaml.safe_load((BASE / "kustomization.yaml").read_text("utf-8"))["resources"]
+        for one in documents(name)
+    )
+    for one in rendered:
+        kubernetes_validate.validate(one, "1.32", strict=True)
+        assert one["metadata"]["labels"]["app.kubernetes.io/part-of"] == "careline"
+    images = {container_of(one)["image"] for one in rendered if one["kind"] in ("Deployment", "Job")}
+    assert images == {f"careline:{version()}"}
