@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from contracts import platform
+from contracts import messaging, platform
 from contracts.base import DayClosed, Event
 from contracts.fields import BusinessDate, Code, Count, Identifier, Instant, Text200
 
@@ -376,6 +376,13 @@ class HoldLifted(HoldPlaced, frozen=True, kw_only=True, gc=False):
     type: ClassVar[str] = "suitability.hold.lifted"
 
 
+class MessageRequested(messaging.MessageRequested, frozen=True, kw_only=True, gc=False):
+    """Suitability asks for a message: the link by which a client confirms a purchase in their own zone [Q4]."""
+
+    type: ClassVar[str] = "suitability.message.requested"
+    topic: ClassVar[str] = TOPIC
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Suitability has closed the business date: expiries, reminders and mismatches of that date are out."""
 
@@ -412,5 +419,6 @@ EVENTS: list[type[Event]] = [
     ProfessionalExpired,
     HoldPlaced,
     HoldLifted,
+    MessageRequested,
     DayCompleted,
 ]

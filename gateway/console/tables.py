@@ -89,6 +89,7 @@ OF_A_CLIENT = {
     "note_stage": Do("classification_write_note"),
     "apply_for_tier": Do("points_apply_for_upgrade", asks=True),
     "life_change": Do("suitability_state_life_change"),
+    "send_link": Do("suitability_send_link"),
     "vulnerable": Do("suitability_state_vulnerability"),
     "vulnerable_no_more": Do("suitability_end_vulnerability"),
     "override": Do("products_ask_for_override"),

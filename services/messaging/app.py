@@ -5,13 +5,12 @@ from pathlib import Path
 from chassis import staff
 from chassis.erasure import answering
 from chassis.service import Service
-from contracts import callbacks
+from contracts import callbacks, suitability
 from contracts.broker import BranchChanged, ClientClosed, ClientOpened, ClientUpdated, ContactRecorded, StaffChanged
 from contracts.classification import GroupChanged, TierChanged
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
 from contracts.relationships import ContactDecided
-from contracts.suitability import AssessmentCompleted
 from services.messaging import api, contacts, followed, hand_over, handlers, loops, registrations, tables
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
@@ -31,10 +30,11 @@ service = Service(
         ContactRecorded: registrations.follow_contacts,
         TierChanged: followed.keep_tiers,
         GroupChanged: followed.keep_groups,
-        AssessmentCompleted: followed.keep_levels,
+        suitability.AssessmentCompleted: followed.keep_levels,
         ContactDecided: contacts.take_decisions,
         callbacks.MessageHandedOver: hand_over.take,  # before what takes one of them back
         callbacks.MessageRequested: handlers.take_requests,
+        suitability.MessageRequested: handlers.take_requests,
     },
     publishes=EVENTS,
     completes=DayCompleted,

@@ -16,15 +16,18 @@ from contracts.broker import (
     TradeSettled,
 )
 from contracts.platform import ErasureRequested
+from contracts.products import ProductChanged
 from services.suitability import (
     api,
     deadlines,
     decisions,
     exports,
     handlers,
+    library,
     products,
     professionals,
     retention,
+    reviews,
     tables,
     templates,
     trades,
@@ -46,6 +49,7 @@ service = Service(
         AssetsValued: handlers.keep_valuations,
         TradeSettled: handlers.keep_trades,
         TradeCancelled: handlers.keep_cancellations,
+        ProductChanged: library.hear,
     },
     accepts={TradeSettled: trades.accept},
     publishes=contract.EVENTS,
@@ -56,6 +60,7 @@ service = Service(
     sealed=tables.SEALED,
     policy=Policies,
     shadow=shadow,
+    acts=[reviews.ACTS],
     approvals=[
         products.CHANGE,
         products.BELOW_FLOOR,

@@ -15,7 +15,7 @@ from chassis.errors import FieldError, Text
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.suitability import DecisionConfirmed, DecisionMade
-from services.suitability import reviews
+from services.suitability import links, reviews
 from services.suitability.errors import (
     AlreadyConfirmed,
     AnswersInvalid,
@@ -32,6 +32,7 @@ from services.suitability.errors import (
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import DecisionOutcome, Initiator, Reason, Side, Verdict, decide
 from services.suitability.situations import SITUATION, Situation, lowest_before, situation_of
+from services.suitability.tables import ConfirmationLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,14 @@ def require_proofs(channel: str, proofs: Proofs, policy: Policy) -> None:
 
     Raises: EvidenceMissing, UnknownChannel.
     """
-    missing = [name for name in demanded_by(channel, policy) if not getattr(proofs, name)]
+    _require(demanded_by(channel, policy), f"channel {channel}", proofs)
+
+
+def _require(demanded: Sequence[str], by: str, proofs: Proofs) -> None:
+    missing = [name for name in demanded if not getattr(proofs, name)]
     if missing:
         raise EvidenceMissing(
-            errors=tuple(FieldError(f"/{name}", f"channel {channel} demands a {name} reference") for name in missing)
+            errors=tuple(FieldError(f"/{name}", f"{by} demands a {name} reference") for name in missing)
         )
 
 
@@ -221,11 +226,15 @@ def _warning(situation: Situation, policy: Policy, verdict: Verdict) -> dict[str
 
 
 async def confirm(
-    uow: UnitOfWork, decision: dict[str, Any], insisted: Insisted, proofs: Proofs
+    uow: UnitOfWork,
+    decision: dict[str, Any],
+    insisted: Insisted,
+    proofs: Proofs,
+    link: ConfirmationLink | None = None,
 ) -> dict[str, Any] | Approval:
     """Complete a CONFIRM: the client read the warning and insists [Q4]. Returns the confirmation; or what waits for another
     person: what staff enter for a client at the counter or on the telephone, and every high-risk purchase of an elderly or
-    vulnerable client.
+    vulnerable client. `link`: the one by which the client opened it, which is used up.
 
     The situation is read again: what has changed since the decision (level expired or lowered, product class raised,
     product off the shelf) voids it.
@@ -238,9 +247,14 @@ async def confirm(
         raise WarningNotShown(version=decision["warning"]["version"])
     _require_answers(decision, insisted.answers)
     situation, policy = await read_situation(uow, decision["client_id"], decision["product"])
-    require_proofs(decision["channel"], proofs, policy)
+    if link is not None:
+        _require(policy.link_evidence, "a link", proofs)
+        await links.use(uow, link)
+    else:
+        require_proofs(decision["channel"], proofs, policy)
     _require_unchanged(decision, situation)
     given = {"decision_id": decision["decision_id"], **asdict(insisted), **asdict(proofs)}
+    given |= {"link_id": link.link_id} if link is not None else {}
     by_client = uow.actor.role is Role.CLIENT
     if by_client and "staff_review" not in decision["needs"]:
         return await _keep_confirmation(uow, decision, situation, policy, given)
@@ -351,6 +365,7 @@ async def _keep_confirmation(
         "answers": given["answers"],
         "checked_by": given.get("checked_by"),
         "second_contact": given.get("second_contact"),
+        "link_id": given.get("link_id"),
     }
     uow.seal("confirmations", decision["client_id"], row)
     uow.emit(

@@ -13,6 +13,8 @@ from chassis.policy import PolicyBook, PolicyInvalid, PolicyTable, typed
 from services.suitability.levels import SCHEMES, Scheme
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+LONGEST_ADDRESS = 60
+"""Of a link, as the template of its message has room for it."""
 ClientKind = Literal["individual", "institution"]
 ProfessionalClass = Literal["A", "B", "C"]
 ProofItem = Literal[
@@ -99,6 +101,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     elderly_age: Positive = 65
     elderly_cooling_minutes: Annotated[int, msgspec.Meta(ge=0)] = 1440
     assisted_channels: tuple[str, ...] = ("counter", "phone")
+    link_hours: Positive = 24
+    link_address: str = "/me/confirmations/{link}"
+    link_evidence: tuple[str, ...] = ("signature",)
     register_seats: tuple[str, ...] = ("operations_director", "service_director")
     contact_age: Positive = 70
     high_risk: dict[str, str] = msgspec.field(default_factory=lambda: {"SEED-2010-12Q": "HIGH", "C5R5": "C4"})
@@ -173,6 +178,8 @@ def _problems(policy: Policy) -> Iterator[FieldError]:
     for code, scheme in SCHEMES.items():
         if policy.high_risk.get(code) not in scheme.codes:
             yield FieldError(f"/body/high_risk/{code}", f"none of {', '.join(scheme.codes)}")
+    if "{link}" not in policy.link_address or len(policy.link_address) > LONGEST_ADDRESS:
+        yield FieldError("/body/link_address", f"{{link}} and at most {LONGEST_ADDRESS} signs")
     if not policy.cooling_minutes:
         yield FieldError("/body/cooling_minutes", "empty")
     for name, warning in (("warning", policy.warning), ("care_warning", policy.care_warning)):

@@ -77,7 +77,7 @@ async def hear_instruments(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> N
         day = latest[row["code"]].trade_date
         if row["kind_before"] is not None and _asks_for_more(row, policies.on(day)):
             raised.append(due.Changed(day, product=row["code"], cause="class_raised"))
-    await _keep_states(
+    await keep_states(
         uow,
         [
             (row["code"], latest[row["code"]].trade_date if row["kind_before"] else date.min, *list(row)[1:4])
@@ -93,7 +93,7 @@ def _asks_for_more(row: asyncpg.Record, policy: Policy) -> bool:
     return before is not None and (after is None or after > before)
 
 
-async def _keep_states(uow: UnitOfWork, states: Sequence[tuple[str, date, str, str, str | None]]) -> None:
+async def keep_states(uow: UnitOfWork, states: Sequence[tuple[str, date, str, str, str | None]]) -> None:
     """What products (code, since, kind, shelf state, issuer's class) are from a day on."""
     await uow.sql.copy_records_to_table(
         "product_states",
@@ -225,12 +225,12 @@ async def _present(uow: UnitOfWork, approval: Approval) -> dict[str, Any] | None
 async def _apply(uow: UnitOfWork, approval: Approval) -> None:
     """Put in force what was asked; when the level rises, everyone who holds the product is matched again [Art. 21]."""
     code, day = approval.body["code"], await today(uow.sql)
-    before = await _needed(uow, code, day)
+    before = await needed_on(uow, code, day)
     if "class" in approval.body:
         await _put_class(uow, approval, day)
     else:
         await _put_entry(uow, approval.body["entry"], day)
-    after = await _needed(uow, code, day)
+    after = await needed_on(uow, code, day)
     if before is not None and (after is None or after > before):
         uow.emit_all(await drift.look_at_products(uow, [(code, day, day)]))
 
@@ -256,7 +256,7 @@ async def _put_class(uow: UnitOfWork, approval: Approval, day: date) -> None:
 
 
 async def _put_entry(uow: UnitOfWork, entry: dict[str, Any], day: date) -> None:
-    await _keep_states(uow, [(entry["code"], day, entry["kind"], entry["state"], entry["issuer_class"])])
+    await keep_states(uow, [(entry["code"], day, entry["kind"], entry["state"], entry["issuer_class"])])
     await uow.sql.execute(
         """INSERT INTO products AS p (code, name_zh, name_en, kind, state, issuer_class)
            VALUES ($1, $2, $3, $4, $5, $6)
@@ -282,7 +282,8 @@ BELOW_FLOOR = ApprovalKind(
 )
 
 
-async def _needed(uow: UnitOfWork, code: str, day: date) -> int | None:
+async def needed_on(uow: UnitOfWork, code: str, day: date) -> int | None:
+    """The rank that a product asks for on a day; None: it has no class, or nobody knows it."""
     row = await uow.sql.fetchrow(
         f"SELECT {product_columns('$2::date')} FROM ({product_on('$1', '$2::date')}) p", code, day
     )

@@ -20,7 +20,7 @@ from services.suitability.policy import Policies
 
 RETENTION: Mapping[str, Literal["erased", "kept"]] = {
     "submissions": "kept", "assessments": "kept", "decisions": "kept", "confirmations": "kept",
-    "reviews": "kept", "life_changes": "kept", "vulnerabilities": "kept", "professionals": "kept", "professional_status": "kept",
+    "confirmation_links": "kept", "reviews": "kept", "life_changes": "kept", "vulnerabilities": "kept", "professionals": "kept", "professional_status": "kept",
     "holds": "kept", "refused_imports": "kept",
     "drafts": "erased", "permissions": "erased", "purchases": "erased", "trades": "erased", "cancellations": "erased",
     "valuations": "erased", "mismatches": "erased", "drifts": "erased", "findings": "erased", "due": "erased",
@@ -28,7 +28,9 @@ RETENTION: Mapping[str, Literal["erased", "kept"]] = {
 }  # fmt: skip
 """What an erasure does with a client's rows, once nothing of them has to be kept: 20 years after the last of all of them.
 What proves a decision is kept beyond that, under an id that leads to nobody."""
-STANDING = frozenset({"templates", "products", "product_states", "product_classes", "registers", "register_reads"})
+STANDING = frozenset(
+    {"templates", "products", "product_states", "product_classes", "library_states", "registers", "register_reads"}
+)
 """Tables of no client, which no erasure touches: what decisions of others rest on, kept as long as the home."""
 ERASED = tuple(name for name, kept in RETENTION.items() if kept == "erased")
 

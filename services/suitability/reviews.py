@@ -1,21 +1,134 @@
-"""Reviews: what a person looks at before a level counts [Q5]."""
+"""Reviews: what a person looks at before a level counts [Q5]. They are moved by the table of acts alone."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+import asyncpg
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import uuid7
 
-from chassis.errors import FieldError, NotFound, SecondPersonNeeded, Text
+from chassis.actor import Actor, Role
+from chassis.acts import PLATFORM_ITSELF, Act, Aggregate, Doing, Step, Who, acts, begin, perform, perform_each
+from chassis.errors import FieldError, Refusal, SecondPersonNeeded, Text
+from chassis.http import object_scope
 from chassis.rows import columns, fetch
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
+from contracts.fields import Label, text_of
 from services.suitability import assessments, due, history
 from services.suitability.assessments import Assessment, last_day
-from services.suitability.errors import EvidenceMissing, WrongState
+from services.suitability.errors import EvidenceMissing
 from services.suitability.levels import held_in
 from services.suitability.policy import Policies
 from services.suitability.tables import Review, Submission
+
+STAFF = "staff"
+CONTROL = Who[Review](
+    "control",
+    Text("the branch's manager, headquarters or compliance", "营业部负责人、总部或合规"),
+    lambda actor, one: (
+        actor.role in (Role.HQ, Role.COMPLIANCE)
+        or (actor.role is Role.BRANCH_MANAGER and actor.branch_id == one.branch_id)
+    ),
+)
+
+
+class Looked(BaseModel):
+    """What the reviewer found."""
+
+    model_config = ConfigDict(extra="forbid")
+    note: Annotated[str, text_of(1000, 1)]
+    second_contact: Annotated[
+        Label | None, Field(description="where the second contact with an elderly or vulnerable client is kept")
+    ] = None
+
+
+async def _sheets(sql: asyncpg.Connection, _: Actor, found: Sequence[Review]) -> list[Submission | None]:
+    """The answers that each is about."""
+    rows = await fetch(
+        sql,
+        _Sheet,
+        f"""SELECT {columns(Submission, "s")}, n.review_id
+            FROM unnest($1::text[], $2::text[], $3::text[]) AS n(review_id, submission_id, assessment_id)
+            JOIN submissions s ON s.submission_id = coalesce(n.submission_id, (
+                SELECT a.submission_id FROM assessments a WHERE a.assessment_id = n.assessment_id))""",
+        [one.review_id for one in found],
+        [one.submission_id for one in found],
+        [one.assessment_id for one in found],
+    )
+    by_review = {row.review_id: row for row in rows}
+    return [by_review.get(one.review_id) for one in found]
+
+
+def _entered_by_caller(actor: Actor, _: Review, sheet: Submission | None) -> Refusal | None:
+    return SecondPersonNeeded() if sheet is not None and sheet.submitted_by == actor.person else None
+
+
+async def _keep_found(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
+    """Who found what. Raises: EvidenceMissing when the client is to be spoken to a second time and nothing says where that is."""
+    for one in doings:
+        contact = one.body.second_contact
+        if one.act.name == "approve" and "second_contact" in one.row.reasons and not contact:
+            raise EvidenceMissing(errors=(FieldError("/second_contact", "the reference of the second contact"),))
+        one.columns |= {
+            "decided_by": uow.actor.person,
+            "decided_at": uow.now,
+            "note": one.body.note,
+            "second_contact": contact,
+        }
+        one.detail |= {"note": one.body.note}
+
+
+async def _count(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
+    """Answers that were approved count from today, unless they do already."""
+    for one in doings:
+        one.detail["assessment_id"] = one.row.assessment_id
+        if one.row.submission_id and not one.row.assessment_id:
+            [sheet] = await _sheets(uow.sql, uow.actor, [one.row])
+            assert sheet is not None
+            one.detail["assessment_id"] = await _take_effect(uow, sheet)
+
+
+async def _count_no_more(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
+    """What was bought under a level that no longer counts is judged again."""
+    for one in doings:
+        one.detail["assessment_id"] = one.row.assessment_id
+        if one.row.assessment_id:
+            began = await uow.sql.fetchval(
+                "SELECT valid_from FROM assessments WHERE assessment_id = $1", one.row.assessment_id
+            )
+            await due.note(uow, [due.Changed(began, one.row.client_id, cause="level_lowered")])
+
+
+async def _name_newer(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
+    for one in doings:
+        one.columns |= {"superseded_by": one.body, "decided_at": uow.now}
+        one.detail["superseded_by"] = one.body
+
+
+REVIEW = Aggregate[Review](
+    name="review",
+    table="reviews",
+    id="review_id",
+    row=lambda record: msgspec.convert(dict(record), Review),
+    states=("open", "approved", "rejected", "superseded"),
+    begins=("open",),
+    final=("approved", "rejected", "superseded"),
+    sight=object_scope,
+    audiences=lambda actor, _: frozenset() if actor.role is Role.CLIENT else frozenset({STAFF}),
+    facts=_sheets,
+)
+ACTS = acts(
+    REVIEW,
+    Act("approve", Text("Approve", "通过"), on=("open",), to="approved", who=(CONTROL,), takes=Looked, needs=("note",),
+        tells=(STAFF,), unless=_entered_by_caller, prepare=_keep_found, then=_count),
+    Act("reject", Text("Reject", "不通过"), on=("open",), to="rejected", who=(CONTROL,), takes=Looked, needs=("note",),
+        tells=(STAFF,), unless=_entered_by_caller, prepare=_keep_found, then=_count_no_more),
+    Act("supersede", Text("Newer answers came", "已有更新的测评"), on=("open",), to="superseded", who=(PLATFORM_ITSELF,),
+        tells=(STAFF,), prepare=_name_newer),
+)  # fmt: skip
 
 
 async def open_for_sheet(
@@ -44,11 +157,13 @@ async def _open(
     assessment_id: str | None,
     reasons: Sequence[str],
 ) -> None:
-    await uow.sql.execute(
+    review_id = await uow.sql.fetchval(
         """INSERT INTO reviews (review_id, client_id, branch_id, submission_id, assessment_id, reasons, state, opened_at)
-           VALUES ($1, $2, $3, $4, $5, $6, 'open', $7) ON CONFLICT DO NOTHING""",
+           VALUES ($1, $2, $3, $4, $5, $6, 'open', $7) ON CONFLICT DO NOTHING RETURNING review_id""",
         str(uuid7()), client, branch_id, submission_id, assessment_id, reasons, uow.now,
     )  # fmt: skip
+    if review_id is not None:
+        await begin(uow, [Step(REVIEW.named(review_id), "open", "", "open", uow.now, tells=(STAFF,))])
 
 
 async def supersede(uow: UnitOfWork, newer: Sequence[tuple[str, datetime, str]]) -> None:
@@ -56,76 +171,32 @@ async def supersede(uow: UnitOfWork, newer: Sequence[tuple[str, datetime, str]])
 
     A level in force that rose before a purchase stays in the queue: what was bought under it is still to be judged.
     """
-    await uow.sql.execute(
-        """UPDATE reviews r SET state = 'superseded', decided_at = $4, superseded_by = n.id
+    replaced = await uow.sql.fetch(
+        """SELECT DISTINCT ON (r.review_id) r.review_id, n.id
            FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS n(client_id, assessed_at, id)
-           JOIN submissions s USING (client_id)
-           WHERE r.submission_id = s.submission_id AND r.state = 'open' AND s.submitted_at <= n.assessed_at""",
+           JOIN submissions s USING (client_id) JOIN reviews r ON r.submission_id = s.submission_id
+           WHERE r.state = 'open' AND s.submitted_at <= n.assessed_at ORDER BY r.review_id, n.assessed_at DESC""",
         *(list(column) for column in zip(*newer, strict=True)),
-        uow.now,
     )
+    await perform_each(uow, ACTS.supersede, {review_id: id for review_id, id in replaced}, uow.now)  # noqa: C416
 
 
-async def decide(
-    uow: UnitOfWork, review_id: str, approve: bool, note: str, second_contact: str | None = None
-) -> dict[str, Any]:
+async def decide(uow: UnitOfWork, review_id: str, approve: bool, found: Looked) -> dict[str, Any]:
     """Approve or reject. An approved submission counts from today; a rejected assessment stops counting.
 
-    Raises: NotFound, WrongState, SecondPersonNeeded (who entered the sheet may not decide on it); EvidenceMissing when the
-        client is to be spoken to a second time and `second_contact` does not say where that is kept.
+    Raises: NotFound, IllegalMove, SecondPersonNeeded (who entered the sheet may not decide on it), NotYours, EvidenceMissing.
     """
-    review = await _locked(uow, review_id)
-    if review.state != "open":
-        raise WrongState(Text(f"it is {review.state}", f"当前状态为 {review.state}"))
-    sheets = await fetch(
-        uow.sql,
-        Submission,
-        f"""SELECT {columns(Submission, "s")} FROM submissions s WHERE s.submission_id = coalesce($1, (
-                SELECT submission_id FROM assessments WHERE assessment_id = $2))""",
-        review.submission_id,
-        review.assessment_id,
-    )
-    if any(sheet.submitted_by == uow.actor.person for sheet in sheets):
-        raise SecondPersonNeeded
-    if approve and "second_contact" in review.reasons and not second_contact:
-        raise EvidenceMissing(errors=(FieldError("/second_contact", "the reference of the second contact"),))
-    state = "approved" if approve else "rejected"
-    await uow.sql.execute(
-        """UPDATE reviews SET state = $2, decided_by = $3, decided_at = $4, note = $5, second_contact = $6
-           WHERE review_id = $1""",
-        review_id,
-        state,
-        uow.actor.person,
-        uow.now,
-        note,
-        second_contact,
-    )
-    uow.audit(f"{state} review", f"review/{review_id}", key=review.client_id, note=note)
-    assessment_id = review.assessment_id
-    if approve and review.submission_id and not assessment_id:
-        assessment_id = await _take_effect(uow, sheets[0])
-    elif not approve and assessment_id:
-        # What was bought under a level that no longer counts is judged again.
-        began = await uow.sql.fetchval("SELECT valid_from FROM assessments WHERE assessment_id = $1", assessment_id)
-        await due.note(uow, [due.Changed(began, review.client_id, cause="level_lowered")])
-    return {"review_id": review_id, "state": state, "assessment_id": assessment_id}
-
-
-async def _locked(uow: UnitOfWork, review_id: str) -> Review:
-    """The review, locked behind its client: new answers of theirs wait for the decision, or it for them.
-
-    Raises: NotFound.
-    """
+    # Behind its client: new answers of theirs wait for the decision, or it for them.
     await uow.sql.execute(
         "SELECT FROM clients WHERE client_id = (SELECT client_id FROM reviews WHERE review_id = $1) FOR UPDATE",
         review_id,
     )
-    found = await fetch(
-        uow.sql, Review, f"SELECT {columns(Review)} FROM reviews WHERE review_id = $1 FOR UPDATE", review_id
-    )
-    if not found:
-        raise NotFound
-    return found[0]
+    done = await perform(uow, ACTS.approve if approve else ACTS.reject, review_id, found)
+    return {"review_id": review_id, "state": done.row.state, "assessment_id": done.detail["assessment_id"]}
+
+
+class _Sheet(Submission, frozen=True):
+    review_id: str
 
 
 async def _take_effect(uow: UnitOfWork, sheet: Submission) -> str:

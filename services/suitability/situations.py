@@ -13,7 +13,7 @@ import asyncpg
 
 from chassis.timeline import TODAY
 from services.suitability import history
-from services.suitability.levels import SCHEMES, held_in, needed_in
+from services.suitability.levels import SCHEMES, SEED, held_in, needed_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import Holder, Target, needed_rank
 
@@ -83,7 +83,10 @@ def product_columns(day: str) -> str:
     """The columns of a product, from `product_on` named `p`."""
     return f"""p.code, p.name_zh, p.name_en, p.kind, p.state, p.issuer_class,
                (SELECT ROW(k.scheme, k.level)::text FROM product_classes k
-                WHERE k.code = p.code AND k.effective_on <= {day} ORDER BY k.effective_on DESC LIMIT 1) AS set_class"""
+                WHERE k.code = p.code AND k.effective_on <= {day} ORDER BY k.effective_on DESC LIMIT 1) AS set_class,
+               (SELECT ARRAY[l.shelf, l.floor] FROM library_states l
+                WHERE l.code = p.code AND l.changed_from <= {day} AND l.since <= {day}
+                ORDER BY l.revision DESC, l.since DESC LIMIT 1) AS library"""
 
 
 _SITUATION = f"""
@@ -123,8 +126,28 @@ def set_rank(set_class: str | None, kind: str, policy: Policy) -> int | None:
 
 
 def needed_of(row: Row, policy: Policy) -> int | None:
-    """The rank that the product of a row needs in the firm's scheme; None: it has no class [Q3, Q6]."""
-    return needed_rank(row["kind"], set_rank(row["set_class"], row["kind"], policy), row["issuer_class"], policy)
+    """The rank that the product of a row needs in the firm's scheme; None: it has no class [Q3, Q6]. What the library asks
+    for at least stands in for the class of a kind that the policy does not name [S6]."""
+    own, floor = set_rank(row["set_class"], row["kind"], policy), library_floor(row, policy)
+    if own is None and row["kind"] not in policy.rank_of_kind:
+        own = floor
+    needed = needed_rank(row["kind"], own, row["issuer_class"], policy)
+    return needed if needed is None or floor is None else max(needed, floor)
+
+
+def library_floor(row: Row, policy: Policy) -> int | None:
+    """The rank that the library asks for at least, in the firm's scheme; None: the product is none of the library's.
+
+    A level nobody here can read asks for the highest."""
+    library = row.get("library")
+    if library is None:
+        return None
+    floor = library[1]
+    if floor is None:
+        return policy.own_scheme.levels[0].rank
+    if floor not in SEED.codes:
+        return policy.own_scheme.levels[-1].rank
+    return needed_in(SEED.code, SEED.rank(floor), policy.scheme)
 
 
 def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
@@ -135,7 +158,9 @@ def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
     permitted = kind is None or kind.permission is None or kind.permission in permissions
     needed = needed_of(row, policy)
     high_risk = needed is not None and needed >= policy.high_risk_rank
-    return Target(True, row["state"] == "on_shelf", needed, permitted, high_risk)
+    library = row.get("library")
+    on_shelf = row["state"] == "on_shelf" and (library is None or library[0] == "on_shelf")
+    return Target(True, on_shelf, needed, permitted, high_risk)
 
 
 def held_rank(row: Row, policy: Policy) -> int | None:

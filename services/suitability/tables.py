@@ -240,6 +240,7 @@ class Review(Row, frozen=True):
     note: str | None
     superseded_by: Annotated[str | None, rows.Column(comment="the newer answers or assessment")]
     second_contact: Annotated[str | None, rows.Column(comment="reference of the second contact with the client")]
+    revision: Annotated[int, rows.Column(server_default="0")]
 
 
 reviews = rows.table("reviews", metadata, Review, Index(None, "state", "opened_at", "review_id"))
@@ -340,6 +341,20 @@ class ProductState(Row, frozen=True):
 
 product_states = rows.table("product_states", metadata, ProductState, Index(None, "code", "since"))
 
+
+class LibraryState(Row, frozen=True):
+    """What the product library told of a product: of the changes from a day on the highest revision counts."""
+
+    code: Annotated[str, rows.Column(primary_key=True)]
+    revision: Annotated[int, rows.Column(primary_key=True)]
+    since: Annotated[date, rows.Column(primary_key=True)]
+    changed_from: date
+    shelf: str
+    floor: Annotated[str | None, rows.Column(comment="the level it asks for at least; empty: any")]
+
+
+library_states = rows.table("library_states", metadata, LibraryState)
+
 product_classes = Table(
     "product_classes",
     metadata,
@@ -404,8 +419,26 @@ confirmations = Table(
     Column("answers", JSONB, comment="to the questions beside it"),
     Column("checked_by", Text, comment="the other person who checked it"),
     Column("second_contact", Text, comment="reference of the second contact with the client"),
+    Column("link_id", Text, comment="the link by which the client confirmed"),
     Index(None, "client_id", "product"),
 )
+
+
+class ConfirmationLink(Row, frozen=True):
+    """A link by which a client confirms in their own zone: of one use, and of a decision the newest alone."""
+
+    link_id: Annotated[str, rows.Column(primary_key=True)]
+    decision_id: Annotated[str, rows.Column(index=True)]
+    client_id: Annotated[str, rows.Column(index=True)]
+    asked_by: str
+    asked_at: datetime
+    opens_at: datetime
+    expires_at: datetime
+    ended_at: Annotated[datetime | None, rows.Column(comment="used, or replaced by a newer one")]
+    used_at: datetime | None
+
+
+confirmation_links = rows.table("confirmation_links", metadata, ConfirmationLink)
 
 due = Table(
     "due",

@@ -6,14 +6,14 @@ from gateway.client_search import note_clients
 from tests.console.office import ANNA, CENTRE, CLIENT, COMPLIANCE, DIRECTOR, THURSDAY, Office
 
 
-async def shelf(office: Office) -> None:
+async def shelf(office: Office, code: str = "FUND") -> None:
     """One fund on the shelf, and a client whose level is too low for it."""
     await office.world.publish(
         broker.AssessmentRecorded(client_id="c-1", scheme="SEED-2010-12Q", level="LOW", assessed_on=THURSDAY)
     )
     await office.world.settle()
     asked = await office.call(
-        CENTRE, "suitability", "PUT", "/products/FUND", {"kind": "fund:equity", "name_en": "A fund"}
+        CENTRE, "suitability", "PUT", f"/products/{code}", {"kind": "fund:equity", "name_en": "A fund"}
     )
     await office.call(COMPLIANCE, "suitability", "POST", f"/approvals/{asked['approval_id']}/approve", {})
     await office.world.settle()
@@ -30,6 +30,7 @@ async def test_a_purchase_above_the_level_is_warned_confirmed_and_checked(office
         asked = await anna.send(bare.forms[0], product="FUND", channel="counter", initiator="client", side="buy")
         answer = await anna.see(asked.answer.headers["hx-redirect"])
         assert 'data-outcome="CONFIRM"' in answer.answer.text
+        assert "Done." in (await anna.do(answer, "send_link")).answer.text
         unproved = await anna.do(answer, "confirm")
         assert unproved.status in (409, 422)
         waiting = await anna.send(unproved.forms[0], signature="s-1", recording="r-1")
@@ -42,6 +43,28 @@ async def test_a_purchase_above_the_level_is_warned_confirmed_and_checked(office
             await anna.see("/clients/c-1/purchase"), "ask", product="FUND", channel="counter", side="buy"
         )
         assert 'data-outcome="PASS"' in again.answer.text
+
+
+async def test_a_client_confirms_by_the_link_of_a_message(office: Office) -> None:
+    await shelf(office, "FUND-2")
+    async with office.person(ANNA) as anna, office.person(CLIENT) as client:
+        begun = {"product": "FUND-2", "channel": "counter", "initiator": "client", "side": "buy"}
+        asked = await anna.do(await anna.see("/clients/c-1/purchase"), "ask", **begun)
+        await anna.do(asked, "send_link")
+        link = await office.world.value(
+            "suitability",
+            """SELECT convert_from(value, 'UTF8')::jsonb->'fields'->>'link' FROM bus.log
+               WHERE type = 'suitability.message.requested' ORDER BY "offset" DESC LIMIT 1""",
+        )
+        page = await client.see(link)
+        assert (page.status, page.headings, page.mains) == (200, 1, 1)
+        assert 'data-outcome="CONFIRM"' in page.answer.text
+        done = await client.do(page, "confirm", signature="s-1")
+        assert done.status == 200
+        assert (await client.see(link)).status == 409
+        again = await client.do(await client.see("/clients/c-1/purchase"), "ask", product="FUND-2", channel="mobile")
+        assert 'data-outcome="PASS"' in again.answer.text
+        assert (await anna.see(link)).status == 403
 
 
 async def test_clients_are_found_by_name_and_number_without_an_address_that_says_it(office: Office) -> None:

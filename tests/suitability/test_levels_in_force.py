@@ -74,7 +74,7 @@ async def test_q5_newer_answers_end_the_review_of_older_ones(world: World, desk:
     newer = await desk.submit("c-1", VERY_LOW)
     assert (await desk.get(COMPLIANCE, "/reviews"))["items"] == []
     refused = await reviewed(desk, True, 409, "superseded")
-    assert refused["type"].endswith("wrong-state")
+    assert refused["type"].endswith("illegal-move")
     assert (await desk.get(ME, "/clients/c-1"))["level"] == "VERY_LOW"
     [ended] = (await desk.get(COMPLIANCE, "/reviews?state=superseded"))["items"]
     assert ended["superseded_by"] == newer["submission_id"]

@@ -8,16 +8,19 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from chassis.actor import Actor, Role
-from contracts.fields import Identifier
+from contracts.fields import Code, Identifier
 from gateway.console.areas import SERVING
-from gateway.console.doing import errors_of, gone_on
+from gateway.console.clients.tabs import DESK
+from gateway.console.doing import Button, button, errors_of, gone_on
 from gateway.console.forms import typed_in
 from gateway.console.frame import AtDesk, Desk, rows_of, visitors
 from gateway.console.render import render
+from gateway.console.tables import OF_A_CLIENT
 from gateway.service_client import Part
 
 routes = APIRouter(include_in_schema=False)
 Asker = Annotated[Actor, visitors("console.purchases:ask", Role.CLIENT, *SERVING)]
+Own = Annotated[Actor, visitors("console.purchases:open", Role.CLIENT)]
 COUNTER = ("counter", "phone")
 OWN = ("mobile", "web", "terminal")
 BASE = "/v1/suitability"
@@ -61,11 +64,26 @@ async def confirm(request: Request, _: Asker, desk: AtDesk, client: Identifier, 
             if name.startswith("a.") and value
         ],
     }
-    body |= {name: typed[name].strip() for name in ("signature", "recording") if typed.get(name, "").strip()}
+    body |= {name: typed[name].strip() for name in ("signature", "recording", "link") if typed.get(name, "").strip()}
     done = await desk.send("POST", f"{BASE}/decisions/{quote(decision, safe='')}/confirmation", body)
     if done.done:
         return gone_on(request.url.path, done)
     return await _answer(request, desk, client, decision, typed, done)
+
+
+@routes.get("/me/confirmations/{link}")
+async def open_link(request: Request, _: Own, desk: AtDesk, link: Code) -> Response:
+    """The warning that a link of a message leads to, in the client's own zone: what they sign in for as themselves."""
+    made = await desk.get(f"{BASE}/confirmation-links/{quote(link, safe='')}")
+    if not made.found:
+        page = render(request, "problem_here.html", part=made, back="/me")
+        page.status_code = made.status
+        return page
+    client, decision = made.data["client"], quote(made.data["decision_id"], safe="")
+    return render(
+        request, "clients/answer.html", client=client, decision=made.data, typed={"link": link}, own=True, problem={}, wrong=[],
+        acts=[], action=f"/clients/{quote(client, safe='')}/purchase/{decision}",
+    )  # fmt: skip
 
 
 async def _question(
@@ -101,7 +119,16 @@ async def _answer(
     page = render(
         request, "clients/warning.html" if refused is not None else "clients/answer.html", client=client, decision=made.data,
         typed=typed, own=desk.visitor.role is Role.CLIENT, problem=refused.problem or {} if refused is not None else {},
-        wrong=errors_of(refused) if refused is not None else [], action=request.url.path,
+        wrong=errors_of(refused) if refused is not None else [], action=request.url.path, acts=_sending(desk, made.data),
     )  # fmt: skip
     page.status_code = refused.status if refused is not None else 200
     return page
+
+
+def _sending(desk: Desk, decision: Mapping[str, Any]) -> list[Button]:
+    """What staff can have sent to the client: a link to confirm by."""
+    if decision["outcome"] != "CONFIRM" or desk.visitor.role not in DESK:
+        return []
+    place = {"decision_id": decision["decision_id"]}
+    here = f"/clients/{quote(decision['client'], safe='')}/purchase/{quote(decision['decision_id'], safe='')}"
+    return [button("send_link", "send_link", OF_A_CLIENT["send_link"], place, here)]

@@ -36,7 +36,7 @@ _ACTS = {
     "vulnerable": ("State as vulnerable", "列为特殊关注"), "vulnerable_no_more": ("Vulnerable no more", "解除特殊关注"),
     "override": ("Grant a service", "特批服务"), "name_manager": ("Name the manager", "指定客户经理"),
     "change_team": ("Change the team", "调整服务团队"), "enter_information": ("Enter what is known", "录入客户信息"),
-    "enter_contact": ("Enter a contact", "登记联系"), "plan_visit": ("Plan a visit", "计划拜访"), "cancel_message": ("Take it back", "撤回消息"),
+    "enter_contact": ("Enter a contact", "登记联系"), "plan_visit": ("Plan a visit", "计划拜访"), "send_link": ("Send the client a link", "向客户发送确认链接"), "cancel_message": ("Take it back", "撤回消息"),
 }  # fmt: skip
 _CODES = {
     "because opened": "开户", "because upgrade": "升级", "because downgrade": "降级", "because grant": "授予",

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 import asyncpg
-from fastapi import Request, Response
+from fastapi import Path, Request, Response
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
@@ -18,6 +18,7 @@ from chassis.errors import Forbidden, NotFound, Refusal, Text
 from chassis.http import (
     Batched,
     Listing,
+    Once,
     Page,
     Reading,
     Work,
@@ -34,11 +35,13 @@ from chassis.http.language import Language
 from chassis.http.uploads import gives
 from chassis.key_history import KeyHistory
 from chassis.secrets import signing_key
+from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
-from contracts.fields import Identifier
-from services.suitability import decisions, evidence, explain, screening
+from contracts.fields import Code, Identifier
+from services.suitability import decisions, evidence, explain, links, screening
 from services.suitability.api.shapes import (
     CONTROL,
+    DESK,
     EVERYBODY,
     STAFF,
     Body,
@@ -47,18 +50,24 @@ from services.suitability.api.shapes import (
     answer,
     see_client,
 )
-from services.suitability.errors import UnknownClient
+from services.suitability.errors import LinkUsed, UnknownClient
 from services.suitability.levels import SCHEMES
-from services.suitability.policy import Policy
+from services.suitability.policy import Policies, Policy
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import DecisionOutcome, Reason
 from services.suitability.situations import Situation
 
 NO_KEYS: dict[int | str, dict[str, Any]] = {404: problem_answer(404, [NotFound])}
 """A home that has signed nothing yet."""
+LINK_OVER: dict[int | str, dict[str, Any]] = {
+    404: problem_answer(404, [NotFound]),
+    409: problem_answer(409, [LinkUsed]),
+}
 routes = router("/v1/suitability", "suitability")
 Asker = Annotated[Actor, permits("suitability.decisions:make", *EVERYBODY)]
 Reader = Annotated[Actor, permits("suitability.decisions:read", *EVERYBODY)]
+Sender = Annotated[Actor, permits("suitability.links:send", *DESK, Role.HQ, Role.SYSTEM)]
+Own = Annotated[Actor, permits("suitability.links:open", Role.CLIENT)]
 Screener = Annotated[Actor, permits("suitability.decisions:screen", *STAFF)]
 Auditor = Annotated[Actor, permits("suitability.evidence:read", *CONTROL)]
 
@@ -135,6 +144,15 @@ class ConfirmationBody(Body):
     answers: Annotated[list[QuestionAnswer], Field(max_length=20, default_factory=list)]
     signature: Reference | None = None
     recording: Reference | None = None
+    link: Annotated[Code | None, Field(description="of a message: the client opened it in their own zone")] = None
+
+
+class LinkSent(BaseModel):
+    """A link is on its way to the client: they can confirm by it between these instants, once."""
+
+    decision_id: str
+    opens_at: datetime = Field(description="the end of the cooling time, or now")
+    expires_at: datetime
 
 
 class Confirmation(BaseModel):
@@ -235,11 +253,36 @@ async def confirm(
     proofs = decisions.Proofs(body.signature, body.recording)
     answers = {one.question: one.answer for one in body.answers}
     insisted = decisions.Insisted(body.warning_version, body.language, answers)
-    done = await decisions.confirm(uow, decision, insisted, proofs)
+    link = None
+    if body.link is not None:
+        link = await links.opened(uow.sql, uow.database.settings, actor, body.link, uow.now)
+        if link.decision_id != decision_id:
+            raise NotFound
+    done = await decisions.confirm(uow, decision, insisted, proofs, link)
     if not isinstance(done, Approval):
         return Confirmation.model_validate(done)
     response.status_code = 202
     return view("suitability", decisions.CONFIRMATION, done, accept_language)
+
+
+@routes.post("/decisions/{decision_id}/link", status_code=201)
+async def send_link(actor: Sender, uow: Work, _: Once, decision_id: Identifier) -> LinkSent:
+    """Have a link delivered by which the client confirms in their own zone, signed in as themselves; it comes when the cooling
+    time is over, is good once, and one sent before is good no more [Q4]."""
+    link = await links.send(uow, await _visible(uow.sql, actor, decision_id))
+    return LinkSent(decision_id=decision_id, opens_at=link.opens_at, expires_at=link.expires_at)
+
+
+@routes.get("/confirmation-links/{link}", response_model=Decision, responses=LINK_OVER)
+async def open_link(
+    actor: Own, sql: Reading, request: Request, link: Annotated[Code, Path(description="as the message says it")]
+) -> Response:
+    """The decision that a link of a message asks the client to confirm, with its warning."""
+    found = await links.opened(sql, request.app.state.settings, actor, link, await effective_now(sql))
+    decision = await _visible(sql, actor, found.decision_id)
+    policy = (await Policies.read(sql)).on(decision["decided_on"])
+    others = [name for name in decision["needs"] if name not in ("signature", "recording")]
+    return answer(_shown(decision | {"needs": [*others[:1], *policy.link_evidence, *others[1:]]}))
 
 
 @routes.get("/decisions/{decision_id}/evidence", response_model=dict[str, Any])

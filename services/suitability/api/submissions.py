@@ -3,10 +3,12 @@
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.actor import Actor, Role
+from chassis.acts import ActView, HistoryStep, history, load, possible
 from chassis.errors import NotFound
 from chassis.http import (
     Listing,
@@ -19,7 +21,6 @@ from chassis.http import (
     etag,
     object_scope,
     permits,
-    require_sight,
     router,
 )
 from chassis.http.approvals import ApprovalView, view
@@ -172,14 +173,10 @@ class VulnerabilityView(BaseModel):
     stated_by: str
 
 
-class ReviewDecision(Body):
-    """What the reviewer found."""
+class ReviewDecision(reviews.Looked):
+    """What the reviewer found, and whether it may count."""
 
     approve: bool
-    note: Words
-    second_contact: Annotated[
-        Reference | None, Field(description="where the second contact with an elderly or vulnerable client is kept")
-    ] = None
 
 
 class Review(BaseModel):
@@ -196,6 +193,13 @@ class Review(BaseModel):
     decided_by: str | None
     note: str | None
     superseded_by: str | None
+
+
+class OneReview(Review):
+    """A review with its acts and its steps."""
+
+    acts: list[ActView]
+    history: list[HistoryStep]
 
 
 @routes.put("/clients/{client_id}/draft")
@@ -357,11 +361,19 @@ async def list_reviews(
     return Listing[Review].model_validate(found)
 
 
+@routes.get("/reviews/{review_id}")
+async def read_review(actor: Lister, sql: Reading, review_id: Identifier) -> OneReview:
+    """A review with what the caller can do with it now, why not the rest, and its steps."""
+    row = await load(sql, reviews.ACTS, actor, review_id)
+    return OneReview(
+        **msgspec.to_builtins(row),
+        acts=await possible(sql, reviews.ACTS, actor, row),
+        history=await history(sql, reviews.ACTS, actor, row),
+    )
+
+
 @routes.post("/reviews/{review_id}/decision")
-async def decide_review(actor: Reviewer, uow: Work, review_id: Identifier, body: ReviewDecision) -> dict[str, Any]:
+async def decide_review(_: Reviewer, uow: Work, review_id: Identifier, body: ReviewDecision) -> dict[str, Any]:
     """Approve or reject; who entered the sheet may not decide on it."""
-    row = await uow.sql.fetchrow("SELECT client_id, branch_id FROM reviews WHERE review_id = $1", review_id)
-    if row is None:
-        raise NotFound
-    require_sight(actor, row["client_id"], row["branch_id"])
-    return await reviews.decide(uow, review_id, body.approve, body.note, body.second_contact)
+    found = reviews.Looked(note=body.note, second_contact=body.second_contact)
+    return await reviews.decide(uow, review_id, body.approve, found)

@@ -1,0 +1,10 @@
+"""Links by which clients confirm in their own zone, and the one that a confirmation came by."""
+
+from chassis.migrate import run_sql
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
