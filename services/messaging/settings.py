@@ -2,12 +2,13 @@
 
 from urllib.parse import urlsplit
 
-from pydantic import Field, FilePath, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMAIL_SCHEMES = frozenset(("", "file", "smtp", "smtps", "smtp+starttls"))
 IMAP_SCHEMES = frozenset(("", "imap", "imaps", "imap+starttls"))
 SMS_SCHEMES = frozenset(("", "file", "http", "https"))
+SELECTOR = r"^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*)?$"
 
 
 class MessageSettings(BaseSettings):
@@ -39,7 +40,7 @@ class MessageSettings(BaseSettings):
     wecom_secret: SecretStr = SecretStr("")
     email_ca: FilePath | None = None
     email_dkim_key: FilePath | None = None
-    email_dkim_selector: str = ""
+    email_dkim_selector: str = Field("", pattern=SELECTOR, validate_default=True)
     email_imap: SecretStr = SecretStr("")
     seconds: float = Field(10.0, gt=0, le=120)
     inbound_secret: SecretStr = SecretStr("")
@@ -48,6 +49,13 @@ class MessageSettings(BaseSettings):
     @classmethod
     def _mail(cls, url: str) -> str:
         return _known(url, EMAIL_SCHEMES)
+
+    @field_validator("email_dkim_selector")
+    @classmethod
+    def _selector(cls, selector: str, info: ValidationInfo) -> str:
+        if "email_dkim_key" in info.data and bool(info.data["email_dkim_key"]) != bool(selector):
+            raise ValueError("a key to sign mails with and its selector go together")
+        return selector
 
     @field_validator("email_imap")
     @classmethod
