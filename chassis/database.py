@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 from sqlalchemy import TextClause, event, exc, text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
@@ -126,8 +127,9 @@ def _outages_as_they_are() -> Iterator[None]:
     """SQLAlchemy wraps the driver's errors: an outage must be known as one, or a batch is taken for a bad record."""
     try:
         yield
-    except (exc.DBAPIError, exc.TimeoutError) as error:
-        cause = error.orig.__cause__ if isinstance(error, exc.DBAPIError) and error.orig else None
+    except (exc.DBAPIError, exc.TimeoutError, AsyncAdapt_asyncpg_dbapi.Error) as error:
+        wrapper = error.orig if isinstance(error, exc.DBAPIError) else error  # a connection not had is wrapped once
+        cause = wrapper.__cause__ if wrapper is not None else None
         invalid = isinstance(error, exc.DBAPIError) and error.connection_invalidated
         if isinstance(error, exc.TimeoutError) or invalid or (cause is not None and is_outage(cause)):
             raise DatabaseAway(str(cause or error)) from error
@@ -228,8 +230,8 @@ class Database:
                 driver: Any = lent.driver_connection
                 yield driver
             finally:
-                # Where it is one too many for the pool its socket is closed, and that is waited for.
-                await greenlet_spawn(lent.close)
+                # Where it is one too many for the pool its socket is closed, and that is waited for, whoever is gone.
+                await asyncio.shield(greenlet_spawn(lent.close))
 
     async def close(self) -> None:
         """Give all connections back."""

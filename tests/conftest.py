@@ -96,11 +96,11 @@ class Cluster:
     async def make(self, database: str, template: str | None = None) -> str:
         # A copy of the files takes a third of the time of a copy through the write-ahead log, the default.
         copied = f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""
-        await self._admin(f"CREATE DATABASE {database}{copied}")
+        await self.admin(f"CREATE DATABASE {database}{copied}")
         return self.url(database)
 
     async def drop(self, database: str) -> None:
-        await self._admin(f"DROP DATABASE {database} WITH (FORCE)")
+        await self.admin(f"DROP DATABASE {database} WITH (FORCE)")
 
     async def template(self, settings: Settings, services: Sequence[Service]) -> str:
         """A database of these services migrated to the newest revision, made once for each of the two forms of the log.
@@ -121,7 +121,7 @@ class Cluster:
             self.templates[key] = name
         return self.templates[key]
 
-    async def _admin(self, statement: str) -> None:
+    async def admin(self, statement: str) -> None:
         connection = await asyncpg.connect(self.url("careline"))
         try:
             if not self.version:

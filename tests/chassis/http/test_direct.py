@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -10,12 +11,12 @@ from prometheus_client import REGISTRY
 
 from careline.services import SERVICES
 from chassis.actor import Role
-from chassis.database import Database
+from chassis.database import Database, DatabaseAway
 from chassis.http import service_app
 from chassis.http.direct import Direct, plans_of
 from chassis.settings import Settings
 from tests.chassis.http.conftest import SAMPLE
-from tests.conftest import KEYS
+from tests.conftest import KEYS, Cluster
 
 OF_REQUEST = ("x-request-id", "date")
 
@@ -76,6 +77,22 @@ async def test_a_connection_that_is_one_too_many_for_the_pool_is_closed(database
     assert sum(one.is_closed() for one in lent) == 3
     async with database.reading() as sql:
         assert sql.get_server_pid() in pids, "those it keeps are lent again"
+
+
+async def test_a_connection_that_cannot_be_had_is_an_outage_for_reads_and_writes_alike(
+    database: Database, postgres: Cluster
+) -> None:
+    """A server that starts up or takes nobody in: what waits for it is told so, and no record is blamed."""
+    name = urlsplit(database.url).path[1:]
+    await database.close()
+    await postgres.admin(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    for way in (database.reading, database.unit_of_work):
+        with pytest.raises(DatabaseAway):
+            async with way():
+                raise AssertionError("no connection can be had")
+    await postgres.admin(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    async with database.reading() as sql:
+        assert await sql.fetchval("SELECT 1") == 1
 
 
 async def test_what_it_counts_is_under_the_routes_name(app: FastAPI, http: httpx.AsyncClient, as_) -> None:  # type: ignore[no-untyped-def]
