@@ -111,7 +111,7 @@ class CoolingTimeRunning(Conflict):
     title = Text("The cooling time is still running", "冷静期尚未结束")
 
 
-class LinkUsed(Conflict):
+class ConfirmationLinkUsed(Conflict):
     """The link was used before, has been replaced by a newer one, or its time is over (`expires_at`): ask for another."""
 
     title = Text("The link is good no more", "该链接已失效")

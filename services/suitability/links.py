@@ -25,7 +25,7 @@ from chassis.settings import Settings
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.suitability import MessageRequested
-from services.suitability.errors import AlreadyConfirmed, ConfirmationLapsed, LinkUsed, NothingToConfirm
+from services.suitability.errors import AlreadyConfirmed, ConfirmationLapsed, ConfirmationLinkUsed, NothingToConfirm
 from services.suitability.policy import Policies
 from services.suitability.tables import ConfirmationLink
 
@@ -101,7 +101,7 @@ async def opened(
 ) -> ConfirmationLink:
     """The link of a message, opened by the client it is for.
 
-    Raises: NotFound for one that was never made, was altered, or is another client's; LinkUsed for one that was used, has
+    Raises: NotFound for one that was never made, was altered, or is another client's; ConfirmationLinkUsed for one that was used, has
         been replaced, or is over.
     """
     if actor.role is not Role.CLIENT or not token.isascii():
@@ -119,14 +119,14 @@ async def opened(
     if not any(hmac.compare_digest(token_of(key, link), token) for key in key_ring(settings, "internal")):
         raise NotFound
     if link.ended_at is not None or now > link.expires_at:
-        raise LinkUsed(expires_at=link.expires_at.isoformat())
+        raise ConfirmationLinkUsed(expires_at=link.expires_at.isoformat())
     return link
 
 
 async def use(uow: UnitOfWork, link: ConfirmationLink) -> None:
     """It is used, and good no more: what it confirmed commits with this.
 
-    Raises: LinkUsed when somebody was first.
+    Raises: ConfirmationLinkUsed when somebody was first.
     """
     used = await uow.sql.fetchval(
         """UPDATE confirmation_links SET ended_at = $2, used_at = $2 WHERE link_id = $1 AND ended_at IS NULL
@@ -135,4 +135,4 @@ async def use(uow: UnitOfWork, link: ConfirmationLink) -> None:
         uow.now,
     )
     if not used:
-        raise LinkUsed(expires_at=link.expires_at.isoformat())
+        raise ConfirmationLinkUsed(expires_at=link.expires_at.isoformat())

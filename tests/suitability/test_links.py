@@ -72,7 +72,7 @@ async def test_a_link_is_the_clients_own_and_of_one_use(world: World, desk: Desk
     await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": token})
     assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "PASS"
     again = await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": token}, 409)
-    assert again["type"].endswith("link-used")
+    assert again["type"].endswith("confirmation-link-used")
     assert (await desk.call(ME, "GET", f"/confirmation-links/{token}")).status_code == 409
     [kept] = await world.rows("suitability", "SELECT k.actor, l.used_at FROM confirmations k JOIN confirmation_links l USING (link_id)")  # fmt: skip
     assert (kept["actor"], kept["used_at"] is not None) == ("c-1", True)
@@ -104,7 +104,7 @@ async def test_a_newer_link_replaces_it_and_one_that_is_over_opens_nothing(world
     await desk.post(DESK, f"{path}/link")
     second = await token_in(world)
     replaced = await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": first}, 409)
-    assert replaced["type"].endswith("link-used")
+    assert replaced["type"].endswith("confirmation-link-used")
     # Begun at the counter, where a recording is asked for; by the link it is the client's signature.
     assert (await desk.get(ME, f"/confirmation-links/{second}"))["needs"] == ["confirmation", "signature"]
     over = utc_now() - timedelta(minutes=1)
@@ -115,7 +115,7 @@ async def test_a_newer_link_replaces_it_and_one_that_is_over_opens_nothing(world
     assert (await desk.call(ME, "GET", f"/confirmation-links/{second}")).status_code == 404
     signed = token_of(key_ring(world.settings, "internal")[0], link)
     late = await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": signed}, 409)
-    assert late["type"].endswith("link-used")
+    assert late["type"].endswith("confirmation-link-used")
     assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "CONFIRM"
     await desk.post(DESK, f"{path}/link")
     await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": await token_in(world)})

@@ -50,7 +50,7 @@ from services.suitability.api.shapes import (
     answer,
     see_client,
 )
-from services.suitability.errors import LinkUsed, UnknownClient
+from services.suitability.errors import ConfirmationLinkUsed, UnknownClient
 from services.suitability.levels import SCHEMES
 from services.suitability.policy import Policies, Policy
 from services.suitability.reasons import OUTCOMES, REASONS
@@ -61,7 +61,7 @@ NO_KEYS: dict[int | str, dict[str, Any]] = {404: problem_answer(404, [NotFound])
 """A home that has signed nothing yet."""
 LINK_OVER: dict[int | str, dict[str, Any]] = {
     404: problem_answer(404, [NotFound]),
-    409: problem_answer(409, [LinkUsed]),
+    409: problem_answer(409, [ConfirmationLinkUsed]),
 }
 routes = router("/v1/suitability", "suitability")
 Asker = Annotated[Actor, permits("suitability.decisions:make", *EVERYBODY)]
