@@ -104,7 +104,7 @@ def verify(data: bytes, *trusted: Ed25519PublicKey) -> Checked:
     """
     try:
         file = msgspec.json.decode(data)
-        entries, retention, head = file["entries"], file["retention"], file["head"]
+        entries, retention, head, named = file["entries"], file["retention"], file["head"], file["key_id"]
         if file["format"] != FORMAT:
             raise ValueError(f"not a bundle of format {FORMAT}")
         raw_key, signature = base64.b64decode(file["public_key"]), base64.b64decode(file["signature"])
@@ -121,7 +121,7 @@ def verify(data: bytes, *trusted: Ed25519PublicKey) -> Checked:
         public.verify(signature, _signed(retention, len(entries), head))
     except InvalidSignature:
         problems.append("the signature does not match: altered, or signed with another key")
-    if name_of(public) != file["key_id"]:
+    if name_of(public) != named:
         problems.append("the key's name does not match the key")
     if not problems:
         try:

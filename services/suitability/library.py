@@ -26,18 +26,19 @@ async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
     ]
     days = sorted({(event.product, event.changed_from) for event in events})
     await _enter(uow, sorted({event.product for event in events}))
-    before = {(code, day): await products.needed_on(uow, code, day) for code, day in days}
+    before = await products.needed_on(uow, days)
     await uow.sql.execute(
         f"""INSERT INTO library_states ({columns(LibraryState)})
             SELECT * FROM unnest($1::text[], $2::int[], $3::date[], $4::date[], $5::text[], $6::text[])
             ON CONFLICT DO NOTHING""",
         *(lists(told) or [[]] * len(msgspec.structs.fields(LibraryState))),
     )
-    raised = []
-    for (code, day), asked in before.items():
-        asks = await products.needed_on(uow, code, day)
-        if asked is not None and (asks is None or asks > asked):
-            raised.append(due.Changed(day, product=code, cause="class_raised"))
+    after = await products.needed_on(uow, days)
+    raised = [
+        due.Changed(day, product=code, cause="class_raised")
+        for code, day in days
+        if products.rose(before[code, day], after[code, day])
+    ]
     await due.note(uow, raised)
 
 

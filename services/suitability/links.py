@@ -8,7 +8,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -96,9 +96,7 @@ async def send(uow: UnitOfWork, decision: Mapping[str, Any]) -> ConfirmationLink
     return link
 
 
-async def opened(
-    sql: asyncpg.Connection, settings: Settings, actor: Actor, token: str, now: datetime
-) -> ConfirmationLink:
+async def opened(sql: asyncpg.Connection, settings: Settings, actor: Actor, token: str) -> ConfirmationLink:
     """The link of a message, opened by the client it is for.
 
     Raises: NotFound for one that was never made, was altered, or is another client's; ConfirmationLinkUsed for one that was used, has
@@ -118,7 +116,8 @@ async def opened(
     [link] = found
     if not any(hmac.compare_digest(token_of(key, link), token) for key in key_ring(settings, "internal")):
         raise NotFound
-    if link.ended_at is not None or now > link.expires_at:
+    # By the same clock as the decision's own times: the database's.
+    if link.ended_at is not None or await sql.fetchval("SELECT now() > $1", link.expires_at):
         raise ConfirmationLinkUsed(expires_at=link.expires_at.isoformat())
     return link
 

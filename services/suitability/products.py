@@ -5,7 +5,7 @@ staff set for it from a date on; an issuer's class can only raise it [Q3, Q6]. K
 class of its own take two persons; compliance is the second when the level falls below its kind's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -90,7 +90,7 @@ async def hear_instruments(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> N
 def _asks_for_more(row: asyncpg.Record, policy: Policy) -> bool:
     before = needed_rank(row["kind_before"], None, row["issuer_class_before"], policy)
     after = needed_rank(row["kind"], None, row["issuer_class"], policy)
-    return before is not None and (after is None or after > before)
+    return rose(before, after)
 
 
 async def keep_states(uow: UnitOfWork, states: Sequence[tuple[str, date, str, str, str | None]]) -> None:
@@ -225,13 +225,13 @@ async def _present(uow: UnitOfWork, approval: Approval) -> dict[str, Any] | None
 async def _apply(uow: UnitOfWork, approval: Approval) -> None:
     """Put in force what was asked; when the level rises, everyone who holds the product is matched again [Art. 21]."""
     code, day = approval.body["code"], await today(uow.sql)
-    before = await needed_on(uow, code, day)
+    before = await needed_on(uow, [(code, day)])
     if "class" in approval.body:
         await _put_class(uow, approval, day)
     else:
         await _put_entry(uow, approval.body["entry"], day)
-    after = await needed_on(uow, code, day)
-    if before is not None and (after is None or after > before):
+    after = await needed_on(uow, [(code, day)])
+    if rose(before[code, day], after[code, day]):
         uow.emit_all(await drift.look_at_products(uow, [(code, day, day)]))
 
 
@@ -282,12 +282,21 @@ BELOW_FLOOR = ApprovalKind(
 )
 
 
-async def needed_on(uow: UnitOfWork, code: str, day: date) -> int | None:
-    """The rank that a product asks for on a day; None: it has no class, or nobody knows it."""
-    row = await uow.sql.fetchrow(
-        f"SELECT {product_columns('$2::date')} FROM ({product_on('$1', '$2::date')}) p", code, day
+async def needed_on(uow: UnitOfWork, asked: Collection[tuple[str, date]]) -> dict[tuple[str, date], int | None]:
+    """The ranks that products ask for on days; None: one has no class, or nobody knows it."""
+    policies = await uow.policies(Policies)
+    rows = await uow.sql.fetch(
+        f"""SELECT n.day, {product_columns("n.day")} FROM unnest($1::text[], $2::date[]) AS n(code, day)
+            JOIN LATERAL ({product_on("n.code", "n.day")}) p ON true""",
+        [code for code, _ in asked],
+        [day for _, day in asked],
     )
-    return needed_of(row, (await uow.policies(Policies)).on(day)) if row else None
+    return dict.fromkeys(asked) | {(row["code"], row["day"]): needed_of(row, policies.on(row["day"])) for row in rows}
+
+
+def rose(before: int | None, after: int | None) -> bool:
+    """Whether a product that had a rank asks for more now, or has none any more."""
+    return before is not None and (after is None or after > before)
 
 
 async def take_effect(uow: UnitOfWork, days: Sequence[date]) -> list[MatchDrifted]:

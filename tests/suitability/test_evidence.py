@@ -101,6 +101,13 @@ def test_no_changed_byte_goes_unnoticed(place: int, change: int) -> None:
         assert checked.problems
 
 
+@pytest.mark.parametrize("member", sorted(json.loads(SMALL)))
+def test_a_bundle_without_one_of_its_members_is_none(member: str) -> None:
+    left = {name: value for name, value in json.loads(SMALL).items() if name != member}
+    with pytest.raises(ValueError, match="no evidence bundle"):
+        verify(json.dumps(left).encode())
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"[1]", b"null", b'{"format":"x","entries":[],"retention":{},"head":""}']
 )

@@ -35,7 +35,6 @@ from chassis.http.language import Language
 from chassis.http.uploads import gives
 from chassis.key_history import KeyHistory
 from chassis.secrets import signing_key
-from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.fields import Code, Identifier
 from services.suitability import decisions, evidence, explain, links, screening
@@ -255,7 +254,7 @@ async def confirm(
     insisted = decisions.Insisted(body.warning_version, body.language, answers)
     link = None
     if body.link is not None:
-        link = await links.opened(uow.sql, uow.database.settings, actor, body.link, uow.now)
+        link = await links.opened(uow.sql, uow.database.settings, actor, body.link)
         if link.decision_id != decision_id:
             raise NotFound
     done = await decisions.confirm(uow, decision, insisted, proofs, link)
@@ -278,7 +277,7 @@ async def open_link(
     actor: Own, sql: Reading, request: Request, link: Annotated[Code, Path(description="as the message says it")]
 ) -> Response:
     """The decision that a link of a message asks the client to confirm, with its warning."""
-    found = await links.opened(sql, request.app.state.settings, actor, link, await effective_now(sql))
+    found = await links.opened(sql, request.app.state.settings, actor, link)
     decision = await _visible(sql, actor, found.decision_id)
     policy = (await Policies.read(sql)).on(decision["decided_on"])
     others = [name for name in decision["needs"] if name not in ("signature", "recording")]
