@@ -80,8 +80,11 @@
     return document.activeElement.closest("[data-list] tr[data-href]");
   }
 
+  // A key acts on the chosen row, or on what the page is about: never on a row nobody chose.
   function press(selector) {
-    const found = document.querySelector(selector);
+    const row = chosen();
+    const found = row ? row.querySelector(selector)
+      : Array.from(document.querySelectorAll(selector)).find(function (one) { return !one.closest("[data-list] tbody"); });
     if (!found) return false;
     if (typing(found)) found.focus();
     else found.click();
@@ -98,7 +101,7 @@
     n: function () { if (!press("[data-key=n]")) location.assign("/callbacks/next"); },
     j: function () { move(1); },
     k: function () { move(-1); },
-    c: function () { const row = chosen(); if (row) { const claim = row.querySelector("[data-act=claim]"); if (claim) claim.click(); } else press("[data-act=claim]"); },
+    c: function () { press("[data-act=claim]"); },
     a: function () { press("[data-act=assign], [data-act=offer]"); },
     l: function () { press("[data-key=l], [data-act=contact]"); },
     o: function () { press("[data-key=o]"); },

@@ -108,7 +108,10 @@ async def test_keys_work_without_a_mouse_and_are_silent_in_fields_and_compositio
             await page.evaluate(
                 f"document.body.dispatchEvent(new KeyboardEvent('keydown', Object.assign({{bubbles: true}}, {said})))"
             )
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.method))
         await pressed(page, "c")
         assert page.url.endswith("/callbacks")
         await pressed(page, "j", "Enter")
         await page.wait_for_url("**/callbacks/*-*")
+        assert "POST" not in asked, "a key acted on a row that nobody chose"
