@@ -212,6 +212,7 @@ def facts_of(situation: Situation, policy: Policy) -> dict[str, Any]:
         "valid_until": situation.valid_until.isoformat() if situation.valid_until else None,
         "kind": situation.kind,
         "issuer_class": situation.issuer_class,
+        "not_sold_because": situation.not_sold_because,
         "product_name": situation.product_name,
     }
 

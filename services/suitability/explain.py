@@ -14,7 +14,7 @@ from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import DecisionOutcome, Reason, decide
-from services.suitability.situations import SITUATION_AS_OF, lowest_before, situation_of
+from services.suitability.situations import NOT_REJECTED, SITUATION_AS_OF, lowest_before, situation_of
 
 
 async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
@@ -23,8 +23,8 @@ async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, An
     known: dict[str, Any] = {"client_id": client, "as_of": day, "policy": policy.version, "inputs": {}}
     if row is None:
         last = await sql.fetchrow(
-            """SELECT valid_until FROM assessments WHERE client_id = $1 AND valid_from <= $2
-               ORDER BY valid_until DESC LIMIT 1""",
+            f"""SELECT a.valid_until FROM assessments a WHERE a.client_id = $1 AND a.valid_from <= $2 AND {NOT_REJECTED}
+                LIMIT 1""",
             client,
             day,
         )

@@ -25,7 +25,7 @@ from services.suitability.errors import UnknownProduct
 from services.suitability.levels import SCHEMES, needed_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import needed_rank
-from services.suitability.situations import needed_of, product_columns, product_on
+from services.suitability.situations import needed_of, not_sold_because, product_columns, product_on
 
 STATES = ("draft", "on_shelf", "suspended", "off_shelf")
 
@@ -119,6 +119,7 @@ def described(row: asyncpg.Record, policy: Policy) -> dict[str, Any]:
     """A product as callers see it."""
     needed = needed_of(row, policy)
     kind = policy.kinds.get(row["kind"])
+    shelf, floor = row["library"] or (None, None)
     return {
         "code": row["code"],
         "name_zh": row["name_zh"],
@@ -127,6 +128,9 @@ def described(row: asyncpg.Record, policy: Policy) -> dict[str, Any]:
         "kind_zh": kind.zh if kind else "未分类",
         "kind_en": kind.en if kind else "not classed",
         "state": row["state"],
+        "library_shelf": shelf,
+        "library_floor": floor,
+        "not_sold_because": not_sold_because(row),
         "issuer_class": row["issuer_class"],
         "scheme": policy.scheme,
         "level_needed": policy.own_scheme.level(needed).code if needed else None,

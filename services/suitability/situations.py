@@ -150,6 +150,14 @@ def library_floor(row: Row, policy: Policy) -> int | None:
     return needed_in(SEED.code, SEED.rank(floor), policy.scheme)
 
 
+def not_sold_because(row: Row) -> str | None:
+    """Whose word keeps a product off the shelf, and what it says: `own:off_shelf`, `library:suspended`; None: both have it on."""
+    if row["state"] != "on_shelf":
+        return f"own:{row['state']}"
+    library = row.get("library")
+    return f"library:{library[0]}" if library is not None and library[0] != "on_shelf" else None
+
+
 def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
     """The product of a row as the rule sees it."""
     if row["code"] is None:
@@ -158,9 +166,7 @@ def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
     permitted = kind is None or kind.permission is None or kind.permission in permissions
     needed = needed_of(row, policy)
     high_risk = needed is not None and needed >= policy.high_risk_rank
-    library = row.get("library")
-    on_shelf = row["state"] == "on_shelf" and (library is None or library[0] == "on_shelf")
-    return Target(True, on_shelf, needed, permitted, high_risk)
+    return Target(True, not_sold_because(row) is None, needed, permitted, high_risk)
 
 
 def held_rank(row: Row, policy: Policy) -> int | None:
@@ -242,6 +248,7 @@ class Situation:
     valid_until: date | None
     kind: str | None
     issuer_class: str | None
+    not_sold_because: str | None
     confirmation: str | None
 
     @property
@@ -266,5 +273,6 @@ def situation_of(row: Row, policy: Policy, lowest: int | None, product: str) -> 
         valid_until=row["valid_until"],
         kind=row["kind"],
         issuer_class=row["issuer_class"],
+        not_sold_because=not_sold_because(row) if row["code"] else None,
         confirmation=row["confirmed_by"] if still_confirmed(row, holder, target) else None,
     )

@@ -75,6 +75,19 @@ async def test_floors_and_shelves_of_the_library_count_from_their_day(world: Wor
     await world.publish(told("A", 3, day + DAY * 2, "MEDIUM", "suspended"))
     await world.settle()
     assert "off_shelf" in (await said(desk, "A"))[1]
+    # Its own shelf state is another matter: the page and the answer say whose word it is.
+    page = await desk.get(HQ, "/products/A")
+    assert (page["state"], page["library_shelf"], page["library_floor"]) == ("on_shelf", "suspended", "MEDIUM")
+    assert page["not_sold_because"] == "library:suspended"
+    why = await desk.get(ME, f"/decisions/{(await desk.decide(ME, 'c-1', 'A'))['decision_id']}/explain")
+    assert why["inputs"]["not_sold_because"] == "library:suspended"
+    before = await desk.get(HQ, f"/products/A?as_of={day}")
+    assert (before["library_shelf"], before["not_sold_because"]) == ("on_shelf", None)
+    [listed] = [one for one in (await desk.get(HQ, "/products"))["items"] if one["code"] == "A"]
+    assert listed["not_sold_because"] == "library:suspended"
+    # Taken off by ourselves as well, it is our own word.
+    await desk.keep("A", kind="service:A", state="off_shelf")
+    assert (await desk.get(HQ, "/products/A"))["not_sold_because"] == "own:off_shelf"
 
 
 @pytest.mark.parametrize(

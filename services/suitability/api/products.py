@@ -31,7 +31,10 @@ Classer = Annotated[Actor, permits("suitability.products:class", *HEADQUARTERS)]
 
 
 class Product(BaseModel):
-    """A product and the level it asks for; `level_needed` is null while it has no class, and nobody may buy it."""
+    """A product and the level it asks for; `level_needed` is null while it has no class, and nobody may buy it.
+
+    `library_shelf` and `library_floor` are what the firm's product library says of it; `not_sold_because` whose word keeps it
+    off the shelf (`own:off_shelf`, `library:suspended`)."""
 
     code: str
     name_zh: str
@@ -40,6 +43,9 @@ class Product(BaseModel):
     kind_zh: str
     kind_en: str
     state: str
+    library_shelf: str | None
+    library_floor: str | None
+    not_sold_because: str | None
     issuer_class: str | None
     scheme: str
     level_needed: str | None
