@@ -260,35 +260,6 @@ class RegisterMade(Event, frozen=True, kw_only=True, gc=False):
         return self.register_date
 
 
-class ProductStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """An instrument or product from an instant on: the level it asks for, its risk class, whether it may be sold."""
-
-    since: Instant
-    level: Code | None = None
-    risk_class: Code | None = None
-    shelf: Code | None = None
-
-
-class ProductChanged(Event, frozen=True, kw_only=True, gc=False):
-    """What suitability knows of a product (产品风险) from `changed_from` on is now `stretches`. Keyed by the product."""
-
-    type: ClassVar[str] = "suitability.product.changed"
-    topic: ClassVar[str] = TOPIC
-
-    product: Code
-    revision: Count
-    changed_from: BusinessDate
-    stretches: list[ProductStretch]
-
-    @property
-    def key(self) -> str:
-        return f"product:{self.product}"
-
-    @property
-    def identity(self) -> str:
-        return f"{self.product}/{self.revision}"
-
-
 class ProfessionalStretch(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The client's status as professional investor (专业投资者) from a day on; None: ordinary (普通投资者)."""
 
@@ -351,7 +322,8 @@ class ProfessionalExpired(Event, frozen=True, kw_only=True, gc=False):
 
 
 class HoldPlaced(Event, frozen=True, kw_only=True, gc=False):
-    """A hold (冻结) was placed on the client: nothing of its `scope` may be sold to them meanwhile."""
+    """A hold (冻结) was placed on the client: nothing of its `scope` may be sold to them meanwhile. Suitability places one (`ALL`)
+    where answers after a stated change of life are overdue [Q5]."""
 
     type: ClassVar[str] = "suitability.hold.placed"
     topic: ClassVar[str] = TOPIC
@@ -413,7 +385,6 @@ EVENTS: list[type[Event]] = [
     MismatchFound,
     GamingSuspected,
     RegisterMade,
-    ProductChanged,
     ProfessionalChanged,
     ProfessionalExpiring,
     ProfessionalExpired,

@@ -10,7 +10,7 @@ import asyncpg
 from chassis.clock import months_after
 from chassis.uow import UnitOfWork
 from contracts.suitability import AssessmentCompleted
-from services.suitability import drift, due
+from services.suitability import drift, due, sale_holds
 from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policy
 from services.suitability.situations import NOT_REJECTED, in_force
@@ -102,6 +102,10 @@ async def keep(uow: UnitOfWork, made: Sequence[Assessment], policy: str) -> None
         )
         for a in made
     )
+    since: dict[str, date] = {}
+    for a in made:
+        since[a.client_id] = max(a.valid_from, since.get(a.client_id, a.valid_from))
+    await sale_holds.lift(uow, since)
 
 
 async def take_effect(uow: UnitOfWork, made: Assessment, policy: Policy) -> None:

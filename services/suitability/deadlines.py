@@ -10,7 +10,7 @@ from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.suitability import AssessmentExpired, AssessmentExpiring, MatchDrifted, ProfessionalExpired
-from services.suitability import care, drift, gaming, judging, products, professionals
+from services.suitability import care, drift, gaming, judging, products, professionals, sale_holds
 from services.suitability.policy import Policies
 from services.suitability.reports import daily
 from services.suitability.situations import NOT_REJECTED
@@ -45,6 +45,9 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
     while await _judge_due(days, uow, told, watch=not first_close) >= DUE_AT_ONCE:
         pass
     await _endings(days, uow, told)
+    await sale_holds.lift_late(uow, days[-1])
+    for day, placed in (await sale_holds.place(uow, days)).items():
+        told[day] += placed
     for drifted in await products.take_effect(uow, days):
         told[drifted.found_on - ONE_DAY].append(drifted)
     for found in await gaming.look(uow, days):

@@ -20,7 +20,7 @@ from chassis.rows import columns, fetch
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.suitability import ProfessionalChanged, ProfessionalExpired, ProfessionalExpiring, ProfessionalStretch
-from services.suitability import drift, due
+from services.suitability import drift, due, sale_holds
 from services.suitability.errors import (
     CoolingTimeRunning,
     NotForThisClient,
@@ -97,6 +97,7 @@ async def _apply(uow: UnitOfWork, approval: Approval) -> None:
         asked.request_id, uow.actor.person, uow.now, day, until,
     )  # fmt: skip
     await _from(uow, asked.client_id, day, asked.category, until, asked.request_id)
+    await sale_holds.lift(uow, {asked.client_id: day})
 
 
 async def _not_done(uow: UnitOfWork, approval: Approval) -> None:

@@ -21,7 +21,7 @@ from services.suitability.policy import Policies
 RETENTION: Mapping[str, Literal["erased", "kept"]] = {
     "submissions": "kept", "assessments": "kept", "decisions": "kept", "confirmations": "kept",
     "confirmation_links": "kept", "reviews": "kept", "life_changes": "kept", "vulnerabilities": "kept", "professionals": "kept", "professional_status": "kept",
-    "holds": "kept", "refused_imports": "kept",
+    "holds": "kept", "sale_holds": "kept", "refused_imports": "kept",
     "drafts": "erased", "permissions": "erased", "purchases": "erased", "trades": "erased", "cancellations": "erased",
     "valuations": "erased", "mismatches": "erased", "drifts": "erased", "findings": "erased", "due": "erased",
     "clients": "erased",

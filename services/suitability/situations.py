@@ -51,6 +51,13 @@ def vulnerable(client: str, day: str) -> str:
                          ORDER BY v.since DESC, v.id DESC LIMIT 1), false)"""
 
 
+def reassessment_overdue(client: str, day: str) -> str:
+    """Whether a client has not answered anew in time after a stated change of life [Q5]."""
+    return f"""EXISTS (SELECT FROM life_changes l WHERE l.client_id = {client} AND l.due_on < {day}
+                       AND NOT EXISTS (SELECT FROM assessments a WHERE a.client_id = l.client_id
+                                       AND a.valid_from >= l.stated_on AND {NOT_REJECTED}))"""
+
+
 CONFIRMED_AS = """k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held,
            k.checked_by AS confirmed_check, k.second_contact AS confirmed_contact"""
 """The columns of a confirmation `k` that `still_confirmed` looks at."""
@@ -63,9 +70,7 @@ def holder_columns(day: str) -> str:
                f.assessed_at, f.source AS held_source, f.submission_id,
                {ever_assessed("c.client_id", day)} AS assessed_before,
                {professional("c.client_id", day)} AS professional, {vulnerable("c.client_id", day)} AS vulnerable,
-               EXISTS (SELECT FROM life_changes l WHERE l.client_id = c.client_id AND l.due_on < {day}
-                       AND NOT EXISTS (SELECT FROM assessments a WHERE a.client_id = c.client_id
-                                       AND a.valid_from >= l.stated_on AND {NOT_REJECTED})) AS reassessment_overdue,
+               {reassessment_overdue("c.client_id", day)} AS reassessment_overdue,
                EXISTS (SELECT FROM reviews r WHERE r.state = 'approved'
                        AND (r.assessment_id = f.assessment_id OR r.submission_id = f.submission_id)) AS rise_approved,
                ARRAY(SELECT permission FROM permissions m WHERE m.client_id = c.client_id

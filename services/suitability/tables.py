@@ -546,6 +546,24 @@ holds = Table(
 )
 
 
+class SaleHold(Row, frozen=True):
+    """Nothing of `scope` may be sold to a client from an instant to another."""
+
+    hold_id: Annotated[str, rows.Column(primary_key=True)]
+    client_id: str
+    scope: str
+    placed_at: datetime
+    lifted_at: datetime | None
+
+
+sale_holds = rows.table(
+    "sale_holds",
+    metadata,
+    SaleHold,
+    Index("ix_sale_holds_open", "client_id", unique=True, postgresql_where=text("lifted_at IS NULL")),
+)
+
+
 def _all_columns(of: Table) -> SealedTable:
     return SealedTable(of.name, tuple(column.name for column in of.columns))
 

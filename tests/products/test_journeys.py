@@ -15,6 +15,7 @@ from contracts.fields import Amount
 from contracts.suitability import DecisionMade
 from tests.points.facts import trade
 from tests.products.facts import agreed
+from tests.suitability.conftest import DAY, HIGH, sheet
 from tests.world import World
 
 pytestmark = pytest.mark.services("products", "points", "classification", "suitability")
@@ -91,6 +92,30 @@ async def test_buy_a_go_up_to_b_lose_gold_the_grace_ends(world: World) -> None:
     codes = {one["code"] for one in have["items"]}
     assert "PRIORITY_QUEUE" in codes
     assert not {"VIP_TRADING", "DEDICATED_LINE", "SMS1"} & codes
+
+
+async def by_product(world: World, product: str) -> tuple[bool, list[str]]:
+    """Whether a product gives the client anything today, and what keeps it back."""
+    have = await ask(world, "products", "GET", "/clients/c-1/entitlements")
+    back = {said for one in have["missing"] if f"PRODUCT:{product}" in one["given_by"] for said in one["blocked_by"]}
+    return f"PRODUCT:{product}" in {one["source"] for one in have["items"]}, sorted(back)
+
+
+@pytest.mark.both_buses
+async def test_answers_overdue_hold_back_what_was_sold_until_they_are_given(world: World) -> None:
+    await begin(world, "600000")
+    await buy(world, "A")
+    stated = await ask(world, "suitability", "POST", "/clients/c-1/life-changes", {"change": "income"})
+    due = date.fromisoformat(stated["due_on"])
+    await world.close(due - DAY)
+    assert await by_product(world, "A") == (True, [])
+    await world.close(due)
+    assert await by_product(world, "A") == (False, ["hold ALL"])
+    await ask(world, "suitability", "POST", "/clients/c-1/submissions", sheet(HIGH))
+    await world.settle()
+    assert await by_product(world, "A") == (True, [])
+    await world.close(due + DAY * 40)
+    assert await by_product(world, "A") == (True, []), "it is placed once"
 
 
 @pytest.mark.both_buses

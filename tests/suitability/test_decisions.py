@@ -1,11 +1,11 @@
 """Decisions, confirmations, screening, products, professionals: over HTTP [Q3, Q4, Q6]."""
 
 import asyncio
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
-from chassis.clock import at, utc_now
+from chassis.clock import at, end_of, utc_now
 from contracts import broker
 from contracts.base import Amount
 from tests.chassis.audit.conftest import superuser
@@ -24,8 +24,10 @@ from tests.suitability.conftest import (
     bought,
     client,
     opened,
+    professional,
     today,
 )
+from tests.suitability.test_days import events
 from tests.world import World
 
 ME = client("c-1")
@@ -157,6 +159,30 @@ async def test_a_life_change_blocks_once_overdue(world: World, desk: Desk) -> No
     assert codes(await desk.decide(ME, "c-1", "STOCK")) == "reassessment_overdue"
     await desk.submit("c-1", LOW)
     assert codes(await desk.decide(ME, "c-1", "STOCK")) == "suitable"
+    [placed] = await events(world, "hold.placed")
+    [lifted] = await events(world, "hold.lifted")
+    assert (placed["client_id"], placed["scope"], lifted["hold_id"]) == ("c-1", "ALL", placed["hold_id"])
+    assert datetime.fromisoformat(placed["at"]) == end_of(day + DAY * 30)
+    assert datetime.fromisoformat(lifted["at"]) == end_of(day + DAY * 30), "on the first day it is over again"
+
+
+async def test_a_professional_investor_is_not_held_back(world: World, desk: Desk) -> None:
+    day = await prepared(world, desk)
+    await desk.post(ME, "/clients/c-1/life-changes", {"change": "income"})
+    await world.close(day + DAY * 31)
+    assert await events(world, "hold.lifted") == []
+    request = await professional(desk, "c-1")
+    assert len(await events(world, "hold.lifted")) == 1
+    await desk.post(ME, f"/professionals/{request}/end", {"reason": "ordinary again"}, 200)
+    await world.close(day + DAY * 32)
+    placed = await events(world, "hold.placed")
+    assert len({one["hold_id"] for one in placed}) == len(placed) == 2
+    # What was answered elsewhere meanwhile and is heard late ends it too.
+    await world.publish(assessed("c-1", "LOW", day + DAY * 20))
+    await world.settle()
+    assert len(await events(world, "hold.lifted")) == 2
+    await world.close(day + DAY * 35)
+    assert len(await events(world, "hold.placed")) == 2
 
 
 async def test_a_class_raised_matches_every_holder_again(world: World, desk: Desk) -> None:
