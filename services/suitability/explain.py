@@ -14,7 +14,7 @@ from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import DecisionOutcome, Reason, decide
-from services.suitability.situations import NOT_REJECTED, SITUATION_AS_OF, lowest_before, situation_of
+from services.suitability.situations import SITUATION_AS_OF, ever_assessed, lowest_before, situation_of
 
 
 async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
@@ -22,13 +22,8 @@ async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, An
     policy, row = (await Policies.read(sql)).on(day), await level_on(sql, client, day)
     known: dict[str, Any] = {"client_id": client, "as_of": day, "policy": policy.version, "inputs": {}}
     if row is None:
-        last = await sql.fetchrow(
-            f"""SELECT a.valid_until FROM assessments a WHERE a.client_id = $1 AND a.valid_from <= $2 AND {NOT_REJECTED}
-                LIMIT 1""",
-            client,
-            day,
-        )
-        reason = Reason.EXPIRED if last else Reason.NO_ASSESSMENT
+        before = await sql.fetchval(f"SELECT {ever_assessed('$1', '$2::date')}", client, day)
+        reason = Reason.EXPIRED if before else Reason.NO_ASSESSMENT
         text = REASONS[reason]
         return known | {"level": None, "scheme": policy.scheme, "reason": reason, **_texts(text)}
     scheme = SCHEMES[row["scheme"]]

@@ -68,6 +68,7 @@ def _entered_by_caller(actor: Actor, _: Review, sheet: Submission | None) -> Ref
 
 async def _keep_found(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
     """Who found what. Raises: EvidenceMissing when the client is to be spoken to a second time and nothing says where that is."""
+    day = await today(uow.sql)
     for one in doings:
         contact = one.body.second_contact
         if one.act.name == "approve" and "second_contact" in one.row.reasons and not contact:
@@ -75,6 +76,7 @@ async def _keep_found(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
         one.columns |= {
             "decided_by": uow.actor.person,
             "decided_at": uow.now,
+            "decided_on": day,
             "note": one.body.note,
             "second_contact": contact,
         }

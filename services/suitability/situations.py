@@ -52,10 +52,10 @@ def vulnerable(client: str, day: str) -> str:
 
 
 def reassessment_overdue(client: str, day: str) -> str:
-    """Whether a client has not answered anew in time after a stated change of life [Q5]."""
+    """Whether a client had not answered anew by a day, after a stated change of life, and in time [Q5]."""
     return f"""EXISTS (SELECT FROM life_changes l WHERE l.client_id = {client} AND l.due_on < {day}
                        AND NOT EXISTS (SELECT FROM assessments a WHERE a.client_id = l.client_id
-                                       AND a.valid_from >= l.stated_on AND {NOT_REJECTED}))"""
+                                       AND a.valid_from BETWEEN l.stated_on AND {day} AND {NOT_REJECTED}))"""
 
 
 CONFIRMED_AS = """k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held,
@@ -64,14 +64,14 @@ CONFIRMED_AS = """k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k
 
 
 def holder_columns(day: str) -> str:
-    """The columns of `Holder`, from `clients c` and the assessment in force `f`."""
+    """The columns of `Holder`, from `clients c` and the assessment in force `f`: each of them as of the day."""
     return f"""c.client_id, c.branch_id, c.birth_year, coalesce(c.closed_on <= {day}, false) AS closed,
                f.assessment_id, f.scheme AS held_scheme, f.level AS held_level, f.rank AS held_rank, f.valid_until,
                f.assessed_at, f.source AS held_source, f.submission_id,
                {ever_assessed("c.client_id", day)} AS assessed_before,
                {professional("c.client_id", day)} AS professional, {vulnerable("c.client_id", day)} AS vulnerable,
                {reassessment_overdue("c.client_id", day)} AS reassessment_overdue,
-               EXISTS (SELECT FROM reviews r WHERE r.state = 'approved'
+               EXISTS (SELECT FROM reviews r WHERE r.state = 'approved' AND r.decided_on <= {day}
                        AND (r.assessment_id = f.assessment_id OR r.submission_id = f.submission_id)) AS rise_approved,
                ARRAY(SELECT permission FROM permissions m WHERE m.client_id = c.client_id
                      AND (m.granted_at AT TIME ZONE 'Asia/Shanghai')::date <= {day}) AS permissions"""

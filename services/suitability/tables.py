@@ -237,6 +237,7 @@ class Review(Row, frozen=True):
     opened_at: datetime
     decided_by: str | None
     decided_at: datetime | None
+    decided_on: Annotated[date | None, rows.Column(comment="the business date of approval or rejection")]
     note: str | None
     superseded_by: Annotated[str | None, rows.Column(comment="the newer answers or assessment")]
     second_contact: Annotated[str | None, rows.Column(comment="reference of the second contact with the client")]
