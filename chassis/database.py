@@ -80,16 +80,22 @@ KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_
 """A peer that is gone without a word is noticed within a minute."""
 POOL_WAIT_SECONDS = 0.8
 """How long one waits for a connection: a request hears "not now" within a second."""
+POOL_IDLE_SECONDS = 60
+"""The server ends what a pool has not used so long: what a rush opened is kept for the next, not for ever."""
 STOPPED_SECONDS = HEAD_IDLE_SECONDS
 
 
-async def connect(url: str, service: str | None = None, *, role: str | None = None) -> asyncpg.Connection:
-    """One connection of its own: in the service's schema as the service's role (or another), or as the login."""
+async def connect(
+    url: str, service: str | None = None, *, role: str | None = None, idle: int = 0
+) -> asyncpg.Connection:
+    """One connection of its own: in the service's schema as the service's role (or another), or as the login. The server
+    ends it when it was not used for `idle` seconds; 0: never."""
     options = {
         "timezone": "UTC",
         "application_name": f"careline {service or 'admin'} {os.getpid()}",
         "random_page_cost": "1.1",  # solid-state disks: the planner's default sends small lookups to whole tables
         "jit": "off",
+        "idle_session_timeout": f"{idle}s",
     } | KEEPALIVE
     if service:
         options |= {"role": role or role_of(service), "search_path": service} | WORK.settings
@@ -137,9 +143,9 @@ def _outages_as_they_are() -> Iterator[None]:
 
 
 def _only_living(dbapi: Any, *_: object) -> None:
-    """A connection whose server has gone is not handed out, nor any made before it."""
+    """A connection that the server has ended is not handed out: the pool makes another in its place."""
     if dbapi.driver_connection.is_closed():
-        raise exc.InvalidatePoolError
+        raise exc.DisconnectionError
 
 
 def _begin(limits: Limits | None) -> TextClause:
@@ -166,9 +172,9 @@ class Database:
         self.log = Log(service if settings.on_kafka else SHARED_SCHEMA)
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: connect(self.url, service),
+            async_creator=lambda: connect(self.url, service, idle=POOL_IDLE_SECONDS),
             pool_size=settings.pool_size,
-            max_overflow=settings.pool_overflow,
+            max_overflow=0,
             pool_use_lifo=True,
             pool_timeout=POOL_WAIT_SECONDS,
             json_serializer=_as_it_is,
@@ -230,7 +236,7 @@ class Database:
                 driver: Any = lent.driver_connection
                 yield driver
             finally:
-                # Where it is one too many for the pool its socket is closed, and that is waited for, whoever is gone.
+                # Where the pool was closed meanwhile so is its socket, and that is waited for, whoever is gone.
                 await asyncio.shield(greenlet_spawn(lent.close))
 
     async def close(self) -> None:

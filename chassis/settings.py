@@ -67,8 +67,7 @@ class Settings(BaseSettings):
     batch_seconds: float = Field(0.05, gt=0, le=5)
     bad_records_limit: int = Field(100, ge=1, description="dead letters one after another that stop a consumer")
     close_after_midnight_minutes: int = Field(30, ge=0, le=720)
-    pool_size: int = Field(4, ge=1)
-    pool_overflow: int = Field(16, ge=0)
+    pool_size: int = Field(20, ge=1, description="connections of a service's process; who needs one more waits")
     metrics_port: int | None = Field(
         None,
         ge=1,

@@ -42,7 +42,7 @@ class ClientKeys:
     transaction. It has connections of its own, so that nobody waits for one while holding another."""
 
     def __init__(self, settings: Settings) -> None:
-        few = settings.model_copy(update={"pool_size": 1, "pool_overflow": 2})
+        few = settings.model_copy(update={"pool_size": 3})
         self.database = Database(few, "gateway")
         self._settings = settings
         self._search: bytes | None = None

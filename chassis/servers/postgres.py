@@ -45,7 +45,7 @@ START_SECONDS = 60
 SETTINGS: dict[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "200",
+    "max_connections": "400",
     "shared_buffers": "64MB",
     "huge_pages": "off",
     "wal_level": "minimal",

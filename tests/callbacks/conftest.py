@@ -14,7 +14,7 @@ from tests.conftest import Cluster, new_world
 @pytest.fixture
 async def desk(settings: Settings, postgres: Cluster, bus: str) -> AsyncIterator[Desk]:
     """A world of gateway and callbacks; at the end of every test its seals hold."""
-    settings = settings.model_copy(update={"pool_overflow": 60})
+    settings = settings.model_copy(update={"pool_size": 64})
     async with new_world(settings, postgres, bus, (gateway, callbacks)) as world:
         yield Desk(world)
         await world.seal()

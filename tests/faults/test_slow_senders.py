@@ -131,7 +131,7 @@ async def test_a_full_pool_says_not_now_and_probes_are_answered(world: World) ->
     database = world.database("points")
     app = apps_of(world.platform)["points"]
     async with AsyncExitStack() as held:
-        for _ in range(world.settings.pool_size + world.settings.pool_overflow):
+        for _ in range(world.settings.pool_size):
             await held.enter_async_context(database.reading())
         async with world.client("points") as http:
             full = await http.get("/v1/points/operations/dead-letters")

@@ -18,7 +18,7 @@ from tests.world import World
 @pytest.fixture
 async def ledger(postgres: Cluster, tmp_path: Path) -> AsyncIterator[World]:
     """A world of gateway and points; at the end of every test the ledger is sound and its seals hold."""
-    settings = Settings(home=tmp_path / "home", pool_overflow=60, **KEYS)
+    settings = Settings(home=tmp_path / "home", pool_size=64, **KEYS)
     async with new_world(settings, postgres, "log", (gateway, points)) as world:
         yield world
         assert await broken(world) == []

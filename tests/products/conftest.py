@@ -15,7 +15,7 @@ from tests.world import World
 @pytest.fixture
 async def shop(postgres: Cluster, tmp_path: Path) -> AsyncIterator[World]:
     """A world of gateway and products; at the end its seals hold."""
-    settings = Settings(home=tmp_path / "home", pool_overflow=60, **KEYS)
+    settings = Settings(home=tmp_path / "home", pool_size=64, **KEYS)
     async with new_world(settings, postgres, "log", (gateway, products)) as world:
         yield world
         await world.seal()

@@ -69,14 +69,21 @@ async def test_an_answer_is_the_frameworks(
     assert all(row["n"] % 2 == 0 for row in rows), "each of the two left the same rows"
 
 
-async def test_a_connection_that_is_one_too_many_for_the_pool_is_closed(database: Database) -> None:
-    """Reads at the same time take more connections than the pool keeps; those it does not keep are gone when they return."""
-    async with AsyncExitStack() as reading:
-        lent = [await reading.enter_async_context(database.reading()) for _ in range(database.settings.pool_size + 3)]
-        pids = [one.get_server_pid() for one in lent]
-    assert sum(one.is_closed() for one in lent) == 3
-    async with database.reading() as sql:
-        assert sql.get_server_pid() in pids, "those it keeps are lent again"
+async def test_a_pool_keeps_what_a_rush_opened_and_replaces_what_the_server_has_ended(
+    database: Database, postgres: Cluster
+) -> None:
+    """Also where the pool is full and its server has ended all of them: each is made again when it is asked for."""
+
+    async def rush() -> set[int]:
+        async with AsyncExitStack() as reading:
+            lent = [await reading.enter_async_context(database.reading()) for _ in range(database.settings.pool_size)]
+            assert await lent[0].fetchval("SHOW idle_session_timeout") == "1min"
+            return {one.get_server_pid() for one in lent}
+
+    first = await rush()
+    assert await rush() == first
+    await postgres.admin(f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{sorted(first)}) AS pid")
+    assert (await rush()).isdisjoint(first)
 
 
 async def test_a_connection_that_cannot_be_had_is_an_outage_for_reads_and_writes_alike(
