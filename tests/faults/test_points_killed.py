@@ -71,9 +71,7 @@ async def acting(settings: Settings) -> AsyncIterator[Acting]:
 @pytest.fixture
 async def ledger(postgres: Cluster, tmp_path: Path) -> AsyncIterator[World]:
     services: tuple[Service, ...] = (gateway, points)
-    async with new_world(
-        Settings(home=tmp_path / "home", pool_size=64, **KEYS), postgres, "log", services
-    ) as world:
+    async with new_world(Settings(home=tmp_path / "home", pool_size=64, **KEYS), postgres, "log", services) as world:
         yield world
         assert await broken(world) == []
         await world.seal()
