@@ -8,18 +8,16 @@ from contracts.suitability import GamingSuspected
 from services.suitability import gaming
 from services.suitability.gaming import GamingFinding
 from services.suitability.policy import Policies
-from services.suitability.situations import age_of, needed_of, professional, vulnerable
+from services.suitability.situations import BOUGHT, BUYS, age_of, needed_of_buy, professional, vulnerable
 
 # Buys of ordinary investors who may be owed care, without a confirmation that another person had checked by then.
 _UNLOOKED = f"""
-    SELECT t.client_id, t.branch_id, t.trade_id, t.trade_date, t.symbol, t.kind, t.issuer_class, c.birth_year,
-           {vulnerable("t.client_id", "t.trade_date")} AS vulnerable,
-           (SELECT ROW(k.scheme, k.level)::text FROM product_classes k WHERE k.code = t.symbol
-            AND k.effective_on <= t.trade_date ORDER BY k.effective_on DESC LIMIT 1) AS set_class
+    SELECT {BOUGHT}, c.birth_year,
+           {vulnerable("t.client_id", "t.trade_date")} AS vulnerable
     FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
     JOIN clients c ON c.client_id = d.client_id
          AND (c.birth_year <= $4 OR EXISTS (SELECT FROM vulnerabilities v WHERE v.client_id = c.client_id))
-    JOIN trades t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.side = 'buy'
+    JOIN {BUYS} t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3
     WHERE NOT {professional("t.client_id", "t.trade_date")}
       AND NOT EXISTS (SELECT FROM confirmations k WHERE k.client_id = t.client_id AND k.product = t.symbol
                       AND k.confirmed_at <= t.settled_at AND k.valid_until >= t.trade_date AND k.checked_by IS NOT NULL)
@@ -35,7 +33,7 @@ async def buys_without_care(uow: UnitOfWork, since: Mapping[str, date], through:
     for row in await uow.sql.fetch(_UNLOOKED, list(since), list(since.values()), through, youngest):
         day = row["trade_date"]
         policy = policies.on(day)
-        needed = needed_of(row, policy)
+        needed = needed_of_buy(row, policy)
         elderly = age_of(row["birth_year"], day) >= policy.elderly_age
         if needed is None or needed < policy.high_risk_rank or not (elderly or row["vulnerable"]):
             continue

@@ -13,7 +13,7 @@ from contracts.suitability import AssessmentExpired, AssessmentExpiring, MatchDr
 from services.suitability import care, drift, gaming, judging, products, professionals, sale_holds
 from services.suitability.policy import Policies
 from services.suitability.reports import daily
-from services.suitability.situations import NOT_REJECTED
+from services.suitability.situations import NOT_REJECTED, counts
 
 DUE_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
@@ -27,8 +27,7 @@ _ENDING = f"""
     WHERE {NOT_REJECTED} AND (c.closed_on IS NULL OR c.closed_on > d.day)
       AND NOT EXISTS (SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= d.day
                       AND (b.assessed_at, b.number) > (a.assessed_at, a.number)
-                      AND NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = b.assessment_id
-                                      AND r.state = 'rejected'))
+                      AND {counts("b")})
     ORDER BY d.day, d.days_left = 0, a.client_id"""
 _ENDING_FIELDS = ("assessment_id", "client_id", "scheme", "level", "valid_until", "branch_id")
 
@@ -105,6 +104,7 @@ async def _drift_of(rows: Sequence[asyncpg.Record], days: Sequence[date], uow: U
     """What no longer matches by the causes noted, of each as of its day, or the first of these if that is over."""
     changed = sorted({(client, day) for client, _, day, cause in rows if cause == "level_lowered"})
     lowered = {(client, max(day, days[0])) for client, day in await drift.lowered(uow, changed)}
+    lowered |= {(client, max(day, days[0])) for client, _, day, cause in rows if cause == "level_ended"}
     found = await drift.look_at_clients(uow, [(client, day, day) for client, day in sorted(lowered)], "level_lowered")
     raised = sorted({(code, max(day, days[0])) for _, code, day, cause in rows if cause == "class_raised"})
     found += await drift.look_at_products(uow, [(code, day, day) for code, day in raised])

@@ -6,7 +6,7 @@ if that is closed) judges the client's buys from then on and, where a cause is g
 
 from collections.abc import Iterable
 from datetime import date
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from chassis.uow import UnitOfWork
 from services.suitability.drift import Cause
@@ -15,13 +15,14 @@ from services.suitability.drift import Cause
 class Changed(NamedTuple):
     """From a day on something about a client, a product, or what a client holds of it is another.
 
-    Without a cause only a fact to be judged came.
+    Without a cause only a fact to be judged came. `level_lowered` is looked at where the level of the day is lower than that of
+    the day before, `level_ended` always: a level that had counted never did.
     """
 
     day: date
     client: str | None = None
     product: str | None = None
-    cause: Cause | None = None
+    cause: Cause | Literal["level_ended"] | None = None
 
 
 async def note(uow: UnitOfWork, changed: Iterable[Changed]) -> None:

@@ -19,7 +19,7 @@ from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Gaming, Policies
 from services.suitability.questionnaires.scoring import points_of
 from services.suitability.questionnaires.template import Template
-from services.suitability.situations import needed_of
+from services.suitability.situations import BOUGHT, BUYS, needed_of_buy
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,10 @@ def riskier(template: Template, before: dict[str, list[str]], after: dict[str, l
 
 
 # Buys that settled after their client answered a questionnaire, within the longest time that any policy looks at.
-_AFTER_ANSWERS = """
-    SELECT t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.symbol, t.kind, t.issuer_class,
-           (SELECT ROW(k.scheme, k.level)::text FROM product_classes k WHERE k.code = t.symbol
-            AND k.effective_on <= t.trade_date ORDER BY k.effective_on DESC LIMIT 1) AS set_class
+_AFTER_ANSWERS = f"""
+    SELECT {BOUGHT}
     FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
-    JOIN trades t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.side = 'buy'
+    JOIN {BUYS} t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3
     WHERE EXISTS (SELECT FROM assessments a WHERE a.client_id = t.client_id AND a.source = 'questionnaire'
                   AND a.assessed_at <= t.settled_at AND a.assessed_at > t.settled_at - $4::interval)
     ORDER BY t.trade_date, t.client_id, t.trade_id"""
@@ -118,7 +116,7 @@ async def rises_before_purchases(uow: UnitOfWork, since: Mapping[str, date], thr
         policy, made = policies.on(row["trade_date"]), levels[row["client_id"]]
         before = history.lowest(made, row["settled_at"] - policy.rise_before_purchase, row["settled_at"], policy.scheme)
         held = history.at(made, row["settled_at"])
-        needed = needed_of(row, policy)
+        needed = needed_of_buy(row, policy)
         if held is None or before is None or needed is None or needed <= before:
             continue
         if held_in(held.scheme, held.rank, policy.scheme) > before:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
+from chassis.clock import business_date
 from chassis.uow import UnitOfWork
 from contracts.broker import (
     AssessmentRecorded,
@@ -13,7 +14,7 @@ from contracts.broker import (
     TradeCancelled,
     TradeSettled,
 )
-from services.suitability import imports, trades
+from services.suitability import due, imports, trades
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:
@@ -57,7 +58,7 @@ async def grant_permissions(events: Sequence[PermissionGranted], uow: UnitOfWork
 
 
 async def keep_purchases(events: Sequence[ProductPurchased], uow: UnitOfWork) -> None:
-    """Financial products bought or given back: what a class raised or a level lowered must look at."""
+    """Financial products bought or given back: judged like trades, and what a class raised or a level lowered must look at."""
     await uow.sql.execute(
         """INSERT INTO purchases SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::numeric[],
                                                       $5::timestamptz[]) ON CONFLICT DO NOTHING""",
@@ -67,6 +68,7 @@ async def keep_purchases(events: Sequence[ProductPurchased], uow: UnitOfWork) ->
         [event.amount for event in events],
         [event.at for event in events],
     )
+    await due.note(uow, [due.Changed(business_date(one.at), one.client_id) for one in events if one.amount > 0])
 
 
 async def keep_trades(events: Sequence[TradeSettled], uow: UnitOfWork) -> None:

@@ -55,8 +55,10 @@ async def read(
     rows = await sql.fetch(
         f"""SELECT {", ".join(f"a.{name}" for name in Made.__struct_fields__)} FROM assessments a
             WHERE a.client_id = ANY($1::text[]) AND ($2::timestamptz IS NULL OR a.recorded_at <= $2)
-              AND NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id AND r.state = 'rejected'
-                              AND ($2::timestamptz IS NULL OR r.decided_at <= $2))
+              AND NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id
+                              AND (r.state = 'rejected' AND ($2::timestamptz IS NULL OR r.decided_at <= $2)
+                                   OR r.reasons ? 'late_rise' AND ($2::timestamptz IS NULL OR r.opened_at <= $2)
+                                      AND (r.state = 'open' OR r.decided_at > $2)))
             ORDER BY a.client_id, a.assessed_at, a.number""",
         list(clients),
         known_at,

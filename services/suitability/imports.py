@@ -42,6 +42,11 @@ async def keep(uow: UnitOfWork, events: Sequence[AssessmentRecorded]) -> None:
         said.setdefault(key, event)
         if kept != offered:
             await _conflict(uow, kept.scheme, kept.level, event)
+    # What a client answers meanwhile waits, and is looked at with what comes here.
+    await uow.sql.execute(
+        'SELECT FROM clients WHERE client_id = ANY($1::text[]) ORDER BY client_id COLLATE "C" FOR UPDATE',
+        [client for client, _ in new],
+    )
     known = await uow.sql.fetch(
         """SELECT a.client_id, a.valid_from, a.scheme, a.level FROM assessments a
            JOIN unnest($1::text[], $2::date[]) AS n(client_id, day)
@@ -59,6 +64,7 @@ async def keep(uow: UnitOfWork, events: Sequence[AssessmentRecorded]) -> None:
         await assessments.keep(uow, made, policies.on(made[0].valid_from).version)
         await reviews.supersede(uow, [(a.client_id, a.assessed_at, a.assessment_id) for a in made])
         await due.note(uow, [due.Changed(day, client, cause="level_lowered") for client, day in new])
+        await reviews.open_for_late_rises(uow, [(a.client_id, a.assessed_at) for a in made])
 
 
 async def _conflict(uow: UnitOfWork, scheme: str, level: str, offered: AssessmentRecorded) -> None:

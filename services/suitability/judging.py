@@ -10,23 +10,30 @@ from chassis.uow import UnitOfWork
 from contracts.suitability import MismatchFound
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import mismatch
-from services.suitability.situations import ever_assessed, held_rank, in_force, needed_of, professional
+from services.suitability.situations import (
+    BOUGHT,
+    BUYS,
+    CONFIRMED_AS,
+    confirmed_so_high,
+    ever_assessed,
+    held_rank,
+    in_force,
+    needed_of_buy,
+    professional,
+)
 
 # A confirmation explains a buy when it was given before the trade settled and held on the trade date.
 _BUYS = f"""
-    SELECT t.client_id, t.trade_id, t.branch_id, t.trade_date, t.symbol, t.kind, t.issuer_class,
-           f.scheme AS held_scheme, f.rank AS held_rank,
+    SELECT {BOUGHT}, f.scheme AS held_scheme, f.rank AS held_rank,
            {ever_assessed("t.client_id", "t.trade_date")} AS assessed_before,
-           {professional("t.client_id", "t.trade_date")} AS professional,
-           (SELECT ROW(k.scheme, k.level)::text FROM product_classes k WHERE k.code = t.symbol
-            AND k.effective_on <= t.trade_date ORDER BY k.effective_on DESC LIMIT 1) AS set_class,
-           (SELECT k.decision_id FROM confirmations k WHERE k.client_id = t.client_id AND k.product = t.symbol
-            AND k.confirmed_at <= t.settled_at AND k.valid_until >= t.trade_date
-            ORDER BY k.confirmed_at DESC, k.number DESC LIMIT 1) AS confirmation
+           {professional("t.client_id", "t.trade_date")} AS professional, {CONFIRMED_AS}
     FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
-    JOIN trades t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.side = 'buy'
-         AND t.trade_date >= $4
-    LEFT JOIN LATERAL ({in_force("t.client_id", "t.trade_date")}) f ON true"""
+    JOIN {BUYS} t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.trade_date >= $4
+    LEFT JOIN LATERAL ({in_force("t.client_id", "t.trade_date")}) f ON true
+    LEFT JOIN LATERAL (
+        SELECT decision_id, needed, held, checked_by, second_contact FROM confirmations k
+        WHERE k.client_id = t.client_id AND k.product = t.symbol AND k.confirmed_at <= t.settled_at
+          AND k.valid_until >= t.trade_date ORDER BY k.confirmed_at DESC, k.number DESC LIMIT 1) k ON true"""
 
 _KEEP = """
     INSERT INTO mismatches AS m
@@ -70,7 +77,7 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
 
 
 def _judged(row: asyncpg.Record, policy: Policy) -> tuple[Any, ...] | None:
-    needed = needed_of(row, policy)
+    needed = needed_of_buy(row, policy)
     held = held_rank(row, policy)
     reason = mismatch(held, row["assessed_before"], needed, row["professional"])
     if reason is None:
@@ -84,7 +91,7 @@ def _judged(row: asyncpg.Record, policy: Policy) -> tuple[Any, ...] | None:
         _code(needed, policy),
         _code(held, policy),
         reason,
-        row["confirmation"] if reason == "above_level" else None,
+        row["confirmed_by"] if reason == "above_level" and confirmed_so_high(row, held, needed) else None,
         policy.version,
     )
 

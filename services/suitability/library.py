@@ -12,7 +12,7 @@ import msgspec
 from chassis.rows import columns, lists
 from chassis.uow import UnitOfWork
 from contracts.products import ProductChanged
-from services.suitability import due, products
+from services.suitability import products
 from services.suitability.tables import LibraryState
 
 
@@ -24,7 +24,7 @@ async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
         for event in events
         for one in event.stretches
     ]
-    days = sorted({(event.product, event.changed_from) for event in events})
+    days = {(event.product, event.changed_from) for event in events} | {(one.code, one.since) for one in told}
     await _enter(uow, sorted({event.product for event in events}))
     before = await products.needed_on(uow, days)
     await uow.sql.execute(
@@ -33,13 +33,7 @@ async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
             ON CONFLICT DO NOTHING""",
         *(lists(told) or [[]] * len(msgspec.structs.fields(LibraryState))),
     )
-    after = await products.needed_on(uow, days)
-    raised = [
-        due.Changed(day, product=code, cause="class_raised")
-        for code, day in days
-        if products.rose(before[code, day], after[code, day])
-    ]
-    await due.note(uow, raised)
+    await products.note_raised(uow, before)
 
 
 async def _enter(uow: UnitOfWork, codes: Sequence[str]) -> None:

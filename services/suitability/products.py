@@ -5,7 +5,7 @@ staff set for it from a date on; an issuer's class can only raise it [Q3, Q6]. K
 class of its own take two persons; compliance is the second when the level falls below its kind's.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -24,9 +24,9 @@ from services.suitability import drift, due
 from services.suitability.errors import UnknownProduct
 from services.suitability.levels import SCHEMES, needed_in
 from services.suitability.policy import Policies, Policy
-from services.suitability.rules import needed_rank
 from services.suitability.situations import needed_of, not_sold_because, product_columns, product_on
 
+ONE_DAY = timedelta(days=1)
 STATES = ("draft", "on_shelf", "suspended", "off_shelf")
 
 
@@ -62,8 +62,7 @@ async def hear_instruments(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> N
                WHERE p.heard_at < excluded.heard_at
                  AND (p.kind, p.issuer_class) IS DISTINCT FROM (excluded.kind, excluded.issuer_class)
                RETURNING code, kind, state, issuer_class)
-           SELECT h.*, b.kind AS kind_before, b.issuer_class AS issuer_class_before
-           FROM heard h LEFT JOIN products b USING (code) ORDER BY code""",
+           SELECT h.*, b.kind AS kind_before FROM heard h LEFT JOIN products b USING (code) ORDER BY code""",
         symbols,
         [latest[symbol].instrument.kind for symbol in symbols],
         [latest[symbol].instrument.risk_class for symbol in symbols],
@@ -71,35 +70,32 @@ async def hear_instruments(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> N
     )
     if not heard:
         return
-    raised = []
-    policies = await uow.policies(Policies)
-    for row in heard:
-        day = latest[row["code"]].trade_date
-        if row["kind_before"] is not None and _asks_for_more(row, policies.on(day)):
-            raised.append(due.Changed(day, product=row["code"], cause="class_raised"))
-    await keep_states(
-        uow,
-        [
-            (row["code"], latest[row["code"]].trade_date if row["kind_before"] else date.min, *list(row)[1:4])
-            for row in heard
-        ],
-    )
-    await due.note(uow, raised)
+    described = {row["code"]: latest[row["code"]].trade_date for row in heard if row["kind_before"] is not None}
+    before = await needed_on(uow, described.items())
+    await keep_states(uow, [(row["code"], described.get(row["code"], date.min), *list(row)[1:4]) for row in heard])
+    await note_raised(uow, before)
 
 
-def _asks_for_more(row: asyncpg.Record, policy: Policy) -> bool:
-    before = needed_rank(row["kind_before"], None, row["issuer_class_before"], policy)
-    after = needed_rank(row["kind"], None, row["issuer_class"], policy)
-    return rose(before, after)
-
-
-async def keep_states(uow: UnitOfWork, states: Sequence[tuple[str, date, str, str, str | None]]) -> None:
-    """What products (code, since, kind, shelf state, issuer's class) are from a day on."""
+async def keep_states(
+    uow: UnitOfWork, states: Sequence[tuple[str, date, str, str, str | None]], *, entered: bool = False
+) -> None:
+    """What products (code, since, kind, shelf state, issuer's class) are from a day on, as staff `entered` them or else as
+    trades or the library have it."""
     await uow.sql.copy_records_to_table(
         "product_states",
-        records=[(*state, uow.now) for state in states],
-        columns=("code", "since", "kind", "state", "issuer_class", "recorded_at"),
+        records=[(*state, uow.now, entered) for state in states],
+        columns=("code", "since", "kind", "state", "issuer_class", "recorded_at", "entered"),
     )
+
+
+async def note_raised(uow: UnitOfWork, before: Mapping[tuple[str, date], int | None]) -> None:
+    """Have those matched again who hold a product that asks for more on a day than it did `before`."""
+    after = await needed_on(uow, before)
+    await due.note(
+        uow,
+        [due.Changed(day, product=code, cause="class_raised") for code, day in before
+         if rose(before[code, day], after[code, day])],
+    )  # fmt: skip
 
 
 async def find(sql: asyncpg.Connection, code: str, day: date) -> dict[str, Any]:
@@ -219,7 +215,7 @@ async def _present(uow: UnitOfWork, approval: Approval) -> dict[str, Any] | None
         return dict(row) if row else None
     own = await uow.sql.fetchrow(
         """SELECT effective_on::text, scheme, level FROM product_classes
-           WHERE code = $1 AND effective_on <= $2 ORDER BY effective_on DESC LIMIT 1""",
+           WHERE code = $1 AND effective_on <= $2 ORDER BY effective_on DESC, id DESC LIMIT 1""",
         code,
         date.fromisoformat(approval.body["class"]["effective_on"]),
     )
@@ -245,10 +241,10 @@ async def _put_class(uow: UnitOfWork, approval: Approval, day: date) -> None:
     policy = await _policy(uow, effective_on)
     if approval.kind != BELOW_FLOOR.name and _class_below(approval.before["kind"], wanted, policy):
         raise ChangedSinceAsked(before=approval.before, present=approval.before)  # the kind's level has risen since
+    waived = policy.rank_of_kind.get(approval.before["kind"]) if approval.kind == BELOW_FLOOR.name else None
     await uow.sql.execute(
-        """INSERT INTO product_classes (code, effective_on, scheme, level, reason, made_by, at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)
-           ON CONFLICT (code, effective_on) DO UPDATE SET scheme = $3, level = $4, reason = $5, made_by = $6, at = $7""",
+        """INSERT INTO product_classes (code, effective_on, scheme, level, reason, made_by, at, waived)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
         approval.body["code"],
         effective_on,
         wanted["scheme"],
@@ -256,11 +252,12 @@ async def _put_class(uow: UnitOfWork, approval: Approval, day: date) -> None:
         approval.why,
         approval.asked_by,
         uow.now,
+        policy.own_scheme.level(waived).code if waived else None,
     )
 
 
 async def _put_entry(uow: UnitOfWork, entry: dict[str, Any], day: date) -> None:
-    await keep_states(uow, [(entry["code"], day, entry["kind"], entry["state"], entry["issuer_class"])])
+    await keep_states(uow, [(entry["code"], day, entry["kind"], entry["state"], entry["issuer_class"])], entered=True)
     await uow.sql.execute(
         """INSERT INTO products AS p (code, name_zh, name_en, kind, state, issuer_class)
            VALUES ($1, $2, $3, $4, $5, $6)
@@ -299,12 +296,12 @@ async def needed_on(uow: UnitOfWork, asked: Collection[tuple[str, date]]) -> dic
 
 
 def rose(before: int | None, after: int | None) -> bool:
-    """Whether a product that had a rank asks for more now, or has none any more."""
-    return before is not None and (after is None or after > before)
+    """Whether a product asks for more now, has no rank any more, or has one for the first time."""
+    return before != after and (before is None or after is None or after > before)
 
 
 async def take_effect(uow: UnitOfWork, days: Sequence[date]) -> list[MatchDrifted]:
-    """Classes that take effect the day after one of these closes: match their holders again.
+    """Classes and policies that take effect the day after one of these closes: match the holders again.
 
     Returns what is new, to be told.
     """
@@ -315,4 +312,22 @@ async def take_effect(uow: UnitOfWork, days: Sequence[date]) -> list[MatchDrifte
         days[-1],
         uow.now,
     )
-    return await drift.look_at_products(uow, [(code, day, day - timedelta(days=1)) for code, day in classed])
+    looked = {(code, day) for code, day in classed} | await _raised_by_policy(uow, days)
+    return await drift.look_at_products(uow, [(code, day, day - ONE_DAY) for code, day in sorted(looked)])
+
+
+async def _raised_by_policy(uow: UnitOfWork, days: Sequence[date]) -> set[tuple[str, date]]:
+    """The products that ask for more, or for what cannot be compared, by the policy of the day after one of these."""
+    policies = await uow.policies(Policies)
+    turning = [day for day in days if policies.on(day).version != policies.on(day + ONE_DAY).version]
+    if not turning:
+        return set()
+    codes = [code for (code,) in await uow.sql.fetch("SELECT code FROM products")]
+    needed = await needed_on(uow, [(code, on) for code in codes for day in turning for on in (day, day + ONE_DAY)])
+    return {
+        (code, day + ONE_DAY)
+        for code in codes
+        for day in turning
+        if policies.on(day).scheme != policies.on(day + ONE_DAY).scheme
+        or rose(needed[code, day], needed[code, day + ONE_DAY])
+    }

@@ -1,7 +1,7 @@
 """Reviews: what a person looks at before a level counts [Q5]. They are moved by the table of acts alone."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import asyncpg
@@ -11,6 +11,7 @@ from uuid_utils import uuid7
 
 from chassis.actor import Actor, Role
 from chassis.acts import PLATFORM_ITSELF, Act, Aggregate, Doing, Step, Who, acts, begin, perform, perform_each
+from chassis.clock import business_date, start_of
 from chassis.errors import FieldError, Refusal, SecondPersonNeeded, Text
 from chassis.http import object_scope
 from chassis.rows import columns, fetch
@@ -22,9 +23,12 @@ from services.suitability.assessments import Assessment, last_day
 from services.suitability.errors import EvidenceMissing
 from services.suitability.levels import held_in
 from services.suitability.policy import Policies
+from services.suitability.rules import suspicious_rise
 from services.suitability.tables import Review, Submission
 
 STAFF = "staff"
+LATE_RISE = "late_rise"
+"""A level that counted until facts heard later showed that it rose too fast [Q5]: it does not while this is looked at."""
 CONTROL = Who[Review](
     "control",
     Text("the branch's manager, headquarters or compliance", "营业部负责人、总部或合规"),
@@ -84,9 +88,12 @@ async def _keep_found(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
 
 
 async def _count(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
-    """Answers that were approved count from today, unless they do already."""
+    """Answers that were approved count from today, unless they do already; a rise that later facts had shown counts again."""
     for one in doings:
         one.detail["assessment_id"] = one.row.assessment_id
+        if LATE_RISE in one.row.reasons:
+            [again] = await _assessments(uow.sql, [one.row.assessment_id])
+            await due.note(uow, [due.Changed(again.valid_from, one.row.client_id)])
         if one.row.submission_id and not one.row.assessment_id:
             [sheet] = await _sheets(uow.sql, uow.actor, [one.row])
             assert sheet is not None
@@ -94,14 +101,11 @@ async def _count(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
 
 
 async def _count_no_more(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
-    """What was bought under a level that no longer counts is judged again."""
+    """A level that no longer counts covers nothing any more."""
     for one in doings:
         one.detail["assessment_id"] = one.row.assessment_id
-        if one.row.assessment_id:
-            began = await uow.sql.fetchval(
-                "SELECT valid_from FROM assessments WHERE assessment_id = $1", one.row.assessment_id
-            )
-            await due.note(uow, [due.Changed(began, one.row.client_id, cause="level_lowered")])
+    rejected = [one.row.assessment_id for one in doings if one.row.assessment_id and LATE_RISE not in one.row.reasons]
+    await _uncover(uow, await _assessments(uow.sql, rejected))
 
 
 async def _name_newer(uow: UnitOfWork, doings: Sequence[Doing[Review]]) -> None:
@@ -149,6 +153,63 @@ async def open_for_sheet(
 async def open_for_level(uow: UnitOfWork, client: str, branch_id: str | None, assessment_id: str | None) -> None:
     """Put a level in force into the queue that rose shortly before a purchase; it is there once."""
     await _open(uow, client, branch_id, None, assessment_id, ["rise_before_purchase"])
+
+
+async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetime]]) -> None:
+    """Put levels into the queue that were answered for soon after an assessment that only came now, given as (client, assessed
+    at), and are a suspicious rise by it [Q5]: they would have waited had it been known, and count no more until somebody has
+    approved them. A level that somebody has looked at already is not looked at again."""
+    policies = await uow.policies(Policies)
+    longest = max(version.body.review_rise_days for version in policies.suitability.all)
+    rows = await uow.sql.fetch(
+        """SELECT DISTINCT a.client_id, a.assessment_id, c.branch_id
+           FROM unnest($1::text[], $2::timestamptz[]) AS n(client_id, at)
+           JOIN assessments a ON a.client_id = n.client_id AND a.source = 'questionnaire'
+                AND a.assessed_at BETWEEN n.at AND n.at + make_interval(days => $3 + 1)
+           LEFT JOIN clients c ON c.client_id = a.client_id
+           WHERE NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id
+                             OR r.submission_id = a.submission_id)""",
+        *(list(column) for column in zip(*came, strict=True)),
+        longest,
+    )
+    if not rows:
+        return
+    branches = {row["assessment_id"]: row["branch_id"] for row in rows}
+    for client, made in (await history.read(uow.sql, sorted({row["client_id"] for row in rows}))).items():
+        for one in made:
+            policy = policies.on(business_date(one.assessed_at))
+            since = start_of(business_date(one.assessed_at) - timedelta(days=policy.review_rise_days))
+            lowest = history.lowest(made, since, one.assessed_at, policy.scheme)
+            rank = held_in(one.scheme, one.rank, policy.scheme)
+            if one.assessment_id in branches and suspicious_rise(lowest, rank, policy):
+                await _open(uow, client, branches[one.assessment_id], None, one.assessment_id, [LATE_RISE])
+                await _uncover(uow, [one])
+
+
+async def _assessments(sql: asyncpg.Connection, ids: Sequence[str | None]) -> list[history.Made]:
+    return await fetch(
+        sql,
+        history.Made,
+        f"SELECT {columns(history.Made)} FROM assessments WHERE assessment_id = ANY($1::text[]) ORDER BY assessment_id",
+        list(ids),
+    )
+
+
+async def _uncover(uow: UnitOfWork, ended: Sequence[history.Made]) -> None:
+    """What was bought under levels that count no more is judged again, and what is held is matched with what holds now."""
+    day = await today(uow.sql)
+    policy = (await uow.policies(Policies)).on(day)
+    await due.note(uow, [due.Changed(one.valid_from, one.client_id) for one in ended])
+    for one in ended:
+        held = history.on((await history.read(uow.sql, [one.client_id]))[one.client_id], day)
+        rank = held_in(held.scheme, held.rank, policy.scheme) if held else 0
+        newer = held is not None and held.assessed_at > one.assessed_at
+        if (
+            one.valid_from <= day <= one.valid_until
+            and not newer
+            and rank < held_in(one.scheme, one.rank, policy.scheme)
+        ):
+            await due.note(uow, [due.Changed(day, one.client_id, cause="level_ended")])
 
 
 async def _open(

@@ -19,7 +19,14 @@ from services.suitability.rules import Holder, Target, needed_rank
 
 Row = asyncpg.Record | Mapping[str, Any]
 
-NOT_REJECTED = """NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id AND r.state = 'rejected')"""
+
+def counts(a: str) -> str:
+    """Whether an assessment counts: no review rejected it, and none is open of a rise that only later facts showed [Q5]."""
+    return f"""NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = {a}.assessment_id
+                           AND (r.state = 'rejected' OR r.state = 'open' AND r.reasons ? 'late_rise'))"""
+
+
+NOT_REJECTED = counts("a")
 
 
 def in_force(client: str, day: str) -> str:
@@ -84,14 +91,32 @@ def product_on(code: str, day: str) -> str:
                WHERE x.code = {code} AND s.since <= {day} ORDER BY s.since DESC, s.id DESC LIMIT 1"""
 
 
+def _class_columns(code: str, day: str) -> str:
+    return f"""(SELECT ARRAY[k.scheme, k.level, k.waived] FROM product_classes k WHERE k.code = {code}
+                AND k.effective_on <= {day} ORDER BY k.effective_on DESC, k.id DESC LIMIT 1) AS set_class,
+               (SELECT ARRAY[l.shelf, l.floor] FROM library_states l
+                WHERE l.code = {code} AND l.changed_from <= {day} AND l.since <= {day}
+                ORDER BY l.revision DESC, l.since DESC LIMIT 1) AS library"""
+
+
 def product_columns(day: str) -> str:
     """The columns of a product, from `product_on` named `p`."""
-    return f"""p.code, p.name_zh, p.name_en, p.kind, p.state, p.issuer_class,
-               (SELECT ROW(k.scheme, k.level)::text FROM product_classes k
-                WHERE k.code = p.code AND k.effective_on <= {day} ORDER BY k.effective_on DESC LIMIT 1) AS set_class,
-               (SELECT ARRAY[l.shelf, l.floor] FROM library_states l
-                WHERE l.code = p.code AND l.changed_from <= {day} AND l.since <= {day}
-                ORDER BY l.revision DESC, l.since DESC LIMIT 1) AS library"""
+    return f"""p.code, p.name_zh, p.name_en, p.kind, p.state, p.issuer_class, {_class_columns("p.code", day)}"""
+
+
+BUYS = """(SELECT client_id, branch_id, trade_id, trade_date, settled_at, symbol, kind, issuer_class
+           FROM trades WHERE side = 'buy'
+           UNION ALL
+           SELECT b.client_id, c.branch_id, 'purchase:' || b.purchase_id, (b.at AT TIME ZONE 'Asia/Shanghai')::date, b.at,
+                  b.product, x.kind, NULL
+           FROM purchases b JOIN clients c USING (client_id) LEFT JOIN products x ON x.code = b.product
+           WHERE b.amount > 0 AND c.branch_id IS NOT NULL)"""
+"""What clients bought: trades that settled, and the financial products they took, as if these were trades."""
+BOUGHT = f"""t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.symbol, t.kind, t.issuer_class,
+           {_class_columns("t.symbol", "t.trade_date")},
+           (SELECT ARRAY[s.kind, s.issuer_class] FROM product_states s WHERE s.code = t.symbol AND s.entered
+            AND s.since <= t.trade_date ORDER BY s.since DESC, s.id DESC LIMIT 1) AS entered"""
+"""The columns of a settled buy `t`: what its trade said of the product, and what staff and the library had by its date."""
 
 
 _SITUATION = f"""
@@ -115,19 +140,21 @@ SITUATION_AS_OF = _SITUATION.format(
 """The same at the end of any day, as known now."""
 
 
-def set_rank(set_class: str | None, kind: str, policy: Policy) -> int | None:
-    """The rank of the class staff set for a product, in the firm's scheme; None when they set none.
+def set_rank(set_class: Sequence[str | None] | None, kind: str, policy: Policy) -> int | None:
+    """The rank of the class staff set for a product (scheme, level, what compliance waived), in the firm's scheme; None when
+    they set none.
 
-    A class of another scheme is never below its kind's.
+    It is never below its kind's, unless compliance agreed to less than a level as high as its kind's is now, in this scheme.
     """
     if set_class is None:
         return None
-    scheme, _, level = set_class.strip("()").partition(",")
-    scheme, level = scheme.strip('"'), level.strip('"')
-    if not level:
+    scheme, level, waived = set_class
+    if scheme is None or level is None:
         return None
     rank = needed_in(scheme, SCHEMES[scheme].rank(level), policy.scheme)
-    return rank if scheme == policy.scheme else max(rank, policy.rank_of_kind.get(kind, rank))
+    floor = policy.rank_of_kind.get(kind, rank)
+    agreed = waived is not None and scheme == policy.scheme and floor <= SCHEMES[scheme].rank(waived)
+    return rank if agreed else max(rank, floor)
 
 
 def needed_of(row: Row, policy: Policy) -> int | None:
@@ -138,6 +165,17 @@ def needed_of(row: Row, policy: Policy) -> int | None:
         own = floor
     needed = needed_rank(row["kind"], own, row["issuer_class"], policy)
     return needed if needed is None or floor is None else max(needed, floor)
+
+
+def needed_of_buy(row: Row, policy: Policy) -> int | None:
+    """The rank that the product of a settled buy (`BOUGHT`) needs: as its trade described it, and as staff had entered it,
+    whichever asks for more. What staff entered counts alone where the trade names no class."""
+    said = needed_of(row, policy)
+    if row["entered"] is None:
+        return said
+    kind, issuer_class = row["entered"]
+    entered = needed_of({**row, "kind": kind, "issuer_class": issuer_class}, policy)
+    return entered if entered is None or said is None else max(said, entered)
 
 
 def library_floor(row: Row, policy: Policy) -> int | None:
@@ -223,15 +261,23 @@ def age_of(birth_year: int | None, day: date) -> int:
     return day.year - birth_year if birth_year else 0
 
 
-def still_confirmed(row: Row, holder: Holder, target: Target) -> bool:
-    """Whether the confirmation of a row (`CONFIRMED_AS`) still holds [Q4]: a class raised or a level lowered since voids it,
-    and so does care that the client is owed by now and was not given then."""
+def confirmed_so_high(row: Row, held: int | None, needed: int | None) -> bool:
+    """Whether the confirmation of a row (`CONFIRMED_AS`) is of so high a class and so low a level [Q4]: a class raised or a
+    level lowered since voids it."""
     return (
         row["confirmed_by"] is not None
-        and holder.held is not None
-        and target.needed is not None
-        and target.needed <= row["confirmed_needed"]
-        and holder.held >= row["confirmed_held"]
+        and held is not None
+        and needed is not None
+        and needed <= row["confirmed_needed"]
+        and held >= row["confirmed_held"]
+    )
+
+
+def still_confirmed(row: Row, holder: Holder, target: Target) -> bool:
+    """Whether the confirmation of a row still holds: also care that the client is owed by now and was not given then voids
+    it."""
+    return (
+        confirmed_so_high(row, holder.held, target.needed)
         and not (target.high_risk and holder.care and row["confirmed_check"] is None)
         and not (target.high_risk and holder.second_contact and row["confirmed_contact"] is None)
     )

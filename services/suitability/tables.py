@@ -338,6 +338,9 @@ class ProductState(Row, frozen=True):
     state: str
     issuer_class: str | None
     recorded_at: datetime
+    entered: Annotated[
+        bool, rows.Column(server_default="false", comment="by staff; else a trade or the library said so")
+    ]
 
 
 product_states = rows.table("product_states", metadata, ProductState, Index(None, "code", "since"))
@@ -356,16 +359,30 @@ class LibraryState(Row, frozen=True):
 
 library_states = rows.table("library_states", metadata, LibraryState)
 
-product_classes = Table(
+
+class ProductClass(Row, frozen=True):
+    """A class that staff set for a product from a day on: of those that begin by a day the last counts, the newest of one
+    day."""
+
+    id: Annotated[int, rows.Column(BigInteger, primary_key=True, server_default=Identity())]
+    code: str
+    effective_on: date
+    scheme: str
+    level: Annotated[str | None, rows.Column(comment="the level it asks for; empty: back to its kind's")]
+    reason: str
+    made_by: str
+    at: datetime
+    waived: Annotated[
+        str | None,
+        rows.Column(comment="the level of its kind then, in the same scheme, where compliance agreed to less"),
+    ]
+
+
+product_classes = rows.table(
     "product_classes",
     metadata,
-    Column("code", Text, primary_key=True),
-    Column("effective_on", Date, primary_key=True),
-    Column("scheme", Text, nullable=False),
-    Column("level", Text, comment="the level it asks for; empty: back to its kind's"),
-    Column("reason", Text, nullable=False),
-    Column("made_by", Text, nullable=False),
-    Column("at", Instant, nullable=False),
+    ProductClass,
+    Index(None, "code", "effective_on"),
     comment="classes that staff set for single products, over their kind's",
 )
 

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
     HIGH,
+    HQ,
     LOW,
     MANAGER,
     MEDIUM,
@@ -119,15 +121,80 @@ async def test_levels_as_known_then(world: World, desk: Desk) -> None:
     await world.settle()
     await desk.submit("c-1", MEDIUM)
     known = utc_now().isoformat().replace("+00:00", "Z")
-    await world.publish(assessed("c-1", "VERY_LOW", day - DAY * 2))
+    await world.publish(assessed("c-1", "HIGH", day - DAY * 2))
     await world.settle()
     path = f"/clients/c-1/levels?as_of={day}"
-    assert [one["level"] for one in (await desk.get(ME, path))["levels"]] == ["LOW", "VERY_LOW", "MEDIUM"]
+    assert [one["level"] for one in (await desk.get(ME, path))["levels"]] == ["LOW", "HIGH", "MEDIUM"]
     then = await desk.get(ME, f"{path}&known_at={known}")
     assert [one["level"] for one in then["levels"]] == ["LOW", "MEDIUM"]
     assert then["in_force"]["level"] == "MEDIUM"
     before = await desk.get(ME, f"/clients/c-1/levels?as_of={day - DAY * 3}")
     assert (before["in_force"]["level"], len(before["levels"])) == ("LOW", 1)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_q5_a_rise_waits_whenever_what_was_before_it_comes(world: World, desk: Desk, late: bool) -> None:
+    """The same facts in either order: no level counts from answers that nobody has looked at."""
+    day = await begun(world)
+    before = assessed("c-1", "VERY_LOW", day - DAY * 5)
+    await desk.keep("W", kind="warrant")
+    if not late:
+        await world.publish(before)
+        await world.settle()
+    await desk.submit("c-1", HIGH)
+    if late:
+        assert (await desk.get(ME, "/clients/c-1"))["level"] == "HIGH"
+        known = utc_now().isoformat().replace("+00:00", "Z")
+        await world.publish(bought("c-1", "t-1", day, "W", "warrant", settled_at=at(day, 23)), before)
+        await world.close(day)
+        path = f"/clients/c-1/levels?as_of={day}"
+        assert [one["level"] for one in (await desk.get(ME, path))["levels"]] == ["VERY_LOW"]
+        assert (await desk.get(ME, f"{path}&known_at={known}"))["levels"][-1]["level"] == "HIGH"
+    assert (await desk.get(ME, "/clients/c-1"))["level"] == "VERY_LOW"
+    assert (await desk.decide(ME, "c-1", "W"))["outcome"] == "BLOCK"
+    [review] = await desk.listed(MANAGER, "/reviews")
+    assert review["reasons"] == (["late_rise"] if late else ["suspicious_rise"])
+    mismatches = await desk.listed(HQ, "/mismatches")
+    assert [one["held"] for one in mismatches] == (["VERY_LOW"] if late else [])
+    if late:
+        await world.close(day + DAY)
+        drifts = await desk.listed(HQ, "/drifts")
+        assert [(one["cause"], one["product"]) for one in drifts] == [("level_lowered", "W")]
+    assert (await reviewed(desk, True))["state"] == "approved"
+    assert (await desk.get(ME, "/clients/c-1"))["level"] == "HIGH"
+    assert (await desk.decide(ME, "c-1", "W"))["outcome"] == "PASS"
+    await world.close(day + DAY * 2)
+    assert await desk.listed(HQ, "/mismatches") == []
+
+
+async def test_q5_a_rise_that_somebody_approved_is_not_looked_at_again(world: World, desk: Desk) -> None:
+    day = await begun(world)
+    await world.publish(assessed("c-1", "VERY_LOW", day - DAY * 5))
+    await world.settle()
+    await desk.submit("c-1", HIGH)
+    await reviewed(desk, True)
+    await world.publish(assessed("c-1", "VERY_LOW", day - DAY * 4))
+    await world.settle()
+    assert (await desk.get(ME, "/clients/c-1"))["level"] == "HIGH"
+
+
+async def test_a_level_rejected_covers_nothing_any_more(world: World, desk: Desk) -> None:
+    """What was bought under it is a mismatch, and what is held of it is listed."""
+    day = await begun(world)
+    await world.publish(assessed("c-1", "LOW", day - DAY * 50))
+    await world.settle()
+    await desk.keep("FUND", kind="fund:equity")
+    await desk.submit("c-1", MEDIUM)
+    assert (await desk.decide(ME, "c-1", "FUND"))[
+        "outcome"
+    ] == "BLOCK"  # the rise is looked at before it is bought under
+    await world.publish(bought("c-1", "t-1", day, "FUND", "fund:equity", settled_at=at(day, 23)))
+    await world.close(day)
+    assert await desk.listed(HQ, "/mismatches") == []
+    await reviewed(desk, False)
+    await world.close(day + DAY)
+    assert [one["held"] for one in await desk.listed(HQ, "/mismatches")] == ["LOW"]
+    assert [(one["cause"], one["product"]) for one in await desk.listed(HQ, "/drifts")] == [("level_lowered", "FUND")]
 
 
 async def test_q5_a_purchase_is_compared_with_the_lowest_level_of_a_day(world: World, desk: Desk) -> None:

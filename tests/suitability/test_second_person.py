@@ -17,6 +17,7 @@ from tests.suitability.conftest import (
     SECOND_HQ,
     Desk,
     assessed,
+    bought,
     opened,
     today,
 )
@@ -141,3 +142,34 @@ async def test_a_class_approved_late_counts_from_then(world: World, desk: Desk) 
     since = await world.value("suitability", "SELECT effective_on FROM product_classes")
     assert since > day
     assert (await desk.get(HQ, f"/products/S1?as_of={day}"))["level_needed"] == "LOW"
+
+
+async def test_a_class_never_counts_below_a_kind_that_compliance_did_not_waive(world: World, desk: Desk) -> None:
+    """Whatever changes the kind afterwards: staff, or a trade."""
+    await desk.keep("X", kind="bond")
+    await desk.approve(SECOND_HQ, await classed(desk, HQ, "X", "VERY_LOW"))
+    changed = await desk.call(HQ, "PUT", "/products/X", {"kind": "warrant"})
+    await desk.approve(SECOND_HQ, changed.json())
+    assert (await desk.get(HQ, "/products/X"))["level_needed"] == "HIGH"
+    await desk.approve(COMPLIANCE, await classed(desk, HQ, "X", "MEDIUM"))
+    assert (await desk.get(HQ, "/products/X"))["level_needed"] == "MEDIUM"
+
+
+async def test_a_class_waived_for_one_kind_is_not_for_a_riskier_one(world: World, desk: Desk) -> None:
+    day = await today(world)
+    await world.publish(opened("c-1"), bought("c-1", "t-1", day - DAY, "Y"))
+    await world.close(day - DAY)
+    await desk.approve(COMPLIANCE, await classed(desk, HQ, "Y", "VERY_LOW"))
+    assert (await desk.get(HQ, "/products/Y"))["level_needed"] == "VERY_LOW"
+    await world.publish(bought("c-1", "t-2", day, "Y", "warrant"))
+    await world.settle()
+    assert (await desk.get(HQ, "/products/Y"))["level_needed"] == "HIGH"
+
+
+async def test_a_class_set_again_leaves_the_one_before_it(world: World, desk: Desk) -> None:
+    await desk.keep("F", kind="fund:equity")
+    for level in ("HIGH", "MEDIUM"):
+        await desk.approve(COMPLIANCE, await classed(desk, HQ, "F", level))
+    assert (await desk.get(HQ, "/products/F"))["level_needed"] == "MEDIUM"
+    kept = await world.rows("suitability", "SELECT level, made_by FROM product_classes ORDER BY id")
+    assert [row["level"] for row in kept] == ["HIGH", "MEDIUM"]

@@ -10,6 +10,7 @@ import pytest
 from chassis.clock import at, utc_now
 from contracts import broker
 from contracts.base import Amount, Quantity
+from contracts.products import ProductChanged, ProductStretch
 from services.suitability import retention, tables
 from services.suitability.gaming import chance
 from tests.suitability.conftest import (
@@ -23,6 +24,7 @@ from tests.suitability.conftest import (
     assessed,
     bought,
     client,
+    in_scheme,
     opened,
     sheet,
     today,
@@ -226,3 +228,74 @@ async def test_what_a_proof_rests_on_keeps_a_client(world: World, desk: Desk, wh
     assert listed["removes"]["clients"] == 1
     table = {"professional": "professionals", "life_change": "life_changes", "purchase": "purchases"}[what]
     assert (listed["removes"] | listed["keeps"])[table] == 1
+
+
+async def test_a_policy_that_asks_for_more_matches_every_holder_again(world: World, desk: Desk) -> None:
+    day = await begun(world)
+    await world.publish(bought("c-1", "t-1", day), bought("c-1", "t-2", day, "B1", "bond"))
+    await world.close(day)
+    kinds = (await desk.get(HQ, "/policies/suitability/in-force"))["body"]["kinds"]
+    kinds["stock"]["needs"] = {"SEED-2010-12Q": "HIGH", "C5R5": "C4"}
+    first = await in_scheme(world, desk, kinds=kinds)
+    [drift] = await desk.listed(HQ, "/drifts")
+    assert (drift["cause"], drift["product"], drift["needed"], drift["found_on"]) == (
+        "class_raised", "S1", "HIGH", str(first),
+    )  # fmt: skip
+
+
+async def test_what_is_settled_is_judged_by_what_staff_had_entered_too(world: World, desk: Desk) -> None:
+    """As a decision would have been: the issuer's class of two persons, in trades and in purchases of products."""
+    day = await today(world)
+    await world.publish(opened("c-1"), assessed("c-1", "MEDIUM", day - DAY * 60))
+    await world.close(day - DAY)
+    await desk.keep("F", kind="fund:equity", issuer_class="R5")
+    assert (await desk.decide(ME, "c-1", "F"))["outcome"] == "CONFIRM"
+    taken = broker.ProductPurchased(
+        client_id="c-1", purchase_id="p-1", product_code="F", amount=Quantity("1000"), at=at(day, 10)
+    )
+    await world.publish(bought("c-1", "t-1", day, "F", "fund:equity"), taken)
+    await world.close(day)
+    found = await desk.listed(HQ, "/mismatches")
+    assert sorted((one["trade_id"], one["needed"]) for one in found) == [("purchase:p-1", "HIGH"), ("t-1", "HIGH")]
+
+
+async def test_a_confirmation_of_a_lower_class_explains_nothing(world: World, desk: Desk) -> None:
+    day = await today(world)
+    await world.publish(opened("c-1"), assessed("c-1", "LOW", day - DAY * 60))
+    await world.close(day - DAY)
+    await desk.keep("F", kind="fund:equity")
+    decision = await desk.decide(ME, "c-1", "F")
+    confirmed = {"warning_version": decision["warning"]["version"], "signature": "s-1"}
+    await desk.post(ME, f"/decisions/{decision['decision_id']}/confirmation", confirmed)
+    asked = await desk.post(
+        HQ, "/products/F/classes", {"effective_on": str(day), "level": "HIGH", "reason": "risk"}, 202
+    )
+    await desk.approve(COMPLIANCE, asked)
+    await world.publish(bought("c-1", "t-1", day, "F", "fund:equity", settled_at=at(day, 23)))
+    await world.close(day)
+    [found] = await desk.listed(HQ, "/mismatches")
+    assert (found["needed"], found["confirmation"]) == ("HIGH", None)
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_floor_of_the_library_counts_from_its_day_however_it_is_told(
+    world: World, desk: Desk, together: bool
+) -> None:
+    day = await begun(world)
+    taken = broker.ProductPurchased(
+        client_id="c-1", purchase_id="p-1", product_code="E1", amount=Quantity("1000"), at=at(day, 10)
+    )
+    stretches = [
+        ProductStretch(since=day, shelf="on_shelf", floor="LOW"),
+        ProductStretch(since=day + DAY * 3, shelf="on_shelf", floor="HIGH"),
+    ]
+    if together:
+        await world.publish(ProductChanged(product="E1", revision=1, changed_from=day, stretches=stretches), taken)
+    else:
+        first = ProductChanged(product="E1", revision=1, changed_from=day, stretches=stretches[:1])
+        second = ProductChanged(product="E1", revision=2, changed_from=day + DAY * 3, stretches=stretches[1:])
+        await world.publish(first, second, taken)
+    for later in range(5):
+        await world.close(day + DAY * later)
+    found = [(one["product"], one["needed"], one["found_on"]) for one in await desk.listed(HQ, "/drifts")]
+    assert found == [("E1", "HIGH", str(day + DAY * 3))]

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from services.suitability.reports.sheets import workbook
-from services.suitability.situations import NOT_REJECTED
+from services.suitability.situations import BUYS, NOT_REJECTED
 
 COLUMNS: Sequence[tuple[str, str, str]] = (
     ("branch", "营业部", "Branch"),
@@ -64,7 +64,7 @@ _PARTS = {
                   WHERE decided_on BETWEEN $1 AND $2 AND outcome = 'BLOCK' GROUP BY 1""",
     "confirmations": """SELECT d.branch_id, count(*) FROM confirmations k JOIN decisions d USING (decision_id)
                         WHERE k.confirmed_on BETWEEN $1 AND $2 GROUP BY 1""",
-    "buys": "SELECT branch_id, count(*) FROM trades WHERE trade_date BETWEEN $1 AND $2 AND side = 'buy' GROUP BY 1",
+    "buys": f"SELECT branch_id, count(*) FROM {BUYS} t WHERE trade_date BETWEEN $1 AND $2 GROUP BY 1",
     "explained": """SELECT branch_id, count(*) FROM mismatches WHERE trade_date BETWEEN $1 AND $2
                     AND confirmation IS NOT NULL GROUP BY 1""",
     "findings": "SELECT branch_id, count(*) FROM findings WHERE found_on BETWEEN $1 AND $2 GROUP BY 1",
