@@ -36,7 +36,7 @@ def firm(scheme: str) -> Policy:
 
 
 def needed(kind: str, scheme: str, level: str, policy: Policy, issuer: str | None = None) -> int | None:
-    return needed_of({"kind": kind, "set_class": f"({scheme},{level})", "issuer_class": issuer}, policy)
+    return needed_of({"kind": kind, "set_class": [scheme, level, None], "issuer_class": issuer}, policy)
 
 
 @pytest.mark.parametrize("theirs", SCHEMES)

@@ -84,10 +84,13 @@ async def test_a_pool_keeps_what_a_rush_opened_and_replaces_what_the_server_has_
 
     first = await rush()
     assert (await rush()).keys() == first.keys()
+    ended: asyncio.Queue[object] = asyncio.Queue()
+    for one in first.values():
+        one.add_termination_listener(ended.put_nowait)
     await postgres.admin(f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{sorted(first)}) AS pid")
     async with asyncio.timeout(60):
-        while not all(one.is_closed() for one in first.values()):
-            await asyncio.sleep(0)
+        for _ in first:
+            await ended.get()
     assert (await rush()).keys().isdisjoint(first.keys())
 
 
