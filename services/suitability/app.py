@@ -10,6 +10,8 @@ from contracts.broker import (
     AssessmentRecorded,
     AssetsValued,
     ClientClosed,
+    ClientOpened,
+    ClientUpdated,
     PermissionGranted,
     ProductPurchased,
     TradeCancelled,
@@ -41,7 +43,8 @@ service = Service(
     routes=api.routes,
     listens={
         ErasureRequested: answering(contract.ErasureAnswered, retention.judge_erasure),
-        **tables.CLIENTS.listens,
+        ClientOpened: handlers.open_clients,
+        ClientUpdated: handlers.update_clients,
         ClientClosed: handlers.close_clients,
         AssessmentRecorded: handlers.import_assessments,
         PermissionGranted: handlers.grant_permissions,

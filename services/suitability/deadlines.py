@@ -41,7 +41,8 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
         return
     first_close = await uow.sql.fetchval("SELECT through IS NULL FROM closed_days")
     told: Told = defaultdict(list)
-    while await _judge_due(days, uow, told, watch=not first_close) >= DUE_AT_ONCE:
+    touched = set(days)
+    while await _judge_due(days, uow, told, touched, watch=not first_close) >= DUE_AT_ONCE:
         pass
     await _endings(days, uow, told)
     await sale_holds.lift_late(uow, days[-1])
@@ -51,8 +52,8 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
         told[drifted.found_on - ONE_DAY].append(drifted)
     for found in await gaming.look(uow, days):
         told[found.found_on].append(found)
-    for register in await daily.make(uow, days):
-        told[register.register_date].append(register)
+    for register in await daily.make(uow, days if first_close else touched):
+        told[max(register.register_date, days[0])].append(register)
     for day in days:
         uow.emit_all(told[day], at=min(uow.now, end_of(day)))
 
@@ -60,19 +61,15 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
 async def catch_up(through: date, uow: UnitOfWork) -> bool:
     """What facts about closed days left to do: some clients at a time."""
     told: Told = defaultdict(list)
-    late = {
-        day
-        for (day,) in await uow.sql.fetch(
-            "SELECT DISTINCT day FROM due WHERE day <= $1 ORDER BY day LIMIT $2", through, DUE_AT_ONCE
-        )
-    }
-    due = await _judge_due([through], uow, told, watch=True)
+    late: set[date] = set()
+    due = await _judge_due([through], uow, told, late, watch=True)
     uow.emit_all([*told[through], *await daily.make(uow, late)])
     return due > 0
 
 
-async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, *, watch: bool) -> int:
-    """Judge buys of some clients that facts came for; on changes of level, look for drift. Returns how much was due.
+async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, touched: set[date], *, watch: bool) -> int:
+    """Judge buys of some clients that facts came for; on changes of level, look for drift. Returns how much was due; the days
+    it was due for, whose registers may be others, are added to `touched`.
 
     What concerns days before these is told of the first of them.
     """
@@ -86,7 +83,8 @@ async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, *, watch
         return 0
     since: dict[str, date] = {}
     for client, product, day, _ in rows:
-        if product is None:
+        touched.add(day)
+        if client is not None and product is None:
             since[client] = min(day, since.get(client, day))
     for found in await judging.judge(uow, since, days[-1]):
         told[max(found.trade_date, days[0])].append(found)

@@ -15,7 +15,15 @@ from chassis.uow import UnitOfWork
 from contracts.suitability import DriftedProduct, MatchDrifted
 from services.suitability.ids import derived_id
 from services.suitability.policy import Policies, Policy
-from services.suitability.situations import held_rank, in_force, needed_of, product_columns, product_on, professional
+from services.suitability.situations import (
+    cancelled,
+    held_rank,
+    in_force,
+    needed_of,
+    product_columns,
+    product_on,
+    professional,
+)
 
 Cause = Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended", "trade_cancelled"]
 
@@ -25,7 +33,7 @@ _EXPOSED = f"""
     exposed AS (
         SELECT t.client_id, l.day, t.symbol AS product, 'holding' AS what
         FROM looked l JOIN trades t ON {{trades}} = l.subject AND t.trade_date <= l.through
-        LEFT JOIN cancellations x ON x.client_id = t.client_id AND x.trade_id = t.trade_id
+        {{cancelled}}
         GROUP BY 1, 2, 3 HAVING sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END * CASE
             WHEN x.trade_id IS NULL THEN 1 WHEN commission > 0 THEN least(x.remaining / commission, 1) ELSE 0 END) > 0.000001
         UNION
@@ -43,8 +51,9 @@ _EXPOSED = f"""
     LEFT JOIN LATERAL ({in_force("e.client_id", "e.day")}) f ON true
     WHERE c.closed_on IS NULL OR c.closed_on > e.day
     ORDER BY e.day, e.client_id, e.product, e.what"""
-_OF_CLIENTS = _EXPOSED.format(trades="t.client_id", products="t.client_id")
-_OF_PRODUCTS = _EXPOSED.format(trades="t.symbol", products="t.product")
+_CANCELLED = cancelled("t", "l.through")
+_OF_CLIENTS = _EXPOSED.format(trades="t.client_id", products="t.client_id", cancelled=_CANCELLED)
+_OF_PRODUCTS = _EXPOSED.format(trades="t.symbol", products="t.product", cancelled=_CANCELLED)
 
 
 Looked = Sequence[tuple[str, date, date]]

@@ -16,7 +16,8 @@ class Changed(NamedTuple):
     """From a day on something about a client, a product, or what a client holds of it is another.
 
     Without a cause only a fact to be judged came. `level_lowered` is looked at where the level of the day is lower than that of
-    the day before, `level_ended` always: a level that had counted never did.
+    the day before, `level_ended` always: a level that had counted never did. With neither client nor product
+    the registers of the day alone are others.
     """
 
     day: date

@@ -9,12 +9,42 @@ from contracts.broker import (
     AssessmentRecorded,
     AssetsValued,
     ClientClosed,
+    ClientOpened,
+    ClientUpdated,
     PermissionGranted,
     ProductPurchased,
+    Profile,
     TradeCancelled,
     TradeSettled,
 )
 from services.suitability import due, imports, trades
+from services.suitability.tables import CLIENTS
+
+
+async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
+    """Clients as they were opened."""
+    await _keep_clients(uow, ClientOpened, events)
+
+
+async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> None:
+    """What changed of clients; their branch by day."""
+    await _keep_clients(uow, ClientUpdated, events)
+
+
+async def _keep_clients(uow: UnitOfWork, kind: type[Profile], events: Sequence[Profile]) -> None:
+    """Whoever was in another branch on a day on which they were assessed stands in another register of that day."""
+    known = await uow.sql.fetch(
+        "SELECT client_id FROM clients WHERE client_id = ANY($1::text[])", list({event.client_id for event in events})
+    )
+    since = dict.fromkeys({event.client_id for event in events} - {row["client_id"] for row in known}, date.min)
+    since |= await CLIENTS.keep(uow, kind, events)
+    moved = await uow.sql.fetch(
+        """SELECT DISTINCT a.valid_from FROM unnest($1::text[], $2::date[]) AS n(client_id, since)
+           JOIN assessments a ON a.client_id = n.client_id AND a.valid_from >= n.since""",
+        list(since),
+        list(since.values()),
+    )
+    await due.note(uow, [due.Changed(row["valid_from"]) for row in moved])
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:

@@ -24,7 +24,7 @@ RETENTION: Mapping[str, Literal["erased", "kept"]] = {
     "holds": "kept", "sale_holds": "kept", "refused_imports": "kept",
     "drafts": "erased", "permissions": "erased", "purchases": "erased", "trades": "erased", "cancellations": "erased",
     "valuations": "erased", "mismatches": "erased", "drifts": "erased", "findings": "erased", "due": "erased",
-    "clients": "erased",
+    "clients": "erased", "client_intervals": "erased",
 }  # fmt: skip
 """What an erasure does with a client's rows, once nothing of them has to be kept: 20 years after the last of all of them.
 What proves a decision is kept beyond that, under an id that leads to nobody."""

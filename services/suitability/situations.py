@@ -65,6 +65,17 @@ def reassessment_overdue(client: str, day: str) -> str:
                                        AND a.valid_from BETWEEN l.stated_on AND {day} AND {NOT_REJECTED}))"""
 
 
+def cancelled(trade: str, day: str) -> str:
+    """SQL: the join of what stays of a trade by a day, as `x`; no row when it stands whole.
+
+    The lowest word is found among those of the one trade, after the join: few trades have any.
+    """
+    own = f"{{0}}.client_id = {trade}.client_id AND {{0}}.trade_id = {trade}.trade_id AND {{0}}.cancelled_on <= {day}"
+    return f"""LEFT JOIN cancellations x ON {own.format("x")} AND NOT EXISTS (
+                   SELECT FROM cancellations y WHERE {own.format("y")}
+                   AND (y.remaining, y.cancelled_on) < (x.remaining, x.cancelled_on))"""
+
+
 CONFIRMED_AS = """k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held,
            k.checked_by AS confirmed_check, k.second_contact AS confirmed_contact"""
 """The columns of a confirmation `k` that `still_confirmed` looks at."""

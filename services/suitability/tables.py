@@ -37,7 +37,7 @@ def _kind(event: Profile) -> str | None:
 
 CLIENTS = Clients(
     metadata,
-    Fact("branch_id"),
+    Fact("branch_id", dated=True),
     Fact("kind", of=_kind),
     Fact("birth_year", SmallInteger, of=lambda event: event.birth_date.year if event.birth_date else None),
     Fact("experience_years", SmallInteger),
@@ -77,12 +77,13 @@ trades = Table(
 
 
 class Cancellation(Row, frozen=True):
-    """The lowest word on what stays of a cancelled trade's commission; the rest of the trade stays pro rata [P1]."""
+    """What stays of a cancelled trade's commission from a day on: of the rows of a trade that begin by a day the lowest counts;
+    the rest of the trade stays pro rata [P1]."""
 
     client_id: Annotated[str, rows.Column(primary_key=True)]
     trade_id: Annotated[str, rows.Column(primary_key=True)]
+    cancelled_on: Annotated[date, rows.Column(primary_key=True)]
     remaining: Decimal
-    cancelled_on: date
 
 
 cancellations = rows.table("cancellations", metadata, Cancellation)
@@ -463,7 +464,11 @@ due = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("client_id", Text, comment="whose buys are to be judged from the day on"),
-    Column("product", Text, comment="whose holders are matched again; with a client that holding alone"),
+    Column(
+        "product",
+        Text,
+        comment="whose holders are matched again; with a client that holding alone; with neither the day's registers alone",
+    ),
     Column("day", Date, nullable=False, index=True),
     Column("cause", Text, comment="of drift to look for; empty: only a fact to be judged came"),
     comment="what is covered may have changed; written by handlers and acts, done by closes",

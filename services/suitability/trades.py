@@ -1,6 +1,8 @@
 """Settled trades: each kept once; other content under a known (client, trade) is a conflict."""
 
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from chassis import conflicts
@@ -9,6 +11,7 @@ from chassis.conflicts import Conflict
 from chassis.uow import UnitOfWork
 from contracts.broker import TradeCancelled, TradeSettled
 from services.suitability import due, products
+from services.suitability.situations import cancelled
 
 COLUMNS = (
     "client_id",
@@ -54,28 +57,29 @@ async def keep(uow: UnitOfWork, events: Sequence[TradeSettled]) -> None:
 
 
 async def cancel(uow: UnitOfWork, events: Sequence[TradeCancelled]) -> None:
-    """Keep what stays of cancelled trades; whoever holds again what they had sold is matched again.
+    """Keep what stays of cancelled trades, by day; whoever holds again what they had sold is matched again.
 
     A cancelled buy was made all the same: a mismatch found of it stays.
     """
-    lowest: dict[tuple[str, str], TradeCancelled] = {}
+    lowest: dict[tuple[str, str, date], Decimal] = {}
     for event in events:
-        known = lowest.get(key := (event.client_id, event.trade_id))
-        if known is None or event.remaining_commission < known.remaining_commission:
-            lowest[key] = event
-    ordered = [lowest[key] for key in sorted(lowest)]
+        key = (event.client_id, event.trade_id, business_date(event.cancelled_at))
+        lowest[key] = min(event.remaining_commission, lowest.get(key, event.remaining_commission))
+    ordered = sorted(lowest)
+    kept = await uow.sql.fetch(
+        """INSERT INTO cancellations AS k (client_id, trade_id, cancelled_on, remaining)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::numeric[])
+           ON CONFLICT (client_id, trade_id, cancelled_on) DO UPDATE SET remaining = excluded.remaining
+           WHERE k.remaining > excluded.remaining RETURNING client_id, trade_id, cancelled_on""",
+        *(list(column) for column in zip(*ordered, strict=True)),
+        [lowest[key] for key in ordered],
+    )
     sold = await uow.sql.fetch(
-        """WITH kept AS (
-               INSERT INTO cancellations AS k (client_id, trade_id, remaining, cancelled_on)
-               SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::date[])
-               ON CONFLICT (client_id, trade_id) DO UPDATE
-               SET remaining = excluded.remaining, cancelled_on = excluded.cancelled_on
-               WHERE k.remaining > excluded.remaining RETURNING client_id, trade_id, cancelled_on)
-           SELECT client_id, symbol, cancelled_on FROM kept JOIN trades USING (client_id, trade_id) WHERE side = 'sell'""",
-        [event.client_id for event in ordered],
-        [event.trade_id for event in ordered],
-        [event.remaining_commission for event in ordered],
-        [business_date(event.cancelled_at) for event in ordered],
+        f"""SELECT t.client_id, t.symbol, x.cancelled_on
+            FROM unnest($1::text[], $2::text[], $3::date[]) AS n(client_id, trade_id, day)
+            JOIN trades t ON t.client_id = n.client_id AND t.trade_id = n.trade_id AND t.side = 'sell'
+            {cancelled("t", "n.day")} WHERE x.cancelled_on = n.day""",
+        *([row[name] for row in kept] for name in ("client_id", "trade_id", "cancelled_on")),
     )
     await due.note(uow, [due.Changed(day, client, symbol, "trade_cancelled") for client, symbol, day in sold])
 

@@ -4,12 +4,14 @@ from datetime import date
 from io import BytesIO
 from typing import Any
 
+import msgspec
 from openpyxl import load_workbook
 
 from chassis.actor import Actor, Role
+from chassis.clock import at
 from contracts import broker
 from contracts.annex4 import COLUMNS
-from contracts.base import Amount
+from contracts.base import Amount, Quantity
 from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
@@ -102,3 +104,83 @@ async def test_the_daily_register_reaches_the_directors(world: World, desk: Desk
     [again] = (await desk.get(director, "/registers?unread=true"))["items"]
     assert (again["assessed"], again["register_date"]) == (3, str(day))
     assert [e["revision"] for e in await events(world, "register.made") if e["branch_id"] == "B1"] == [1, 2]
+
+
+async def listed(world: World, desk: Desk) -> list[tuple[str, str, int]]:
+    await world.settle()
+    return [(r["register_date"], r["branch_id"], r["assessed"]) for r in await desk.listed(COMPLIANCE, "/registers")]
+
+
+async def file(desk: Desk, name: str, day: date) -> list[tuple[Any, ...]]:
+    return rows_of((await desk.call(COMPLIANCE, "GET", f"/registers/{name}.xlsx?on={day}")).content)[3:]
+
+
+async def test_registers_name_the_branch_of_their_day(world: World, desk: Desk) -> None:
+    day = date(2022, 3, 1)
+    await world.publish(opened("c-1"), opened("c-2"), assessed("c-1", "LOW", day), assessed("c-2", "LOW", day + DAY))
+    await world.close(day - DAY)
+    await world.close(day + DAY * 6)
+    first, second = str(day), str(day + DAY)
+    assert await listed(world, desk) == [(second, "B1", 1), (first, "B1", 1)]
+    await world.publish(broker.ClientUpdated(client_id="c-1", branch_id="B2"), at=at(day + DAY * 6, 10))
+    await world.publish(assessed("c-2", "LOW", day))  # late: what is made anew knows the branch of the day
+    assert await listed(world, desk) == [(second, "B1", 1), (first, "B1", 2)]
+    assert [row[:2] for row in await file(desk, "risk-levels", day)] == [("B1", "c-1"), ("B1", "c-2")]
+    for on, branch in ((day, "B1"), (day + DAY * 5, "B1"), (day + DAY * 6, "B2")):
+        assert [(row[0], row[3]) for row in await file(desk, "annex-4", on)] == sorted(
+            [("c-1", branch), ("c-2", "B1")], key=lambda row: row[1]
+        )
+    # The word of a move comes after the register of its day: it leaves one branch, which has nobody left, for another.
+    await world.publish(broker.ClientUpdated(client_id="c-2", branch_id="B3"), at=at(day + DAY, 10))
+    assert await listed(world, desk) == [(second, "B1", 0), (second, "B3", 1), (first, "B1", 2)]
+    told = await events(world, "register.made")
+    assert [
+        (e["branch_id"], e["assessed"], e["revision"], e["by_level"]) for e in told if e["register_date"] == second
+    ] == [
+        ("B1", 1, 1, [{"level": "LOW", "clients": 1}]),
+        ("B1", 0, 2, []),
+        ("B3", 1, 1, [{"level": "LOW", "clients": 1}]),
+    ]
+    assert [row[:2] for row in await file(desk, "risk-levels", day + DAY)] == [("B3", "c-2")]
+
+
+async def test_a_client_heard_of_after_their_assessment_takes_their_place_in_the_register(
+    world: World, desk: Desk
+) -> None:
+    day = date(2022, 3, 1)
+    await world.close(day - DAY)
+    await world.publish(opened("c-2"), assessed("c-1", "LOW", day))
+    await world.close(day)
+    assert await listed(world, desk) == [(str(day), None, 1)]
+    await world.publish(opened("c-1"))
+    assert await listed(world, desk) == [(str(day), None, 0), (str(day), "B1", 1)]
+
+
+async def test_a_rejected_assessment_leaves_a_register_of_nobody(world: World, desk: Desk) -> None:
+    day = date(2022, 3, 4)
+    await world.publish(opened("c-1"), assessed("c-1", "HIGH", day - DAY * 60))
+    await world.close(day - DAY)
+    await desk.submit("c-1", "ADAAAAAAAAAA")  # contradicts itself: it counts until somebody has looked
+    await world.close(day)
+    assert await listed(world, desk) == [(str(day), "B1", 1)]
+    [review] = await desk.listed(COMPLIANCE, "/reviews")
+    rejected = {"approve": False, "note": "not so"}
+    await desk.post(COMPLIANCE, f"/reviews/{review['review_id']}/decision", rejected, 200)
+    assert await listed(world, desk) == [(str(day), "B1", 0)]
+    assert await file(desk, "risk-levels", day) == []
+
+
+async def test_annex_4_knows_what_was_cancelled_by_its_day(world: World, desk: Desk) -> None:
+    """Two words on one trade, the later first: each counts from its day."""
+    day = date(2022, 3, 1)
+    traded = msgspec.structs.replace(bought("c-1", "t-1", day), commission=Quantity("10000"))
+    await world.publish(opened("c-1"), traded)
+    await world.close(day + DAY * 6)
+    for on, remaining in ((day + DAY * 5, "0"), (day + DAY, "5000"), (day + DAY * 3, "7000")):
+        word = broker.TradeCancelled(
+            trade_id="t-1", client_id="c-1", cancelled_at=at(on, 10), remaining_commission=Quantity(remaining)
+        )
+        await world.publish(word, word)
+    await world.settle()
+    shown = [(await file(desk, "annex-4", day + DAY * number))[0][5] for number in range(7)]
+    assert shown == [1, 0.5, 0.5, 0.5, 0.5, 0, 0]

@@ -198,7 +198,7 @@ CREATED = {
 def test_every_table_of_clients_says_what_an_erasure_does_with_it() -> None:
     of_clients = {table.name for table in tables.metadata.sorted_tables if "client_id" in table.columns}
     own = {name for name in of_clients if name in retention.RETENTION}
-    chassis = {"conflicts", "dead_letters", "approvals", "client_intervals", "late"}
+    chassis = {"conflicts", "dead_letters", "approvals", "late"}
     assert of_clients - chassis == own == set(retention.RETENTION)
     others = {name for name in CREATED if name not in of_clients}
     assert others == retention.STANDING

@@ -1,6 +1,7 @@
 """The daily register 风险承受能力客户分类表 goes to the directors of operations and service: told by event, and in their list.
 
-Made when a day closes, for each branch in which somebody was assessed, and again when assessments of a closed day come late.
+Made when a day closes, for each branch in which somebody was assessed, and again when what a closed day has changes: an
+assessment comes late or is rejected, a client was in another branch then. A branch that has nobody left has a register of nobody.
 """
 
 from collections import defaultdict
@@ -17,12 +18,14 @@ from contracts.suitability import LevelCount, RegisterMade
 from services.suitability.levels import held_in
 from services.suitability.policy import Policies
 from services.suitability.situations import NOT_REJECTED
-from services.suitability.tables import Register
+from services.suitability.tables import CLIENTS, Register
 
 _ASSESSED = f"""
-    SELECT a.valid_from, coalesce(c.branch_id, '') AS branch_id, a.scheme, a.rank, count(*) AS clients
-    FROM assessments a LEFT JOIN clients c USING (client_id)
+    SELECT a.valid_from, coalesce({CLIENTS.on("branch_id")}, '') AS branch_id, a.scheme, a.rank, count(*) AS clients
+    FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_from")}
     WHERE a.valid_from = ANY($1::date[]) AND {NOT_REJECTED} GROUP BY 1, 2, 3, 4"""
+
+_MADE = "SELECT register_date, branch_id FROM registers WHERE register_date = ANY($1::date[])"
 
 
 async def make(uow: UnitOfWork, days: Collection[date]) -> list[RegisterMade]:
@@ -31,6 +34,8 @@ async def make(uow: UnitOfWork, days: Collection[date]) -> list[RegisterMade]:
     counts: defaultdict[tuple[date, str], defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
     for day, branch, scheme, rank, clients in await uow.sql.fetch(_ASSESSED, sorted(days)):
         counts[day, branch][held_in(scheme, rank, policies.on(day).scheme)] += clients
+    for day, branch in await uow.sql.fetch(_MADE, sorted(days)):
+        counts.setdefault((day, branch), defaultdict(int))  # of nobody, when nobody of it is left
     made = []
     for (day, branch), by_rank in sorted(counts.items()):
         own = policies.on(day).own_scheme

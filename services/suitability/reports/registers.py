@@ -8,7 +8,8 @@ from contracts.annex4 import COLUMNS, RISK, in_ten_thousands
 from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reports.sheets import workbook
-from services.suitability.situations import NOT_REJECTED, in_force
+from services.suitability.situations import NOT_REJECTED, cancelled, in_force
+from services.suitability.tables import CLIENTS
 
 REGISTER_COLUMNS = (
     "营业部",
@@ -24,14 +25,14 @@ REGISTER_COLUMNS = (
 
 
 async def daily_register(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]]) -> bytes:
-    """Everybody assessed on a day, by branch, for the directors of operations and service: levels in the firm's scheme, and
+    """Everybody assessed on a day, by the branch they were in then, for the directors of operations and service: levels in the firm's scheme, and
     as they were assessed where that was in another."""
     condition, arguments = scope
     rows = await sql.fetch(
         f"""SELECT branch_id, client_id, account_id, total, scheme, level, valid_from, valid_until, source FROM (
-                SELECT c.branch_id, a.client_id, c.account_id, s.total, a.scheme, a.level, a.valid_from, a.valid_until,
+                SELECT {CLIENTS.on("branch_id")} AS branch_id, a.client_id, c.account_id, s.total, a.scheme, a.level, a.valid_from, a.valid_until,
                        a.source
-                FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id
+                FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_from")}
                 LEFT JOIN submissions s ON s.submission_id = a.submission_id
                 WHERE a.valid_from = $1 AND {NOT_REJECTED}) r
             WHERE {condition} ORDER BY branch_id, client_id""",
@@ -58,22 +59,21 @@ async def daily_register(sql: asyncpg.Connection, on: date, scope: tuple[str, li
 
 
 async def annex_4(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]]) -> bytes:
-    """The sheet of annex 4 as of a day: amounts in 万元, risk level filled in, the manager's own columns left empty.
+    """The sheet of annex 4 as of a day, branches too: amounts in 万元, risk level filled in, the manager's own columns left empty.
 
     Names and telephone numbers are no part of suitability's data: the client's number stands for the name.
     """
     condition, arguments = scope
     rows = await sql.fetch(
         f"""SELECT * FROM (
-                SELECT c.client_id, c.branch_id, c.account_id, f.scheme, f.rank,
+                SELECT c.client_id, {CLIENTS.on("branch_id")} AS branch_id, c.account_id, f.scheme, f.rank,
                        (SELECT v.total_assets FROM valuations v WHERE v.client_id = c.client_id AND v.as_of <= $1
                         ORDER BY v.as_of DESC LIMIT 1) AS total_assets,
                        (SELECT sum(CASE WHEN x.trade_id IS NULL THEN t.commission ELSE least(x.remaining, t.commission) END)
-                        FROM trades t LEFT JOIN cancellations x ON x.client_id = t.client_id AND x.trade_id = t.trade_id
-                             AND x.cancelled_on <= $1
+                        FROM trades t {cancelled("t", "$1::date")}
                         WHERE t.client_id = c.client_id
                         AND t.trade_date BETWEEN date_trunc('year', $1::date)::date AND $1) AS commission
-                FROM clients c LEFT JOIN LATERAL ({in_force("c.client_id", "$1::date")}) f ON true
+                FROM clients c {CLIENTS.join("$1::date")} LEFT JOIN LATERAL ({in_force("c.client_id", "$1::date")}) f ON true
                 WHERE (c.closed_on IS NULL OR c.closed_on > $1) AND (c.opened_on IS NULL OR c.opened_on <= $1)) r
             WHERE {condition} ORDER BY branch_id, client_id""",
         on,

@@ -10,6 +10,7 @@ import asyncpg
 
 from services.suitability.reports.sheets import workbook
 from services.suitability.situations import BUYS, NOT_REJECTED
+from services.suitability.tables import CLIENTS
 
 COLUMNS: Sequence[tuple[str, str, str]] = (
     ("branch", "营业部", "Branch"),
@@ -51,9 +52,11 @@ class Half:
 
 
 _PARTS = {
-    "assessments": f"""SELECT c.branch_id, count(*) FROM assessments a LEFT JOIN clients c USING (client_id)
+    "assessments": f"""SELECT {CLIENTS.on("branch_id")}, count(*)
+                       FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_from")}
                        WHERE a.valid_from BETWEEN $1 AND $2 AND {NOT_REJECTED} GROUP BY 1""",
-    "expiries": f"""SELECT c.branch_id, count(*) FROM assessments a LEFT JOIN clients c USING (client_id)
+    "expiries": f"""SELECT {CLIENTS.on("branch_id")}, count(*)
+                    FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_until")}
                     WHERE a.valid_until BETWEEN $1 AND $2 AND {NOT_REJECTED} AND NOT EXISTS (
                         SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= a.valid_until + 1
                         AND b.valid_until > a.valid_until) GROUP BY 1""",
