@@ -12,11 +12,11 @@ from services.suitability.situations import BOUGHT, BUYS, age_of, needed_of_buy,
 
 # Buys of ordinary investors who may be owed care, without a confirmation that another person had checked by then.
 _UNLOOKED = f"""
-    SELECT {BOUGHT}, c.birth_year,
+    SELECT {BOUGHT}, c.birth_year, c.kind AS client_kind,
            {vulnerable("t.client_id", "t.trade_date")} AS vulnerable
     FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
     JOIN clients c ON c.client_id = d.client_id
-         AND (c.birth_year <= $4 OR EXISTS (SELECT FROM vulnerabilities v WHERE v.client_id = c.client_id))
+         AND (c.birth_year <= $4 OR $5 AND c.birth_year IS NULL OR EXISTS (SELECT FROM vulnerabilities v WHERE v.client_id = c.client_id))
     JOIN {BUYS} t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3
     WHERE NOT {professional("t.client_id", "t.trade_date")}
       AND NOT EXISTS (SELECT FROM confirmations k WHERE k.client_id = t.client_id AND k.product = t.symbol
@@ -29,13 +29,15 @@ async def buys_without_care(uow: UnitOfWork, since: Mapping[str, date], through:
     by the day of the purchase."""
     policies = await uow.policies(Policies)
     youngest = through.year - min(version.body.elderly_age for version in policies.suitability.all)
+    unknown = any(version.body.care_when_age_unknown for version in policies.suitability.all)
     new: list[GamingSuspected] = []
-    for row in await uow.sql.fetch(_UNLOOKED, list(since), list(since.values()), through, youngest):
+    for row in await uow.sql.fetch(_UNLOOKED, list(since), list(since.values()), through, youngest, unknown):
         day = row["trade_date"]
         policy = policies.on(day)
         needed = needed_of_buy(row, policy)
-        elderly = age_of(row["birth_year"], day) >= policy.elderly_age
-        if needed is None or needed < policy.high_risk_rank or not (elderly or row["vulnerable"]):
+        age = age_of(row["birth_year"], day)
+        owed = row["vulnerable"] or policy.is_elderly(age) or policy.age_is_missing(age, row["client_kind"])
+        if needed is None or needed < policy.high_risk_rank or not owed:
             continue
         detail = {name: row[name] for name in ("trade_id", "symbol")}
         subject = f"client/{row['client_id']}"

@@ -106,6 +106,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     link_evidence: tuple[str, ...] = ("signature",)
     register_seats: tuple[str, ...] = ("operations_director", "service_director")
     contact_age: Positive = 70
+    care_when_age_unknown: bool = False
     high_risk: dict[str, str] = msgspec.field(default_factory=lambda: {"SEED-2010-12Q": "HIGH", "C5R5": "C4"})
     first_high_risk_cooling_minutes: Annotated[int, msgspec.Meta(ge=0)] = 1440
     questions: list[Question] = []
@@ -120,6 +121,18 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     def scheme_of(self, kind: str | None) -> Scheme:
         """The scheme that clients of a kind (None: not said yet, an individual) answer in: one at a time [Q6]."""
         return SCHEMES[self.schemes.get("institution" if kind == "institution" else "individual", self.scheme)]
+
+    def is_elderly(self, age: int | None) -> bool:
+        """Whether a client of an age (None: nobody knows) is owed care for it."""
+        return age is not None and age >= self.elderly_age
+
+    def is_to_be_spoken_to(self, age: int | None) -> bool:
+        """Whether somebody speaks to a client of an age a second time."""
+        return age is not None and age >= self.contact_age
+
+    def age_is_missing(self, age: int | None, kind: str | None) -> bool:
+        """Whether a client is owed care because nobody knows their age; an institution has none."""
+        return self.care_when_age_unknown and age is None and kind != "institution"
 
     @cached_property
     def rank_of_kind(self) -> Mapping[str, int]:

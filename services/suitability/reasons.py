@@ -59,6 +59,10 @@ REASONS: Mapping[Reason, Text] = {
         "The product's risk is high; for clients of your age a member of staff looks at it first.",
         "该产品风险较高;对您这一年龄段的客户,需由工作人员先行复核。",
     ),
+    Reason.CARE_AGE_UNKNOWN: Text(
+        "The product's risk is high and we do not know your age; a member of staff looks at it first.",
+        "该产品风险较高,且我们尚不知您的年龄,需由工作人员先行复核。",
+    ),
     Reason.CARE_VULNERABLE: Text(
         "The product's risk is high; with what you told us of your situation a member of staff looks at it first.",
         "该产品风险较高;根据您告知的个人情况,需由工作人员先行复核。",

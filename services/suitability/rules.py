@@ -39,6 +39,7 @@ class Reason(StrEnum):
     LOWEST_LEVEL = "lowest_level"
     NOT_RECOMMENDED = "not_recommended"
     CARE_ELDERLY = "care_elderly"
+    CARE_AGE_UNKNOWN = "care_age_unknown"
     CARE_VULNERABLE = "care_vulnerable"
     NO_CAMPAIGN = "no_campaign"
 
@@ -57,12 +58,17 @@ class Holder:
     elderly: bool = False
     vulnerable: bool = False
     second_contact: bool = False
+    age_unknown: bool = False
 
     @property
     def care(self) -> tuple[Reason, ...]:
         """Why a person looks at their sheets and high-risk purchases; empty: nobody has to."""
-        both = ((self.elderly, Reason.CARE_ELDERLY), (self.vulnerable, Reason.CARE_VULNERABLE))
-        return tuple(reason for so, reason in both if so)
+        why = (
+            (self.elderly, Reason.CARE_ELDERLY),
+            (self.age_unknown, Reason.CARE_AGE_UNKNOWN),
+            (self.vulnerable, Reason.CARE_VULNERABLE),
+        )
+        return tuple(reason for so, reason in why if so)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ CONFIRMED_AS = """k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k
 
 def holder_columns(day: str) -> str:
     """The columns of `Holder`, from `clients c` and the assessment in force `f`: each of them as of the day."""
-    return f"""c.client_id, c.branch_id, c.birth_year, coalesce(c.closed_on <= {day}, false) AS closed,
+    return f"""c.client_id, c.branch_id, c.birth_year, c.kind AS client_kind,
+               coalesce(c.closed_on <= {day}, false) AS closed,
                f.assessment_id, f.scheme AS held_scheme, f.level AS held_level, f.rank AS held_rank, f.valid_until,
                f.assessed_at, f.source AS held_source, f.submission_id,
                {ever_assessed("c.client_id", day)} AS assessed_before,
@@ -261,15 +262,16 @@ def holder_of(row: Row, policy: Policy, lowest: int | None) -> Holder:
         reassessment_overdue=row["reassessment_overdue"],
         rank_before_rise=lowest if rose else None,
         rise_approved=row["rise_approved"],
-        elderly=age >= policy.elderly_age,
+        elderly=policy.is_elderly(age),
         vulnerable=row["vulnerable"],
-        second_contact=row["vulnerable"] or age >= policy.contact_age,
+        second_contact=row["vulnerable"] or policy.is_to_be_spoken_to(age),
+        age_unknown=policy.age_is_missing(age, row["client_kind"]),
     )
 
 
-def age_of(birth_year: int | None, day: date) -> int:
-    """How old a client becomes in the year of a day, 0 when nobody knows."""
-    return day.year - birth_year if birth_year else 0
+def age_of(birth_year: int | None, day: date) -> int | None:
+    """How old a client becomes in the year of a day, None when nobody knows."""
+    return day.year - birth_year if birth_year else None
 
 
 def confirmed_so_high(row: Row, held: int | None, needed: int | None) -> bool:

@@ -76,7 +76,7 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
         raise WrongState(Text("the account is closed", "账户已销户"))
     policy = (await uow.policies(Policies)).on(day)
     template = await templates.to_answer(uow.sql, handed_in.template, handed_in.version, day)
-    _require_for(template, client["kind"], policy)
+    await _require_for(uow.sql, template, client["kind"], policy, day)
     sheet = _complete(template, handed_in.answers)
     clashes = _contradictions(template, sheet, client, day)
     require_proofs(handed_in.channel, handed_in.proofs, policy)
@@ -136,15 +136,19 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     }
 
 
-def _require_for(template: Template, kind: str | None, policy: Policy) -> None:
-    """Refuse answers to a template for others, or of a scheme that is not in force for this kind of client [Q6].
+async def _require_for(
+    sql: asyncpg.Connection, template: Template, kind: str | None, policy: Policy, day: date
+) -> None:
+    """Refuse answers to a template for others, of a scheme that is not in force for this kind of client [Q6], or whose place
+    another template has taken.
 
-    Raises: NotForThisClient, SchemeNotInForce.
+    Raises: NotForThisClient, SchemeNotInForce, TemplateNotInForce.
     """
     if kind is not None and kind not in template.kinds:
         raise NotForThisClient(kinds=[*template.kinds])
     if template.scheme != (scheme := policy.scheme_of(kind)).code:
         raise SchemeNotInForce(scheme=scheme.code)
+    await templates.require_newest(sql, template, kind, day)
 
 
 def _complete(template: Template, answers: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -217,13 +221,15 @@ def _review_reasons(
 
 
 async def _care_reasons(uow: UnitOfWork, client: asyncpg.Record, day: date, policy: Policy) -> list[str]:
-    """Why a person looks at every sheet of an elderly or vulnerable client."""
+    """Why a person looks at every sheet of an elderly or vulnerable client, or one whose age nobody knows."""
     age = age_of(client["birth_year"], day)
+    unknown = policy.age_is_missing(age, client["kind"])
     stated = await uow.sql.fetchval(f"SELECT {vulnerable('$1', '$2::date')}", client["client_id"], day)
     told = (
-        (Reason.CARE_ELDERLY.value, age >= policy.elderly_age),
+        (Reason.CARE_ELDERLY.value, policy.is_elderly(age)),
+        (Reason.CARE_AGE_UNKNOWN.value, unknown),
         (Reason.CARE_VULNERABLE.value, stated),
-        ("second_contact", stated or age >= policy.contact_age),
+        ("second_contact", stated or policy.is_to_be_spoken_to(age)),
     )
     return [reason for reason, so in told if so]
 
@@ -309,7 +315,7 @@ async def save_draft(
         raise UnknownClient
     day = await today(uow.sql)
     template = await templates.to_answer(uow.sql, code, version, day)
-    _require_for(template, known["kind"], (await uow.policies(Policies)).on(day))
+    await _require_for(uow.sql, template, known["kind"], (await uow.policies(Policies)).on(day), day)
     sheet, problems = check(template, answers, complete=False)
     if problems:
         raise AnswersInvalid(errors=problems)
@@ -340,13 +346,7 @@ async def asked_for(sql: asyncpg.Connection, client: str, day: date) -> dict[str
         raise UnknownClient
     kind = known["kind"] or "individual"
     scheme = (await Policies.read(sql)).on(day).scheme_of(kind)
-    row = await sql.fetchrow(
-        """SELECT DISTINCT ON (code) * FROM templates WHERE state = 'published' AND effective_on <= $1
-           AND body ->> 'scheme' = $2 AND body -> 'kinds' ? $3 ORDER BY code, effective_on DESC LIMIT 1""",
-        day,
-        scheme.code,
-        kind,
-    )
+    row = await templates.in_force_for(sql, scheme.code, kind, day)
     if row is None:
         raise UnknownTemplate
     draft = await sql.fetchrow("SELECT * FROM drafts WHERE client_id = $1 AND template = $2", client, row["code"])
@@ -424,7 +424,7 @@ async def show_level(
     day = await today(uow.sql)
     policy = (await uow.policies(Policies)).on(day)
     template = await templates.to_answer(uow.sql, code, version, day)
-    _require_for(template, known["kind"], policy)
+    await _require_for(uow.sql, template, known["kind"], policy, day)
     sheet = _complete(template, answers)
     _contradictions(template, sheet, known, day)
     result = score(template, sheet)

@@ -36,6 +36,18 @@ async def find(sql: asyncpg.Connection, code: str, version: int) -> asyncpg.Reco
     return row
 
 
+async def in_force_for(sql: asyncpg.Connection, scheme: str, kind: str, day: date) -> asyncpg.Record | None:
+    """The one template that clients of a kind answer in a scheme on a day: of those published for them the one with the latest
+    first day, whatever its code. None: there is none."""
+    return await sql.fetchrow(
+        """SELECT * FROM templates WHERE state = 'published' AND effective_on <= $1
+           AND body ->> 'scheme' = $2 AND body -> 'kinds' ? $3 ORDER BY effective_on DESC, published_at DESC, code LIMIT 1""",
+        day,
+        scheme,
+        kind,
+    )
+
+
 async def in_force(sql: asyncpg.Connection, code: str, day: date) -> asyncpg.Record:
     """The published version in force on a day: the one with the latest effective date.
 
@@ -67,6 +79,23 @@ async def to_answer(sql: asyncpg.Connection, code: str, version: int, day: date)
             version=current["version"],
         )
     return parsed(current)
+
+
+async def require_newest(sql: asyncpg.Connection, template: Template, kind: str | None, day: date) -> None:
+    """Refuse a template whose place for clients of a kind (None: not said yet, an individual) another code has taken.
+
+    Raises: TemplateNotInForce.
+    """
+    newest = await in_force_for(sql, template.scheme, kind or "individual", day)
+    if newest is None:
+        raise TemplateNotInForce
+    if newest["code"] != template.code:
+        named = f"{newest['code']} {newest['version']}"
+        raise TemplateNotInForce(
+            Text(f"{named} has taken its place", f"已由 {named} 取代"),
+            template=newest["code"],
+            version=newest["version"],
+        )
 
 
 def parsed(row: asyncpg.Record | Mapping[str, Any]) -> Template:
@@ -137,6 +166,8 @@ REVIEW = ApprovalKind(
 async def publish(uow: UnitOfWork, code: str, version: int, effective_on: date) -> Proof:
     """Publish a reviewed template from a date on, once it is proven. Returns the proof.
 
+    From that day on it is what clients of its kinds answer in its scheme: any other ends for them.
+
     Raises: UnknownTemplate, WrongState, TemplateUnprovable.
     """
     row = await _locked(uow, code, version, "reviewed")
@@ -145,9 +176,22 @@ async def publish(uow: UnitOfWork, code: str, version: int, effective_on: date) 
             Text("a template takes effect today or later", "生效日期不得早于今日"),
             errors=(FieldError("/effective_on", "in the past"),),
         )
-    proof = proof_of(read_template(row["body"]))
+    template = read_template(row["body"])
+    proof = proof_of(template)
+    await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 10))", template.scheme)
     if await uow.sql.fetchval("SELECT 1 FROM templates WHERE code = $1 AND effective_on = $2", code, effective_on):
         raise WrongState(Text("another version takes effect on that day", "该日已有其他版本生效"))
+    other = await uow.sql.fetchval(
+        """SELECT code FROM templates WHERE state = 'published' AND effective_on = $1 AND body ->> 'scheme' = $2
+           AND body -> 'kinds' ?| $3::text[] ORDER BY code LIMIT 1""",
+        effective_on,
+        template.scheme,
+        [*template.kinds],
+    )
+    if other is not None:
+        raise WrongState(
+            Text(f"{other} takes effect for the same clients on that day", f"该日已有 {other} 对同类客户生效")
+        )
     await uow.sql.execute(
         """UPDATE templates SET state = 'published', effective_on = $3, proof = $4, published_by = $5, published_at = $6
            WHERE code = $1 AND version = $2""",

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.key_history import published_seal_keys
+from contracts import broker
 from services.suitability.evidence import canonical, sign, verify
 from services.suitability.policy import Policies
 from services.suitability.rules import DecisionOutcome, Holder, Reason, Target, decide
@@ -15,6 +16,7 @@ from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
     DESK,
+    HIGH,
     HQ,
     LOW,
     MANAGER,
@@ -24,6 +26,7 @@ from tests.suitability.conftest import (
     assessed,
     bought,
     client,
+    in_scheme,
     opened,
     sheet,
     today,
@@ -106,6 +109,29 @@ async def test_every_sheet_of_an_elderly_client_is_looked_at(
     await begun(world, desk, "LOW", age)
     found = await desk.submit("c-1", LOW)
     assert (found["state"], found["review_reasons"]) == (state, ["care_elderly"] if state == "in_review" else [])
+
+
+async def test_care_for_a_client_of_unknown_age_is_the_policys_to_say(world: World, desk: Desk) -> None:
+    """An institution has no age; whose age is told since is treated by it."""
+    await begun(world, desk, "HIGH", None)
+    assert await said(desk) == ("PASS", ["suitable"])
+    day = await in_scheme(world, desk, care_when_age_unknown=True)
+    await world.publish(opened("c-2", kind="institution"), assessed("c-2", "HIGH", day - DAY))
+    await world.settle()
+    assert await said(desk) == ("CONFIRM", ["care_age_unknown"])
+    assert await said(desk, initiator="campaign") == ("BLOCK", ["care_age_unknown", "no_campaign"])
+    assert (await desk.decide(client("c-2"), "c-2", "WARRANT"))["outcome"] == "PASS"
+    assert (await desk.submit("c-1", HIGH))["review_reasons"] == ["care_age_unknown"]
+    assert (await desk.submit("c-2", HIGH))["review_reasons"] == []
+    await world.publish(
+        bought("c-1", "t-1", day, "WARRANT", "warrant"), bought("c-2", "t-2", day, "WARRANT", "warrant")
+    )
+    await world.close(day)
+    found = await desk.listed(COMPLIANCE, "/findings")
+    assert [one["client_id"] for one in found if one["pattern"] == "high_risk_without_care"] == ["c-1"]
+    await world.publish(broker.ClientUpdated(client_id="c-1", birth_date=date(1990, 1, 1)))
+    await world.settle()
+    assert await said(desk) == ("PASS", ["suitable"])
 
 
 async def test_a_level_that_falls_counts_at_once_whoever_the_client_is(world: World, desk: Desk) -> None:

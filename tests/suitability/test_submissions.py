@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -256,6 +257,50 @@ async def test_templates_need_a_second_person_and_a_proof(world: World, desk: De
     broken = await desk.post(HQ, "/templates", {"code": "X", "questions": [{"code": 3}]}, 422)
     assert broken["errors"]
     await desk.post(Actor("d", Role.AGENT, branch_id="B1"), "/templates", body, 403)
+
+
+async def test_one_template_is_answered_by_a_kind_of_client_in_a_scheme(world: World, desk: Desk) -> None:
+    """Whoever publishes another code ends the older one from its first day, for the kinds it is for: nobody chooses."""
+    day, me, firm = await today(world) - DAY * 40, client("c-1"), client("c-2")
+    await world.publish(opened("c-1"), opened("c-2", kind="institution"))
+    await world.close(day - DAY)
+    one = await desk.get(HQ, "/templates/SEED-2010-12Q/1")
+    body = {name: value for name, value in one.items() if name not in {"version", "state", "effective_on"}}
+    for code, kinds in (("A-OTHER", ["individual"]), ("B-OTHER", ["individual", "institution"])):
+        await desk.post(HQ, "/templates", body | {"code": code, "kinds": kinds})
+        await desk.post(SECOND_HQ, f"/templates/{code}/1/review", None, 200)
+    await desk.post(HQ, "/templates/A-OTHER/1/publish", {"effective_on": str(day + DAY)}, 200)
+    clash = await desk.post(HQ, "/templates/B-OTHER/1/publish", {"effective_on": str(day + DAY)}, 409)
+    assert clash["detail"] == "A-OTHER takes effect for the same clients on that day"
+    assert (await desk.get(me, "/clients/c-1/questionnaire"))["template"] == "SEED-2010-12Q"  # until its day
+
+    await world.close(day)
+    assert (await desk.get(me, "/clients/c-1/questionnaire"))["template"] == "A-OTHER"
+    assert (await desk.get(firm, "/clients/c-2/questionnaire"))["template"] == "SEED-2010-12Q"
+    for method, path, status in (("PUT", "draft", 200), ("POST", "level-shown", 200), ("POST", "submissions", 201)):
+        old = await desk.call(me, method, f"/clients/c-1/{path}", sheet_of(path, LOW))
+        assert (old.status_code, old.json()["type"].split("/")[-1]) == (409, "template-not-in-force"), path
+        assert (old.json()["template"], old.json()["version"]) == ("A-OTHER", 1)
+        new = await desk.call(me, method, f"/clients/c-1/{path}", sheet_of(path, LOW) | {"template": "A-OTHER"})
+        assert new.status_code == status, new.text
+    assert (await desk.submit("c-2", LOW))["level"] == "LOW"
+
+    # A newer version of the first code takes the place back; one published for a later day waits for it.
+    await desk.post(HQ, "/templates", body)
+    await desk.post(SECOND_HQ, "/templates/SEED-2010-12Q/2/review", None, 200)
+    await desk.post(HQ, "/templates/SEED-2010-12Q/2/publish", {"effective_on": str(day + DAY * 2)}, 200)
+    await desk.post(HQ, "/templates/B-OTHER/1/publish", {"effective_on": str(day + DAY * 3)}, 200)
+    asked = []
+    for number in (1, 2, 3):
+        asked.append((await desk.get(me, "/clients/c-1/questionnaire"))["template"])
+        await world.close(day + DAY * number)
+    assert asked == ["A-OTHER", "SEED-2010-12Q", "B-OTHER"]
+
+
+def sheet_of(path: str, letters: str) -> dict[str, Any]:
+    """What each of the routes that take answers takes."""
+    whole = sheet(letters)
+    return whole if path == "submissions" else {name: whole[name] for name in ("template", "version", "answers")}
 
 
 async def test_the_mifid_form_is_imported_and_refused(world: World, desk: Desk) -> None:
