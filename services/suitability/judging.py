@@ -91,7 +91,7 @@ def _judged(row: asyncpg.Record, policy: Policy) -> tuple[Any, ...] | None:
         _code(needed, policy),
         _code(held, policy),
         reason,
-        row["confirmed_by"] if reason == "above_level" and confirmed_so_high(row, held, needed) else None,
+        row["confirmed_by"] if reason == "above_level" and confirmed_so_high(row, held, needed, policy) else None,
         policy.version,
     )
 

@@ -112,7 +112,7 @@ def _answers(
         for product in products:
             target = target_of(found.get(product, unknown), policy, permissions)
             given = confirmed.get((client, product))
-            holds = given is not None and still_confirmed(given, holder, target)
+            holds = given is not None and still_confirmed(given, holder, target, policy)
             # Clients alike get the same answer: it is worked out once.
             key = (holder, target, holds)
             verdict = known.get(key)

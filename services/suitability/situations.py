@@ -77,7 +77,8 @@ def cancelled(trade: str, day: str) -> str:
 
 
 CONFIRMED_AS = """k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held,
-           k.checked_by AS confirmed_check, k.second_contact AS confirmed_contact"""
+           k.checked_by AS confirmed_check, k.second_contact AS confirmed_contact,
+           (SELECT made.facts->>'scheme' FROM decisions made WHERE made.decision_id = k.decision_id) AS confirmed_scheme"""
 """The columns of a confirmation `k` that `still_confirmed` looks at."""
 
 
@@ -274,11 +275,13 @@ def age_of(birth_year: int | None, day: date) -> int | None:
     return day.year - birth_year if birth_year else None
 
 
-def confirmed_so_high(row: Row, held: int | None, needed: int | None) -> bool:
+def confirmed_so_high(row: Row, held: int | None, needed: int | None, policy: Policy) -> bool:
     """Whether the confirmation of a row (`CONFIRMED_AS`) is of so high a class and so low a level [Q4]: a class raised or a
-    level lowered since voids it."""
+    level lowered since voids it, and so does another scheme of the firm: the levels that the warning named are not those of
+    today."""
     return (
         row["confirmed_by"] is not None
+        and row["confirmed_scheme"] == policy.scheme
         and held is not None
         and needed is not None
         and needed <= row["confirmed_needed"]
@@ -286,11 +289,11 @@ def confirmed_so_high(row: Row, held: int | None, needed: int | None) -> bool:
     )
 
 
-def still_confirmed(row: Row, holder: Holder, target: Target) -> bool:
+def still_confirmed(row: Row, holder: Holder, target: Target, policy: Policy) -> bool:
     """Whether the confirmation of a row still holds: also care that the client is owed by now and was not given then voids
     it."""
     return (
-        confirmed_so_high(row, holder.held, target.needed)
+        confirmed_so_high(row, holder.held, target.needed, policy)
         and not (target.high_risk and holder.care and row["confirmed_check"] is None)
         and not (target.high_risk and holder.second_contact and row["confirmed_contact"] is None)
     )
@@ -338,5 +341,5 @@ def situation_of(row: Row, policy: Policy, lowest: int | None, product: str) -> 
         kind=row["kind"],
         issuer_class=row["issuer_class"],
         not_sold_because=not_sold_because(row) if row["code"] else None,
-        confirmation=row["confirmed_by"] if still_confirmed(row, holder, target) else None,
+        confirmation=row["confirmed_by"] if still_confirmed(row, holder, target, policy) else None,
     )

@@ -4,13 +4,16 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
+from sqlalchemy import event
 
 from chassis.clock import utc_now
 from chassis.rows import columns, fetch
 from chassis.secrets import key_ring
 from services.suitability.links import token_of
 from services.suitability.tables import ConfirmationLink
+from tests.chassis.audit.conftest import superuser
 from tests.suitability.conftest import DAY, DESK, ELSEWHERE, MANAGER, Desk, assessed, client, opened, today
 from tests.world import World
 
@@ -120,6 +123,53 @@ async def test_a_newer_link_replaces_it_and_one_that_is_over_opens_nothing(world
     await desk.post(DESK, f"{path}/link")
     await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": await token_in(world)})
     assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "PASS"
+
+
+async def clock_moved(world: World, hours: float) -> None:
+    """Let the home's clock, which is its database's, be so much later: for every connection from now on."""
+    async with superuser(world, "suitability") as sql:
+        await sql.execute("CREATE SCHEMA IF NOT EXISTS later")
+        for clock in ("now", "clock_timestamp"):
+            await sql.execute(
+                f"""CREATE OR REPLACE FUNCTION later.{clock}() RETURNS timestamptz LANGUAGE sql STABLE
+                    AS $$SELECT pg_catalog.{clock}() + interval '1 minute' * {round(hours * 60)}$$"""
+            )
+        await sql.execute("GRANT USAGE ON SCHEMA later TO PUBLIC")
+    engine = world.database("suitability").engine
+    event.listen(engine.sync_engine, "connect", lambda dbapi, _: dbapi.run_async(_read_later))
+    await engine.dispose()
+
+
+async def _read_later(connection: asyncpg.Connection) -> None:
+    await connection.execute("SET search_path = later, suitability, pg_catalog")
+
+
+async def test_opening_a_link_and_confirming_by_it_end_by_the_same_clock(world: World, desk: Desk) -> None:
+    path = await begun(world, desk)
+    await desk.post(DESK, f"{path}/link")
+    token = await token_in(world)
+    await clock_moved(world, 23.9)
+    await desk.get(ME, f"/confirmation-links/{token}")
+    unsigned = {"warning_version": "W1", "link": token}  # as far as it gets: the link is good, the signature is missing
+    await desk.post(ME, f"{path}/confirmation", unsigned, 422)
+    await clock_moved(world, 24.1)
+    over = await desk.call(ME, "GET", f"/confirmation-links/{token}")
+    late = await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": token}, 409)
+    assert over.status_code == 409
+    assert over.json()["type"] == late["type"]
+    assert late["type"].endswith("confirmation-link-used")
+    # There is time to confirm yet: another link is good, and ends with it.
+    await clock_moved(world, 71.9)
+    sent = await desk.post(DESK, f"{path}/link")
+    assert sent["expires_at"] == (await desk.get(DESK, path))["confirm_by"]
+    token = await token_in(world)
+    await desk.get(ME, f"/confirmation-links/{token}")
+    await clock_moved(world, 72.1)
+    assert (await desk.call(ME, "GET", f"/confirmation-links/{token}")).status_code == 409
+    await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": token}, 409)
+    lapsed = await desk.post(DESK, f"{path}/link", None, 409)
+    assert lapsed["type"].endswith("confirmation-lapsed")
+    assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "CONFIRM"
 
 
 async def test_a_link_for_another_decision_confirms_nothing(world: World, desk: Desk) -> None:

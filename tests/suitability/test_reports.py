@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any
 
 import msgspec
+import pytest
 from openpyxl import load_workbook
 
 from chassis.actor import Actor, Role
@@ -57,6 +58,39 @@ async def test_the_daily_register_and_annex_4(world: World, desk: Desk) -> None:
     assert annex[2] == COLUMNS
     assert [(row[0], row[4], row[5], row[10]) for row in annex[3:]] == [("c-1", 123.4568, 0.0001, "一般")]
     assert rows_of((await desk.call(ELSEWHERE, "GET", f"/registers/annex-4.xlsx?on={day}")).content)[3][0] == "=c-2"
+
+
+@pytest.mark.services("suitability", "classification", "relationships")
+async def test_annex_4_is_one_form_with_the_managers_register(world: World, desk: Desk) -> None:
+    """What both fill in is the same: account, branch, assets, the year's commission less what was cancelled, level."""
+    month_end = date(2022, 6, 30)
+    await world.publish(
+        broker.StaffChanged(staff_id="maia", branch_id="B1"),
+        *(opened(one, manager_id="maia") for one in ("c-1", "c-2", "c-3")),
+        broker.AssetsValued(client_id="c-1", as_of=month_end - DAY * 9, total_assets=Amount("1234567.8")),
+        broker.AssetsValued(client_id="c-1", as_of=month_end + DAY, total_assets=Amount("1")),
+        bought("c-1", "t-0", date(2022, 5, 5)),
+        *(bought("c-1", f"t-{n}", date(2022, 6, n)) for n in (1, 2, 6)),
+        broker.TradeCancelled(
+            trade_id="t-2", client_id="c-1", cancelled_at=at(date(2022, 6, 8), 10), remaining_commission=Quantity("0.4")
+        ),
+        assessed("c-1", "MEDIUM", date(2022, 6, 1)),
+        assessed("c-2", "HIGH", date(2022, 6, 2)),
+    )
+    await world.close(month_end)
+    ours = rows_of((await desk.call(DESK, "GET", f"/registers/annex-4.xlsx?on={month_end}")).content)
+    maia = Actor("maia", Role.CLIENT_MANAGER, branch_id="B1", purpose="service")
+    async with world.client("relationships", maia) as http:
+        answer = await http.get(f"/v1/relationships/managers/maia/register?as_of={month_end}")
+    assert answer.status_code == 200, answer.text
+    theirs = rows_of(answer.content)
+    [heads] = [row for row in theirs if row == COLUMNS]
+    assert ours[2] == heads
+    both = [COLUMNS.index(name) for name in COLUMNS if name.split()[1] in ("branch", "assets", "commission", "risk")]
+    filled = {row[0]: [row[place] or None for place in both] for row in ours[3:]}
+    assert filled == {row[2]: [row[place] or None for place in both] for row in theirs[theirs.index(heads) + 1 :]}
+    assert filled["c-1"] == ["B1", 123.4568, 0.0003, "一般"]
+    assert {row[0]: row[2] or row[0] for row in ours[3:]} == {one: one for one in filled}, "the fund account"
 
 
 async def test_the_half_yearly_self_check(world: World, desk: Desk) -> None:

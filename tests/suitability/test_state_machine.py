@@ -25,6 +25,7 @@ from tests.suitability.conftest import (
     Desk,
     assessed,
     client,
+    in_scheme,
     opened,
     professional,
     sheet,
@@ -35,19 +36,30 @@ from tests.world import World
 EXAMPLES, STEPS = 3, 30
 SHEETS = {1: VERY_LOW, 2: LOW, 3: MEDIUM, 4: HIGH}
 SEED = ("VERY_LOW", "LOW", "MEDIUM", "HIGH")
-HELD = {"C1": 1, "C2": 2, "C3": 3, "C4": 3, "C5": 4} | {code: rank for rank, code in enumerate(SEED, 1)}
-NEEDED = HELD | {"C4": 4}
-KINDS = {"S": ("stock", 2), "F": ("fund:equity", 3), "W": ("warrant", 4)}
+SEED_FIRM, C5R5_FIRM = "SEED-2010-12Q", "C5R5"
+C5R5 = ("C1", "C2", "C3", "C4", "C5")
+OWN = {
+    SEED_FIRM: {code: rank for rank, code in enumerate(SEED, 1)},
+    C5R5_FIRM: {code: rank for rank, code in enumerate(C5R5, 1)},
+}
+HELD = {
+    SEED_FIRM: OWN[SEED_FIRM] | {"C1": 1, "C2": 2, "C3": 3, "C4": 3, "C5": 4},
+    C5R5_FIRM: OWN[C5R5_FIRM] | {"VERY_LOW": 1, "LOW": 2, "MEDIUM": 3, "HIGH": 4},
+}
+NEEDED = {SEED_FIRM: HELD[SEED_FIRM] | {"C4": 4}, C5R5_FIRM: HELD[C5R5_FIRM] | {"HIGH": 5}}
+KINDS = {"S": "stock", "F": "fund:equity", "W": "warrant"}
+FLOORS = {SEED_FIRM: {"S": 2, "F": 3, "W": 4}, C5R5_FIRM: {"S": 2, "F": 3, "W": 4}}
+"""By the firm's scheme: the rank of a level held, of a class set for a product, of what a kind needs."""
 
 
 @dataclass
 class Level:
-    """An assessment: when the answers were given (day, place in it), from when until when it counts, and its rank."""
+    """An assessment: when the answers were given (day, place in it), from when until when it counts, and the level."""
 
     answered: tuple[date, int]
     since: date
     until: date
-    rank: int
+    code: str
     sheet: bool
     approved: bool = False
 
@@ -60,11 +72,24 @@ class Reference:
     levels: list[Level] = field(default_factory=list)
     waiting: Level | None = None
     professional: str | None = None
-    classes: dict[str, int] = field(default_factory=dict)
+    scheme: str = SEED_FIRM
+    classes: dict[str, str] = field(default_factory=dict)
     suspended: set[str] = field(default_factory=set)
-    confirmed: dict[str, tuple[int, int, date]] = field(default_factory=dict)
-    """By product the newest: the rank it asked for and the one held then, and its last day."""
+    confirmed: dict[str, tuple[str, int, int, date]] = field(default_factory=dict)
+    """By product the newest: the firm's scheme, the rank it asked for and the one held then, and its last day."""
     steps: int = 0
+
+    def rank(self, level: Level) -> int:
+        """What a level held is worth in the firm's scheme of today."""
+        return HELD[self.scheme][level.code]
+
+    def needed(self, code: str) -> int:
+        """What a product asks for: a class of the firm's own scheme as it is, another's never below the kind."""
+        floor = FLOORS[self.scheme][code]
+        if code not in self.classes:
+            return floor
+        wanted = NEEDED[self.scheme][self.classes[code]]
+        return wanted if self.classes[code] in OWN[self.scheme] else max(wanted, floor)
 
     def newest(self, day: date) -> Level | None:
         """The level in force at the end of a day."""
@@ -79,7 +104,7 @@ class Reference:
             newer = (one for one in self.levels if one.answered[0] > level.answered[0])
             if since < level.since <= self.day and not any(one.since <= level.since for one in newer):
                 held.append(level)
-        return min((level.rank for level in held if level), default=None)
+        return min((self.rank(level) for level in held if level), default=None)
 
     def forbids(self, code: str) -> bool:
         """Whether nobody may let the client buy it."""
@@ -87,17 +112,17 @@ class Reference:
             return True
         if self.professional:
             return False
-        held, needed = self.newest(self.day), self.classes.get(code, KINDS[code][1])
-        if held is None or (needed > held.rank and not self.insisted(code, needed, held.rank)):
+        held, needed = self.newest(self.day), self.needed(code)
+        if held is None or (needed > self.rank(held) and not self.insisted(code, needed, self.rank(held))):
             return True
         fresh = held.sheet and not held.approved and held.answered[0] == self.day
         lowest = self.lowest(self.day - DAY)
-        return fresh and lowest is not None and held.rank > lowest and needed > lowest  # a rise
+        return fresh and lowest is not None and self.rank(held) > lowest and needed > lowest  # a rise
 
     def insisted(self, code: str, needed: int, held: int) -> bool:
         """Whether a confirmation of the product still holds."""
-        asked, had, until = self.confirmed.get(code, (0, 0, date.min))
-        return until >= self.day and needed <= asked and held >= had
+        scheme, asked, had, until = self.confirmed.get(code, ("", 0, 0, date.min))
+        return scheme == self.scheme and until >= self.day and needed <= asked and held >= had
 
 
 class Home:
@@ -114,21 +139,24 @@ class Home:
         """Products of its own: another example's classes are no business of this one."""
         return f"{product}-{self.name}"
 
-    def level(self, rank: int, answered: date, sheet: bool) -> Level:
+    def level(self, code: str, answered: date, sheet: bool) -> Level:
         until = answered.replace(year=answered.year + 1)
-        return Level((answered, self.reference.steps), answered, until, rank, sheet)
+        return Level((answered, self.reference.steps), answered, until, code, sheet)
 
     async def answer(self) -> None:
         """A questionnaire: it counts at once, or waits, or both when the level falls; older answers wait no more."""
         rank, reference = self.choose(SHEETS), self.reference
         answer = await self.desk.call(self.me, "POST", f"{self.own}/submissions", sheet(SHEETS[rank]))
+        if reference.scheme != SEED_FIRM:
+            assert answer.json()["type"].endswith("scheme-not-in-force"), answer.text
+            return
         if answer.status_code == 409:  # answered as often as one may
             return
-        level = self.level(rank, reference.day, sheet=True)
+        level = self.level(SEED[rank - 1], reference.day, sheet=True)
         lowest = reference.lowest(reference.day - DAY * 30)
         suspicious = lowest is not None and rank - lowest >= 2
         held = reference.newest(reference.day)
-        counts = not suspicious or (held is not None and rank < held.rank)
+        counts = not suspicious or (held is not None and rank < reference.rank(held))
         assert answer.json()["state"] == ("accepted" if counts else "in_review")
         reference.waiting = level if suspicious else None
         if counts:
@@ -136,14 +164,14 @@ class Home:
 
     async def elsewhere(self) -> None:
         """An assessment made elsewhere, in either scheme, some days ago perhaps."""
-        reference, code = self.reference, self.choose(HELD)
+        reference, code = self.reference, self.choose((*SEED, *C5R5))
         answered = reference.day - DAY * self.choose((0, 0, 1, 5, 370))
         if any(not level.sheet and level.since == answered for level in reference.levels):
             return
-        scheme = "C5R5" if code.startswith("C") else "SEED-2010-12Q"
+        scheme = C5R5_FIRM if code in C5R5 else SEED_FIRM
         await self.world.publish(assessed(self.name, code, answered, scheme))
         await self.world.settle()
-        level = self.level(HELD[code], answered, sheet=False)
+        level = self.level(code, answered, sheet=False)
         reference.levels.append(level)
         if reference.waiting and reference.waiting.answered[0] <= answered:
             reference.waiting = None
@@ -166,21 +194,21 @@ class Home:
 
     async def classify(self) -> None:
         """A class of a product's own, in either scheme."""
-        code, level = self.choose(KINDS), self.choose(NEEDED)
-        scheme = "C5R5" if level.startswith("C") else "SEED-2010-12Q"
+        reference, code, level = self.reference, self.choose(KINDS), self.choose((*SEED, *C5R5))
+        scheme = C5R5_FIRM if level in C5R5 else SEED_FIRM
         body = {"effective_on": str(self.reference.day), "scheme": scheme, "level": level, "reason": "committee"}
         asked = await self.desk.call(HQ, "POST", f"/products/{self.code(code)}/classes", body)
-        if scheme == "C5R5" and NEEDED[level] < KINDS[code][1]:
+        if scheme != reference.scheme and NEEDED[reference.scheme][level] < FLOORS[reference.scheme][code]:
             assert asked.status_code == 422
             return
         await self.desk.approve(COMPLIANCE, asked.json())
-        self.reference.classes[code] = NEEDED[level]
+        reference.classes[code] = level
 
     async def shelve(self) -> None:
         """Off the shelf, or on again."""
         code = self.choose(KINDS)
         state = "on_shelf" if code in self.reference.suspended else "suspended"
-        await self.desk.keep(self.code(code), kind=KINDS[code][0], state=state)
+        await self.desk.keep(self.code(code), kind=KINDS[code], state=state)
         self.reference.suspended ^= {code}
 
     async def status(self) -> None:
@@ -200,7 +228,7 @@ class Home:
             return
         held = reference.newest(reference.day)
         assert held is not None
-        assert held.rank > 1  # the lowest level is never sold above it
+        assert reference.rank(held) > 1  # the lowest level is never sold above it
         async with superuser(self.world, "suitability") as sql:
             await sql.execute(
                 "UPDATE decisions SET not_before = decided_at WHERE decision_id = $1", asked["decision_id"]
@@ -208,8 +236,15 @@ class Home:
         answers = [{"question": one["code"], "answer": one["expects"]} for one in asked["warning"]["questions"]]
         given = {"warning_version": asked["warning"]["version"], "signature": "s-1", "answers": answers}
         await self.desk.post(self.me, f"/decisions/{asked['decision_id']}/confirmation", given)
-        needed = reference.classes.get(code, KINDS[code][1])
-        reference.confirmed[code] = needed, held.rank, reference.day + DAY * 30
+        until = reference.day + DAY * 30
+        reference.confirmed[code] = reference.scheme, reference.needed(code), reference.rank(held), until
+
+    async def move(self) -> None:
+        """The firm goes over to the other scheme from tomorrow on, by two persons, and tomorrow comes."""
+        reference = self.reference
+        scheme = SEED_FIRM if reference.scheme == C5R5_FIRM else C5R5_FIRM
+        reference.day = await in_scheme(self.world, self.desk, scheme=scheme)
+        reference.scheme = scheme
 
     async def wait(self) -> None:
         """Days pass."""
@@ -246,11 +281,12 @@ async def test_no_pass_that_the_reference_forbids(world: World, desk: Desk, data
         await world.settle()
     else:
         await world.close(day - DAY)
-    for code, (kind, _) in KINDS.items():
+    home.reference.scheme = (await desk.get(HQ, "/policies/suitability/in-force"))["body"]["scheme"]
+    for code, kind in KINDS.items():
         await desk.keep(home.code(code), kind=kind)
     steps: dict[Callable[[], Awaitable[None]], int] = {
         home.answer: 6, home.elsewhere: 4, home.review: 3, home.classify: 3, home.confirm: 4, home.shelve: 1, home.status: 1,
-        home.wait: 6,
+        home.wait: 6, home.move: 2,
     }  # fmt: skip
     often = [step for step, weight in steps.items() for _ in range(weight)]
     for step in data.draw(st.lists(st.sampled_from(often), min_size=STEPS, max_size=STEPS)):
