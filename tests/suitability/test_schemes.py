@@ -108,6 +108,27 @@ async def test_q6_a_derivative_classed_high_is_not_open_to_c4(world: World, desk
     assert (await desk.decide(ME, "c-1", "D1"))["outcome"] == "CONFIRM"
 
 
+async def test_q4_a_confirmation_does_not_outlive_the_scheme_of_its_warning(world: World, desk: Desk) -> None:
+    day = await today(world) - DAY * 50
+    await world.publish(opened("c-1"), assessed("c-1", "LOW", day - DAY * 60))
+    await world.close(day)
+    await desk.keep("FUND", kind="fund:equity")
+    asked = await desk.decide(ME, "c-1", "FUND")
+    given = {"warning_version": "W1", "signature": "s-1"}
+    await desk.post(ME, f"/decisions/{asked['decision_id']}/confirmation", given)
+    assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "PASS"
+    await in_scheme(world, desk, scheme=C5R5)
+    assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "CONFIRM"
+    screened = await desk.post(
+        HQ, "/screenings", {"clients": ["c-1"], "products": ["FUND"], "initiator": "client"}, 200
+    )
+    assert [one[2] for one in screened["answers"]] == ["CONFIRM"]
+    await in_scheme(world, desk, scheme=SEED)
+    assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "PASS", (
+        "for its thirty days, in the words it was given in"
+    )
+
+
 def body_of(template: dict[str, Any], letter: int = 0) -> dict[str, Any]:
     answers = [{"question": q["code"], "options": [q["options"][letter]["code"]]} for q in template["questions"]]
     return {"template": template["code"], "version": 1, "answers": answers, "channel": "web", "signature": "s"}
