@@ -253,7 +253,7 @@ async def confirm(
         await links.use(uow, link)
     else:
         require_proofs(decision["channel"], proofs, policy)
-    _require_unchanged(decision, situation)
+    _require_unchanged(decision, situation, policy)
     given = {"decision_id": decision["decision_id"], **asdict(insisted), **asdict(proofs)}
     given |= {"link_id": link.link_id} if link is not None else {}
     by_client = uow.actor.role is Role.CLIENT
@@ -300,7 +300,7 @@ async def _apply(uow: UnitOfWork, approval: Approval) -> None:
     decision = dict(row)
     await _require_open(uow, decision)
     situation, policy = await read_situation(uow, decision["client_id"], decision["product"])
-    _require_unchanged(decision, situation)
+    _require_unchanged(decision, situation, policy)
     contact = approval.because if "second_contact" in decision["needs"] else None
     if "second_contact" in decision["needs"] and not contact:
         raise EvidenceMissing(errors=(FieldError("/because", "the reference of the second contact with the client"),))
@@ -330,11 +330,12 @@ async def _require_open(uow: UnitOfWork, decision: Mapping[str, Any]) -> None:
         raise CoolingTimeRunning(not_before=_utc(decision["not_before"]))
 
 
-def _require_unchanged(decision: Mapping[str, Any], situation: Situation) -> None:
+def _require_unchanged(decision: Mapping[str, Any], situation: Situation, policy: Policy) -> None:
     verdict = decide(situation.holder, situation.target, decision["side"], decision["initiator"], False)
     before = decision["facts"]
     if (
         verdict.outcome is not DecisionOutcome.CONFIRM
+        or policy.scheme != before["scheme"]
         or situation.target.needed != before["target"]["needed"]
         or situation.holder.held != before["holder"]["held"]
     ):

@@ -117,7 +117,11 @@ async def test_q4_a_confirmation_does_not_outlive_the_scheme_of_its_warning(worl
     given = {"warning_version": "W1", "signature": "s-1"}
     await desk.post(ME, f"/decisions/{asked['decision_id']}/confirmation", given)
     assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "PASS"
+    await desk.keep("FUND2", kind="fund:equity")
+    begun = await desk.decide(ME, "c-1", "FUND2")
     await in_scheme(world, desk, scheme=C5R5)
+    changed = await desk.post(ME, f"/decisions/{begun['decision_id']}/confirmation", given, 409)
+    assert changed["type"].endswith("nothing-to-confirm"), "the warning names levels of the scheme before"
     assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "CONFIRM"
     screened = await desk.post(
         HQ, "/screenings", {"clients": ["c-1"], "products": ["FUND"], "initiator": "client"}, 200
