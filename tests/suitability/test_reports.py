@@ -204,6 +204,20 @@ async def test_a_rejected_assessment_leaves_a_register_of_nobody(world: World, d
     assert await file(desk, "risk-levels", day) == []
 
 
+async def test_a_rejected_assessment_follows_none_in_the_self_check(world: World, desk: Desk) -> None:
+    await world.publish(opened("c-1"), assessed("c-1", "HIGH", date(2021, 3, 10)))
+    await world.close(date(2022, 3, 1))
+    await desk.submit("c-1", "ADAAAAAAAAAA")
+    [review] = await desk.listed(COMPLIANCE, "/reviews")
+    rejected = {"approve": False, "note": "not so"}
+    await desk.post(COMPLIANCE, f"/reviews/{review['review_id']}/decision", rejected, 200)
+    await world.close(date(2022, 3, 12))
+    report = await desk.call(COMPLIANCE, "GET", "/reports/self-check.xlsx?year=2022&half=1")
+    _, _, heads, line, *_ = rows_of(report.content)
+    said = {str(head).split()[0]: value for head, value in zip(heads, line, strict=True)}
+    assert (said["评估数"], said["到期数"]) == (0, 1)
+
+
 async def test_annex_4_knows_what_was_cancelled_by_its_day(world: World, desk: Desk) -> None:
     """Two words on one trade, the later first: each counts from its day."""
     day = date(2022, 3, 1)

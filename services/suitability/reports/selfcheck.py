@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from services.suitability.reports.sheets import workbook
-from services.suitability.situations import BUYS, NOT_REJECTED
+from services.suitability.situations import BUYS, NOT_REJECTED, counts
 from services.suitability.tables import CLIENTS
 
 COLUMNS: Sequence[tuple[str, str, str]] = (
@@ -59,7 +59,7 @@ _PARTS = {
                     FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_until")}
                     WHERE a.valid_until BETWEEN $1 AND $2 AND {NOT_REJECTED} AND NOT EXISTS (
                         SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= a.valid_until + 1
-                        AND b.valid_until > a.valid_until) GROUP BY 1""",
+                        AND b.valid_until > a.valid_until AND {counts("b")}) GROUP BY 1""",
     "reviews": """SELECT branch_id, count(*) FROM reviews
                   WHERE (opened_at AT TIME ZONE 'Asia/Shanghai')::date BETWEEN $1 AND $2 GROUP BY 1""",
     "decisions": "SELECT branch_id, count(*) FROM decisions WHERE decided_on BETWEEN $1 AND $2 GROUP BY 1",
