@@ -83,9 +83,12 @@ class Clients:
         *facts: Fact,
         columns: Sequence[SchemaItem] = (),
         made_with: Mapping[str, Callable[[UnitOfWork, str], Any]] = MappingProxyType({}),
+        follow: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`made_with`: columns given once, when a client is first heard of."""
+        """`made_with`: columns given once, when a client is first heard of. `follow`: tables whose rows with such a condition go
+        with their client to another branch: the work that is open, so that who may do it is who has the client."""
         self.made_with = made_with
+        self.follow = follow
         self.facts = {fact.name: fact for fact in facts}
         self.dated = tuple(fact.name for fact in facts if fact.dated)
         self.table = Table(
@@ -155,6 +158,7 @@ class Clients:
             for name, words in offered[client_id].items():
                 self.merge(uow, client.row, name, words)
         await self._write(uow, clients)
+        await self._take_along(uow, [client_id for client_id, client in clients.items() if not client.new])
         return await self._rebuild(uow, clients) if self.dated else {}
 
     async def make(self, uow: UnitOfWork, client_ids: Sequence[str]) -> set[str]:
@@ -224,6 +228,15 @@ class Clients:
             list(clients),
             *([one.row[name] for one in clients.values()] for name in self._columns),
         )
+
+    async def _take_along(self, uow: UnitOfWork, clients: Sequence[str]) -> None:
+        for table, condition in self.follow.items():
+            await uow.sql.execute(
+                f"""UPDATE {table} t SET branch_id = c.branch_id FROM clients c
+                    WHERE c.client_id = ANY($1::text[]) AND t.client_id = c.client_id AND {condition}
+                      AND t.branch_id IS DISTINCT FROM c.branch_id""",
+                clients,
+            )
 
     async def _rebuild(self, uow: UnitOfWork, clients: Mapping[str, _Client]) -> dict[str, date]:
         after = {client_id: self.intervals_of(client.row) for client_id, client in clients.items()}

@@ -58,11 +58,23 @@ def vulnerable(client: str, day: str) -> str:
                          ORDER BY v.since DESC, v.id DESC LIMIT 1), false)"""
 
 
+def reassessment_owed(client: str, day: str) -> str:
+    """Whether a client had not answered anew by a day, after a stated change of life [Q5]: what they answered before they
+    stated it is no answer to it, whenever it was approved. An assessment elsewhere has no time of its day."""
+    return f"""EXISTS (SELECT FROM life_changes l WHERE l.client_id = {client} AND l.stated_on <= {day}
+                       AND {_unanswered(day)})"""
+
+
 def reassessment_overdue(client: str, day: str) -> str:
-    """Whether a client had not answered anew by a day, after a stated change of life, and in time [Q5]."""
+    """Whether they had not in time either."""
     return f"""EXISTS (SELECT FROM life_changes l WHERE l.client_id = {client} AND l.due_on < {day}
-                       AND NOT EXISTS (SELECT FROM assessments a WHERE a.client_id = l.client_id
-                                       AND a.valid_from BETWEEN l.stated_on AND {day} AND {NOT_REJECTED}))"""
+                       AND {_unanswered(day)})"""
+
+
+def _unanswered(day: str) -> str:
+    return f"""NOT EXISTS (SELECT FROM assessments a WHERE a.client_id = l.client_id
+                                       AND a.valid_from BETWEEN l.stated_on AND {day}
+                                       AND (a.assessed_at >= l.at OR a.source = 'imported') AND {NOT_REJECTED})"""
 
 
 def cancelled(trade: str, day: str) -> str:

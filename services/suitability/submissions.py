@@ -35,7 +35,7 @@ from services.suitability.questionnaires.contradictions import Profile
 from services.suitability.questionnaires.scoring import Score, score
 from services.suitability.questionnaires.template import Contradiction, Template
 from services.suitability.rules import Reason, suspicious_rise
-from services.suitability.situations import NOT_REJECTED, age_of, ever_assessed, in_force, vulnerable
+from services.suitability.situations import age_of, ever_assessed, in_force, reassessment_owed, vulnerable
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,9 +396,7 @@ WHY: Mapping[str, Text] = {
 async def _why(sql: asyncpg.Connection, client: str, day: date) -> str:
     row = await sql.fetchrow(
         f"""SELECT {ever_assessed("$1", "$2::date")} AS assessed, EXISTS ({in_force("$1", "$2::date")}) AS held,
-                   EXISTS (SELECT FROM life_changes l WHERE l.client_id = $1 AND NOT EXISTS (
-                       SELECT FROM assessments a WHERE a.client_id = $1 AND a.valid_from >= l.stated_on
-                       AND {NOT_REJECTED})) AS changed""",
+                   {reassessment_owed("$1", "$2::date")} AS changed""",
         client,
         day,
     )

@@ -46,6 +46,12 @@ CLIENTS = Clients(
         Column("closed_on", Date),
         Column("account_id", Text),
     ),
+    follow={
+        "reviews": "t.state = 'open'",
+        "professionals": "t.state IN ('requested', 'approved')",
+        "drifts": "t.state = 'open'",
+        "approvals": "t.state = 'waiting'",
+    },
 )
 
 permissions = Table(

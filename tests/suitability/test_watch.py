@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chassis.actor import Actor, Role
 from chassis.clock import at, utc_now
 from contracts import broker
 from contracts.base import Amount, Quantity
@@ -16,10 +17,12 @@ from services.suitability.gaming import chance
 from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
+    DESK,
     HIGH,
     HQ,
     LOW,
     MANAGER,
+    PROVEN,
     Desk,
     assessed,
     bought,
@@ -299,3 +302,58 @@ async def test_a_floor_of_the_library_counts_from_its_day_however_it_is_told(
         await world.close(day + DAY * later)
     found = [(one["product"], one["needed"], one["found_on"]) for one in await desk.listed(HQ, "/drifts")]
     assert found == [("E1", "HIGH", str(day + DAY * 3))]
+
+
+async def test_open_work_and_records_go_with_a_client_to_another_branch(world: World, desk: Desk) -> None:
+    """Who has the client decides; who had them sees nothing of it any more."""
+    day = await begun(world)
+    await desk.keep("FUND", kind="fund:equity")
+    await world.publish(assessed("c-1", "VERY_LOW", day - DAY))
+    await world.settle()
+    await desk.submit("c-1", HIGH)
+    [review] = await desk.listed(MANAGER, "/reviews")
+    decision = await desk.decide(ME, "c-1", "FUND")
+    body = {"professional_class": "B", "items": PROVEN}
+    asked = await desk.post(DESK, "/clients/c-1/professional", body)
+    await world.publish(broker.ClientUpdated(client_id="c-1", branch_id="B9"), at=at(day, 10))
+    await world.settle()
+    there = Actor("manager-9", Role.BRANCH_MANAGER, branch_id="B9", purpose="service")
+    path, found = f"/reviews/{review['review_id']}", {"approve": True, "note": "asked the client"}
+    for actor, status in ((MANAGER, 404), (there, 200)):
+        seen = [
+            (await desk.call(actor, "GET", path)).status_code,
+            (await desk.call(actor, "GET", f"/decisions/{decision['decision_id']}")).status_code,
+            (await desk.call(actor, "POST", f"{path}/decision", found)).status_code,
+        ]
+        assert seen == [status] * 3
+    assert await world.value("suitability", "SELECT branch_id FROM approvals WHERE kind = 'professional'") == "B9"
+    await desk.approve(COMPLIANCE, asked)
+    ending = {"reason": "asked to be ordinary again"}
+    for actor, status in ((MANAGER, 404), (there, 200)):
+        ended = await desk.call(actor, "POST", f"/professionals/{asked['request_id']}/end", ending)
+        assert ended.status_code == status, ended.text
+
+
+@pytest.mark.parametrize("reviewed", [False, True])
+async def test_answers_from_before_a_change_of_life_are_no_answer_to_it(
+    world: World, desk: Desk, reviewed: bool
+) -> None:
+    """Whether they counted at once, or were approved only after it."""
+    day = await begun(world)
+    if reviewed:
+        await world.publish(assessed("c-1", "VERY_LOW", day - DAY))
+        await world.settle()
+    await desk.submit("c-1", HIGH)
+    await desk.post(ME, "/clients/c-1/life-changes", {"change": "income"})
+    if reviewed:
+        [review] = await desk.listed(MANAGER, "/reviews")
+        await desk.post(MANAGER, f"/reviews/{review['review_id']}/decision", {"approve": True, "note": "n"}, 200)
+    assert (await desk.get(ME, "/clients/c-1/questionnaire"))["why"] == "life_change"
+    due = await world.value("suitability", "SELECT due_on FROM life_changes")
+    await world.publish(bought("c-1", "t-1", day))
+    await world.close(due + DAY)
+    decision = await desk.decide(ME, "c-1", "S1")
+    assert (decision["outcome"], [one["code"] for one in decision["reasons"]]) == ("BLOCK", ["reassessment_overdue"])
+    await desk.submit("c-1", HIGH)
+    assert (await desk.get(ME, "/clients/c-1/questionnaire"))["why"] == "renewal"
+    assert (await desk.decide(ME, "c-1", "S1"))["outcome"] == "PASS"

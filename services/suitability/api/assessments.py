@@ -7,7 +7,7 @@ import asyncpg
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.http import Reading, Work, permits, require_sight, router
+from chassis.http import Reading, Work, permits, router
 from chassis.timeline import today
 from contracts.fields import Code, Identifier, Instant, number_of
 from services.suitability import assessments, explain, history, professionals
@@ -19,6 +19,7 @@ from services.suitability.api.shapes import (
     Day,
     Reference,
     Words,
+    require_client,
     see_client,
 )
 from services.suitability.levels import held_in
@@ -235,7 +236,7 @@ async def _status(
 async def check_professional(actor: Checker, uow: Work, request_id: Identifier, body: Approval) -> dict[str, Any]:
     """Approve or reject the proof."""
     row = await professionals.find(uow.sql, request_id)
-    require_sight(actor, row.client_id, row.branch_id)
+    await require_client(uow.sql, actor, row.client_id)
     return await professionals.decide(uow, request_id, body.approve)
 
 
@@ -243,6 +244,6 @@ async def check_professional(actor: Checker, uow: Work, request_id: Identifier, 
 async def end_professional(actor: Ender, uow: Work, request_id: Identifier, body: Ending) -> dict[str, str]:
     """Convert back to an ordinary investor [Art. 11]."""
     row = await professionals.find(uow.sql, request_id)
-    require_sight(actor, row.client_id, row.branch_id)
+    await require_client(uow.sql, actor, row.client_id)
     await professionals.end(uow, request_id, body.reason)
     return {"request_id": request_id, "state": "ended"}

@@ -26,7 +26,6 @@ from chassis.http import (
     may_see,
     object_scope,
     permits,
-    require_sight,
     router,
 )
 from chassis.http.approvals import ApprovalView, view
@@ -47,6 +46,7 @@ from services.suitability.api.shapes import (
     Name,
     Reference,
     answer,
+    require_client,
     see_client,
 )
 from services.suitability.errors import ConfirmationLinkUsed, UnknownClient
@@ -338,7 +338,7 @@ async def _visible(sql: asyncpg.Connection, actor: Actor, decision_id: str) -> d
     row = await sql.fetchrow("SELECT * FROM decisions WHERE decision_id = $1", decision_id)
     if row is None:
         raise NotFound
-    require_sight(actor, row["client_id"], row["branch_id"])
+    await require_client(sql, actor, row["client_id"])
     return dict(row)
 
 

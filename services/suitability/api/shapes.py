@@ -8,7 +8,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
 from chassis.actor import Actor, Role
-from chassis.http import may_see
+from chassis.http import may_see, require_sight
 from contracts.base import encode_custom
 from contracts.fields import BusinessDate, Code, Label, number_of, text_of
 from services.suitability.errors import UnknownClient
@@ -49,3 +49,12 @@ async def see_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> s
         raise UnknownClient
     branch: str | None = row["branch_id"]
     return branch
+
+
+async def require_client(sql: asyncpg.Connection, actor: Actor, client_id: str) -> None:
+    """Refuse an object of a client whom the caller may not see today, wherever the client was when it was made.
+
+    Raises: NotFound.
+    """
+    branch = await sql.fetchval("SELECT branch_id FROM clients WHERE client_id = $1", client_id)
+    require_sight(actor, client_id, branch)

@@ -7,12 +7,12 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
-from chassis.http import Listing, Page, Reading, Work, object_scope, permits, require_sight, router
+from chassis.http import Listing, Page, Reading, Work, object_scope, permits, router
 from chassis.http.approvals import ApprovalView, view
 from chassis.http.language import Language
 from contracts.fields import BusinessDate, Identifier
 from services.suitability import retention
-from services.suitability.api.shapes import CONTROL, STAFF, Body, Words, see_client
+from services.suitability.api.shapes import CONTROL, STAFF, Body, Words, require_client, see_client
 from services.suitability.drift import Cause
 from services.suitability.errors import WrongState
 
@@ -166,7 +166,7 @@ async def handle_drift(actor: Handler, uow: Work, drift_id: Identifier, body: No
     row = await uow.sql.fetchrow("SELECT * FROM drifts WHERE drift_id = $1 FOR UPDATE", drift_id)
     if row is None:
         raise NotFound
-    require_sight(actor, row["client_id"], row["branch_id"])
+    await require_client(uow.sql, actor, row["client_id"])
     if row["state"] != "open":
         raise WrongState
     done = await uow.sql.fetchrow(
