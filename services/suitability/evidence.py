@@ -58,6 +58,8 @@ async def bundle(sql: asyncpg.Connection, decision: Mapping[str, Any], key: Ed25
     entries = [("decision", _plain(decision))]
     if decision["assessment_id"]:
         entries = [*await _assessment(sql, decision["assessment_id"]), *entries]
+    if decision["facts"]["holder"]["professional"]:
+        entries = [*await _professional(sql, decision["client_id"], decision["decided_on"]), *entries]
     for asked in (decision["decision_id"], decision["confirmation_of"]):
         row = await sql.fetchrow("SELECT * FROM confirmations WHERE decision_id = $1", asked) if asked else None
         if row:
@@ -158,6 +160,9 @@ def _wrong_conclusions(entries: Sequence[Mapping[str, Any]], decision: Mapping[s
     if "assessment" in content and content["assessment"]["level"] != decision["facts"]["held_level"]:
         problems.append("the decision rests on another level than the assessment's")
     facts = decision["facts"]
+    rested = (("professional", "professional"), ("rise_approved", "review"))
+    problems += [f"it rests on a {kind} that is not there" for fact, kind in rested
+                 if facts["holder"].get(fact) and kind not in content]  # fmt: skip
     verdict = decide(
         Holder(**facts["holder"]),
         Target(**facts["target"]),
@@ -183,7 +188,19 @@ def _wrong_conclusions(entries: Sequence[Mapping[str, Any]], decision: Mapping[s
     return problems
 
 
+async def _professional(sql: asyncpg.Connection, client: str, day: date) -> list[tuple[str, Any]]:
+    """The request that made a client a professional investor on a day, with its items, and who approved it."""
+    request = await sql.fetchrow(
+        """SELECT p.* FROM professional_status q JOIN professionals p USING (request_id)
+           WHERE q.client_id = $1 AND q.since <= $2 ORDER BY q.since DESC, q.id DESC LIMIT 1""",
+        client,
+        day,
+    )
+    return [("professional", _plain(dict(request)))] if request else []
+
+
 async def _assessment(sql: asyncpg.Connection, assessment_id: str) -> list[tuple[str, Any]]:
+    """An assessment with what led to it, and the reviews of it."""
     assessment = await sql.fetchrow("SELECT * FROM assessments WHERE assessment_id = $1", assessment_id)
     assert assessment is not None
     entries: list[tuple[str, Any]] = []
@@ -195,10 +212,13 @@ async def _assessment(sql: asyncpg.Connection, assessment_id: str) -> list[tuple
         template = await sql.fetchrow(
             "SELECT * FROM templates WHERE code = $1 AND version = $2", submission["template"], submission["version"]
         )
-        review = await sql.fetchrow("SELECT * FROM reviews WHERE submission_id = $1", submission["submission_id"])
         entries = [("template", _plain(dict(template or {}))), ("submission", _plain(dict(submission)))]
-        if review:
-            entries.append(("review", _plain(dict(review))))
+    reviews = await sql.fetch(
+        "SELECT * FROM reviews WHERE submission_id = $1 OR assessment_id = $2 ORDER BY opened_at, review_id",
+        assessment["submission_id"],
+        assessment_id,
+    )
+    entries += [("review", _plain(dict(review))) for review in reviews]
     return [*entries, ("assessment", _plain(dict(assessment)))]
 
 

@@ -60,7 +60,8 @@ def vulnerable(client: str, day: str) -> str:
 
 def reassessment_owed(client: str, day: str) -> str:
     """Whether a client had not answered anew by a day, after a stated change of life [Q5]: what they answered before they
-    stated it is no answer to it, whenever it was approved. An assessment elsewhere has no time of its day."""
+    stated it is no answer to it, whenever it was approved (a review opens as answers come in). An assessment elsewhere has no
+    time of its day."""
     return f"""EXISTS (SELECT FROM life_changes l WHERE l.client_id = {client} AND l.stated_on <= {day}
                        AND {_unanswered(day)})"""
 
@@ -74,7 +75,9 @@ def reassessment_overdue(client: str, day: str) -> str:
 def _unanswered(day: str) -> str:
     return f"""NOT EXISTS (SELECT FROM assessments a WHERE a.client_id = l.client_id
                                        AND a.valid_from BETWEEN l.stated_on AND {day}
-                                       AND (a.assessed_at >= l.at OR a.source = 'imported') AND {NOT_REJECTED})"""
+                                       AND (a.source = 'imported' OR l.at <= coalesce(
+                                           (SELECT r.opened_at FROM reviews r WHERE r.submission_id = a.submission_id),
+                                           a.recorded_at)) AND {NOT_REJECTED})"""
 
 
 def cancelled(trade: str, day: str) -> str:

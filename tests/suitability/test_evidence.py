@@ -1,6 +1,7 @@
 """Evidence bundles: whole, chained, signed, checked without the platform [go-beyond 8]."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.suitability.evidence import canonical, sign, verify
-from tests.suitability.conftest import COMPLIANCE, LOW, Desk, client, opened, today
+from tests.suitability.conftest import (
+    COMPLIANCE,
+    DAY,
+    LOW,
+    MEDIUM,
+    Desk,
+    assessed,
+    client,
+    opened,
+    professional,
+    today,
+)
 from tests.world import World
 
 KEY = Ed25519PrivateKey.generate()
@@ -55,8 +67,6 @@ async def test_a_bundle_holds_everything_and_stands_alone(world: World, desk: De
     entries = [(entry["kind"], entry["content"]) for entry in json.loads(content)["entries"]]
     entries[1][1]["total"] = 60
     entries[3][1]["outcome"] = "PASS"
-    from datetime import date
-
     forged = verify(canonical(sign(entries, date(2046, 1, 1), KEY)))
     assert len(forged.problems) == 2
 
@@ -114,3 +124,27 @@ def test_a_bundle_without_one_of_its_members_is_none(member: str) -> None:
 def test_other_files_are_no_bundles(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"bundle"):
         verify(content)
+
+
+async def test_a_bundle_holds_what_made_a_professional_and_what_let_a_rise_pass(world: World, desk: Desk) -> None:
+    """And without it the file proves nothing."""
+    day = await today(world)
+    await world.publish(opened("c-1"), opened("c-2"), assessed("c-1", "LOW", day - DAY * 50))
+    await world.settle()
+    await desk.keep("FUND", kind="fund:equity")
+    await desk.submit("c-1", MEDIUM)
+    assert (await desk.decide(client("c-1"), "c-1", "FUND"))["outcome"] == "BLOCK"
+    [review] = await desk.listed(COMPLIANCE, "/reviews")
+    await desk.post(COMPLIANCE, f"/reviews/{review['review_id']}/decision", {"approve": True, "note": "seen"}, 200)
+    await professional(desk, "c-2")
+    for of, kind in (("c-1", "review"), ("c-2", "professional")):
+        asked = await desk.decide(client(of), of, "FUND")
+        assert asked["outcome"] == "PASS"
+        file = json.loads((await desk.call(COMPLIANCE, "GET", f"/decisions/{asked['decision_id']}/evidence")).content)
+        assert verify(canonical(file)).problems == ()
+        entries = [(entry["kind"], entry["content"]) for entry in file["entries"]]
+        assert kind in dict(entries)
+        left = [entry for entry in entries if entry[0] != kind]
+        assert verify(canonical(sign(left, date(2046, 1, 1), KEY))).problems == (
+            f"it rests on a {kind} that is not there",
+        )

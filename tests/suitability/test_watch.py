@@ -22,6 +22,7 @@ from tests.suitability.conftest import (
     HQ,
     LOW,
     MANAGER,
+    MEDIUM,
     PROVEN,
     Desk,
     assessed,
@@ -339,11 +340,8 @@ async def test_answers_from_before_a_change_of_life_are_no_answer_to_it(
     world: World, desk: Desk, reviewed: bool
 ) -> None:
     """Whether they counted at once, or were approved only after it."""
-    day = await begun(world)
-    if reviewed:
-        await world.publish(assessed("c-1", "VERY_LOW", day - DAY))
-        await world.settle()
-    await desk.submit("c-1", HIGH)
+    day, letters = await begun(world), HIGH if reviewed else MEDIUM  # of one who was LOW
+    await desk.submit("c-1", letters)
     await desk.post(ME, "/clients/c-1/life-changes", {"change": "income"})
     if reviewed:
         [review] = await desk.listed(MANAGER, "/reviews")
@@ -354,6 +352,6 @@ async def test_answers_from_before_a_change_of_life_are_no_answer_to_it(
     await world.close(due + DAY)
     decision = await desk.decide(ME, "c-1", "S1")
     assert (decision["outcome"], [one["code"] for one in decision["reasons"]]) == ("BLOCK", ["reassessment_overdue"])
-    await desk.submit("c-1", HIGH)
+    await desk.submit("c-1", letters)
     assert (await desk.get(ME, "/clients/c-1/questionnaire"))["why"] == "renewal"
     assert (await desk.decide(ME, "c-1", "S1"))["outcome"] == "PASS"

@@ -25,7 +25,7 @@ from chassis.http import (
 )
 from chassis.http.approvals import ApprovalView, view
 from chassis.http.language import Language
-from chassis.timeline import effective_now, today
+from chassis.timeline import today
 from contracts.fields import Identifier, number_of
 from contracts.suitability import ReassessmentRequested
 from services.suitability import reviews, submissions, vulnerability
@@ -308,7 +308,7 @@ async def state_life_change(actor: Submitter, uow: Work, client_id: Identifier, 
         branch,
         due,
         uow.actor.person,
-        await effective_now(uow.sql, uow.now),
+        uow.now,
     )
     if new:
         uow.emit(ReassessmentRequested(client_id=client_id, branch_id=branch, change=body.change, due_on=due))
