@@ -194,6 +194,18 @@ async def test_who_started_the_purchase_does_not_check_it(world: World, desk: De
     await desk.approve(COMPLIANCE, waiting)
 
 
+async def test_the_sealed_audit_says_that_something_was_stated_and_not_what(world: World, desk: Desk) -> None:
+    """What nobody can take out again holds no word on a client's health or means."""
+    await begun(world, desk)
+    await desk.post(ME, "/clients/c-1/vulnerability", {"cause": "illness"})
+    await desk.post(ME, "/clients/c-1/life-changes", {"change": "health"})
+    rows = await world.rows(
+        "suitability", "SELECT action, inputs::text AS inputs FROM audit WHERE action LIKE 'state %'"
+    )
+    assert sorted(row["action"] for row in rows) == ["state life change", "state vulnerability"]
+    assert not [row for row in rows if "illness" in row["inputs"] or "health" in row["inputs"]]
+
+
 async def test_a_vulnerability_ends_by_two_persons(world: World, desk: Desk) -> None:
     await begun(world, desk)
     await desk.post(ME, "/clients/c-1/vulnerability/end", {"reason": "well again"}, 409)

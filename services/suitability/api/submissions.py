@@ -312,7 +312,7 @@ async def state_life_change(actor: Submitter, uow: Work, client_id: Identifier, 
     )
     if new:
         uow.emit(ReassessmentRequested(client_id=client_id, branch_id=branch, change=body.change, due_on=due))
-        uow.audit("state life change", f"client/{client_id}", key=client_id, change=body.change)
+        uow.audit("state life change", f"client/{client_id}", key=client_id)
     return {"client_id": client_id, "change": body.change, "stated_on": day, "due_on": due}
 
 
