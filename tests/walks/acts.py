@@ -154,7 +154,7 @@ class Walk:
         return self.table.aggregate.state_of(row), tuple(map(tuple, clocks)), tuple(asked), *self.more(row)
 
     async def _check_clocks(self, uow: UnitOfWork, id: Any) -> None:
-        """Waiting means paused; running with steps left means armed, and nothing else does."""
+        """Waiting means paused; due with steps left means armed, and nothing else does."""
         aggregate = self.table.aggregate
         row = await load(uow.sql, self.table, PLATFORM, id)
         state, object = aggregate.state_of(row), aggregate.clocks_of(row)
@@ -171,8 +171,9 @@ class Walk:
             name = clock["clock"]
             if clock["state"] != "stopped" and name in pausable:
                 assert (clock["state"] == "paused") == (state in aggregate.waiting), f"{state}: {name} {clock['state']}"
-            running = clock["state"] == "running" and clock["unfired"] > 0
-            assert clock["armed"] == int(running), f"{state}: {name} is {clock['state']}, {clock['armed']} armed"
+            # A pause keeps what is left of the time, and undoes no breach: what was due before it goes on.
+            goes_on = clock["state"] != "stopped" and clock["due"] is not None and clock["unfired"] > 0
+            assert clock["armed"] == int(goes_on), f"{state}: {name} is {clock['state']}, {clock['armed']} armed"
             if state in aggregate.final:
                 assert clock["state"] == "stopped", f"{state}: {name} goes on"
         if state in aggregate.final:
