@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -13,6 +14,7 @@ import msgspec
 from sqlalchemy import TextClause, event, exc, text
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import greenlet_spawn
 
 from chassis.actor import PLATFORM, Actor
@@ -82,6 +84,8 @@ POOL_WAIT_SECONDS = 0.8
 """How long one waits for a connection: a request hears "not now" within a second."""
 POOL_IDLE_SECONDS = 60
 """The server ends what a pool has not used so long: what a rush opened is kept for the next, not for ever."""
+POOL_MARGIN_SECONDS = 10
+"""So long before that a connection is not used any more: a process that was busy or stopped has not heard of its end."""
 STOPPED_SECONDS = HEAD_IDLE_SECONDS
 
 
@@ -142,9 +146,15 @@ def _outages_as_they_are() -> Iterator[None]:
         raise
 
 
-def _only_living(dbapi: Any, *_: object) -> None:
-    """A connection that the server has ended is not handed out: the pool makes another in its place."""
-    if dbapi.driver_connection.is_closed():
+def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = monotonic()
+
+
+def _only_living(dbapi: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """A connection that the server has ended is not handed out, nor one that it may have ended while nobody here was looking:
+    the pool makes another in its place."""
+    unused = monotonic() - record.info.get("used_at", monotonic())
+    if dbapi.driver_connection.is_closed() or unused > POOL_IDLE_SECONDS - POOL_MARGIN_SECONDS:
         raise exc.DisconnectionError
 
 
@@ -184,6 +194,7 @@ class Database:
         self._probing = asyncio.Lock()
         # SQLAlchemy sets JSON codecs of its own on each new connection; ours serve driver and SQLAlchemy alike.
         event.listen(self.engine.sync_engine, "connect", lambda dbapi, _: dbapi.run_async(_speak_json))
+        event.listen(self.engine.sync_engine, "checkin", _note_use)
         event.listen(self.engine.sync_engine, "checkout", _only_living)
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
+import chassis.database
 from careline.services import SERVICES
 from chassis.actor import Role
 from chassis.database import Database, DatabaseAway
@@ -92,6 +94,22 @@ async def test_a_pool_keeps_what_a_rush_opened_and_replaces_what_the_server_has_
         for _ in first:
             await ended.get()
     assert (await rush()).keys().isdisjoint(first.keys())
+
+
+async def test_a_pool_lends_nothing_that_the_server_may_have_ended_unheard(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was busy or stopped for longer than the server keeps what is unused: the next request is answered."""
+    async with database.reading() as sql:
+        first = sql.get_server_pid()
+    async with database.reading() as sql:
+        assert sql.get_server_pid() == first
+    monkeypatch.setattr(chassis.database, "monotonic", lambda: monotonic() + chassis.database.POOL_IDLE_SECONDS)
+    async with database.reading() as sql:
+        assert sql.get_server_pid() != first
+        second = sql.get_server_pid()
+    async with database.reading() as sql:
+        assert sql.get_server_pid() == second
 
 
 async def test_a_connection_that_cannot_be_had_is_an_outage_for_reads_and_writes_alike(
