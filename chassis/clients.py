@@ -86,7 +86,12 @@ class Clients:
         follow: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`made_with`: columns given once, when a client is first heard of. `follow`: tables whose rows with such a condition go
-        with their client to another branch: the work that is open, so that who may do it is who has the client."""
+        with their client to another branch, a dated fact: the work that is open, so that who may do it is who has the client.
+
+        Raises: ValueError for work that follows a branch that is not dated.
+        """
+        if follow and not any(fact.name == "branch_id" and fact.dated for fact in facts):
+            raise ValueError("work follows a client whose branch is kept by day")
         self.made_with = made_with
         self.follow = follow
         self.facts = {fact.name: fact for fact in facts}
@@ -158,8 +163,10 @@ class Clients:
             for name, words in offered[client_id].items():
                 self.merge(uow, client.row, name, words)
         await self._write(uow, clients)
-        await self._take_along(uow, [client_id for client_id, client in clients.items() if not client.new])
-        return await self._rebuild(uow, clients) if self.dated else {}
+        moved = await self._rebuild(uow, clients) if self.dated else {}
+        if moved:
+            await self._take_along(uow, list(moved))
+        return moved
 
     async def make(self, uow: UnitOfWork, client_ids: Sequence[str]) -> set[str]:
         """Make rows of clients not heard of before; returns them."""

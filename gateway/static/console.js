@@ -83,8 +83,8 @@
   // A key acts on the chosen row, or on what the page is about: never on a row nobody chose.
   function press(selector) {
     const row = chosen();
-    const found = row ? row.querySelector(selector)
-      : Array.from(document.querySelectorAll(selector)).find(function (one) { return !one.closest("[data-list] tbody"); });
+    const found = (row && row.querySelector(selector))
+      || Array.from(document.querySelectorAll(selector)).find(function (one) { return !one.closest("[data-list] tbody"); });
     if (!found) return false;
     if (typing(found)) found.focus();
     else found.click();

@@ -13,7 +13,7 @@ from contracts.suitability import AssessmentCompleted
 from services.suitability import drift, due, sale_holds
 from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policy
-from services.suitability.situations import NOT_REJECTED, in_force
+from services.suitability.situations import in_force
 
 COLUMNS = (
     "partition",
@@ -126,8 +126,9 @@ async def level_on(sql: asyncpg.Connection, client: str, day: date) -> asyncpg.R
 async def history(sql: asyncpg.Connection, client: str) -> list[dict[str, Any]]:
     """Every assessment of a client, oldest first; those a review rejected are marked."""
     rows = await sql.fetch(
-        f"""SELECT a.assessment_id, a.scheme, a.level, a.valid_from, a.valid_until, a.source, a.submission_id,
-                   a.assessed_at, NOT {NOT_REJECTED} AS rejected
+        """SELECT a.assessment_id, a.scheme, a.level, a.valid_from, a.valid_until, a.source, a.submission_id,
+                   a.assessed_at, EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id
+                                        AND r.state = 'rejected') AS rejected
             FROM assessments a WHERE a.client_id = $1 ORDER BY a.assessed_at, a.number""",
         client,
     )

@@ -174,7 +174,7 @@ async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetim
     )
     if not rows:
         return
-    branches = {row["assessment_id"]: row["branch_id"] for row in rows}
+    branches, opened = {row["assessment_id"]: row["branch_id"] for row in rows}, []
     for client, made in (await history.read(uow.sql, sorted({row["client_id"] for row in rows}))).items():
         for one in made:
             policy = policies.on(business_date(one.assessed_at))
@@ -183,7 +183,8 @@ async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetim
             rank = held_in(one.scheme, one.rank, policy.scheme)
             if one.assessment_id in branches and suspicious_rise(lowest, rank, policy):
                 await _open(uow, client, branches[one.assessment_id], None, one.assessment_id, [LATE_RISE])
-                await _uncover(uow, [one])
+                opened.append(one)
+    await _uncover(uow, opened)
 
 
 async def _assessments(sql: asyncpg.Connection, ids: Sequence[str | None]) -> list[history.Made]:
@@ -200,8 +201,9 @@ async def _uncover(uow: UnitOfWork, ended: Sequence[history.Made]) -> None:
     day = await today(uow.sql)
     policy = (await uow.policies(Policies)).on(day)
     await due.note(uow, [due.Changed(one.valid_from, one.client_id) for one in ended])
+    known = await history.read(uow.sql, sorted({one.client_id for one in ended}))
     for one in ended:
-        held = history.on((await history.read(uow.sql, [one.client_id]))[one.client_id], day)
+        held = history.on(known[one.client_id], day)
         rank = held_in(held.scheme, held.rank, policy.scheme) if held else 0
         newer = held is not None and held.assessed_at > one.assessed_at
         if (

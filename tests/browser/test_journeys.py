@@ -112,6 +112,8 @@ async def test_keys_work_without_a_mouse_and_are_silent_in_fields_and_compositio
         page.on("request", lambda request: asked.append(request.method))
         await pressed(page, "c")
         assert page.url.endswith("/callbacks")
-        await pressed(page, "j", "Enter")
+        await pressed(page, "j", "/")
+        await expect(page.locator("form.filters :focus")).to_have_count(1)
+        await pressed(page, "Escape", "j", "Enter")
         await page.wait_for_url("**/callbacks/*-*")
         assert "POST" not in asked, "a key acted on a row that nobody chose"
