@@ -135,11 +135,14 @@ def product_columns(day: str) -> str:
 BUYS = """(SELECT client_id, branch_id, trade_id, trade_date, settled_at, symbol, kind, issuer_class
            FROM trades WHERE side = 'buy'
            UNION ALL
-           SELECT b.client_id, c.branch_id, 'purchase:' || b.purchase_id, (b.at AT TIME ZONE 'Asia/Shanghai')::date, b.at,
+           SELECT b.client_id, c.branch_id,
+                  'purchase:' || CASE WHEN length(b.purchase_id) <= 55 THEN b.purchase_id ELSE md5(b.purchase_id) END,
+                  (b.at AT TIME ZONE 'Asia/Shanghai')::date, b.at,
                   b.product, x.kind, NULL
            FROM purchases b JOIN clients c USING (client_id) LEFT JOIN products x ON x.code = b.product
            WHERE b.amount > 0 AND c.branch_id IS NOT NULL)"""
-"""What clients bought: trades that settled, and the financial products they took, as if these were trades."""
+"""What clients bought: trades that settled, and the financial products they took, as if these were trades; their numbers are
+no longer than an identifier may be."""
 BOUGHT = f"""t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.symbol, t.kind, t.issuer_class,
            {_class_columns("t.symbol", "t.trade_date")},
            (SELECT ARRAY[s.kind, s.issuer_class] FROM product_states s WHERE s.code = t.symbol AND s.entered
