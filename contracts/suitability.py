@@ -13,6 +13,11 @@ TOPIC = "careline.suitability"
 
 OutcomeCode = Literal["PASS", "CONFIRM", "BLOCK"]
 
+LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "HIGH")
+"""The levels of `SEED-2010-12Q`, lowest first."""
+HELD = {"C1": "VERY_LOW", "C2": "LOW", "C3": "MEDIUM", "C4": "MEDIUM", "C5": "HIGH"}
+"""What a client's level of `C5R5` is worth among them: never upward [Q6]. Whoever compares levels compares these."""
+
 
 class QuestionnaireSubmitted(Event, frozen=True, kw_only=True, gc=False):
     """A client's answers (调查表) were taken; `in_review` when a person looks at them before they count [Q5]."""

@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from contracts.classification import TIERS
+from contracts.suitability import HELD
 from services.messaging.policy import MailingColumn
 
 LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH")
-"""Risk levels in rising order; a level of another scheme's wording counts as below any."""
+"""Risk levels in rising order; one of the other scheme counts as what it is worth among these [Q6], any other as below all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def reasons_against(
     column: MailingColumn, reader: Reader, product_level: str | None, audience: Audience = EVERYBODY
 ) -> list[str]:
     """Why a client does not get a mailing of a column; empty when they do. Consents and addresses are judged later."""
-    found = []
+    found, level = [], HELD.get(reader.level or "", reader.level)
     if column.on_request and reader.subscribed is None:
         found.append("not_subscribed")
     if reader.rank < TIERS.index(column.tier_from):
@@ -47,12 +48,12 @@ def reasons_against(
     if set(column.not_groups) & set(reader.tags):
         found.append("group_left_out")
     if product_level is not None:
-        held = LEVELS.index(reader.level) if reader.level in LEVELS else -1
+        held = LEVELS.index(level) if level in LEVELS else -1
         if held < LEVELS.index(product_level):
             found.append("risk_level_below_product")
     if audience.groups and not set(audience.groups) & set(reader.tags):
         found.append("other_group")
-    if audience.levels and reader.level not in audience.levels:
+    if audience.levels and not {level, reader.level} & set(audience.levels):
         found.append("other_level")
     if audience.tiers and TIERS[reader.rank] not in audience.tiers:
         found.append("other_tier")

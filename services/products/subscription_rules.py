@@ -9,14 +9,11 @@ from uuid import UUID
 
 from chassis.clock import months_after
 from contracts.products import SubscriptionStretch
+from contracts.suitability import HELD, LEVELS
 from services.products import rules
 from services.products.commission_rules import Holding
 from services.products.policy import Catalogue
 from services.products.rules import Product
-
-LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "HIGH")
-OTHER_SCHEME = {"C1": "VERY_LOW", "C2": "LOW", "C3": "MEDIUM", "C4": "HIGH", "C5": "HIGH"}
-"""Levels of the other scheme as ours, never upward [Q6]."""
 
 
 class Held(Protocol):
@@ -57,10 +54,11 @@ class Plan:
 
 
 def reaches(level: str | None, floor: str) -> bool:
-    """Whether a level known today reaches a product's floor; without a floor any does, known or not [S6]."""
+    """Whether a level known today, of either scheme, reaches a product's floor; without a floor any does, known or not
+    [S6, Q6]."""
     if not floor:
         return True
-    known = OTHER_SCHEME.get(level or "", level)
+    known = HELD.get(level or "", level)
     return known in LEVELS and LEVELS.index(known) >= LEVELS.index(floor)
 
 

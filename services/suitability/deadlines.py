@@ -14,16 +14,17 @@ from services.suitability import care, drift, gaming, judging, products, profess
 from services.suitability.policy import Policies
 from services.suitability.reports import daily
 from services.suitability.situations import NOT_REJECTED, counts
+from services.suitability.tables import CLIENTS
 
 DUE_AT_ONCE = 5_000
 ONE_DAY = timedelta(days=1)
 
-# An assessment that ends with nothing to follow it, of a client whose account is open.
+# An assessment that ends with nothing to follow it, of a client whose account is open, in the branch of that day.
 _ENDING = f"""
-    SELECT d.day, d.days_left, a.assessment_id, a.client_id, a.scheme, a.level, a.valid_until, c.branch_id
+    SELECT d.day, d.days_left, a.assessment_id, a.client_id, a.scheme, a.level, a.valid_until, {CLIENTS.on("branch_id")}
     FROM unnest($1::date[], $2::int[]) AS d(day, days_left)
     JOIN assessments a ON a.valid_until = d.day + d.days_left AND a.valid_from <= d.day
-    LEFT JOIN clients c USING (client_id)
+    LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("d.day")}
     WHERE {NOT_REJECTED} AND (c.closed_on IS NULL OR c.closed_on > d.day)
       AND NOT EXISTS (SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= d.day
                       AND (b.assessed_at, b.number) > (a.assessed_at, a.number)

@@ -29,9 +29,10 @@ from services.suitability.errors import (
     WarningNotShown,
     WrongState,
 )
+from services.suitability.levels import needed_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import DecisionOutcome, Initiator, Reason, Side, Verdict, decide
-from services.suitability.situations import SITUATION, Situation, lowest_before, situation_of
+from services.suitability.situations import BUYS, SITUATION, Situation, lowest_before, situation_of
 from services.suitability.tables import ConfirmationLink
 
 
@@ -187,15 +188,18 @@ async def _asked_of_client(
 
 async def _took_high_risk(uow: UnitOfWork, client: str, policy: Policy) -> bool:
     """Whether a client has bought or confirmed a product of high risk before; single products' own classes are not asked:
-    whoever took only those thinks it over once more."""
+    whoever took only those thinks it over once more. What a confirmed product asked for was said in the firm's scheme of then."""
     kinds = [kind for kind, rank in policy.rank_of_kind.items() if rank >= policy.high_risk_rank]
+    confirmed = await uow.sql.fetch(
+        """SELECT DISTINCT d.facts->>'scheme', k.needed FROM confirmations k JOIN decisions d USING (decision_id)
+           WHERE k.client_id = $1""",
+        client,
+    )
+    if any(needed_in(scheme, needed, policy.scheme) >= policy.high_risk_rank for scheme, needed in confirmed):
+        return True
     return bool(
         await uow.sql.fetchval(
-            """SELECT EXISTS (SELECT FROM confirmations WHERE client_id = $1 AND needed >= $2)
-                   OR EXISTS (SELECT FROM trades WHERE client_id = $1 AND side = 'buy' AND kind = ANY($3::text[]))""",
-            client,
-            policy.high_risk_rank,
-            kinds,
+            f"SELECT EXISTS (SELECT FROM {BUYS} t WHERE client_id = $1 AND kind = ANY($2::text[]))", client, kinds
         )
     )
 

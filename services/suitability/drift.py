@@ -24,6 +24,7 @@ from services.suitability.situations import (
     product_on,
     professional,
 )
+from services.suitability.tables import CLIENTS
 
 Cause = Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended", "trade_cancelled"]
 
@@ -43,10 +44,10 @@ _EXPOSED = f"""
         UNION
         SELECT t.client_id, l.day, t.product, 'confirmation' FROM looked l JOIN confirmations t
         ON {{products}} = l.subject AND t.confirmed_on <= l.day AND t.valid_until >= l.day)
-    SELECT e.client_id, e.day, e.what, e.product, c.branch_id, f.scheme AS held_scheme, f.level AS held_level,
+    SELECT e.client_id, e.day, e.what, e.product, c.branch_id, {CLIENTS.on("branch_id")} AS branch_then, f.scheme AS held_scheme, f.level AS held_level,
            f.rank AS held_rank, {professional("e.client_id", "e.day")} AS professional, {product_columns("e.day")}
     FROM exposed e
-    LEFT JOIN clients c ON c.client_id = e.client_id
+    LEFT JOIN clients c ON c.client_id = e.client_id {CLIENTS.join("e.day")}
     LEFT JOIN LATERAL ({product_on("e.product", "e.day")}) p ON true
     LEFT JOIN LATERAL ({in_force("e.client_id", "e.day")}) f ON true
     WHERE c.closed_on IS NULL OR c.closed_on > e.day
@@ -90,13 +91,14 @@ async def _note(
     ]
     if not found:
         return []
-    # What is on the list of a day is not listed again.
+    # What is on the list of a day is not listed again. Who has the client today works it off; it is told of the branch of its day.
+    branches = {(row["day"], row["client_id"]): row["branch_then"] for row in found}
     new = await uow.sql.fetch(
         """INSERT INTO drifts (drift_id, cause, client_id, branch_id, product, what, needed, held, found_on)
            SELECT n.id, $9, n.client, n.branch, n.product, n.what, n.needed, n.held, n.day
            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[])
                 AS n(id, client, branch, product, what, needed, held, day)
-           ON CONFLICT DO NOTHING RETURNING client_id, branch_id, product, what, needed, held, found_on""",
+           ON CONFLICT DO NOTHING RETURNING client_id, product, what, needed, held, found_on""",
         *zip(*(_row(row, cause, policies.on(row["day"])) for row in found), strict=True),
         cause,
     )
@@ -106,7 +108,7 @@ async def _note(
     return [
         MatchDrifted(
             client_id=client,
-            branch_id=rows[0]["branch_id"],
+            branch_id=branches[day, client],
             cause=cause,
             found_on=day,
             held=rows[0]["held"],

@@ -18,6 +18,7 @@ from contracts.broker import (
     TradeSettled,
 )
 from services.suitability import due, imports, trades
+from services.suitability.situations import PURCHASED_ON
 from services.suitability.tables import CLIENTS
 
 
@@ -32,7 +33,8 @@ async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> No
 
 
 async def _keep_clients(uow: UnitOfWork, kind: type[Profile], events: Sequence[Profile]) -> None:
-    """Whoever was in another branch on a day on which they were assessed stands in another register of that day."""
+    """Whoever was in another branch on a day on which they were assessed stands in another register of that day; what they took
+    of financial products while there is that branch's."""
     known = await uow.sql.fetch(
         "SELECT client_id FROM clients WHERE client_id = ANY($1::text[])", list({event.client_id for event in events})
     )
@@ -44,7 +46,19 @@ async def _keep_clients(uow: UnitOfWork, kind: type[Profile], events: Sequence[P
         list(since),
         list(since.values()),
     )
-    await due.note(uow, [due.Changed(row["valid_from"]) for row in moved])
+    took = await uow.sql.fetch(
+        f"""SELECT b.client_id, min({PURCHASED_ON}) AS day FROM unnest($1::text[], $2::date[]) AS n(client_id, since)
+            JOIN purchases b ON b.client_id = n.client_id AND b.amount > 0 AND {PURCHASED_ON} >= n.since GROUP BY 1""",
+        list(since),
+        list(since.values()),
+    )
+    await due.note(
+        uow,
+        [
+            *(due.Changed(row["valid_from"]) for row in moved),
+            *(due.Changed(row["day"], row["client_id"]) for row in took),
+        ],
+    )
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:

@@ -41,10 +41,10 @@ _KEEP = """
     SELECT n.*, $11 FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::text[], $6::text[], $7::text[],
                                 $8::text[], $9::text[], $10::text[]) n
     ON CONFLICT (client_id, trade_id) DO UPDATE
-    SET needed = excluded.needed, held = excluded.held, reason = excluded.reason,
+    SET branch_id = excluded.branch_id, needed = excluded.needed, held = excluded.held, reason = excluded.reason,
         confirmation = excluded.confirmation, policy = excluded.policy, found_at = excluded.found_at
-    WHERE (m.needed, m.held, m.reason, m.confirmation)
-          IS DISTINCT FROM (excluded.needed, excluded.held, excluded.reason, excluded.confirmation)
+    WHERE (m.branch_id, m.needed, m.held, m.reason, m.confirmation)
+          IS DISTINCT FROM (excluded.branch_id, excluded.needed, excluded.held, excluded.reason, excluded.confirmation)
     RETURNING client_id, branch_id, trade_id, trade_date, symbol, reason, confirmation"""
 
 

@@ -30,7 +30,7 @@ from services.suitability.errors import (
 )
 from services.suitability.policy import Policies, Policy, ProfessionalClass
 from services.suitability.rules import unproven
-from services.suitability.tables import Professional, ProfessionalStatus
+from services.suitability.tables import CLIENTS, Professional, ProfessionalStatus
 
 
 async def request(
@@ -177,11 +177,11 @@ async def history(
     return [*{row.since: row for row in rows}.values()]
 
 
-_ENDING = """
-    SELECT d.day, d.days_left, s.client_id, s.category, s.until, c.branch_id
+_ENDING = f"""
+    SELECT d.day, d.days_left, s.client_id, s.category, s.until, {CLIENTS.on("branch_id")} AS branch_id
     FROM unnest($1::date[], $2::int[]) AS d(day, days_left)
     JOIN professional_status s ON s.until = d.day + d.days_left AND s.category IS NOT NULL AND s.since <= d.day
-    LEFT JOIN clients c USING (client_id)
+    LEFT JOIN clients c ON c.client_id = s.client_id {CLIENTS.join("d.day")}
     WHERE (c.closed_on IS NULL OR c.closed_on > d.day)
       AND NOT EXISTS (SELECT FROM professional_status n WHERE n.client_id = s.client_id AND n.since <= d.day
                       AND (n.since, n.id) > (s.since, s.id))

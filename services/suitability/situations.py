@@ -16,6 +16,7 @@ from services.suitability import history
 from services.suitability.levels import SCHEMES, SEED, held_in, needed_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import Holder, Target, needed_rank
+from services.suitability.tables import CLIENTS
 
 Row = asyncpg.Record | Mapping[str, Any]
 
@@ -132,17 +133,18 @@ def product_columns(day: str) -> str:
     return f"""p.code, p.name_zh, p.name_en, p.kind, p.state, p.issuer_class, {_class_columns("p.code", day)}"""
 
 
-BUYS = """(SELECT client_id, branch_id, trade_id, trade_date, settled_at, symbol, kind, issuer_class
+PURCHASED_ON = "(b.at AT TIME ZONE 'Asia/Shanghai')::date"
+BUYS = f"""(SELECT client_id, branch_id, trade_id, trade_date, settled_at, symbol, kind, issuer_class
            FROM trades WHERE side = 'buy'
            UNION ALL
-           SELECT b.client_id, c.branch_id,
+           SELECT b.client_id, {CLIENTS.on("branch_id")},
                   'purchase:' || CASE WHEN length(b.purchase_id) <= 55 THEN b.purchase_id ELSE md5(b.purchase_id) END,
-                  (b.at AT TIME ZONE 'Asia/Shanghai')::date, b.at,
-                  b.product, x.kind, NULL
-           FROM purchases b JOIN clients c USING (client_id) LEFT JOIN products x ON x.code = b.product
-           WHERE b.amount > 0 AND c.branch_id IS NOT NULL)"""
-"""What clients bought: trades that settled, and the financial products they took, as if these were trades; their numbers are
-no longer than an identifier may be."""
+                  {PURCHASED_ON}, b.at, b.product, x.kind, NULL
+           FROM purchases b JOIN clients c ON c.client_id = b.client_id {CLIENTS.join(PURCHASED_ON)}
+           LEFT JOIN products x ON x.code = b.product
+           WHERE b.amount > 0 AND {CLIENTS.on("branch_id")} IS NOT NULL)"""
+"""What clients bought: trades that settled, and the financial products they took, as if these were trades, in the branch where
+the client was on the day; their numbers are no longer than an identifier may be."""
 BOUGHT = f"""t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.symbol, t.kind, t.issuer_class,
            {_class_columns("t.symbol", "t.trade_date")},
            (SELECT ARRAY[s.kind, s.issuer_class] FROM product_states s WHERE s.code = t.symbol AND s.entered

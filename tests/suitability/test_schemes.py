@@ -1,10 +1,12 @@
 """Two schemes of levels: what a client holds rounds down, what a product needs rounds up, one is answered in [Q6]."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.suitability.levels import SCHEMES, held_in, needed_in
+from contracts import suitability as contract
+from services.suitability.levels import CROSSWALK, SCHEMES, held_in, needed_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.questionnaires.library import shipped
 from services.suitability.questionnaires.proof import Unprovable, prove
@@ -131,6 +133,34 @@ async def test_q4_a_confirmation_does_not_outlive_the_scheme_of_its_warning(worl
     assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "PASS", (
         "for its thirty days, in the words it was given in"
     )
+
+
+def test_q6_others_translate_levels_as_it_is_done_here() -> None:
+    """Whoever hears of a level compares it in the firm's first scheme."""
+    crosswalk = CROSSWALK[C5R5, SEED]
+    assert {own.code: SCHEMES[SEED].level(crosswalk[own.rank]).code for own in SCHEMES[C5R5].levels} == contract.HELD
+    assert SCHEMES[SEED].codes == contract.LEVELS
+
+
+async def test_q4_the_first_high_risk_is_the_first_whatever_the_scheme_of_then(world: World, desk: Desk) -> None:
+    day = await today(world) - DAY * 50
+    for name in ("c-1", "c-2"):
+        await world.publish(opened(name), assessed(name, "MEDIUM", day - DAY * 60))
+    await world.close(day)
+    await desk.keep("W1", kind="warrant")
+    await desk.keep("D1", kind="derivative")
+    await in_scheme(world, desk, first_high_risk_cooling_minutes=0)
+    asked = await desk.decide(ME, "c-1", "W1")
+    answers = [{"question": one["code"], "answer": one["expects"]} for one in asked["warning"]["questions"]]
+    given = {"warning_version": "W1", "signature": "s-1", "answers": answers}
+    await desk.post(ME, f"/decisions/{asked['decision_id']}/confirmation", given)
+    # HIGH, the fourth of four levels, was of high risk: so it is where only the fifth of five is.
+    high = {SEED: "HIGH", C5R5: "C5"}
+    await in_scheme(world, desk, scheme=C5R5, high_risk=high, cooling_minutes=[0], first_high_risk_cooling_minutes=60)
+    for name, minutes in (("c-1", 0), ("c-2", 60)):
+        found = await desk.decide(client(name), name, "D1")
+        waits = datetime.fromisoformat(found["not_before"]) - datetime.fromisoformat(found["decided_at"])
+        assert waits == timedelta(minutes=minutes), name
 
 
 def body_of(template: dict[str, Any], letter: int = 0) -> dict[str, Any]:

@@ -51,29 +51,31 @@ class Half:
         return date(self.year, 6, 30) if self.half == 1 else date(self.year, 12, 31)
 
 
+def _counted(rows: str, day: str, where: str = "true") -> str:
+    """How many of these rows `a` there are by the branch in which their client was on a day of theirs."""
+    return f"""SELECT {CLIENTS.on("branch_id")}, count(*)
+               FROM {rows} a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join(day)}
+               WHERE {day} BETWEEN $1 AND $2 AND {where} GROUP BY 1"""
+
+
+_NOT_FOLLOWED = f"""NOT EXISTS (SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= a.valid_until + 1
+                                AND b.valid_until > a.valid_until AND {counts("b")})"""
 _PARTS = {
-    "assessments": f"""SELECT {CLIENTS.on("branch_id")}, count(*)
-                       FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_from")}
-                       WHERE a.valid_from BETWEEN $1 AND $2 AND {NOT_REJECTED} GROUP BY 1""",
-    "expiries": f"""SELECT {CLIENTS.on("branch_id")}, count(*)
-                    FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_until")}
-                    WHERE a.valid_until BETWEEN $1 AND $2 AND {NOT_REJECTED} AND NOT EXISTS (
-                        SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= a.valid_until + 1
-                        AND b.valid_until > a.valid_until AND {counts("b")}) GROUP BY 1""",
-    "reviews": """SELECT branch_id, count(*) FROM reviews
-                  WHERE (opened_at AT TIME ZONE 'Asia/Shanghai')::date BETWEEN $1 AND $2 GROUP BY 1""",
-    "decisions": "SELECT branch_id, count(*) FROM decisions WHERE decided_on BETWEEN $1 AND $2 GROUP BY 1",
-    "blocked": """SELECT branch_id, count(*) FROM decisions
-                  WHERE decided_on BETWEEN $1 AND $2 AND outcome = 'BLOCK' GROUP BY 1""",
-    "confirmations": """SELECT d.branch_id, count(*) FROM confirmations k JOIN decisions d USING (decision_id)
-                        WHERE k.confirmed_on BETWEEN $1 AND $2 GROUP BY 1""",
+    "assessments": _counted("assessments", "a.valid_from", NOT_REJECTED),
+    "expiries": _counted("assessments", "a.valid_until", f"{NOT_REJECTED} AND {_NOT_FOLLOWED}"),
+    "reviews": _counted("reviews", "(a.opened_at AT TIME ZONE 'Asia/Shanghai')::date"),
+    "decisions": _counted("decisions", "a.decided_on"),
+    "blocked": _counted("decisions", "a.decided_on", "a.outcome = 'BLOCK'"),
+    "confirmations": _counted("confirmations", "a.confirmed_on"),
     "buys": f"SELECT branch_id, count(*) FROM {BUYS} t WHERE trade_date BETWEEN $1 AND $2 GROUP BY 1",
     "explained": """SELECT branch_id, count(*) FROM mismatches WHERE trade_date BETWEEN $1 AND $2
                     AND confirmation IS NOT NULL GROUP BY 1""",
-    "findings": "SELECT branch_id, count(*) FROM findings WHERE found_on BETWEEN $1 AND $2 GROUP BY 1",
-    "professionals": "SELECT branch_id, count(*) FROM professionals WHERE valid_from BETWEEN $1 AND $2 GROUP BY 1",
-    "drifts": "SELECT branch_id, count(*) FROM drifts WHERE found_on BETWEEN $1 AND $2 GROUP BY 1",
-    "handled": """SELECT branch_id, count(*) FROM drifts WHERE found_on BETWEEN $1 AND $2 AND state = 'handled' GROUP BY 1""",
+    "findings": f"""SELECT coalesce({CLIENTS.on("branch_id")}, a.branch_id), count(*)
+                    FROM findings a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.found_on")}
+                    WHERE a.found_on BETWEEN $1 AND $2 GROUP BY 1""",
+    "professionals": _counted("professionals", "a.valid_from"),
+    "drifts": _counted("drifts", "a.found_on"),
+    "handled": _counted("drifts", "a.found_on", "a.state = 'handled'"),
 }
 for _reason in ("above_level", "expired", "no_assessment", "unknown_class"):
     _PARTS[_reason] = f"""SELECT branch_id, count(*) FROM mismatches WHERE trade_date BETWEEN $1 AND $2
