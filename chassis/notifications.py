@@ -32,6 +32,10 @@ class Notifications:
         self._parts.append((frozenset(subjects), part))
         return part
 
+    def forget(self, part: "Notifications") -> None:
+        """Nobody waits for a counter made by `of` any more."""
+        self._parts = [(subjects, one) for subjects, one in self._parts if one is not part]
+
     def set(self) -> None:
         """Something was written, whatever it was."""
         self.notice("")

@@ -248,8 +248,10 @@ class UnitOfWork:
             by_table[table].append((partition, row))
         for table, rows in sorted(by_table.items()):
             await self._write_sealed(table, rows)
-        for subject in sorted(self._notified):
-            await self.sql.execute(f"SELECT pg_notify('{CHANNEL}', $1)", subject)
+        if self._notified:
+            await self.sql.execute(
+                f"SELECT pg_notify('{CHANNEL}', s) FROM unnest($1::text[]) s", sorted(self._notified)
+            )
         if self._personal:
             await self._seal_personal()
         if self._outgoing:

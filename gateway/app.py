@@ -18,6 +18,7 @@ from chassis.database import Database
 from chassis.http import new_app, service_app
 from chassis.http.paging import cursor_key
 from chassis.http.probes import Check, database_check, is_scraper, worker_check
+from chassis.live import Live
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
@@ -28,7 +29,7 @@ from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import sign_in
 from gateway.console.frame import SignInFirst, to_sign_in
-from gateway.console.live.pages import Live
+from gateway.console.live.pages import TOPICS as LIVE
 from gateway.documents import Documents
 from gateway.keys import Keys
 from gateway.limits import Attempts
@@ -128,7 +129,7 @@ def gateway_app(
     state.service, state.database, state.worker = service, database, worker
     state.tokens, state.gateway_tokens, state.own_settings = tokens.internal, tokens, own
     state.keys, state.access = keys, access
-    state.attempts, state.live = Attempts(), Live(database.url)
+    state.attempts, state.live = Attempts(), Live(database.url, LIVE)
     state.demo = (settings.home / DEMO_MARK).is_file()
     operated.state.traffic = state.traffic
     state.services = ServiceClient(transports, identities, client_parts)

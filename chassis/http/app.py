@@ -24,6 +24,7 @@ from chassis.http.policies import policy_routes
 from chassis.http.probes import Check, calendar_check, database_check, probes, service_checks, worker_check
 from chassis.http.traffic import Traffic
 from chassis.http.uploads import Large, large_of
+from chassis.live import Live
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.telemetry import SERVING
@@ -99,7 +100,7 @@ def service_app(service: Service, database: Database, settings: Settings, worker
     app.state.service = service
     app.state.database = database
     app.state.cursor_key = cursor_key(settings)
-    app.state.worker = worker
+    app.state.worker, app.state.live = worker, Live(database.url)
     app.state.tokens = Tokens(settings, INTERNAL)
     return app
 

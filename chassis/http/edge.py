@@ -15,6 +15,7 @@ from chassis.errors import Refusal, Text, TooLarge, UpstreamTimeout
 from chassis.http.problems import Unexpected, answer, of_unexpected
 from chassis.http.traffic import REQUESTS, Traffic
 from chassis.http.uploads import IN_MEMORY_BYTES, Large, largest, seconds_for
+from chassis.live import MEDIA_TYPE, STREAMED
 
 log = structlog.get_logger()
 SLOW_SECONDS = 1.0
@@ -82,7 +83,7 @@ class Edge:
             self._note(scope, request, perf_counter() - started)
 
     def _note(self, scope: Scope, request: "_Request", seconds: float) -> None:
-        if scope.get("careline.stream") and request.status < 400:
+        if scope.get(STREAMED) and request.status < 400:
             return  # how long somebody followed says nothing about how fast we are
         status = request.status or 499  # the caller went away before an answer
         route = getattr(scope.get("route"), "path_format", None) or "other"
@@ -107,10 +108,11 @@ class _Request:
     """One request on its way through the edge."""
 
     __slots__ = (
-        "_read", "_receive", "_send", "body_bytes", "body_left", "expected", "has_body", "id", "limit", "personal", "refusal", "seconds", "status",
+        "_read", "_receive", "_send", "body_bytes", "body_left", "expected", "has_body", "id", "limit", "personal", "refusal", "scope", "seconds", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body_bytes: int, large: Large) -> None:
+        self.scope = scope
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         self.id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
@@ -174,6 +176,8 @@ class _Request:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
+            if headers.get("content-type", "").startswith(MEDIA_TYPE):
+                self.scope[STREAMED] = True
             headers["x-request-id"] = self.id
             if self.personal and "cache-control" not in headers:
                 headers["cache-control"] = "no-store"

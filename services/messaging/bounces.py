@@ -22,8 +22,9 @@ from services.messaging.ports.port import plain
 from services.messaging.settings import MessageSettings
 
 EVERY_SECONDS = 60.0
-_OURS = re.compile(r"<([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})@careline>", re.I)
-_DEAD = re.compile(r"5\.(?:1\.(?:1|2|3|6|10)|2\.1)$")
+OURS = re.compile(r"<([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})@careline>", re.I)
+"""The Message-ID of a mail of ours, which names the message."""
+DEAD = re.compile(r"5\.(?:1\.(?:1|2|3|6|10)|2\.1)$")
 """Status codes that say the address does not work: no such mailbox or host, moved, disabled (RFC 3463)."""
 
 
@@ -49,12 +50,10 @@ def bounce_of(raw: bytes) -> Bounce | None:
                     words = str(block.get("Diagnostic-Code", words))
     if action != "failed" or not status.startswith("5"):
         return None
-    named = _OURS.findall(raw[:LONGEST_BYTES].decode("utf-8", "replace"))
+    named = OURS.findall(raw[:LONGEST_BYTES].decode("utf-8", "replace"))
     if len(set(named)) != 1:
         return None
-    return Bounce(
-        UUID(named[0]), plain(f"{status} {words.partition(';')[2] or words}"), _DEAD.match(status) is not None
-    )
+    return Bounce(UUID(named[0]), plain(f"{status} {words.partition(';')[2] or words}"), DEAD.match(status) is not None)
 
 
 async def read(database: Database, mailbox: Mailbox) -> int:

@@ -27,6 +27,11 @@ FIELDS = "fields"
 """The name under which a message's fields are encrypted."""
 
 
+def mailbox_of(client_id: str) -> str:
+    """What those who follow a client's mailbox are notified about."""
+    return f"mailbox:{client_id}"
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A message somebody asks for."""
 
@@ -213,7 +218,10 @@ def _window_end(now: datetime, window: timedelta) -> datetime:
 
 
 def tell(uow: UnitOfWork, changed: Sequence[tuple[MessageRow, str, str, str | None]], now: datetime) -> None:
-    """Tell what became of messages: each with its state, why, and the channel."""
+    """Tell what became of messages: each with its state, why, and the channel; whoever follows a mailbox sees what came."""
+    for row, state, _, channel in changed:
+        if channel == "app" and state == "delivered" and row.client_id:
+            uow.notify(mailbox_of(row.client_id))
     uow.emit_all(
         [
             MessageChanged(

@@ -18,7 +18,8 @@ class MessageSettings(BaseSettings):
     a cloud's, with a token, status URL and batch of its own. A URL in `sms_status` with `{id}` in it is asked what became of
     a message; `sms_batch` messages go in one call. `wecom_corp_id` and `wecom_secret` are those of the firm's app in WeCom. `email_ca`: the certificates
     a mail server's is checked against, other than the system's; `email_dkim_key` and `email_dkim_selector` sign mails for the
-    domain of `sender`; `email_imap` is the mailbox that bounces come to, `imaps://USER:PASSWORD@host:port/FOLDER`; `seconds`: how long a provider is waited for.
+    domain of `sender`; `email_imap` is the mailbox that bounces come to, `imaps://USER:PASSWORD@host:port/FOLDER`; `email_webhook_key` signs what
+    a mail provider brings to `/inbound/mail`; `seconds`: how long a provider is waited for.
     """
 
     model_config = SettingsConfigDict(
@@ -42,6 +43,7 @@ class MessageSettings(BaseSettings):
     email_dkim_key: FilePath | None = None
     email_dkim_selector: str = Field("", pattern=SELECTOR, validate_default=True)
     email_imap: SecretStr = SecretStr("")
+    email_webhook_key: SecretStr = SecretStr("")
     seconds: float = Field(10.0, gt=0, le=120)
     inbound_secret: SecretStr = SecretStr("")
 

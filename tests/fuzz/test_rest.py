@@ -38,7 +38,7 @@ ACTORS = (
     Actor("hq", Role.HQ, purpose="fuzz"),
     Actor("compliance", Role.COMPLIANCE, purpose="fuzz"),
 )
-STREAMED = {"/v1/events/stream"}
+STREAMED = {"/v1/messaging/clients/{client_id}/mailbox/stream"}
 
 
 def cases_of(document: dict[str, Any], wanted: int) -> list[schemathesis.Case]:

@@ -1,5 +1,6 @@
 """What comes in: receipts late, repeated and unknown, replies in any spelling, the app's mailbox."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -11,7 +12,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from careline.asgi import apps_of
+from chassis.actor import Role
 from chassis.clock import at, business_date, utc_now
+from gateway.app import gateway_app
+from gateway.settings import GatewaySettings
+from gateway.tokens import issue_token
 from services.messaging.ports.adapters import ports
 from services.messaging.ports.sms import HttpSms
 from services.messaging.sending import end_waits, send_due
@@ -198,6 +204,38 @@ async def test_the_apps_mailbox(desk: Desk, gateway: Gateway) -> None:
     assert (await desk.call(client(other), "GET", path)).status_code == 404
     assert (await desk.call(client(other), "POST", f"/clients/{other}/mailbox/{key}/read")).status_code == 404
     assert (await desk.call(HEAD, "GET", path)).status_code == 403
+
+
+async def test_whoever_follows_the_mailbox_is_told_at_once_through_the_gateway(desk: Desk, gateway: Gateway) -> None:
+    who, world = await desk.open(phone=None), desk.world
+    app = ports(MessageSettings(), world.settings.home)["app"]
+    door = gateway_app(world.settings, world.database("gateway"), apps_of(world.platform), own=GatewaySettings())
+    said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    token = issue_token(world.settings, Role.CLIENT, client_id=who)
+    path = f"/v1/messaging/clients/{who}/mailbox/stream"
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": path,
+        "raw_path": path.encode(), "query_string": b"", "headers": [(b"authorization", f"Bearer {token}".encode())],
+        "client": ("127.0.0.1", 1), "server": ("careline.test", 80),
+    }  # fmt: skip
+
+    async def send(message: Any) -> None:
+        if b"event: mailbox" in message.get("body", b""):
+            said.put_nowait(json.loads(message["body"].partition(b"data: ")[2]))
+
+    following = asyncio.create_task(door(scope, asyncio.Event().wait, send))  # type: ignore[arg-type]
+    try:
+        assert await said.get() == {"unread": 0, "newest": None}
+        row = await desk.ask(who, "account_notice", NOON, fields={"text": "资料已更新"})
+        await send_due(world.database("messaging"), "app", app, NOON)
+        assert await said.get() == {"unread": 1, "newest": str(row.message_id)}
+        await desk.ok(client(who), "POST", f"/clients/{who}/mailbox/{row.message_id}/read")
+        assert await said.get() == {"unread": 0, "newest": str(row.message_id)}
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert (await desk.call(client(await desk.open()), "GET", f"/clients/{who}/mailbox/stream")).status_code == 404
+    assert (await desk.call(HEAD, "GET", f"/clients/{who}/mailbox/stream")).status_code == 403
 
 
 async def test_codes_are_kept_nowhere_but_in_their_fields(desk: Desk, gateway: Gateway) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import email
 import email.policy
+import hashlib
+import hmac
 import imaplib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +26,7 @@ from services.messaging.ports.html import cleaned, plain_words
 from services.messaging.ports.imap import Mailbox
 from services.messaging.sending import judge_due, send_due
 from services.messaging.settings import MessageSettings
-from tests.messaging.desk import HQ, Desk
+from tests.messaging.desk import HQ, SYSTEM, Desk, client
 from tests.messaging.imap_server import serving_imap
 from tests.messaging.test_mailings import SECOND, order
 
@@ -222,3 +224,49 @@ async def test_what_bounces_into_the_mailbox_ends_the_message_and_asks_for_conta
     ]  # fmt: skip
     failed = [one for one in await desk.told("messaging.address.failed") if one["client_id"] in (who, other)]
     assert [one["client_id"] for one in failed] == [who]  # a full mailbox is one that works
+
+
+async def test_what_a_mail_providers_webhook_says_is_signed_and_counts_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "signing key"
+    monkeypatch.setenv("CARELINE_MESSAGES_EMAIL_WEBHOOK_KEY", key)
+    people = [await desk.open(phone=None, email=f"w{n}@example.com") for n in range(3)]
+    rows = [await desk.ask(one, "account_notice", NOON, "hook", fields={"text": "资料已更新"}) for one in people]
+    async with mail_server() as (_, url):
+        adapter = ports(MessageSettings(email=url), desk.world.settings.home)["email"]
+        await send_due(desk.world.database("messaging"), "email", adapter, NOON)
+
+    def event(row: Any, kind: str, **more: Any) -> dict[str, Any]:
+        headers = {"to": "w@example.com", "message-id": f"{row.message_id}@careline"}
+        return {"event": kind, "timestamp": utc_now().timestamp(), "message": {"headers": headers}, "id": "x", **more}
+
+    async def brought(said: dict[str, Any], signing: str = key, late: int = 0) -> Any:
+        seconds, token = str(int(utc_now().timestamp()) - late), "t0ken"
+        made = hmac.new(signing.encode(), f"{seconds}{token}".encode(), hashlib.sha256).hexdigest()
+        body = {"signature": {"timestamp": seconds, "token": token, "signature": made}, "event-data": said}
+        return await desk.call(SYSTEM, "POST", "/inbound/mail", body)
+
+    def failed(code: int, message: str, severity: str = "permanent") -> dict[str, Any]:
+        return {"severity": severity, "reason": "bounce", "delivery-status": {"code": code, "message": message}}
+
+    dead = event(rows[0], "failed", **failed(550, "5.1.1 no such user w0@example.com"))
+    assert [(await brought(dead, signing="another")).status_code, (await brought(dead, late=400)).status_code] == [403, 403]  # fmt: skip
+    assert (await brought({"kind": "failed"})).status_code == 422
+    assert (await desk.message(rows[0].message_id)).state == "handed"
+    lines = [
+        (dead, 1), (dead, 0), (event(rows[1], "failed", **failed(421, "try later", "temporary")), 0),
+        (event(rows[1], "failed", **failed(550, "5.7.1 looks like spam")), 1), (event(rows[2], "opened"), 0),
+        (event(rows[2], "delivered"), 1), (event(rows[2], "complained"), 0), (event(rows[2], "complained"), 0),
+    ]  # fmt: skip
+    for said, moved in lines:
+        answer = await brought(said)
+        assert (answer.status_code, answer.json().get("moved")) == (200, moved), answer.text
+    found = [await desk.message(row.message_id) for row in rows]
+    assert [row.state for row in found] == ["undelivered", "undelivered", "delivered"]
+    assert "w0@example.com" not in found[0].reason  # no address is kept in what providers say
+    told = [one["client_id"] for one in await desk.told("messaging.address.failed") if one["client_id"] in people]
+    assert told == people[:1]  # spam says nothing about the mailbox
+    choices = await desk.ok(client(people[2]), "GET", f"/clients/{people[2]}/preferences")
+    stopped = [one for one in choices["consents"] if one["message_class"] == "MARKETING"]
+    assert [(one["channel"], one["allowed"]) for one in stopped] == [("email", False)]

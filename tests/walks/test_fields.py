@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from contracts.fields import Amount, rules_of
 from tests.walks.rest import fields_of, routes
 
-# Whole documents, whose own readers say what they take: a policy table, a questionnaire.
-DOCUMENTS = {"PolicyDraft.body", "PolicyTrial.body", "Form.form", "draft_template(body)"}
+# Whole documents, whose own readers say what they take: a policy table, a questionnaire, a mail provider's event.
+DOCUMENTS = {"PolicyDraft.body", "PolicyTrial.body", "Form.form", "draft_template(body)", "take_mail_event(given)"}
 
 
 def _without_type(kind: Any, place: str, seen: set[Any]) -> Iterator[str]:

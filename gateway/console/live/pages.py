@@ -3,14 +3,13 @@ asks again for what its visitor may see. While no stream can be had, pages ask n
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response, StreamingResponse
 
 from chassis.actor import Role
-from chassis.notifications import Notifications
+from chassis.live import HEADERS, MEDIA_TYPE, STREAM_SECONDS, Live
 from contracts import callbacks, complaints
 from contracts.fields import text_of
 from gateway.console.areas import SERVING
@@ -18,52 +17,8 @@ from gateway.console.frame import AtDesk, Staff, rows_of
 from gateway.console.render import render
 
 routes = APIRouter(include_in_schema=False)
-STREAM_SECONDS = 20.0
-"""A stream ends by itself, so that a process can stop; browsers ask for the next at once."""
 AT_MOST_EVERY_SECONDS = 3.0
-CONNECTED_WITHIN_SECONDS = 2.0
 TOPICS = (callbacks.TOPIC, complaints.TOPIC)
-
-
-class Live:
-    """Notices of the log, listened to while at least one page wants them."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._all = Notifications()
-        self.notices = self._all.of(TOPICS)
-        self._listener: asyncio.Task[None] | None = None
-        self._followers = 0
-        self._ended = asyncio.Event()
-
-    def end_streams(self) -> None:
-        """End the streams there are; browsers ask again."""
-        self._ended.set()
-        self._ended = asyncio.Event()
-        self.notices.set()
-
-    @property
-    def ended(self) -> asyncio.Event:
-        """Set when the streams that are open now are to end."""
-        return self._ended
-
-    @asynccontextmanager
-    async def followed(self) -> AsyncIterator[Notifications]:
-        """The notices, listened to until the last follower has gone."""
-        self._followers += 1
-        if self._listener is None:
-            seen = self.notices.count
-            self._listener = asyncio.create_task(self._all.listen(self.url), name="live")
-            await self.notices.wait(seen, CONNECTED_WITHIN_SECONDS)  # once it listens it says so, which is no change
-        try:
-            yield self.notices
-        finally:
-            self._followers -= 1
-            if not self._followers and (listener := self._listener) is not None:
-                self._listener = None
-                listener.cancel()
-                with suppress(asyncio.CancelledError):
-                    await listener
 
 
 @routes.get("/live")
@@ -72,13 +27,8 @@ async def follow(
 ) -> Response:
     """Server-sent events: `changed` when tasks or cases moved, also while a browser was away."""
     live: Live = request.app.state.live
-    request.scope["careline.stream"] = True
     seen = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdecimal() else None
-    return StreamingResponse(
-        _events(live, seen),
-        media_type="text/event-stream",
-        headers={"x-accel-buffering": "no", "cache-control": "no-store"},
-    )
+    return StreamingResponse(_events(live, seen), media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 async def _events(live: Live, seen: int | None) -> AsyncIterator[str]:

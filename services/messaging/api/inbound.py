@@ -1,18 +1,19 @@
 """What comes in over HTTP: receipts and replies from providers; replies as staff read them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import Request
+from fastapi import Body, Depends, Request
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid
 from chassis.http import Purpose, Work, permits, router
+from chassis.http.declared import declares
 from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from contracts.fields import Id, Identifier, Instant, Label, Phone, text_of
-from services.messaging import receipts, replies
+from services.messaging import mail_events, receipts, replies
 from services.messaging.api.access import SERVING, require_client
 from services.messaging.api.signed import Signed
 
@@ -91,6 +92,34 @@ async def take_inbound(actor: Provider, _: Signed, uow: Work, given: Inbound) ->
         ],
     )
     return Taken(moved=counts.moved, repeated=counts.repeated, unknown=counts.unknown, replies=fresh)
+
+
+MAIL_EVENT = {
+    "signature": {"timestamp": "1767225600", "token": "a8ce0edb2dd8301dee6c", "signature": "d2271d12299f6592"},
+    "event-data": {"event": "failed", "severity": "permanent", "message": {"headers": {"message-id": "ID@careline"}}},
+}
+
+
+@declares(mail_events.NotSigned, Invalid)
+async def mail_event(
+    uow: Work,
+    given: Annotated[
+        dict[str, Any], Body(description="an event of the mail provider's webhook", examples=[MAIL_EVENT])
+    ],
+) -> mail_events.Webhook:
+    """What the provider says, once its signature holds. Raises: NotSigned, Invalid."""
+    return mail_events.read(given, uow.now)
+
+
+MailEvent = Annotated[mail_events.Webhook, Depends(mail_event, scope="function")]
+
+
+@routes.post("/inbound/mail")
+async def take_mail_event(actor: Provider, uow: Work, event: MailEvent) -> Taken:
+    """Take what the mail provider's webhook says of a mail: delivered, bounced, complained about; each once, however often it is
+    brought. Its body carries its own signature."""
+    counts = await mail_events.take(uow, event)
+    return Taken(moved=counts.moved, repeated=counts.repeated, unknown=counts.unknown, replies=0)
 
 
 @routes.get("/clients/{client_id}/replies")
