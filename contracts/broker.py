@@ -251,6 +251,12 @@ class PermissionGranted(PermissionRequested, frozen=True, kw_only=True, gc=False
     type: ClassVar[str] = "broker.permission.granted"
 
 
+class PermissionEnded(PermissionRequested, frozen=True, kw_only=True, gc=False):
+    """The permission ended: taken back by the broker, or given up."""
+
+    type: ClassVar[str] = "broker.permission.ended"
+
+
 class ProductPurchased(Event, frozen=True, kw_only=True, gc=False):
     """The client bought (or, negative, gave back) a financial product for `amount`."""
 
@@ -739,6 +745,7 @@ EVENTS: list[type[Event]] = [
     FundsMoved,
     PermissionRequested,
     PermissionGranted,
+    PermissionEnded,
     SurveillanceAlerted,
     CallMissed,
     OpeningBooked,

@@ -194,7 +194,8 @@ class MatchDrifted(Event, frozen=True, kw_only=True, gc=False):
 
 
 class MismatchFound(Event, frozen=True, kw_only=True, gc=False):
-    """A settled buy that the level in force on its trade date does not cover; `confirmation` allowed it, if any did."""
+    """A settled buy that the level in force on its trade date does not cover, or that was not to be had that day: of a product
+    off the shelf, or without the trading permission it asks for; `confirmation` allowed it, if any did."""
 
     type: ClassVar[str] = "suitability.mismatch.found"
     topic: ClassVar[str] = TOPIC
@@ -204,7 +205,7 @@ class MismatchFound(Event, frozen=True, kw_only=True, gc=False):
     trade_id: Identifier
     trade_date: BusinessDate
     symbol: Code
-    reason: Literal["above_level", "expired", "no_assessment", "unknown_class"]
+    reason: Literal["above_level", "expired", "no_assessment", "unknown_class", "off_shelf", "permission_missing"]
     confirmation: Code | None = None
 
     @property

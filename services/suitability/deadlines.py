@@ -83,10 +83,14 @@ async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, touched:
     if not rows:
         return 0
     since: dict[str, date] = {}
-    for client, product, day, _ in rows:
-        touched.add(day)
+    for client, product, day, cause in rows:
+        if product is None and cause != "permission":
+            touched.add(day)
         if client is not None and product is None:
             since[client] = min(day, since.get(client, day))
+    told_of = [(product, day) for client, product, day, cause in rows if product and client is None and cause is None]
+    for client, day in await judging.buyers(uow, told_of, days[-1]):
+        since[client] = min(day, since.get(client, day))
     for found in await judging.judge(uow, since, days[-1]):
         told[max(found.trade_date, days[0])].append(found)
     for suspected in await gaming.rises_before_purchases(uow, since, days[-1]):

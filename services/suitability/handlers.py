@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from chassis.clock import business_date
+from chassis.rows import columns
 from chassis.uow import UnitOfWork
 from contracts.broker import (
     AssessmentRecorded,
@@ -11,6 +12,7 @@ from contracts.broker import (
     ClientClosed,
     ClientOpened,
     ClientUpdated,
+    PermissionEnded,
     PermissionGranted,
     ProductPurchased,
     Profile,
@@ -19,7 +21,7 @@ from contracts.broker import (
 )
 from services.suitability import due, imports, trades
 from services.suitability.situations import PURCHASED_ON
-from services.suitability.tables import CLIENTS
+from services.suitability.tables import CLIENTS, Permission
 
 
 async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
@@ -90,15 +92,27 @@ async def keep_valuations(events: Sequence[AssetsValued], uow: UnitOfWork) -> No
 
 async def grant_permissions(events: Sequence[PermissionGranted], uow: UnitOfWork) -> None:
     """Trading permissions (创业板, 融资融券, ...)."""
-    granted = {(event.client_id, event.permission): event.at for event in events}
-    pairs = sorted(granted)
-    await uow.sql.execute(
-        """INSERT INTO permissions SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])
-           ON CONFLICT DO NOTHING""",
-        [client for client, _ in pairs],
-        [permission for _, permission in pairs],
-        [granted[pair] for pair in pairs],
+    await _keep_permissions(uow, events, held=True)
+
+
+async def end_permissions(events: Sequence[PermissionEnded], uow: UnitOfWork) -> None:
+    """Permissions that ended."""
+    await _keep_permissions(uow, events, held=False)
+
+
+async def _keep_permissions(
+    uow: UnitOfWork, events: Sequence[PermissionGranted | PermissionEnded], *, held: bool
+) -> None:
+    new = await uow.sql.fetch(
+        f"""INSERT INTO permissions ({columns(Permission)})
+            SELECT client, permission, at, $4 FROM unnest($1::text[], $2::text[], $3::timestamptz[])
+                AS n(client, permission, at) ON CONFLICT DO NOTHING RETURNING client_id, at""",
+        [event.client_id for event in events],
+        [event.permission for event in events],
+        [event.at for event in events],
+        held,
     )
+    await due.note(uow, [due.Changed(business_date(row["at"]), row["client_id"], cause="permission") for row in new])
 
 
 async def keep_purchases(events: Sequence[ProductPurchased], uow: UnitOfWork) -> None:

@@ -1,4 +1,4 @@
-"""Settled buys against the level in force on their trade date: set-based reads, one pure rule [Q3, Q4]."""
+"""Settled buys against level, shelf and permission on their trade date: set-based reads, one pure rule [Q3, Q4]."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -8,6 +8,8 @@ import asyncpg
 
 from chassis.uow import UnitOfWork
 from contracts.suitability import MismatchFound
+from services.suitability import access
+from services.suitability.access import Access
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import mismatch
 from services.suitability.situations import (
@@ -48,6 +50,19 @@ _KEEP = """
     RETURNING client_id, branch_id, trade_id, trade_date, symbol, reason, confirmation"""
 
 
+async def buyers(uow: UnitOfWork, products: Sequence[tuple[str, date]], through: date) -> Sequence[tuple[str, date]]:
+    """Who bought products from a day on through another, and since when."""
+    if not products:
+        return []
+    rows = await uow.sql.fetch(
+        f"""SELECT t.client_id, min(t.trade_date) FROM unnest($1::text[], $2::date[]) AS n(product, day)
+            JOIN {BUYS} t ON t.symbol = n.product AND t.trade_date BETWEEN n.day AND $3 GROUP BY 1""",
+        *zip(*products, strict=True),
+        through,
+    )
+    return [(client, day) for client, day in rows]
+
+
 async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> list[MismatchFound]:
     """Judge these clients' buys, each from a day on through `through`; what was found before is put right.
 
@@ -58,7 +73,8 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
     clients, days = list(since), list(since.values())
     buys = await uow.sql.fetch(_BUYS, clients, days, through, min(days))
     policies = await uow.policies(Policies)
-    rows = sorted(found for row in buys if (found := _judged(row, policies.on(row["trade_date"]))))
+    had = await access.read(uow.sql, buys, policies)
+    rows = sorted(found for row in buys if (found := _judged(row, policies.on(row["trade_date"]), had)))
     await uow.sql.execute(
         """DELETE FROM mismatches m USING unnest($1::text[], $2::date[]) AS d(client_id, since)
            WHERE m.client_id = d.client_id AND m.trade_date BETWEEN d.since AND $3
@@ -76,10 +92,17 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
     return [MismatchFound(**dict(row)) for row in await uow.sql.fetch(_KEEP, *columns, uow.now)]
 
 
-def _judged(row: asyncpg.Record, policy: Policy) -> tuple[Any, ...] | None:
+def _judged(row: asyncpg.Record, policy: Policy, had: Access) -> tuple[Any, ...] | None:
     needed = needed_of_buy(row, policy)
     held = held_rank(row, policy)
-    reason = mismatch(held, row["assessed_before"], needed, row["professional"])
+    reason = mismatch(
+        held,
+        row["assessed_before"],
+        needed,
+        row["professional"],
+        on_shelf=had.on_shelf(row),
+        permitted=had.permitted(row, policy),
+    )
     if reason is None:
         return None
     return (

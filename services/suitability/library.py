@@ -12,7 +12,7 @@ import msgspec
 from chassis.rows import columns, lists
 from chassis.uow import UnitOfWork
 from contracts.products import ProductChanged
-from services.suitability import products
+from services.suitability import due, products
 from services.suitability.tables import LibraryState
 
 
@@ -34,6 +34,8 @@ async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
         *(lists(told) or [[]] * len(msgspec.structs.fields(LibraryState))),
     )
     await products.note_raised(uow, before)
+    since = [(event.product, event.changed_from) for event in events]
+    await due.note(uow, [due.Changed(day, product=product) for product, day in since])
 
 
 async def _enter(uow: UnitOfWork, codes: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 from services.suitability.policy import Policy, ProfessionalClass, ProofItem
 
@@ -162,16 +162,31 @@ def _assessment(holder: Holder, target: Target) -> list[Reason]:
     return blocks
 
 
-Mismatch = Literal["above_level", "expired", "no_assessment", "unknown_class"]
+Mismatch = Literal["unknown_class", "off_shelf", "permission_missing", "no_assessment", "expired", "above_level"]
+MISMATCHES: tuple[Mismatch, ...] = get_args(Mismatch)
+"""In the order in which a buy is judged: the first that is so is named."""
 
 
-def mismatch(held: int | None, assessed_before: bool, needed: int | None, professional: bool) -> Mismatch | None:
-    """Why the level in force does not cover a buy that has settled, None when it does [Q3, Q4].
+def mismatch(
+    held: int | None,
+    assessed_before: bool,
+    needed: int | None,
+    professional: bool,
+    *,
+    on_shelf: bool = True,
+    permitted: bool = True,
+) -> Mismatch | None:
+    """Why a buy that has settled was not covered, None when it was [Q3, Q4].
 
-    An unknown class goes before the others. A professional investor is covered whatever the level [Q6].
+    Class, shelf and permission go before the others: they hold for everybody, and no confirmation lets them pass. A
+    professional investor is covered whatever the level [Q6].
     """
     if needed is None:
         return "unknown_class"
+    if not on_shelf:
+        return "off_shelf"
+    if not permitted:
+        return "permission_missing"
     if professional:
         return None
     if held is None:

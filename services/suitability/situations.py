@@ -110,7 +110,9 @@ def holder_columns(day: str) -> str:
                EXISTS (SELECT FROM reviews r WHERE r.state = 'approved' AND r.decided_on <= {day}
                        AND (r.assessment_id = f.assessment_id OR r.submission_id = f.submission_id)) AS rise_approved,
                ARRAY(SELECT permission FROM permissions m WHERE m.client_id = c.client_id
-                     AND (m.granted_at AT TIME ZONE 'Asia/Shanghai')::date <= {day}) AS permissions"""
+                     AND (m.at AT TIME ZONE 'Asia/Shanghai')::date <= {day} GROUP BY permission
+                     HAVING max(m.at) FILTER (WHERE m.held)
+                            > coalesce(max(m.at) FILTER (WHERE NOT m.held), '-infinity')) AS permissions"""
 
 
 def product_on(code: str, day: str) -> str:
@@ -238,8 +240,7 @@ def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
     """The product of a row as the rule sees it."""
     if row["code"] is None:
         return Target(known=False, on_shelf=False, needed=None)
-    kind = policy.kinds.get(row["kind"])
-    permitted = kind is None or kind.permission is None or kind.permission in permissions
+    permitted = policy.permission_of(row["kind"]) in (None, *permissions)
     needed = needed_of(row, policy)
     high_risk = needed is not None and needed >= policy.high_risk_rank
     return Target(True, not_sold_because(row) is None, needed, permitted, high_risk)

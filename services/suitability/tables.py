@@ -54,13 +54,17 @@ CLIENTS = Clients(
     },
 )
 
-permissions = Table(
-    "permissions",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("permission", Text, primary_key=True),
-    Column("granted_at", Instant, nullable=False),
-)
+
+class Permission(Row, frozen=True):
+    """A trading permission from an instant on, or from an instant on no more."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    permission: Annotated[str, rows.Column(primary_key=True)]
+    at: Annotated[datetime, rows.Column(primary_key=True)]
+    held: Annotated[bool, rows.Column(primary_key=True, comment="granted; else it ended")]
+
+
+permissions = rows.table("permissions", metadata, Permission)
 
 trades = Table(
     "trades",
@@ -473,7 +477,8 @@ due = Table(
     Column(
         "product",
         Text,
-        comment="whose holders are matched again; with a client that holding alone; with neither the day's registers alone",
+        comment="whose holders are matched again, without a cause whose buys are judged; with a client that holding alone; "
+        "with neither the day's registers alone",
     ),
     Column("day", Date, nullable=False, index=True),
     Column("cause", Text, comment="of drift to look for; empty: only a fact to be judged came"),

@@ -111,6 +111,7 @@ EXPECTED = [
     "c-1,t-4,2022-01-05,U,,LOW,unknown_class",
     "c-2,t-6,2022-01-05,B,VERY_LOW,,no_assessment",
     "c-2,t-7,2022-01-06,U,,HIGH,unknown_class",
+    "c-2,t-8,2022-01-06,O,HIGH,HIGH,permission_missing",
     "c-3,t-10,2022-01-03,I,HIGH,,expired",
     "c-3,t-9,2022-01-03,B,VERY_LOW,,expired",
 ]

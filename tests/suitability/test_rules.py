@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.suitability.access import was_so
 from services.suitability.levels import CROSSWALK, SCHEMES, UnknownLevel, held_in, recognise
 from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
@@ -184,6 +185,28 @@ def test_mismatch_order_unknown_class_goes_before_the_others() -> None:
     assert mismatch(1, True, 2, False) == "above_level"
     assert mismatch(2, True, 2, False) is None
     assert mismatch(None, False, 4, True) is None
+    for professional in (False, True):  # what holds for everybody
+        assert mismatch(None, False, None, professional, on_shelf=False, permitted=False) == "unknown_class"
+        assert mismatch(1, True, 2, professional, on_shelf=False, permitted=False) == "off_shelf"
+        assert mismatch(1, True, 2, professional, permitted=False) == "permission_missing"
+
+
+@pytest.mark.parametrize(
+    ("changes", "so"),
+    [
+        ([], ""),
+        ([(1, True)], "12345"),
+        ([(1, True), (3, False)], "123"),
+        ([(1, True), (3, False), (3, True)], "12345"),
+        ([(1, True), (2, False), (4, True), (4, False)], "124"),
+        ([(2, False)], ""),
+    ],
+)
+def test_what_was_so_at_any_time_of_a_day(changes: list[tuple[int, bool]], so: str) -> None:
+    """What ends covers its last day."""
+    days = {number: date(2026, 6, number) for number in range(1, 6)}
+    known = [(days[number], so) for number, so in changes]
+    assert "".join(str(number) for number, day in days.items() if was_so(known, day)) == so
 
 
 def test_suspicious_rises_q5() -> None:

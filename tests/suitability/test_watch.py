@@ -30,6 +30,7 @@ from tests.suitability.conftest import (
     client,
     in_scheme,
     opened,
+    professional,
     sheet,
     today,
 )
@@ -191,6 +192,69 @@ async def test_the_daily_register_is_in_the_firms_scheme(world: World, desk: Des
     await world.settle()
     file = await desk.call(COMPLIANCE, "GET", f"/registers/risk-levels.xlsx?on={day}")
     assert [(row[4], row[8]) for row in rows_of(file.content)[3:]] == [("中", "C4")]
+
+
+async def test_what_was_off_the_shelf_or_not_permitted_is_a_mismatch_however_it_is_told(
+    world: World, desk: Desk
+) -> None:
+    """A permission that was not there or had ended, a shelf that the library set back, each before and after its day closed; of
+    a professional investor too."""
+    day = await begun(world, opened("c-2"), opened("c-3"))
+    stretches = [ProductStretch(since=day - DAY * 9, shelf="on_shelf", floor=None)]
+    await world.publish(
+        *(assessed(f"c-{n}", "HIGH", day - DAY) for n in (1, 2, 3)),
+        broker.PermissionGranted(client_id="c-1", permission="options", at=at(day - DAY * 3, 9)),
+        broker.PermissionGranted(client_id="c-3", permission="options", at=at(day - DAY * 3, 9)),
+        ProductChanged(product="E1", revision=1, changed_from=day - DAY * 9, stretches=stretches),
+    )
+    await world.settle()
+    await desk.keep("OFF", kind="stock")
+    await desk.keep("OFF", kind="stock", state="suspended")
+    await professional(desk, "c-2")
+    for n in range(4):
+        await world.publish(
+            *(bought(f"c-{who}", f"t-{who}-{n}", day + DAY * n, "O", "option") for who in (1, 2, 3)),
+            bought("c-1", f"s-{n}", day + DAY * n, "OFF"),
+            broker.ProductPurchased(
+                client_id="c-1", purchase_id=str(n), product_code="E1", amount=Amount("1"), at=at(day + DAY * n, 10)
+            ),
+        )
+        await world.close(day + DAY * n)
+
+    async def found() -> dict[str, str]:
+        listed = await desk.listed(HQ, "/mismatches")
+        assert {one["confirmation"] for one in listed} == {None}
+        return {one["trade_id"]: one["reason"] for one in listed}
+
+    off = {f"s-{n}": "off_shelf" for n in (1, 2, 3)}  # suspended on day 0, which its first state still covers
+    never = {f"t-2-{n}": "permission_missing" for n in range(4)}
+    assert await found() == off | never
+    stretches = [
+        ProductStretch(since=day + DAY * 2, shelf="suspended", floor=None),
+        ProductStretch(since=day + DAY * 3, shelf="on_shelf", floor=None),
+    ]
+    await world.publish(
+        broker.PermissionEnded(client_id="c-1", permission="options", at=at(day + DAY, 9)),
+        broker.PermissionEnded(client_id="c-3", permission="options", at=at(day, 9)),
+        broker.PermissionGranted(client_id="c-3", permission="options", at=at(day + DAY * 3, 9)),
+        broker.PermissionGranted(client_id="c-2", permission="options", at=at(day + DAY * 2, 9)),
+        ProductChanged(product="E1", revision=2, changed_from=day + DAY * 2, stretches=stretches),
+    )
+    await world.settle()
+    late = dict.fromkeys(("t-1-2", "t-1-3", "t-3-1", "t-3-2", "t-2-0", "t-2-1"), "permission_missing")
+    assert await found() == off | late | {"purchase:2": "off_shelf"}
+    report = await desk.call(COMPLIANCE, "GET", f"/reports/self-check.xlsx?year={day.year}&half={1 + day.month // 7}")
+    assert report.status_code == 200
+    heads, total = rows_of(report.content)[2], rows_of(report.content)[-1]
+    figures = {
+        head: figure
+        for head, figure in zip(heads, total, strict=True)
+        if head.split()[0] in ("未上架产品成交", "无交易权限成交")
+    }
+    assert sum(figures.values()) == len(await found())
+    for on, said in ((day, "permission_missing"), (day + DAY * 2, "permission_missing"), (day + DAY * 3, "suitable")):
+        why = await desk.get(client("c-3"), f"/clients/c-3/products/O/explain?as_of={on}")
+        assert [reason["code"] for reason in why["reasons"]] == [said]
 
 
 VERSIONS = Path(retention.__file__).parent / "migrations" / "versions"

@@ -15,17 +15,17 @@ from services.suitability import retention
 from services.suitability.api.shapes import CONTROL, STAFF, Body, Words, require_client, see_client
 from services.suitability.drift import Cause
 from services.suitability.errors import WrongState
+from services.suitability.rules import Mismatch as Reason
 
 routes = router("/v1/suitability", "suitability")
 Reader = Annotated[Actor, permits("suitability.watch:read", *STAFF)]
 Handler = Annotated[Actor, permits("suitability.watch:handle", Role.CLIENT_MANAGER, *CONTROL)]
 Compliance = Annotated[Actor, permits("suitability.holds", Role.COMPLIANCE)]
 Eraser = Annotated[Actor, permits("suitability.records:erase", Role.COMPLIANCE, Role.OPERATIONS)]
-Reason = Literal["above_level", "expired", "no_assessment", "unknown_class"]
 
 
 class Mismatch(BaseModel):
-    """A settled buy the level did not cover; `confirmation` is the decision that allowed it, null: unexplained."""
+    """A settled buy that was not covered; `confirmation` is the decision that allowed it, null: unexplained."""
 
     client_id: str
     trade_id: str
@@ -113,7 +113,7 @@ class Hold(Body):
 async def list_mismatches(
     actor: Reader, sql: Reading, page: Page, reason: Reason | None = None, unexplained: bool = False
 ) -> Listing[Mismatch]:
-    """Settled buys the level in force on their trade date did not cover."""
+    """Settled buys that were not covered on their trade date: by the level in force, or by shelf and permission."""
     condition, arguments = object_scope(actor, 6)
     client, trade = page.after or ("", "")
     rows = await sql.fetch(

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from services.suitability.reports.sheets import workbook
+from services.suitability.rules import MISMATCHES
 from services.suitability.situations import BUYS, NOT_REJECTED, counts
 from services.suitability.tables import CLIENTS
 
@@ -26,6 +27,8 @@ COLUMNS: Sequence[tuple[str, str, str]] = (
     ("expired", "评估过期成交", "Assessment expired"),
     ("no_assessment", "未评估成交", "Not assessed"),
     ("unknown_class", "未分级产品成交", "Unknown class"),
+    ("off_shelf", "未上架产品成交", "Off the shelf"),
+    ("permission_missing", "无交易权限成交", "Permission missing"),
     ("findings", "异常答卷", "Suspicious patterns"),
     ("professionals", "专业投资者认定", "Professional investors"),
     ("drifts", "匹配变化", "Matches lost"),
@@ -77,7 +80,7 @@ _PARTS = {
     "drifts": _counted("drifts", "a.found_on"),
     "handled": _counted("drifts", "a.found_on", "a.state = 'handled'"),
 }
-for _reason in ("above_level", "expired", "no_assessment", "unknown_class"):
+for _reason in MISMATCHES:
     _PARTS[_reason] = f"""SELECT branch_id, count(*) FROM mismatches WHERE trade_date BETWEEN $1 AND $2
                           AND reason = '{_reason}' GROUP BY 1"""
 
