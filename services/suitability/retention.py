@@ -1,6 +1,10 @@
-"""Keeping and deleting: 20 years after the last of a client's records, and never under legal hold."""
+"""Keeping and deleting: 20 years after the last of a client's records, and never under legal hold.
+
+Each table says here once what becomes of its rows and from which day on they are kept.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
@@ -18,21 +22,86 @@ from chassis.uow import UnitOfWork
 from services.suitability.errors import RetentionRunning, UnderLegalHold, UnknownClient
 from services.suitability.policy import Policies
 
-RETENTION: Mapping[str, Literal["erased", "kept"]] = {
-    "submissions": "kept", "assessments": "kept", "decisions": "kept", "confirmations": "kept",
-    "confirmation_links": "kept", "reviews": "kept", "life_changes": "kept", "vulnerabilities": "kept", "professionals": "kept", "professional_status": "kept",
-    "holds": "kept", "sale_holds": "kept", "refused_imports": "kept",
-    "drafts": "erased", "permissions": "erased", "purchases": "erased", "trades": "erased", "cancellations": "erased",
-    "valuations": "erased", "mismatches": "erased", "drifts": "erased", "findings": "erased", "due": "erased",
-    "clients": "erased", "client_intervals": "erased",
+Then = Literal["erased", "kept", "standing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What becomes of a table's rows: erased with their client, kept beyond that, or of no client (`standing`).
+
+    `last`: SQL, the last day that a row `t` speaks of, from which its client is kept; `of`: whether a row is client $1's.
+    """
+
+    then: Then
+    last: str | None = None
+    of: str = "t.client_id = $1"
+
+
+def _day(instant: str) -> str:
+    return f"(t.{instant} AT TIME ZONE 'Asia/Shanghai')::date"
+
+
+def _erased(last: str) -> Declared:
+    return Declared("erased", last)
+
+
+def _kept(last: str) -> Declared:
+    return Declared("kept", last)
+
+
+RETENTION: Mapping[str, Declared] = {
+    "submissions": _kept("t.submitted_on"),
+    "assessments": _kept("t.valid_until"),
+    "refused_imports": _kept(_day("at")),
+    "decisions": _kept("t.decided_on"),
+    "confirmations": _kept("t.valid_until"),
+    "confirmation_links": _kept(_day("expires_at")),
+    "reviews": _kept(f"greatest({_day('opened_at')}, t.decided_on)"),
+    "life_changes": _kept("t.due_on"),
+    "vulnerabilities": _kept("t.since"),
+    "professionals": _kept(f"greatest({_day('made_at')}, t.valid_until)"),
+    "professional_status": _kept("greatest(t.since, t.until)"),
+    "holds": _kept(f"greatest({_day('placed_at')}, {_day('released_at')})"),
+    "sale_holds": _kept(f"greatest({_day('placed_at')}, {_day('lifted_at')})"),
+    "approvals": _kept(f"greatest({_day('asked_at')}, {_day('decided_at')})"),
+    "act_steps": Declared(
+        "kept", _day("recorded_at"), "t.object IN (SELECT 'review/' || review_id FROM reviews WHERE client_id = $1)"
+    ),
+    "audit": Declared("kept", of="t.object = 'client/' || $1"),  # also who read: that keeps nobody
+    "drafts": _erased(_day("saved_at")),
+    "permissions": _erased(_day("at")),
+    "trades": _erased("t.trade_date"),
+    "cancellations": _erased("t.cancelled_on"),
+    "purchases": _erased(_day("at")),
+    "valuations": _erased("t.as_of"),
+    "mismatches": _erased("t.trade_date"),
+    "drifts": _erased(f"greatest(t.found_on, {_day('handled_at')})"),
+    "findings": _erased(f"greatest(t.found_on, {_day('decided_at')})"),
+    "due": _erased("t.day"),
+    "conflicts": _erased(_day("at")),
+    "dead_letters": Declared("erased", _day("at"), "t.key = $1"),
+    "client_intervals": _erased("CASE WHEN isfinite(t.since) THEN t.since END"),
+    "clients": _erased("coalesce(t.closed_on, t.opened_on)"),
+    # What decisions of others rest on, kept as long as the home.
+    **dict.fromkeys(
+        ("templates", "products", "product_states", "product_classes", "library_states", "registers", "register_reads",
+         "policy_versions", "calendars", "staff_versions", "branch_versions"),
+        Declared("standing"),
+    ),
+    # Of the platform's own running.
+    **dict.fromkeys(
+        ("consumer_partitions", "consumer_offsets", "heard_types", "closed_days", "sealed_heads", "seals", "witnessed",
+         "idempotency_keys", "deadlines", "fired_deadlines", "timeline", "clocks", "clock_entries", "clock_steps",
+         "clock_replans", "home_id", "version", "chassis_version"),
+        Declared("standing"),
+    ),
 }  # fmt: skip
-"""What an erasure does with a client's rows, once nothing of them has to be kept: 20 years after the last of all of them.
-What proves a decision is kept beyond that, under an id that leads to nobody."""
-STANDING = frozenset(
-    {"templates", "products", "product_states", "product_classes", "library_states", "registers", "register_reads"}
+"""Every table's declaration: what an erasure lists, how long it has to wait, and what it removes follow from it alone.
+What proves a decision is kept beyond an erasure, under an id that leads to nobody."""
+OF_CLIENTS = {name: one for name, one in RETENTION.items() if one.then != "standing"}
+_LAST = ", ".join(
+    f"(SELECT max({one.last}) FROM {name} t WHERE {one.of})" for name, one in OF_CLIENTS.items() if one.last
 )
-"""Tables of no client, which no erasure touches: what decisions of others rest on, kept as long as the home."""
-ERASED = tuple(name for name, kept in RETENTION.items() if kept == "erased")
 
 
 async def hold(uow: UnitOfWork, client: str, reason: str) -> str:
@@ -99,22 +168,7 @@ async def is_held(sql: asyncpg.Connection, client: str) -> bool:
 
 async def keep_until(sql: asyncpg.Connection, client: str) -> date | None:
     """The last day a client's records must be kept, None without records."""
-    last: date | None = await sql.fetchval(
-        """SELECT greatest((SELECT max(decided_on) FROM decisions WHERE client_id = $1),
-                           (SELECT max(valid_until) FROM assessments WHERE client_id = $1),
-                           (SELECT max(submitted_on) FROM submissions WHERE client_id = $1),
-                           (SELECT max(trade_date) FROM trades WHERE client_id = $1),
-                           (SELECT max((at AT TIME ZONE 'Asia/Shanghai')::date) FROM purchases WHERE client_id = $1),
-                           (SELECT max(coalesce(valid_until, (made_at AT TIME ZONE 'Asia/Shanghai')::date))
-                            FROM professionals WHERE client_id = $1),
-                           (SELECT max(due_on) FROM life_changes WHERE client_id = $1),
-                           (SELECT max(since) FROM vulnerabilities WHERE client_id = $1),
-                           (SELECT max((opened_at AT TIME ZONE 'Asia/Shanghai')::date) FROM reviews WHERE client_id = $1),
-                           (SELECT max(found_on) FROM drifts WHERE client_id = $1),
-                           (SELECT max(found_on) FROM findings WHERE client_id = $1),
-                           (SELECT closed_on FROM clients WHERE client_id = $1))""",
-        client,
-    )
+    last: date | None = await sql.fetchval(f"SELECT greatest({_LAST})", client)
     return months_after(last, 12 * (await Policies.read(sql)).on(last).retention_years) if last else None
 
 
@@ -133,13 +187,12 @@ async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Ju
 
 async def inventory(sql: asyncpg.Connection, client: str) -> dict[str, dict[str, int]]:
     """How many rows of a client an erasure removes, and how many it keeps, table by table."""
-    counts = {
-        name: await sql.fetchval(f"SELECT count(*) FROM {name} WHERE client_id = $1", client) for name in RETENTION
-    }
-    return {
-        "removes": {name: count for name, count in counts.items() if count and name in ERASED},
-        "keeps": {name: count for name, count in counts.items() if count and name not in ERASED},
-    }
+    found: dict[str, dict[str, int]] = {"erased": {}, "kept": {}}
+    for name, one in OF_CLIENTS.items():
+        count = await sql.fetchval(f"SELECT count(*) FROM {name} t WHERE {one.of}", client)
+        if count:
+            found[one.then][name] = count
+    return {"removes": found["erased"], "keeps": found["kept"]}
 
 
 async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:
@@ -157,7 +210,8 @@ async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:
     until = await keep_until(uow.sql, client)
     if until is not None and await today(uow.sql) <= until:
         raise RetentionRunning(keep_until=until.isoformat())
-    for table in ERASED:
-        await uow.sql.execute(f"DELETE FROM {table} WHERE client_id = $1", client)
+    for name, one in OF_CLIENTS.items():
+        if one.then == "erased":
+            await uow.sql.execute(f"DELETE FROM {name} t WHERE {one.of}", client)
     uow.audit("erase records", f"client/{client}", key=client)
     return {"client_id": client, "erased": True}

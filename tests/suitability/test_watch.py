@@ -1,18 +1,16 @@
 """What is covered may have changed, whatever changed it; and what was so on an earlier day stays so."""
 
-import re
-from datetime import date
-from pathlib import Path
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from chassis.actor import Actor, Role
-from chassis.clock import at, utc_now
+from chassis.clock import at
 from contracts import broker
 from contracts.base import Amount, Quantity
 from contracts.products import ProductChanged, ProductStretch
-from services.suitability import retention, tables
+from services.suitability import retention
 from services.suitability.gaming import chance
 from tests.suitability.conftest import (
     COMPLIANCE,
@@ -257,45 +255,55 @@ async def test_what_was_off_the_shelf_or_not_permitted_is_a_mismatch_however_it_
         assert [reason["code"] for reason in why["reasons"]] == [said]
 
 
-VERSIONS = Path(retention.__file__).parent / "migrations" / "versions"
-CREATED = {
-    name for file in VERSIONS.glob("*.sql") for name in re.findall(r"CREATE TABLE (\w+)", file.read_text("utf-8"))
-}
+async def test_every_table_says_what_becomes_of_it_and_an_erasure_does_just_that(world: World, desk: Desk) -> None:
+    """Anything a proof rests on keeps its client, for 20 years from the last day it speaks of; what an erasure would remove and
+    keep is listed before, and nothing else happens."""
+    rows = await world.rows(
+        "suitability",
+        """SELECT c.relname AS name, bool_or(a.attname = 'client_id') AS of_clients FROM pg_class c
+           JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'suitability'::regnamespace AND c.relkind = 'r'
+           GROUP BY 1""",
+    )
+    assert {row["name"] for row in rows} == set(retention.RETENTION)
+    of_clients = {row["name"] for row in rows if row["of_clients"]}
+    assert of_clients | {"act_steps", "audit", "dead_letters"} == set(retention.OF_CLIENTS)
+    assert {name for name in of_clients if not retention.RETENTION[name].last} == set()
 
-
-def test_every_table_of_clients_says_what_an_erasure_does_with_it() -> None:
-    of_clients = {table.name for table in tables.metadata.sorted_tables if "client_id" in table.columns}
-    own = {name for name in of_clients if name in retention.RETENTION}
-    chassis = {"conflicts", "dead_letters", "approvals", "late"}
-    assert of_clients - chassis == own == set(retention.RETENTION)
-    others = {name for name in CREATED if name not in of_clients}
-    assert others == retention.STANDING
-
-
-@pytest.mark.parametrize("what", ["professional", "life_change", "purchase"])
-async def test_what_a_proof_rests_on_keeps_a_client(world: World, desk: Desk, what: str) -> None:
-    await world.publish(opened("c-1"))
+    day = await begun(world, opened("c-2"), opened("c-3"), opened("c-4"))
+    bought_one = broker.ProductPurchased(
+        client_id="c-3", purchase_id="p-1", product_code="P", amount=Amount("1"), at=at(day, 9)
+    )
+    granted = broker.PermissionGranted(client_id="c-4", permission="options", at=at(day, 9))
+    await world.publish(bought_one, granted)
     await world.settle()
-    if what == "life_change":
-        await desk.post(ME, "/clients/c-1/life-changes", {"change": "income"})
-    elif what == "purchase":
-        bought_one = broker.ProductPurchased(
-            client_id="c-1", purchase_id="p-1", product_code="P", amount=Amount("1"), at=utc_now()
-        )
-        await world.publish(bought_one)
-        await world.settle()
-    else:
-        items = [
-            {"item": i, "value": v, "evidence": "e"} for i, v in (("average_income", 10**6), ("experience_years", 5))
-        ]
-        await desk.post(ME, "/clients/c-1/professional", {"professional_class": "B", "items": items})
-    refused = await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/retention-running")
+    await desk.post(client("c-2"), "/clients/c-2/life-changes", {"change": "income"})
+    await professional(desk, "c-1")
+    await desk.submit("c-1", HIGH)
+    await world.settle()
+    [review] = await desk.listed(MANAGER, "/reviews")
+    await desk.post(MANAGER, f"/reviews/{review['review_id']}/decision", {"approve": True, "note": "n"}, 200)
+    expected = {
+        "c-1": ({"clients": 1}, {"professionals": 1, "professional_status": 1, "approvals": 1, "act_steps": 2, "reviews": 1,
+                                 "submissions": 1, "assessments": 2}),
+        "c-2": ({"clients": 1}, {"life_changes": 1}),
+        "c-3": ({"clients": 1, "purchases": 1}, {}),
+        "c-4": ({"clients": 1, "permissions": 1}, {}),
+    }  # fmt: skip
+    for name, (removes, keeps) in expected.items():
+        refused = await desk.call(COMPLIANCE, "DELETE", f"/clients/{name}/records")
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/retention-running")
+        listed = await desk.get(COMPLIANCE, f"/clients/{name}/records")
+        assert date.fromisoformat(listed["keep_until"]) >= day.replace(year=day.year + 20, day=1)
+        assert {table: n for table, n in listed["removes"].items() if table != "due"} == removes
+        assert {table: n for table, n in listed["keeps"].items() if table != "audit"} == keeps
+    async with world.database("suitability").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE closed_days SET through = $1", day + timedelta(days=366 * 24))
     listed = await desk.get(COMPLIANCE, "/clients/c-1/records")
-    assert listed["keep_until"] >= str(date((await today(world)).year + 19, 1, 1))
-    assert listed["removes"]["clients"] == 1
-    table = {"professional": "professionals", "life_change": "life_changes", "purchase": "purchases"}[what]
-    assert (listed["removes"] | listed["keeps"])[table] == 1
+    assert (await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")).status_code == 200
+    async with world.database("suitability").unit_of_work() as uow:
+        after = await retention.inventory(uow.sql, "c-1")
+    assert after["removes"] == {}
+    assert after["keeps"] == {**listed["keeps"], "audit": after["keeps"]["audit"]}
 
 
 async def test_a_policy_that_asks_for_more_matches_every_holder_again(world: World, desk: Desk) -> None:
