@@ -177,7 +177,7 @@ class ContactRequested(relationships.ContactRequested, frozen=True, kw_only=True
 
 
 class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
-    """Something about a message is for compliance: an unregistered sender [MS14], a forbidden word passed [MS16]."""
+    """Something about messages is for compliance: an unregistered sender [MS14], two paid days without content [MS17]."""
 
     type: ClassVar[str] = "messaging.finding.raised"
     topic: ClassVar[str] = TOPIC
@@ -191,7 +191,7 @@ class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
 
     @property
     def key(self) -> str:
-        return self.client_id or f"staff:{self.staff_id}"
+        return self.client_id or (f"staff:{self.staff_id}" if self.staff_id else f"subject:{self.subject}")
 
     @property
     def identity(self) -> str:

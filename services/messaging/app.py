@@ -6,12 +6,34 @@ from chassis import staff
 from chassis.erasure import answering
 from chassis.service import Service
 from contracts import callbacks, suitability
-from contracts.broker import BranchChanged, ClientClosed, ClientOpened, ClientUpdated, ContactRecorded, StaffChanged
+from contracts.broker import (
+    AllotmentMade,
+    BranchChanged,
+    ClientClosed,
+    ClientOpened,
+    ClientUpdated,
+    ContactRecorded,
+    HoldingValued,
+    InstrumentNoticed,
+    StaffChanged,
+)
 from contracts.classification import GroupChanged, TierChanged
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
+from contracts.products import EntitlementChanged
 from contracts.relationships import ContactDecided
-from services.messaging import api, contacts, followed, hand_over, handlers, loops, registrations, tables
+from services.messaging import (
+    api,
+    contacts,
+    followed,
+    hand_over,
+    handlers,
+    line_facts,
+    lines,
+    loops,
+    registrations,
+    tables,
+)
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
 
@@ -32,14 +54,20 @@ service = Service(
         GroupChanged: followed.keep_groups,
         suitability.AssessmentCompleted: followed.keep_levels,
         ContactDecided: contacts.take_decisions,
+        HoldingValued: line_facts.keep_holdings,
+        InstrumentNoticed: line_facts.keep_notices,
+        AllotmentMade: line_facts.keep_allotments,
+        EntitlementChanged: line_facts.keep_entitlements,
         callbacks.MessageHandedOver: hand_over.take,  # before what takes one of them back
         callbacks.MessageRequested: handlers.take_requests,
         suitability.MessageRequested: handlers.take_requests,
     },
     publishes=EVENTS,
+    closes=lines.close_days,
+    catches_up=lines.catch_up,
     completes=DayCompleted,
     loops=loops.loops(),
-    checks={"hand over": hand_over.check},
+    checks={"hand over": hand_over.check, "paid content": lines.check},
     policy=Policies,
     settings=[MessageSettings],
     client_parts={"messages": "/messages?limit=20"},

@@ -14,12 +14,15 @@ LEVELS = ("VERY_LOW", "LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH", "VERY_HIGH")
 @dataclass(frozen=True, slots=True)
 class Reader:
     """What decides whether a client gets a mailing. `rank` counts tiers from 0; `level` is the risk level in force;
-    `subscribed` the channel they want the column by."""
+    `subscribed` the channel they want the column by; `entitled`: they have the column's product; `holds`: an instrument the
+    mailing is about."""
 
     rank: int
     tags: Collection[str]
     level: str | None
     subscribed: str | None
+    entitled: bool = False
+    holds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,12 @@ EVERYBODY = Audience()
 
 
 def reasons_against(
-    column: MailingColumn, reader: Reader, product_level: str | None, audience: Audience = EVERYBODY
+    column: MailingColumn,
+    reader: Reader,
+    product_level: str | None,
+    audience: Audience = EVERYBODY,
+    *,
+    holders_only: bool = False,
 ) -> list[str]:
     """Why a client does not get a mailing of a column; empty when they do. Consents and addresses are judged later."""
     found, level = [], HELD.get(reader.level or "", reader.level)
@@ -51,6 +59,10 @@ def reasons_against(
         held = LEVELS.index(level) if level in LEVELS else -1
         if held < LEVELS.index(product_level):
             found.append("risk_level_below_product")
+    if column.entitlement and not reader.entitled:
+        found.append("not_entitled")
+    if holders_only and not reader.holds:
+        found.append("not_held")
     if audience.groups and not set(audience.groups) & set(reader.tags):
         found.append("other_group")
     if audience.levels and not {level, reader.level} & set(audience.levels):

@@ -17,10 +17,10 @@ from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, T
 from chassis.timeline import Timeline, effective_now, timeline, today
 from chassis.uow import UnitOfWork
 from contracts.classification import TIERS
-from services.messaging import messages
+from services.messaging import lines, messages
 from services.messaging.mailing_rules import LEVELS, Audience, Reader, channels_for, reasons_against
 from services.messaging.messages import Wanted
-from services.messaging.policy import Filings, MailingColumn, Policies, Templates, wrong_words
+from services.messaging.policy import Filings, MailingColumn, Policies, Templates, securities, wrong_words
 from services.messaging.ports.html import plain_words
 from services.messaging.rules import sms_parts
 from services.messaging.tables import GROUPS, MailingRow
@@ -31,14 +31,19 @@ AT_ONCE = 2_000
 ZH, EN = LANGUAGES = ("zh-CN", "en")
 _ROW = rows.columns(MailingRow)
 
-# $1 the day, $2 the column, $3 the branch, $4 one client. Whoever is open that day; tiers, groups and levels as they are then.
+# $1 the day, $2 the column, $3 the branch, $4 one client, $5 the product whose lines they are, $6 the instruments they are about,
+# $7 how long a word on a holding is good. Whoever is open that day; tiers, groups and levels as they are then.
 _READERS = f"""
     SELECT c.client_id, c.branch_id, coalesce({RANKS.on("rank", "c.client_id", "$1")}, 0) AS rank,
            array(SELECT g.tag FROM {GROUPS.name} g WHERE g.client_id = c.client_id AND g.since <= $1
                    AND (g.until IS NULL OR g.until > $1)) AS tags,
            (SELECT level FROM levels l WHERE l.client_id = c.client_id AND l.valid_from <= $1
               AND l.valid_until >= $1 ORDER BY l.valid_from DESC, l.assessment_id DESC LIMIT 1) AS level,
-           s.channel AS subscribed
+           s.channel AS subscribed, {lines.entitled("c.client_id", "$5::text", "$1::date")} AS entitled,
+           EXISTS (SELECT FROM unnest($6::text[]) AS i(symbol), LATERAL (
+                       SELECT h.quantity FROM holdings h WHERE h.client_id = c.client_id AND h.symbol = i.symbol
+                         AND h.as_of <= $1 AND h.as_of >= $1 - $7::int ORDER BY h.as_of DESC LIMIT 1) l
+                   WHERE l.quantity > 0) AS holds
     FROM clients c LEFT JOIN subscriptions s ON s.client_id = c.client_id AND s.column_code = $2
     WHERE c.opened_on <= $1 AND (c.closed_on IS NULL OR c.closed_on > $1) AND ($3::text IS NULL OR c.branch_id = $3)
       AND ($4::text IS NULL OR c.client_id = $4)"""
@@ -77,6 +82,7 @@ async def order(uow: UnitOfWork, given: MailingRow) -> None:
     else:
         if column.product != (given.product_level is not None):
             errors.append(FieldError("body#/product_level", "belongs to columns about products, and is theirs to give"))
+        errors += _wrong_line(column, given)
         if given.audience and not column.education:
             errors.append(FieldError("body#/audience", "belongs to investors' education"))
         errors += _wrong_words(column, given, policies.templates.on(day).body, policies.filings.on(day).body)
@@ -88,13 +94,29 @@ async def order(uow: UnitOfWork, given: MailingRow) -> None:
         raise Invalid(errors=tuple(errors))
     await uow.sql.copy_records_to_table(
         "mailings",
-        records=[[getattr(given, name) if name != "policy" else version.name for name in MailingRow.__struct_fields__]],
+        records=[[version.name if name == "policy" else getattr(given, name) for name in MailingRow.__struct_fields__]],
         columns=MailingRow.__struct_fields__,
     )
     uow.audit(
         "mailing_ordered", f"mailing/{given.mailing_id}", policy=version.name, column=given.column_code,
         branch=given.branch_id,
     )  # fmt: skip
+
+
+def _wrong_line(column: MailingColumn, given: MailingRow) -> list[FieldError]:
+    """What does not hold of a line of an SMS product: headquarters writes it, and it is linked to every instrument it names."""
+    if not column.entitlement:
+        wrong = (("symbols", given.symbols), ("holders_only", given.holders_only))
+        return [FieldError(f"body#/{name}", "belongs to lines of SMS products") for name, said in wrong if said]
+    found = []
+    if given.branch_id is not None:
+        found.append(FieldError("body#/column", "the desk of headquarters writes its lines"))
+    for language, words in given.words.items():
+        if missing := [one for one in securities(f"{words['title']} {words['text']}") if one not in given.symbols]:
+            found.append(FieldError(f"body#/{language}/text", f"names {', '.join(missing)}, to which it is not linked"))
+    if given.holders_only and not given.symbols:
+        found.append(FieldError("body#/symbols", "whose holders?"))
+    return found
 
 
 def _wrong_words(column: MailingColumn, given: MailingRow, book: Templates, filings: Filings) -> list[FieldError]:
@@ -131,11 +153,11 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
     column, left_out, planned = await _column(uow.sql, row), Counter[str](), 0
     if column.education:  # one after the other: each sees whom the others serve
         await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtext('messaging education'))")
-    async for readers in _readers(uow.sql, await today(uow.sql), row):
+    async for readers in _readers(uow.sql, await today(uow.sql), row, column):
         wanted = []
         served = await _served(uow, column, [client_id for client_id, _ in readers], max(row.send_from, now))
         for client_id, reader in readers:
-            if reasons := reasons_against(column, reader, row.product_level, Audience(**row.audience)):
+            if reasons := _reasons(column, row, reader):
                 left_out[reasons[0]] += 1
             elif client_id in served:
                 left_out["one_a_week"] += 1
@@ -156,6 +178,10 @@ async def release(uow: UnitOfWork, mailing_id: UUID) -> None:
         dict(left_out),
     )
     uow.audit("mailing_released", f"mailing/{mailing_id}", policy=row.policy, planned=planned, left_out=dict(left_out))
+
+
+def _reasons(column: MailingColumn, row: MailingRow, reader: Reader) -> list[str]:
+    return reasons_against(column, reader, row.product_level, Audience(**row.audience), holders_only=row.holders_only)
 
 
 async def _served(uow: UnitOfWork, column: MailingColumn, clients: Sequence[str], goes_at: datetime) -> set[str]:
@@ -206,12 +232,12 @@ async def why(sql: asyncpg.Connection, mailing_id: UUID, client_id: str, on: dat
     row = await find(sql, mailing_id)
     if row is None:
         raise NotFound
-    found = await sql.fetch(_READERS, on, row.column_code, None, client_id)
+    column = await _column(sql, row)
+    found = await sql.fetch(_READERS, on, row.column_code, None, client_id, *await _line_of(sql, on, row, column))
     if not found:
         raise NotFound
     [(_, branch_id, *held)] = found
-    column = await _column(sql, row)
-    reasons = reasons_against(column, Reader(*held), row.product_level, Audience(**row.audience))
+    reasons = _reasons(column, row, Reader(*held))
     if row.branch_id not in (None, branch_id):
         reasons.insert(0, "other_branch")
     message = await sql.fetchrow(
@@ -269,8 +295,19 @@ async def _column(sql: asyncpg.Connection, row: MailingRow) -> MailingColumn:
     return policies.columns.on(business_date(row.ordered_at)).body[row.column_code]
 
 
-async def _readers(sql: asyncpg.Connection, on: date, row: MailingRow) -> AsyncIterator[Sequence[tuple[str, Reader]]]:
+async def _line_of(
+    sql: asyncpg.Connection, on: date, row: MailingRow, column: MailingColumn
+) -> tuple[str | None, Sequence[str], int]:
+    """Of a line the product, the instruments whose holders get it, and how long a word on a holding is good."""
+    days = (await Policies.read(sql)).lines.on(on).body.holding_days
+    return column.entitlement, list(row.symbols) if row.holders_only else [], days
+
+
+async def _readers(
+    sql: asyncpg.Connection, on: date, row: MailingRow, column: MailingColumn
+) -> AsyncIterator[Sequence[tuple[str, Reader]]]:
     """Clients in portions, each with what decides."""
-    cursor = await sql.cursor(f"{_READERS} ORDER BY c.client_id", on, row.column_code, row.branch_id, None)
+    line = await _line_of(sql, on, row, column)
+    cursor = await sql.cursor(f"{_READERS} ORDER BY c.client_id", on, row.column_code, row.branch_id, None, *line)
     while found := await cursor.fetch(AT_ONCE):
         yield [(client_id, Reader(*held)) for client_id, _, *held in found]

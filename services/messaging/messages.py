@@ -273,6 +273,23 @@ async def cancel(
     tell(uow, [(row, state, reason, row.channel) for row in ended], now)
 
 
+async def end_waiting(uow: UnitOfWork, condition: str, reason: str, *arguments: Any) -> None:
+    """End what waits and fits a condition ($4 and on) and is in nobody's hand: it is suppressed, and says why."""
+    ended = await rows.fetch(
+        uow.sql,
+        MessageRow,
+        f"""UPDATE messages SET state = $1, reason = $2, ended_at = $3 WHERE message_id IN (
+                SELECT message_id FROM messages WHERE state IN ('planned', 'queued') AND {condition}
+                ORDER BY message_id FOR UPDATE)
+            RETURNING {message_columns()}""",
+        "suppressed",
+        reason,
+        uow.now,
+        *arguments,
+    )
+    tell(uow, [(row, "suppressed", reason, row.channel) for row in ended], uow.now)
+
+
 async def cancel_cause(uow: UnitOfWork, causes: Sequence[str], client_id: str | None, reason: str) -> int:
     """Cancel what waits of some causes, of one client or of all; how many messages that is. What is in somebody's hand is
     not tried again."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -26,6 +27,8 @@ FieldType = Literal["text", "date", "number", "money", "code", "security"]
 OWN_RECORD = ("name", "branch", "manager", "manager_phone", "contact", "hotline", "package")
 """What is filled in from the client's own record and the firm's."""
 WECOM_BYTES = 2048
+LINES = ("SMS1", "SMS2", "SMS3")
+"""The SMS products whose lines the desk writes [MS17]."""
 _BLANK = re.compile(r"\{(\w+)\}")
 _SECURITY = re.compile(r"(?<!\d)(?:[036]\d{5}|[48]\d{5})(?!\d)|\.(?:SH|SZ|BJ)\b", re.I)
 
@@ -333,7 +336,8 @@ class MailingColumn(PolicyBody, frozen=True):
 
     `channels`: those it may go by, the best first. `education`: investors' education, whose mailings each name their audience
     [MS18]. `on_request`: only to those who subscribed. `product`: each mailing names
-    the product's risk level, and only clients assessed for it get it.
+    the product's risk level, and only clients assessed for it get it. `entitlement`: the lines of an SMS product, which the desk of
+    headquarters writes for those who have it that day, as products tells [MS17].
     """
 
     code: Code
@@ -347,15 +351,39 @@ class MailingColumn(PolicyBody, frozen=True):
     product: bool = False
     marketing: bool = True
     education: bool = False
+    entitlement: Literal["SMS1", "SMS2", "SMS3"] | None = None
 
     @property
     def kind(self) -> str:
         """The template of its messages, and so their class: what the client ordered, what concerns them, or all else."""
+        if self.entitlement:
+            return f"{self.entitlement.lower()}_line"
         if self.education:
             return "education"
         if not self.marketing:
             return "notice"
         return "news" if self.on_request else "promotion"
+
+
+class Lines(PolicyBody, frozen=True):
+    """When facts make a line [MS17]: how far a holding moved, how many trading days before a warrant's expiry; and for how long a
+    word on a holding is good."""
+
+    moved_percent: Decimal
+    warrant_days: Annotated[int, msgspec.Meta(ge=0, le=60)]
+    holding_days: Annotated[int, msgspec.Meta(ge=1, le=60)]
+
+
+def parse_lines(body: dict[str, Any]) -> Lines:
+    """The terms of lines. Raises: PolicyInvalid."""
+    found = typed(Lines, body)
+    wrong = [] if 0 < found.moved_percent <= 100 else [FieldError("/body/moved_percent", "above 0 and at most 100")]
+    return _without(wrong, found)
+
+
+def securities(text: str) -> list[str]:
+    """The codes of securities that a text names, in order, each once."""
+    return list(dict.fromkeys(re.findall(r"(?<!\d)(?:[036]\d{5}|[48]\d{5})(?!\d)", text)))
 
 
 class _Columns(PolicyBody, frozen=True):
@@ -381,5 +409,6 @@ class Policies(PolicyBook):
     columns = PolicyTable(Path(__file__).with_name("policy.toml"), parse_columns)
 
     sending = PolicyTable(Path(__file__).with_name("policy.toml"), parse_sending)
+    lines = PolicyTable(Path(__file__).with_name("policy.toml"), parse_lines)
     filings = PolicyTable(Path(__file__).with_name("policy.toml"), parse_filings)
     templates = PolicyTable(Path(__file__).with_name("templates.toml"), parse_templates)

@@ -1,11 +1,13 @@
 """What messaging keeps: clients and their addresses, choices, messages, and what came back."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy import Date, Index, Integer, LargeBinary, SmallInteger, Text, Time, text
+from sqlalchemy import Date, Index, Integer, LargeBinary, Numeric, SmallInteger, Text, Time, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as SqlUUID
 
@@ -15,6 +17,7 @@ from chassis.rows import Column, Row, columns, table
 from chassis.tables import new_metadata
 from contracts.classification import TIERS as TIER_NAMES
 from contracts.classification import GroupChanged, TierChanged
+from contracts.products import EntitlementChanged
 
 metadata = new_metadata()
 Texts = Annotated[list[str], Column(ARRAY(Text), server_default="{}")]
@@ -53,6 +56,20 @@ GROUPS: History[GroupChanged] = History(
     told=lambda change: [(one.tag, one.since, one.until) for one in change.tags],
 )
 """Groups as classification tells them [K7]."""
+LINE_PRODUCTS = ("SMS1", "SMS2", "SMS3")
+ENTITLEMENTS: History[EntitlementChanged] = History(
+    metadata,
+    "entitlements",
+    SqlColumn("code", Text, primary_key=True),
+    SqlColumn("source", Text, primary_key=True),
+    SqlColumn("since", Date, primary_key=True),
+    SqlColumn("until", Date, comment="exclusive; empty when open"),
+    Index(None, "code", "since"),
+    told=lambda change: [
+        (one.code, one.source, one.since, one.until) for one in change.stretches if one.code in LINE_PRODUCTS
+    ],
+)
+"""Who has which SMS product, as products tells it [MS17]: what is blocked is no entitlement."""
 
 
 class LevelRow(Row, frozen=True):
@@ -303,6 +320,12 @@ class MailingRow(Row, frozen=True):
     planned: Annotated[int | None, Column(Integer, comment="how many messages")]
     left_out: Annotated[dict[str, int] | None, Column(JSONB, comment="how many clients, by reason")]
     policy: str
+    symbols: Annotated[
+        Sequence[str], Column(ARRAY(Text), server_default="{}", comment="the instruments a line is about [MS17]")
+    ] = ()
+    holders_only: Annotated[
+        bool, Column(server_default="false", comment="it goes to those alone who hold one of them")
+    ] = False
 
 
 mailings = table("mailings", metadata, MailingRow)
@@ -361,3 +384,66 @@ class WecomContactRow(Row, frozen=True):
 
 
 wecom_contacts = table("wecom_contacts", metadata, WecomContactRow)
+
+
+class HoldingRow(Row, frozen=True):
+    """What a client held of a symbol at the end of a day, by the latest word on it."""
+
+    client_id: Annotated[str, Column(primary_key=True)]
+    symbol: Annotated[str, Column(primary_key=True)]
+    as_of: Annotated[date, Column(primary_key=True)]
+    quantity: Annotated[Decimal, Column(Numeric)]
+    value: Annotated[Decimal, Column(Numeric)]
+    at: datetime
+    fact_id: str
+
+
+holdings = table("holdings", metadata, HoldingRow, Index(None, "symbol", "as_of"), Index(None, "as_of"))
+
+
+class NoticedRow(Row, frozen=True):
+    """Something about an instrument (公告)."""
+
+    notice_id: Annotated[str, Column(primary_key=True)]
+    symbol: str
+    kind: str
+    on_day: Annotated[date, Column(index=True)]
+
+
+notices = table("notices", metadata, NoticedRow)
+
+
+class AllotmentRow(Row, frozen=True):
+    """Shares of a new issue that a client was allotted (中签)."""
+
+    client_id: Annotated[str, Column(primary_key=True)]
+    allotment_id: Annotated[str, Column(primary_key=True)]
+    symbol: str
+    quantity: Annotated[Decimal, Column(Numeric)]
+    pay_by: Annotated[date, Column(index=True)]
+
+
+allotments = table("allotments", metadata, AllotmentRow)
+
+
+class LateRow(Row, frozen=True):
+    """A client of whose last closed day something was told late."""
+
+    client_id: Annotated[str, Column(primary_key=True)]
+
+
+lines_late = table("lines_late", metadata, LateRow)
+
+
+class ContentRow(Row, frozen=True):
+    """What those who had an SMS product got on a trading day [MS17]."""
+
+    code: Annotated[str, Column(primary_key=True)]
+    day: Annotated[date, Column(primary_key=True)]
+    payers: Annotated[int, Column(Integer, comment="how many had it")]
+    lines: Annotated[int, Column(Integer, comment="of the desk")]
+    generated: Annotated[int, Column(Integer, comment="messages made of facts")]
+    alarm: Annotated[bool, Column(comment="the second trading day without any")]
+
+
+content_days = table("content_days", metadata, ContentRow)

@@ -1,11 +1,12 @@
 """Mailings over HTTP: columns and who wants them, orders, releases, and why a client gets one or not [B15]."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
 import msgspec
+from fastapi import Query
 from pydantic import BaseModel, Field
 from uuid_utils import uuid7
 
@@ -13,8 +14,8 @@ from chassis.actor import Actor
 from chassis.errors import NotFound
 from chassis.http import Once, Reading, Work, router
 from chassis.timeline import effective_now, today
-from contracts.fields import Code, Id, Identifier, Instant, text_of
-from services.messaging import mailings
+from contracts.fields import BusinessDate, Code, Id, Identifier, Instant, text_of
+from services.messaging import lines, mailings
 from services.messaging.api.access import Interested, Planner, Reader, require_client
 from services.messaging.policy import Policies
 from services.messaging.ports.html import cleaned
@@ -57,6 +58,10 @@ class Order(BaseModel):
     en: Words
     send_from: Instant
     send_until: Instant
+    symbols: list[Code] = Field(
+        default_factory=list, max_length=20, description="the instruments a line of an SMS product is about"
+    )
+    holders_only: bool = Field(False, description="only for those who hold one of the instruments it is about")
 
 
 class Mailing(BaseModel):
@@ -80,6 +85,20 @@ class Mailing(BaseModel):
     planned: int | None
     left_out: dict[str, int] | None
     policy: str
+    symbols: Annotated[list[str], Field(description="the instruments it is about", examples=[["600519"]])]
+    holders_only: Annotated[bool, Field(description="it goes to those alone who hold one of them")]
+
+
+class ContentDay(BaseModel):
+    """What those who had an SMS product got on a trading day [MS17]; `missing`: nothing, `alarm`: nothing for the second day."""
+
+    code: str
+    day: date
+    payers: Annotated[int, Field(description="how many clients had the product")]
+    lines: Annotated[int, Field(description="lines of the desk")]
+    generated: Annotated[int, Field(description="messages made of facts")]
+    missing: Annotated[bool, Field(description="it was paid for and there was nothing")]
+    alarm: Annotated[bool, Field(description="the trading day before there was nothing either")]
 
 
 class Withdrawal(BaseModel):
@@ -97,6 +116,7 @@ async def list_columns(_: Interested, sql: Reading) -> list[dict[str, Any]]:
             "code": column.code, "words": {"zh-CN": column.zh, "en": column.en}, "channels": list(column.channels),
             "tier_from": column.tier_from, "groups": list(column.groups), "not_groups": list(column.not_groups),
             "on_request": column.on_request, "product": column.product, "marketing": column.marketing, "education": column.education,
+            "entitlement": column.entitlement,
         }
         for column in found
     ]  # fmt: skip
@@ -106,6 +126,15 @@ async def list_columns(_: Interested, sql: Reading) -> list[dict[str, Any]]:
 async def read_demand(actor: Planner, sql: Reading) -> list[dict[str, Any]]:
     """How many clients of each class asked for each column, and by which channel."""
     return await mailings.demand(sql, _branch(actor))
+
+
+@routes.get("/columns/content")
+async def list_content(
+    _: Planner, sql: Reading, first: Annotated[BusinessDate, Query()], last: Annotated[BusinessDate, Query()]
+) -> list[ContentDay]:
+    """Of each SMS product and trading day in a span of at most a year what was sent, and which were paid for without content."""
+    end = min(last, first + timedelta(days=366))
+    return [ContentDay.model_validate(msgspec.structs.asdict(one)) for one in await lines.content(sql, first, end)]
 
 
 @routes.get("/mailings")
@@ -125,7 +154,7 @@ async def order_mailing(actor: Planner, uow: Work, once: Once, given: Order) -> 
             mailing_id, given.column, branch, given.product_level,
             given.audience.model_dump() if given.audience else {},
             {"zh-CN": _kept(given.zh), "en": _kept(given.en)}, given.send_from, given.send_until, "draft",
-            actor.person, await effective_now(uow.sql, uow.now), None, None, None, None, "",
+            actor.person, await effective_now(uow.sql, uow.now), None, None, None, None, "", given.symbols, given.holders_only,
         ),
     )  # fmt: skip
     return await _shown(uow.sql, actor, mailing_id)
