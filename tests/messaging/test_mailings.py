@@ -55,7 +55,8 @@ def test_the_channel_is_the_clients_own_choice_else_those_of_the_column() -> Non
     assert list(channels_for(column, reader(subscribed=None))) == ["email", "sms"]
     assert {code: one.kind for code, one in COLUMNS.items()} == {
         "service_notice": "notice", "morning_brief": "news", "market_comment": "news", "research_digest": "news",
-        "products": "news", "courses": "promotion", "education": "education",
+        "products": "news", "courses": "promotion", "education": "education", "sms1": "sms1_line", "sms2": "sms2_line",
+        "sms3": "sms3_line",
     }  # fmt: skip
 
 
