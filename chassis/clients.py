@@ -71,6 +71,7 @@ class _Client:
 
     row: dict[str, Any]
     new: bool
+    branch: str | None
     before: Intervals = field(default_factory=list)
 
 
@@ -85,13 +86,9 @@ class Clients:
         made_with: Mapping[str, Callable[[UnitOfWork, str], Any]] = MappingProxyType({}),
         follow: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`made_with`: columns given once, when a client is first heard of. `follow`: tables whose rows with such a condition go
-        with their client to another branch, a dated fact: the work that is open, so that who may do it is who has the client.
-
-        Raises: ValueError for work that follows a branch that is not dated.
+        """`made_with`: columns given once, when a client is first heard of. `follow`: tables whose rows `t` with such a condition
+        go with their client to another branch: the work that is open, so that who may do it is who has the client.
         """
-        if follow and not any(fact.name == "branch_id" and fact.dated for fact in facts):
-            raise ValueError("work follows a client whose branch is kept by day")
         self.made_with = made_with
         self.follow = follow
         self.facts = {fact.name: fact for fact in facts}
@@ -163,10 +160,10 @@ class Clients:
             for name, words in offered[client_id].items():
                 self.merge(uow, client.row, name, words)
         await self._write(uow, clients)
-        moved = await self._rebuild(uow, clients) if self.dated else {}
-        if moved:
-            await self._take_along(uow, list(moved))
-        return moved
+        await take_along(
+            uow, self.follow, [name for name, one in clients.items() if one.row.get("branch_id") != one.branch]
+        )
+        return await self._rebuild(uow, clients) if self.dated else {}
 
     async def make(self, uow: UnitOfWork, client_ids: Sequence[str]) -> set[str]:
         """Make rows of clients not heard of before; returns them."""
@@ -191,7 +188,7 @@ class Clients:
                 WHERE client_id = ANY($1::text[]) ORDER BY client_id FOR UPDATE""",
             client_ids,
         )
-        found = {row["client_id"]: _Client(dict(row), row["client_id"] in fresh) for row in rows}
+        found = {row["client_id"]: _Client(dict(row), row["client_id"] in fresh, row.get("branch_id")) for row in rows}
         for client in found.values():
             client.before = self.intervals_of(client.row)
         return found
@@ -236,15 +233,6 @@ class Clients:
             *([one.row[name] for one in clients.values()] for name in self._columns),
         )
 
-    async def _take_along(self, uow: UnitOfWork, clients: Sequence[str]) -> None:
-        for table, condition in self.follow.items():
-            await uow.sql.execute(
-                f"""UPDATE {table} t SET branch_id = c.branch_id FROM clients c
-                    WHERE c.client_id = ANY($1::text[]) AND t.client_id = c.client_id AND {condition}
-                      AND t.branch_id IS DISTINCT FROM c.branch_id""",
-                clients,
-            )
-
     async def _rebuild(self, uow: UnitOfWork, clients: Mapping[str, _Client]) -> dict[str, date]:
         after = {client_id: self.intervals_of(client.row) for client_id, client in clients.items()}
         differing = [client_id for client_id, client in clients.items() if after[client_id] != client.before]
@@ -261,6 +249,17 @@ class Clients:
             for client_id in differing
             if not clients[client_id].new
         }
+
+
+async def take_along(uow: UnitOfWork, follow: Mapping[str, str], clients: Sequence[str]) -> None:
+    """Put what follows clients, rows `t` of tables by their conditions, where the clients are now."""
+    for table, condition in follow.items() if clients else ():
+        await uow.sql.execute(
+            f"""UPDATE {table} t SET branch_id = c.branch_id FROM clients c
+                WHERE c.client_id = ANY($1::text[]) AND t.client_id = c.client_id AND {condition}
+                  AND t.branch_id IS DISTINCT FROM c.branch_id""",
+            clients,
+        )
 
 
 def day_of(event: Profile, record: Record) -> date:

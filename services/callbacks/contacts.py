@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from chassis.bus.record import Record
+from chassis.clients import take_along
 from chassis.clock import business_date
 from chassis.erasure import Judgement
 from chassis.personal import mask_text
@@ -22,6 +23,12 @@ PLAIN = (
 )  # fmt: skip
 PERSONAL = ("name", "phone", "email", "address")
 STANDING = ("branch_id", "manager_id", "account_status")
+FOLLOW = {
+    "tasks": "t.state <> ALL('{completed,cancelled}') AND t.rule <> ALL('{satisfaction,missed_call,booking,enquiry}')",
+    "moments": "t.done_on IS NULL",
+    "approvals": "t.state = 'waiting'",
+}
+"""What goes with a client to another branch: all that is open, but what is about a case of its branch, or was asked of the branch first [C8]."""
 
 
 async def keep(uow: UnitOfWork, events: Sequence[Profile], records: Sequence[Record]) -> dict[str, date]:
@@ -53,7 +60,7 @@ async def _merge(uow: UnitOfWork, offered: dict[str, dict[str, tuple[list[str], 
             "SELECT * FROM clients WHERE client_id = ANY($1::text[]) ORDER BY client_id FOR UPDATE", clients
         )
     }
-    rows = []
+    branches, rows = {client_id: row["branch_id"] for client_id, row in known.items()}, []
     for client_id in clients:
         row = known.get(client_id) or {"client_id": client_id, "stamps": {}}
         stamps = dict(row["stamps"])
@@ -62,6 +69,7 @@ async def _merge(uow: UnitOfWork, offered: dict[str, dict[str, tuple[list[str], 
                 stamps[name] = stamp
                 row[name] = value
         rows.append([row.get(name) for name in ("client_id", *PLAIN, *PERSONAL)] + [stamps])
+    moved = [one for one, row in zip(clients, rows, strict=True) if row[1] != branches.get(one)]
     columns = ("client_id", *PLAIN, *PERSONAL, "stamps")
     sets = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
     await uow.sql.execute(
@@ -71,6 +79,17 @@ async def _merge(uow: UnitOfWork, offered: dict[str, dict[str, tuple[list[str], 
                                  $14::bytea[], $15::jsonb[])
             ON CONFLICT (client_id) DO UPDATE SET {sets}""",
         *(list(column) for column in zip(*rows, strict=True)),
+    )
+    await take_along(uow, FOLLOW, moved)
+    # Whose alone a task was is theirs no more, unless they were named with the move or after it: the branch's, then.
+    await uow.sql.execute(
+        """UPDATE tasks t SET owner = n.manager, passes_on_at = CASE WHEN n.manager IS NOT NULL THEN passes_on_at END
+           FROM (SELECT client_id, CASE WHEN stamps->'manager_id'->>0 >= stamps->'branch_id'->>0 THEN manager_id END AS manager
+                 FROM clients WHERE client_id = ANY($1::text[])) n
+           WHERE t.client_id = n.client_id AND t.state = ANY($2::text[]) AND t.owner IS NOT NULL
+             AND t.owner IS DISTINCT FROM n.manager AND t.rule <> ALL('{satisfaction,missed_call,booking,enquiry}')""",
+        [client_id for client_id in moved if client_id in known],
+        list(OPEN),
     )
 
 

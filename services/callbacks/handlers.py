@@ -31,6 +31,10 @@ from services.callbacks import alarms, asking, contacts, ending, intervals, mome
 from services.callbacks.obligations import Obligation, obligations_by_facts
 from services.callbacks.rules import OPEN, task_id
 
+OF_THEIR_BRANCH = ("satisfaction", "missed_call", "booking", "enquiry")
+"""Rules whose tasks are the branch's that the event names: the case's, and who was asked first [C8]. All others are whose the
+client is now."""
+
 
 async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
     """New clients: their profile, the training call owed [B3], the two messages [B12]."""
@@ -278,6 +282,7 @@ async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[Obligation]) -> 
         row = known.get(one.client_id)
         if row and row["closed_on"] and row["closed_on"] <= one.created_on and one.rule != "satisfaction":
             continue
-        branch = one.branch_id or (row["branch_id"] if row else None)
+        where_now = row["branch_id"] if row else None
+        branch = (one.branch_id or where_now) if one.rule in OF_THEIR_BRANCH else (where_now or one.branch_id)
         wanted.setdefault(task_id(one.rule, one.client_id, one.period), replace(one, branch_id=branch))
     return {key: wanted[key] for key in await tasks.make(uow, wanted.values())}

@@ -77,7 +77,7 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
         return 0
     new = await uow.sql.fetch(
         """INSERT INTO moments (moment_id, client_id, branch_id, code, on_day, mandatory, due_on, due_at, cause)
-           SELECT n.moment_id, n.client_id, coalesce(n.branch_id, c.branch_id), n.code, n.on_day, n.mandatory, n.due_on,
+           SELECT n.moment_id, n.client_id, coalesce(c.branch_id, n.branch_id), n.code, n.on_day, n.mandatory, n.due_on,
                   n.due_at, n.cause
            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::date[], $6::bool[], $7::date[],
                        $8::timestamptz[], $9::jsonb[])

@@ -27,6 +27,7 @@ CLIENTS = Clients(
     Fact("branch_id", dated=True),
     Fact("manager_id", dated=True),
     Fact("kind", of=_kind, dated=True),
+    follow={"approvals": "t.state = 'waiting'"},
     columns=(
         SqlColumn("partition", Integer, nullable=False),
         SqlColumn("opened_on", Date, index=True, comment="empty: only heard of so far"),

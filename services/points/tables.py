@@ -279,6 +279,11 @@ CLIENTS = Clients(
         Index(None, "opened_on"),
         Index(None, "referrer_client_id", postgresql_where=text("referrer_client_id IS NOT NULL")),
     ],
+    follow={
+        "redemptions": "t.state IN ('requested', 'cancelling')",
+        "applications": "t.state = 'applied'",
+        "approvals": "t.state = 'waiting'",
+    },
 )
 LIFECYCLES: History[LifecycleChanged] = History(
     metadata, "lifecycles", Column("since", Date, primary_key=True), Column("lifecycle", Text, nullable=False),

@@ -25,7 +25,16 @@ metadata = new_metadata()
 PaidBy = Literal["fee", "points", "bundle"]
 
 CLIENTS = Clients(
-    metadata, Fact("branch_id"), Fact("opened_on", Date), columns=[Column("closed_on", Date), Index(None, "branch_id")]
+    metadata,
+    Fact("branch_id"),
+    Fact("opened_on", Date),
+    columns=[Column("closed_on", Date), Index(None, "branch_id")],
+    follow={
+        "subscriptions": "t.state <> 'ended'",
+        "club_memberships": "t.state <> 'lapsed'",
+        "club_registrations": "t.state IN ('registered', 'waiting')",
+        "approvals": "t.state = 'waiting'",
+    },
 )
 LATE = LateFacts(metadata)
 

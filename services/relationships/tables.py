@@ -45,6 +45,11 @@ CLIENTS = Clients(
         SqlColumn("closed_on", Date, comment="the first day without an account"),
         SqlColumn("assignment_revision", Integer, nullable=False, server_default="0", comment="told so far"),
     ],
+    follow={
+        "visits": "t.state NOT IN ('recorded', 'cancelled')",
+        "manager_changes": "t.state = 'waiting'",
+        "approvals": "t.state = 'waiting'",
+    },
 )
 
 TIERS: History[TierChanged] = History(

@@ -58,11 +58,12 @@ async def hear_instruments(uow: UnitOfWork, trades: Sequence[TradeSettled]) -> N
                INSERT INTO products AS p (code, kind, issuer_class, heard_at)
                SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
                ON CONFLICT (code) DO UPDATE SET kind = excluded.kind, issuer_class = excluded.issuer_class,
-                   heard_at = excluded.heard_at, revision = p.revision + 1
+                   heard_at = excluded.heard_at, revision = p.revision + CASE WHEN
+                   (p.kind, p.issuer_class) IS DISTINCT FROM (excluded.kind, excluded.issuer_class) THEN 1 ELSE 0 END
                WHERE p.heard_at < excluded.heard_at
-                 AND (p.kind, p.issuer_class) IS DISTINCT FROM (excluded.kind, excluded.issuer_class)
                RETURNING code, kind, state, issuer_class)
-           SELECT h.*, b.kind AS kind_before FROM heard h LEFT JOIN products b USING (code) ORDER BY code""",
+           SELECT h.*, b.kind AS kind_before FROM heard h LEFT JOIN products b USING (code)
+           WHERE b.code IS NULL OR (b.kind, b.issuer_class) IS DISTINCT FROM (h.kind, h.issuer_class) ORDER BY code""",
         symbols,
         [latest[symbol].instrument.kind for symbol in symbols],
         [latest[symbol].instrument.risk_class for symbol in symbols],

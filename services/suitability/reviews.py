@@ -158,32 +158,44 @@ async def open_for_level(uow: UnitOfWork, client: str, branch_id: str | None, as
 async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetime]]) -> None:
     """Put levels into the queue that were answered for soon after an assessment that only came now, given as (client, assessed
     at), and are a suspicious rise by it [Q5]: they would have waited had it been known, and count no more until somebody has
-    approved them. A level that somebody has looked at already is not looked at again."""
+    approved them. A level that somebody has looked at already is not looked at again; one that waits for it, as it rose before a
+    purchase, waits for this too."""
     policies = await uow.policies(Policies)
     longest = max(version.body.review_rise_days for version in policies.suitability.all)
     rows = await uow.sql.fetch(
-        """SELECT DISTINCT a.client_id, a.assessment_id, c.branch_id
+        """SELECT DISTINCT a.client_id, a.assessment_id, c.branch_id, w.review_id
            FROM unnest($1::text[], $2::timestamptz[]) AS n(client_id, at)
            JOIN assessments a ON a.client_id = n.client_id AND a.source = 'questionnaire'
                 AND a.assessed_at BETWEEN n.at AND n.at + make_interval(days => $3 + 1)
            LEFT JOIN clients c ON c.client_id = a.client_id
-           WHERE NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id
-                             OR r.submission_id = a.submission_id)""",
+           LEFT JOIN reviews w ON w.assessment_id = a.assessment_id AND w.submission_id IS NULL AND w.state = 'open'
+                AND NOT w.reasons ? 'late_rise'
+           WHERE NOT EXISTS (SELECT FROM reviews r WHERE r.review_id IS DISTINCT FROM w.review_id
+                             AND (r.assessment_id = a.assessment_id OR r.submission_id = a.submission_id))""",
         *(list(column) for column in zip(*came, strict=True)),
         longest,
     )
     if not rows:
         return
-    branches, opened = {row["assessment_id"]: row["branch_id"] for row in rows}, []
+    found, opened = {row["assessment_id"]: row for row in rows}, []
     for client, made in (await history.read(uow.sql, sorted({row["client_id"] for row in rows}))).items():
         for one in made:
             policy = policies.on(business_date(one.assessed_at))
             since = start_of(business_date(one.assessed_at) - timedelta(days=policy.review_rise_days))
             lowest = history.lowest(made, since, one.assessed_at, policy.scheme)
             rank = held_in(one.scheme, one.rank, policy.scheme)
-            if one.assessment_id in branches and suspicious_rise(lowest, rank, policy):
-                await _open(uow, client, branches[one.assessment_id], None, one.assessment_id, [LATE_RISE])
-                opened.append(one)
+            if one.assessment_id not in found or not suspicious_rise(lowest, rank, policy):
+                continue
+            opened.append(one)
+            row = found[one.assessment_id]
+            if row["review_id"] is None:
+                await _open(uow, client, row["branch_id"], None, one.assessment_id, [LATE_RISE])
+            else:
+                await uow.sql.execute(
+                    "UPDATE reviews SET reasons = reasons || to_jsonb($2::text), revision = revision + 1 WHERE review_id = $1",
+                    row["review_id"],
+                    LATE_RISE,
+                )
     await _uncover(uow, opened)
 
 

@@ -50,6 +50,7 @@ CLIENTS = Clients(
         "reviews": "t.state = 'open'",
         "professionals": "t.state IN ('requested', 'approved')",
         "drifts": "t.state = 'open'",
+        "findings": "t.state = 'open'",
         "approvals": "t.state = 'waiting'",
     },
 )

@@ -167,6 +167,28 @@ async def test_q5_a_rise_waits_whenever_what_was_before_it_comes(world: World, d
     assert await desk.listed(HQ, "/mismatches") == []
 
 
+async def test_q5_a_rise_that_waits_before_a_purchase_counts_no_more_when_a_late_one_shows_it_too_fast(
+    world: World, desk: Desk
+) -> None:
+    """The one look is at both: until then it covers nothing, also when the day of the purchase is over."""
+    day = await begun(world)
+    await world.publish(assessed("c-1", "MEDIUM", day - DAY * 20))
+    await world.settle()
+    await desk.keep("W", kind="warrant")
+    await desk.submit("c-1", HIGH)
+    assert (await desk.decide(ME, "c-1", "W"))["outcome"] == "BLOCK"
+    await world.publish(assessed("c-1", "LOW", day - DAY * 5))
+    await world.settle()
+    [review] = await desk.listed(MANAGER, "/reviews")
+    assert review["reasons"] == ["rise_before_purchase", "late_rise"]
+    assert (await desk.get(ME, "/clients/c-1"))["level"] == "LOW"
+    await world.close(day + DAY * 3)
+    decision = await desk.decide(ME, "c-1", "W")
+    assert (decision["outcome"], decision["level_held"]) == ("CONFIRM", "LOW")
+    await reviewed(desk, True)
+    assert (await desk.decide(ME, "c-1", "W"))["outcome"] == "PASS"
+
+
 async def test_q5_a_rise_that_somebody_approved_is_not_looked_at_again(world: World, desk: Desk) -> None:
     day = await begun(world)
     await world.publish(assessed("c-1", "VERY_LOW", day - DAY * 5))

@@ -1,18 +1,21 @@
 """One client, three products, two schemes, staff and time, in any order: no PASS that a reference of its own forbids.
 
 The reference keeps plain lists and knows nothing of the service's code: what was assessed, what a class says, who is a
-professional investor, what was confirmed. It is asked after every step. Hypothesis chooses the steps and what is in them.
+professional investor, what was confirmed, what trades say. It is asked after every step. Hypothesis chooses the steps and what is in them.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from chassis.clock import at
+from contracts import broker
+from contracts.base import Quantity
 from tests.chassis.audit.conftest import superuser
 from tests.suitability.conftest import (
     COMPLIANCE,
@@ -24,6 +27,7 @@ from tests.suitability.conftest import (
     VERY_LOW,
     Desk,
     assessed,
+    bought,
     client,
     in_scheme,
     opened,
@@ -48,8 +52,14 @@ HELD = {
 }
 NEEDED = {SEED_FIRM: HELD[SEED_FIRM] | {"C4": 4}, C5R5_FIRM: HELD[C5R5_FIRM] | {"HIGH": 5}}
 KINDS = {"S": "stock", "F": "fund:equity", "W": "warrant"}
-FLOORS = {SEED_FIRM: {"S": 2, "F": 3, "W": 4}, C5R5_FIRM: {"S": 2, "F": 3, "W": 4}}
-"""By the firm's scheme: the rank of a level held, of a class set for a product, of what a kind needs."""
+"""What the three products are at first: S is known from trades alone, until staff enter it."""
+FLOORS = {
+    SEED_FIRM: {"bond": 1, "stock": 2, "fund:equity": 3, "warrant": 4, "derivative": 4},
+    C5R5_FIRM: {"bond": 1, "stock": 2, "fund:equity": 3, "warrant": 4, "derivative": 5},
+}
+ISSUERS = {SEED_FIRM: {"R3": 3, "R5": 4}, C5R5_FIRM: {"R3": 3, "R5": 5}}
+"""By the firm's scheme: the rank of a level held, of a class set for a product, of what a kind and an issuer's class need."""
+UNKNOWN = "no-such-kind"
 
 
 @dataclass
@@ -62,6 +72,22 @@ class Level:
     code: str
     sheet: bool
     approved: bool = False
+    looked_at: bool = False
+    suspended: bool = False
+    id: str | None = None
+
+
+@dataclass
+class Product:
+    """What is said of a product: by staff (`entered`), or else by the trade that settled last."""
+
+    kind: str
+    issuer: str | None = None
+    settled: datetime | None = None
+    entered: bool = True
+    suspended: bool = False
+    own: tuple[str, int | None] | None = None
+    """A class of its own: its level, and what compliance waived for it, in the scheme of then."""
 
 
 @dataclass
@@ -73,8 +99,9 @@ class Reference:
     waiting: Level | None = None
     professional: str | None = None
     scheme: str = SEED_FIRM
-    classes: dict[str, str] = field(default_factory=dict)
-    suspended: set[str] = field(default_factory=set)
+    products: dict[str, Product] = field(default_factory=dict)
+    imported: set[date] = field(default_factory=set)
+    trades: list[tuple[str, date]] = field(default_factory=list)
     confirmed: dict[str, tuple[str, int, int, date]] = field(default_factory=dict)
     """By product the newest: the firm's scheme, the rank it asked for and the one held then, and its last day."""
     steps: int = 0
@@ -83,36 +110,44 @@ class Reference:
         """What a level held is worth in the firm's scheme of today."""
         return HELD[self.scheme][level.code]
 
-    def needed(self, code: str) -> int:
-        """What a product asks for: a class of the firm's own scheme as it is, another's never below the kind."""
-        floor = FLOORS[self.scheme][code]
-        if code not in self.classes:
-            return floor
-        wanted = NEEDED[self.scheme][self.classes[code]]
-        return wanted if self.classes[code] in OWN[self.scheme] else max(wanted, floor)
+    def needed(self, code: str) -> int | None:
+        """What a product asks for, None for nothing that could be compared: its own class, never below its kind unless compliance
+        waived as much in this scheme, else its kind; and what its issuer says, if that is more."""
+        product = self.products[code]
+        found = floor = FLOORS[self.scheme].get(product.kind)
+        if product.own:
+            level, waived = product.own
+            found = NEEDED[self.scheme][level]
+            agreed = waived is not None and level in OWN[self.scheme] and (floor or 0) <= waived
+            found = found if agreed else max(found, floor or 0)
+        if found is None or product.issuer is None:
+            return found
+        return max(found, ISSUERS[self.scheme][product.issuer])
 
     def newest(self, day: date) -> Level | None:
         """The level in force at the end of a day."""
-        begun = [level for level in self.levels if level.since <= day]
+        begun = [level for level in self.levels if level.since <= day and not level.suspended]
         found = max(begun, key=lambda level: level.answered, default=None)
         return found if found and found.until >= day else None
 
-    def lowest(self, since: date) -> int | None:
-        """The lowest level in force from a day until now, of today's each."""
-        held = [self.newest(since + DAY * n) for n in range((self.day - since).days + 1)]
-        for level in self.levels:
-            newer = (one for one in self.levels if one.answered[0] > level.answered[0])
-            if since < level.since <= self.day and not any(one.since <= level.since for one in newer):
+    def lowest(self, since: date, until: date | None = None) -> int | None:
+        """The lowest level in force from a day until another (None: today), of each day's last, and of the last day each."""
+        until = until or self.day
+        held = [self.newest(since + DAY * n) for n in range((until - since).days + 1)]
+        counting = [level for level in self.levels if not level.suspended]
+        for level in counting:
+            newer = (one for one in counting if one.answered[0] > level.answered[0])
+            if since < level.since <= until and not any(one.since <= level.since for one in newer):
                 held.append(level)
         return min((self.rank(level) for level in held if level), default=None)
 
     def forbids(self, code: str) -> bool:
         """Whether nobody may let the client buy it."""
-        if code in self.suspended:
+        held, needed = self.newest(self.day), self.needed(code)
+        if needed is None or self.products[code].suspended:
             return True
         if self.professional:
             return False
-        held, needed = self.newest(self.day), self.needed(code)
         if held is None or (needed > self.rank(held) and not self.insisted(code, needed, self.rank(held))):
             return True
         fresh = held.sheet and not held.approved and held.answered[0] == self.day
@@ -159,15 +194,17 @@ class Home:
         counts = not suspicious or (held is not None and rank < reference.rank(held))
         assert answer.json()["state"] == ("accepted" if counts else "in_review")
         reference.waiting = level if suspicious else None
+        level.looked_at, level.id = suspicious, answer.json()["assessment_id"]
         if counts:
             reference.levels.append(level)
 
     async def elsewhere(self) -> None:
         """An assessment made elsewhere, in either scheme, some days ago perhaps."""
         reference, code = self.reference, self.choose((*SEED, *C5R5))
-        answered = reference.day - DAY * self.choose((0, 0, 1, 5, 370))
-        if any(not level.sheet and level.since == answered for level in reference.levels):
+        answered = reference.day - DAY * self.choose((0, 0, 1, 5, 20, 370))
+        if answered in reference.imported:
             return
+        reference.imported.add(answered)
         scheme = C5R5_FIRM if code in C5R5 else SEED_FIRM
         await self.world.publish(assessed(self.name, code, answered, scheme))
         await self.world.settle()
@@ -175,22 +212,44 @@ class Home:
         reference.levels.append(level)
         if reference.waiting and reference.waiting.answered[0] <= answered:
             reference.waiting = None
+        # Answers that it shows to have risen too fast count no more until somebody has looked at them.
+        risen = []
+        for one in reference.levels:
+            since = one.answered[0] - DAY * 30
+            if (
+                one.sheet
+                and not one.suspended
+                and not one.looked_at
+                and answered <= one.answered[0] <= answered + DAY * 31
+            ):
+                lowest = reference.lowest(since, one.answered[0])
+                risen += [one] if lowest is not None and SEED.index(one.code) + 1 - lowest >= 2 else []
+        for one in risen:
+            one.suspended = True
 
     async def review(self) -> None:
-        """Somebody approves the answers that wait."""
-        waiting = [one for one in (await self.desk.get(COMPLIANCE, "/reviews"))["items"] if one["submission_id"]]
-        waiting = [one for one in waiting if one["client_id"] == self.name]
+        """Somebody approves or rejects what waits: answers, or a level that rose before a purchase or by what came late."""
+        found = await self.desk.get(COMPLIANCE, "/reviews?limit=200")
+        waiting = [one for one in found["items"] if one["client_id"] == self.name]
         reference = self.reference
-        assert len(waiting) == (reference.waiting is not None)
-        if reference.waiting is None:
+        assert sum(one["submission_id"] is not None for one in waiting) == (reference.waiting is not None)
+        if not waiting:
             return
-        path = f"/reviews/{waiting[0]['review_id']}/decision"
-        await self.desk.post(COMPLIANCE, path, {"approve": True, "note": "looked"}, 200)
-        reference.waiting.approved = True
-        if reference.waiting not in reference.levels:
-            reference.waiting.since = reference.day
-            reference.levels.append(reference.waiting)
-        reference.waiting = None
+        review, approve = self.choose(waiting), self.choose((True, True, False))
+        path, note = f"/reviews/{review['review_id']}/decision", {"approve": approve, "note": "looked"}
+        done = await self.desk.post(COMPLIANCE, path, note, 200)
+        if review["submission_id"]:
+            level, reference.waiting = reference.waiting, None
+            assert level is not None
+        else:
+            [level] = [one for one in reference.levels if one.id == review["assessment_id"]]
+        level.looked_at, level.approved = True, approve
+        if not approve:
+            reference.levels = [one for one in reference.levels if one is not level]
+        elif level not in reference.levels:
+            level.since, level.id = reference.day, done["assessment_id"]
+            reference.levels.append(level)
+        level.suspended = False
 
     async def classify(self) -> None:
         """A class of a product's own, in either scheme."""
@@ -198,18 +257,52 @@ class Home:
         scheme = C5R5_FIRM if level in C5R5 else SEED_FIRM
         body = {"effective_on": str(self.reference.day), "scheme": scheme, "level": level, "reason": "committee"}
         asked = await self.desk.call(HQ, "POST", f"/products/{self.code(code)}/classes", body)
-        if scheme != reference.scheme and NEEDED[reference.scheme][level] < FLOORS[reference.scheme][code]:
+        floor = FLOORS[reference.scheme].get(reference.products[code].kind, 0)
+        below = NEEDED[reference.scheme][level] < floor
+        if scheme != reference.scheme and below:
             assert asked.status_code == 422
             return
         await self.desk.approve(COMPLIANCE, asked.json())
-        reference.classes[code] = level
+        reference.products[code].own = level, floor if below else None
+
+    async def retype(self) -> None:
+        """Staff say that a product is of another kind: of less by compliance."""
+        code = self.choose(KINDS)
+        known = self.reference.products[code]
+        kind = self.choose(one for one in (*FLOORS[SEED_FIRM], UNKNOWN) if one != known.kind)
+        await self.desk.keep(self.code(code), kind=kind, state="suspended" if known.suspended else "on_shelf")
+        known.kind, known.issuer, known.entered = kind, None, True
+
+    async def trade(self) -> None:
+        """A trade settles, or is heard days late: what it says of a product that staff have not entered counts, by the latest."""
+        reference, code = self.reference, self.choose(KINDS)
+        kind, issuer = self.choose(("stock", "fund:equity", "warrant")), self.choose((None, None, "R3", "R5"))
+        day, side = reference.day - DAY * self.choose((0, 0, 1, 5)), self.choose(("buy", "buy", "sell"))
+        settled, trade_id = at(day, 10) + timedelta(minutes=reference.steps), f"t-{reference.steps}"
+        await self.world.publish(bought(self.name, trade_id, day, self.code(code), kind, side, settled, issuer))
+        await self.world.settle()
+        reference.trades.append((trade_id, day))
+        known = reference.products[code]
+        if not known.entered and (known.settled is None or settled > known.settled):
+            known.kind, known.issuer, known.settled = kind, issuer, settled
+
+    async def cancel(self) -> None:
+        """A trade is cancelled, whole or in part: what it said of its product stays said."""
+        if self.reference.trades:
+            trade_id, day = self.choose(self.reference.trades)
+            gone = broker.TradeCancelled(
+                trade_id=trade_id, client_id=self.name, cancelled_at=at(day, 16),
+                remaining_commission=Quantity(self.choose(("0", "0.5"))),
+            )  # fmt: skip
+            await self.world.publish(gone)
+            await self.world.settle()
 
     async def shelve(self) -> None:
         """Off the shelf, or on again."""
         code = self.choose(KINDS)
-        state = "on_shelf" if code in self.reference.suspended else "suspended"
-        await self.desk.keep(self.code(code), kind=KINDS[code], state=state)
-        self.reference.suspended ^= {code}
+        known = self.reference.products[code]
+        await self.desk.keep(self.code(code), kind=known.kind, state="on_shelf" if known.suspended else "suspended")
+        known.suspended, known.issuer, known.entered = not known.suspended, None, True
 
     async def status(self) -> None:
         """A professional investor, or ordinary again."""
@@ -226,8 +319,9 @@ class Home:
         asked = await self.desk.decide(self.me, self.name, self.code(code))
         if asked["outcome"] != "CONFIRM":
             return
-        held = reference.newest(reference.day)
+        held, needed = reference.newest(reference.day), reference.needed(code)
         assert held is not None
+        assert needed is not None
         assert reference.rank(held) > 1  # the lowest level is never sold above it
         async with superuser(self.world, "suitability") as sql:
             await sql.execute(
@@ -237,7 +331,7 @@ class Home:
         given = {"warning_version": asked["warning"]["version"], "signature": "s-1", "answers": answers}
         await self.desk.post(self.me, f"/decisions/{asked['decision_id']}/confirmation", given)
         until = reference.day + DAY * 30
-        reference.confirmed[code] = reference.scheme, reference.needed(code), reference.rank(held), until
+        reference.confirmed[code] = reference.scheme, needed, reference.rank(held), until
 
     async def move(self) -> None:
         """The firm goes over to the other scheme from tomorrow on, by two persons, and tomorrow comes."""
@@ -283,10 +377,16 @@ async def test_no_pass_that_the_reference_forbids(world: World, desk: Desk, data
         await world.close(day - DAY)
     home.reference.scheme = (await desk.get(HQ, "/policies/suitability/in-force"))["body"]["scheme"]
     for code, kind in KINDS.items():
-        await desk.keep(home.code(code), kind=kind)
+        home.reference.products[code] = Product(kind, entered=code != "S")
+        if code != "S":
+            await desk.keep(home.code(code), kind=kind)
+    settled = at(day - DAY * 10, 9)
+    await world.publish(bought(name, "t-0", day - DAY * 10, home.code("S"), "stock", settled_at=settled))
+    await world.settle()
+    home.reference.products["S"].settled = settled
     steps: dict[Callable[[], Awaitable[None]], int] = {
         home.answer: 6, home.elsewhere: 4, home.review: 3, home.classify: 3, home.confirm: 4, home.shelve: 1, home.status: 1,
-        home.wait: 6, home.move: 2,
+        home.wait: 6, home.move: 2, home.retype: 2, home.trade: 3, home.cancel: 1,
     }  # fmt: skip
     often = [step for step, weight in steps.items() for _ in range(weight)]
     for step in data.draw(st.lists(st.sampled_from(often), min_size=STEPS, max_size=STEPS)):

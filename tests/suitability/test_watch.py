@@ -74,6 +74,17 @@ async def test_an_issuers_class_in_a_later_trade_matches_every_holder_again(worl
     assert len(await drifts(world)) == 1  # it asks for less: nobody is matched again
 
 
+async def test_the_trade_that_settled_last_says_what_a_product_is_in_whatever_order_they_are_heard(
+    world: World, desk: Desk
+) -> None:
+    """Also when it says what was known already."""
+    day = await begun(world)
+    for number, back, kind in ((1, 9, "warrant"), (2, 2, "warrant"), (3, 5, "stock")):
+        await world.publish(bought("c-1", f"t-{number}", day - DAY * back, "X", kind))
+        await world.settle()
+    assert (await desk.get(HQ, "/products/X"))["kind"] == "warrant"
+
+
 @pytest.mark.parametrize(("remaining", "found"), [("0", []), ("0.5", ["F"])])
 async def test_a_cancelled_buy_is_held_as_far_as_it_stays(
     world: World, desk: Desk, remaining: str, found: list[str]
