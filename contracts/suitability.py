@@ -355,7 +355,8 @@ class HoldLifted(HoldPlaced, frozen=True, kw_only=True, gc=False):
 
 
 class MessageRequested(messaging.MessageRequested, frozen=True, kw_only=True, gc=False):
-    """Suitability asks for a message: the link by which a client confirms a purchase in their own zone [Q4]."""
+    """Suitability asks for a message: the link by which a client confirms a purchase in their own zone [Q4]; that their status as
+    a professional investor ends soon [Q6]."""
 
     type: ClassVar[str] = "suitability.message.requested"
     topic: ClassVar[str] = TOPIC

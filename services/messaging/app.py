@@ -31,6 +31,7 @@ from services.messaging import (
     line_facts,
     lines,
     loops,
+    registers,
     registrations,
     tables,
 )
@@ -61,6 +62,7 @@ service = Service(
         callbacks.MessageHandedOver: hand_over.take,  # before what takes one of them back
         callbacks.MessageRequested: handlers.take_requests,
         suitability.MessageRequested: handlers.take_requests,
+        suitability.RegisterMade: registers.tell,
     },
     publishes=EVENTS,
     closes=lines.close_days,

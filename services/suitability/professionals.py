@@ -7,6 +7,7 @@ a history by day: each row says what the client is from a day on, and of the row
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from uuid_utils import uuid7
@@ -14,12 +15,18 @@ from uuid_utils import uuid7
 from chassis import approvals
 from chassis.actor import Role
 from chassis.approvals import Approval, ApprovalKind, by
-from chassis.clock import months_after
+from chassis.clock import end_of, months_after, start_of
 from chassis.errors import FieldError, NotFound, Text
 from chassis.rows import columns, fetch
-from chassis.timeline import today
+from chassis.timeline import Timeline, timeline, today
 from chassis.uow import UnitOfWork
-from contracts.suitability import ProfessionalChanged, ProfessionalExpired, ProfessionalExpiring, ProfessionalStretch
+from contracts.suitability import (
+    MessageRequested,
+    ProfessionalChanged,
+    ProfessionalExpired,
+    ProfessionalExpiring,
+    ProfessionalStretch,
+)
 from services.suitability import drift, due, sale_holds
 from services.suitability.errors import (
     CoolingTimeRunning,
@@ -28,9 +35,12 @@ from services.suitability.errors import (
     UnknownClient,
     WrongState,
 )
+from services.suitability.ids import derived_id
 from services.suitability.policy import Policies, Policy, ProfessionalClass
 from services.suitability.rules import unproven
 from services.suitability.tables import CLIENTS, Professional, ProfessionalStatus
+
+REMINDER = "professional_reminder"
 
 
 async def request(
@@ -132,15 +142,23 @@ async def end(uow: UnitOfWork, request_id: str, reason: str) -> None:
 
 
 async def _end_present(uow: UnitOfWork, client: str, day: date, reason: str) -> None:
-    """Of a client's requests none is in force any more."""
-    await uow.sql.execute(
+    """Of a client's requests none is in force any more; nobody is reminded of their end."""
+    ended = await uow.sql.fetch(
         """UPDATE professionals SET state = 'ended', ended_on = $2, end_reason = $3, ended_by = $4
-           WHERE client_id = $1 AND state = 'approved'""",
+           WHERE client_id = $1 AND state = 'approved' RETURNING valid_until""",
         client,
         day,
         reason,
         uow.actor.person,
     )
+    if await uow.cached(timeline) is Timeline.REAL:
+        days = (await uow.policies(Policies)).on(day).reminder_days
+        uow.emit_all(
+            _reminder(uow, client, until, left, days, withdrawn=True)
+            for (until,) in ended
+            for left in days
+            if until - timedelta(days=left) < day <= until
+        )
 
 
 async def _from(
@@ -190,9 +208,12 @@ _ENDING = f"""
 
 async def endings(
     uow: UnitOfWork, looked: Sequence[tuple[date, int]]
-) -> list[tuple[date, ProfessionalExpiring | ProfessionalExpired]]:
-    """Of each (day, days left): reminders of a status that ends then, and with no days left its end."""
-    found: list[tuple[date, ProfessionalExpiring | ProfessionalExpired]] = []
+) -> list[tuple[date, ProfessionalExpiring | ProfessionalExpired | MessageRequested]]:
+    """Of each (day, days left): reminders of a status that ends then, with the message to the client, and with no days left its
+    end."""
+    found: list[tuple[date, ProfessionalExpiring | ProfessionalExpired | MessageRequested]] = []
+    real = await uow.cached(timeline) is Timeline.REAL  # nobody is written to of days long gone
+    policies = await uow.policies(Policies)
     for row in await uow.sql.fetch(_ENDING, *zip(*looked, strict=True)):
         said = {
             "client_id": row["client_id"],
@@ -202,9 +223,26 @@ async def endings(
         }
         if row["days_left"]:
             found.append((row["day"], ProfessionalExpiring(**said, days_left=row["days_left"])))
+            if real:
+                days = policies.on(row["day"]).reminder_days
+                found.append((row["day"], _reminder(uow, row["client_id"], row["until"], row["days_left"], days)))
         else:
             found.append((row["day"], ProfessionalExpired(**said)))
     return found
+
+
+def _reminder(
+    uow: UnitOfWork, client: str, until: date, days_left: int, reminder_days: Sequence[int], *, withdrawn: bool = False
+) -> MessageRequested:
+    """The message that a status ends in so many days: it may go until the next one is due."""
+    following = max((days for days in reminder_days if days < days_left), default=0)
+    cause = f"{until.isoformat()}/{days_left}"
+    return MessageRequested(
+        request_id=UUID(derived_id("professional reminder", client, cause)),
+        client_id=client, kind=REMINDER, cause=cause, fields={"valid_until": until.isoformat()},
+        not_before=start_of(until - timedelta(days=days_left)), not_after=end_of(until - timedelta(days=following)),
+        asked_at=uow.now, withdrawn=withdrawn,
+    )  # fmt: skip
 
 
 async def find(sql: asyncpg.Connection, request_id: str) -> Professional:

@@ -229,7 +229,8 @@ async def test_the_threshold_of_a_year_is_the_mean_turnover_of_the_years_before(
 
 
 async def test_a_new_years_threshold_is_proposed_and_published_in_its_first_days(world: World) -> None:
-    """a.6: December closes on 1 January; the first months of the home have nobody in them."""
+    """a.6: December closes on 1 January; the first months of the home have nobody in them. Two persons publish it for 1 January
+    until the tenth, having seen by a shadow run whom it moves; nothing was decided by it meanwhile that is to be restated."""
     await world.close(FIRST)
     await world.close(day(60))
     await world.publish(opened(on=day(70)), valued(day(70), "1000"), trade("t", day(80), "0", amount="2500"))
@@ -238,16 +239,27 @@ async def test_a_new_years_threshold_is_proposed_and_published_in_its_first_days
         found = await propose(uow.sql, 2025, years=1)
         assert [(year.year, str(year.traded)) for year in found.years] == [(2024, "2500")]
         version = await keep_draft(uow, found)
+    body = as_body(Policies().classes.on(FIRST).body) | {"turnover_threshold": str(found.threshold)}
+    run = (await post(world, CHECKER, "/v1/classification/policies/classes/shadow", {"body": body})).raise_for_status()
+    assert (run.json()["evaluated"], run.json()["moves"]) == (1, [])
+    before = await world.rows("classification", "SELECT * FROM months WHERE month_end <= '2024-12-31' ORDER BY 1, 2")
+    await world.close(day(374))  # it is the tenth
     path = f"/v1/classification/policies/classes/{version}/publication"
     assert (await post(world, MAKER, path)).status_code == 403
     (await post(world, CHECKER, path)).raise_for_status()
     for on, name in ((day(365), "classes/shipped-1"), (day(366), f"classes/{version}")):
         there = await get(world, MAKER, "/v1/classification/policies/classes/in-force", on=str(on))
         assert there.json()["version"] == name
+    await world.close(day(375))
+    late = {"effective_on": "2025-01-01", "body": body, "reason": "on the eleventh"}
+    refused = await post(world, MAKER, "/v1/classification/policies/classes", late, idempotency_key="late")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/effective_on")
     await world.close(day(396))
     assert await world.rows("classification", "SELECT policy FROM months WHERE month_end = '2025-01-31'") == [
         {"policy": f"classes/{version}"}
     ]
+    after = await world.rows("classification", "SELECT * FROM months WHERE month_end <= '2024-12-31' ORDER BY 1, 2")
+    assert after == before
 
 
 async def test_a_grant_approved_late_counts_from_then_or_not_at_all(world: World) -> None:

@@ -4,6 +4,7 @@ from gateway.console.compliance.pages import SECTIONS
 from gateway.console.fields import FIELDS
 from tests.callbacks.desk import TRAINED
 from tests.console.office import ANNA, COMPLIANCE, DIRECTOR, FRIDAY, Office
+from tests.suitability.conftest import PROVEN
 
 
 async def test_a_call_is_reviewed_by_who_leads(office: Office) -> None:
@@ -29,6 +30,21 @@ async def test_a_call_is_reviewed_by_who_leads(office: Office) -> None:
         found = await officer.see("/compliance")
         assert "staff_operated_account" in found.answer.text
         assert "mia" in found.answer.text
+
+
+async def test_requests_of_professionals_are_a_queue_and_stand_on_the_clients_page(office: Office) -> None:
+    asked = {"professional_class": "B", "items": PROVEN}
+    await office.call(ANNA, "suitability", "POST", "/clients/c-3/professional", asked)
+    async with office.person(ANNA) as anna, office.person(COMPLIANCE) as officer:
+        assert "It waits for a second person." in (await anna.see("/clients/c-3/suitability")).answer.text
+        queue = (await officer.see("/compliance")).answer.text.partition("Professional investors to decide")[2]
+        assert "c-3" in queue.partition("</section>")[0]
+        done = await officer.do(await officer.see("/approvals"), "approve", because="proofs seen")
+        assert "Done." in done.answer.text
+        queue = (await officer.see("/compliance")).answer.text.partition("Professional investors to decide")[2]
+        assert "c-3" not in queue.partition("</section>")[0]
+        shown = (await anna.see("/clients/c-3/suitability")).answer.text.partition("Professional investor")[2]
+        assert '<p class="figure">B</p>' in shown
 
 
 def test_every_column_has_its_name_in_both_languages() -> None:

@@ -1,12 +1,19 @@
 """Journeys on both buses: a warrant above the level, a professional by conversion, a rise that is reviewed, a late fact."""
 
+import json
 from datetime import date
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from chassis.clock import at
+from chassis.actor import Actor, Role
+from chassis.clock import at, utc_now
 from chassis.rows import columns, fetch
 from chassis.secrets import key_ring
+from chassis.timeline import Timeline, announce
+from contracts import broker
+from contracts.platform import ErasureRequested
 from services.suitability.links import token_of
 from services.suitability.tables import ConfirmationLink
 from tests.chassis.audit.conftest import superuser
@@ -14,6 +21,7 @@ from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
     DESK,
+    LOW,
     MANAGER,
     MEDIUM,
     SECOND_COMPLIANCE,
@@ -23,6 +31,7 @@ from tests.suitability.conftest import (
     bought,
     client,
     opened,
+    professional,
     today,
 )
 from tests.suitability.test_professionals import CONVERTED
@@ -120,3 +129,77 @@ async def test_a_rise_is_reviewed_and_a_late_fact_judged_again(world: World, des
         ("t-1", "above_level")
     ]
     assert (await desk.get(me, "/clients/c-1"))["level"] == "LOW"
+
+
+@pytest.mark.services("suitability", "messaging", "callbacks")
+async def test_what_the_service_tells_reaches_whom_it_is_for(world: World, desk: Desk) -> None:
+    """Today, in a real home: a confirmation by a link and the callback that it owes, the ends of professionals 30, 7 and 1 days
+    before, the register of the day, and an erasure that is asked for."""
+    async with world.database("gateway").unit_of_work() as uow:
+        announce(uow, Timeline.REAL, utc_now() - DAY)
+    day = await today(world)
+    director = broker.StaffChanged(
+        staff_id="dora", branch_id="B1", seats=(broker.Seat(unit="B1", seat="operations_director"),)
+    )
+    await world.publish(director, at=at(day - DAY, 9))
+    ending = {"c-2": 30, "c-3": 7, "c-4": 1}
+    await world.publish(*(opened(name, phone=f"1380013800{name[-1]}") for name in ("c-1", *ending)))
+    await world.publish(assessed("c-1", "LOW", day - DAY * 20))
+    await world.close(day - DAY)
+    await desk.keep("FUND", kind="fund:equity")
+
+    asked = await desk.decide(DESK, "c-1", "FUND")
+    await desk.post(DESK, f"/decisions/{asked['decision_id']}/link")
+    await world.settle()
+    async with world.sql("suitability") as sql:
+        [link] = await fetch(sql, ConfirmationLink, f"SELECT {columns(ConfirmationLink)} FROM confirmation_links")
+    token = token_of(key_ring(world.settings, "internal")[0], link)
+    given = {"warning_version": "W1", "signature": "s-1", "link": token}
+    await desk.post(client("c-1"), f"/decisions/{asked['decision_id']}/confirmation", given)
+    for name in ending:
+        await professional(desk, name)
+    async with superuser(world, "suitability") as sql:  # their two years are nearly over
+        for name, left in ending.items():
+            for table, column in (("professional_status", "until"), ("professionals", "valid_until")):
+                await sql.execute(f"UPDATE {table} SET {column} = $2 WHERE client_id = $1", name, day + DAY * left)
+    await desk.submit("c-4", LOW)
+    await world.close(day)
+
+    found = await world.rows(
+        "messaging", "SELECT kind, client_id, staff_id, cause FROM messages ORDER BY kind, client_id"
+    )
+    told = [
+        (row["kind"], row["client_id"] or row["staff_id"], row["cause"]) for row in found if row["kind"] != "welcome"
+    ]
+    assert told == [
+        *(("professional_reminder", name, f"{day + DAY * left}/{left}") for name, left in ending.items()),
+        ("purchase_confirmation", "c-1", link.link_id),
+        ("register_made", "dora", f"B1/{day}/1"),
+    ]
+    [owed] = await world.rows(
+        "callbacks", "SELECT rule, client_id, queue, subject FROM tasks WHERE rule = 'risky_purchase'"
+    )
+    assert owed == {"rule": "risky_purchase", "client_id": "c-1", "queue": "centre", "subject": asked["decision_id"]}
+    seat = Actor(
+        "dora", Role.AGENT, branch_id="B1", seats=frozenset({("B1", "operations_director")}), purpose="service"
+    )
+    assert [one["assessed"] for one in (await desk.get(seat, "/registers?unread=true"))["items"]] == [1]
+
+    # One who is ordinary again is not reminded; nobody is erased who was a professional investor today.
+    status = await desk.get(client("c-3"), "/clients/c-3/professional")
+    await desk.post(client("c-3"), f"/professionals/{status['request_id']}/end", {"reason": "ordinary again"}, 200)
+    wanted = ErasureRequested(erasure_id=UUID(int=7), client_id="c-3", requested_at=utc_now())
+    async with world.database("gateway").unit_of_work() as uow:
+        uow.emit(wanted)
+    await world.settle()
+    states = await world.rows("messaging", "SELECT client_id, state FROM messages WHERE kind = 'professional_reminder'")
+    assert {row["client_id"] for row in states if row["state"] == "cancelled"} == {"c-3"}
+    answers = [one for one in await answered(world) if one["client_id"] == "c-3"]
+    assert [(one["over"], one["kept_until"] > str(day + DAY * 7000)) for one in answers] == [(False, True)]
+
+
+async def answered(world: World) -> list[dict[str, Any]]:
+    """What suitability answered to requests of erasure."""
+    log = "bus.log" if world.bus == "log" else "log"
+    rows = await world.rows("suitability", f"SELECT value FROM {log} WHERE type = 'suitability.erasure.answered'")
+    return [json.loads(row["value"]) for row in rows]

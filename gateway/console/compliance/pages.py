@@ -22,6 +22,10 @@ SECTIONS = (
         (RowAct("judge", {"review_id": "review_id"}, lambda row: row["state"] not in OVER),),
     ),
     Section(
+        "Professional investors to decide", "/v1/suitability/approvals?kind=professional&limit=100",
+        ("asked_at", "client_id", "asked_by", "why", "expires_at"),
+    ),
+    Section(
         "Trades above the level", "/v1/suitability/mismatches?limit=100",
         ("trade_date", "client_id", "symbol", "needed", "held", "reason", "confirmation"),
     ),

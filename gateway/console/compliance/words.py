@@ -11,6 +11,7 @@ CHINESE = {
     "Findings of suitability": "适当性发现",
     "Calls to review": "待质检回访",
     "Assessments to review": "待复核测评",
+    "Professional investors to decide": "待审批专业投资者认定",
     "Escalations": "升级记录",
     "review_call": "质检",
     "judge": "复核",
