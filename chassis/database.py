@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 from sqlalchemy import TextClause, event, exc, text
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import greenlet_spawn
 
@@ -192,6 +192,9 @@ class Database:
         )
         self._probe: asyncpg.Connection | None = None
         self._probing = asyncio.Lock()
+        self._spares: list[tuple[Any, Any, float]] = []
+        """Connections that reads gave back, the last on top: lent, the driver's, and since when nobody uses it."""
+        self._waiting = 0
         # SQLAlchemy sets JSON codecs of its own on each new connection; ours serve driver and SQLAlchemy alike.
         event.listen(self.engine.sync_engine, "connect", lambda dbapi, _: dbapi.run_async(_speak_json))
         event.listen(self.engine.sync_engine, "checkin", _note_use)
@@ -202,7 +205,7 @@ class Database:
         """A transaction that commits at the end of the block, or leaves nothing behind. `limits` other than those of work."""
         try:
             with _outages_as_they_are():
-                async with self.engine.begin() as connection:
+                async with self._begun() as connection:
                     # The driver opens the transaction with SQLAlchemy's first statement: raw work before it is outside.
                     now = (await connection.execute(_BEGIN[limits])).scalar_one()
                     sql: Any = (await connection.get_raw_connection()).driver_connection
@@ -238,20 +241,60 @@ class Database:
             yield self._probe
 
     @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[AsyncConnection]:
+        """As `engine.begin()` does; what a read has not given back to the pool is there for it."""
+        connection = self.engine.connect()
+        if self._spares and self.engine.sync_engine.pool.checkedout() >= self.settings.pool_size:  # type: ignore[attr-defined]
+            await self._give_back(self._spares.pop()[0])
+        self._waiting += 1
+        try:
+            await connection.start()
+        finally:
+            self._waiting -= 1
+        try:
+            async with connection.begin():
+                yield connection
+        finally:
+            await asyncio.shield(connection.close())
+
+    @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
         """The driver's connection for reads, one statement a snapshot."""
         with _outages_as_they_are():
+            lent, driver = await self._for_reads()
+            try:
+                yield driver
+            except BaseException:
+                await self._give_back(lent)
+                raise
+            # The pool's way there and back takes as long as a read: one read hands its connection to the next.
+            if self._waiting or driver.is_closed():
+                await self._give_back(lent)
+            else:
+                self._spares.append((lent, driver, monotonic()))
+
+    async def _for_reads(self) -> tuple[Any, Any]:
+        while self._spares:
+            lent, driver, since = self._spares.pop()
+            if not driver.is_closed() and monotonic() - since <= POOL_IDLE_SECONDS - POOL_MARGIN_SECONDS:
+                return lent, driver
+            await asyncio.shield(greenlet_spawn(lent.invalidate))
+        self._waiting += 1
+        try:
             # Nothing is begun on it, so SQLAlchemy's own connection, and its way there and back, is left out.
             lent = await self.engine.raw_connection()
-            try:
-                driver: Any = lent.driver_connection
-                yield driver
-            finally:
-                # Where the pool was closed meanwhile so is its socket, and that is waited for, whoever is gone.
-                await asyncio.shield(greenlet_spawn(lent.close))
+        finally:
+            self._waiting -= 1
+        return lent, lent.driver_connection
+
+    async def _give_back(self, lent: Any) -> None:
+        # Where the pool was closed meanwhile so is its socket, and that is waited for, whoever is gone.
+        await asyncio.shield(greenlet_spawn(lent.close))
 
     async def close(self) -> None:
         """Give all connections back."""
         if self._probe is not None:
             await self._probe.close(timeout=2)
+        while self._spares:
+            await self._give_back(self._spares.pop()[0])
         await self.engine.dispose()

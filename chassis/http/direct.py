@@ -7,15 +7,19 @@ the framework's way, which alone says what is wrong with it.
 """
 
 import inspect
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, params
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
+from pydantic import BaseModel, ValidationError
 from starlette._utils import get_route_path
+from starlette.convertors import PathConvertor
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -39,8 +43,9 @@ class _Step(NamedTuple):
     call: Callable[..., Any]
     opens: bool
     takes: tuple[tuple[str, int], ...]
-    path: Sequence[Any]
+    path: Sequence[tuple[str, str, Callable[..., Any]]]
     query: Sequence[Any]
+    unasked: Mapping[str, Any] | None
     headers: Sequence[Any]
     request: str | None
     response: str | None
@@ -86,8 +91,9 @@ class Plan:
         self.steps.append(
             _Step(
                 asynccontextmanager(call) if opens else call, opens,
-                tuple((name, place) for name, place in below if name is not None), needs.path_params,
-                needs.query_params, needs.header_params, needs.request_param_name, needs.response_param_name,
+                tuple((name, place) for name, place in below if name is not None),
+                [_judged(field) for field in needs.path_params], needs.query_params, _unasked(needs.query_params),
+                needs.header_params, needs.request_param_name, needs.response_param_name,
             )
         )  # fmt: skip
         places[key] = len(self.steps) - 1
@@ -97,14 +103,26 @@ class Plan:
         """The answer; None, with nothing done, where a parameter is wrong."""
         await require_readable(request, self.route.known, has_body=False)
         given: list[dict[str, Any]] = []
+        queried = request.scope["query_string"]
         for step in self.steps:
             values: dict[str, Any] = {}
-            for fields, name in ((step.path, "path_params"), (step.query, "query_params"), (step.headers, "headers")):
-                if fields:
-                    found, errors = request_params_to_args(fields, getattr(request, name))
-                    if errors:
-                        return None
-                    values |= found
+            try:
+                for name, alias, judge in step.path:
+                    values[name] = judge(request.path_params[alias], from_attributes=True)
+            except ValidationError:
+                return None
+            if step.query and not queried and step.unasked is not None:
+                values |= step.unasked
+            elif step.query:
+                found, errors = request_params_to_args(step.query, request.query_params)
+                if errors:
+                    return None
+                values |= found
+            if step.headers:
+                found, errors = request_params_to_args(step.headers, request.headers)
+                if errors:
+                    return None
+                values |= found
             given.append(values)
         if not self.opens:
             return await self._called(request, given, None)
@@ -147,6 +165,20 @@ class Plan:
         return response
 
 
+def _judged(field: Any) -> tuple[str, str, Callable[..., Any]]:
+    """Name, place in the path, and judge of one of its parameters. Raises: NotPlain."""
+    if not issubclass(type(field.field_info), params.Path) or isinstance(field.field_info.annotation, type(BaseModel)):
+        raise NotPlain
+    return field.name, field.validation_alias or field.alias, field._type_adapter.validate_python
+
+
+def _unasked(fields: Sequence[Any]) -> Mapping[str, Any] | None:
+    """What parameters are where a request has no query; None where that has to be found out each time."""
+    values, errors = request_params_to_args(fields, QueryParams())
+    plain = all(isinstance(value, str | int | float | None) for value in values.values())
+    return values if plain and not errors else None
+
+
 def _no_answer() -> Response:
     """What a route may set a status and headers on."""
     said = Response()
@@ -160,14 +192,14 @@ class Direct:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._plans: list[tuple[Any, Plan | None]] | None = None
+        self._plans: dict[int, list[tuple[Any, Plan | None]]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET":
             if self._plans is None:
                 self._plans = plans_of(scope["app"])
             path = get_route_path(scope)
-            for regex, plan in self._plans:
+            for regex, plan in self._plans.get(path.count("/"), ()):
                 if match := regex.match(path):
                     if plan is None or not await self._answered(plan, match.groupdict(), scope, receive, send):
                         break
@@ -196,15 +228,24 @@ class Direct:
         return True
 
 
-def plans_of(app: FastAPI) -> list[tuple[Any, Plan | None]]:
-    """The addresses that can be read, in the order in which the app looks for them; None: the framework's way."""
-    found: list[tuple[Any, Plan | None]] = []
-    for route in app.router.routes:
+def plans_of(app: FastAPI) -> dict[int, list[tuple[Any, Plan | None]]]:
+    """The addresses that can be read, by how many slashes they have, in the order in which the app looks for them; None: the
+    framework's way."""
+    everywhere: list[tuple[Any, Plan | None]] = []
+    found: defaultdict[int, list[tuple[Any, Plan | None]]] = defaultdict(lambda: [*everywhere])
+    routes: Sequence[Any] = app.router.routes
+    for route in routes:
         methods = getattr(route, "methods", None)
         if not hasattr(route, "path_regex"):
             break
         if methods is None or "GET" in methods:
-            found.append((route.path_regex, _plan(route)))
+            one = (route.path_regex, _plan(route))
+            if any(isinstance(convertor, PathConvertor) for convertor in route.param_convertors.values()):
+                everywhere.append(one)
+                for others in found.values():
+                    others.append(one)
+            else:
+                found[str(route.path).count("/")].append(one)
     return found
 
 

@@ -7,7 +7,6 @@ from time import perf_counter, time
 
 import structlog
 from prometheus_client import Histogram
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
@@ -113,8 +112,14 @@ class _Request:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body_bytes: int, large: Large) -> None:
         self.scope = scope
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
+        given, length, chunked = "", "", False
+        for name, value in scope["headers"]:  # once over them: names are in lower case here
+            if name == b"x-request-id":
+                given = given or value.decode("latin-1")
+            elif name == b"content-length":
+                length = length or value.decode("latin-1")
+            elif name == b"transfer-encoding":
+                chunked = True
         self.id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
         self.personal = not scope["path"].startswith("/static/")
         self.status = 0
@@ -124,12 +129,11 @@ class _Request:
         self._receive = receive
         self._read: list[Message] = []
         self._send = send
-        length = headers.get("content-length", "")
         self.expected = int(length) if length.isdigit() else 0
-        if large and (self.expected > body_bytes or "transfer-encoding" in headers):
+        if large and (self.expected > body_bytes or chunked):
             body_bytes = largest(scope["path"], body_bytes, large)
             self.expected = self.expected or body_bytes  # sent in chunks: how many is not known
-        self.has_body = bool(self.expected) or "transfer-encoding" in headers
+        self.has_body = bool(self.expected) or chunked
         self.body_bytes = self.body_left = body_bytes
         if self.expected > body_bytes:
             self._refuse_body()
@@ -175,13 +179,19 @@ class _Request:
         """The answer's next part, with the request's id on it."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            if headers.get("content-type", "").startswith(MEDIA_TYPE):
-                self.scope[STREAMED] = True
-            headers["x-request-id"] = self.id
-            if self.personal and "cache-control" not in headers:
-                headers["cache-control"] = "no-store"
-            length = headers.get("content-length", "")
+            length, kept = b"", False
+            headers = [header for header in message.get("headers", ()) if header[0] != b"x-request-id"]
+            for name, value in headers:
+                if name == b"content-length":
+                    length = value
+                elif name == b"cache-control":
+                    kept = True
+                elif name == b"content-type" and value.startswith(MEDIA_TYPE.encode()):
+                    self.scope[STREAMED] = True
+            headers.append((b"x-request-id", self.id.encode()))
+            if self.personal and not kept:
+                headers.append((b"cache-control", b"no-store"))
+            message["headers"] = headers
             if self.limit is not None and length.isdigit() and int(length) > IN_MEMORY_BYTES:
                 now = asyncio.get_running_loop().time()
                 self.limit.reschedule(now + seconds_for(int(length), self.seconds))  # a slow line is no fault
