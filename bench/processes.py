@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -47,13 +46,9 @@ def cpu_seconds(pid: int) -> float:
     return ticks / TICKS
 
 
-def cpu_exactly(pid: int) -> float:
-    """CPU seconds of a process and everything below it that runs now, to the nanosecond: for what lasts less than a tick."""
-    seconds = 0.0
-    for one in family(pid):
-        with suppress(OSError):  # it has gone
-            seconds += time.clock_gettime((~one << 3) | 2)  # the kernel's name for the CPU clock of another process
-    return seconds
+def cpu_exactly(pids: Iterable[int]) -> float:
+    """CPU seconds of other processes of ours, to the nanosecond: for what lasts less than a tick."""
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)  # the kernel's name for another process's CPU clock
 
 
 def pss_megabytes(pids: Iterable[int]) -> float:

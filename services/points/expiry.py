@@ -19,8 +19,14 @@ from services.points.policy import Policies
 from services.points.tables import LATE, LotRow
 from services.points.trades import Cause
 
-CLIENTS_AT_ONCE = 20_000
-_WANTED = "{0}.client_id = ANY($1::text[]) AND {0}.expires_on <= $2"
+CLIENTS_AT_ONCE = 100_000
+_WANTED = "{0}.client_id = ANY($1::text[]) AND {0}.expires_on BETWEEN $4 AND $2"
+
+
+# Whose lots end between two days, also of who has none left: whoever is locked in vain is not held up for long.
+_ENDING = """
+    SELECT e.client_id FROM entries e WHERE {} AND e.step = 0 AND e.points > 0
+    UNION ALL SELECT l.client_id FROM lots l WHERE l.expires_on BETWEEN $1 AND $2 AND l.free > 0"""
 
 
 async def close(days: Sequence[date], uow: UnitOfWork) -> None:
@@ -31,8 +37,8 @@ async def close(days: Sequence[date], uow: UnitOfWork) -> None:
         await _tell(day, uow)
     through = await uow.sql.fetchval("SELECT through FROM closed_days") or date.min
     first = through + timedelta(days=1) if through > date.min else through
-    ended = lots.EVERY.format(of_entries=_ends("e", days, first), of_lots="l.expires_on BETWEEN $1 AND $2")
-    await _expire(await balances.lock_found(uow.sql, ended, first, days[-1]), days[-1], first, uow)
+    found = _ENDING.format(_ends("e", days, first))
+    await _expire(await balances.lock_found(uow.sql, found, first, days[-1]), days[-1], first, uow, since=first)
 
 
 async def _tell(day: date, uow: UnitOfWork) -> None:
@@ -72,11 +78,12 @@ async def catch_up(since: Mapping[str, date], through: date, uow: UnitOfWork) ->
     await expire(sorted(since), through, uow)
 
 
-# Whatever ended is used up where it lies; what has to be posted comes back, a row a client, end and day of posting. Only of
+# In the order of clients, so that what is written lies together. Whatever ended is used up where it lies; what has to be posted comes back, a row a client, end and day of posting. Only of
 # ends before $3, which were closed already, can something have been posted.
 _EXPIRE = f"""
     WITH ended AS MATERIALIZED (
-        {lots.EVERY.format(of_entries=_WANTED.format("e"), of_lots=_WANTED.format("l"))}),
+        SELECT * FROM ({lots.EVERY.format(of_entries=_WANTED.format("e"), of_lots=_WANTED.format("l"))}) every_lot
+        ORDER BY client_id COLLATE "C"),
     whole AS (
         INSERT INTO lots ({columns(LotRow)})
         SELECT client_id, lot, value_on, expires_on, 0, held, expired + free, extended FROM ended WHERE whole),
@@ -99,7 +106,7 @@ _EXPIRE = f"""
                     ON i.client_id = e.client_id AND i.item = e.item
                WHERE e.item IS NOT NULL GROUP BY 1, 2) posted
          ON posted.client_id = s.client_id AND posted.item = 'expired/' || s.expires_on
-    ORDER BY s.client_id, s.expires_on, s.posted_on"""
+    ORDER BY s.client_id COLLATE "C", s.expires_on, s.posted_on"""
 
 
 async def expire(clients: Sequence[str], through: date, uow: UnitOfWork) -> None:
@@ -109,12 +116,12 @@ async def expire(clients: Sequence[str], through: date, uow: UnitOfWork) -> None
     await _expire(clients, through, date.max, uow)
 
 
-async def _expire(clients: Sequence[str], through: date, first: date, uow: UnitOfWork) -> None:
-    """Clients are locked; of ends on `first` or later nothing was posted yet."""
+async def _expire(clients: Sequence[str], through: date, first: date, uow: UnitOfWork, since: date = date.min) -> None:
+    """Clients are locked; of ends on `first` or later nothing was posted yet, before `since` nothing is left."""
     ended: list[ledger.Ended] = []
     for start in range(0, len(clients), CLIENTS_AT_ONCE):
         some = list(clients[start : start + CLIENTS_AT_ONCE])
-        ended += map(tuple, await uow.sql.fetch(_EXPIRE, some, through, first))
+        ended += map(tuple, await uow.sql.fetch(_EXPIRE, some, through, first, since))
     if ended:
         await ledger.post_expired(uow, ended)
 

@@ -131,9 +131,10 @@ def _expirations(
     open_from: date,
     told: list[PointsPosted],
 ) -> Iterator[Row]:
-    """The rows of these ends, and what is told of each, one after the other."""
+    """The rows of these ends, and what is told of each, one after the other; there are few days and many clients."""
+    items = {day: (expiry(day), f"broker.day.closed/{day}") for day in {one[1] for one in ended}}
     for (client, day, posted_on, points, step), partition in zip(ended, partitions, strict=True):
-        number, item = numbers[partition], expiry(day)
+        number, (item, cause) = numbers[partition], items[day]
         numbers[partition] = number + 1
         made = entry_id(client, item, step)
         original = entry_id(client, item, 0) if step else None
@@ -147,7 +148,7 @@ def _expirations(
         )  # fmt: skip
         yield (
             partition, number, made, client, "expired", step, available(client), EXPIRED, points, posted_on,
-            f"broker.day.closed/{day}", original, item, day,
+            cause, original, item, day,
         )  # fmt: skip
 
 
