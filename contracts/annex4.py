@@ -2,6 +2,8 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
+from contracts.suitability import HELD
+
 COLUMNS = (
     "客户姓名 name",
     "姓名首字母 initial",
@@ -19,9 +21,14 @@ COLUMNS = (
     "备注 note",
 )
 RISK = {"VERY_LOW": "极低", "LOW": "低", "MEDIUM": "一般", "HIGH": "高"}
-"""Annex 4 says 一般 for the middle level and has a 极高 that no score reaches [K6]; levels of another scheme are written as
-they are."""
+"""Annex 4 says 一般 for the middle level and has a 极高 that no score reaches [K6]."""
 TEN_THOUSAND = Decimal(10_000)
+
+
+def risk_word(level: str) -> str:
+    """A level of either scheme in the words of the form: one of the other scheme as what it is worth [Q6], whoever fills it in."""
+    known = HELD.get(level, level)
+    return RISK.get(known, known)
 
 
 def in_ten_thousands(amount: Decimal) -> Decimal:

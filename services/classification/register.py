@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from contracts.annex4 import RISK, in_ten_thousands
+from contracts.annex4 import in_ten_thousands, risk_word
 
 TITLE = "客户分类登记表"
 
@@ -37,7 +37,7 @@ async def rows(sql: asyncpg.Connection, scope: tuple[str, Sequence[str]]) -> lis
             in_ten_thousands(assets),
             in_ten_thousands(commission),
             *(" ".join(codes.get(kind, ())) for kind in ("HABIT", "VALUE", "STYLE", "PREFERENCE")),
-            RISK.get(level, level) or "",
+            risk_word(level) if level else "",
             "",
             "",
             note,

@@ -11,7 +11,7 @@ from chassis.clock import end_of
 from chassis.personal.keys import Value
 from chassis.rows import Row
 from chassis.timeline import effective_now
-from contracts.annex4 import RISK, in_ten_thousands
+from contracts.annex4 import in_ten_thousands, risk_word
 from services.relationships.initials import UNKNOWN, initial_of
 from services.relationships.tables import CLIENTS
 
@@ -83,7 +83,7 @@ def line(one: Entry, known: Mapping[str, str | None]) -> tuple[Any, ...]:
         name, initial_of(name) if name else UNKNOWN, one.client_id, one.branch_id or "",
         "" if one.assets is None else in_ten_thousands(one.assets),
         "" if one.commission is None else in_ten_thousands(one.commission),
-        *(_bare(codes) for codes in (habit, value, style, preference)), RISK.get(risk, risk), one.visits,
+        *(_bare(codes) for codes in (habit, value, style, preference)), risk_word(risk), one.visits,
         known.get(f"{one.client_id}/{PHONE}") or "", "",
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts import annex4
 from contracts import suitability as contract
 from services.suitability.levels import CROSSWALK, SCHEMES, held_in, needed_in
 from services.suitability.policy import Policies, Policy
@@ -140,6 +141,8 @@ def test_q6_others_translate_levels_as_it_is_done_here() -> None:
     crosswalk = CROSSWALK[C5R5, SEED]
     assert {own.code: SCHEMES[SEED].level(crosswalk[own.rank]).code for own in SCHEMES[C5R5].levels} == contract.HELD
     assert SCHEMES[SEED].codes == contract.LEVELS
+    words = [annex4.risk_word(code) for code in (*contract.LEVELS, *contract.HELD, "OTHER")]
+    assert " ".join(words) == "极低 低 一般 高 极低 低 一般 一般 高 OTHER"
 
 
 async def test_q4_the_first_high_risk_is_the_first_whatever_the_scheme_of_then(world: World, desk: Desk) -> None:

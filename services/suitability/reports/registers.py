@@ -4,7 +4,7 @@ from datetime import date
 
 import asyncpg
 
-from contracts.annex4 import COLUMNS, RISK, in_ten_thousands
+from contracts.annex4 import COLUMNS, in_ten_thousands, risk_word
 from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reports.sheets import workbook
@@ -79,13 +79,11 @@ async def annex_4(sql: asyncpg.Connection, on: date, scope: tuple[str, list[str]
         on,
         *arguments,
     )
-    policy = (await Policies.read(sql)).on(on)
     lines = []
     for row in rows:
         level = ""
         if row["rank"] is not None:
-            own = policy.own_scheme.level(held_in(row["scheme"], row["rank"], policy.scheme))
-            level = RISK.get(own.code, own.code)
+            level = risk_word(SCHEMES[row["scheme"]].level(row["rank"]).code)
         assets, commission = (
             None if amount is None else in_ten_thousands(amount) for amount in (row["total_assets"], row["commission"])
         )
