@@ -12,6 +12,7 @@ from chassis.settings import Settings
 from chassis.verify import verify
 from tests.reference.exports import bonus_rows, client_rows, expired_rows, point_rows, tier_rows
 from tests.reference.exports import replay as reference
+from tests.reference.suitability import assessment_rows, mismatch_rows
 
 BANK = Path(__file__).parents[1] / "data" / "bank"
 LAST = date(2022, 11, 30)
@@ -45,6 +46,11 @@ async def assert_outcome(platform: Platform, until: date = LAST, customers: int 
     assert await points_by_trade(platform) == point_rows(expected, until)
     assert await posted(platform, "expired") == expired_rows(expected, until)
     assert await posted(platform, "bonus") == bonus_rows(expected, until)
+    made = await rows_of(platform, "assessments")
+    assert sorted((client, level, *valid) for client, _, level, *valid, _ in made) == sorted(
+        assessment_rows(expected, until)
+    )
+    assert await rows_of(platform, "mismatches") == mismatch_rows(expected, until)
     for name, worker in platform.workers.items():
         async with platform.databases[name].reading() as sql:
             assert await sql.fetchval("SELECT count(*) FROM dead_letters") == 0

@@ -15,6 +15,7 @@ from sqlalchemy import Boolean, Date, DateTime, Integer, LargeBinary, Numeric, T
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from careline.services import SERVICES
+from chassis.actor import Actor, Role
 from chassis.clock import utc_now
 from chassis.service import Service
 from chassis.tables import chassis
@@ -155,3 +156,7 @@ async def test_what_is_open_goes_with_a_client_and_what_is_over_stays(world: Wor
                 name,
                 found,
             )
+    for branch, status in (("B1", 404), ("B9", 200)):  # what it did for them is no reason to look at who is another's
+        head = Actor(f"head-{branch}", Role.BRANCH_MANAGER, branch_id=branch, purpose="walk")
+        async with world.client("callbacks", head) as http:
+            assert (await http.get("/v1/callbacks/tasks?client_id=c-1")).status_code == status
