@@ -15,6 +15,8 @@ from contracts.broker import (
     CommissionAgreed,
     EntrustedValued,
     PaymentRecorded,
+    TradeCancelled,
+    TradeSettled,
 )
 from contracts.classification import ClassChanged, CoreChanged, MonthEvaluated, SupplementaryChanged, TierChanged
 from contracts.classification import DayCompleted as ClassificationDayCompleted
@@ -42,6 +44,7 @@ from services.products import (
     closing,
     club,
     club_events,
+    differences,
     exports,
     facts,
     hospitality,
@@ -55,6 +58,7 @@ from services.products import (
 )
 from services.products.invariants import INVARIANTS
 from services.products.policy import Policies
+from services.products.shadow import shadow
 
 service = Service(
     name="products",
@@ -67,6 +71,8 @@ service = Service(
         ClientOpened: facts.open_clients,
         ClientClosed: facts.close_clients,
         CommissionAgreed: rates.hear,
+        TradeSettled: differences.keep_trades,
+        TradeCancelled: differences.keep_cancellations,
         AgreementSigned: facts.keep_agreements,
         AgreementEnded: facts.end_agreements,
         EntrustedValued: charges.keep_entrusted,
@@ -119,4 +125,5 @@ service = Service(
     client_parts={"subscriptions": "/subscriptions?limit=10", "entitlements": "/entitlements", "club": "/club"},
     approvals=[overrides.OVERRIDE, club.INVITATION, hospitality.GIVEN],
     policy=Policies,
+    shadow=shadow,
 )

@@ -16,7 +16,7 @@ from chassis.uow import UnitOfWork
 from contracts.broker import EntrustedValued, PaymentRecorded
 from contracts.fields import Amount
 from contracts.products import ChargePosted
-from services.products import clients, entitlements, rules
+from services.products import clients, differences, entitlements, rules
 from services.products.charge_rules import Valued, asset_fee, credit, fen, month_of_day, months_between
 from services.products.policy import Policies
 from services.products.subscription_rules import month_of
@@ -27,13 +27,15 @@ DAY = timedelta(days=1)
 
 
 async def close_day(uow: UnitOfWork, day: date) -> None:
-    """Post what a day brings: months that begin, credits of months that ended before their time, the day's fee on assets."""
+    """Post what a day brings: months that begin, credits of months that ended before their time, the day's fee on assets, and
+    what trades cost more or less by rates told since."""
     catalogue = (await uow.policies(Policies)).catalogue.on(day).body.products
     by_month = [code for code, one in catalogue.items() if one.kind in ("sms", "monthly")]
     lines = [*await _months(uow, by_month, day), *await _credits(uow, day)]
     by_assets = [code for code, one in catalogue.items() if one.kind == "assets"]
     if by_assets:
         lines += await _assets(uow, await _with_assets(uow.sql, by_assets, None, day), day.replace(day=1), day)
+    lines += await differences.reckon(uow, day)
     if lines:
         await post(uow, lines)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from chassis.uow import UnitOfWork
-from services.products import charges, clients, club, club_events, entitlements, library, offers, subscriptions
+from services.products import charges, clients, club, club_events, entitlements, library, offers, rates, subscriptions
 
 
 async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
@@ -14,6 +14,7 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
         following = day + timedelta(days=1)
         await charges.close_day(uow, day)
         await library.take_effect(uow, following)
+        await rates.take_effect(uow, following)
         await entitlements.take_effect(uow, following)
         concerned = await subscriptions.concerned(uow, following)
         if concerned:

@@ -103,10 +103,11 @@ def _on(
         if one.since <= day and (one.until is None or day < one.until)
     }
     products = [version.products[code] for code, version in versions.items() if code in version.products]
-    found = rules.rate(
-        x, products, {code: version.prices for code, version in versions.items()}, policies.catalogue.on(day).body.prices.ceiling
-    )  # fmt: skip
-    flags = ["no_uplift"] if no_uplift(x, found, products) else []
+    ceiling = policies.catalogue.on(day).body.prices.ceiling
+    found = rules.rate(x, products, {code: version.prices for code, version in versions.items()}, ceiling)
+    flags = [
+        flag for flag, holds in (("no_uplift", no_uplift(x, found, products)), ("over_ceiling", x > ceiling)) if holds
+    ]
     return RateStretch(
         since=day,
         rate=Quantity(rules.shown(found)),

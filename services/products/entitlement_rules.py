@@ -3,17 +3,21 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeVar
 
 from chassis.errors import Text
 from chassis.policy import Version
 from contracts.classification import TIERS
 from contracts.products import EntitlementStretch
-from services.products.policy import Services
+from services.products.policy import Catalogue, Services
 from services.products.rules import Product
 from services.products.subscription_rules import reaches
 
+T = TypeVar("T")
 Days = tuple[date, date | None]
 """From a day on, until another (exclusive)."""
+Conditions = Sequence[tuple[Mapping[str, Product], Days]]
+"""What products ask for, by the days a catalogue is in force."""
 ALWAYS: Days = (date.min, None)
 OVERRIDE = "OVERRIDE"
 
@@ -51,10 +55,11 @@ class Known:
 
 
 def entitled(
-    known: Known, versions: Sequence[Version[Services]], products: Mapping[str, Product]
+    known: Known, versions: Sequence[Version[Services]], catalogues: Sequence[Version[Catalogue]]
 ) -> list[EntitlementStretch]:
     """Every service with source and version, from when until when; a service of two sources has a stretch for each."""
     found: list[EntitlementStretch] = []
+    conditions = [(version.body.products, days) for version, days in _in_force(catalogues)]
     for version, days in _in_force(versions):
         for one in known.club:  # also of a prospect, who has no account yet
             if (own_days := _both(days, one.days)) and (own_days := _both(own_days, (date.min, known.closed_on))):
@@ -64,7 +69,7 @@ def entitled(
         window = _both((known.opened_on, known.closed_on), days) if known.opened_on else None
         if window is None:
             continue
-        for source, which, own in _sources(known, window, products):
+        for source, which, own in _sources(known, window, conditions):
             for code in version.body.gives.get((source, which), ()):
                 name = f"{source}:{which}" if which else source
                 found += [_stretch(code, name, version.name, one) for one in own]
@@ -74,7 +79,7 @@ def entitled(
     return _joined(found)
 
 
-def _in_force(versions: Sequence[Version[Services]]) -> Iterator[tuple[Version[Services], Days]]:
+def _in_force(versions: Sequence[Version[T]]) -> Iterator[tuple[Version[T], Days]]:
     """Each version with its days; the first speaks for those before it."""
     newest = {version.effective_on: version for version in versions}
     starts = sorted(newest)
@@ -82,7 +87,7 @@ def _in_force(versions: Sequence[Version[Services]]) -> Iterator[tuple[Version[S
         yield newest[start], (start if n else date.min, starts[n + 1] if n + 1 < len(starts) else None)
 
 
-def _sources(known: Known, window: Days, products: Mapping[str, Product]) -> Iterator[tuple[str, str, list[Days]]]:
+def _sources(known: Known, window: Days, conditions: Conditions) -> Iterator[tuple[str, str, list[Days]]]:
     """Every source with the days it gives on."""
     yield "BASE", "", [window]
     normal = [window]
@@ -98,24 +103,30 @@ def _sources(known: Known, window: Days, products: Mapping[str, Product]) -> Ite
     for one in known.products:
         if days := _both(window, one.days):
             left = [days]
-            for block in blocks(known, products.get(one.what), one.what):
+            for block in blocks(known, conditions, one.what):
                 left = _without(left, block.days)
             yield "PRODUCT", one.what, left
 
 
-def blocks(known: Known, product: Product | None, code: str) -> list[Dated]:
+def blocks(known: Known, conditions: Conditions, code: str) -> list[Dated]:
     """What keeps a product's services from a client, and when: a hold, a charge not paid, a level below its floor
-    or ended, an agreement ended.
+    or ended, an agreement ended; floor and agreement as the catalogue of each day asks for them.
     Basic and extended services are never kept back."""
     found = [Dated(f"hold {one.what}", *one.days) for one in known.holds if one.what in (code, "ALL")]
     found += [Dated("unpaid", *one.days) for one in known.unpaid if one.what == code]
-    if product is not None and product.floor:
-        enough = [one.days for one in known.levels if reaches(one.what, product.floor)]
-        found += [Dated(f"level below {product.floor}", *days) for days in _gaps(enough)]
-    if product is not None and product.agreement:
-        signed = [one.days for one in known.agreements if one.what == product.agreement]
-        found += [Dated(f"no agreement {product.agreement}", *days) for days in _gaps(signed)]
+    for products, days in conditions:
+        product = products.get(code)
+        if product is not None and product.floor:
+            enough = [one.days for one in known.levels if reaches(one.what, product.floor)]
+            found += _within(days, f"level below {product.floor}", _gaps(enough))
+        if product is not None and product.agreement:
+            signed = [one.days for one in known.agreements if one.what == product.agreement]
+            found += _within(days, f"no agreement {product.agreement}", _gaps(signed))
     return found
+
+
+def _within(days: Days, what: str, found: Iterable[Days]) -> list[Dated]:
+    return [Dated(what, *both) for one in found if (both := _both(days, one))]
 
 
 def levels_over_time(assessments: Iterable[Dated]) -> list[Dated]:

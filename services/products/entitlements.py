@@ -12,6 +12,7 @@ from chassis.uow import UnitOfWork
 from contracts.products import EntitlementChanged, EntitlementStretch
 from services.products.clients import ClientRow
 from services.products.entitlement_rules import (
+    ALWAYS,
     Dated,
     Known,
     blocks,
@@ -76,17 +77,18 @@ async def tell(uow: UnitOfWork, client_ids: Sequence[str]) -> None:
     whatever their number."""
     policies = await uow.policies(Policies)
     versions = policies.services.all
-    products = policies.catalogue.all[-1].body.products
     known = await read(uow.sql, client_ids)
     changes = await ENTITLEMENTS.put(
-        uow, {client_id: entitled(one, versions, products) for client_id, one in known.items()}
+        uow, {client_id: entitled(one, versions, policies.catalogue.all) for client_id, one in known.items()}
     )
     uow.emit_all(EntitlementChanged(**change.fields) for change in changes)
 
 
 async def take_effect(uow: UnitOfWork, day: date) -> None:
-    """Work out everybody's anew when another version of what gives what begins on a day."""
-    if not any(version.effective_on == day for version in (await uow.policies(Policies)).services.all):
+    """Work out everybody's anew when another version of what gives what, or of what products ask for, begins on a day."""
+    policies = await uow.policies(Policies)
+    starts = {one.effective_on for one in policies.services.all} | {one.effective_on for one in policies.catalogue.all}
+    if day not in starts:
         return
     after = ""
     while ids := [
@@ -142,9 +144,10 @@ async def _kept_back(sql: asyncpg.Connection, policies: Policies, client_id: str
     """Of each product held that is kept back on a day by what: `PRODUCT:C` by a hold."""
     if not await sql.fetchval("SELECT EXISTS (SELECT FROM subscriptions WHERE client_id = $1)", client_id):
         return {}
-    known, products = (await read(sql, [client_id]))[client_id], policies.catalogue.on(day).body.products
+    known = (await read(sql, [client_id]))[client_id]
+    asked = [(policies.catalogue.on(day).body.products, ALWAYS)]
     return {
-        f"PRODUCT:{one.what}": [block.what for block in on(blocks(known, products.get(one.what), one.what), day)]
+        f"PRODUCT:{one.what}": [block.what for block in on(blocks(known, asked, one.what), day)]
         for one in on(known.products, day)
     }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
+from typing import Literal
 
 import asyncpg
 
@@ -14,6 +15,8 @@ from chassis.http import object_scope
 from services.products import rules
 from services.products.policy import Catalogue, Services
 from services.products.rules import Product
+
+Flag = Literal["no_uplift", "over_ceiling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,9 @@ def _choice(catalogue: Catalogue, x: int, turnover: Decimal, held: Sequence[Prod
 
 
 @dataclass(frozen=True, slots=True)
-class WithoutUplift:
-    """A client who holds products paid by the rate and pays no more for them: X was as high already [S1]."""
+class Flagged:
+    """A client whose rate has a flag: `no_uplift`, products paid by the rate raise it by nothing, X was as high already;
+    `over_ceiling`, X itself is above the ceiling of the catalogue in force [S1]."""
 
     client_id: str
     branch_id: str | None
@@ -86,22 +90,23 @@ class WithoutUplift:
     x: str
 
 
-async def without_uplift(
-    sql: asyncpg.Connection, actor: Actor, day: date, after: str, limit: int
-) -> list[WithoutUplift]:
+async def flagged(
+    sql: asyncpg.Connection, flag: Flag, actor: Actor, day: date, after: str, limit: int
+) -> list[Flagged]:
     """Those of a day, of a branch only its own, behind a client."""
-    condition, arguments = object_scope(actor, 4)
+    condition, arguments = object_scope(actor, 5)
     return [
-        WithoutUplift(*found)
+        Flagged(*found)
         for found in await sql.fetch(
             f"""SELECT client_id, branch_id, s->>'rate', s->>'x'
                 FROM fee_rates JOIN clients USING (client_id) CROSS JOIN LATERAL jsonb_array_elements(stretches) AS s
-                WHERE client_id > $2 AND s->'flags' ? 'no_uplift' AND s->>'account_id' IS NULL
+                WHERE client_id > $2 AND s->'flags' ? $4 AND s->>'account_id' IS NULL
                   AND (s->>'since')::date <= $1 AND coalesce((s->>'until')::date > $1, true) AND {condition}
                 ORDER BY client_id LIMIT $3""",
             day,
             after,
             limit,
+            flag,
             *arguments,
         )
     ]

@@ -1,7 +1,7 @@
 """X as the broker tells it, and the fee rates that follow from it, told with the day the trading system applies them from."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import asyncpg
@@ -20,7 +20,9 @@ from services.products.policy import Policies
 from services.products.rules import LEGAL_CEILING
 from services.products.situations import subscriptions_of
 from services.products.subscription_rules import holdings
-from services.products.tables import RATES, CommissionRow
+from services.products.tables import RATES, ApplicationRow, CommissionRow, DifferenceRow
+
+AT_ONCE = 5_000
 
 
 class UnknownCommission(Conflict):
@@ -100,8 +102,49 @@ async def tell(uow: UnitOfWork, client_ids: Sequence[str]) -> None:
         return
     day = await today(uow.sql)
     next_day = (await current(uow.sql)).add_days(day, 1, DayKind.TRADING)
-    for change in changes:
-        uow.emit(FeeRateChanged(**change.fields, apply_from=max(next_day, change.changed_from)))
+    applied = [
+        ApplicationRow(one.client_id, one.revision, one.changed_from, max(next_day, one.changed_from))
+        for one in changes
+    ]
+    await uow.sql.execute(
+        f"""INSERT INTO rate_applications ({rows.columns(ApplicationRow)})
+            SELECT * FROM unnest($1::text[], $2::bigint[], $3::date[], $4::date[])""",
+        *rows.lists(applied),
+    )
+    await due(uow, [(one.client_id, one.changed_from) for one in applied if one.changed_from < one.apply_from])
+    for change, application in zip(changes, applied, strict=True):
+        uow.emit(FeeRateChanged(**change.fields, apply_from=application.apply_from))
+
+
+async def due(uow: UnitOfWork, days: Iterable[tuple[str, date]]) -> None:
+    """Reckon the differences of these days at the next close."""
+    found = [DifferenceRow(*one) for one in sorted(set(days))]
+    await uow.sql.execute(
+        """INSERT INTO differences_due (client_id, day) SELECT * FROM unnest($1::text[], $2::date[])
+           ON CONFLICT DO NOTHING""",
+        [one.client_id for one in found],
+        [one.day for one in found],
+    )
+
+
+async def take_effect(uow: UnitOfWork, day: date) -> None:
+    """Tell everybody's rates when other prices begin on a day or until the next trading day after it: so early that the
+    trading system applies them from their first day on. Who was told already is not told again."""
+    until = (await current(uow.sql)).add_days(day, 1, DayKind.TRADING)
+    if not any(day <= start <= until for start in (await uow.policies(Policies)).starts()):
+        return
+    after = ""
+    while ids := [
+        client_id
+        for (client_id,) in await uow.sql.fetch(
+            "SELECT DISTINCT client_id FROM commissions WHERE client_id > $1 ORDER BY client_id LIMIT $2",
+            after,
+            AT_ONCE,
+        )
+    ]:
+        await clients.lock(uow, ids)
+        await tell(uow, ids)
+        after = ids[-1]
 
 
 def on(stretches: Sequence[RateStretch], day: date) -> list[RateStretch]:

@@ -17,7 +17,7 @@ from services.products.policy import Policies
 from services.products.rules import Product
 from services.products.subscription_rules import reaches
 from services.products.tables import TIERS as TIER_HISTORY
-from services.products.tables import AgreementRow, LevelRow, SubscriptionRow
+from services.products.tables import AgreementRow, LevelRow, SubscriptionRow, class_on
 
 
 class NotOnShelf(Conflict):
@@ -30,6 +30,12 @@ class NotOpenToTier(Conflict):
     """The product is open from a higher tier on."""
 
     title = Text("Open from a higher tier on", "客户级别未达到要求")
+
+
+class NotOpenToClass(Conflict):
+    """The product is open to some classes of clients only."""
+
+    title = Text("Open to other classes of clients", "客户分类未达到要求")
 
 
 class AgreementNeeded(Conflict):
@@ -56,6 +62,7 @@ class Situation:
 
     client: ClientRow
     tier: str = TIERS[0]
+    code: str | None = None
     level: str | None = None
     agreements: frozenset[str] = frozenset()
     held: list[SubscriptionRow] = field(default_factory=list)
@@ -65,10 +72,13 @@ async def read(sql: asyncpg.Connection, clients: Sequence[ClientRow], day: date)
     """The situations of clients on a day."""
     found = {one.client_id: Situation(one) for one in clients}
     ids = list(found)
-    for client_id, tier in await sql.fetch(
-        f"SELECT c.id, {TIER_HISTORY.on('tier', 'c.id', '$2')} FROM unnest($1::text[]) AS c(id)", ids, day
+    for client_id, tier, code in await sql.fetch(
+        f"""SELECT c.id, {TIER_HISTORY.on("tier", "c.id", "$2")}, {class_on("c.id", "$2")}
+            FROM unnest($1::text[]) AS c(id)""",
+        ids,
+        day,
     ):
-        found[client_id].tier = tier or TIERS[0]
+        found[client_id].tier, found[client_id].code = tier or TIERS[0], code
     for level in await rows.fetch(
         sql,
         LevelRow,
@@ -122,6 +132,9 @@ def obstacles(product: Product, shelf: str | None, situation: Situation, day: da
                 )
             )
         )
+    if product.classes and situation.code not in product.classes:
+        asked, has = ", ".join(sorted(product.classes)), situation.code
+        found.append(NotOpenToClass(Text(f"{asked}, not {has or 'unknown'}", f"须为{asked}，当前{has or '未知'}")))
     if product.agreement and product.agreement not in situation.agreements:
         found.append(AgreementNeeded(Text(f"the agreement {product.agreement}", f"协议 {product.agreement}")))
     if not reaches(situation.level, product.floor):

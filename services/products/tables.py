@@ -88,6 +88,53 @@ commissions = rows.table(
 
 RATES: Telling[RateStretch] = Telling(metadata, "fee_rates", RateStretch)
 
+
+class ApplicationRow(Row, frozen=True):
+    """From when on the trading system applies a revision of the rates, which may be later than what it says begins."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    revision: Annotated[int, rows.Column(BigInteger, primary_key=True)]
+    changed_from: date
+    apply_from: date
+
+
+rate_applications = rows.table("rate_applications", metadata, ApplicationRow)
+
+
+class TradeRow(Row, frozen=True):
+    """A trade of A-shares of a client whose commission was known: what differences of the rate are reckoned on."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    trade_id: Annotated[str, rows.Column(primary_key=True)]
+    account_id: str
+    trade_date: date
+    amount: Decimal
+    commission: Decimal
+
+
+trades = rows.table("trades", metadata, TradeRow, Index(None, "client_id", "trade_date"))
+
+
+class CancellationRow(Row, frozen=True):
+    """The lowest commission that remains of a trade; it may be heard before the trade."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    trade_id: Annotated[str, rows.Column(primary_key=True)]
+    remaining: Decimal
+
+
+cancellations = rows.table("trade_cancellations", metadata, CancellationRow)
+
+
+class DifferenceRow(Row, frozen=True):
+    """A day whose rate or trades changed: its difference is reckoned at the next close."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    day: Annotated[date, rows.Column(primary_key=True)]
+
+
+differences_due = rows.table("differences_due", metadata, DifferenceRow, Index(None, "day"))
+
 TIERS: History[TierChanged] = History(
     metadata, "tiers", Column("since", Date, primary_key=True), Column("until", Date), Column("tier", Text, nullable=False),
     told=lambda change: [(stretch.since, stretch.until, stretch.tier) for stretch in change.stretches],
@@ -258,7 +305,7 @@ class ChargeLine(Row, frozen=True):
 
     charge_id: UUID
     client_id: str
-    subscription_id: UUID
+    subscription_id: UUID | None
     code: str
     month: str
     kind: ChargeKind
@@ -277,8 +324,8 @@ charges = Table(
     Column("number", BigInteger, primary_key=True, comment="gapless in its partition, in the order of recording"),
     Column("charge_id", postgresql.UUID, nullable=False, unique=True, comment="UUIDv5 of what it is for"),
     Column("client_id", Text, nullable=False),
-    Column("subscription_id", postgresql.UUID, nullable=False),
-    Column("code", Text, nullable=False),
+    Column("subscription_id", postgresql.UUID, comment="none: of the rate, whatever raises it"),
+    Column("code", Text, nullable=False, comment="empty: of the rate"),
     Column("month", Text, nullable=False, comment="of the statement"),
     Column("kind", Text, nullable=False),
     Column("fen", BigInteger, nullable=False, comment="hundredths of CNY; credits are negative"),

@@ -116,7 +116,15 @@ async def register(world: World, event: str, client: str, guests: int = 0, actor
 
 
 async def states(world: World, event: str) -> dict[str, str]:
-    found = (await get(world, f"/club/events/{event}/registrations", HEAD)).json()["items"]
+    found: list[dict[str, Any]] = []
+    query: dict[str, Any] = {"limit": 2}  # pages lose and repeat nothing
+    while True:
+        page = (await get(world, f"/club/events/{event}/registrations", HEAD, **query)).json()
+        found += page["items"]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert len({one["registration_id"] for one in found}) == len(found)
     return {one["client_id"]: one["state"] for one in found}
 
 

@@ -21,7 +21,7 @@ from contracts.fields import Code, Count, Id, Identifier, Instant, Positive, Tex
 from services.products import clients, club_events
 from services.products.api.shapes import Both, Reader
 from services.products.club_events import ACTS, REGISTRATIONS, Capacity, Why, event_sight
-from services.products.club_rules import in_order
+from services.products.club_rules import Waiting, in_order
 from services.products.tables import EventRow, RegistrationRow
 
 routes = router("/v1/products", "products")
@@ -110,12 +110,6 @@ class Place(RegistrationView):
     tier: str | None
     worth: str | None = Field(description="V of the last month closed", examples=["40.00"])
     behind: bool = Field(description="stands behind the others for not having come", examples=[False])
-
-
-class Places(BaseModel):
-    """Who has a seat, and the waiting list in its order."""
-
-    items: list[Place]
 
 
 def _event(row: EventRow, taken: int) -> EventView:
@@ -237,7 +231,7 @@ async def _move_event(
 
 
 @routes.get("/club/events/{event_id}/registrations")
-async def list_registrations(actor: Host, sql: Reading, event_id: Id) -> Places:
+async def list_registrations(actor: Host, sql: Reading, event_id: Id, page: Page) -> Listing[Place]:
     """Who has a seat by time, then the waiting list in its order with what it follows from; a branch sees its own clients."""
     event = await load(sql, ACTS, actor, event_id)
     condition, arguments = object_scope(actor, 2)
@@ -253,16 +247,25 @@ async def list_registrations(actor: Host, sql: Reading, event_id: Id) -> Places:
         one.registration_id: (n, one)
         for n, one in enumerate(in_order(await club_events.waiting_of(sql, event, await today(sql))), 1)
     }
-    items = []
-    for row in found:
-        place, one = waiting.get(row.registration_id, (None, None))
-        items.append(
-            Place(
-                **_registration(row).model_dump(), place=place, tier=one.tier if one else None,
-                worth=str(one.worth) if one else None, behind=one.behind if one else False,
-            )
-        )  # fmt: skip
-    return Places(items=sorted(items, key=lambda one: one.place or 0))
+    after = tuple(page.after) if page.after else (-1, "", "")
+    ordered = sorted(
+        ((waiting.get(row.registration_id, (0, None)), row) for row in found), key=lambda pair: _order(*pair)
+    )
+    shown = [pair for pair in ordered if _order(*pair) > after][: page.limit + 1]
+    result = page.result(shown, lambda pair: _order(*pair))
+    items = [
+        Place(
+            **_registration(row).model_dump(), place=place or None, tier=one.tier if one else None,
+            worth=str(one.worth) if one else None, behind=one.behind if one else False,
+        )
+        for (place, one), row in result["items"]
+    ]  # fmt: skip
+    return Listing[Place](items=items, next=result["next"])
+
+
+def _order(waiting: tuple[int, Waiting | None], row: RegistrationRow) -> tuple[int, str, str]:
+    """Seats first, by time; then the waiting list by place."""
+    return waiting[0], row.registered_at.isoformat(), str(row.registration_id)
 
 
 @routes.post("/club/events/{event_id}/registrations", status_code=201)

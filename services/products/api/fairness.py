@@ -1,6 +1,7 @@
 """HTTP in: the fairness guard. The cheapest set for what is wanted, with every set it was compared with; and who pays for
 products that raise their rate by nothing."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import Query
@@ -12,7 +13,7 @@ from chassis.timeline import today
 from contracts.fields import BusinessDate, Code, Identifier, Money
 from services.products import clients, fairness, library, rates
 from services.products.api.shapes import Reader
-from services.products.fairness import Choice
+from services.products.fairness import Choice, Flag
 from services.products.policy import Policies
 from services.products.rules import shown
 
@@ -53,8 +54,8 @@ class Cheapest(BaseModel):
     version: str
 
 
-class WithoutUpliftView(BaseModel):
-    """A client whose products raise the rate by nothing."""
+class FlaggedRate(BaseModel):
+    """A client whose rate is named by a report."""
 
     client_id: str
     branch_id: str | None
@@ -79,18 +80,26 @@ async def find_cheapest(actor: Reader, uow: Work, client_id: Identifier, wanted:
     )  # fmt: skip
 
 
+OfDay = Annotated[BusinessDate | None, Query(description="of this day")]
+
+
 @routes.get("/reports/no-uplift")
-async def list_without_uplift(
-    actor: Watcher,
-    sql: Reading,
-    page: Page,
-    on: Annotated[BusinessDate | None, Query(description="of this day")] = None,
-) -> Listing[WithoutUpliftView]:
-    """Who holds products paid by the rate that raise it by nothing, by client. None is above the ceiling: an agreement above
-    it is refused when it comes in."""
-    day = on or await today(sql)
-    found = await fairness.without_uplift(sql, actor, day, page.after[0] if page.after else "", page.limit + 1)
-    return Listing[WithoutUpliftView].model_validate(
+async def list_without_uplift(actor: Watcher, sql: Reading, page: Page, on: OfDay = None) -> Listing[FlaggedRate]:
+    """Who holds products paid by the rate that raise it by nothing, by client."""
+    return await _flagged("no_uplift", actor, sql, page, on)
+
+
+@routes.get("/reports/over-ceiling")
+async def list_over_ceiling(actor: Watcher, sql: Reading, page: Page, on: OfDay = None) -> Listing[FlaggedRate]:
+    """Whose commission agreed is above the catalogue's ceiling, by client: agreed before the ceiling fell. What is above the
+    law's is refused when it comes in."""
+    return await _flagged("over_ceiling", actor, sql, page, on)
+
+
+async def _flagged(flag: Flag, actor: Actor, sql: Reading, page: Page, on: date | None) -> Listing[FlaggedRate]:
+    day, after = on or await today(sql), page.after[0] if page.after else ""
+    found = await fairness.flagged(sql, flag, actor, day, after, page.limit + 1)
+    return Listing[FlaggedRate].model_validate(
         page.result(
             [{"client_id": one.client_id, "branch_id": one.branch_id, "rate": one.rate, "x": one.x} for one in found],
             lambda row: (row["client_id"],),

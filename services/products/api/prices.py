@@ -44,6 +44,7 @@ class CatalogueItem(BaseModel):
     trading: str = Field(description="which trading system comes with it", examples=["vip"])
     includes: list[str]
     min_tier: str
+    classes: list[str] = Field(description="classes of clients it is open to; none: all", examples=[["A+", "B+"]])
     floor: str | None
     agreement: str | None
     licence: str | None
@@ -117,7 +118,7 @@ def _item(version: str, prices: simulation.Prices, one: simulation.Product, stat
     return CatalogueItem(
         code=one.code, kind=one.kind, rank=one.rank, line=one.line, name=Both(en=one.en, zh=one.zh),
         content=Both(en=one.content_en, zh=one.content_zh), channels=list(one.channels), quotes=one.quotes,
-        trading=one.trading, includes=list(one.includes), min_tier=one.min_tier, floor=one.floor or None,
+        trading=one.trading, includes=list(one.includes), min_tier=one.min_tier, classes=sorted(one.classes), floor=one.floor or None,
         agreement=one.agreement or None, licence=one.licence or None, state=state, version=version,
         price=PriceView(
             add=simulation.shown(uplift.add) if uplift else None, cap=simulation.shown(uplift.cap) if uplift else None,
