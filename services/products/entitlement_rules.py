@@ -54,13 +54,24 @@ class Known:
     unpaid: list[Dated] = field(default_factory=list)
 
 
-def entitled(
-    known: Known, versions: Sequence[Version[Services]], catalogues: Sequence[Version[Catalogue]]
-) -> list[EntitlementStretch]:
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What gives what, and what products ask for, each with its days."""
+
+    services: Sequence[tuple[Version[Services], Days]]
+    conditions: Conditions
+
+    @classmethod
+    def of(cls, services: Sequence[Version[Services]], catalogues: Sequence[Version[Catalogue]]) -> "InForce":
+        """Of every version there is."""
+        asked = [(version.body.products, days) for version, days in _in_force(catalogues)]
+        return cls(list(_in_force(services)), asked)
+
+
+def entitled(known: Known, rules: InForce) -> list[EntitlementStretch]:
     """Every service with source and version, from when until when; a service of two sources has a stretch for each."""
     found: list[EntitlementStretch] = []
-    conditions = [(version.body.products, days) for version, days in _in_force(catalogues)]
-    for version, days in _in_force(versions):
+    for version, days in rules.services:
         for one in known.club:  # also of a prospect, who has no account yet
             if (own_days := _both(days, one.days)) and (own_days := _both(own_days, (date.min, known.closed_on))):
                 found += [
@@ -69,7 +80,7 @@ def entitled(
         window = _both((known.opened_on, known.closed_on), days) if known.opened_on else None
         if window is None:
             continue
-        for source, which, own in _sources(known, window, conditions):
+        for source, which, own in _sources(known, window, rules.conditions):
             for code in version.body.gives.get((source, which), ()):
                 name = f"{source}:{which}" if which else source
                 found += [_stretch(code, name, version.name, one) for one in own]
@@ -93,9 +104,9 @@ def _sources(known: Known, window: Days, conditions: Conditions) -> Iterator[tup
     normal = [window]
     for one in known.tiers:
         normal = _without(normal, one.days)
-    for tier in TIERS:
-        own = [days for one in known.tiers if one.what == tier and (days := _both(window, one.days))]
-        yield "TIER", tier, own + (normal if tier == TIERS[0] else [])
+        if days := _both(window, one.days):
+            yield "TIER", one.what, [days]
+    yield "TIER", TIERS[0], normal
     for source, dated in (("HABIT", known.habits), ("CORE", known.core)):
         for one in dated:
             if days := _both(window, one.days):

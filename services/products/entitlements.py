@@ -14,6 +14,7 @@ from services.products.clients import ClientRow
 from services.products.entitlement_rules import (
     ALWAYS,
     Dated,
+    InForce,
     Known,
     blocks,
     entitled,
@@ -76,11 +77,9 @@ async def tell(uow: UnitOfWork, client_ids: Sequence[str]) -> None:
     """Work out the entitlements of clients whose rows are locked, keep them, and tell what differs. A query a kind of fact,
     whatever their number."""
     policies = await uow.policies(Policies)
-    versions = policies.services.all
+    rules = InForce.of(policies.services.all, policies.catalogue.all)
     known = await read(uow.sql, client_ids)
-    changes = await ENTITLEMENTS.put(
-        uow, {client_id: entitled(one, versions, policies.catalogue.all) for client_id, one in known.items()}
-    )
+    changes = await ENTITLEMENTS.put(uow, {client_id: entitled(one, rules) for client_id, one in known.items()})
     uow.emit_all(EntitlementChanged(**change.fields) for change in changes)
 
 

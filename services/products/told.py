@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.tables import Instant
 from chassis.uow import UnitOfWork
-from contracts.fields import convert, encode_custom
+from contracts.fields import decode_custom, encode_custom
 
 
 class Stretch(Protocol):
@@ -34,6 +34,7 @@ class Stretch(Protocol):
 
 
 S = TypeVar("S", bound=Any)
+Parts = tuple[date, date | None, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ class Telling(Generic[S]):
     """The tables NAME (a row a client) and NAME_changes of one history."""
 
     def __init__(self, metadata: MetaData, name: str, stretch: type[S]) -> None:
-        self.name, self.stretch = name, stretch
+        self.name = name
+        # What we wrote ourselves needs no check of its fields again.
+        self._read = msgspec.json.Decoder(list[stretch], dec_hook=decode_custom).decode  # type: ignore[valid-type]
         self.table = Table(
             name,
             metadata,
@@ -133,10 +136,6 @@ class Telling(Generic[S]):
             uow.now,
         )
 
-    def _read(self, stretches: str) -> list[S]:
-        found: list[S] = convert(msgspec.json.decode(stretches), list[self.stretch])  # type: ignore[name-defined]
-        return found
-
 
 def _text(stretches: Iterable[Any]) -> str:
     return msgspec.json.encode(list(stretches), enc_hook=encode_custom).decode()
@@ -161,8 +160,7 @@ def on(stretches: Iterable[S], day: date) -> list[S]:
 
 def first_difference(told: Sequence[S], wanted: Sequence[S]) -> date | None:
     """The first day of which two histories say something else."""
-    was, now = {_parts(one) for one in told}, {_parts(one) for one in wanted}
-    was, now = was - now, now - was  # what both say of the same days makes no difference
+    was, now = _apart(told, wanted)
     days: list[date] = sorted({day for since, until, _ in (*was, *now) for day in (since, until) if day is not None})
     for day in days:
         told_then, told_now = (
@@ -174,7 +172,17 @@ def first_difference(told: Sequence[S], wanted: Sequence[S]) -> date | None:
     return None
 
 
-def _parts(one: Any) -> tuple[date, date | None, tuple[Any, ...]]:
+def _apart(told: Sequence[Any], wanted: Sequence[Any]) -> tuple[set[Parts], set[Parts]]:
+    """What each side alone says: what both say of the same days makes no difference."""
+    try:
+        both = {*told} & {*wanted}
+    except TypeError:  # of those that hold lists
+        was, now = {_parts(one) for one in told}, {_parts(one) for one in wanted}
+        return was - now, now - was
+    return {_parts(one) for one in told if one not in both}, {_parts(one) for one in wanted if one not in both}
+
+
+def _parts(one: Any) -> Parts:
     """The days of a stretch, and what it says of them."""
     said = (getattr(one, name) for name in one.__struct_fields__ if name not in ("since", "until"))
     return one.since, one.until, tuple(tuple(value) if isinstance(value, list) else value for value in said)

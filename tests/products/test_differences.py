@@ -16,7 +16,7 @@ from contracts.broker import Instrument, TradeSettled
 from contracts.products import RateStretch
 from services.products.charge_rules import Applied, Turnover, difference
 from services.products.clients import ClientRow
-from services.products.entitlement_rules import Dated, Known, entitled
+from services.products.entitlement_rules import Dated, InForce, Known, entitled
 from services.products.policy import Policies, parse
 from services.products.situations import Situation, obstacles
 from services.products.told import on
@@ -148,7 +148,7 @@ def test_what_a_product_asks_for_is_that_of_each_day() -> None:
     )
     known = Known(OPENED, products=[Dated("E", OPENED, None)], levels=[Dated("LOW", OPENED, None)])
     services = Policies().services.all
-    stretches = [one for one in entitled(known, services, [SHIPPED, stricter]) if one.code == "BOND_INFO"]
+    stretches = [one for one in entitled(known, InForce.of(services, [SHIPPED, stricter])) if one.code == "BOND_INFO"]
     assert [bool(on(stretches, days(count))) for count in (0, 9, 10)] == [True, True, False]
 
 

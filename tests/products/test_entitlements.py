@@ -13,7 +13,7 @@ from chassis.clock import at
 from contracts import complaints, suitability
 from contracts.broker import AgreementEnded, ClientClosed
 from contracts.classification import TIERS, CoreChanged, CoreStretch, SupplementaryChanged
-from services.products.entitlement_rules import Dated, Known, entitled, levels_over_time
+from services.products.entitlement_rules import Dated, InForce, Known, entitled, levels_over_time
 from services.products.policy import Policies
 from services.products.told import after, before, first_difference, on
 from tests.products.facts import AGENT, CHECKER, DAY, DESK, OPENED, close, get, hear, opened, post, told
@@ -21,13 +21,13 @@ from tests.products.test_subscriptions import NEXT, assessed, buy, gold, tier
 from tests.world import World
 
 BOOK = Policies()
-VERSIONS, CATALOGUES = BOOK.services.all, BOOK.catalogue.all
+RULES = InForce.of(BOOK.services.all, BOOK.catalogue.all)
 BASE = {"QUOTES", "ORDERS", "ENQUIRY", "BASIC_INFO", "COUNTER", "CALL_CENTRE", "WEB"}
 SINCE = date(2024, 1, 1)
 
 
 def codes_on(known: Known, day: date = SINCE) -> set[str]:
-    return {one.code for one in on(entitled(known, VERSIONS, CATALOGUES), day)}
+    return {one.code for one in on(entitled(known, RULES), day)}
 
 
 def client(**known: Any) -> Known:
@@ -69,7 +69,7 @@ def test_nothing_before_the_account_opens_or_after_it_closes() -> None:
     assert codes_on(known, SINCE - timedelta(days=1)) == set()
     assert codes_on(known, SINCE + timedelta(days=29)) >= BASE
     assert codes_on(known, SINCE + timedelta(days=30)) == set()
-    assert entitled(Known(), VERSIONS, CATALOGUES) == []
+    assert entitled(Known(), RULES) == []
 
 
 def test_a_product_is_kept_back_while_level_agreement_or_a_hold_say_so() -> None:
@@ -124,7 +124,7 @@ def test_a_day_says_what_its_facts_say(held: list[Any], levels: list[Any], holds
 
     expected = so(known.products) and so(known.levels) and not so(known.holds)
     assert ("VIP_TRADING" in codes_on(known, day)) == expected
-    stretches = [one for one in entitled(known, VERSIONS, CATALOGUES) if one.code == "VIP_TRADING"]
+    stretches = [one for one in entitled(known, RULES) if one.code == "VIP_TRADING"]
     assert all(one.until is not None for one in stretches[:-1]), "joined, in order"
     assert all(first.until < second.since for first, second in pairwise(stretches) if first.until)
 
@@ -132,7 +132,7 @@ def test_a_day_says_what_its_facts_say(held: list[Any], levels: list[Any], holds
 @given(st.lists(spans(), max_size=3), st.lists(spans(), max_size=3))
 def test_what_is_told_from_the_first_difference_on_makes_the_new_history(old: list[Any], new: list[Any]) -> None:
     def history(spans_: list[Any]) -> list[Any]:
-        return entitled(client(overrides=[dated("LEVEL2", span) for span in spans_]), VERSIONS, CATALOGUES)
+        return entitled(client(overrides=[dated("LEVEL2", span) for span in spans_]), RULES)
 
     was, now = history(old), history(new)
     day = first_difference(was, now)
