@@ -70,8 +70,9 @@ def difference(turnovers: Iterable[Turnover], told: Sequence[Applied]) -> Decima
         key = one.account_id, one.day
         if key not in now:
             now[key] = rate_of(in_force(told, date.max), *key)
-        # No rate any more: the agreement was withdrawn, and no other is known.
-        total += one.amount * ((now[key] or applied) - applied) / 1000
+        rate = now[key]
+        if rate is not None:  # else the agreement was withdrawn, and no other is known
+            total += one.amount * (rate - applied) / 1000
     return total
 
 
