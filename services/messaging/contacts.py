@@ -1,8 +1,9 @@
 """Contacts that a client need not have are asked for [MS10, RE4]: relationships decides for all services together; until it
-has answered we count for ourselves."""
+has ever answered, or where it does not in time, we count for ourselves. Once it answers nothing goes before it has, so that what
+went is what was granted."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid5
 
 import asyncpg
@@ -61,12 +62,29 @@ async def take_decisions(events: Sequence[ContactDecided], uow: UnitOfWork) -> N
     )
     woken = await uow.sql.fetch(
         """UPDATE messages m SET due_at = least(m.due_at, n.at) FROM unnest($1::uuid[], $2::timestamptz[]) AS n(message_id, at)
-           WHERE m.message_id = n.message_id AND m.state = 'planned' AND m.reason = 'cap' RETURNING true""",
+           WHERE m.message_id = n.message_id AND m.state = 'planned' AND m.reason IN ('cap', 'contact_asked')
+           RETURNING true""",
         [key for key, _ in known],
         [at for _, at in known],
     )
     if woken:
         uow.notify(LOOPS)
+
+
+async def waited_for(
+    sql: asyncpg.Connection, keys: Sequence[UUID], now: datetime, minutes: int
+) -> dict[UUID, datetime]:
+    """Of messages whose contact is not decided until when an answer is waited for; none where nobody has ever answered."""
+    if not await sql.fetchval("SELECT EXISTS (SELECT FROM contacts_asked WHERE granted IS NOT NULL)"):
+        return {}
+    found = await sql.fetch(
+        """SELECT m, coalesce(a.asked_at, $3) FROM unnest($1::uuid[]) AS n(m)
+           LEFT JOIN contacts_asked a ON a.message_id = n.m AND a.month = $2 WHERE a.granted IS NULL""",
+        list(keys),
+        month_of(now),
+        now,
+    )
+    return {key: asked_at + timedelta(minutes=minutes) for key, asked_at in found}
 
 
 async def decided(sql: asyncpg.Connection, keys: Sequence[UUID], now: datetime) -> dict[UUID, bool]:

@@ -40,7 +40,9 @@ async def judge_many(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
     known, choices = await recipients(uow, rows, now), await _choices(uow, rows, now)
     sent = await _sent(uow, known, sending, now - sending.longest_cap)
     linked = connected()
-    granted = await contacts.decided(uow.sql, [row.message_id for row in rows if _is_optional(sending, row)], now)
+    optional = [row.message_id for row in rows if _is_optional(sending, row)]
+    granted = await contacts.decided(uow.sql, optional, now) if optional else {}
+    waited = await contacts.waited_for(uow.sql, optional, now, sending.contact_wait_minutes) if optional else {}
     terms = {name: _terms(sending, name, calendar) for name in {row.message_class for row in rows}}
     found = {}
     for row in rows:
@@ -52,7 +54,7 @@ async def judge_many(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
         needs = template.needs if template else ()
         asked = Asked(
             row.message_class, ways, row.not_before, row.not_after, row.required, row.shock, needs,
-            granted.get(row.message_id),
+            granted.get(row.message_id), waited.get(row.message_id),
         )  # fmt: skip
         own = terms[row.message_class]
         before = {token: sent[token].of(row.message_class) for token in who.addresses.values() if token in sent}
@@ -104,6 +106,7 @@ def _terms(sending: Sending, message_class: str, calendar: Calendar) -> Terms:
         {name: way.channel for name, way in sending.ways.items()},
         lambda day: _is_working(calendar, day),
         {name: way.caps for name, way in sending.ways.items()},
+        {name: way.staff_caps for name, way in sending.ways.items()},
     )
 
 
@@ -191,7 +194,7 @@ async def recipients(uow: UnitOfWork, rows: Sequence[MessageRow], now: datetime)
     for staff_id in staff:
         own = {one.channel: one.token for one in registered if one.staff_id == staff_id}
         addresses = {"app": f"app:staff:{staff_id}"} | own
-        people[f"staff:{staff_id}"] = Recipient(addresses=addresses, recorded=("manager",), consented=True)
+        people[f"staff:{staff_id}"] = Recipient(addresses=addresses, recorded=("manager",), consented=True, staff=True)
     return Known(people, languages)
 
 

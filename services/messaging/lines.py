@@ -21,7 +21,7 @@ from chassis.clock import end_of
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.messaging import FindingRaised
-from services.messaging import messages
+from services.messaging import alerts, messages
 from services.messaging.messages import Wanted
 from services.messaging.policy import LINES, Lines, Policies
 from services.messaging.tables import ContentRow
@@ -292,6 +292,9 @@ async def _count_content(uow: UnitOfWork, day: date) -> None:
             uow.emit(
                 FindingRaised(finding_id=uuid5(_FINDINGS, subject), kind=ALARM, subject=subject, raised_at=end_of(day)),
                 at=end_of(day),
+            )
+            await alerts.note(
+                uow, ALARM, subject, f"{code}: nothing was sent on {before.isoformat()} and {day.isoformat()}"
             )
 
 

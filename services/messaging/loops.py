@@ -1,11 +1,11 @@
 """The loops of the service: one judges, one for each way out of the house, one ends waits, one asks what members did, one reads
-what bounced."""
+what bounced, two ask providers that bring nothing, one alerts staff."""
 
 from functools import partial
 from typing import Any
 
 from chassis.service import Loop
-from services.messaging import bounces, confirming
+from services.messaging import alerts, bounces, confirming, polling
 from services.messaging.sending import WAYS, Pace, end_waits, judge_due, send_by_itself
 
 
@@ -16,5 +16,8 @@ def loops() -> dict[str, Loop]:
         "receipts": end_waits,
         "members": confirming.look_by_itself,
         "bounces": bounces.Reading().turn,
+        "alerts": alerts.send_by_itself,
+        "poll": polling.ask_by_itself,
+        "incoming": polling.Incoming().turn,
     }
     return found | {f"send by {way}": partial(send_by_itself, way=way, pace=Pace()) for way in WAYS}

@@ -206,7 +206,7 @@ async def write(uow: UnitOfWork, judged: Sequence[MessageRow], verdicts: Mapping
     )
 
 
-_MAY_GO = ("", "cap")
+_MAY_GO = ("", "cap", "contact_asked")
 """A contact is asked for when nothing else holds the message back: it would be another month's otherwise."""
 _STATE = {"go": "queued", "wait": "planned", "suppressed": "suppressed", "expired": "expired"}
 

@@ -47,12 +47,13 @@ class Cap(PolicyBody, frozen=True):
 
 class WayTerms(PolicyBody, frozen=True):
     """A way messages go: the client's channel it reaches, how fast its provider takes them, and how many of all classes an
-    address may get by it [MS15]."""
+    address may get by it [MS15]; of staff `staff_caps` alone."""
 
     channel: Channel
     per_second: Positive
     at_once: Positive
     caps: tuple[Cap, ...] = ()
+    staff_caps: tuple[Cap, ...] = ()
 
 
 class ClassTerms(PolicyBody, frozen=True):
@@ -86,6 +87,8 @@ class Sending(PolicyBody, frozen=True, dict=True):
     packages: dict[str, dict[str, Words]]
     education_days: Positive = 7
     member_hours: Positive = 24
+    contact_wait_minutes: Positive = 60
+    stuck_minutes: Positive = 15
     registered_channels: tuple[Channel, ...] = ()
 
     @cached_property
@@ -102,7 +105,7 @@ class Sending(PolicyBody, frozen=True, dict=True):
     def longest_cap(self) -> timedelta:
         """How far back what was sent counts."""
         caps = [cap for terms in self.classes.values() for cap in terms.caps]
-        caps += [cap for way in self.ways.values() for cap in way.caps]
+        caps += [cap for way in self.ways.values() for cap in (*way.caps, *way.staff_caps)]
         return max(cap.span for cap in (*caps, self.optional))
 
 
@@ -125,6 +128,11 @@ class Wording(PolicyBody, frozen=True):
         Raises: KeyError, naming a field that is not given: a message with a hole in it is not sent.
         """
         return tuple(_BLANK.sub(lambda blank: fields[blank[1]], text) for text in (self.subject, self.body))  # type: ignore[return-value]
+
+    @property
+    def blanks_of_body(self) -> set[str]:
+        """The names its text has blanks for: what a provider that fills templates itself is given."""
+        return set(_BLANK.findall(self.body))
 
     @property
     def blanks(self) -> set[str]:

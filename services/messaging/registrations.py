@@ -19,6 +19,7 @@ from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.broker import ContactRecorded
 from contracts.messaging import FindingRaised
+from services.messaging import alerts
 from services.messaging.numbers import Tokens, mailbox, mobile
 from services.messaging.policy import Policies
 from services.messaging.tables import RegistrationRow
@@ -142,6 +143,8 @@ async def follow_contacts(events: Sequence[ContactRecorded], uow: UnitOfWork) ->
                 ),
                 at=e.at,
             )  # fmt: skip
+            words = f"{e.staff_id} wrote to a client by {channel}, where nothing of theirs is registered"
+            await alerts.note(uow, "unregistered_sender", f"contact/{e.contact_id}"[:64], words)
 
 
 def _covers(one: RegistrationRow, staff_id: str, channel: str, at: datetime) -> bool:

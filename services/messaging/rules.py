@@ -76,6 +76,8 @@ class Terms:
     is_working_day: Callable[[date], bool]
     way_caps: Mapping[str, Sequence[CapTerms]] = field(default_factory=dict)
     """What an address may get by each way, of all classes."""
+    staff_caps: Mapping[str, Sequence[CapTerms]] = field(default_factory=dict)
+    """The same of staff, for whom the caps of classes do not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Asked:
     """What of the recipient's record has to be known."""
     contact: bool | None = None
     """Whether the contact it is was granted in this month [RE4]; None: not decided, and we count for ourselves."""
+    contact_until: datetime | None = None
+    """How long an answer on it is waited for; None: not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ class Recipient:
     """To this class."""
     stopped: Collection[str] = ()
     """Channels on which they have stopped this class; `*`: all."""
+    staff: bool = False
+    """It is a member of staff, at work."""
     number_stopped: bool = False
     """Their number has stopped this class, whoever's it is."""
 
@@ -162,10 +168,12 @@ def judge(asked: Asked, who: Recipient, sent: Mapping[str, Sent], terms: Terms, 
         return _wait(asked, why, at)
     if terms.cls.optional and not asked.required and asked.contact is False:
         return _wait(asked, "no_contact_left", start_of(month_end(business_date(now)) + ONE_DAY))
-    before = sent.get(who.addresses[terms.channels[way]], Sent())
-    if (free := _uncapped(way, before, terms, now)) > now:
-        return _wait(asked, "cap", free)
     undecided = terms.cls.optional and not asked.required and asked.contact is None
+    if undecided and asked.contact_until is not None and now < asked.contact_until:
+        return Verdict("wait", "contact_asked", until=min(asked.contact_until, asked.not_after))
+    before = sent.get(who.addresses[terms.channels[way]], Sent())
+    if (free := _uncapped(way, before, terms, now, staff=who.staff)) > now:
+        return _wait(asked, "cap", free)
     if undecided and (free := _free(before.optional, terms.optional, now)) > now:
         # Our own count, until it is decided for all services: that may come before the count would let it go.
         return Verdict("wait", "cap", until=min(free, asked.not_after))
@@ -257,9 +265,11 @@ def _inside(at: datetime, begin: time, end: time) -> datetime:
     return _outside(at, end, begin)
 
 
-def _uncapped(way: str, before: Sent, terms: Terms, now: datetime) -> datetime:
+def _uncapped(way: str, before: Sent, terms: Terms, now: datetime, *, staff: bool = False) -> datetime:
     """When the caps let it go [MS10]: of the last `count` that count, the earliest has left the span."""
     free = now
+    if staff:
+        return max([_free(before.of_all, cap, now) for cap in terms.staff_caps.get(way, ())], default=now)
     for cap in terms.cls.caps:
         free = max(free, _free(before.of_class, cap, now))
     for cap in terms.way_caps.get(way, ()):

@@ -39,7 +39,7 @@ from services.messaging.messages import FIELDS, tell, write, wrong_fields
 from services.messaging.policy import Policies, Sending, Template, WayTerms, Wording
 from services.messaging.ports.adapters import ports
 from services.messaging.ports.html import framed
-from services.messaging.ports.port import Answer, Letter, Port, Result, kept_open, plain
+from services.messaging.ports.port import Answer, Handed, Letter, Port, Result, kept_open, plain
 from services.messaging.rules import Verdict, sms_parts
 from services.messaging.settings import MessageSettings
 from services.messaging.tables import MessageRow, message_columns
@@ -53,6 +53,8 @@ CLAIMED_AT_ONCE = 500
 SLOW_SECONDS = 2.0
 """What a slow provider answered is noted so often."""
 WAYS = ("own", "cloud", "email", "wecom", "app")
+FIRST_LOOK = timedelta(minutes=1)
+"""So long after handing over a provider that brings no receipts is first asked for one."""
 AWAITING = "awaiting_member"
 """Why a message that was handed over has not gone: its member has to confirm it [MS15]."""
 NOT_CONFIRMED = "member_did_not_confirm"
@@ -152,7 +154,7 @@ async def _send_all(
         part = letters[first : first + terms.at_once]
         if pace is not None and (wait := pace.wait_seconds(len(part), terms.per_second)):
             await asyncio.sleep(wait)
-        answers |= await _handed_over(port, part)
+        answers |= await _handed_over(port, part, at)
         if monotonic() - noted > SLOW_SECONDS:
             await _note_all(database, answers, turn, at)
             answers, noted = {}, monotonic()
@@ -172,7 +174,7 @@ async def _turn(database: Database) -> AsyncIterator[tuple[UUID, asyncpg.Connect
         await alone.close()
 
 
-async def _handed_over(port: Port, letters: Sequence[Letter]) -> dict[str, Answer]:
+async def _handed_over(port: Port, letters: Sequence[Letter], at: datetime | None) -> dict[str, Answer]:
     """What the adapter says, in plain values; an adapter that fails says nothing about any of them."""
     try:
         said = await port.send(letters)
@@ -182,8 +184,9 @@ async def _handed_over(port: Port, letters: Sequence[Letter]) -> dict[str, Answe
     else:
         why = "no answer"
     answers = {one.message_id: said.get(one.message_id, Answer(Result.UNCLEAR, reason=why)) for one in letters}
-    if open_ones := [key for key, answer in answers.items() if answer.result is Result.UNCLEAR]:
-        answers |= await port.ask(open_ones)
+    open_ones = [one for one in letters if answers[one.message_id].result is Result.UNCLEAR]
+    if open_ones:
+        answers |= await port.ask([Handed(one.message_id, one.address, at) for one in open_ones])
     return answers
 
 
@@ -206,8 +209,13 @@ async def _claim(uow: UnitOfWork, way: str, turn: UUID, now: datetime) -> tuple[
     signature = policies.filings.on(day).body.signature(way) or ""
     members = await _members(uow, going) if way == "wecom" else {}
     letters, taken = list[Letter](), list[tuple[MessageRow, Words, Letter, UUID | None]]()
-    for group in _merged([row for row in going if row.message_id in ready], book.kinds):
-        letter = _letter(group[0], [ready[row.message_id] for row in group], signature, members)
+    filings = policies.filings.on(day).body
+    mergeable = (
+        {} if way in filings.templates_filed else book.kinds
+    )  # a provider that fills templates fills one at a time
+    for group in _merged([row for row in going if row.message_id in ready], mergeable):
+        code = filings.code(group[0].kind, way) or ""
+        letter = _letter(group[0], [ready[row.message_id] for row in group], signature, members, code)
         letters.append(letter)
         for row in group:
             into = group[0].message_id if row is not group[0] else None
@@ -229,6 +237,7 @@ class Words(msgspec.Struct, frozen=True):
     language: str
     channel: str
     html: str = ""
+    fields: dict[str, str] = {}
 
 
 async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now: datetime) -> dict[UUID, Words | str]:
@@ -287,7 +296,11 @@ async def _composed(uow: UnitOfWork, going: Sequence[MessageRow], way: str, now:
             continue
         token = known.recipients[owner].addresses.get(channel, "")
         page = _page(template.in_language(language), cut | own, html) if html and channel == "email" else ""
-        found[row.message_id] = Words(subject, body, address or owner, None, None, token, language, channel, page)
+        wording = template.in_language(language)
+        blanks = {blank: (cut | own)[blank] for blank in sorted(wording.blanks_of_body)}
+        found[row.message_id] = Words(
+            subject, body, address or owner, None, None, token, language, channel, page, blanks
+        )
     ready = [
         (key, owner, one) for owner, (key, one) in zip(owners, found.items(), strict=True) if isinstance(one, Words)
     ]
@@ -363,7 +376,7 @@ def _merged(ready: Sequence[MessageRow], kinds: Mapping[str, Template]) -> list[
     """Messages that go as one: to one person and of one class, where their templates say they may be [MS11]."""
     groups: defaultdict[object, list[MessageRow]] = defaultdict(list)
     for row in ready:
-        mergeable = kinds[row.kind].mergeable
+        mergeable = row.kind in kinds and kinds[row.kind].mergeable
         groups[(row.client_id or f"staff:{row.staff_id}", row.message_class) if mergeable else row.message_id].append(
             row
         )
@@ -379,7 +392,9 @@ async def _members(uow: UnitOfWork, going: Sequence[MessageRow]) -> dict[str | N
     return dict(map(tuple, found))
 
 
-def _letter(row: MessageRow, made: Sequence[Words], signature: str, members: Mapping[str | None, str]) -> Letter:
+def _letter(
+    row: MessageRow, made: Sequence[Words], signature: str, members: Mapping[str | None, str], template: str
+) -> Letter:
     first = made[0]
     body = "\n".join(dict.fromkeys(one.body for one in made))
     if first.channel == "sms":
@@ -387,7 +402,10 @@ def _letter(row: MessageRow, made: Sequence[Words], signature: str, members: Map
         body = sms_text(signature, body, marketing=marketing, language=first.language)
     subject = " · ".join(dict.fromkeys(one.subject for one in made))
     html = first.html if len(made) == 1 else ""
-    return Letter(str(row.message_id), first.address, subject, body, members.get(row.client_id, ""), html)
+    return Letter(
+        str(row.message_id), first.address, subject, body, members.get(row.client_id, ""), html, row.client_id is None,
+        signature, template, first.fields,
+    )  # fmt: skip
 
 
 async def _take(
@@ -530,7 +548,7 @@ def _became(row: MessageRow, answer: Answer, sending: Sending, now: datetime) ->
     """The state an answer leads to, why, and when it is looked at again [MS13]."""
     match answer.result:
         case Result.TAKEN:
-            return "handed", AWAITING if row.way == "wecom" else "", now
+            return ("handed", AWAITING, now) if row.way == "wecom" else ("handed", "", now + FIRST_LOOK)
         case Result.DELIVERED:
             return "delivered", "", now
         case Result.REFUSED:
@@ -563,16 +581,23 @@ async def resolve_left(
     """Find the end of what turns that died had in hand: ask the provider, else it is unknown [MS13]."""
     async with database.reading() as sql:
         left = await sql.fetch(
-            """SELECT batch_id, array_agg(message_id) FROM messages
+            """SELECT batch_id, array_agg(message_id), array_agg(coalesce(client_id, 'staff:' || staff_id)), array_agg(address),
+                      array_agg(handed_at)
+               FROM messages
                WHERE batch_id IS NOT NULL AND batch_id <> $1 AND way = $2 AND merged_into IS NULL GROUP BY 1 LIMIT 20""",
             turn,
             way,
         )
-    for dead, keys in left:
+    for dead, keys, owners, sealed, times in left:
         if not await alone.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 17))", str(dead)):
             continue  # its turn lives
         try:
-            said = await port.ask([str(key) for key in keys])
+            opened = await database.keyring.open(
+                [Value(owner, "address", address) for owner, address in zip(owners, sealed, strict=True)]
+            )
+            said = await port.ask(
+                [Handed(str(key), to or "", when) for key, to, when in zip(keys, opened, times, strict=True)]
+            )
             answers = {str(key): said.get(str(key), Answer(Result.UNCLEAR, reason="sender died")) for key in keys}
             await _note_all(database, answers, dead, at)
         finally:

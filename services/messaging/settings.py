@@ -7,7 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMAIL_SCHEMES = frozenset(("", "file", "smtp", "smtps", "smtp+starttls"))
 IMAP_SCHEMES = frozenset(("", "imap", "imaps", "imap+starttls"))
-SMS_SCHEMES = frozenset(("", "file", "http", "https"))
+SMS_SCHEMES = frozenset(("", "file", "http", "https", "aliyun+http", "aliyun+https"))
+ASKED_SCHEMES = frozenset(("", "http", "https"))
 SELECTOR = r"^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*)?$"
 
 
@@ -16,7 +17,9 @@ class MessageSettings(BaseSettings):
 
     Without any, messages are written to files under the home, for development. `sms` is the firm's own port, `sms_cloud`
     a cloud's, with a token, status URL and batch of its own. A URL in `sms_status` with `{id}` in it is asked what became of
-    a message; `sms_batch` messages go in one call. `wecom_corp_id` and `wecom_secret` are those of the firm's app in WeCom. `email_ca`: the certificates
+    a message; `sms_inbound` is asked for receipts and replies; `sms_batch` messages go in one call. `aliyun+https://` is Alibaba Cloud's own
+    protocol, its token `KEY_ID:SECRET`. `wecom_corp_id` and `wecom_secret` are those of the firm's app in WeCom, `wecom_agent_id` the app's own number,
+    by which it writes to staff. `alerts`: addresses of apprise, with spaces between, for what staff have to look at now. `email_ca`: the certificates
     a mail server's is checked against, other than the system's; `email_dkim_key` and `email_dkim_selector` sign mails for the
     domain of `sender`; `email_imap` is the mailbox that bounces come to, `imaps://USER:PASSWORD@host:port/FOLDER`; `email_webhook_key` signs what
     a mail provider brings to `/inbound/mail`; `seconds`: how long a provider is waited for.
@@ -32,13 +35,16 @@ class MessageSettings(BaseSettings):
     sender: str = "service@careline.example"
     sms_token: SecretStr = SecretStr("")
     sms_status: str = ""
+    sms_inbound: str = ""
     sms_batch: int = Field(1, ge=1, le=1000)
     sms_cloud_token: SecretStr = SecretStr("")
     sms_cloud_status: str = ""
     sms_cloud_batch: int = Field(1, ge=1, le=1000)
+    alerts: SecretStr = SecretStr("")
     wecom: str = "https://qyapi.weixin.qq.com"
     wecom_corp_id: str = ""
     wecom_secret: SecretStr = SecretStr("")
+    wecom_agent_id: int = Field(0, ge=0)
     email_ca: FilePath | None = None
     email_dkim_key: FilePath | None = None
     email_dkim_selector: str = Field("", pattern=SELECTOR, validate_default=True)
@@ -65,10 +71,22 @@ class MessageSettings(BaseSettings):
         _known(url.get_secret_value(), IMAP_SCHEMES)
         return url
 
-    @field_validator("sms", "sms_cloud", "sms_status", "sms_cloud_status", "wecom")
+    @field_validator("alerts")
+    @classmethod
+    def _addresses(cls, urls: SecretStr) -> SecretStr:
+        if any(not urlsplit(url).scheme or not urlsplit(url).hostname for url in urls.get_secret_value().split()):
+            raise ValueError("an address for alerts has a scheme and a place, as apprise writes them")
+        return urls
+
+    @field_validator("sms", "sms_cloud")
     @classmethod
     def _sms(cls, url: str) -> str:
         return _known(url, SMS_SCHEMES)
+
+    @field_validator("sms_status", "sms_cloud_status", "sms_inbound", "wecom")
+    @classmethod
+    def _asked(cls, url: str) -> str:
+        return _known(url, ASKED_SCHEMES)
 
 
 def _known(url: str, schemes: frozenset[str]) -> str:

@@ -447,3 +447,32 @@ class ContentRow(Row, frozen=True):
 
 
 content_days = table("content_days", metadata, ContentRow)
+
+
+class PollPositionRow(Row, frozen=True):
+    """Where asking a provider for what came in goes on."""
+
+    name: Annotated[str, Column(primary_key=True)]
+    position: Annotated[str, Column(comment="the provider's cursor")]
+
+
+poll_positions = table("poll_positions", metadata, PollPositionRow)
+
+
+class AlertRow(Row, frozen=True):
+    """Something somebody of the staff has to look at now."""
+
+    alert_id: Annotated[UUID, Column(SqlUUID, primary_key=True)]
+    kind: str
+    subject: str
+    words: str
+    at: Annotated[datetime, Column(index=True)]
+    state: Annotated[str, Column(comment="waiting, handed, sent, failed")]
+    tries: Annotated[int, Column(SmallInteger)]
+    due_at: datetime
+    failed: Annotated[str, Column(comment="the kinds of addresses that did not take it")]
+
+
+alerts = table(
+    "alerts", metadata, AlertRow, Index("ix_alerts_waiting", "due_at", postgresql_where=text("state = 'waiting'"))
+)

@@ -46,7 +46,12 @@ async def test_contacts_are_asked_for_and_what_is_required_uses_up_none(world: W
         needed = await birthday(desk, few, 9, required=True)
         notice = await desk.ask(few, "account_notice", NOON, fields={"text": "x"})
         assert len(await asked(desk)) == 8
+        # Now that somebody answers nothing goes before the answer: what has gone is what was granted.
+        await send_due(database, "own", port, NOON)
+        assert {(await desk.message(row.message_id)).reason for row in made[few]} == {"contact_asked"}
         await world.settle()
+        while await judge_due(database, later):
+            pass
         await send_due(database, "own", port, later)
         rows = [await desk.message(row.message_id) for row in made[few]]
         assert [(row.state, row.reason) for row in rows] == [("handed", "")] * 2 + [("planned", "no_contact_left")] * 2
@@ -63,6 +68,13 @@ async def test_contacts_are_asked_for_and_what_is_required_uses_up_none(world: W
         await send_due(database, "own", port, october + timedelta(minutes=1))
         assert [(await desk.message(row.message_id)).state for row in made[few]] == ["handed"] * 4
         assert max(provider.accepted.values()) == 1
+        # An answer that does not come is waited for an hour, then our own count holds.
+        silent = october + timedelta(days=1)
+        last = await desk.ask(few, "birthday", silent, "b20", not_after=silent + timedelta(days=9))
+        assert (last.reason, last.due_at) == ("contact_asked", silent + timedelta(minutes=60))
+        while await judge_due(database, last.due_at):
+            pass
+        assert (await desk.message(last.message_id)).reason == "cap"
 
 
 async def birthday(desk: Desk, who: str, number: int, **more: Any) -> MessageRow:

@@ -19,7 +19,7 @@ from chassis.clock import at, business_date, utc_now
 from contracts import broker
 from services.messaging.messages import withdraw
 from services.messaging.ports.adapters import ports
-from services.messaging.ports.port import Answer, Letter, Port, Result
+from services.messaging.ports.port import Answer, Handed, Letter, Port, Result
 from services.messaging.ports.sms import HttpSms
 from services.messaging.ports.smtp import Smtp
 from services.messaging.sending import Pace, end_waits, judge_due, send_by_itself, send_due
@@ -164,8 +164,8 @@ class Dying:
             await self.inner.send(letters)
         raise Killed
 
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, Answer]:
-        return await self.inner.ask(message_ids)
+    async def ask(self, handed: Sequence[Handed], /) -> Mapping[str, Answer]:
+        return await self.inner.ask(handed)
 
 
 @pytest.mark.parametrize("askable", [True, False])
@@ -294,7 +294,7 @@ async def test_what_is_taken_back_while_in_hand_is_not_tried_again(
                     assert (said["state"], said["why"]) == ("handed", "withdrawn")
             return {letter.message_id: Answer(result, reason="busy") for letter in letters}
 
-        async def ask(self, _: Sequence[str]) -> Mapping[str, Answer]:
+        async def ask(self, _: Sequence[Handed], /) -> Mapping[str, Answer]:
             return {}
 
     assert await turn(desk, Slow()) == 1

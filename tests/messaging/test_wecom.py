@@ -12,6 +12,7 @@ from contracts.broker import ClientClosed
 from services.messaging import confirming
 from services.messaging.handlers import judge_erasure
 from services.messaging.ports.adapters import ports
+from services.messaging.ports.port import Handed
 from services.messaging.ports.sms import HttpSms
 from services.messaging.ports.wecom import WeCom
 from services.messaging.sending import send_due
@@ -127,7 +128,7 @@ async def test_a_cloud_is_asked_at_its_own_address_and_shown_its_own_token(tmp_p
         port = ports(MessageSettings(**given, sms_batch=9), tmp_path)["cloud"]  # type: ignore[arg-type]
         assert isinstance(port, HttpSms)
         assert (port.url, port.token, port.batch) == (cloud.url, "", 1)
-        assert await port.ask(["m-1"]) == {}
+        assert await port.ask([Handed("m-1")]) == {}
 
 
 async def test_a_code_goes_by_a_second_provider_when_the_first_does_not_take_it(desk: Desk) -> None:

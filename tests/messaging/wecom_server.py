@@ -17,6 +17,8 @@ class WeComServer:
         self.messages: dict[str, dict[str, Any]] = {}
         self.confirm: dict[str, int] = {}
         self.cancelled: list[str] = []
+        self.staff: list[dict[str, Any]] = []
+        self.nobody: set[str] = set()
         self.behave: dict[str, str] = {}
         """How a client's message is answered: busy, too_fast, no_friend, refused, html, hang_up."""
 
@@ -46,6 +48,10 @@ class WeComServer:
             return {"errcode": 0, "errmsg": "ok", "access_token": f"t-{self.tokens}", "expires_in": 7200}
         if asked.get("access_token") != f"t-{self.tokens}":
             return {"errcode": 42001, "errmsg": "access_token expired"}
+        if path == "message/send":
+            self.staff.append(body)
+            gone = body["touser"] if body["touser"] in self.nobody else ""
+            return {"errcode": 0, "errmsg": "ok", "invaliduser": gone, "msgid": f"staff-{len(self.staff)}"}
         if path == "externalcontact/add_msg_template":
             return self._add(body)
         message = self.messages[body["msgid"]]

@@ -1,10 +1,10 @@
 """What comes in over HTTP: receipts and replies from providers; replies as staff read them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Body, Depends, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
 from chassis.errors import FieldError, Invalid
@@ -12,42 +12,16 @@ from chassis.http import Purpose, Work, permits, router
 from chassis.http.declared import declares
 from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
-from contracts.fields import Id, Identifier, Instant, Label, Phone, text_of
+from contracts.fields import Identifier
 from services.messaging import mail_events, receipts, replies
 from services.messaging.api.access import SERVING, require_client
 from services.messaging.api.signed import Signed
+from services.messaging.incoming import Inbound, receipts_of, replies_of
 
 routes = router("/v1/messaging", "messaging")
 Provider = Annotated[Actor, permits("messaging:inbound", Role.SYSTEM)]
 Listener = Annotated[Actor, permits("messaging:replies", Role.CLIENT, *SERVING)]
-MOST, SHOWN = 1000, 100
-
-
-class ReceiptGiven(BaseModel, extra="forbid"):
-    """A provider's word on a message, by our id or its own reference; `bounced`: the address does not work."""
-
-    message_id: Id | None = None
-    receipt: Label | None = None
-    state: Literal["delivered", "undelivered"]
-    reason: Annotated[str, text_of(300)] = ""
-    bounced: bool = False
-    at: Instant
-
-
-class ReplyGiven(BaseModel, extra="forbid"):
-    """A reply; `inbound_id` is the provider's own."""
-
-    inbound_id: Identifier
-    number: Phone
-    text: Annotated[str, text_of(1000)]
-    at: Instant
-
-
-class Inbound(BaseModel, extra="forbid"):
-    """What a provider brings."""
-
-    receipts: list[ReceiptGiven] = Field(default_factory=list, max_length=MOST)
-    replies: list[ReplyGiven] = Field(default_factory=list, max_length=MOST)
+SHOWN = 100
 
 
 class Taken(BaseModel):
@@ -74,23 +48,8 @@ async def take_inbound(actor: Provider, _: Signed, uow: Work, given: Inbound) ->
     nameless = [n for n, one in enumerate(given.receipts) if one.message_id is None and one.receipt is None]
     if nameless:
         raise Invalid(errors=tuple(FieldError(f"body#/receipts/{n}", "names no message") for n in nameless))
-    counts = await receipts.take(
-        uow,
-        [
-            receipts.Receipt(
-                message_id=one.message_id, receipt=one.receipt, state=one.state, reason=one.reason, bounced=one.bounced,
-                at=one.at,
-            )
-            for one in given.receipts
-        ],
-    )  # fmt: skip
-    fresh = await replies.take(
-        uow,
-        [
-            replies.Reply(inbound_id=one.inbound_id, number=one.number, text=one.text, at=one.at)
-            for one in given.replies
-        ],
-    )
+    counts = await receipts.take(uow, receipts_of(given))
+    fresh = await replies.take(uow, replies_of(given))
     return Taken(moved=counts.moved, repeated=counts.repeated, unknown=counts.unknown, replies=fresh)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from chassis.http import Listing, Page, Reading, router
-from services.messaging import plans
+from services.messaging import alerts, plans
 from services.messaging.api.access import Counter
 
 routes = router("/v1/messaging", "messaging")
@@ -52,6 +52,24 @@ class Heard(BaseModel):
 async def list_plans(_: Counter, sql: Reading) -> list[Plan]:
     """What waits, by the day it is due, template, state and reason."""
     return [Plan.model_validate(one) for one in await plans.waiting(sql)]
+
+
+class Alert(BaseModel):
+    """Something staff have to look at now, and whether the addresses for alerts took it."""
+
+    kind: str
+    subject: str
+    words: str
+    at: datetime
+    state: Annotated[str, Field(description="waiting, handed, sent or failed", examples=["sent"])]
+    tries: Annotated[int, Field(description="how often it was sent")]
+    failed: Annotated[str, Field(description="the kinds of addresses that did not take it", examples=["json"])]
+
+
+@routes.get("/alerts")
+async def list_alerts(_: Counter, sql: Reading) -> list[Alert]:
+    """Alerts to staff, the latest first, up to 200."""
+    return [Alert.model_validate(one) for one in await alerts.listed(sql, 200)]
 
 
 @routes.get("/opt-outs")

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from services.messaging.ports.aliyun import Aliyun
 from services.messaging.ports.app import AppPort
 from services.messaging.ports.file import FilePort
 from services.messaging.ports.port import Port
@@ -29,12 +30,14 @@ def ports(settings: MessageSettings, home: Path) -> Mapping[str, Port]:
 def wecom(settings: MessageSettings) -> WeCom | None:
     """The adapter of WeCom, where there is one: the same for a process, so that its token is."""
     secret = settings.wecom_secret.get_secret_value()
-    return _wecom(settings.wecom, settings.wecom_corp_id, secret, settings.seconds) if settings.wecom_corp_id else None
+    if not settings.wecom_corp_id:
+        return None
+    return _wecom(settings.wecom, settings.wecom_corp_id, secret, settings.seconds, settings.wecom_agent_id)
 
 
 @cache
-def _wecom(url: str, corp_id: str, secret: str, seconds: float) -> WeCom:
-    return WeCom(url, corp_id, secret, seconds)
+def _wecom(url: str, corp_id: str, secret: str, seconds: float, agent_id: int) -> WeCom:
+    return WeCom(url, corp_id, secret, seconds, agent_id)
 
 
 def _own(settings: MessageSettings, home: Path) -> Port:
@@ -49,7 +52,11 @@ def _cloud(settings: MessageSettings, home: Path) -> Port:
 
 def _sms(url: str, home: Path, token: str, batch: int, status: str, seconds: float) -> Port:
     """A gateway by its own settings: no provider is asked about, or shown, what is another's [MS13]."""
-    if urlsplit(url).scheme in ("http", "https"):
+    scheme = urlsplit(url).scheme
+    if scheme.startswith("aliyun+"):
+        key_id, _, secret = token.partition(":")
+        return Aliyun(url.removeprefix("aliyun+"), key_id, secret, seconds)
+    if scheme in ("http", "https"):
         return HttpSms(url, token, batch, status, seconds)
     return FilePort(_folder(url, home), "sms")
 

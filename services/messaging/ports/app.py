@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.messaging.ports.port import Answer, Letter, Result
+from services.messaging.ports.port import Answer, Handed, Letter, Result
 
 
 class AppPort:
@@ -12,6 +12,6 @@ class AppPort:
         """There it is."""
         return {letter.message_id: Answer(Result.DELIVERED) for letter in letters}
 
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, Answer]:
+    async def ask(self, handed: Sequence[Handed], /) -> Mapping[str, Answer]:
         """What was in hand for the mailbox is in it."""
-        return {key: Answer(Result.DELIVERED) for key in message_ids}
+        return {one.message_id: Answer(Result.DELIVERED) for one in handed}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chassis.folders import private_folder
-from services.messaging.ports.port import Answer, Letter, Result, plain
+from services.messaging.ports.port import Answer, Handed, Letter, Result, plain
 
 
 class FilePort:
@@ -20,11 +20,11 @@ class FilePort:
         """Write the files; a full disk is a matter for later."""
         return await asyncio.to_thread(lambda: {letter.message_id: self._write(letter) for letter in letters})
 
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, Answer]:
+    async def ask(self, message_ids: Sequence[Handed], /) -> Mapping[str, Answer]:
         """A file that is there was written."""
         return {
             key: Answer(Result.TAKEN, path.name) if path.exists() else Answer(Result.LATER, reason="no such file")
-            for key in message_ids
+            for key in (one.message_id for one in message_ids)
             for path in (self._path(key),)
         }
 

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -43,6 +44,20 @@ class Letter:
     """Who of the staff it comes from, where a way needs that."""
     html: str = ""
     """A page that says the same, for a way that can show one."""
+    to_staff: bool = False
+    signature: str = ""
+    template: str = ""
+    """The provider's code of the filed template, and the fields it is filled with, for providers that fill it themselves."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A message that was handed over, as far as a provider can be asked about it."""
+
+    message_id: str
+    address: str = ""
+    at: datetime | None = None
 
 
 class Port(Protocol):
@@ -52,9 +67,20 @@ class Port(Protocol):
         """Hand letters over; an answer for each id. Each fails alone; what goes wrong outside is an answer."""
         ...
 
-    async def ask(self, message_ids: Sequence[str], /) -> Mapping[str, Answer]:
+    async def ask(self, handed: Sequence[Handed], /) -> Mapping[str, Answer]:
         """What became of messages, as far as the provider can say: LATER where it never had one, nothing where it
         cannot be asked."""
+        ...
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """An adapter whose provider can be asked for receipts, where `polls`."""
+
+    polls: bool
+
+    async def ask(self, handed: Sequence[Handed], /) -> Mapping[str, Answer]:
+        """As of a port."""
         ...
 
 

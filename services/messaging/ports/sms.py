@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from services.messaging.ports.port import LONGEST_REF, Answer, Letter, Result, later, plain, unclear
+from services.messaging.ports.port import LONGEST_REF, Answer, Handed, Letter, Result, later, plain, unclear
 
 SECONDS, IDLE_SECONDS = 10.0, 2.0
 CONNECTIONS = 100
@@ -48,17 +48,22 @@ class HttpSms:
             answers = await asyncio.gather(*(self._call(http, part) for part in parts))
         return {key: answer for part in answers for key, answer in part.items()}
 
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, Answer]:
+    @property
+    def polls(self) -> bool:
+        """Whether it can be asked for receipts."""
+        return bool(self.status)
+
+    async def ask(self, handed: Sequence[Handed], /) -> Mapping[str, Answer]:
         """What the gateway knows of messages, where it can be asked."""
         if not self.status:
             return {}
         found: dict[str, Answer] = {}
         async with self._client() as http:
-            for key in message_ids:
+            for key in (one.message_id for one in handed):
                 url = self.status.replace("{id}", key)
                 try:
                     async with http.get(url, headers=self._headers(), allow_redirects=False) as got:
-                        status, text = got.status, await _read(got)
+                        status, text = got.status, await read_body(got)
                     said = json.loads(text) if status == OK else {}
                 except (aiohttp.ClientError, TimeoutError, ValueError):
                     continue
@@ -92,7 +97,7 @@ class HttpSms:
         headers = self._headers() | {"Idempotency-Key": letters[0].message_id}
         try:
             async with http.post(self.url, json=body, headers=headers, allow_redirects=False) as got:
-                status, text = got.status, await _read(got)
+                status, text = got.status, await read_body(got)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return later(letters, str(error) or type(error).__name__)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -160,7 +165,7 @@ def _known(said: Any, *, missing: bool) -> Answer | None:
     return None
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
+async def read_body(answer: aiohttp.ClientResponse) -> bytes:
     """The body, as far as it is of a sane size."""
     found = b""
     async for part in answer.content.iter_any():

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, unquote
 
 from chassis.clock import utc_now
 from services.messaging.numbers import mailbox
-from services.messaging.ports.port import LONGEST_REASON, Answer, Letter, Result, later, one_line, plain
+from services.messaging.ports.port import LONGEST_REASON, Answer, Handed, Letter, Result, later, one_line, plain
 
 SECONDS = 10.0
 
@@ -69,7 +69,7 @@ class Smtp:
             client.close()
         return answers
 
-    async def ask(self, _: Sequence[str]) -> Mapping[str, Answer]:
+    async def ask(self, _: Sequence[Handed], /) -> Mapping[str, Answer]:
         """A mail server cannot be asked."""
         return {}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from services.messaging.ports.port import LONGEST_REF, Answer, Letter, Result, later, plain, unclear
+from services.messaging.ports.port import LONGEST_REF, Answer, Handed, Letter, Result, later, plain, unclear
 
 SECONDS, EARLY_SECONDS = 10.0, 300.0
 LONGEST_TEXT_BYTES = 2048
@@ -28,8 +28,9 @@ class NoToken(Exception):
 class WeCom:
     """Hands messages to members to confirm. One for a process: it keeps the token."""
 
-    def __init__(self, url: str, corp_id: str, secret: str, seconds: float = SECONDS) -> None:
+    def __init__(self, url: str, corp_id: str, secret: str, seconds: float = SECONDS, agent_id: int = 0) -> None:
         self.url, self.corp_id, self.secret, self.seconds = url.rstrip("/"), corp_id, secret, seconds
+        self.agent_id = agent_id
         self._token, self._until = "", 0.0
 
     async def send(self, letters: Sequence[Letter]) -> Mapping[str, Answer]:
@@ -40,7 +41,7 @@ class WeCom:
                 answers |= await self._send(http, letter)
         return answers
 
-    async def ask(self, _: Sequence[str]) -> Mapping[str, Answer]:
+    async def ask(self, _: Sequence[Handed], /) -> Mapping[str, Answer]:
         """It knows no id of ours."""
         return {}
 
@@ -82,6 +83,8 @@ class WeCom:
     async def _send(self, http: httpx.AsyncClient, letter: Letter) -> dict[str, Answer]:
         if len(letter.text.encode()) > LONGEST_TEXT_BYTES:
             return {letter.message_id: Answer(Result.REFUSED, reason="longer than WeCom takes")}
+        if letter.to_staff:
+            return {letter.message_id: await self._to_staff(http, letter)}
         body = {
             "chat_type": "single", "external_userid": [letter.address], "sender": letter.sender,
             "text": {"content": letter.text},
@@ -93,6 +96,25 @@ class WeCom:
         except (httpx.HTTPError, ValueError) as error:
             return unclear([letter], str(error) or type(error).__name__)
         return {letter.message_id: _understood(said, letter.address)}
+
+    async def _to_staff(self, http: httpx.AsyncClient, letter: Letter) -> Answer:
+        """A message of the firm's app to a member of staff: it needs nobody's confirmation."""
+        if not self.agent_id:
+            return Answer(Result.REFUSED, reason="no app of ours writes to staff: CARELINE_MESSAGES_WECOM_AGENT_ID")
+        body = {
+            "touser": letter.address, "msgtype": "text", "agentid": self.agent_id, "text": {"content": letter.text},
+            "enable_duplicate_check": 1,
+        }  # fmt: skip
+        try:
+            said = await self._call(http, "message/send", body)
+        except (NoToken, httpx.ConnectError, httpx.ConnectTimeout) as error:
+            return Answer(Result.LATER, reason=plain(str(error) or type(error).__name__))
+        except (httpx.HTTPError, ValueError) as error:
+            return Answer(Result.UNCLEAR, reason=plain(str(error) or type(error).__name__))
+        if said["errcode"] == 0 and letter.address.lower() in str(said.get("invaliduser", "")).lower().split("|"):
+            return Answer(Result.REFUSED, reason="nobody of that id", of_address=True)
+        made = _understood(said, letter.address)
+        return Answer(Result.DELIVERED, made.ref) if made.result is Result.TAKEN else made
 
     async def _call(self, http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Call with a token, once more with a fresh one when it is refused: nothing was taken then.
