@@ -11,7 +11,6 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -126,7 +125,7 @@ class Aliyun:
         parameters = {
             "AccessKeyId": self.key_id, "Action": action, "Format": "JSON", "RegionId": REGION,
             "SignatureMethod": "HMAC-SHA1", "SignatureNonce": uuid4().hex, "SignatureVersion": "1.0",
-            "Timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "Version": VERSION, **given,
+            "Timestamp": f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", "Version": VERSION, **given,
         }  # fmt: skip
         body = parameters | {"Signature": signature(parameters, self.secret)}
         async with http.post(self.url, data=body, allow_redirects=False) as got:
