@@ -109,14 +109,14 @@ class AssessmentExpired(Event, frozen=True, kw_only=True, gc=False):
 
 
 class ReassessmentRequested(Event, frozen=True, kw_only=True, gc=False):
-    """The client stated a change of life (or staff did): a new questionnaire is due by `due_on` [Q5]."""
+    """The client stated a change of life (or staff did): a new questionnaire is due by `due_on` [Q5]. Which change is told to
+    nobody."""
 
     type: ClassVar[str] = "suitability.reassessment.requested"
     topic: ClassVar[str] = TOPIC
 
     client_id: Identifier
     branch_id: Identifier | None = None
-    change: Code
     due_on: BusinessDate
 
 

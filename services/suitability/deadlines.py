@@ -10,10 +10,10 @@ from chassis.clock import end_of
 from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.suitability import AssessmentExpired, AssessmentExpiring, MatchDrifted, ProfessionalExpired
-from services.suitability import care, drift, gaming, judging, products, professionals, sale_holds
+from services.suitability import care, drift, gaming, judging, products, professionals, sale_holds, stated
+from services.suitability.history import counts
 from services.suitability.policy import Policies
 from services.suitability.reports import daily
-from services.suitability.situations import NOT_REJECTED, counts
 from services.suitability.tables import CLIENTS
 
 DUE_AT_ONCE = 5_000
@@ -25,7 +25,7 @@ _ENDING = f"""
     FROM unnest($1::date[], $2::int[]) AS d(day, days_left)
     JOIN assessments a ON a.valid_until = d.day + d.days_left AND a.valid_from <= d.day
     LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("d.day")}
-    WHERE {NOT_REJECTED} AND (c.closed_on IS NULL OR c.closed_on > d.day)
+    WHERE {counts("a")} AND (c.closed_on IS NULL OR c.closed_on > d.day)
       AND NOT EXISTS (SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= d.day
                       AND (b.assessed_at, b.number) > (a.assessed_at, a.number)
                       AND {counts("b")})
@@ -46,6 +46,7 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
     while await _judge_due(days, uow, told, touched, watch=not first_close) >= DUE_AT_ONCE:
         pass
     await _endings(days, uow, told)
+    await stated.seal_earlier(uow)
     await sale_holds.lift_late(uow, days[-1])
     for day, placed in (await sale_holds.place(uow, days)).items():
         told[day] += placed

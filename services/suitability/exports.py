@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from services.suitability.situations import NOT_REJECTED
+from services.suitability.history import counts
 
 ROWS_AT_ONCE = 2_000
 ASSESSMENT_COLUMNS = ("client_id", "scheme", "level", "valid_from", "valid_until", "source")
@@ -16,7 +16,7 @@ MISMATCH_COLUMNS = ("client_id", "trade_id", "trade_date", "symbol", "level_need
 async def assessments(sql: asyncpg.Connection, as_of: date | None = None) -> AsyncIterator[tuple[str, ...]]:
     """Every assessment made until the end of `as_of` (all, without it), by client and date."""
     query = f"""SELECT client_id, scheme, level, valid_from, valid_until, source FROM assessments a
-                WHERE ($1::date IS NULL OR valid_from <= $1) AND {NOT_REJECTED}
+                WHERE ($1::date IS NULL OR valid_from <= $1) AND {counts("a")}
                 ORDER BY client_id COLLATE "C", valid_from, assessed_at, number"""
     async for row in _rows(sql, query, as_of):
         yield row

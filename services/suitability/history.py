@@ -18,6 +18,15 @@ from services.suitability.levels import held_in
 ONE_DAY = timedelta(days=1)
 
 
+def counts(a: str, known_at: str = "NULL::timestamptz") -> str:
+    """SQL: whether an assessment counts: no review has rejected it, and none is open of a rise that only later facts showed
+    [Q5]; as known at an instant, null being now."""
+    return f"""NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = {a}.assessment_id
+                   AND (r.state = 'rejected' AND ({known_at} IS NULL OR r.decided_at <= {known_at})
+                        OR r.reasons ? 'late_rise' AND ({known_at} IS NULL OR r.opened_at <= {known_at})
+                           AND (r.state = 'open' OR r.decided_at > {known_at})))"""
+
+
 class Made(Row, frozen=True):
     """An assessment that counts, `assessed_at` being when the answers were given; days are both included."""
 
@@ -55,10 +64,7 @@ async def read(
     rows = await sql.fetch(
         f"""SELECT {", ".join(f"a.{name}" for name in Made.__struct_fields__)} FROM assessments a
             WHERE a.client_id = ANY($1::text[]) AND ($2::timestamptz IS NULL OR a.recorded_at <= $2)
-              AND NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = a.assessment_id
-                              AND (r.state = 'rejected' AND ($2::timestamptz IS NULL OR r.decided_at <= $2)
-                                   OR r.reasons ? 'late_rise' AND ($2::timestamptz IS NULL OR r.opened_at <= $2)
-                                      AND (r.state = 'open' OR r.decided_at > $2)))
+              AND {counts("a", "$2::timestamptz")}
             ORDER BY a.client_id, a.assessed_at, a.number""",
         list(clients),
         known_at,

@@ -69,6 +69,7 @@ RETENTION: Mapping[str, Declared] = {
     ),
     "audit": Declared("kept", of="t.object = 'client/' || $1"),  # also who read: that keeps nobody
     "drafts": _erased(_day("saved_at")),
+    "openings": _erased(_day("opened_at")),
     "permissions": _erased(_day("at")),
     "trades": _erased("t.trade_date"),
     "cancellations": _erased("t.cancelled_on"),

@@ -13,6 +13,7 @@ import asyncpg
 
 from chassis.timeline import TODAY
 from services.suitability import history
+from services.suitability.history import counts
 from services.suitability.levels import SCHEMES, SEED, held_in, needed_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import Holder, Target, needed_rank
@@ -21,22 +22,13 @@ from services.suitability.tables import CLIENTS
 Row = asyncpg.Record | Mapping[str, Any]
 
 
-def counts(a: str) -> str:
-    """Whether an assessment counts: no review rejected it, and none is open of a rise that only later facts showed [Q5]."""
-    return f"""NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = {a}.assessment_id
-                           AND (r.state = 'rejected' OR r.state = 'open' AND r.reasons ? 'late_rise'))"""
-
-
-NOT_REJECTED = counts("a")
-
-
 def in_force(client: str, day: str) -> str:
     """The assessment in force for a client on a day: the newest begun by then, by when the client was assessed, unless
     it has ended (as `history.on`)."""
     return f"""SELECT * FROM (
                    SELECT a.assessment_id, a.scheme, a.level, a.rank, a.valid_from, a.valid_until, a.assessed_at, a.source,
                           a.submission_id
-                   FROM assessments a WHERE a.client_id = {client} AND a.valid_from <= {day} AND {NOT_REJECTED}
+                   FROM assessments a WHERE a.client_id = {client} AND a.valid_from <= {day} AND {counts("a")}
                    ORDER BY a.assessed_at DESC, a.number DESC LIMIT 1) newest
                WHERE valid_until >= {day}"""
 
@@ -44,7 +36,7 @@ def in_force(client: str, day: str) -> str:
 def ever_assessed(client: str, day: str) -> str:
     """Whether a client had any assessment by a day."""
     return f"""EXISTS (SELECT FROM assessments a WHERE a.client_id = {client} AND a.valid_from <= {day}
-                       AND {NOT_REJECTED})"""
+                       AND {counts("a")})"""
 
 
 def professional(client: str, day: str) -> str:
@@ -55,7 +47,7 @@ def professional(client: str, day: str) -> str:
 
 def vulnerable(client: str, day: str) -> str:
     """Whether a client is stated to be vulnerable on a day."""
-    return f"""coalesce((SELECT v.cause IS NOT NULL FROM vulnerabilities v WHERE v.client_id = {client} AND v.since <= {day}
+    return f"""coalesce((SELECT v.vulnerable FROM vulnerabilities v WHERE v.client_id = {client} AND v.since <= {day}
                          ORDER BY v.since DESC, v.id DESC LIMIT 1), false)"""
 
 
@@ -78,7 +70,7 @@ def _unanswered(day: str) -> str:
                                        AND a.valid_from BETWEEN l.stated_on AND {day}
                                        AND (a.source = 'imported' OR l.at <= coalesce(
                                            (SELECT r.opened_at FROM reviews r WHERE r.submission_id = a.submission_id),
-                                           a.recorded_at)) AND {NOT_REJECTED})"""
+                                           a.recorded_at)) AND {counts("a")})"""
 
 
 def cancelled(trade: str, day: str) -> str:

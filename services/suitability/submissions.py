@@ -84,15 +84,9 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     answered_at = await effective_now(uow.sql, uow.now)
     result, before = score(template, sheet), await levels_before(uow.sql, handed_in.client, answered_at, policy)
     reasons = _review_reasons(template, result, before, clashes, policy)
-    draft = await uow.sql.fetchrow(
-        "DELETE FROM drafts WHERE client_id = $1 AND template = $2 RETURNING opened_at, shown_rank",
-        handed_in.client,
-        handed_in.template,
-    )
-    shown, rank = draft["shown_rank"] if draft else None, held_in(template.scheme, result.rank, policy.scheme)
-    if shown is not None and rank > shown:
+    rank, prepared = held_in(template.scheme, result.rank, policy.scheme), await _take_draft(uow, handed_in, policy)
+    if prepared.shown is not None and rank > prepared.shown:
         reasons.append("changed_after_shown")
-    measured = int((uow.now - draft["opened_at"]).total_seconds()) if draft and draft["opened_at"] else None
     reasons += await _care_reasons(uow, client, day, policy)
     # A level that falls counts at once, whatever is to be looked at: until then the lower of the two holds.
     counts = not reasons or (before.rank is not None and rank < before.rank)
@@ -100,7 +94,7 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
     await reviews.supersede(uow, [(handed_in.client, answered_at, submission_id)])
     await _keep(
         uow, submission_id, handed_in, client["branch_id"], sheet, template, result, clashes, reasons, answered_at, day,
-        measured, in_review=not counts,
+        prepared.seconds, in_review=not counts,
     )  # fmt: skip
     assessment = None
     if counts:
@@ -134,6 +128,32 @@ async def submit(uow: UnitOfWork, handed_in: Submission) -> dict[str, Any]:
         "valid_from": assessment.valid_from if assessment else None,
         "valid_until": assessment.valid_until if assessment else None,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What went before a sheet: the lowest level shown, and how long the answers took, as far as the server knows."""
+
+    shown: int | None
+    seconds: int | None
+
+
+async def _take_draft(uow: UnitOfWork, handed_in: Submission, policy: Policy) -> _Prepared:
+    """The draft is used up. A level shown longer ago than a rise is looked back at is forgotten [Q5]."""
+    draft = await uow.sql.fetchrow(
+        "DELETE FROM drafts WHERE client_id = $1 AND template = $2 RETURNING opened_at, shown",
+        handed_in.client,
+        handed_in.template,
+    )
+    opened: datetime | None = await uow.sql.fetchval(
+        "DELETE FROM openings WHERE client_id = $1 AND template = $2 RETURNING opened_at",
+        handed_in.client,
+        handed_in.template,
+    )
+    since = uow.now - timedelta(days=policy.review_rise_days)
+    shown = [int(rank) for rank, at in (draft["shown"] if draft else {}).items() if datetime.fromisoformat(at) > since]
+    began = draft["opened_at"] or opened if draft else opened
+    return _Prepared(min(shown, default=None), int((uow.now - began).total_seconds()) if began else None)
 
 
 async def _require_for(
@@ -300,6 +320,10 @@ async def _keep(
     )
 
 
+_OPENED = "coalesce((SELECT opened_at FROM openings WHERE client_id = $1 AND template = $2), $5)"
+"""When the questions were put to whom a first draft is saved for, or now."""
+
+
 async def save_draft(
     uow: UnitOfWork, client: str, code: str, version: int, answers: Sequence[Mapping[str, Any]], revision: int | None
 ) -> int:
@@ -320,7 +344,8 @@ async def save_draft(
     if problems:
         raise AnswersInvalid(errors=problems)
     saved: int | None = await uow.sql.fetchval(
-        """INSERT INTO drafts (client_id, template, version, answers, saved_at, opened_at) VALUES ($1, $2, $3, $4, $5, $5)
+        f"""INSERT INTO drafts (client_id, template, version, answers, saved_at, opened_at)
+           VALUES ($1, $2, $3, $4, $5, {_OPENED})
            ON CONFLICT (client_id, template) DO UPDATE
            SET version = $3, answers = $4, saved_at = $5, revision = drafts.revision + 1
            WHERE drafts.revision = $6 RETURNING revision""",
@@ -334,6 +359,20 @@ async def save_draft(
     if saved is None:
         raise WrongState(Text("the draft was changed meanwhile: read it again", "草稿已被修改,请重新读取"))
     return saved
+
+
+async def put(uow: UnitOfWork, client: str, day: date) -> dict[str, Any]:
+    """Put the questionnaire to a client: as `asked_for`, and from now on the server measures how long the answers take; of
+    answers that were saved, since they were begun."""
+    asked = await asked_for(uow.sql, client, day)
+    await uow.sql.execute(
+        """INSERT INTO openings (client_id, template, opened_at) VALUES ($1, $2, $3)
+           ON CONFLICT (client_id, template) DO UPDATE SET opened_at = excluded.opened_at""",
+        client,
+        asked["template"],
+        uow.now,
+    )
+    return asked
 
 
 async def asked_for(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
@@ -428,17 +467,16 @@ async def show_level(
     result = score(template, sheet)
     rank = held_in(template.scheme, result.rank, policy.scheme)
     await uow.sql.execute(
-        """INSERT INTO drafts AS d (client_id, template, version, answers, saved_at, opened_at, shown_rank)
-           VALUES ($1, $2, $3, $4, $5, $5, $6)
+        f"""INSERT INTO drafts AS d (client_id, template, version, answers, saved_at, opened_at, shown)
+           VALUES ($1, $2, $3, $4, $5, {_OPENED}, $6)
            ON CONFLICT (client_id, template) DO UPDATE
-           SET version = $3, answers = $4, saved_at = $5, revision = d.revision + 1,
-               shown_rank = least(d.shown_rank, excluded.shown_rank)""",
+           SET version = $3, answers = $4, saved_at = $5, revision = d.revision + 1, shown = d.shown || excluded.shown""",
         client,
         code,
         version,
         sheet,
         uow.now,
-        rank,
+        {str(rank): uow.now.isoformat()},
     )
     level = policy.own_scheme.level(rank)
     kinds = [
@@ -446,7 +484,6 @@ async def show_level(
     ]
     return {
         "level": level.code,
-        "total": result.total,
         "meaning_zh": f"您的风险承受能力为“{level.text.zh}”({level.display.zh})。",
         "meaning_en": f"Your risk tolerance is {level.text.en} ({level.display.en}).",
         "covers": [{"zh": kind.zh, "en": kind.en} for kind, needed in kinds if needed <= rank],

@@ -147,9 +147,28 @@ drafts = Table(
     Column("answers", JSONB, nullable=False),
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("saved_at", Instant, nullable=False),
-    Column("opened_at", Instant, comment="of the first save: from then on the server measures"),
-    Column("shown_rank", SmallInteger, comment="the lowest level shown before signing, as a rank in the firm's scheme"),
+    Column(
+        "opened_at", Instant, comment="when the questions were put, or the first save: the server measures from then"
+    ),
+    Column(
+        "shown",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="levels shown before signing, as ranks in the firm's scheme, each with when it last was",
+    ),
 )
+
+
+class Opening(Row, frozen=True):
+    """When a questionnaire was last put to a client, who has not handed it in: from then on the server measures."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    template: Annotated[str, rows.Column(primary_key=True)]
+    opened_at: datetime
+
+
+openings = rows.table("openings", metadata, Opening)
 
 
 class Submission(Row, frozen=True):
@@ -258,17 +277,20 @@ class Review(Row, frozen=True):
 
 reviews = rows.table("reviews", metadata, Review, Index(None, "state", "opened_at", "review_id"))
 
-life_changes = Table(
-    "life_changes",
-    metadata,
-    Column("client_id", Text, primary_key=True),
-    Column("stated_on", Date, primary_key=True),
-    Column("change", Text, primary_key=True),
-    Column("branch_id", Text),
-    Column("due_on", Date, nullable=False),
-    Column("stated_by", Text, nullable=False),
-    Column("at", Instant, nullable=False),
-)
+
+class LifeChange(Row, frozen=True):
+    """A change of life that a client stated, which makes a new questionnaire due."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    stated_on: Annotated[date, rows.Column(primary_key=True)]
+    change: Annotated[str, rows.Column(primary_key=True, comment="which, sealed under the client's key")]
+    branch_id: str | None
+    due_on: date
+    stated_by: str
+    at: datetime
+
+
+life_changes = rows.table("life_changes", metadata, LifeChange)
 
 
 class Vulnerability(Row, frozen=True):
@@ -277,7 +299,8 @@ class Vulnerability(Row, frozen=True):
     id: Annotated[int, rows.Column(BigInteger, primary_key=True, server_default=Identity())]
     client_id: str
     since: date
-    cause: Annotated[str | None, rows.Column(comment="empty: no more")]
+    vulnerable: Annotated[bool, rows.Column(comment="else no more")]
+    cause: Annotated[str | None, rows.Column(comment="sealed under the client's key")]
     branch_id: str | None
     stated_by: str
     recorded_at: datetime

@@ -1,5 +1,6 @@
 """Care for elderly and vulnerable clients, and what a high-risk purchase asks for [Q4, Art. 20]."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from chassis.actor import Actor, Role
 from chassis.key_history import published_seal_keys
 from contracts import broker
 from services.suitability.evidence import canonical, sign, verify
@@ -21,6 +23,7 @@ from tests.suitability.conftest import (
     LOW,
     MANAGER,
     MEDIUM,
+    SYSTEM,
     VERY_LOW,
     Desk,
     assessed,
@@ -194,16 +197,49 @@ async def test_who_started_the_purchase_does_not_check_it(world: World, desk: De
     await desk.approve(COMPLIANCE, waiting)
 
 
-async def test_the_sealed_audit_says_that_something_was_stated_and_not_what(world: World, desk: Desk) -> None:
-    """What nobody can take out again holds no word on a client's health or means."""
-    await begun(world, desk)
-    await desk.post(ME, "/clients/c-1/vulnerability", {"cause": "illness"})
-    await desk.post(ME, "/clients/c-1/life-changes", {"change": "health"})
-    rows = await world.rows(
-        "suitability", "SELECT action, inputs::text AS inputs FROM audit WHERE action LIKE 'state %'"
+async def test_what_a_client_states_of_health_and_life_is_in_clear_nowhere(world: World, desk: Desk) -> None:
+    """Under the client's key in columns, in no event and no record; why is read by whoever acts on it, with a purpose."""
+    day = await begun(world, desk)
+    await desk.post(ME, "/clients/c-1/vulnerability", {"cause": "low_literacy"})
+    await desk.post(ME, "/clients/c-1/life-changes", {"change": "occupation"})
+    async with world.database("suitability").unit_of_work() as uow:  # as it was kept before
+        await uow.sql.execute(
+            """INSERT INTO vulnerabilities (client_id, since, vulnerable, cause, stated_by, recorded_at)
+               SELECT client_id, since - 1, true, 'bereavement', 'desk-1', recorded_at FROM vulnerabilities"""
+        )
+    await world.close(day)
+    reason = "reads well by now"
+    asked = await desk.post(MANAGER, "/clients/c-1/vulnerability/end", {"reason": reason}, 202)
+    words = ("low_literacy", "bereavement", "occupation", reason)
+    tables = await world.rows(
+        "suitability",
+        """SELECT relname AS name FROM pg_class WHERE relnamespace = 'suitability'::regnamespace AND relkind = 'r'
+           AND relname NOT IN ('templates', 'policy_versions')""",
     )
-    assert sorted(row["action"] for row in rows) == ["state life change", "state vulnerability"]
-    assert not [row for row in rows if "illness" in row["inputs"] or "health" in row["inputs"]]
+    for table in tables:
+        kept = await world.rows("suitability", f"SELECT t::text AS row FROM {table['name']} t")
+        assert [row["row"] for row in kept if any(word in row["row"] for word in words)] == [], table["name"]
+    told = await world.rows("gateway", "SELECT convert_from(value, 'UTF8') AS value FROM bus.log")
+    assert [row["value"] for row in told if any(word in row["value"] for word in words)] == []
+    assert (
+        await world.value("gateway", "SELECT count(*) FROM bus.log WHERE type = 'suitability.reassessment.requested'")
+        == 1
+    )
+
+    seen = [["bereavement", "low_literacy"], [None, None]]
+    operations = Actor("ops-1", Role.OPERATIONS, purpose="check")
+    for actor, sees in ((ME, 0), (DESK, 0), (MANAGER, 0), (COMPLIANCE, 0), (HQ, 1), (operations, 1), (SYSTEM, 1)):
+        stated = await desk.get(replace(actor, purpose=actor.purpose or "check"), "/clients/c-1/vulnerability")
+        assert [one["cause"] for one in stated] == seen[sees], actor
+        assert [one["vulnerable"] for one in stated] == [True, True]
+        assert stated[-1]["end_asked_because"] == (None if sees else reason)
+    nothing_said = await desk.call(replace(MANAGER, purpose=""), "GET", "/clients/c-1/vulnerability")
+    assert nothing_said.status_code == 400
+    reads = await world.rows("suitability", "SELECT actor FROM audit WHERE action = 'reveal' AND object = 'client/c-1'")
+    assert len(reads) == 7
+    await desk.approve(COMPLIANCE, asked)
+    stated = await desk.get(COMPLIANCE, "/clients/c-1/vulnerability")
+    assert [(one["vulnerable"], one["cause"]) for one in stated][-1] == (False, None)
 
 
 async def test_a_vulnerability_ends_by_two_persons(world: World, desk: Desk) -> None:

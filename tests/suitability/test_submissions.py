@@ -1,7 +1,7 @@
 """Submissions: bad input, limits, reviews, drafts, races, midnight and leap days [Q5]."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -359,6 +359,48 @@ async def test_who_answers_higher_than_was_shown_is_looked_at(world: World, desk
         body = {"template": "SEED-2010-12Q", "version": 1, "answers": sheet(letters)["answers"]}
         await desk.post(me, "/clients/c-1/level-shown", body, 200)
     assert (await desk.submit("c-1", MEDIUM))["review_reasons"] == ["changed_after_shown"]
+    for days, reasons in ((29, ["changed_after_shown"]), (31, [])):  # of what was shown longer ago nobody asks
+        await world.publish(opened(f"c-{days}"))
+        await world.settle()
+        body = {"template": "SEED-2010-12Q", "version": 1, "answers": sheet(LOW)["answers"]}
+        shown = await desk.post(client(f"c-{days}"), f"/clients/c-{days}/level-shown", body, 200)
+        assert "total" not in shown
+        async with world.database("suitability").unit_of_work() as uow:
+            await uow.sql.execute(
+                "UPDATE drafts SET shown = jsonb_build_object('2', $1::text)", str(uow.now - timedelta(days=days))
+            )
+        assert (await desk.submit(f"c-{days}", MEDIUM))["review_reasons"] == reasons
+
+
+async def test_the_server_measures_from_when_the_questions_were_put(world: World, desk: Desk) -> None:
+    """With a draft or without one, whatever the channel says; what shows which answer does what is not for clients."""
+    await world.publish(*(opened(f"c-{n}") for n in range(4)))
+    await world.settle()
+    begun = ((0, None), (1, 600), (2, 600), (3, 600))
+    for n, seconds in begun:
+        me, path = client(f"c-{n}"), f"/clients/c-{n}"
+        if seconds is not None:
+            await desk.get(DESK if n == 1 else me, f"{path}/questionnaire")
+            await desk.get(COMPLIANCE, f"{path}/questionnaire")  # who looks on puts no questions
+            async with world.database("suitability").unit_of_work() as uow:
+                await uow.sql.execute(
+                    "UPDATE openings SET opened_at = opened_at - interval '10 minutes' WHERE client_id = $1", f"c-{n}"
+                )
+        body = {"template": "SEED-2010-12Q", "version": 1, "answers": sheet(LOW)["answers"]}
+        if n == 2:
+            assert (await desk.call(me, "PUT", f"{path}/draft", body)).status_code == 200
+            await desk.get(me, f"{path}/questionnaire")  # goes on with it: since it was begun
+        if n == 3:
+            await desk.post(me, f"{path}/level-shown", body, 200)
+        await desk.submit(f"c-{n}", LOW)
+    rows = await world.rows("suitability", "SELECT client_id, measured_seconds AS took FROM submissions ORDER BY 1")
+    assert [row["took"] and 600 <= row["took"] < 660 for row in rows] == [None, True, True, True]
+    assert await world.value("suitability", "SELECT count(*) FROM openings") == 0
+    for who, sees in ((client("c-0"), False), (COMPLIANCE, True)):
+        [one] = (await desk.get(who, "/clients/c-0/submissions"))["items"]
+        assert ("points" in one) == sees
+        assert ("points" in (await desk.get(who, "/clients/c-0/explain"))["inputs"]) == sees
+        assert any(template["proof"] for template in await desk.get(who, "/templates")) == sees
 
 
 @pytest.mark.parametrize(("approve", "level"), [(True, "VERY_LOW"), (False, "HIGH")])

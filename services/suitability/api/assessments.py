@@ -177,7 +177,10 @@ async def read_levels(
 async def explain_level(actor: Reader, sql: Reading, client_id: Identifier, as_of: Day | None = None) -> dict[str, Any]:
     """Why the client has this level: inputs, rule version, and the sentence a client can read."""
     await see_client(sql, actor, client_id)
-    return await explain.level(sql, client_id, as_of or await today(sql))
+    found = await explain.level(sql, client_id, as_of or await today(sql))
+    if actor.role is Role.CLIENT:
+        found["inputs"].pop("points", None)  # which answer does what
+    return found
 
 
 @routes.get("/clients/{client_id}/products/{code}/explain")

@@ -1,6 +1,6 @@
 """Questionnaires answered, over HTTP: drafts, submissions, reviews, life changes."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,6 +15,7 @@ from chassis.http import (
     MatchText,
     Once,
     Page,
+    Purpose,
     Reading,
     Tagged,
     Work,
@@ -27,8 +28,7 @@ from chassis.http.approvals import ApprovalView, view
 from chassis.http.language import Language
 from chassis.timeline import today
 from contracts.fields import Identifier, number_of
-from contracts.suitability import ReassessmentRequested
-from services.suitability import reviews, submissions, vulnerability
+from services.suitability import life_changes, reviews, submissions, vulnerability
 from services.suitability.api.shapes import (
     CONTROL,
     DESK,
@@ -42,7 +42,7 @@ from services.suitability.api.shapes import (
     see_client,
 )
 from services.suitability.decisions import Proofs
-from services.suitability.policy import Policies
+from services.suitability.life_changes import Change
 from services.suitability.questionnaires.answers import sent_by_caller
 from services.suitability.vulnerability import Cause
 
@@ -135,10 +135,9 @@ class KindName(BaseModel):
 
 
 class LevelShown(BaseModel):
-    """A level, what it covers, what lies above it, and the words to be signed."""
+    """A level, what it covers, what lies above it, and the words to be signed; nothing of how the answers score."""
 
     level: str
-    total: int
     meaning_zh: str
     meaning_en: str
     covers: list[KindName]
@@ -150,7 +149,7 @@ class LevelShown(BaseModel):
 class LifeChange(Body):
     """A stated change of life that calls for a new assessment."""
 
-    change: Literal["income", "assets", "family", "health", "occupation", "objective", "experience", "other"]
+    change: Change
 
 
 class VulnerabilityStated(Body):
@@ -166,11 +165,15 @@ class VulnerabilityEnd(Body):
 
 
 class VulnerabilityView(BaseModel):
-    """What is stated of a client from a day on; without a cause nothing any more."""
+    """What is stated of a client from a day on. Why, and why its end is asked for, is for those who act on it."""
 
     since: date
-    cause: Cause | None
+    vulnerable: bool = Field(description="false: no more")
+    cause: Cause | None = None
     stated_by: str
+    end_asked_because: str | None = Field(
+        None, description="while an end waits for a second person", examples=["reads without help by now"]
+    )
 
 
 class ReviewDecision(reviews.Looked):
@@ -236,11 +239,15 @@ async def read_draft(
 
 
 @routes.get("/clients/{client_id}/questionnaire")
-async def read_questionnaire(actor: Reader, sql: Reading, client_id: Identifier) -> Questionnaire:
+async def read_questionnaire(actor: Reader, uow: Work, client_id: Identifier) -> Questionnaire:
     """What the client is to answer today and why it is asked for, with the answers saved so far: in the client's own zone and
-    at the counter the same, so that one goes on where the other stopped."""
-    await see_client(sql, actor, client_id)
-    return Questionnaire.model_validate(await submissions.asked_for(sql, client_id, await today(sql)))
+    at the counter the same, so that one goes on where the other stopped. To who may hand it in it is put: the server measures
+    from then on."""
+    await see_client(uow.sql, actor, client_id)
+    day = await today(uow.sql)
+    if actor.role in (Role.CLIENT, *DESK):
+        return Questionnaire.model_validate(await submissions.put(uow, client_id, day))
+    return Questionnaire.model_validate(await submissions.asked_for(uow.sql, client_id, day))
 
 
 @routes.post("/clients/{client_id}/level-shown")
@@ -290,6 +297,8 @@ async def list_submissions(actor: Reader, sql: Reading, client_id: Identifier, p
     found = page.result([dict(row) for row in rows], lambda row: (row["submitted_at"].isoformat(), row["number"]))
     for one in found["items"]:
         del one["number"]
+        if actor.role is Role.CLIENT:
+            del one["points"]  # which answer does what
     return Listing[dict[str, Any]].model_validate(found)
 
 
@@ -297,30 +306,18 @@ async def list_submissions(actor: Reader, sql: Reading, client_id: Identifier, p
 async def state_life_change(actor: Submitter, uow: Work, client_id: Identifier, body: LifeChange) -> dict[str, Any]:
     """State a change of life: a new questionnaire is due; without one nothing may be bought after the due day [Q5]."""
     branch = await see_client(uow.sql, actor, client_id)
-    day = await today(uow.sql)
-    due = day + timedelta(days=(await uow.policies(Policies)).on(day).life_change_days)
-    new = await uow.sql.fetchval(
-        """INSERT INTO life_changes (client_id, stated_on, change, branch_id, due_on, stated_by, at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1""",
-        client_id,
-        day,
-        body.change,
-        branch,
-        due,
-        uow.actor.person,
-        uow.now,
-    )
-    if new:
-        uow.emit(ReassessmentRequested(client_id=client_id, branch_id=branch, change=body.change, due_on=due))
-        uow.audit("state life change", f"client/{client_id}", key=client_id)
-    return {"client_id": client_id, "change": body.change, "stated_on": day, "due_on": due}
+    day, due_on = await life_changes.state(uow, client_id, branch, body.change)
+    return {"client_id": client_id, "change": body.change, "stated_on": day, "due_on": due_on}
 
 
 @routes.get("/clients/{client_id}/vulnerability")
-async def read_vulnerability(actor: Reader, sql: Reading, client_id: Identifier) -> list[VulnerabilityView]:
-    """What was stated of the client over time, oldest first."""
-    await see_client(sql, actor, client_id)
-    return [VulnerabilityView.model_validate(row) for row in await vulnerability.history(sql, client_id)]
+async def read_vulnerability(
+    actor: Reader, uow: Work, purpose: Purpose, client_id: Identifier
+) -> list[VulnerabilityView]:
+    """What was stated of the client over time, oldest first; why only for the client, who serves them, and compliance. A read
+    carries a purpose and is recorded."""
+    await see_client(uow.sql, actor, client_id)
+    return [VulnerabilityView.model_validate(row) for row in await vulnerability.read(uow, client_id, purpose)]
 
 
 @routes.post("/clients/{client_id}/vulnerability", status_code=201)
@@ -329,7 +326,10 @@ async def state_vulnerability(
 ) -> list[VulnerabilityView]:
     """State that the client is vulnerable: from today on a person looks at their sheets and high-risk purchases."""
     await vulnerability.state(uow, client_id, await see_client(uow.sql, actor, client_id), body.cause)
-    return [VulnerabilityView.model_validate(row) for row in await vulnerability.history(uow.sql, client_id)]
+    return [
+        VulnerabilityView(since=row.since, vulnerable=row.vulnerable, stated_by=row.stated_by)
+        for row in await vulnerability.history(uow.sql, client_id)
+    ]
 
 
 @routes.post("/clients/{client_id}/vulnerability/end", status_code=202)

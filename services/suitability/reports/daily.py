@@ -15,15 +15,15 @@ from chassis.actor import Actor, Role
 from chassis.rows import columns, fetch
 from chassis.uow import UnitOfWork
 from contracts.suitability import LevelCount, RegisterMade
+from services.suitability.history import counts
 from services.suitability.levels import held_in
 from services.suitability.policy import Policies
-from services.suitability.situations import NOT_REJECTED
 from services.suitability.tables import CLIENTS, Register
 
 _ASSESSED = f"""
     SELECT a.valid_from, coalesce({CLIENTS.on("branch_id")}, '') AS branch_id, a.scheme, a.rank, count(*) AS clients
     FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_from")}
-    WHERE a.valid_from = ANY($1::date[]) AND {NOT_REJECTED} GROUP BY 1, 2, 3, 4"""
+    WHERE a.valid_from = ANY($1::date[]) AND {counts("a")} GROUP BY 1, 2, 3, 4"""
 
 _MADE = "SELECT register_date, branch_id FROM registers WHERE register_date = ANY($1::date[])"
 

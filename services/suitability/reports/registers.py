@@ -5,10 +5,11 @@ from datetime import date
 import asyncpg
 
 from contracts.annex4 import COLUMNS, in_ten_thousands, risk_word
+from services.suitability.history import counts
 from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reports.sheets import workbook
-from services.suitability.situations import NOT_REJECTED, cancelled, in_force
+from services.suitability.situations import cancelled, in_force
 from services.suitability.tables import CLIENTS
 
 REGISTER_COLUMNS = (
@@ -34,7 +35,7 @@ async def daily_register(sql: asyncpg.Connection, on: date, scope: tuple[str, li
                        a.source
                 FROM assessments a LEFT JOIN clients c ON c.client_id = a.client_id {CLIENTS.join("a.valid_from")}
                 LEFT JOIN submissions s ON s.submission_id = a.submission_id
-                WHERE a.valid_from = $1 AND {NOT_REJECTED}) r
+                WHERE a.valid_from = $1 AND {counts("a")}) r
             WHERE {condition} ORDER BY branch_id, client_id""",
         on,
         *arguments,

@@ -8,9 +8,10 @@ from typing import Any
 
 import asyncpg
 
+from services.suitability.history import counts
 from services.suitability.reports.sheets import workbook
 from services.suitability.rules import MISMATCHES
-from services.suitability.situations import BUYS, NOT_REJECTED, counts
+from services.suitability.situations import BUYS
 from services.suitability.tables import CLIENTS
 
 COLUMNS: Sequence[tuple[str, str, str]] = (
@@ -64,8 +65,8 @@ def _counted(rows: str, day: str, where: str = "true") -> str:
 _NOT_FOLLOWED = f"""NOT EXISTS (SELECT FROM assessments b WHERE b.client_id = a.client_id AND b.valid_from <= a.valid_until + 1
                                 AND b.valid_until > a.valid_until AND {counts("b")})"""
 _PARTS = {
-    "assessments": _counted("assessments", "a.valid_from", NOT_REJECTED),
-    "expiries": _counted("assessments", "a.valid_until", f"{NOT_REJECTED} AND {_NOT_FOLLOWED}"),
+    "assessments": _counted("assessments", "a.valid_from", counts("a")),
+    "expiries": _counted("assessments", "a.valid_until", f"{counts('a')} AND {_NOT_FOLLOWED}"),
     "reviews": _counted("reviews", "(a.opened_at AT TIME ZONE 'Asia/Shanghai')::date"),
     "decisions": _counted("decisions", "a.decided_on"),
     "blocked": _counted("decisions", "a.decided_on", "a.outcome = 'BLOCK'"),
