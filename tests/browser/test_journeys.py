@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from playwright.async_api import Page, expect
 
+from chassis.actor import Actor, Role
 from contracts import broker
 from contracts.base import encode
 from contracts.broker import TradeSettled
@@ -54,6 +55,9 @@ async def test_a_purchase_with_a_confirmed_warning(desks: Desks) -> None:
         await anna.locator("[name=product]").fill("FUND")
         await anna.locator("[data-act=ask]").click()
         await expect(anna.locator("[data-outcome]")).to_have_attribute("data-outcome", "CONFIRM")
+        await expect(anna.locator("#warning .words")).to_contain_text("its risk clearly exceeds your tolerance")
+        await anna.locator("[data-act=confirm]").click()
+        await expect(anna.locator("#warning [role=alert]")).to_contain_text("demands a recording reference")
         for name in ("signature", "recording"):
             if await anna.locator(f"[name={name}]").count():
                 await anna.locator(f"[name={name}]").fill(f"{name}-1")
@@ -69,6 +73,42 @@ async def test_a_purchase_with_a_confirmed_warning(desks: Desks) -> None:
         await anna.locator("[name=product]").fill("FUND")
         await anna.locator("[data-act=ask]").click()
         await expect(anna.locator("[data-outcome]")).to_have_attribute("data-outcome", "PASS")
+
+
+async def test_a_questionnaire_begun_on_a_phone_is_signed_at_the_counter(desks: Desks) -> None:
+    """It says why it asks, goes on where it stopped, and shows what the level means before it is signed."""
+    begun, rest = range(1, 6), range(6, 13)
+    async with desks.at(Actor("app/c-3", Role.CLIENT, client_id="c-3"), "zh-CN", PHONE, has_touch=True) as page:
+        await desks.see(page, "/me")
+        await page.get_by_role("link", name="风险测评问卷").tap()
+        await expect(page.locator(".heading")).to_contain_text("您尚未进行风险测评")
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for number in begun:
+            await page.locator(f"[name='q.{number}'][value=B]").check()
+        await page.locator("[data-act=save]").tap()
+        await expect(page.get_by_role("status")).to_have_text("已完成。")
+    async with desks.at(ANNA) as anna:
+        await desks.see(anna, "/clients/c-3/questionnaire")
+        await expect(anna.locator(".heading")).to_contain_text("You have not been assessed yet.")
+        for number in begun:
+            await expect(anna.locator(f"[name='q.{number}'][value=B]")).to_be_checked()
+        for number in rest:
+            await anna.locator(f"[name='q.{number}'][value=B]").check()
+        await anna.locator("[data-act=show_level]").click()
+        shown = anna.locator("[data-level]")
+        await expect(shown).to_have_attribute("data-level", "LOW")
+        for words in ("Your risk tolerance is low", "It covers: bond", "Above it:", "warrant"):
+            await expect(shown).to_contain_text(words)
+        await desks.picture(anna, "questionnaire")
+        await anna.locator("[name=signature]").fill("s-3")
+        await anna.locator("[data-act=submit]").click()
+        await expect(anna.get_by_role("alert")).to_contain_text("recording")
+        await anna.locator("[name=recording]").fill("rec/3")
+        await anna.locator("[data-act=submit]").click()
+        await anna.wait_for_url("**/clients/c-3/suitability")
+        await expect(anna.locator(".figure").first).to_have_text("Low")
+        await desks.see(anna, "/clients/c-3/questionnaire")
+        await expect(anna.locator(".heading")).to_contain_text("You may answer anew at any time")
 
 
 async def test_a_clients_zone_on_a_phone(desks: Desks) -> None:
