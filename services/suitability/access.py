@@ -13,7 +13,7 @@ import asyncpg
 
 from chassis.clock import business_date
 from services.suitability.policy import Policies, Policy
-from services.suitability.situations import Row
+from services.suitability.situations import Bought
 
 Change = tuple[date, bool]
 """From a day on it is so, or no more."""
@@ -37,38 +37,38 @@ class Access:
     shelves: Mapping[str, Sequence[Change]]
     permissions: Mapping[tuple[str, str], Sequence[Change]]
 
-    def on_shelf(self, row: Row) -> bool:
+    def on_shelf(self, row: Bought) -> bool:
         """Whether both the firm and its library had the product of a buy on the shelf."""
-        states, library = self.shelves.get(row["symbol"], ()), row["library"]
+        states, library = self.shelves.get(row.symbol, ()), row.library
         if library is not None and library[0] != "on_shelf":
             return False
-        known = any(since <= row["trade_date"] for since, _ in states)
-        return not known or was_so(states, row["trade_date"])
+        known = any(since <= row.trade_date for since, _ in states)
+        return not known or was_so(states, row.trade_date)
 
-    def permitted(self, row: Row, policy: Policy) -> bool:
+    def permitted(self, row: Bought, policy: Policy) -> bool:
         """Whether the client held the permissions that a buy asked for."""
         return all(
-            was_so(self.permissions.get((row["client_id"], permission), ()), row["trade_date"])
+            was_so(self.permissions.get((row.client_id, permission), ()), row.trade_date)
             for permission in asked_of(row, policy)
         )
 
 
-def asked_of(row: Row, policy: Policy) -> set[str]:
+def asked_of(row: Bought, policy: Policy) -> set[str]:
     """The permissions that a buy asks for: its product's kind as the trade said it, and as staff had entered it."""
-    kinds = {row["kind"], row["entered"][0] if row["entered"] else None}
-    return {permission for kind in kinds if kind and (permission := policy.permission_of(kind))}
+    kinds = {row.kind, row.entered[0] if row.entered else None}
+    return {permission for kind in kinds if (permission := policy.permission_of(kind))}
 
 
-async def read(sql: asyncpg.Connection, buys: Sequence[Row], policies: Policies) -> Access:
+async def read(sql: asyncpg.Connection, buys: Sequence[Bought], policies: Policies) -> Access:
     """What these buys (`BOUGHT`) are judged by."""
     shelves: defaultdict[str, list[Change]] = defaultdict(list)
     for code, since, on_shelf in await sql.fetch(
         """SELECT code, since, state = 'on_shelf' FROM product_states WHERE code = ANY($1::text[])
              AND code IN (SELECT code FROM product_states WHERE state <> 'on_shelf') ORDER BY since, id""",
-        list({row["symbol"] for row in buys}),
+        list({row.symbol for row in buys}),
     ):
         shelves[code].append((since, on_shelf))
-    asking = {row["client_id"] for row in buys if asked_of(row, policies.on(row["trade_date"]))}
+    asking = {row.client_id for row in buys if asked_of(row, policies.on(row.trade_date))}
     permissions: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     if asking:
         for client, permission, at, held in await sql.fetch(

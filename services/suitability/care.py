@@ -8,12 +8,11 @@ from contracts.suitability import GamingSuspected
 from services.suitability import gaming
 from services.suitability.gaming import GamingFinding
 from services.suitability.policy import Policies
-from services.suitability.situations import BOUGHT, BUYS, age_of, needed_of_buy, professional, vulnerable
+from services.suitability.situations import BOUGHT, BUYS, Bought, age_of, needed_of_buy, professional, vulnerable
 
 # Buys of ordinary investors who may be owed care, without a confirmation that another person had checked by then.
 _UNLOOKED = f"""
-    SELECT {BOUGHT}, c.birth_year, c.kind AS client_kind,
-           {vulnerable("t.client_id", "t.trade_date")} AS vulnerable
+    SELECT {BOUGHT}, c.birth_year, c.kind, {vulnerable("t.client_id", "t.trade_date")}
     FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
     JOIN clients c ON c.client_id = d.client_id
          AND (c.birth_year <= $4 OR $5 AND c.birth_year IS NULL OR EXISTS (SELECT FROM vulnerabilities v WHERE v.client_id = c.client_id))
@@ -31,16 +30,18 @@ async def buys_without_care(uow: UnitOfWork, since: Mapping[str, date], through:
     youngest = through.year - min(version.body.elderly_age for version in policies.suitability.all)
     unknown = any(version.body.care_when_age_unknown for version in policies.suitability.all)
     new: list[GamingSuspected] = []
-    for row in await uow.sql.fetch(_UNLOOKED, list(since), list(since.values()), through, youngest, unknown):
-        day = row["trade_date"]
+    for *columns, birth_year, client_kind, stated in await uow.sql.fetch(
+        _UNLOOKED, list(since), list(since.values()), through, youngest, unknown
+    ):
+        row = Bought(*columns)
+        day = row.trade_date
         policy = policies.on(day)
         needed = needed_of_buy(row, policy)
-        age = age_of(row["birth_year"], day)
-        owed = row["vulnerable"] or policy.is_elderly(age) or policy.age_is_missing(age, row["client_kind"])
+        age = age_of(birth_year, day)
+        owed = stated or policy.is_elderly(age) or policy.age_is_missing(age, client_kind)
         if needed is None or needed < policy.high_risk_rank or not owed:
             continue
-        detail = {name: row[name] for name in ("trade_id", "symbol")}
-        subject = f"client/{row['client_id']}"
-        found = GamingFinding("high_risk_without_care", subject, row["client_id"], row["branch_id"], detail)
+        detail = {"trade_id": row.trade_id, "symbol": row.symbol}
+        found = GamingFinding("high_risk_without_care", f"client/{row.client_id}", row.client_id, row.branch_id, detail)
         new += await gaming.keep(uow, [found], day, day - timedelta(days=policy.gaming.window_days - 1))
     return new

@@ -32,7 +32,7 @@ from services.suitability.errors import (
 from services.suitability.levels import needed_in
 from services.suitability.policy import Policies, Policy
 from services.suitability.rules import DecisionOutcome, Initiator, Reason, Side, Verdict, decide
-from services.suitability.situations import BUYS, SITUATION, Situation, lowest_before, situation_of
+from services.suitability.situations import BUYS, SITUATION, Situation, lowest_before, situation_in, situation_of
 from services.suitability.tables import ConfirmationLink
 
 
@@ -96,11 +96,11 @@ async def read_situations(uow: UnitOfWork, pairs: Sequence[tuple[str, str]]) -> 
     clients, products = [client for client, _ in pairs], [product for _, product in pairs]
     found: list[tuple[Situation, Policy] | None] = [None] * len(pairs)
     policies = await uow.policies(Policies)
-    rows = await uow.sql.fetch(SITUATION, uow.now, clients, products)
-    lowest = await lowest_before(uow.sql, rows, policies)
+    rows = [situation_in(columns) for columns in await uow.sql.fetch(SITUATION, uow.now, clients, products)]
+    lowest = await lowest_before(uow.sql, [row.client for row in rows], policies)
     for row in rows:
-        policy, nth = policies.on(row["day"]), row["nth"] - 1
-        found[nth] = situation_of(row, policy, lowest.get(row["client_id"]), products[nth]), policy
+        policy, nth = policies.on(row.client.day), row.nth - 1
+        found[nth] = situation_of(row, policy, lowest.get(row.client.client_id), products[nth]), policy
     return found
 
 

@@ -7,7 +7,7 @@ worked off [go-beyond 6, Art. 21].
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import asyncpg
 
@@ -16,11 +16,13 @@ from contracts.suitability import DriftedProduct, MatchDrifted
 from services.suitability.ids import derived_id
 from services.suitability.policy import Policies, Policy
 from services.suitability.situations import (
+    ProductRow,
     cancelled,
     held_rank,
     in_force,
     needed_of,
     product_columns,
+    product_in,
     product_on,
     professional,
 )
@@ -44,8 +46,8 @@ _EXPOSED = f"""
         UNION
         SELECT t.client_id, l.day, t.product, 'confirmation' FROM looked l JOIN confirmations t
         ON {{products}} = l.subject AND t.confirmed_on <= l.day AND t.valid_until >= l.day)
-    SELECT e.client_id, e.day, e.what, e.product, c.branch_id, {CLIENTS.on("branch_id")} AS branch_then, f.scheme AS held_scheme, f.level AS held_level,
-           f.rank AS held_rank, {professional("e.client_id", "e.day")} AS professional, {product_columns("e.day")}
+    SELECT e.client_id, e.day, e.what, e.product, c.branch_id, {CLIENTS.on("branch_id")}, f.scheme, f.rank,
+           {professional("e.client_id", "e.day")}, {product_columns("e.day")}
     FROM exposed e
     LEFT JOIN clients c ON c.client_id = e.client_id {CLIENTS.join("e.day")}
     LEFT JOIN LATERAL ({product_on("e.product", "e.day")}) p ON true
@@ -55,6 +57,39 @@ _EXPOSED = f"""
 _CANCELLED = cancelled("t", "l.through")
 _OF_CLIENTS = _EXPOSED.format(trades="t.client_id", products="t.client_id", cancelled=_CANCELLED)
 _OF_PRODUCTS = _EXPOSED.format(trades="t.symbol", products="t.product", cancelled=_CANCELLED)
+
+
+class Exposed(NamedTuple):
+    """What a client has on a day: the branch they are in now and were in then, the level in force, the product if known."""
+
+    client_id: str
+    day: date
+    what: str
+    product: str
+    branch_id: str | None
+    branch_then: str | None
+    held_scheme: str | None
+    held_rank: int | None
+    professional: bool
+    known: ProductRow | None
+
+    @classmethod
+    def of(cls, columns: asyncpg.Record) -> "Exposed":
+        """From the columns as they were read."""
+        return cls._make((*columns[:9], product_in(columns[9:])))
+
+    def needed(self, policy: Policy) -> int | None:
+        """The rank that the product asks for."""
+        return needed_of(self.known, policy) if self.known else None
+
+    def held(self, policy: Policy) -> int | None:
+        """The rank in force."""
+        return held_rank(self.held_scheme, self.held_rank, policy)
+
+    def covered(self, policy: Policy) -> bool:
+        """Whether what the client is covers it."""
+        needed, held = self.needed(policy), self.held(policy)
+        return self.professional or (needed is not None and held is not None and needed <= held)
 
 
 Looked = Sequence[tuple[str, date, date]]
@@ -84,67 +119,61 @@ async def _note(
     if not looked:
         return []
     policies = await uow.policies(Policies)
+    rows = [Exposed.of(columns) for columns in await uow.sql.fetch(exposed, *zip(*looked, strict=True))]
     found = [
         row
-        for row in await uow.sql.fetch(exposed, *zip(*looked, strict=True))
-        if not _covered(row, policies.on(row["day"])) and (only is None or (row["client_id"], row["product"]) in only)
+        for row in rows
+        if not row.covered(policies.on(row.day)) and (only is None or (row.client_id, row.product) in only)
     ]
     if not found:
         return []
     # What is on the list of a day is not listed again. Who has the client today works it off; it is told of the branch of its day.
-    branches = {(row["day"], row["client_id"]): row["branch_then"] for row in found}
+    branches = {(row.day, row.client_id): row.branch_then for row in found}
     new = await uow.sql.fetch(
         """INSERT INTO drifts (drift_id, cause, client_id, branch_id, product, what, needed, held, found_on)
            SELECT n.id, $9, n.client, n.branch, n.product, n.what, n.needed, n.held, n.day
            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[])
                 AS n(id, client, branch, product, what, needed, held, day)
-           ON CONFLICT DO NOTHING RETURNING client_id, product, what, needed, held, found_on""",
-        *zip(*(_row(row, cause, policies.on(row["day"])) for row in found), strict=True),
+           ON CONFLICT DO NOTHING RETURNING found_on, client_id, held, product, needed, what""",
+        *zip(*(_listed(row, cause, policies.on(row.day)) for row in found), strict=True),
         cause,
     )
-    drifted: defaultdict[tuple[date, str], list[asyncpg.Record]] = defaultdict(list)
-    for row in new:
-        drifted[row["found_on"], row["client_id"]].append(row)
+    drifted: defaultdict[tuple[date, str, str | None], list[DriftedProduct]] = defaultdict(list)
+    for day, client, held, product, needed, what in new:
+        drifted[day, client, held].append(DriftedProduct(product=product, needed=needed, what=what))
     return [
         MatchDrifted(
             client_id=client,
             branch_id=branches[day, client],
             cause=cause,
             found_on=day,
-            held=rows[0]["held"],
-            products=[DriftedProduct(product=r["product"], needed=r["needed"], what=r["what"]) for r in rows],
+            held=held,
+            products=products,
         )
-        for (day, client), rows in drifted.items()
+        for (day, client, held), products in drifted.items()
     ]
 
 
-def _row(row: asyncpg.Record, cause: Cause, policy: Policy) -> tuple[Any, ...]:
-    scheme, needed, held = policy.own_scheme, needed_of(row, policy), held_rank(row, policy)
+def _listed(row: Exposed, cause: Cause, policy: Policy) -> tuple[Any, ...]:
+    scheme, needed, held = policy.own_scheme, row.needed(policy), row.held(policy)
     return (
-        derived_id("drift", cause, row["client_id"], row["product"], row["what"], row["day"]),
-        row["client_id"],
-        row["branch_id"],
-        row["product"],
-        row["what"],
+        derived_id("drift", cause, row.client_id, row.product, row.what, row.day),
+        row.client_id,
+        row.branch_id,
+        row.product,
+        row.what,
         scheme.level(needed).code if needed else None,
         scheme.level(held).code if held else None,
-        row["day"],
+        row.day,
     )
 
 
-def _covered(row: asyncpg.Record, policy: Policy) -> bool:
-    if row["professional"] or row["code"] is None:
-        return bool(row["professional"])
-    needed, held = needed_of(row, policy), held_rank(row, policy)
-    return needed is not None and held is not None and needed <= held
-
-
-async def matches(uow: UnitOfWork, clients: Sequence[str], day: date) -> list[tuple[asyncpg.Record, bool]]:
+async def matches(uow: UnitOfWork, clients: Sequence[str], day: date) -> list[tuple[Exposed, bool]]:
     """What clients hold or have confirmed, and whether what they are on a day covers it."""
     policy = (await uow.policies(Policies)).on(day)
     looked = [(client, day, day) for client in clients]
-    rows = await uow.sql.fetch(_OF_CLIENTS, *zip(*looked, strict=True)) if looked else []
-    return [(row, _covered(row, policy)) for row in rows]
+    found = await uow.sql.fetch(_OF_CLIENTS, *zip(*looked, strict=True)) if looked else []
+    return [(row, row.covered(policy)) for row in map(Exposed.of, found)]
 
 
 async def lowered(uow: UnitOfWork, changed: Sequence[tuple[str, date]]) -> list[tuple[str, date]]:
@@ -152,19 +181,17 @@ async def lowered(uow: UnitOfWork, changed: Sequence[tuple[str, date]]) -> list[
     if not changed:
         return []
     rows = await uow.sql.fetch(
-        f"""SELECT c.client_id, c.day, b.scheme AS scheme_before, b.rank AS rank_before,
-                   f.scheme AS held_scheme, f.rank AS held_rank
+        f"""SELECT c.client_id, c.day, b.scheme, b.rank, f.scheme, f.rank
             FROM unnest($1::text[], $2::date[]) AS c(client_id, day)
             JOIN LATERAL ({in_force("c.client_id", "c.day - 1")}) b ON true
             JOIN LATERAL ({in_force("c.client_id", "c.day")}) f ON true""",
         *zip(*changed, strict=True),
     )
     policies = await uow.policies(Policies)
-    return [
-        (row["client_id"], row["day"]) for row in rows if _is_lower(row, policies.on(row["day"] - timedelta(days=1)))
-    ]
-
-
-def _is_lower(row: asyncpg.Record, policy: Policy) -> bool:
-    before = {"held_rank": row["rank_before"], "held_scheme": row["scheme_before"]}
-    return (held_rank(row, policy) or 0) < (held_rank(before, policy) or 0)
+    found = []
+    for client, day, scheme_before, rank_before, scheme, rank in rows:
+        policy = policies.on(day - timedelta(days=1))
+        before, after = held_rank(scheme_before, rank_before, policy), held_rank(scheme, rank, policy)
+        if (after or 0) < (before or 0):
+            found.append((client, day))
+    return found

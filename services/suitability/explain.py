@@ -14,7 +14,7 @@ from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
 from services.suitability.rules import DecisionOutcome, Reason, decide
-from services.suitability.situations import SITUATION_AS_OF, ever_assessed, lowest_before, situation_of
+from services.suitability.situations import SITUATION_AS_OF, ever_assessed, lowest_before, situation_in, situation_of
 
 
 async def level(sql: asyncpg.Connection, client: str, day: date) -> dict[str, Any]:
@@ -72,11 +72,11 @@ async def match(sql: asyncpg.Connection, client: str, product: str, day: date) -
 
     Raises: UnknownClient.
     """
-    row = await sql.fetchrow(SITUATION_AS_OF, day, [client], [product])
-    if row is None:
+    columns = await sql.fetchrow(SITUATION_AS_OF, day, [client], [product])
+    if columns is None:
         raise UnknownClient
-    policies = await Policies.read(sql)
-    policy, lowest = policies.on(day), await lowest_before(sql, [row], policies)
+    row, policies = situation_in(columns), await Policies.read(sql)
+    policy, lowest = policies.on(day), await lowest_before(sql, [row.client], policies)
     situation = situation_of(row, policy, lowest.get(client), product)
     verdict = decide(situation.holder, situation.target, "buy", "client", situation.confirmed)
     said = [OUTCOMES[verdict.outcome], *(REASONS[reason] for reason in verdict.reasons)]

@@ -19,7 +19,7 @@ from services.suitability.levels import SCHEMES, held_in
 from services.suitability.policy import Gaming, Policies
 from services.suitability.questionnaires.scoring import points_of
 from services.suitability.questionnaires.template import Template
-from services.suitability.situations import BOUGHT, BUYS, needed_of_buy
+from services.suitability.situations import BOUGHT, BUYS, Bought, needed_of_buy
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +109,24 @@ async def rises_before_purchases(uow: UnitOfWork, since: Mapping[str, date], thr
     late. Returns the findings that are new, by the day of the purchase."""
     policies = await uow.policies(Policies)
     longest = max(version.body.rise_before_purchase for version in policies.suitability.all)
-    buys = await uow.sql.fetch(_AFTER_ANSWERS, list(since), list(since.values()), through, longest)
-    levels = await history.read(uow.sql, sorted({row["client_id"] for row in buys})) if buys else {}
+    found_buys = await uow.sql.fetch(_AFTER_ANSWERS, list(since), list(since.values()), through, longest)
+    buys = [Bought(*columns) for columns in found_buys]
+    levels = await history.read(uow.sql, sorted({row.client_id for row in buys})) if buys else {}
     new: list[GamingSuspected] = []
     for row in buys:
-        policy, made = policies.on(row["trade_date"]), levels[row["client_id"]]
-        before = history.lowest(made, row["settled_at"] - policy.rise_before_purchase, row["settled_at"], policy.scheme)
-        held = history.at(made, row["settled_at"])
+        policy, made = policies.on(row.trade_date), levels[row.client_id]
+        before = history.lowest(made, row.settled_at - policy.rise_before_purchase, row.settled_at, policy.scheme)
+        held = history.at(made, row.settled_at)
         needed = needed_of_buy(row, policy)
         if held is None or before is None or needed is None or needed <= before:
             continue
         if held_in(held.scheme, held.rank, policy.scheme) > before:
-            subject, detail = f"client/{row['client_id']}", {name: row[name] for name in ("trade_id", "symbol")}
+            subject, detail = f"client/{row.client_id}", {"trade_id": row.trade_id, "symbol": row.symbol}
             found = GamingFinding(
-                "rise_before_purchase", subject, row["client_id"], row["branch_id"], detail | {"level": held.level}
+                "rise_before_purchase", subject, row.client_id, row.branch_id, detail | {"level": held.level}
             )
-            start = row["trade_date"] - timedelta(days=policy.gaming.window_days - 1)
-            new += await keep(uow, [found], row["trade_date"], start)
+            start = row.trade_date - timedelta(days=policy.gaming.window_days - 1)
+            new += await keep(uow, [found], row.trade_date, start)
     return new
 
 

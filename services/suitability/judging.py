@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -14,8 +14,12 @@ from services.suitability.policy import Policies, Policy
 from services.suitability.rules import mismatch
 from services.suitability.situations import (
     BOUGHT,
+    BOUGHT_WIDTH,
     BUYS,
     CONFIRMED_AS,
+    Bought,
+    Confirmed,
+    confirmation_in,
     confirmed_so_high,
     ever_assessed,
     held_rank,
@@ -26,9 +30,8 @@ from services.suitability.situations import (
 
 # A confirmation explains a buy when it was given before the trade settled and held on the trade date.
 _BUYS = f"""
-    SELECT {BOUGHT}, f.scheme AS held_scheme, f.rank AS held_rank,
-           {ever_assessed("t.client_id", "t.trade_date")} AS assessed_before,
-           {professional("t.client_id", "t.trade_date")} AS professional, {CONFIRMED_AS}
+    SELECT {BOUGHT}, f.scheme, f.rank, {ever_assessed("t.client_id", "t.trade_date")},
+           {professional("t.client_id", "t.trade_date")}, {CONFIRMED_AS}
     FROM unnest($1::text[], $2::date[]) AS d(client_id, since)
     JOIN {BUYS} t ON t.client_id = d.client_id AND t.trade_date BETWEEN d.since AND $3 AND t.trade_date >= $4
     LEFT JOIN LATERAL ({in_force("t.client_id", "t.trade_date")}) f ON true
@@ -48,6 +51,23 @@ _KEEP = """
     WHERE (m.branch_id, m.needed, m.held, m.reason, m.confirmation)
           IS DISTINCT FROM (excluded.branch_id, excluded.needed, excluded.held, excluded.reason, excluded.confirmation)
     RETURNING client_id, branch_id, trade_id, trade_date, symbol, reason, confirmation"""
+
+
+class _Buy(NamedTuple):
+    """A row of `_BUYS`."""
+
+    bought: Bought
+    held_scheme: str | None
+    held_rank: int | None
+    assessed_before: bool
+    professional: bool
+    confirmed: Confirmed | None
+
+    @classmethod
+    def of(cls, columns: asyncpg.Record) -> "_Buy":
+        """From the columns as they were read."""
+        wide = BOUGHT_WIDTH
+        return cls._make((Bought(*columns[:wide]), *columns[wide : wide + 4], confirmation_in(columns[wide + 4 :])))
 
 
 async def buyers(uow: UnitOfWork, products: Sequence[tuple[str, date]], through: date) -> Sequence[tuple[str, date]]:
@@ -71,10 +91,10 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
     if not since:
         return []
     clients, days = list(since), list(since.values())
-    buys = await uow.sql.fetch(_BUYS, clients, days, through, min(days))
+    buys = [_Buy.of(columns) for columns in await uow.sql.fetch(_BUYS, clients, days, through, min(days))]
     policies = await uow.policies(Policies)
-    had = await access.read(uow.sql, buys, policies)
-    rows = sorted(found for row in buys if (found := _judged(row, policies.on(row["trade_date"]), had)))
+    had = await access.read(uow.sql, [buy.bought for buy in buys], policies)
+    rows = sorted(found for buy in buys if (found := _judged(buy, policies.on(buy.bought.trade_date), had)))
     await uow.sql.execute(
         """DELETE FROM mismatches m USING unnest($1::text[], $2::date[]) AS d(client_id, since)
            WHERE m.client_id = d.client_id AND m.trade_date BETWEEN d.since AND $3
@@ -92,29 +112,30 @@ async def judge(uow: UnitOfWork, since: Mapping[str, date], through: date) -> li
     return [MismatchFound(**dict(row)) for row in await uow.sql.fetch(_KEEP, *columns, uow.now)]
 
 
-def _judged(row: asyncpg.Record, policy: Policy, had: Access) -> tuple[Any, ...] | None:
-    needed = needed_of_buy(row, policy)
-    held = held_rank(row, policy)
+def _judged(buy: _Buy, policy: Policy, had: Access) -> tuple[Any, ...] | None:
+    row = buy.bought
+    needed, held = needed_of_buy(row, policy), held_rank(buy.held_scheme, buy.held_rank, policy)
     reason = mismatch(
         held,
-        row["assessed_before"],
+        buy.assessed_before,
         needed,
-        row["professional"],
+        buy.professional,
         on_shelf=had.on_shelf(row),
         permitted=had.permitted(row, policy),
     )
     if reason is None:
         return None
+    explained = reason == "above_level" and confirmed_so_high(buy.confirmed, held, needed, policy)
     return (
-        row["client_id"],
-        row["trade_id"],
-        row["branch_id"],
-        row["trade_date"],
-        row["symbol"],
+        row.client_id,
+        row.trade_id,
+        row.branch_id,
+        row.trade_date,
+        row.symbol,
         _code(needed, policy),
         _code(held, policy),
         reason,
-        row["confirmed_by"] if reason == "above_level" and confirmed_so_high(row, held, needed, policy) else None,
+        buy.confirmed.decision_id if explained and buy.confirmed else None,
         policy.version,
     )
 

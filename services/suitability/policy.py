@@ -139,9 +139,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         """The rank each known kind needs in the firm's scheme."""
         return {name: self.own_scheme.rank(kind.needs[self.scheme]) for name, kind in self.kinds.items()}
 
-    def permission_of(self, kind: str) -> str | None:
+    def permission_of(self, kind: str | None) -> str | None:
         """The trading permission that a kind of product asks for, if any."""
-        known = self.kinds.get(kind)
+        known = self.kinds.get(kind or "")
         return known.permission if known else None
 
     @cached_property

@@ -24,7 +24,7 @@ from services.suitability import drift, due
 from services.suitability.errors import UnknownProduct
 from services.suitability.levels import SCHEMES, needed_in
 from services.suitability.policy import Policies, Policy
-from services.suitability.situations import needed_of, not_sold_because, product_columns, product_on
+from services.suitability.situations import ProductRow, needed_of, not_sold_because, product_columns, product_on
 
 ONE_DAY = timedelta(days=1)
 STATES = ("draft", "on_shelf", "suspended", "off_shelf")
@@ -104,34 +104,34 @@ async def find(sql: asyncpg.Connection, code: str, day: date) -> dict[str, Any]:
 
     Raises: UnknownProduct.
     """
-    row = await sql.fetchrow(
-        f"SELECT {product_columns('$2::date')}, p.revision FROM ({product_on('$1', '$2::date')}) p", code, day
+    columns = await sql.fetchrow(
+        f"SELECT {product_columns('$2::date')} FROM ({product_on('$1', '$2::date')}) p", code, day
     )
-    if row is None:
+    if columns is None:
         raise UnknownProduct
-    return described(row, (await Policies.read(sql)).on(day))
+    return described(ProductRow(*columns), (await Policies.read(sql)).on(day))
 
 
-def described(row: asyncpg.Record, policy: Policy) -> dict[str, Any]:
+def described(row: ProductRow, policy: Policy) -> dict[str, Any]:
     """A product as callers see it."""
     needed = needed_of(row, policy)
-    kind = policy.kinds.get(row["kind"])
-    shelf, floor = row["library"] or (None, None)
+    kind = policy.kinds.get(row.kind or "")
+    shelf, floor = row.library or (None, None)
     return {
-        "code": row["code"],
-        "name_zh": row["name_zh"],
-        "name_en": row["name_en"],
-        "kind": row["kind"],
+        "code": row.code,
+        "name_zh": row.name_zh,
+        "name_en": row.name_en,
+        "kind": row.kind,
         "kind_zh": kind.zh if kind else "未分类",
         "kind_en": kind.en if kind else "not classed",
-        "state": row["state"],
+        "state": row.state,
         "library_shelf": shelf,
         "library_floor": floor,
         "not_sold_because": not_sold_because(row),
-        "issuer_class": row["issuer_class"],
+        "issuer_class": row.issuer_class,
         "scheme": policy.scheme,
         "level_needed": policy.own_scheme.level(needed).code if needed else None,
-        "revision": row["revision"],
+        "revision": row.revision,
     }
 
 
@@ -293,7 +293,8 @@ async def needed_on(uow: UnitOfWork, asked: Collection[tuple[str, date]]) -> dic
         [code for code, _ in asked],
         [day for _, day in asked],
     )
-    return dict.fromkeys(asked) | {(row["code"], row["day"]): needed_of(row, policies.on(row["day"])) for row in rows}
+    known = [(day, ProductRow(*columns)) for day, *columns in rows]
+    return dict.fromkeys(asked) | {(row.code, day): needed_of(row, policies.on(day)) for day, row in known}
 
 
 def rose(before: int | None, after: int | None) -> bool:

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import asyncpg
-
+from chassis.rows import fetch
 from chassis.timeline import TODAY
 from chassis.uow import UnitOfWork
 from services.suitability.errors import TooMuchAtOnce
@@ -13,7 +12,9 @@ from services.suitability.policy import Policies
 from services.suitability.rules import Initiator, Side, Verdict, decide
 from services.suitability.situations import (
     CONFIRMED_AS,
-    Row,
+    Confirmed,
+    HolderRow,
+    ProductRow,
     holder_columns,
     holder_of,
     in_force,
@@ -27,7 +28,7 @@ from services.suitability.situations import (
 MOST_ANSWERS = 500_000
 _HOLDERS = f"""
     WITH today AS ({TODAY})
-    SELECT t.day, t.instant, {holder_columns("t.day")} FROM today t CROSS JOIN clients c
+    SELECT {holder_columns("t.day", "t.instant")} FROM today t CROSS JOIN clients c
     LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
     WHERE {{chosen}} AND {{scope}} ORDER BY c.client_id"""
 _PRODUCTS = f"""
@@ -72,17 +73,18 @@ async def screen(
     """
     chosen, arguments = _chosen(clients, branch)
     condition, more = scope
-    rows = await uow.sql.fetch(_HOLDERS.format(chosen=chosen, scope=condition), uow.now, *arguments, *more)
+    rows = await fetch(uow.sql, HolderRow, _HOLDERS.format(chosen=chosen, scope=condition), uow.now, *arguments, *more)
     if len(rows) * len(products) > MOST_ANSWERS:
         raise TooMuchAtOnce(limit=MOST_ANSWERS)
-    found = {row["code"]: row for row in await uow.sql.fetch(_PRODUCTS, uow.now, list(products))}
-    confirmed: dict[tuple[str, str], Row] = {
-        (row["client_id"], row["product"]): row for row in await uow.sql.fetch(_CONFIRMED, uow.now, list(products))
+    found = {row.code: row for row in await fetch(uow.sql, ProductRow, _PRODUCTS, uow.now, list(products))}
+    confirmed = {
+        (client, product): Confirmed(*given)
+        for client, product, *given in await uow.sql.fetch(_CONFIRMED, uow.now, list(products))
     }
     policies = await uow.policies(Policies)
     lowest = await lowest_before(uow.sql, rows, policies)
     answers = list(_answers(policies, rows, lowest, products, found, confirmed, side, initiator))
-    known = {row["client_id"] for row in rows}
+    known = {row.client_id for row in rows}
     return Screened(answers, [client for client in clients or () if client not in known])
 
 
@@ -96,23 +98,21 @@ def _chosen(clients: Sequence[str] | None, branch: str | None) -> tuple[str, lis
 
 def _answers(
     policies: Policies,
-    rows: Sequence[asyncpg.Record],
+    rows: Sequence[HolderRow],
     lowest: Mapping[str, int | None],
     products: Sequence[str],
-    found: dict[str, asyncpg.Record],
-    confirmed: Mapping[tuple[str, str], Row],
+    found: Mapping[str, ProductRow],
+    confirmed: Mapping[tuple[str, str], Confirmed],
     side: Side,
     initiator: Initiator,
 ) -> Iterator[tuple[str, str, Verdict]]:
     known: dict[object, Verdict] = {}
-    unknown: Row = {"code": None}
     for row in rows:
-        policy, client = policies.on(row["day"]), row["client_id"]
-        holder, permissions = holder_of(row, policy, lowest.get(client)), row["permissions"]
+        policy, client = policies.on(row.day), row.client_id
+        holder = holder_of(row, policy, lowest.get(client))
         for product in products:
-            target = target_of(found.get(product, unknown), policy, permissions)
-            given = confirmed.get((client, product))
-            holds = given is not None and still_confirmed(given, holder, target, policy)
+            target = target_of(found.get(product), policy, row.permissions)
+            holds = still_confirmed(confirmed.get((client, product)), holder, target, policy)
             # Clients alike get the same answer: it is worked out once.
             key = (holder, target, holds)
             verdict = known.get(key)

@@ -7,10 +7,12 @@ The same SQL serves one decision, a screening of many, and the judging of settle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
+import msgspec
 
+from chassis.rows import Row
 from chassis.timeline import TODAY
 from services.suitability import history
 from services.suitability.history import counts
@@ -19,7 +21,106 @@ from services.suitability.policy import Policies, Policy
 from services.suitability.rules import Holder, Target, needed_rank
 from services.suitability.tables import CLIENTS
 
-Row = asyncpg.Record | Mapping[str, Any]
+
+class Classed(Row, frozen=True):
+    """What says how much a product asks for, on a day: what it is, and the words of its issuer, staff and the library."""
+
+    kind: str | None
+    issuer_class: str | None
+    set_class: list[str | None] | None
+    library: list[str | None] | None
+
+
+class ProductRow(Classed, frozen=True):
+    """A product as it was on a day (`product_columns`)."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    state: str
+    revision: int
+
+
+class Bought(Classed, frozen=True):
+    """A settled buy (`BOUGHT`): what its trade said of the product, and what staff and the library had by its date."""
+
+    client_id: str
+    branch_id: str
+    trade_id: str
+    trade_date: date
+    settled_at: datetime
+    symbol: str
+    entered: list[str | None] | None
+
+
+class HolderRow(Row, frozen=True):
+    """A client on a day, at an instant (`holder_columns`)."""
+
+    day: date
+    instant: datetime
+    client_id: str
+    branch_id: str | None
+    birth_year: int | None
+    client_kind: str | None
+    closed: bool
+    assessment_id: str | None
+    held_scheme: str | None
+    held_level: str | None
+    held_rank: int | None
+    valid_until: date | None
+    assessed_at: datetime | None
+    held_source: str | None
+    submission_id: str | None
+    assessed_before: bool
+    professional: bool
+    vulnerable: bool
+    reassessment_overdue: bool
+    rise_approved: bool
+    permissions: list[str]
+
+
+class Confirmed(Row, frozen=True):
+    """A confirmation, as far as it is asked whether it still holds (`CONFIRMED_AS`)."""
+
+    decision_id: str
+    needed: int
+    held: int
+    checked_by: str | None
+    second_contact: str | None
+    scheme: str | None
+
+
+class SituationRow(NamedTuple):
+    """One pair of `SITUATION`, the `nth` from 1: a client, a product if it is known, its newest confirmation."""
+
+    nth: int
+    client: HolderRow
+    product: ProductRow | None
+    confirmed: Confirmed | None
+
+
+HOLDER_WIDTH, PRODUCT_WIDTH, BOUGHT_WIDTH = (len(row.__struct_fields__) for row in (HolderRow, ProductRow, Bought))
+
+
+def product_in(columns: Sequence[Any]) -> ProductRow | None:
+    """The product of `product_columns`, None where a join found none."""
+    return ProductRow(*columns) if columns[0] is not None else None
+
+
+def confirmation_in(columns: Sequence[Any]) -> Confirmed | None:
+    """The confirmation of `CONFIRMED_AS`, None where a join found none."""
+    return Confirmed(*columns) if columns[0] is not None else None
+
+
+def situation_in(columns: asyncpg.Record) -> SituationRow:
+    """A row of `SITUATION`."""
+    client, product = 1 + HOLDER_WIDTH, 1 + HOLDER_WIDTH + PRODUCT_WIDTH
+    return SituationRow(
+        columns[0],
+        HolderRow(*columns[1:client]),
+        product_in(columns[client:product]),
+        confirmation_in(columns[product:]),
+    )
 
 
 def in_force(client: str, day: str) -> str:
@@ -84,27 +185,23 @@ def cancelled(trade: str, day: str) -> str:
                    AND (y.remaining, y.cancelled_on) < (x.remaining, x.cancelled_on))"""
 
 
-CONFIRMED_AS = """k.decision_id AS confirmed_by, k.needed AS confirmed_needed, k.held AS confirmed_held,
-           k.checked_by AS confirmed_check, k.second_contact AS confirmed_contact,
-           (SELECT made.facts->>'scheme' FROM decisions made WHERE made.decision_id = k.decision_id) AS confirmed_scheme"""
-"""The columns of a confirmation `k` that `still_confirmed` looks at."""
+CONFIRMED_AS = """k.decision_id, k.needed, k.held, k.checked_by, k.second_contact,
+           (SELECT made.facts->>'scheme' FROM decisions made WHERE made.decision_id = k.decision_id)"""
+"""The columns of `Confirmed`, of a confirmation `k`."""
 
 
-def holder_columns(day: str) -> str:
-    """The columns of `Holder`, from `clients c` and the assessment in force `f`: each of them as of the day."""
-    return f"""c.client_id, c.branch_id, c.birth_year, c.kind AS client_kind,
-               coalesce(c.closed_on <= {day}, false) AS closed,
-               f.assessment_id, f.scheme AS held_scheme, f.level AS held_level, f.rank AS held_rank, f.valid_until,
-               f.assessed_at, f.source AS held_source, f.submission_id,
-               {ever_assessed("c.client_id", day)} AS assessed_before,
-               {professional("c.client_id", day)} AS professional, {vulnerable("c.client_id", day)} AS vulnerable,
-               {reassessment_overdue("c.client_id", day)} AS reassessment_overdue,
+def holder_columns(day: str, instant: str) -> str:
+    """The columns of `HolderRow`, from `clients c` and the assessment in force `f`: each of them as of the day."""
+    return f"""{day}, {instant}, c.client_id, c.branch_id, c.birth_year, c.kind, coalesce(c.closed_on <= {day}, false),
+               f.assessment_id, f.scheme, f.level, f.rank, f.valid_until, f.assessed_at, f.source, f.submission_id,
+               {ever_assessed("c.client_id", day)}, {professional("c.client_id", day)}, {vulnerable("c.client_id", day)},
+               {reassessment_overdue("c.client_id", day)},
                EXISTS (SELECT FROM reviews r WHERE r.state = 'approved' AND r.decided_on <= {day}
-                       AND (r.assessment_id = f.assessment_id OR r.submission_id = f.submission_id)) AS rise_approved,
+                       AND (r.assessment_id = f.assessment_id OR r.submission_id = f.submission_id)),
                ARRAY(SELECT permission FROM permissions m WHERE m.client_id = c.client_id
                      AND (m.at AT TIME ZONE 'Asia/Shanghai')::date <= {day} GROUP BY permission
                      HAVING max(m.at) FILTER (WHERE m.held)
-                            > coalesce(max(m.at) FILTER (WHERE NOT m.held), '-infinity')) AS permissions"""
+                            > coalesce(max(m.at) FILTER (WHERE NOT m.held), '-infinity'))"""
 
 
 def product_on(code: str, day: str) -> str:
@@ -116,15 +213,15 @@ def product_on(code: str, day: str) -> str:
 
 def _class_columns(code: str, day: str) -> str:
     return f"""(SELECT ARRAY[k.scheme, k.level, k.waived] FROM product_classes k WHERE k.code = {code}
-                AND k.effective_on <= {day} ORDER BY k.effective_on DESC, k.id DESC LIMIT 1) AS set_class,
+                AND k.effective_on <= {day} ORDER BY k.effective_on DESC, k.id DESC LIMIT 1),
                (SELECT ARRAY[l.shelf, l.floor] FROM library_states l
                 WHERE l.code = {code} AND l.changed_from <= {day} AND l.since <= {day}
-                ORDER BY l.revision DESC, l.since DESC LIMIT 1) AS library"""
+                ORDER BY l.revision DESC, l.since DESC LIMIT 1)"""
 
 
 def product_columns(day: str) -> str:
-    """The columns of a product, from `product_on` named `p`."""
-    return f"""p.code, p.name_zh, p.name_en, p.kind, p.state, p.issuer_class, {_class_columns("p.code", day)}"""
+    """The columns of `ProductRow`, from `product_on` named `p`."""
+    return f"""p.kind, p.issuer_class, {_class_columns("p.code", day)}, p.code, p.name_zh, p.name_en, p.state, p.revision"""
 
 
 PURCHASED_ON = "(b.at AT TIME ZONE 'Asia/Shanghai')::date"
@@ -139,17 +236,16 @@ BUYS = f"""(SELECT client_id, branch_id, trade_id, trade_date, settled_at, symbo
            WHERE b.amount > 0 AND {CLIENTS.on("branch_id")} IS NOT NULL)"""
 """What clients bought: trades that settled, and the financial products they took, as if these were trades, in the branch where
 the client was on the day; their numbers are no longer than an identifier may be."""
-BOUGHT = f"""t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.symbol, t.kind, t.issuer_class,
-           {_class_columns("t.symbol", "t.trade_date")},
+BOUGHT = f"""t.kind, t.issuer_class, {_class_columns("t.symbol", "t.trade_date")},
+           t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.symbol,
            (SELECT ARRAY[s.kind, s.issuer_class] FROM product_states s WHERE s.code = t.symbol AND s.entered
-            AND s.since <= t.trade_date ORDER BY s.since DESC, s.id DESC LIMIT 1) AS entered"""
-"""The columns of a settled buy `t`: what its trade said of the product, and what staff and the library had by its date."""
+            AND s.since <= t.trade_date ORDER BY s.since DESC, s.id DESC LIMIT 1)"""
+"""The columns of `Bought`, of a settled buy `t`."""
 
 
 _SITUATION = f"""
     WITH today AS ({{today}})
-    SELECT q.nth, t.day, t.instant, {holder_columns("t.day")}, {product_columns("t.day")},
-           {CONFIRMED_AS}
+    SELECT q.nth, {holder_columns("t.day", "t.instant")}, {product_columns("t.day")}, {CONFIRMED_AS}
     FROM today t CROSS JOIN unnest($2::text[], $3::text[]) WITH ORDINALITY AS q(client_id, product, nth)
     JOIN clients c ON c.client_id = q.client_id
     LEFT JOIN LATERAL ({in_force("c.client_id", "t.day")}) f ON true
@@ -184,32 +280,33 @@ def set_rank(set_class: Sequence[str | None] | None, kind: str, policy: Policy) 
     return rank if agreed else max(rank, floor)
 
 
-def needed_of(row: Row, policy: Policy) -> int | None:
+def needed_of(row: Classed, policy: Policy) -> int | None:
     """The rank that the product of a row needs in the firm's scheme; None: it has no class [Q3, Q6]. What the library asks
     for at least stands in for the class of a kind that the policy does not name [S6]."""
-    own, floor = set_rank(row["set_class"], row["kind"], policy), library_floor(row, policy)
-    if own is None and row["kind"] not in policy.rank_of_kind:
+    kind = row.kind or ""
+    own, floor = set_rank(row.set_class, kind, policy), library_floor(row.library, policy)
+    if own is None and kind not in policy.rank_of_kind:
         own = floor
-    needed = needed_rank(row["kind"], own, row["issuer_class"], policy)
+    needed = needed_rank(kind, own, row.issuer_class, policy)
     return needed if needed is None or floor is None else max(needed, floor)
 
 
-def needed_of_buy(row: Row, policy: Policy) -> int | None:
-    """The rank that the product of a settled buy (`BOUGHT`) needs: as its trade described it, and as staff had entered it,
+def needed_of_buy(row: Bought, policy: Policy) -> int | None:
+    """The rank that the product of a settled buy needs: as its trade described it, and as staff had entered it,
     whichever asks for more. What staff entered counts alone where the trade names no class."""
     said = needed_of(row, policy)
-    if row["entered"] is None:
+    if row.entered is None:
         return said
-    kind, issuer_class = row["entered"]
-    entered = needed_of({**row, "kind": kind, "issuer_class": issuer_class}, policy)
+    kind, issuer_class = row.entered
+    entered = needed_of(msgspec.structs.replace(row, kind=kind, issuer_class=issuer_class), policy)
     return entered if entered is None or said is None else max(said, entered)
 
 
-def library_floor(row: Row, policy: Policy) -> int | None:
-    """The rank that the library asks for at least, in the firm's scheme; None: the product is none of the library's.
+def library_floor(library: Sequence[str | None] | None, policy: Policy) -> int | None:
+    """The rank that the library asks for at least, in the firm's scheme, by what it says (shelf, floor); None: the product is
+    none of the library's.
 
     A level nobody here can read asks for the highest."""
-    library = row.get("library")
     if library is None:
         return None
     floor = library[1]
@@ -220,41 +317,41 @@ def library_floor(row: Row, policy: Policy) -> int | None:
     return needed_in(SEED.code, SEED.rank(floor), policy.scheme)
 
 
-def not_sold_because(row: Row) -> str | None:
+def not_sold_because(row: ProductRow) -> str | None:
     """Whose word keeps a product off the shelf, and what it says: `own:off_shelf`, `library:suspended`; None: both have it on."""
-    if row["state"] != "on_shelf":
-        return f"own:{row['state']}"
-    library = row.get("library")
-    return f"library:{library[0]}" if library is not None and library[0] != "on_shelf" else None
+    if row.state != "on_shelf":
+        return f"own:{row.state}"
+    return f"library:{row.library[0]}" if row.library is not None and row.library[0] != "on_shelf" else None
 
 
-def target_of(row: Row, policy: Policy, permissions: list[str]) -> Target:
+def target_of(row: ProductRow | None, policy: Policy, permissions: list[str]) -> Target:
     """The product of a row as the rule sees it."""
-    if row["code"] is None:
+    if row is None:
         return Target(known=False, on_shelf=False, needed=None)
-    permitted = policy.permission_of(row["kind"]) in (None, *permissions)
+    permitted = policy.permission_of(row.kind) in (None, *permissions)
     needed = needed_of(row, policy)
     high_risk = needed is not None and needed >= policy.high_risk_rank
     return Target(True, not_sold_because(row) is None, needed, permitted, high_risk)
 
 
-def held_rank(row: Row, policy: Policy) -> int | None:
-    """The rank in force in the firm's scheme, None when none is."""
-    if row["held_rank"] is None:
-        return None
-    return held_in(row["held_scheme"], row["held_rank"], policy.scheme)
+def held_rank(scheme: str | None, rank: int | None, policy: Policy) -> int | None:
+    """The rank of a level in force in the firm's scheme, None when none is."""
+    return None if scheme is None or rank is None else held_in(scheme, rank, policy.scheme)
 
 
-async def lowest_before(sql: asyncpg.Connection, rows: Sequence[Row], policies: Policies) -> Mapping[str, int | None]:
+async def lowest_before(
+    sql: asyncpg.Connection, rows: Sequence[HolderRow], policies: Policies
+) -> Mapping[str, int | None]:
     """The lowest rank in force within the hours before a purchase [Q5], of those clients who answered within them.
 
     What they answered before is read for them alone: most purchases lie far from any answers.
     """
     fresh: dict[str, tuple[datetime, Policy]] = {}
     for row in rows:
-        policy = policies.on(row["day"])
-        if row["held_source"] == "questionnaire" and row["assessed_at"] > row["instant"] - policy.rise_before_purchase:
-            fresh[row["client_id"]] = row["instant"], policy
+        policy = policies.on(row.day)
+        answered = row.assessed_at if row.held_source == "questionnaire" else None
+        if answered is not None and answered > row.instant - policy.rise_before_purchase:
+            fresh[row.client_id] = row.instant, policy
     if not fresh:
         return {}
     known = await history.read(sql, list(fresh))
@@ -264,22 +361,22 @@ async def lowest_before(sql: asyncpg.Connection, rows: Sequence[Row], policies: 
     }
 
 
-def holder_of(row: Row, policy: Policy, lowest: int | None) -> Holder:
+def holder_of(row: HolderRow, policy: Policy, lowest: int | None) -> Holder:
     """The client of a row as the rule sees them. `lowest`: as in `lowest_before`."""
-    held, age = held_rank(row, policy), age_of(row["birth_year"], row["day"])
+    held, age = held_rank(row.held_scheme, row.held_rank, policy), age_of(row.birth_year, row.day)
     rose = held is not None and lowest is not None and held > lowest
     return Holder(
         held=held,
-        assessed_before=row["assessed_before"],
-        closed=row["closed"],
-        professional=row["professional"],
-        reassessment_overdue=row["reassessment_overdue"],
+        assessed_before=row.assessed_before,
+        closed=row.closed,
+        professional=row.professional,
+        reassessment_overdue=row.reassessment_overdue,
         rank_before_rise=lowest if rose else None,
-        rise_approved=row["rise_approved"],
+        rise_approved=row.rise_approved,
         elderly=policy.is_elderly(age),
-        vulnerable=row["vulnerable"],
-        second_contact=row["vulnerable"] or policy.is_to_be_spoken_to(age),
-        age_unknown=policy.age_is_missing(age, row["client_kind"]),
+        vulnerable=row.vulnerable,
+        second_contact=row.vulnerable or policy.is_to_be_spoken_to(age),
+        age_unknown=policy.age_is_missing(age, row.client_kind),
     )
 
 
@@ -288,27 +385,26 @@ def age_of(birth_year: int | None, day: date) -> int | None:
     return day.year - birth_year if birth_year else None
 
 
-def confirmed_so_high(row: Row, held: int | None, needed: int | None, policy: Policy) -> bool:
-    """Whether the confirmation of a row (`CONFIRMED_AS`) is of so high a class and so low a level [Q4]: a class raised or a
-    level lowered since voids it, and so does another scheme of the firm: the levels that the warning named are not those of
-    today."""
+def confirmed_so_high(given: Confirmed | None, held: int | None, needed: int | None, policy: Policy) -> bool:
+    """Whether a confirmation is of so high a class and so low a level [Q4]: a class raised or a level lowered since voids it,
+    and so does another scheme of the firm: the levels that the warning named are not those of today."""
     return (
-        row["confirmed_by"] is not None
-        and row["confirmed_scheme"] == policy.scheme
+        given is not None
+        and given.scheme == policy.scheme
         and held is not None
         and needed is not None
-        and needed <= row["confirmed_needed"]
-        and held >= row["confirmed_held"]
+        and needed <= given.needed
+        and held >= given.held
     )
 
 
-def still_confirmed(row: Row, holder: Holder, target: Target, policy: Policy) -> bool:
-    """Whether the confirmation of a row still holds: also care that the client is owed by now and was not given then voids
-    it."""
+def still_confirmed(given: Confirmed | None, holder: Holder, target: Target, policy: Policy) -> bool:
+    """Whether a confirmation still holds: also care that the client is owed by now and was not given then voids it."""
     return (
-        confirmed_so_high(row, holder.held, target.needed, policy)
-        and not (target.high_risk and holder.care and row["confirmed_check"] is None)
-        and not (target.high_risk and holder.second_contact and row["confirmed_contact"] is None)
+        given is not None
+        and confirmed_so_high(given, holder.held, target.needed, policy)
+        and not (target.high_risk and holder.care and given.checked_by is None)
+        and not (target.high_risk and holder.second_contact and given.second_contact is None)
     )
 
 
@@ -337,22 +433,24 @@ class Situation:
         return self.confirmation is not None
 
 
-def situation_of(row: Row, policy: Policy, lowest: int | None, product: str) -> Situation:
-    """The situation in a row of `SITUATION`."""
-    holder, target = holder_of(row, policy, lowest), target_of(row, policy, row["permissions"])
+def situation_of(row: SituationRow, policy: Policy, lowest: int | None, code: str) -> Situation:
+    """The situation in a row of `SITUATION`, about the product of this code."""
+    client, product = row.client, row.product
+    holder, target = holder_of(client, policy, lowest), target_of(product, policy, client.permissions)
+    confirmed = row.confirmed if still_confirmed(row.confirmed, holder, target, policy) else None
     return Situation(
-        day=row["day"],
-        client_id=row["client_id"],
-        branch_id=row["branch_id"],
-        product_name=row["name_zh"] or row["name_en"] or product,
+        day=client.day,
+        client_id=client.client_id,
+        branch_id=client.branch_id,
+        product_name=(product.name_zh or product.name_en or code) if product else code,
         holder=holder,
         target=target,
-        assessment_id=row["assessment_id"],
-        held_scheme=row["held_scheme"],
-        held_level=row["held_level"],
-        valid_until=row["valid_until"],
-        kind=row["kind"],
-        issuer_class=row["issuer_class"],
-        not_sold_because=not_sold_because(row) if row["code"] else None,
-        confirmation=row["confirmed_by"] if still_confirmed(row, holder, target, policy) else None,
+        assessment_id=client.assessment_id,
+        held_scheme=client.held_scheme,
+        held_level=client.held_level,
+        valid_until=client.valid_until,
+        kind=product.kind if product else None,
+        issuer_class=product.issuer_class if product else None,
+        not_sold_because=not_sold_because(product) if product else None,
+        confirmation=confirmed.decision_id if confirmed else None,
     )

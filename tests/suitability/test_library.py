@@ -103,4 +103,4 @@ async def test_floors_and_shelves_of_the_library_count_from_their_day(world: Wor
 )
 def test_a_floor_is_never_translated_downward(scheme: str, library: list[str | None] | None, rank: int | None) -> None:
     policy = msgspec.structs.replace(Policies().on(date(2026, 1, 1)), scheme=scheme)
-    assert library_floor({"library": library}, policy) == rank
+    assert library_floor(library, policy) == rank

@@ -12,7 +12,7 @@ from services.suitability.policy import Policies, Policy
 from services.suitability.questionnaires.library import shipped
 from services.suitability.questionnaires.proof import Unprovable, prove
 from services.suitability.questionnaires.template import Band
-from services.suitability.situations import needed_of
+from services.suitability.situations import Classed, needed_of
 from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
@@ -41,7 +41,7 @@ def firm(scheme: str) -> Policy:
 def needed(
     kind: str, scheme: str, level: str, policy: Policy, issuer: str | None = None, waived: str | None = None
 ) -> int | None:
-    return needed_of({"kind": kind, "set_class": [scheme, level, waived], "issuer_class": issuer}, policy)
+    return needed_of(Classed(kind, issuer, [scheme, level, waived], None), policy)
 
 
 @pytest.mark.parametrize("theirs", SCHEMES)

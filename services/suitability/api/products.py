@@ -10,6 +10,7 @@ from chassis.approvals import Approval
 from chassis.http import Listing, Page, Reading, Work, permits, router
 from chassis.http.approvals import ApprovalView, view
 from chassis.http.language import Language
+from chassis.rows import fetch
 from chassis.timeline import today
 from contracts.fields import Code, Text200, text_of
 from services.suitability import products
@@ -22,7 +23,7 @@ from services.suitability.api.shapes import (
     Words,
 )
 from services.suitability.policy import Policies
-from services.suitability.situations import product_columns, product_on
+from services.suitability.situations import ProductRow, product_columns, product_on
 
 routes = router("/v1/suitability/products", "suitability")
 Reader = Annotated[Actor, permits("suitability.products:read", *EVERYBODY)]
@@ -87,8 +88,10 @@ async def list_products(_: Reader, sql: Reading, page: Page) -> Listing[Product]
     """Every product and instrument known, by code."""
     day = await today(sql)
     policy = (await Policies.read(sql)).on(day)
-    rows = await sql.fetch(
-        f"""SELECT {product_columns("$1::date")}, p.revision FROM products l
+    rows = await fetch(
+        sql,
+        ProductRow,
+        f"""SELECT {product_columns("$1::date")} FROM products l
             JOIN LATERAL ({product_on("l.code", "$1::date")}) p ON true WHERE l.code > $2 ORDER BY l.code LIMIT $3""",
         day,
         str((page.after or ("",))[0]),
