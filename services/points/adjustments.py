@@ -15,7 +15,7 @@ from chassis.errors import FieldError, Forbidden, Invalid, Text
 from chassis.rows import Row
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
-from services.points import balances, rules, tiers
+from services.points import balances, proofs, rules, tiers
 from services.points.accounts import as_amount
 from services.points.holding import InsufficientPoints
 from services.points.ledger import Posting
@@ -46,6 +46,7 @@ async def ask(
             errors=(FieldError("/reason", f"one of {', '.join(sorted(terms.reasons))}"),),
         )
     await _require_limit(uow, points)
+    await proofs.require_kept(uow.sql, client_id, attachment)
     body = {"points": points, "reason": reason, "attachment": attachment}
     after = {"points": str(as_amount(points)), "reason": reason, "attachment": attachment}
     name = f"adjustment/{UUID(bytes=uuid7().bytes)}"

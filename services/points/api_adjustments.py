@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
-from chassis.http import Listing, Once, Reading, Work, permits, router
+from chassis.database import Database
+from chassis.http import Listing, Once, Reading, Uploaded, Work, gives, permits, router, takes
 from chassis.http.approvals import ApprovalView, view
 from chassis.http.language import Language
 from contracts.fields import Amount, BusinessDate, Code, Id, Identifier, Text500
-from services.points import adjustments, suggestions
+from services.points import adjustments, proofs, suggestions
 from services.points.accounts import as_amount
 from services.points.api import seen
 
@@ -18,16 +19,29 @@ routes = router("/v1/points", "points")
 Maker = Annotated[
     Actor, permits("points:adjust", Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ)
 ]  # fmt: skip
+ProofReader = Annotated[
+    Actor,
+    permits("points:proofs:read", Role.AGENT, Role.CLIENT_MANAGER, Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE),
+]
 Watcher = Annotated[Actor, permits("points:adjustments", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)]
 
 
 class Adjustment(BaseModel, extra="forbid"):
-    """Points to give, or to take out where they are below zero; a reason of the policy, why, and the document it rests on."""
+    """Points to give, or to take out where they are below zero; a reason of the policy, why, and the document it rests on: the
+    SHA-256 of a file kept with the client, or a number of the firm's archive."""
 
     points: Amount
     reason: Code
     why: Text500
     attachment: Identifier
+
+
+class Proof(BaseModel):
+    """A file that is kept: an adjustment names it by its SHA-256."""
+
+    sha256: str
+    type: str
+    size: int
 
 
 class Suggestion(BaseModel, extra="forbid"):
@@ -46,6 +60,34 @@ class AdjustedSum(BaseModel):
     count: int
     raised: str
     lowered: str
+
+
+async def _client_seen(actor: Maker, request: Request, client_id: Identifier) -> None:
+    database: Database = request.app.state.database
+    async with database.reading() as sql:
+        await seen(actor, sql, client_id)
+
+
+Seen = Annotated[None, Depends(_client_seen)]
+
+
+@routes.post("/clients/{client_id}/proofs", status_code=201, openapi_extra=takes(proofs.LARGEST_BYTES))
+async def keep_proof(_: Maker, _seen: Seen, upload: Uploaded, uow: Work, client_id: Identifier) -> Proof:
+    """Keep a file that an adjustment rests on, of up to 5 MB: PDF, PNG or JPEG, by what its bytes say. Once more is a repeat."""
+    kind = proofs.check(upload)
+    await proofs.keep(uow, client_id, upload, kind)
+    return Proof(sha256=upload.sha256, type=kind, size=upload.size)
+
+
+@routes.get("/clients/{client_id}/proofs/{sha256}", response_class=Response, responses=gives("*/*"))
+async def read_proof(
+    actor: ProofReader, sql: Reading, request: Request, client_id: Identifier, sha256: Code
+) -> Response:
+    """A file that an adjustment rests on."""
+    await seen(actor, sql, client_id)
+    kind, content = await proofs.read(request.app.state.database, sql, client_id, sha256)
+    headers = {"content-disposition": "attachment", "x-content-type-options": "nosniff", "etag": f'"{sha256}"'}
+    return Response(content, media_type=kind, headers=headers)
 
 
 @routes.post("/clients/{client_id}/adjustments", status_code=202)

@@ -191,6 +191,21 @@ class AdjustmentRow(Row, frozen=True):
 adjustments = rows.table("adjustments", metadata, AdjustmentRow, CheckConstraint("taken <> 0", name="points"))
 
 
+class ProofRow(Row, frozen=True):
+    """A file that an adjustment rests on."""
+
+    client_id: Annotated[str, rows.Column(primary_key=True)]
+    sha256: Annotated[str, rows.Column(primary_key=True)]
+    type: Annotated[str, rows.Column(comment="what the bytes are, whatever was claimed")]
+    size: int
+    content: Annotated[str, rows.Column(comment="encrypted under the client's key")]
+    stored_at: datetime
+    stored_by: str
+
+
+proofs = rows.table("proofs", metadata, ProofRow)
+
+
 class FeedbackRow(Row, frozen=True):
     """What a client said of the points service."""
 

@@ -1,5 +1,6 @@
 """Manual adjustments (手工调整) [P8]: reason, document, limits by role, a second person; statistics."""
 
+import hashlib
 from decimal import Decimal
 from typing import Any
 
@@ -23,8 +24,10 @@ async def known(world: World) -> None:
     await close(world, DAY)
 
 
-async def ask(world: World, actor: Actor, points: str, reason: str = "SYSTEM_FAULT", key: str = "k-1") -> Any:
-    body = {"points": points, "reason": reason, "why": "the feed was down", "attachment": "doc-17"}
+async def ask(
+    world: World, actor: Actor, points: str, reason: str = "SYSTEM_FAULT", key: str = "k-1", attachment: str = "doc-17"
+) -> Any:
+    body = {"points": points, "reason": reason, "why": "the feed was down", "attachment": attachment}
     async with world.client("points", actor) as http:
         return await http.post(PATH, json=body, headers={"idempotency-key": key})
 
@@ -54,6 +57,33 @@ async def test_a_second_person_posts_it_and_nobody_else(ledger: World) -> None:
     assert tuple(row.values()) == ("sys:adjusted", True)
     (kept,) = await ledger.rows("points", "SELECT made_by, checked_by, reason, attachment FROM adjustments")
     assert tuple(kept.values()) == ("ann", "mia", "SYSTEM_FAULT", "doc-17")
+
+
+async def test_the_document_it_rests_on_is_a_file_kept_with_the_client_encrypted(ledger: World) -> None:
+    await known(ledger)
+    letter = b"%PDF-1.7 a letter of the client"
+    name = hashlib.sha256(letter).hexdigest()
+    path = "/v1/points/clients/c-1/proofs"
+    assert (await ask(ledger, ANN, "50.00", attachment=name)).json()["errors"][0]["pointer"] == "/attachment"
+    async with ledger.client("points", ANN) as http:
+        for content, status in ((b"", 422), (b"MZ a program", 415), (letter, 201), (letter, 201)):
+            assert (await http.post(path, content=content)).status_code == status
+    async with ledger.client("points", OTHER) as http:
+        assert (await http.post(path, content=letter)).status_code == 404
+        assert (await http.get(f"{path}/{name}")).status_code == 404
+    async with ledger.client("points", Actor("c-1", Role.CLIENT, client_id="c-1")) as http:
+        assert (await http.post(path, content=letter)).status_code == 403
+    (kept,) = await ledger.rows("points", "SELECT type, size, stored_by, content FROM proofs")
+    assert (kept["type"], kept["size"], kept["stored_by"]) == ("application/pdf", len(letter), "ann")
+    assert kept["content"].startswith("sealed:"), "as everything personal, under the client's own key"
+    asked = await ask(ledger, ANN, "50.00", key="k-2", attachment=name)
+    assert asked.status_code == 202, asked.text
+    async with ledger.client("points", MIA) as http:
+        seen = await http.get(f"{path}/{name}")
+        assert (seen.content, seen.headers["content-type"]) == (letter, "application/pdf")
+        assert (await http.get(f"{path}/{'0' * 64}")).status_code == 404
+    assert (await decide(ledger, MIA, asked)).status_code == 200
+    assert await ledger.value("points", "SELECT attachment FROM adjustments") == name
 
 
 async def test_a_refused_one_posts_nothing(ledger: World) -> None:

@@ -13,6 +13,7 @@ from chassis.clock import at
 from contracts.broker import ClientOpened
 from contracts.complaints import SuggestionAdopted
 from contracts.products import RedemptionConfirmed, RedemptionRefused
+from services.points import liability
 from tests.points.facts import cancelled, trade
 from tests.world import World
 
@@ -24,9 +25,9 @@ HQ, OTHER = Actor("hanna", Role.HQ, purpose="test"), Actor("hugo", Role.HQ, purp
 CLIENT = "/v1/points/clients/c-1"
 
 
-async def send(world: World, actor: Actor, path: str, body: Any = None) -> Any:
+async def send(world: World, actor: Actor, path: str, body: Any = None, key: str = "") -> Any:
     async with world.client("points", actor) as http:
-        answer = await http.post(path, json=body, headers={"idempotency-key": path[-20:]})
+        answer = await http.post(path, json=body, headers={"idempotency-key": key or path[-20:]})
     assert answer.status_code < 300, answer.text
     await world.settle()
     return answer
@@ -46,6 +47,12 @@ async def test_a_tier_bought_with_points_raises_what_the_next_trades_earn_p4_t5_
     await send(
         world, OTHER, f"/v1/points/approvals/{asked.json()['approval_id']}/approve", {"because": "seen the list"}
     )
+    for end, actor, body in (("refuse", MANAGER, {"reason": "a paper is missing"}), ("withdraw", OWN, None)):
+        made = (await send(world, OWN, f"{CLIENT}/applications", key=end)).json()
+        assert (await read(world))["held"] == "2000.00"
+        await send(world, actor, f"/v1/points/applications/{made['application_id']}/{end}", body)
+        seen = await read(world)
+        assert (seen["available"], seen["held"], seen["tier"]) == ("2200.00", "0.00", "NORMAL")
     made = (await send(world, OWN, f"{CLIENT}/applications")).json()
     assert (made["tier"], made["points"]) == ("SILVER", "2000.00")
     await send(world, MANAGER, f"/v1/points/applications/{made['application_id']}/approve")
@@ -73,6 +80,25 @@ async def test_a_tier_bought_with_points_raises_what_the_next_trades_earn_p4_t5_
     assert month == (
         "2022-07", "310.00", "200.00", "-2000.00", "0.00", "-66.00", "2000.00", "444.00", "0.00"
     )  # fmt: skip
+    await world.close(date(2022, 7, 31))
+    closed = await month_closed(world, date(2022, 7, 1))
+    assert (closed.row["outstanding"], [one.holds for one in closed.tie_out]) == ("444.00", [True] * 3)
+    await world.publish(cancelled("t-1", "100"))  # of July, heard when July is closed for good
+    await world.settle()
+    assert (await read(world))["available"] == "344.00"
+    taken = {"points": "-44.00", "reason": "WRONG_POSTING", "why": "posted twice", "attachment": "doc-2"}
+    asked = await send(world, HQ, f"{CLIENT}/adjustments", taken, key="out")
+    await send(world, OTHER, f"/v1/points/approvals/{asked.json()['approval_id']}/approve", {"because": "seen"})
+    assert (await read(world))["available"] == "300.00"
+    july, august = [row async for row in EXPORTS["points-liability"].rows(world.platform, None)]
+    assert july == month
+    assert august == ("2022-08", "0.00", "0.00", "0.00", "0.00", "-100.00", "-44.00", "300.00", "0.00")
+    assert await month_closed(world, date(2022, 7, 1)) == closed
+
+
+async def month_closed(world: World, month: date) -> liability.Close:
+    async with world.database("points").unit_of_work() as uow:
+        return await liability.close(uow, month)
 
 
 async def test_referred_suggested_redeemed_and_expired_at_the_end_p3_p5_p6(world: World) -> None:
@@ -110,6 +136,10 @@ async def test_referred_suggested_redeemed_and_expired_at_the_end_p3_p5_p6(world
     await world.close(date(2022, 9, 1))  # a year of account
     assert (await read(world))["available"] == "1170.00"
     await world.close(date(2024, 7, 31))
+    async with world.client("points", OWN) as http:
+        assert (
+            await http.post(f"{CLIENT}/redemptions", json={"reward": "SMS1"}, headers={"idempotency-key": "z"})
+        ).status_code == 409
     seen = await read(world)
     assert seen["available"] == "400.00"  # the anniversaries of 2022 and 2023; those of July 2022 have ended
     rows = [row async for row in EXPORTS["points"].rows(world.platform, None) if row[0] == "c-1"]

@@ -13,14 +13,15 @@ from chassis.actor import Actor, Role
 from chassis.clock import end_of
 from chassis.policy import PolicyInvalid
 from contracts.broker import BrokerDayClosed, ClientOpened
-from contracts.classification import DayCompleted
+from contracts.classification import TIERS, DayCompleted
 from contracts.complaints import SuggestionAdopted
 from contracts.products import RedemptionRefused
 from services.points import exports, redemptions
+from services.points.app import service as points
 from services.points.fold import ClawBack, Hold, Item, fold
 from services.points.fold import Settlement as Ended
 from services.points.policy import Policies, parse_rewards
-from tests.points.facts import DAY, balance, close, tier, trade
+from tests.points.facts import DAY, balance, close, spend, tier, trade
 from tests.points.test_fold import gain, noon, state
 from tests.points.test_redemptions import MANAGER, OWN, apply, points_of, redeem, rich
 from tests.world import World
@@ -87,6 +88,11 @@ SENTENCES: Mapping[str, str] = {
     "a cancellation releases once products has confirmed": "test_taken_back_they_return_only_when_products_has_confirmed",
     "none while in debt": "test_nothing_is_redeemed_while_points_are_owed_p7",
     "at most a fifth of the commission of 12 months": "test_fifty_redemptions_at_once_never_overspend",
+    "priced in points: 1 point is 1 CNY, up; each names who delivers it": "test_a_reward_costs_a_point_a_cny_rounded_up_p5",
+    "the shipped rewards: SMS, queries, seminars": "test_the_shipped_rewards_are_securities_services_p9",
+    "the tier multiplier is all that CORE gets": "test_what_a_client_earns_depends_on_the_tier_alone_h0",
+    "only where a late fact precedes a use is folded": "test_a_late_fact_folds_only_clients_who_used_points_since",
+    "the adjustment names its document": "test_the_document_it_rests_on_is_a_file_kept_with_the_client_encrypted",
     "cash, gifts and rebates cannot be listed": "test_cash_gifts_and_rebates_cannot_be_listed_p9",
     "adjustment: second person": "test_a_second_person_posts_it_and_nobody_else",
     "limits by role, reason code": "test_limits_are_those_of_the_role",
@@ -225,3 +231,49 @@ def test_cash_gifts_and_rebates_cannot_be_listed_p9(kind: str) -> None:
     for wrong in ({"fulfiller": ""}, {"not_offered": "why"}):
         with pytest.raises(PolicyInvalid, match="either who delivers it or why"):
             parse_rewards(body | {"items": [item | {"kind": "sms"} | wrong]})
+
+
+def test_a_reward_costs_a_point_a_cny_rounded_up_p5() -> None:
+    item = {"code": "X", "kind": "sms", "en": "x", "zh": "x", "fulfiller": "products"}
+    for price, costs in (("30", 3000), ("29.01", 3000), ("0.5", 100)):
+        found = parse_rewards({"items": [item | {"price": price}], "share_percent": 20, "answer_minutes": 15})
+        assert (found.offered["X"].points, found.offered["X"].fulfiller) == (costs, "products")
+
+
+def test_the_shipped_rewards_are_securities_services_p9() -> None:
+    body = Policies.tables["rewards"].shipped[-1].body
+    assert {one.code: one.points for one in body.offered.values()} == {
+        "SMS1": 3000, "SMS2": 3000, "SMS3": 1500, "QUERY": 2000
+    }  # fmt: skip
+    assert body.share_percent == 20
+    assert body.answer_minutes == 15
+
+
+def test_what_a_client_earns_depends_on_the_tier_alone_h0() -> None:
+    """Points hear of tiers and lifecycles, of no group and no class; a multiplier is found by tier."""
+    assert not {event.type for event in points.listens} & {
+        "classification.group.changed",
+        "classification.class.changed",
+    }
+    terms = Policies.tables["points"].shipped[-1].body
+    assert set(terms.multiplier) == set(TIERS)
+
+
+async def test_a_late_fact_folds_only_clients_who_used_points_since(ledger: World) -> None:
+    """A trade heard late of a client who used nothing since leaves the lots as their entries say; of one who did, every lot is
+    looked at again."""
+    for client in ("c-1", "c-2"):
+        await ledger.publish(trade("t-1", "100", client), trade("t-2", "50", client, DAY + timedelta(days=3)))
+    await ledger.settle()
+    await spend(ledger, "c-2", 1000, DAY + timedelta(days=1))
+    await ledger.publish(*(trade("t-0", "20", client, DAY - timedelta(days=40)) for client in ("c-1", "c-2")))
+    await ledger.settle()
+    rows = await ledger.rows(
+        "points", "SELECT client_id, sum(free)::int AS free, max(value_on) AS day FROM lots GROUP BY 1"
+    )
+    assert [tuple(row.values()) for row in rows] == [("c-2", 1000, DAY - timedelta(days=40))]
+    used = await ledger.rows("points", "SELECT client_id, used_on FROM balances ORDER BY client_id")
+    assert [(row["client_id"], row["used_on"] == DAY + timedelta(days=1)) for row in used] == [
+        ("c-1", False),
+        ("c-2", True),
+    ]

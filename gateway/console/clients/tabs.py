@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, UploadFile
 from starlette.responses import Response
 
 from chassis.actor import Actor, Role
@@ -98,8 +98,26 @@ async def show_points(
     return render(
         request, "clients/points.html", account=account, lots=rows_of(lots), holds=rows_of(holds),
         entries=entries.data if entries.found else {"items": [], "next": None}, rewards=rows_of(rewards),
-        acts=begun(visitor, client, here, "redeem", "apply_for_tier", "adjust"), **place_of(client, purpose, "points"),
+        acts=begun(visitor, client, here, "redeem", "apply_for_tier", "adjust"), may_adjust=visitor.role in FOR["adjust"],
+        **place_of(client, purpose, "points"),
     )  # fmt: skip
+
+
+@routes.post("/clients/{client}/proofs")
+async def attach_proof(
+    request: Request, visitor: Serving, desk: AtDesk, client: Identifier, file: UploadFile, purpose: Purpose = "service"
+) -> Response:
+    """Keep a file that an adjustment rests on, and go on with the adjustment that names it."""
+    kept = await desk.upload(
+        f"/v1/points/clients/{quote(client, safe='')}/proofs", "", file.content_type or "application/octet-stream",
+        await file.read(),
+    )  # fmt: skip
+    if not kept.done:
+        page = render(request, "refusal.html", problem=kept.problem or {})
+        page.status_code = kept.status
+        return page
+    [adjust] = begun(visitor, client, address(client, "points", purpose=purpose), "adjust")
+    return render(request, "clients/proof.html", form=f"{adjust.url}&f.attachment={kept.data['sha256']}")
 
 
 @routes.get("/clients/{client}/products")

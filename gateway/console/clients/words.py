@@ -15,6 +15,7 @@ _TABS = {
     "Pages of this client": "该客户各页", "Overview": "概览", "Timeline": "时间线", "Class and tier": "分类与级别",
     "Products": "产品", "Information": "客户信息", "Team": "服务团队", "Messages": "消息", "Kinds shown": "显示类别",
     "Particulars": "要点", "What is older than this is not all read here:": "更早的记录未全部读取，截至：", "Older": "更早",
+    "File an adjustment rests on": "调整依据文件", "Kept. It is named in the form below.": "已保存，已填入下方表单。",
     "As of": "截至", "Show": "显示", "Tiers so far": "级别历史", "Classes so far": "分类历史", "Tiers granted": "级别授予",
     "Groups and life cycle": "客户群与生命周期", "core client": "核心客户", "Questionnaire": "风险测评问卷",
     "Vulnerable": "特殊关注", "Levels so far": "等级历史", "Questionnaires handed in": "已提交问卷",

@@ -30,5 +30,6 @@ async def show_zone(request: Request, visitor: Own, desk: AtDesk) -> Response:
         request, "clients/zone.html", client=client, known=known, why=why.data if why.found else {}, account=points,
         rewards=rows_of(rewards), level=level, cases=cases.data["cases"] if cases.found else [],
         redeem=button("redeem", "redeem", OF_A_CLIENT["redeem"], place, "/me"),
+        apply=button("apply_for_tier", "apply_for_tier", OF_A_CLIENT["apply_for_tier"], place, "/me"),
         complain=button("complain", "complain", OF_A_CLIENT["complain"], place, "/me"),
     )  # fmt: skip
