@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.database import Database
@@ -39,7 +39,7 @@ class Adjustment(BaseModel, extra="forbid"):
 class Proof(BaseModel):
     """A file that is kept: an adjustment names it by its SHA-256."""
 
-    sha256: str
+    sha256: Annotated[str, Field(description="the SHA-256 of the file, in hexadecimal", examples=["9f86d081" * 8])]
     type: str
     size: int
 
