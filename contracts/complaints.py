@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from contracts import platform
+from contracts import messaging, platform
 from contracts.base import DayClosed, Event
 from contracts.fields import BusinessDate, Code, Count, Currency, Id, Identifier, Instant, Quantity, Text64, Text200
 
@@ -463,7 +463,15 @@ class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=Fa
     type: ClassVar[str] = "complaints.erasure.answered"
 
 
+class MessageRequested(messaging.MessageRequested, frozen=True, kw_only=True, gc=False):
+    """Complaints asks for a message to a complainant who chose to hear of the case so: at each change of its state [C25]."""
+
+    type: ClassVar[str] = "complaints.message.requested"
+    topic: ClassVar[str] = TOPIC
+
+
 EVENTS: list[type[Event]] = [
+    MessageRequested,
     CaseErased,
     ErasureAnswered,
     CaseOpened,

@@ -30,7 +30,7 @@ class MessageRequested(Event, frozen=True, kw_only=True, gc=False):
     """A service asks for a message [MS1]; each publisher has a subclass with its own topic.
 
     `kind` names the template family, `cause` what it is about (a period, a task, a case): the same kind, recipient and
-    cause is the same message. Personal fields travel as references. Not sent before `not_before` or after `not_after`;
+    cause is the same message. It goes by one of `channels` where any is named, the best first. Personal fields travel as references. Not sent before `not_before` or after `not_after`;
     Where both are named it is the client's. `required` ones count towards no cap of contacts; `shock`: a market shock's, which quiet hours do not hold [A21].
     `withdrawn`: the message is not wanted any more; it does not go if it is in nobody's hand yet.
     """
@@ -41,6 +41,7 @@ class MessageRequested(Event, frozen=True, kw_only=True, gc=False):
     kind: Code
     cause: Code
     fields: dict[Code, Text500] = msgspec.field(default_factory=dict)
+    channels: list[Channel] = msgspec.field(default_factory=list)
     not_before: Instant | None = None
     not_after: Instant | None = None
     required: bool = False

@@ -63,9 +63,7 @@ clients = Table(
     SqlColumn("address", LargeBinary, comment="encrypted"),
     SqlColumn("stamps", JSONB, nullable=False, server_default="{}", comment="(ce_time, ce_id) of each field's word"),
     SqlColumn("do_not_call", Boolean, nullable=False, server_default="false"),
-    SqlColumn("no_marketing", Boolean, nullable=False, server_default="false"),
     SqlColumn("objects_to_viewing", Boolean, nullable=False, server_default="false", comment="[A16]"),
-    SqlColumn("language", Text, nullable=False, server_default="zh-CN"),
     SqlColumn("last_valid_contact", Instant, comment="two-way; resets the timer of A7a"),
     Index(None, "opened_on"),
     Index(None, "manager_id", postgresql_where=text("manager_id IS NOT NULL")),
@@ -402,40 +400,6 @@ handed_over = Table(
     SqlColumn("count", Integer, nullable=False),
 )
 
-# Not used any more but by `handover`: a later migration drops messages, subscriptions, feedback and mailings.
-
-
-messages = Table(
-    "messages",
-    metadata,
-    SqlColumn("message_id", SqlUUID, primary_key=True, comment="UUIDv5 of kind, client and period"),
-    SqlColumn("client_id", Text, nullable=False),
-    SqlColumn("branch_id", Text),
-    SqlColumn("kind", Text, nullable=False),
-    SqlColumn("channel", Text, nullable=False),
-    SqlColumn("language", Text, nullable=False),
-    SqlColumn("marketing", Boolean, nullable=False, server_default="false"),
-    SqlColumn("inputs", JSONB, nullable=False, server_default="{}"),
-    SqlColumn("planned_at", Instant, nullable=False),
-    SqlColumn("due_at", Instant, nullable=False, comment="not sent before"),
-    SqlColumn("limit_at", Instant, comment="not sent after"),
-    SqlColumn(
-        "state", Text, nullable=False, comment="planned, sending, sent, delivered, undeliverable, skipped, missed"
-    ),
-    SqlColumn("tries", SmallInteger, nullable=False, server_default="0"),
-    SqlColumn("leased_until", Instant),
-    SqlColumn("sent_at", Instant),
-    SqlColumn("template", Text),
-    SqlColumn(
-        "body_sha256", Text, comment="of what was sent: the words themselves can be made again from the template"
-    ),
-    SqlColumn("receipt", Text, comment="the provider's own reference"),
-    SqlColumn("reason", Text, nullable=False, server_default=""),
-    Index(None, "client_id"),
-    Index("ix_messages_due", "due_at", postgresql_where=text("state IN ('planned', 'sending')")),
-    Index("ix_messages_receipt", "receipt", postgresql_where=text("receipt IS NOT NULL")),
-)
-
 moments = Table(
     "moments",
     metadata,
@@ -484,56 +448,6 @@ drills = Table(
     SqlColumn("recorded_at", Instant, nullable=False),
     SqlColumn("policy", Text, nullable=False),
     Index(None, "branch_id", "held_on"),
-)
-
-# Mailings [B15] and what clients show of their interest [B18]
-
-subscriptions = Table(
-    "subscriptions",
-    metadata,
-    SqlColumn("client_id", Text, primary_key=True),
-    SqlColumn("column_code", Text, primary_key=True, comment="a column (栏目) of the mailings policy"),
-    SqlColumn("channel", Text, nullable=False),
-    SqlColumn("since", Date, nullable=False),
-    SqlColumn("recorded_by", Text, nullable=False),
-)
-
-# Clicks, subscriptions and their ends: feedback on the service, counted; never a two-way contact.
-feedback = Table(
-    "feedback",
-    metadata,
-    SqlColumn("feedback_id", SqlUUID, primary_key=True),
-    SqlColumn("client_id", Text, nullable=False),
-    SqlColumn("branch_id", Text),
-    SqlColumn("column_code", Text, nullable=False),
-    SqlColumn("kind", Text, nullable=False, comment="click, subscribed, unsubscribed"),
-    SqlColumn("at", Instant, nullable=False),
-    SqlColumn("on_day", Date, nullable=False),
-    SqlColumn("message_id", SqlUUID),
-    SqlColumn("recorded_by", Text, nullable=False),
-    Index(None, "on_day"),
-    Index(None, "client_id", "at"),
-)
-
-mailings = Table(
-    "mailings",
-    metadata,
-    SqlColumn("mailing_id", SqlUUID, primary_key=True),
-    SqlColumn("column_code", Text, nullable=False),
-    SqlColumn("branch_id", Text, comment="of one branch's clients; of everybody's when empty"),
-    SqlColumn("product_level", Text, comment="the risk level of the product it is about"),
-    SqlColumn("words", JSONB, nullable=False, comment="title and text by language"),
-    SqlColumn("send_from", Instant, nullable=False),
-    SqlColumn("send_until", Instant, nullable=False),
-    SqlColumn("state", Text, nullable=False, comment="draft, released, withdrawn"),
-    SqlColumn("ordered_by", Text, nullable=False),
-    SqlColumn("ordered_at", Instant, nullable=False),
-    SqlColumn("released_by", Text),
-    SqlColumn("released_at", Instant),
-    SqlColumn("planned", Integer, comment="how many messages"),
-    SqlColumn("left_out", JSONB, comment="how many clients, by reason"),
-    SqlColumn("policy", Text, nullable=False),
-    Index(None, "ordered_at"),
 )
 
 publications = Table(

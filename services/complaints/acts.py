@@ -39,7 +39,7 @@ from chassis.staff import COMPLIANCE as COMPLIANCE_SEAT
 from chassis.staff import GENERAL_MANAGER, HQ, OPERATIONS_CENTRE, Holder
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseAccepted, CaseClosed, CaseDispatched, CaseFeedback, CaseReopened, SuggestionAdopted
-from services.complaints import clocks, contact_duties, correcting, forms, relations, severity
+from services.complaints import clocks, contact_duties, correcting, forms, relations, severity, telling
 from services.complaints.cases import limits_of, naming, refused_owner, sight
 from services.complaints.history import BRANCH, CENTRE, CLIENT, COMPLIANCE, EVERYBODY, STAFF
 from services.complaints.people import (
@@ -154,7 +154,7 @@ CASE = Aggregate[CaseRow](
     ),
     clock_object=clock_object,
     parse=UUID,
-    moved=contact_duties.owe,
+    moved=telling.owe,
 )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.callbacks import FindingRaised, TaskCompleted, TaskExhausted, TaskExpired
 from contracts.classification import CoreChanged, TierChanged
 from contracts.complaints import EVENTS, DayCompleted, ErasureAnswered
+from contracts.messaging import FindingRaised as MessageFindingRaised
+from contracts.messaging import MessageChanged
 from contracts.platform import ErasureRequested
 from contracts.relationships import FindingRaised as LogFindingRaised
 from contracts.relationships import GrumbleHeard
@@ -37,6 +39,7 @@ from services.complaints import (
     satisfaction,
     second_person,
     tables,
+    telling,
 )
 from services.complaints.acts import ACTS
 from services.complaints.packs import making
@@ -57,7 +60,9 @@ service = Service(
         ComplaintReceived: handlers.receive,
         FindingRaised: handlers.open_conduct_cases,
         LogFindingRaised: handlers.open_log_cases,
+        MessageFindingRaised: handlers.open_sender_cases,
         GrumbleHeard: grumbles.keep_heard,
+        MessageChanged: telling.follow,
         TaskCompleted: satisfaction.note_answers,
         TaskExhausted: satisfaction.await_surveys,
         TaskExpired: satisfaction.miss_calls,

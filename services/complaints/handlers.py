@@ -11,6 +11,7 @@ from chassis.staff import HQ
 from chassis.uow import UnitOfWork
 from contracts.broker import ComplaintReceived
 from contracts.callbacks import FindingRaised
+from contracts.messaging import FindingRaised as MessageFindingRaised
 from contracts.relationships import FindingRaised as LogFindingRaised
 from services.complaints import relations
 from services.complaints.intake import open_cases
@@ -117,18 +118,30 @@ async def open_conduct_cases(events: Sequence[FindingRaised], uow: UnitOfWork) -
 
 async def open_log_cases(events: Sequence[LogFindingRaised], uow: UnitOfWork) -> None:
     """A finding in the service log, words nobody may say or an order taken for a client, opens one as well [A12, C28]."""
+    await _open_conduct(events, "relationships", uow)
+
+
+async def open_sender_cases(events: Sequence[MessageFindingRaised], uow: UnitOfWork) -> None:
+    """And so does who writes to a client from an address that is not registered [MS14]; what is nobody's conduct opens none."""
+    await _open_conduct([e for e in events if e.staff_id and e.client_id], "messaging", uow)
+
+
+async def _open_conduct(
+    events: Sequence[LogFindingRaised] | Sequence[MessageFindingRaised], system: str, uow: UnitOfWork
+) -> None:
     people = await staff.roster(uow.sql)
-    branches = await _branches_on(uow, {(e.client_id, business_date(e.raised_at)) for e in events})
-    reports = []
+    named = {(e.client_id, business_date(e.raised_at)) for e in events if e.client_id}
+    branches, reports = await _branches_on(uow, named), []
     for e in events:
         concerned = [e.staff_id] if e.staff_id else []
+        branch = branches.get((e.client_id, business_date(e.raised_at))) if e.client_id else None
         reports.append(
             Report(
                 case_id=uuid5(_FINDINGS, str(e.finding_id)),
-                system="relationships",
+                system=system,
                 external_ref=str(e.finding_id),
                 client_id=e.client_id,
-                branch_id=branches.get((e.client_id, business_date(e.raised_at))) or HQ,
+                branch_id=branch or HQ,
                 kind=CONDUCT,
                 channel="hotline",
                 flow="centre",

@@ -310,6 +310,19 @@ contacts = Table(
     comment="every contact with the complainant [C25]",
 )
 
+messages_asked = Table(
+    "messages_asked",
+    metadata,
+    SqlColumn("request_id", PgUUID(as_uuid=True), primary_key=True),
+    SqlColumn("case_id", PgUUID(as_uuid=True), nullable=False, index=True),
+    SqlColumn("channel", Text, nullable=False),
+    SqlColumn("asked_at", Instant, nullable=False, comment="when the state changed"),
+    SqlColumn("state", Text, nullable=False, comment="asked, then as messaging says"),
+    SqlColumn("reason", Text, nullable=False),
+    SqlColumn("changed_at", Instant, nullable=False),
+    comment="messages to complainants asked for, and what became of them [C25]",
+)
+
 attachments = Table(
     "attachments",
     metadata,

@@ -5,7 +5,7 @@ from pathlib import Path
 from chassis import staff
 from chassis.erasure import answering
 from chassis.service import Service
-from contracts import callbacks, suitability
+from contracts import callbacks, complaints, suitability
 from contracts.broker import (
     AllotmentMade,
     BranchChanged,
@@ -17,10 +17,11 @@ from contracts.broker import (
     InstrumentNoticed,
     StaffChanged,
 )
-from contracts.classification import GroupChanged, TierChanged
+from contracts.classification import GroupChanged, TierChanged, TierDowngradeWarned
 from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
-from contracts.products import EntitlementChanged
+from contracts.points import LotsExpiring
+from contracts.products import ClubChanged, EntitlementChanged, SubscriptionChanged
 from contracts.relationships import ContactDecided
 from services.messaging import (
     api,
@@ -34,6 +35,7 @@ from services.messaging import (
     registers,
     registrations,
     tables,
+    told,
 )
 from services.messaging.policy import Policies
 from services.messaging.settings import MessageSettings
@@ -59,6 +61,11 @@ service = Service(
         InstrumentNoticed: line_facts.keep_notices,
         AllotmentMade: line_facts.keep_allotments,
         EntitlementChanged: line_facts.keep_entitlements,
+        LotsExpiring: told.of_points,
+        TierDowngradeWarned: told.of_tiers,
+        SubscriptionChanged: told.of_subscriptions,
+        ClubChanged: told.of_club,
+        complaints.MessageRequested: handlers.take_requests,
         callbacks.MessageHandedOver: hand_over.take,  # before what takes one of them back
         callbacks.MessageRequested: handlers.take_requests,
         suitability.MessageRequested: handlers.take_requests,

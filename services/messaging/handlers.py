@@ -103,7 +103,7 @@ async def take_requests(events: Sequence[MessageRequested], uow: UnitOfWork) -> 
                 client_id=event.client_id, staff_id=None if event.client_id else event.staff_id, kind=event.kind, cause=event.cause,
                 fields=event.fields, asked_by=type(event).topic.removeprefix("careline."), asked_at=event.asked_at,
                 not_before=event.not_before, not_after=event.not_after, request_id=event.request_id,
-                required=event.required, shock=event.shock,
+                required=event.required, shock=event.shock, channels=tuple(event.channels), by_event=True,
             )
             for event in events
             if not event.withdrawn

@@ -48,6 +48,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = False
     shock: bool = False
     channels: Sequence[str] = ()
+    by_event: bool = False
 
     @property
     def recipient(self) -> str:
@@ -106,6 +107,8 @@ async def ask(uow: UnitOfWork, wanted: Sequence[Wanted], now: datetime) -> list[
         begins = max(one.asked_at, one.not_before or one.asked_at)
         if simulated:
             against[key] = "simulated_home"
+        elif one.by_event and message_class == "VERIFY":
+            against[key] = "code_by_event"  # codes are asked for over REST alone: events are kept
         elif template and not template.ordered and wrong_fields(template, one.fields):
             against[key] = "wrong_fields"
         elif template and not template.ordered and forbidden(book, template, one.fields):

@@ -251,6 +251,24 @@ async def test_figures_count_by_day_and_template(desk: Desk) -> None:
     assert sum(one["asked"] for one in found) >= 2
     assert any(one["suppressed"].get("forbidden_word") for one in found)
     assert (await desk.call(HQ, "GET", "/figures?first=2026-02-01&last=2026-01-01")).status_code == 422
+    # An opt-out counts to the last message before it.
+    one = await desk.ask(who, "birthday", utc_now(), "f3", required=True)
+    async with desk.world.database("messaging").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE messages SET state = 'handed', handed_at = now() WHERE message_id = $1", one.message_id)  # fmt: skip
+    await desk.ok(client(who), "PUT", f"/clients/{who}/preferences", {"consents": [{"message_class": "CARE", "allowed": False}]})  # fmt: skip
+    [care] = [row for row in await desk.ok(HQ, "GET", "/figures?kind=birthday") if row["handed"]]
+    assert (care["opt_outs"], care["opt_outs_per_1000"]) == (1, round(1000 / care["handed"], 1))
+
+
+async def test_codes_are_not_asked_for_by_events(desk: Desk) -> None:
+    who = await desk.open()
+    code = MessageRequested(
+        request_id=uuid4(), client_id=who, kind="verify", cause="v", fields={"code": "123456"}, asked_at=utc_now()
+    )
+    await desk.world.publish(code)
+    await desk.world.settle()
+    row = await desk.message(message_id("verify", who, "v"))
+    assert (row.state, row.reason) == ("suppressed", "code_by_event")
 
 
 async def test_a_replayed_home_sends_nothing_and_says_so(desk: Desk) -> None:

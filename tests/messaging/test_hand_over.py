@@ -1,18 +1,21 @@
 """What callbacks kept of messages comes over once; then it asks, and hears what became of it [MS1, B12, B20]."""
 
 import asyncio
+import json
+import runpy
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from chassis.clock import at, business_date, utc_now
 from chassis.settings import Settings
 from contracts import broker
+from contracts.callbacks import MessageHandedOver
 from contracts.messaging import MessageChanged, message_id
 from gateway.app import service as gateway
 from services.callbacks import handover
@@ -52,52 +55,45 @@ async def hand_over_all(desk: Desk) -> None:
     await desk.world.settle()
 
 
-KEPT = """INSERT INTO messages (message_id, client_id, branch_id, kind, channel, language, inputs, planned_at, due_at, limit_at,
-                                state, tries, sent_at, receipt, reason)
-          VALUES ($1, $2, 'B1', $3, 'sms', 'zh-CN', $4, $5, $5, $6, $7, $8, $9, $10, $11)"""
+def kept(who: str, kind: str, cause: str, state: str, **more: Any) -> MessageHandedOver:
+    """A message as callbacks told it when it still had its tables."""
+    due = more.pop("due", NOON - timedelta(days=1))
+    given = {
+        "reason": None,
+        "channel": "sms",
+        "language": "zh-CN",
+        "tries": 0 if state == "planned" else 1,
+        "fields": "{}",
+    } | more
+    return MessageHandedOver(
+        what="message", item_id=request_id(kind, who, cause), client_id=who, kind=kind, cause=cause, state=state, at=due,
+        not_before=due, not_after=NOON + timedelta(days=9), handed_at=None if state == "planned" else due, **given,
+    )  # fmt: skip
 
 
-async def keep(desk: Desk, who: str, kind: str, period: str, state: str, **more: Any) -> UUID:
-    """A message as callbacks kept it when it still sent itself."""
-    key, due = request_id(kind, who, period), more.get("due", NOON - timedelta(days=1))
-    async with desk.world.database("callbacks").unit_of_work() as uow:
-        await uow.sql.execute(
-            KEPT, key, who, kind, more.get("inputs", {}), due, NOON + timedelta(days=9), state,
-            0 if state == "planned" else 1, None if state == "planned" else due, more.get("receipt"), more.get("reason", ""),
-        )  # fmt: skip
-    return key
+def _item(what: Any, who: str, **more: Any) -> MessageHandedOver:
+    given = {"at": NOON - timedelta(days=2)} | more
+    return MessageHandedOver(what=what, item_id=uuid4(), client_id=who, **given)
 
 
 async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(desk: Desk) -> None:
     who, other = await desk.open(manager_id="mia"), await desk.open()
-    kept = {
-        "planned": await keep(desk, who, "e_survey", "t-1", "planned", inputs={"reference": "t-1"}),
-        "sent": await keep(desk, who, "follow_up", "2022-01-03", "sent", receipt="r-9", due=NOON - timedelta(hours=9)),
-        "sending": await keep(desk, other, "e_survey", "t-2", "sending", inputs={"reference": "t-2"}),
-        "news": await keep(
-            desk, other, "news", str(uuid4()), "planned", inputs={"title": "周报", "text": "内容" * 300, "column": "x"}
+    told = {
+        "planned": kept(who, "e_survey", "t-1", "planned", fields='{"reference": "t-1"}'),
+        "sent": kept(who, "follow_up", "2022-01-03", "handed", receipt="r-9", due=NOON - timedelta(hours=9)),
+        "sending": kept(other, "e_survey", "t-2", "unknown", reason="sender_died", fields='{"reference": "t-2"}'),
+        "news": kept(
+            other, "news", str(uuid4()), "planned", fields=json.dumps({"title": "周报", "text": "内容" * 300})
         ),
-        "taken back": await keep(desk, other, REMINDER, "a-1/7", "planned", inputs={"assessment": "a-1"}),
-        "bounced": await keep(
-            desk, other, "e_survey", "t-3", "undeliverable", reason="550\r\n<victim@a.cn>\x07gone", receipt="r\r\n8"
-        ),
+        "taken back": kept(other, REMINDER, "a-1/7", "cancelled", reason=DONE),
+        "bounced": kept(other, "e_survey", "t-3", "undelivered", reason="550 <[邮箱]> gone", receipt="r 8"),
     }
-    async with desk.world.database("callbacks").unit_of_work() as uow:
-        await uow.sql.execute("UPDATE clients SET no_marketing = true, language = 'en' WHERE client_id = $1", who)
-        await uow.sql.execute("UPDATE clients SET language = 'en' WHERE client_id = $1", other)
-        await uow.sql.execute("INSERT INTO subscriptions VALUES ($1, 'morning_brief', 'email', '2024-05-06', $1)", who)
-        await uow.sql.execute(
-            """INSERT INTO feedback (feedback_id, client_id, column_code, kind, at, on_day, recorded_by)
-               VALUES ($1, $2, 'morning_brief', 'click', now(), current_date, $2)""",
-            uuid4(),
-            who,
-        )
-        await uow.sql.execute(
-            """INSERT INTO requests SELECT message_id, client_id, kind, message_id::text, '{}', planned_at, due_at, limit_at,
-                   'planned', $2, channel, planned_at FROM messages WHERE message_id = $1""",
-            kept["taken back"],
-            DONE,
-        )
+    items = [
+        *told.values(),
+        _item("opt_out", who), _item("language", who, language="en"), _item("language", other, language="en"),
+        _item("subscription", who, column="morning_brief", channel="email", recorded_by=who, at=at(date(2024, 5, 6), 0)),
+        _item("feedback", who, column="morning_brief", reason="click", recorded_by=who),
+    ]  # fmt: skip
     database = desk.world.database("messaging")
     asked = await desk.ask(other, "account_notice", NOON, fields={"text": "x"})
     # A choice made meanwhile stays; of a language nothing was said.
@@ -108,21 +104,22 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
     async with serving() as provider:
         port = {"own": HttpSms(provider.url)}
         assert not await send_by_itself(database, "own", _NO_PACE, port)
+        half = items[::2]
+        await desk.world.publish(*half, *half)  # again, and in another order
+        async with desk.world.database("callbacks").unit_of_work() as uow:  # as the version that had the tables counted
+            await uow.sql.execute("INSERT INTO handed_over (part, count) VALUES ('message', $1)", len(items))
         await hand_over_all(desk)
-        await hand_over_all(desk)  # once is all
-        rows = {name: await desk.message(key) for name, key in kept.items()}
+        assert not await send_by_itself(database, "own", _NO_PACE, port)  # the end mark is here before the rest
+        await desk.world.publish(*reversed(items))
+        await desk.world.settle()
+        rows = {name: await desk.message(one.item_id) for name, one in told.items()}
         assert {name: (row.state, row.reason) for name, row in rows.items()} == {
             "planned": ("planned", ""), "sent": ("handed", ""), "sending": ("unknown", "sender_died"),
             "news": ("planned", ""), "bounced": ("undelivered", "550 <[邮箱]> gone"),
             "taken back": ("cancelled", "assessed_again"),
         }  # fmt: skip
-        requests = "SELECT state FROM requests WHERE request_id = $1"
-        assert await desk.world.value("callbacks", requests, kept["taken back"]) == "cancelled"
         assert rows["bounced"].provider_ref == "r 8"
         assert (rows["planned"].cause, rows["sent"].provider_ref) == ("t-1", "r-9")
-        told = await desk.told("callbacks.message.handed_over")
-        assert [one["what"] for one in told].count("end") == 1
-        assert not any("内容" in str(one) or "t-1" in str(one.get("fields", "")) for one in told)
         async with database.reading() as sql:
             assert (await hand_over.check(sql))["status"] == "pass"
         # The client's choices are here, and what was due goes: once, under its own id.
@@ -140,9 +137,9 @@ async def test_what_was_kept_comes_over_once_and_nothing_goes_before_the_end(des
         assert await judge_due(database, later) is False
         await send_due(database, "own", port["own"], later)
         await send_due(database, "own", port["own"], later + timedelta(minutes=5))
-        assert {one["id"] for one in provider.taken} == {str(kept["planned"]), str(asked.message_id)}
+        assert {one["id"] for one in provider.taken} == {str(told["planned"].item_id), str(asked.message_id)}
         assert len(provider.taken) == 2
-        assert (await desk.message(kept["news"])).reason == "too_long"
+        assert (await desk.message(told["news"].item_id)).reason == "too_long"
 
 
 async def test_a_new_client_is_welcomed_when_there_is_a_manager_to_name(desk: Desk) -> None:
@@ -207,3 +204,30 @@ class _NoPace:
 
 
 _NO_PACE: Any = _NoPace()
+
+
+DROPPED = Path(handover.__file__).parent / "migrations/versions/0018_handed_over.py"
+
+
+@pytest.mark.parametrize(
+    ("kept", "end", "refused"),
+    [
+        ("INSERT INTO messages VALUES (1)", False, True),
+        ("INSERT INTO messages VALUES (1)", True, False),
+        ("INSERT INTO feedback VALUES (1)", False, True),
+        ("INSERT INTO clients VALUES (true, 'zh-CN')", False, True),
+        ("INSERT INTO clients VALUES (false, 'en')", False, True),
+        ("INSERT INTO clients VALUES (false, 'zh-CN')", False, False),  # nothing was ever kept
+    ],
+)
+async def test_tables_go_where_all_of_them_was_handed_over(desk: Desk, kept: str, end: bool, refused: bool) -> None:
+    async with desk.world.sql("callbacks") as sql, sql.transaction():
+        for name in ("messages", "subscriptions", "feedback", "mailings"):
+            await sql.execute(f"CREATE TEMP TABLE {name} (id int) ON COMMIT DROP")
+        await sql.execute("CREATE TEMP TABLE handed_over (part text) ON COMMIT DROP")
+        await sql.execute("CREATE TEMP TABLE clients (no_marketing bool, language text) ON COMMIT DROP")
+        await sql.execute(kept)
+        if end:
+            await sql.execute("INSERT INTO handed_over VALUES ('end')")
+        untold = runpy.run_path(str(DROPPED))["UNTOLD"]
+        assert await sql.fetchval(untold) == refused

@@ -32,6 +32,8 @@ class Figure(BaseModel):
     undelivered: int
     unknown: int
     read: Annotated[int, Field(description="how many were read in the app")]
+    opt_outs: Annotated[int, Field(description="opt-outs that followed one of them within three days")]
+    opt_outs_per_1000: Annotated[float | None, Field(description="opt-outs of a thousand handed over", examples=[1.5])]
     parts: int
     delay_p95_s: float | None
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from services.messaging.ports.port import LONGEST_REF, Answer, Handed, Letter, Result, later, plain, unclear
 
@@ -96,7 +97,8 @@ class HttpSms:
         body: Any = {"messages": bodies} if self.batch > 1 else bodies[0]
         headers = self._headers() | {"Idempotency-Key": letters[0].message_id}
         try:
-            async with http.post(self.url, json=body, headers=headers, allow_redirects=False) as got:
+            made = aiohttp.BytesPayload(msgspec.json.encode(body), content_type="application/json")
+            async with http.post(self.url, data=made, headers=headers, allow_redirects=False) as got:
                 status, text = got.status, await read_body(got)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return later(letters, str(error) or type(error).__name__)
