@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from datetime import date
 from pathlib import Path
-from time import perf_counter
 
 from bench.lanes.lane import LaneResult, Watch
 from bench.points_ledger import SOURCE, Place, publish
@@ -114,17 +113,21 @@ async def prices(there: Place, clients: int) -> dict[str, object]:
                 await uow.sql.execute(statement, clients)
         async with database.reading() as sql:
             await sql.execute("ANALYZE")
-        started = perf_counter()
+        result, watch = LaneResult(), await Watch.on(settings.database_url or "")
+        watch.start()
         async with database.unit_of_work(Actor("bench", Role.HQ)) as uow:
             run = await shadow.run(uow, service.shadow, table, "", draft)
-        seconds = perf_counter() - started
+        watch.stop(result)
     finally:
         await database.close()
     moved = sum(one.objects for one in run.moves if one.aspect == "rate")
     if run.evaluated != clients or not 0 < moved <= clients / 10:
         raise ValueError(f"{run.evaluated} of {clients} looked at, {moved} moved")
     await there.drop("prices")
-    return {"what": "prices", "clients": clients, "moved": moved, "seconds": round(seconds, 1)}
+    return {
+        "what": "prices", "clients": clients, "moved": moved, "seconds": round(result.seconds, 1),
+        "client_cpu": round(result.client_cpu, 2), "database_cpu": round(result.database_cpu, 2),
+    }  # fmt: skip
 
 
 async def measure(url: str, home: Path, wanted: argparse.Namespace) -> None:

@@ -19,9 +19,9 @@ Signed = tuple[str, date]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What clients of one X and one set pay, and what is wrong with it; empty: nothing."""
+    """What clients of one X and one set pay, per mille and CNY a month, and what is wrong with it; empty: nothing."""
 
-    rate: int
+    rate: str
     monthly: Decimal
     fault: str
 
@@ -58,14 +58,14 @@ async def shadow(uow: UnitOfWork, first: date) -> Outcome:
             costs[x, own] = cost(policies, None if x is None else rules.units_of(Decimal(x)), own, day)
         found = costs[x, own]
         if x is not None:
-            states["rate"][client_id] = rules.shown(found.rate)
-            sums[f"clients at {rules.shown(found.rate)}"] += 1
-        states["monthly"][client_id] = str(rules.cents(found.monthly))
+            states["rate"][client_id] = found.rate
+            sums[f"clients at {found.rate}"] += 1
+        states["monthly"][client_id] = str(found.monthly)
         if found.fault:
             states["fault"][client_id] = found.fault
             sums["faults"] += 1
         monthly += found.monthly
-    return Outcome(states, {name: Decimal(count) for name, count in sums.items()} | {"monthly": rules.cents(monthly)})
+    return Outcome(states, {name: Decimal(count) for name, count in sums.items()} | {"monthly": monthly})
 
 
 def cost(policies: Policies, x: int | None, own: Sequence[Signed], day: date) -> Cost:
@@ -78,7 +78,7 @@ def cost(policies: Policies, x: int | None, own: Sequence[Signed], day: date) ->
         (rules.price_of(version.prices.monthly.get(code, ())) for code, version in versions.items()), start=Decimal(0)
     )
     if x is None:
-        return Cost(0, monthly, "")
+        return Cost("", rules.cents(monthly), "")
 
     def at(held: Sequence[Product]) -> int:
         return rules.rate(x, held, prices, now.prices.ceiling)
@@ -92,4 +92,4 @@ def cost(policies: Policies, x: int | None, own: Sequence[Signed], day: date) ->
         else "no uplift" if no_uplift(x, found, products)
         else ""
     )  # fmt: skip
-    return Cost(found, monthly, fault)
+    return Cost(rules.shown(found), rules.cents(monthly), fault)
