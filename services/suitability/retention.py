@@ -29,7 +29,8 @@ Then = Literal["erased", "kept", "standing"]
 class Declared:
     """What becomes of a table's rows: erased with their client, kept beyond that, or of no client (`standing`).
 
-    `last`: SQL, the last day that a row `t` speaks of, from which its client is kept; `of`: whether a row is client $1's.
+    `last`: SQL, the last day that a row `t` speaks of, from which its client is kept, none for what no decision rests on;
+    `of`: whether a row is client $1's.
     """
 
     then: Then
@@ -41,7 +42,7 @@ def _day(instant: str) -> str:
     return f"(t.{instant} AT TIME ZONE 'Asia/Shanghai')::date"
 
 
-def _erased(last: str) -> Declared:
+def _erased(last: str | None = None) -> Declared:
     return Declared("erased", last)
 
 
@@ -68,8 +69,8 @@ RETENTION: Mapping[str, Declared] = {
         "kept", _day("recorded_at"), "t.object IN (SELECT 'review/' || review_id FROM reviews WHERE client_id = $1)"
     ),
     "audit": Declared("kept", of="t.object = 'client/' || $1"),  # also who read: that keeps nobody
-    "drafts": _erased(_day("saved_at")),
-    "openings": _erased(_day("opened_at")),
+    "drafts": _erased(),
+    "openings": _erased(),
     "permissions": _erased(_day("at")),
     "trades": _erased("t.trade_date"),
     "cancellations": _erased("t.cancelled_on"),
@@ -78,11 +79,11 @@ RETENTION: Mapping[str, Declared] = {
     "mismatches": _erased("t.trade_date"),
     "drifts": _erased(f"greatest(t.found_on, {_day('handled_at')})"),
     "findings": _erased(f"greatest(t.found_on, {_day('decided_at')})"),
-    "due": _erased("t.day"),
-    "conflicts": _erased(_day("at")),
-    "dead_letters": Declared("erased", _day("at"), "t.key = $1"),
-    "client_intervals": _erased("CASE WHEN isfinite(t.since) THEN t.since END"),
-    "clients": _erased("coalesce(t.closed_on, t.opened_on)"),
+    "due": _erased(),
+    "conflicts": _erased(),
+    "dead_letters": Declared("erased", of="t.key = $1"),
+    "client_intervals": _erased(),
+    "clients": _erased("t.closed_on"),
     # What decisions of others rest on, kept as long as the home.
     **dict.fromkeys(
         ("templates", "products", "product_states", "product_classes", "library_states", "registers", "register_reads",
