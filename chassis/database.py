@@ -194,7 +194,7 @@ class Database:
         self._probing = asyncio.Lock()
         self._spares: list[tuple[Any, Any, float]] = []
         """Connections that reads gave back, the last on top: lent, the driver's, and since when nobody uses it."""
-        self._waiting = 0
+        self._waiting, self._closed = 0, False
         # SQLAlchemy sets JSON codecs of its own on each new connection; ours serve driver and SQLAlchemy alike.
         event.listen(self.engine.sync_engine, "connect", lambda dbapi, _: dbapi.run_async(_speak_json))
         event.listen(self.engine.sync_engine, "checkin", _note_use)
@@ -244,10 +244,11 @@ class Database:
     async def _begun(self) -> AsyncIterator[AsyncConnection]:
         """As `engine.begin()` does; what a read has not given back to the pool is there for it."""
         connection = self.engine.connect()
-        if self._spares and self.engine.sync_engine.pool.checkedout() >= self.settings.pool_size:  # type: ignore[attr-defined]
-            await self._give_back(self._spares.pop()[0])
         self._waiting += 1
         try:
+            if self._spares and self.engine.sync_engine.pool.checkedout() >= self.settings.pool_size:  # type: ignore[attr-defined]
+                lent, driver, since = self._spares.pop()
+                await (self._give_back(lent) if _lives(driver, since) else self._throw_away(lent))
             await connection.start()
         finally:
             self._waiting -= 1
@@ -268,7 +269,7 @@ class Database:
                 await self._give_back(lent)
                 raise
             # The pool's way there and back takes as long as a read: one read hands its connection to the next.
-            if self._waiting or driver.is_closed():
+            if self._waiting or self._closed or driver.is_closed() or driver.is_in_transaction():
                 await self._give_back(lent)
             else:
                 self._spares.append((lent, driver, monotonic()))
@@ -276,9 +277,9 @@ class Database:
     async def _for_reads(self) -> tuple[Any, Any]:
         while self._spares:
             lent, driver, since = self._spares.pop()
-            if not driver.is_closed() and monotonic() - since <= POOL_IDLE_SECONDS - POOL_MARGIN_SECONDS:
+            if _lives(driver, since):
                 return lent, driver
-            await asyncio.shield(greenlet_spawn(lent.invalidate))
+            await self._throw_away(lent)
         self._waiting += 1
         try:
             # Nothing is begun on it, so SQLAlchemy's own connection, and its way there and back, is left out.
@@ -291,10 +292,19 @@ class Database:
         # Where the pool was closed meanwhile so is its socket, and that is waited for, whoever is gone.
         await asyncio.shield(greenlet_spawn(lent.close))
 
+    async def _throw_away(self, lent: Any) -> None:
+        await asyncio.shield(greenlet_spawn(lent.invalidate))
+
     async def close(self) -> None:
         """Give all connections back."""
+        self._closed = True
         if self._probe is not None:
             await self._probe.close(timeout=2)
         while self._spares:
             await self._give_back(self._spares.pop()[0])
         await self.engine.dispose()
+
+
+def _lives(driver: asyncpg.Connection, since: float) -> bool:
+    """Whether a connection that nobody has used since can be lent: the server may have ended it unheard."""
+    return not driver.is_closed() and monotonic() - since <= POOL_IDLE_SECONDS - POOL_MARGIN_SECONDS

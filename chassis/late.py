@@ -54,7 +54,9 @@ class LateFacts:
         pairs = sorted(set(late))
         if pairs:
             await uow.sql.execute(
-                "INSERT INTO late SELECT * FROM unnest($1::text[], $2::date[]) ON CONFLICT DO NOTHING",
+                # One that is marked already is locked: who takes it off the list waits for what is late with it now.
+                """INSERT INTO late (client_id, day) SELECT * FROM unnest($1::text[], $2::date[])
+                   ON CONFLICT (client_id, day) DO UPDATE SET day = excluded.day""",
                 [client_id for client_id, _ in pairs],
                 [day for _, day in pairs],
             )

@@ -42,11 +42,13 @@ class Live:
     async def followed(self) -> AsyncIterator[Notifications]:
         """The notices, listened to until the last follower has gone."""
         self._followers += 1
-        if self._listener is None:
-            seen = self.notices.count
-            self._listener = asyncio.create_task(self._all.listen(self.url), name="live")
-            await self.notices.wait(seen, CONNECTED_WITHIN_SECONDS)  # once it listens it says so, which is no change
         try:
+            if self._listener is None:
+                seen = self.notices.count
+                self._listener = asyncio.create_task(self._all.listen(self.url), name="live")
+                await self.notices.wait(
+                    seen, CONNECTED_WITHIN_SECONDS
+                )  # once it listens it says so, which is no change
             yield self.notices
         finally:
             self._followers -= 1

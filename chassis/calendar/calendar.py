@@ -82,6 +82,13 @@ class Calendar:
         """Whether the exchange trades on a day (交易日)."""
         return self._lines[DayKind.TRADING].holds(self._covered(day))
 
+    def trading_day_after(self, day: date) -> date:
+        """The next trading day; outside the calendar the day after, so that nothing waits for a year to be published."""
+        try:
+            return self.add_days(day, 1, DayKind.TRADING)
+        except (CalendarBegins, CalendarEnds):
+            return day + timedelta(days=1)
+
     def add_days(self, day: date, count: int, kind: DayKind = DayKind.WORKING) -> date:
         """The day `count` days of a kind later, or earlier when negative; `day` itself is day 0 and not counted.
 

@@ -58,7 +58,7 @@ async def ask(uow: UnitOfWork, moved: Sequence[Doing[CaseRow]]) -> None:
 
 def _chosen(case: CaseRow) -> Channel | None:
     """The message its complainant chose to hear by; None: a person tells them, or nobody has to."""
-    if case.client_id is None or case.imported or case.restricted or case.kind in ("cluster", "conduct"):
+    if case.client_id is None or case.imported or case.restricted or case.kind != "complaint":
         return None
     return CHANNELS.get((case.contact_channel or "").lower())
 

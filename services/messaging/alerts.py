@@ -6,6 +6,7 @@ stand in the list alone (`GET /v1/messaging/alerts`).
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -26,12 +27,14 @@ log = structlog.get_logger()
 LOOPS = "loops:messaging"
 TRIES = 5
 AGAIN = timedelta(minutes=1)
+WATCHED_EVERY_SECONDS = 60.0
 STUCK = "provider_down"
 _IDS = UUID("6d0f1c4e-62a5-5c0e-9a35-0f2d6b7f4c14")
 _ROW = rows.columns(AlertRow)
 TITLES = {
     "paid_days_without_content": "短信产品连续两日无内容 / Two paid days without content",
     "unregistered_sender": "未报备渠道联系客户 / Contact from an unregistered address",
+    "inbound_not_understood": "上行内容无法识别 / Receipts or replies that cannot be read",
     STUCK: "短信/邮件通道异常 / A provider takes nothing",
 }
 
@@ -70,12 +73,23 @@ async def watch(database: Database, at: datetime | None = None) -> bool:
     return False
 
 
-async def send_by_itself(database: Database) -> bool:
-    """One turn of the loop, where there is an address. True when there may be more."""
-    settings = MessageSettings()
-    await watch(database)
-    urls = settings.alerts.get_secret_value().split()
-    return bool(urls) and await send(database, urls)
+class Alerts:
+    """The loop: ways are watched once a minute; what waits goes where there is an address, of a real home alone."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    async def turn(self, database: Database) -> bool:
+        """One turn. True when there may be more."""
+        if monotonic() >= self._next:
+            self._next = monotonic() + WATCHED_EVERY_SECONDS
+            await watch(database)
+        urls = MessageSettings().alerts.get_secret_value().split()
+        if not urls:
+            return False
+        async with database.reading() as sql:
+            real = await timeline(sql) is Timeline.REAL
+        return real and await send(database, urls)
 
 
 async def send(database: Database, urls: Sequence[str], at: datetime | None = None) -> bool:

@@ -82,7 +82,8 @@ async def _note_late(uow: UnitOfWork, days: dict[str, date | None]) -> None:
     await uow.sql.execute(
         """INSERT INTO lines_late (client_id)
            SELECT n.client_id FROM unnest($1::text[], $2::date[]) AS n(client_id, day), closed_days d
-           WHERE d.through IS NOT NULL AND (n.day IS NULL OR n.day = d.through) ORDER BY 1 ON CONFLICT DO NOTHING""",
+           WHERE d.through IS NOT NULL AND (n.day IS NULL OR n.day = d.through) ORDER BY 1
+           ON CONFLICT (client_id) DO UPDATE SET client_id = excluded.client_id""",  # locked, so that the catching up waits
         list(days),
         list(days.values()),
     )

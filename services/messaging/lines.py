@@ -85,7 +85,7 @@ async def tell_of_moves(uow: UnitOfWork, day: date, clients: Sequence[str] | Non
     moves: dict[str, list[str]] = {}
     for client_id, symbol, moved in found:
         moves.setdefault(client_id, []).append(f"{symbol} {_percent(moved)}")
-    on, until = day.isoformat(), _next_trading_day(await uow.cached(calendars.current), day)
+    on, until = day.isoformat(), (await uow.cached(calendars.current)).trading_day_after(day)
     wanted = [
         _line(uow, "holding_moved", client_id, on, {"moves": _listed(shown), "on": on}, until)
         for client_id, shown in moves.items()
@@ -194,13 +194,6 @@ def _trading_days(calendar: Calendar, day: date, on: date) -> int:
         return calendar.count_days(day, on, DayKind.TRADING)
     except (CalendarBegins, CalendarEnds):  # beyond the published calendar: five days of a week are
         return (on - day).days * 5 // 7
-
-
-def _next_trading_day(calendar: Calendar, day: date) -> date:
-    try:
-        return calendar.add_days(day, 1, DayKind.TRADING)
-    except (CalendarBegins, CalendarEnds):
-        return day + ONE_DAY
 
 
 async def _terms(uow: UnitOfWork, day: date) -> Lines:

@@ -16,7 +16,7 @@ def loops() -> dict[str, Loop]:
         "receipts": end_waits,
         "members": confirming.look_by_itself,
         "bounces": bounces.Reading().turn,
-        "alerts": alerts.send_by_itself,
+        "alerts": alerts.Alerts().turn,
         "poll": polling.ask_by_itself,
         "incoming": polling.Incoming().turn,
     }

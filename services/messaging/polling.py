@@ -4,8 +4,10 @@ A message is asked about a minute after it was handed over, then after as long a
 up. What a gateway lists as come in is taken with the place where it goes on, in one transaction: nothing twice, nothing left out.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -13,7 +15,7 @@ from pydantic import ValidationError
 
 from chassis.database import Database
 from chassis.personal.keys import Value
-from services.messaging import receipts, replies
+from services.messaging import alerts, receipts, replies
 from services.messaging.incoming import Inbound, receipts_of, replies_of
 from services.messaging.ports import sms_inbound
 from services.messaging.ports.adapters import ports
@@ -89,19 +91,22 @@ class Incoming:
 
 
 async def take(database: Database, settings: MessageSettings) -> bool:
-    """Take what came in after the last time; True when there was anything. What is not understood is left, and logged."""
+    """Take what came in after the last time; True when there was anything. What is not understood at
+    all is left, and logged; of a list what is, is taken."""
     async with database.reading() as sql:
         after = await sql.fetchval("SELECT position FROM poll_positions WHERE name = $1", INBOUND) or ""
     token = settings.sms_token.get_secret_value()
     try:
         said = await sms_inbound.fetch(settings.sms_inbound, token, after, settings.seconds)
-        given = Inbound.model_validate({name: said.get(name, []) for name in ("receipts", "replies")})
+        given, wrong = _understood(said)
         following = str(said.get("next") or after)[:200]
         if not following.isprintable():
             raise sms_inbound.NotUnderstood("its cursor is no line of text")
-    except (sms_inbound.NotUnderstood, ValidationError) as error:
+    except sms_inbound.NotUnderstood as error:
         log.warning("what came in was not understood", error=type(error).__name__)
         return False
+    if wrong:
+        log.warning("some of what came in was not understood", items=wrong)
     if not given.receipts and not given.replies and following == after:
         return False
     async with database.unit_of_work() as uow:
@@ -113,6 +118,28 @@ async def take(database: Database, settings: MessageSettings) -> bool:
             after,
         )
         if moved:  # else another worker was here first
+            if wrong:
+                words = f"{wrong} receipts or replies of a gateway could not be read, and are left out"
+                await alerts.note(uow, "inbound_not_understood", following[:64], words)
             await receipts.take(uow, receipts_of(given))
             await replies.take(uow, replies_of(given))
     return bool(given.receipts or given.replies) and following != after
+
+
+def _understood(said: Mapping[str, Any]) -> tuple[Inbound, int]:
+    """What came in, and how much of it is not as agreed: one wrong item keeps no other back.
+
+    Raises: NotUnderstood.
+    """
+    good: dict[str, list[Any]] = {"receipts": [], "replies": []}
+    wrong = 0
+    for name, found in good.items():
+        items = said.get(name) or []
+        if not isinstance(items, list):
+            raise sms_inbound.NotUnderstood(f"its {name} are no list")
+        for item in items:
+            try:
+                found += getattr(Inbound.model_validate({name: [item]}), name)
+            except ValidationError:
+                wrong += 1
+    return Inbound.model_construct(None, **good), wrong

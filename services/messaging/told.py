@@ -6,7 +6,7 @@ Only a real home asks for messages of these; each is one message by its kind, cl
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
-from chassis.clock import end_of
+from chassis.clock import end_of, month_end
 from chassis.timeline import Timeline, timeline, today
 from chassis.uow import UnitOfWork
 from contracts.classification import TierDowngradeWarned
@@ -20,14 +20,15 @@ RECENT = timedelta(days=7)
 
 
 async def of_points(events: Sequence[LotsExpiring], uow: UnitOfWork) -> None:
-    """So many points expire at the end of a month, 60, 30 and 7 days ahead [4.7a]."""
-    await _ask(
-        uow,
-        (
-            _notice(uow, "points_expiring", e.client_id, f"{e.month}/{e.days_left}", {"points": str(e.points), "month": e.month})
-            for e in events
-        ),
-    )  # fmt: skip
+    """So many points expire at the end of a month, 60, 30 and 7 days ahead; not once it is over [4.7a]."""
+    day, wanted = await today(uow.sql), list[Wanted]()
+    for e in events:
+        end = month_end(date.fromisoformat(f"{e.month}-01"))
+        if end >= day:
+            fields = {"points": str(e.points), "month": e.month}
+            cause = f"{e.month}/{e.days_left}"
+            wanted.append(_notice(uow, "points_expiring", e.client_id, cause, fields, end))
+    await _ask(uow, wanted)
 
 
 async def of_tiers(events: Sequence[TierDowngradeWarned], uow: UnitOfWork) -> None:
@@ -48,13 +49,13 @@ async def of_subscriptions(events: Sequence[SubscriptionChanged], uow: UnitOfWor
     day, wanted = await today(uow.sql), list[Wanted]()
     for e in events:
         for one in e.stretches:
-            if one.since < day - RECENT:
+            if one.since < day - RECENT or (one.until is not None and one.until <= day):
                 continue
             if one.state == "blocked":
                 wanted.append(
                     _notice(uow, "subscription_blocked", e.client_id, f"{one.code}/{one.since}", {"product": one.code})
                 )
-            elif one.state == "ending" and one.until and one.until > day:
+            elif one.state == "ending" and one.until:
                 fields = {"product": one.code, "until": one.until.isoformat()}
                 wanted.append(
                     _notice(uow, "subscription_ending", e.client_id, f"{one.code}/{one.until}", fields, one.until)

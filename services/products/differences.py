@@ -19,6 +19,7 @@ from contracts.broker import TradeCancelled, TradeSettled
 from contracts.fields import convert
 from contracts.products import RateStretch
 from services.products.charge_rules import Applied, Turnover, difference, fen, month_of_day
+from services.products.rates import AGAIN
 from services.products.subscriptions import new_id
 from services.products.tables import ChargeLine, DifferenceRow, TradeRow
 
@@ -49,8 +50,8 @@ async def keep_trades(settled: Sequence[TradeSettled], uow: UnitOfWork) -> None:
                         AS n({rows.columns(TradeRow)})
                     WHERE EXISTS (SELECT FROM commissions c WHERE c.client_id = n.client_id)
                     ON CONFLICT DO NOTHING RETURNING client_id, trade_date)
-                INSERT INTO differences_due (client_id, day) SELECT DISTINCT client_id, trade_date FROM kept
-                ON CONFLICT DO NOTHING""",
+                INSERT INTO differences_due (client_id, day) SELECT DISTINCT client_id, trade_date FROM kept ORDER BY 1, 2
+                {AGAIN}""",
             *rows.lists([one for _, one in sorted(found.items())]),
         )
 
@@ -63,13 +64,13 @@ async def keep_cancellations(cancelled: Sequence[TradeCancelled], uow: UnitOfWor
         lowest[key] = min(left, lowest.get(key, left))
     found = [(*key, left) for key, left in sorted(lowest.items())]
     await uow.sql.execute(
-        """WITH kept AS (
+        f"""WITH kept AS (
                INSERT INTO trade_cancellations AS t (client_id, trade_id, remaining)
                SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[])
                ON CONFLICT (client_id, trade_id) DO UPDATE SET remaining = least(t.remaining, excluded.remaining)
                RETURNING client_id, trade_id)
            INSERT INTO differences_due (client_id, day)
-           SELECT DISTINCT client_id, trade_date FROM kept JOIN trades USING (client_id, trade_id) ON CONFLICT DO NOTHING""",
+           SELECT DISTINCT client_id, trade_date FROM kept JOIN trades USING (client_id, trade_id) ORDER BY 1, 2 {AGAIN}""",
         *map(list, zip(*found, strict=True)),
     )
 
@@ -115,12 +116,15 @@ async def _told(sql: asyncpg.Connection, since: Mapping[str, date], day: date) -
     """What was told of the rates of those clients of whom something began, in these days, before it was applied."""
     found: defaultdict[str, list[Applied]] = defaultdict(list)
     for client_id, changed_from, apply_from, stretches in await sql.fetch(
-        """SELECT client_id, changed_from, a.apply_from, stretches::text
-           FROM rate_applications a JOIN fee_rates_changes USING (client_id, revision, changed_from)
-           WHERE client_id IN (
-               SELECT n.client_id FROM unnest($1::text[], $2::date[]) AS n(client_id, since) JOIN rate_applications b
-               ON b.client_id = n.client_id AND b.changed_from < b.apply_from AND b.changed_from <= $3
-                  AND b.apply_from > n.since)
+        # A process of an older version tells rates without saying when they are applied: the day after.
+        """WITH told AS (
+               SELECT c.client_id, c.revision, c.changed_from, n.since, c.stretches::text AS stretches,
+                      coalesce(a.apply_from, greatest(c.changed_from, (c.recorded_at AT TIME ZONE 'Asia/Shanghai')::date + 1))
+                          AS apply_from
+               FROM unnest($1::text[], $2::date[]) AS n(client_id, since) JOIN fee_rates_changes c USING (client_id)
+               LEFT JOIN rate_applications a USING (client_id, revision))
+           SELECT client_id, changed_from, apply_from, stretches FROM told WHERE client_id IN (
+               SELECT client_id FROM told WHERE changed_from < apply_from AND changed_from <= $3 AND apply_from > since)
            ORDER BY client_id, revision""",
         list(since),
         list(since.values()),

@@ -7,7 +7,6 @@ from datetime import date, datetime
 import asyncpg
 
 from chassis import rows
-from chassis.calendar import DayKind
 from chassis.calendars import current
 from chassis.errors import Conflict, FieldError, Invalid, Text
 from chassis.timeline import today
@@ -23,6 +22,8 @@ from services.products.subscription_rules import holdings
 from services.products.tables import RATES, ApplicationRow, CommissionRow, DifferenceRow
 
 AT_ONCE = 5_000
+AGAIN = "ON CONFLICT (client_id, day) DO UPDATE SET day = excluded.day"
+"""SQL: a day that is due already is locked, so that a close that takes it waits for what makes it due once more."""
 
 
 class UnknownCommission(Conflict):
@@ -101,7 +102,7 @@ async def tell(uow: UnitOfWork, client_ids: Sequence[str]) -> None:
     if not changes:
         return
     day = await today(uow.sql)
-    next_day = (await current(uow.sql)).add_days(day, 1, DayKind.TRADING)
+    next_day = (await current(uow.sql)).trading_day_after(day)
     applied = [
         ApplicationRow(one.client_id, one.revision, one.changed_from, max(next_day, one.changed_from))
         for one in changes
@@ -120,8 +121,7 @@ async def due(uow: UnitOfWork, days: Iterable[tuple[str, date]]) -> None:
     """Reckon the differences of these days at the next close."""
     found = [DifferenceRow(*one) for one in sorted(set(days))]
     await uow.sql.execute(
-        """INSERT INTO differences_due (client_id, day) SELECT * FROM unnest($1::text[], $2::date[])
-           ON CONFLICT DO NOTHING""",
+        f"""INSERT INTO differences_due (client_id, day) SELECT * FROM unnest($1::text[], $2::date[]) {AGAIN}""",
         [one.client_id for one in found],
         [one.day for one in found],
     )
@@ -130,7 +130,7 @@ async def due(uow: UnitOfWork, days: Iterable[tuple[str, date]]) -> None:
 async def take_effect(uow: UnitOfWork, day: date) -> None:
     """Tell everybody's rates when other prices begin on a day or until the next trading day after it: so early that the
     trading system applies them from their first day on. Who was told already is not told again."""
-    until = (await current(uow.sql)).add_days(day, 1, DayKind.TRADING)
+    until = (await current(uow.sql)).trading_day_after(day)
     if not any(day <= start <= until for start in (await uow.policies(Policies)).starts()):
         return
     after = ""

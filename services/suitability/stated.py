@@ -9,6 +9,16 @@ from chassis.uow import UnitOfWork
 CAUSE, CHANGE, REASON = "vulnerability", "life_change", "vulnerability_end"
 _COLUMNS = (("vulnerabilities", "cause", CAUSE), ("life_changes", "change", CHANGE))
 
+_AGAIN = """
+    DELETE FROM life_changes t USING (
+        SELECT t.ctid AS at, row_number() OVER (PARTITION BY t.client_id, t.stated_on, n.sealed ORDER BY t.ctid) > 1
+               OR EXISTS (SELECT FROM life_changes o WHERE o.client_id = t.client_id AND o.stated_on = t.stated_on
+                          AND o.change = n.sealed) AS again
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS n(client_id, words, sealed)
+        JOIN life_changes t ON t.client_id = n.client_id AND t.change = n.words) e
+    WHERE t.ctid = e.at AND e.again"""
+"""A change is stated once a day: what would be sealed as what lies there sealed already goes."""
+
 
 async def sealed(uow: UnitOfWork, client: str, field: str, words: str) -> str:
     """Words as a column may hold them; none of a client whose key was destroyed. The same words are sealed the same way."""
@@ -17,7 +27,7 @@ async def sealed(uow: UnitOfWork, client: str, field: str, words: str) -> str:
 
 
 async def seal_earlier(uow: UnitOfWork) -> None:
-    """Seal what was kept in clear before there was this."""
+    """Seal what was kept in clear before there was this. What was stated of one day in clear and sealed is one row: the sealed."""
     for table, column, field in _COLUMNS:
         rows = await uow.sql.fetch(
             f"""SELECT DISTINCT client_id, {column} FROM {table}
@@ -25,9 +35,11 @@ async def seal_earlier(uow: UnitOfWork) -> None:
         )
         if rows:
             texts = await uow.database.keyring.seal([Value(client, field, words) for client, words in rows])
+            found = [*zip(*rows, strict=True), [text or "" for text in texts]]
+            if table == "life_changes":
+                await uow.sql.execute(_AGAIN, *found)
             await uow.sql.execute(
                 f"""UPDATE {table} t SET {column} = n.sealed FROM unnest($1::text[], $2::text[], $3::text[])
                         AS n(client_id, words, sealed) WHERE t.client_id = n.client_id AND t.{column} = n.words""",
-                *zip(*rows, strict=True),
-                [text or "" for text in texts],
+                *found,
             )

@@ -142,7 +142,11 @@ def test_secrets_are_kept_from_errors_and_logs() -> None:
         and "PUBLIC" not in name
         and "Path" not in str(field.annotation)  # where a key lies is none itself
     ]
-    assert {"CARELINE_OIDC_CLIENT_SECRET", "CARELINE_MESSAGES_INBOUND_SECRET"} < set(secret)
-    assert len(secret) == len(KEYS) + 3
+    assert {
+        "CARELINE_OIDC_CLIENT_SECRET",
+        "CARELINE_MESSAGES_INBOUND_SECRET",
+        "CARELINE_MESSAGES_EMAIL_WEBHOOK_KEY",
+    } < set(secret)
+    assert len(secret) == len(KEYS) + 4
     assert all("SecretStr" in str(FIELDS[name].annotation) for name in secret), SecretStr
     assert not [name for name in os.environ if name.startswith("CARELINE_") and name.endswith("_KEY")]

@@ -175,12 +175,16 @@ async def test_receipts_and_replies_are_asked_for_each_once(desk: Desk) -> None:
         settings = MessageSettings(sms_inbound=url, seconds=2)
         assert await polling.take(database, settings)
         assert not await polling.take(database, settings)  # nothing it says is understood: the place stays
-        answers["a"] = {"receipts": [{"state": "delivered"}], "replies": [reply | {"number": 7}], "next": "b"}
+        answers["a"] = {"receipts": {}, "replies": "none", "next": "b"}
         assert not await polling.take(database, settings)
-        answers["a"] = {"receipts": [receipt], "replies": [reply], "next": "b"}
+        # One wrong item keeps no other back, and somebody is told of it.
+        wrong = [{"state": "delivered"}, {"inbound_id": "polled-0", "number": 7}, reply | {"text": "x" * 1001}]
+        answers["a"] = {"receipts": [wrong[0], receipt], "replies": [*wrong[1:], reply], "next": "b"}
         assert await polling.take(database, settings)
         assert not await polling.take(database, settings)
         assert asked == ["", "a", "a", "a", "b"]
     assert (await desk.message(row.message_id)).state == "delivered"
+    [noted] = await desk.world.rows("messaging", "SELECT kind, words FROM alerts")
+    assert (noted["kind"], noted["words"][:2]) == ("inbound_not_understood", "3 ")
     stopped = await desk.ok(HQ, "GET", f"/clients/{who}/preferences")
     assert any(one["message_class"] == "MARKETING" and not one["allowed"] for one in stopped["consents"])

@@ -25,6 +25,7 @@ def facts(who: str) -> list[Any]:
     ]
     return [
         LotsExpiring(client_id=who, month=f"{SOON:%Y-%m}", points=Quantity("120"), days_left=30),
+        LotsExpiring(client_id=who, month=f"{PAST:%Y-%m}", points=Quantity("7"), days_left=7),  # over
         TierDowngradeWarned(client_id=who, branch_id="B1", tier="GOLD", next_tier="SILVER", grace_from=TODAY, steps_down_on=SOON, days_left=30),
         TierDowngradeWarned(client_id=who, branch_id="B1", tier="GOLD", next_tier="SILVER", grace_from=PAST, steps_down_on=TODAY, days_left=7),
         SubscriptionChanged(revision=1, stretches=stretches, **subscription),

@@ -76,6 +76,14 @@ def test_beyond_the_end_is_refused_and_names_the_last_day(day: str, count: int) 
     assert "2026-12-31" in refusal.value.detail.zh
 
 
+@pytest.mark.parametrize(
+    ("day", "next_day"),
+    [("2026-09-30", "2026-10-08"), ("2026-12-30", "2026-12-31"), ("2026-12-31", "2027-01-01"), ("2027-03-05", "2027-03-06"), ("2008-12-01", "2008-12-02")],
+)  # fmt: skip
+def test_the_next_trading_day_is_known_also_where_no_calendar_is(day: str, next_day: str) -> None:
+    assert CALENDAR.trading_day_after(date.fromisoformat(day)) == date.fromisoformat(next_day)
+
+
 def test_before_the_beginning_is_refused_and_names_the_first_day() -> None:
     with pytest.raises(CalendarBegins, match="2009-01-01"):
         CALENDAR.add_days(date(2009, 1, 5), -2)
