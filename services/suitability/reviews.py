@@ -158,8 +158,8 @@ async def open_for_level(uow: UnitOfWork, client: str, branch_id: str | None, as
 async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetime]]) -> None:
     """Put levels into the queue that were answered for soon after an assessment that only came now, given as (client, assessed
     at), and are a suspicious rise by it [Q5]: they would have waited had it been known, and count no more until somebody has
-    approved them. A level that somebody has looked at already is not looked at again; one that waits for it, as it rose before a
-    purchase, waits for this too."""
+    approved them. One that fell all the same, from a level between, would have counted at once: it is looked at while it counts.
+    A level that somebody has looked at already is not looked at again; one whose review is open waits for this too."""
     policies = await uow.policies(Policies)
     longest = max(version.body.review_rise_days for version in policies.suitability.all)
     rows = await uow.sql.fetch(
@@ -168,8 +168,7 @@ async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetim
            JOIN assessments a ON a.client_id = n.client_id AND a.source = 'questionnaire'
                 AND a.assessed_at BETWEEN n.at AND n.at + make_interval(days => $3 + 1)
            LEFT JOIN clients c ON c.client_id = a.client_id
-           LEFT JOIN reviews w ON w.assessment_id = a.assessment_id AND w.submission_id IS NULL AND w.state = 'open'
-                AND NOT w.reasons ? 'late_rise'
+           LEFT JOIN reviews w ON w.assessment_id = a.assessment_id AND w.state = 'open' AND NOT w.reasons ? 'late_rise'
            WHERE NOT EXISTS (SELECT FROM reviews r WHERE r.review_id IS DISTINCT FROM w.review_id
                              AND (r.assessment_id = a.assessment_id OR r.submission_id = a.submission_id))""",
         *(list(column) for column in zip(*came, strict=True)),
@@ -186,8 +185,15 @@ async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetim
             rank = held_in(one.scheme, one.rank, policy.scheme)
             if one.assessment_id not in found or not suspicious_rise(lowest, rank, policy):
                 continue
-            opened.append(one)
             row = found[one.assessment_id]
+            held = history.at([other for other in made if other.assessed_at < one.assessed_at], one.assessed_at)
+            if held is not None and rank < held_in(held.scheme, held.rank, policy.scheme):
+                if row["review_id"] is None:
+                    await _open(
+                        uow, client, row["branch_id"], one.submission_id, one.assessment_id, ["suspicious_rise"]
+                    )
+                continue
+            opened.append(one)
             if row["review_id"] is None:
                 await _open(uow, client, row["branch_id"], None, one.assessment_id, [LATE_RISE])
             else:
@@ -246,13 +252,14 @@ async def _open(
 async def supersede(uow: UnitOfWork, newer: Sequence[tuple[str, datetime, str]]) -> None:
     """End the reviews of answers that newer ones, given as (client, assessed at, id), have replaced.
 
-    A level in force that rose before a purchase stays in the queue: what was bought under it is still to be judged.
+    A level in force that rose before a purchase, or too fast by what came late, stays in the queue: what was bought under it is
+    still to be judged.
     """
     replaced = await uow.sql.fetch(
         """SELECT DISTINCT ON (r.review_id) r.review_id, n.id
            FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS n(client_id, assessed_at, id)
            JOIN submissions s USING (client_id) JOIN reviews r ON r.submission_id = s.submission_id
-           WHERE r.state = 'open' AND s.submitted_at <= n.assessed_at ORDER BY r.review_id, n.assessed_at DESC""",
+           WHERE r.state = 'open' AND NOT r.reasons ? 'late_rise' AND s.submitted_at <= n.assessed_at ORDER BY r.review_id, n.assessed_at DESC""",
         *(list(column) for column in zip(*newer, strict=True)),
     )
     await perform_each(uow, ACTS.supersede, {review_id: id for review_id, id in replaced}, uow.now)  # noqa: C416

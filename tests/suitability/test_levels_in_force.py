@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.clock import at, end_of, start_of, utc_now
+from contracts import broker
 from services.suitability import history
 from services.suitability.history import Made
 from services.suitability.situations import in_force
@@ -187,6 +188,28 @@ async def test_q5_a_rise_that_waits_before_a_purchase_counts_no_more_when_a_late
     assert (decision["outcome"], decision["level_held"]) == ("CONFIRM", "LOW")
     await reviewed(desk, True)
     assert (await desk.decide(ME, "c-1", "W"))["outcome"] == "PASS"
+
+
+async def test_q5_what_is_looked_at_for_another_reason_counts_no_more_when_a_late_one_shows_it_too_fast(
+    world: World, desk: Desk
+) -> None:
+    """Answers of the old are looked at while they count, as they fell; not once they are a rise."""
+    old = date((await today(world)).year - 67, 1, 1)
+    day = await begun(world, broker.ClientUpdated(client_id="c-1", birth_date=old))
+    await world.publish(assessed("c-1", "HIGH", day - DAY * 40))
+    await world.settle()
+    await desk.keep("FUND", kind="fund:equity")
+    await desk.submit("c-1", MEDIUM)
+    [review] = await desk.listed(MANAGER, "/reviews")
+    assert (await desk.get(ME, "/clients/c-1"))["level"] == "MEDIUM"
+    await world.publish(assessed("c-1", "VERY_LOW", day - DAY * 10))
+    await world.settle()
+    assert (await desk.get(ME, "/clients/c-1"))["level"] == "VERY_LOW"
+    assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "BLOCK"
+    await desk.submit("c-1", LOW)  # newer answers do not end what is to be looked at
+    assert [one["review_id"] for one in await desk.listed(MANAGER, "/reviews") if "late_rise" in one["reasons"]] == [
+        review["review_id"]
+    ]
 
 
 async def test_q5_a_rise_that_somebody_approved_is_not_looked_at_again(world: World, desk: Desk) -> None:

@@ -75,6 +75,7 @@ class Level:
     looked_at: bool = False
     suspended: bool = False
     id: str | None = None
+    submission: str | None = None
 
 
 @dataclass
@@ -96,7 +97,8 @@ class Reference:
 
     day: date
     levels: list[Level] = field(default_factory=list)
-    waiting: Level | None = None
+    waiting: list[Level] = field(default_factory=list)
+    """Of whose answers a review is open."""
     professional: str | None = None
     scheme: str = SEED_FIRM
     products: dict[str, Product] = field(default_factory=dict)
@@ -129,6 +131,13 @@ class Reference:
         begun = [level for level in self.levels if level.since <= day and not level.suspended]
         found = max(begun, key=lambda level: level.answered, default=None)
         return found if found and found.until >= day else None
+
+    def before(self, level: Level) -> Level | None:
+        """The level in force when the answers of one were given, itself left out."""
+        others = [one for one in self.levels if not one.suspended and one.answered < level.answered]
+        begun = [one for one in others if one.since <= level.answered[0]]
+        found = max(begun, key=lambda one: one.answered, default=None)
+        return found if found and found.until >= level.answered[0] else None
 
     def lowest(self, since: date, until: date | None = None) -> int | None:
         """The lowest level in force from a day until another (None: today), of each day's last, and of the last day each."""
@@ -193,8 +202,8 @@ class Home:
         held = reference.newest(reference.day)
         counts = not suspicious or (held is not None and rank < reference.rank(held))
         assert answer.json()["state"] == ("accepted" if counts else "in_review")
-        reference.waiting = level if suspicious else None
-        level.looked_at, level.id = suspicious, answer.json()["assessment_id"]
+        reference.waiting = [one for one in reference.waiting if one.suspended] + ([level] if suspicious else [])
+        level.id, level.submission = answer.json()["assessment_id"], answer.json()["submission_id"]
         if counts:
             reference.levels.append(level)
 
@@ -210,8 +219,7 @@ class Home:
         await self.world.settle()
         level = self.level(code, answered, sheet=False)
         reference.levels.append(level)
-        if reference.waiting and reference.waiting.answered[0] <= answered:
-            reference.waiting = None
+        reference.waiting = [one for one in reference.waiting if one.suspended or one.answered[0] > answered]
         # Answers that it shows to have risen too fast count no more until somebody has looked at them.
         risen = []
         for one in reference.levels:
@@ -222,8 +230,14 @@ class Home:
                 and not one.looked_at
                 and answered <= one.answered[0] <= answered + DAY * 31
             ):
-                lowest = reference.lowest(since, one.answered[0])
-                risen += [one] if lowest is not None and SEED.index(one.code) + 1 - lowest >= 2 else []
+                lowest, rank = reference.lowest(since, one.answered[0]), SEED.index(one.code) + 1
+                if lowest is None or rank - lowest < 2:
+                    continue
+                held = reference.before(one)
+                if held is None or rank >= reference.rank(held):
+                    risen.append(one)
+                elif one not in reference.waiting:  # it fell, and would have counted while somebody looks at it
+                    reference.waiting.append(one)
         for one in risen:
             one.suspended = True
 
@@ -232,15 +246,15 @@ class Home:
         found = await self.desk.get(COMPLIANCE, "/reviews?limit=200")
         waiting = [one for one in found["items"] if one["client_id"] == self.name]
         reference = self.reference
-        assert sum(one["submission_id"] is not None for one in waiting) == (reference.waiting is not None)
+        assert sum(one["submission_id"] is not None for one in waiting) == len(reference.waiting)
         if not waiting:
             return
         review, approve = self.choose(waiting), self.choose((True, True, False))
         path, note = f"/reviews/{review['review_id']}/decision", {"approve": approve, "note": "looked"}
         done = await self.desk.post(COMPLIANCE, path, note, 200)
         if review["submission_id"]:
-            level, reference.waiting = reference.waiting, None
-            assert level is not None
+            [level] = [one for one in reference.waiting if one.submission == review["submission_id"]]
+            reference.waiting.remove(level)
         else:
             [level] = [one for one in reference.levels if one.id == review["assessment_id"]]
         level.looked_at, level.approved = True, approve
