@@ -229,6 +229,8 @@ FIELDS = {
     "counts": "计入",
     "flags": "标记",
     "planned_for": "约定时间",
+    "vulnerable": "特殊关注",
+    "end_asked_because": "解除理由（待复核）",
 }
 ENGLISH = {
     "attachment": "Document it rests on",
