@@ -110,7 +110,7 @@ async def send(database: Database, urls: Sequence[str], at: datetime | None = No
     try:
         failed = await port.send(wanted, TITLES.get(one.kind, one.kind), f"{one.words}\n{one.subject}")
     except port.AlertsUnavailable as error:
-        log.warning("alerts cannot be sent", error=str(error))
+        log.warning("alerts cannot be sent", error=error)
         failed = [url.partition(":")[0] for url in wanted]
     async with database.unit_of_work() as uow:
         now = at or uow.now

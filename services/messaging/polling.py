@@ -103,7 +103,7 @@ async def take(database: Database, settings: MessageSettings) -> bool:
         if not following.isprintable():
             raise sms_inbound.NotUnderstood("its cursor is no line of text")
     except sms_inbound.NotUnderstood as error:
-        log.warning("what came in was not understood", error=type(error).__name__)
+        log.warning("what came in was not understood", error=error)
         return False
     if wrong:
         log.warning("some of what came in was not understood", items=wrong)

@@ -8,7 +8,7 @@ import pytest
 from contracts.broker import ClientClosed, ClientUpdated
 from contracts.classification import ClassChanged
 from services.products.club_rules import Standing, is_eligible, month_move, why
-from services.products.entitlement_rules import Dated, Known, entitled
+from services.products.entitlement_rules import Dated, InForce, Known, entitled
 from services.products.policy import Policies
 from services.products.told import on
 from tests.products.facts import AGENT, CHECKER, DAY, DESK, OPENED, OWN, close, get, hear, opened, post, told
@@ -51,16 +51,16 @@ def test_what_a_month_close_does(state: str, basis: str, eligible: bool, move: s
 
 def test_members_have_visibly_more_also_a_prospect_without_an_account() -> None:
     """提供明显异于非会员的差别待遇."""
-    versions, products = BOOK.services.all, BOOK.catalogue.all[0].body.products
+    rules = InForce.of(BOOK.services.all, BOOK.catalogue.all)
     end = DAY + timedelta(days=10)
-    prospect = entitled(Known(club=[Dated("", DAY, end)]), versions, products)
+    prospect = entitled(Known(club=[Dated("", DAY, end)]), rules)
     assert {one.code for one in prospect} == MORE
     assert {(one.source, one.since, one.until) for one in prospect} == {("CLUB", DAY, end)}
     member = Known(OPENED, None, club=[Dated("", DAY, None)])
-    without = {one.code for one in on(entitled(Known(OPENED), versions, products), DAY)}
-    assert {one.code for one in on(entitled(member, versions, products), DAY)} - without == MORE
+    without = {one.code for one in on(entitled(Known(OPENED), rules), DAY)}
+    assert {one.code for one in on(entitled(member, rules), DAY)} - without == MORE
     member.closed_on = DAY
-    assert on(entitled(member, versions, products), DAY) == []
+    assert on(entitled(member, rules), DAY) == []
 
 
 async def club_of(world: World, client: str = "c-1", actor: Any = DESK) -> dict[str, Any]:

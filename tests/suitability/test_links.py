@@ -135,9 +135,9 @@ async def clock_moved(world: World, hours: float) -> None:
                     AS $$SELECT pg_catalog.{clock}() + interval '1 minute' * {round(hours * 60)}$$"""
             )
         await sql.execute("GRANT USAGE ON SCHEMA later TO PUBLIC")
-    engine = world.database("suitability").engine
-    event.listen(engine.sync_engine, "connect", lambda dbapi, _: dbapi.run_async(_read_later))
-    await engine.dispose()
+    database = world.database("suitability")
+    event.listen(database.engine.sync_engine, "connect", lambda dbapi, _: dbapi.run_async(_read_later))
+    await database.close()  # what comes connects anew
 
 
 async def _read_later(connection: asyncpg.Connection) -> None:

@@ -35,9 +35,7 @@ OF_THEN = {
     "callbacks": {
         "attempts": "who called whom, with what result",
         "findings": "what was found of the work of people of that branch [C14]",
-        "messages": "not written any more",
         "alarms": "whom they went to",
-        "feedback": "not written any more",
         "standings": "by day",
     },
     "classification": {"client_intervals": "by day", "month_values": "by month end", "month_cores": "by month end"},
