@@ -7,9 +7,11 @@ import hmac
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, quote
+
+from tests.messaging.serving import serving_on
 
 KEY_ID, SECRET = "testId", "testSecret"
 COMMON = {
@@ -96,22 +98,7 @@ class AliyunServer:
 @asynccontextmanager
 async def serving_aliyun() -> AsyncIterator[AliyunServer]:
     """The service for the length of a block."""
-    made, tasks = AliyunServer(), set[asyncio.Task[None]]()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())  # type: ignore[arg-type]
-        try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
-                await made.serve(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    made.url = f"aliyun+http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    made = AliyunServer()
+    async with serving_on(made.serve) as address:
+        made.url = f"aliyun+http://{address}"
         yield made
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

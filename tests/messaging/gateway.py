@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
+
+from tests.messaging.serving import serving_on
 
 TEXTS: dict[str, tuple[str, str | bytes]] = {
     "html": ("200 OK", "<html>maintenance</html>"),
@@ -101,22 +103,7 @@ class Gateway:
 @asynccontextmanager
 async def serving() -> AsyncIterator[Gateway]:
     """A gateway for the length of a block."""
-    gateway, tasks = Gateway(), set[asyncio.Task[None]]()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())  # type: ignore[arg-type]
-        try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
-                await gateway._serve(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    gateway.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/sms"
-    try:
+    gateway = Gateway()
+    async with serving_on(gateway._serve) as address:
+        gateway.url = f"http://{address}/sms"
         yield gateway
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

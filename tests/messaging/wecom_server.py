@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.messaging.serving import serving_on
 
 
 class WeComServer:
@@ -87,22 +89,7 @@ class WeComServer:
 @asynccontextmanager
 async def serving_wecom() -> AsyncIterator[WeComServer]:
     """The server for the length of a block."""
-    made, tasks = WeComServer(), set[asyncio.Task[None]]()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())  # type: ignore[arg-type]
-        try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
-                await made.serve(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    made = WeComServer()
+    async with serving_on(made.serve) as address:
+        made.url = f"http://{address}"
         yield made
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,8 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -18,8 +17,9 @@ from uuid import uuid4
 import aiohttp
 
 from chassis.clock import SHANGHAI, utc_now
+from services.messaging.ports.connections import SECONDS, Connections
 from services.messaging.ports.port import LONGEST_REF, Answer, Handed, Letter, Result, later, plain, unclear
-from services.messaging.ports.sms import CONNECTIONS, IDLE_SECONDS, SECONDS, is_dead, read_body
+from services.messaging.ports.sms import is_dead, read_body
 
 VERSION, REGION = "2017-05-25", "cn-hangzhou"
 PAGE, PAGES = 50, 20
@@ -47,23 +47,14 @@ def _encoded(text: str) -> str:
     return quote(text, safe="-_.~")
 
 
-class Aliyun:
+class Aliyun(Connections):
     """Sends filed templates one by one, side by side."""
 
     polls = True
 
     def __init__(self, url: str, key_id: str, secret: str, seconds: float = SECONDS) -> None:
-        self.url, self.key_id, self.secret, self.seconds = url.rstrip("/") + "/", key_id, secret, seconds
-        self._kept: aiohttp.ClientSession | None = None
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
-        """Keep connections for the length of a block."""
-        async with self._fresh() as self._kept:
-            try:
-                yield
-            finally:
-                self._kept = None
+        super().__init__(seconds)
+        self.url, self.key_id, self.secret = url.rstrip("/") + "/", key_id, secret
 
     async def send(self, letters: Sequence[Letter]) -> Mapping[str, Answer]:
         """Hand SMS over; one without a filed template never goes this way."""
@@ -134,21 +125,6 @@ class Aliyun:
         if not isinstance(said, dict) or not isinstance(said.get("Code"), str):
             raise ValueError(f"HTTP {status}: the answer has no Code")
         return status, said
-
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[aiohttp.ClientSession]:
-        if self._kept is not None:
-            yield self._kept
-            return
-        async with self._fresh() as http:
-            yield http
-
-    def _fresh(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
-            timeout=aiohttp.ClientTimeout(total=self.seconds * 2, sock_connect=self.seconds, sock_read=self.seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
 
 
 def _understood(status: int, said: Mapping[str, Any]) -> Answer:

@@ -7,17 +7,15 @@ by GET with the id in it: `{"state": "accepted" | "delivered" | "undelivered" | 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
 import msgspec
 
+from services.messaging.ports.connections import SECONDS, Connections
 from services.messaging.ports.port import LONGEST_REF, Answer, Handed, Letter, Result, later, plain, unclear
 
-SECONDS, IDLE_SECONDS = 10.0, 2.0
-CONNECTIONS = 100
 OK, MISSING = 200, 404
 LONGEST_ANSWER_BYTES = 1_000_000
 NOT_TAKEN = frozenset((401, 403, 404, 405, 408, 413, 415, 425, 429, 503))
@@ -26,21 +24,12 @@ DEAD = ("空号", "停机", "黑名单", "invalid_number", "invalid number", "no
 """What providers say of an address that does not work [MS13]."""
 
 
-class HttpSms:
+class HttpSms(Connections):
     """Sends over HTTP. `Idempotency-Key` is the message's id, or the first one's of a call."""
 
     def __init__(self, url: str, token: str = "", batch: int = 1, status: str = "", seconds: float = SECONDS) -> None:
-        self.url, self.token, self.batch, self.status, self.seconds = url, token, batch, status, seconds
-        self._kept: aiohttp.ClientSession | None = None
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
-        """Keep connections for the length of a block: a handshake for each message costs more than the message."""
-        async with self._fresh() as self._kept:
-            try:
-                yield
-            finally:
-                self._kept = None
+        super().__init__(seconds)
+        self.url, self.token, self.batch, self.status = url, token, batch, status
 
     async def send(self, letters: Sequence[Letter]) -> Mapping[str, Answer]:
         """Hand SMS over: calls side by side, each with its part."""
@@ -72,22 +61,6 @@ class HttpSms:
                 if known is not None:
                     found[key] = known
         return found
-
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[aiohttp.ClientSession]:
-        if self._kept is not None:
-            yield self._kept
-            return
-        async with self._fresh() as http:
-            yield http
-
-    def _fresh(self) -> aiohttp.ClientSession:
-        """A connection that rests is not used again: a server that closes it just then would leave a message unclear."""
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
-            timeout=aiohttp.ClientTimeout(total=self.seconds * 2, sock_connect=self.seconds, sock_read=self.seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
