@@ -111,7 +111,8 @@ async def hold(uow: UnitOfWork, client: str, reason: str) -> str:
 
     Raises: UnknownClient.
     """
-    if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1", client):
+    # An erasure of the client waits for this, or has been.
+    if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1 FOR KEY SHARE", client):
         raise UnknownClient
     hold_id = str(uuid7())
     await uow.sql.execute(
