@@ -11,12 +11,13 @@ on a day the highest (ce_time, ce_id) is in force. So what a day finds does not 
 """
 
 from bisect import insort
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date
 from types import MappingProxyType
 from typing import Any
 
+import asyncpg
 from sqlalchemy import Column, Date, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
@@ -175,6 +176,15 @@ class Clients:
             *([value(uow, client_id) for client_id in client_ids] for value in self.made_with.values()),
         )
         return {row["client_id"] for row in rows}
+
+    async def branches(self, sql: asyncpg.Connection, client_ids: Iterable[str]) -> dict[str, str | None]:
+        """The branches in which clients are now, for rows that follow them: until this transaction ends nobody moves them."""
+        rows = await sql.fetch(
+            """SELECT client_id, branch_id FROM clients WHERE client_id = ANY($1::text[])
+               ORDER BY client_id FOR SHARE""",
+            sorted(set(client_ids)),
+        )
+        return {row["client_id"]: row["branch_id"] for row in rows}
 
     def _arrays(self, names: Sequence[str]) -> str:
         """`$1::text[], $2::date[], ...`: a parameter for each column."""

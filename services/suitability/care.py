@@ -30,9 +30,8 @@ async def buys_without_care(uow: UnitOfWork, since: Mapping[str, date], through:
     youngest = through.year - min(version.body.elderly_age for version in policies.suitability.all)
     unknown = any(version.body.care_when_age_unknown for version in policies.suitability.all)
     new: list[GamingSuspected] = []
-    for *columns, birth_year, client_kind, stated in await uow.sql.fetch(
-        _UNLOOKED, list(since), list(since.values()), through, youngest, unknown
-    ):
+    found_buys = await uow.sql.fetch(_UNLOOKED, list(since), list(since.values()), through, youngest, unknown)
+    for *columns, birth_year, client_kind, stated in found_buys:
         row = Bought(*columns)
         day = row.trade_date
         policy = policies.on(day)

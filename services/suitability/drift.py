@@ -46,7 +46,7 @@ _EXPOSED = f"""
         UNION
         SELECT t.client_id, l.day, t.product, 'confirmation' FROM looked l JOIN confirmations t
         ON {{products}} = l.subject AND t.confirmed_on <= l.day AND t.valid_until >= l.day)
-    SELECT e.client_id, e.day, e.what, e.product, c.branch_id, {CLIENTS.on("branch_id")}, f.scheme, f.rank,
+    SELECT e.client_id, e.day, e.what, e.product, {CLIENTS.on("branch_id")}, f.scheme, f.rank,
            {professional("e.client_id", "e.day")}, {product_columns("e.day")}
     FROM exposed e
     LEFT JOIN clients c ON c.client_id = e.client_id {CLIENTS.join("e.day")}
@@ -60,13 +60,12 @@ _OF_PRODUCTS = _EXPOSED.format(trades="t.symbol", products="t.product", cancelle
 
 
 class Exposed(NamedTuple):
-    """What a client has on a day: the branch they are in now and were in then, the level in force, the product if known."""
+    """What a client has on a day: the branch they were in then, the level in force, the product if known."""
 
     client_id: str
     day: date
     what: str
     product: str
-    branch_id: str | None
     branch_then: str | None
     held_scheme: str | None
     held_rank: int | None
@@ -76,7 +75,7 @@ class Exposed(NamedTuple):
     @classmethod
     def of(cls, columns: asyncpg.Record) -> "Exposed":
         """From the columns as they were read."""
-        return cls._make((*columns[:9], product_in(columns[9:])))
+        return cls._make((*columns[:8], product_in(columns[8:])))
 
     def needed(self, policy: Policy) -> int | None:
         """The rank that the product asks for."""
@@ -129,13 +128,14 @@ async def _note(
         return []
     # What is on the list of a day is not listed again. Who has the client today works it off; it is told of the branch of its day.
     branches = {(row.day, row.client_id): row.branch_then for row in found}
+    now = await CLIENTS.branches(uow.sql, [row.client_id for row in found])
     new = await uow.sql.fetch(
         """INSERT INTO drifts (drift_id, cause, client_id, branch_id, product, what, needed, held, found_on)
            SELECT n.id, $9, n.client, n.branch, n.product, n.what, n.needed, n.held, n.day
            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[])
                 AS n(id, client, branch, product, what, needed, held, day)
            ON CONFLICT DO NOTHING RETURNING found_on, client_id, held, product, needed, what""",
-        *zip(*(_listed(row, cause, policies.on(row.day)) for row in found), strict=True),
+        *zip(*(_listed(row, now.get(row.client_id), cause, policies.on(row.day)) for row in found), strict=True),
         cause,
     )
     drifted: defaultdict[tuple[date, str, str | None], list[DriftedProduct]] = defaultdict(list)
@@ -154,12 +154,12 @@ async def _note(
     ]
 
 
-def _listed(row: Exposed, cause: Cause, policy: Policy) -> tuple[Any, ...]:
+def _listed(row: Exposed, branch_id: str | None, cause: Cause, policy: Policy) -> tuple[Any, ...]:
     scheme, needed, held = policy.own_scheme, row.needed(policy), row.held(policy)
     return (
         derived_id("drift", cause, row.client_id, row.product, row.what, row.day),
         row.client_id,
-        row.branch_id,
+        branch_id,
         row.product,
         row.what,
         scheme.level(needed).code if needed else None,

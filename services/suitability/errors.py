@@ -135,6 +135,12 @@ class UnderLegalHold(Conflict):
     title = Text("Under legal hold", "处于法律保全状态")
 
 
+class AccountOpen(Conflict):
+    """The client's account is open: their records are in use."""
+
+    title = Text("The account is open", "账户尚未销户")
+
+
 class RetentionRunning(Conflict):
     """The records must be kept until `keep_until` (20 years after the last of them)."""
 

@@ -20,6 +20,7 @@ from services.suitability.policy import Gaming, Policies
 from services.suitability.questionnaires.scoring import points_of
 from services.suitability.questionnaires.template import Template
 from services.suitability.situations import BOUGHT, BUYS, Bought, needed_of_buy
+from services.suitability.tables import CLIENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ async def rises_before_purchases(uow: UnitOfWork, since: Mapping[str, date], thr
     found_buys = await uow.sql.fetch(_AFTER_ANSWERS, list(since), list(since.values()), through, longest)
     buys = [Bought(*columns) for columns in found_buys]
     levels = await history.read(uow.sql, sorted({row.client_id for row in buys})) if buys else {}
+    await CLIENTS.branches(uow.sql, levels)  # all of them at once, in their order
     new: list[GamingSuspected] = []
     for row in buys:
         policy, made = policies.on(row.trade_date), levels[row.client_id]
@@ -192,8 +194,10 @@ def chance(tops: int, sheets: int, others_tops: int, others: int) -> float:
 
 
 async def keep(uow: UnitOfWork, found: Sequence[GamingFinding], day: date, start: date) -> list[GamingSuspected]:
-    """Keep what is not found yet in the window that begins with `start` and ends with the day. Returns what is new."""
+    """Keep what is not found yet in the window that begins with `start` and ends with the day; a client's in the branch where they
+    are by now. Returns what is new."""
     new = []
+    branches = await CLIENTS.branches(uow.sql, [one.client_id for one in found if one.client_id])
     for finding in found:
         kept = await uow.sql.fetchval(
             """INSERT INTO findings (pattern, subject, found_on, client_id, branch_id, detail)
@@ -204,7 +208,7 @@ async def keep(uow: UnitOfWork, found: Sequence[GamingFinding], day: date, start
             finding.subject,
             day,
             finding.client_id,
-            finding.branch_id,
+            branches.get(finding.client_id or "", finding.branch_id),
             finding.detail,
             start,
         )

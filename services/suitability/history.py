@@ -23,7 +23,7 @@ def counts(a: str, known_at: str = "NULL::timestamptz") -> str:
     [Q5]; as known at an instant, null being now."""
     return f"""NOT EXISTS (SELECT FROM reviews r WHERE r.assessment_id = {a}.assessment_id
                    AND (r.state = 'rejected' AND ({known_at} IS NULL OR r.decided_at <= {known_at})
-                        OR r.reasons ? 'late_rise' AND ({known_at} IS NULL OR r.opened_at <= {known_at})
+                        OR r.late_rise_at IS NOT NULL AND ({known_at} IS NULL OR r.late_rise_at <= {known_at})
                            AND (r.state = 'open' OR r.decided_at > {known_at})))"""
 
 

@@ -20,8 +20,8 @@ async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
     """Keep what the library tells; a product nobody entered here is one of the library's services. Who holds one that asks for
     more by it is matched again."""
     told = [
-        LibraryState(event.product, event.revision, one.since, event.changed_from, one.shelf, one.floor)
-        for event in events
+        LibraryState(event.product, event.revision, one.since, event.changed_from, one.shelf, one.floor, record.time)
+        for event, record in zip(events, uow.records(ProductChanged), strict=True)
         for one in event.stretches
     ]
     days = {(event.product, event.changed_from) for event in events} | {(one.code, one.since) for one in told}
@@ -29,7 +29,8 @@ async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
     before = await products.needed_on(uow, days)
     await uow.sql.execute(
         f"""INSERT INTO library_states ({columns(LibraryState)})
-            SELECT * FROM unnest($1::text[], $2::int[], $3::date[], $4::date[], $5::text[], $6::text[])
+            SELECT * FROM unnest($1::text[], $2::int[], $3::date[], $4::date[], $5::text[], $6::text[],
+                                 $7::timestamptz[])
             ON CONFLICT DO NOTHING""",
         *(lists(told) or [[]] * len(msgspec.structs.fields(LibraryState))),
     )

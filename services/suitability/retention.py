@@ -19,7 +19,7 @@ from chassis.erasure import Judgement
 from chassis.errors import NotFound, Text
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
-from services.suitability.errors import RetentionRunning, UnderLegalHold, UnknownClient
+from services.suitability.errors import AccountOpen, RetentionRunning, UnderLegalHold, UnknownClient
 from services.suitability.policy import Policies
 
 Then = Literal["erased", "kept", "standing"]
@@ -169,6 +169,17 @@ async def is_held(sql: asyncpg.Connection, client: str) -> bool:
     return bool(await sql.fetchval("SELECT 1 FROM holds WHERE client_id = $1 AND released_at IS NULL", client))
 
 
+async def is_open(sql: asyncpg.Connection, client: str) -> bool:
+    """Whether a client's account is open today."""
+    return bool(
+        await sql.fetchval(
+            "SELECT 1 FROM clients WHERE client_id = $1 AND (closed_on IS NULL OR closed_on > $2)",
+            client,
+            await today(sql),
+        )
+    )
+
+
 async def keep_until(sql: asyncpg.Connection, client: str) -> date | None:
     """The last day a client's records must be kept, None without records."""
     last: date | None = await sql.fetchval(f"SELECT greatest({_LAST})", client)
@@ -176,13 +187,15 @@ async def keep_until(sql: asyncpg.Connection, client: str) -> date | None:
 
 
 async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
-    """A legal hold keeps a client, and so do records until 20 years after the last of them."""
+    """A legal hold keeps a client, so does an open account, and records do until 20 years after the last of them."""
     found: dict[str, Judgement] = {}
     day = await today(uow.sql)
     for client in clients:
         until = await keep_until(uow.sql, client)
         if await is_held(uow.sql, client):
             found[client] = Judgement("legal hold", until)
+        elif await is_open(uow.sql, client):
+            found[client] = Judgement("account open")
         elif until is not None and day <= until:
             found[client] = Judgement("retention running", until)
     return found
@@ -199,17 +212,19 @@ async def inventory(sql: asyncpg.Connection, client: str) -> dict[str, dict[str,
 
 
 async def erase(uow: UnitOfWork, client: str) -> dict[str, Any]:
-    """Delete what may be deleted of a client: nothing under hold, nothing while the retention runs.
+    """Delete what may be deleted of a client: nothing under hold, nothing while the account is open or the retention runs.
 
     Sealed rows are never removed one by one; what goes is the profile, drafts and holdings, after which the rows that
     remain name a client id that leads to nobody.
 
-    Raises: UnknownClient, UnderLegalHold, RetentionRunning.
+    Raises: UnknownClient, UnderLegalHold, AccountOpen, RetentionRunning.
     """
     if not await uow.sql.fetchval("SELECT 1 FROM clients WHERE client_id = $1 FOR UPDATE", client):
         raise UnknownClient
     if await is_held(uow.sql, client):
         raise UnderLegalHold
+    if await is_open(uow.sql, client):
+        raise AccountOpen
     until = await keep_until(uow.sql, client)
     if until is not None and await today(uow.sql) <= until:
         raise RetentionRunning(keep_until=until.isoformat())

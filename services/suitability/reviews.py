@@ -24,7 +24,7 @@ from services.suitability.errors import EvidenceMissing
 from services.suitability.levels import held_in
 from services.suitability.policy import Policies
 from services.suitability.rules import suspicious_rise
-from services.suitability.tables import Review, Submission
+from services.suitability.tables import CLIENTS, Review, Submission
 
 STAFF = "staff"
 LATE_RISE = "late_rise"
@@ -163,11 +163,10 @@ async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetim
     policies = await uow.policies(Policies)
     longest = max(version.body.review_rise_days for version in policies.suitability.all)
     rows = await uow.sql.fetch(
-        """SELECT DISTINCT a.client_id, a.assessment_id, c.branch_id, w.review_id
+        """SELECT DISTINCT a.client_id, a.assessment_id, w.review_id
            FROM unnest($1::text[], $2::timestamptz[]) AS n(client_id, at)
            JOIN assessments a ON a.client_id = n.client_id AND a.source = 'questionnaire'
                 AND a.assessed_at BETWEEN n.at AND n.at + make_interval(days => $3 + 1)
-           LEFT JOIN clients c ON c.client_id = a.client_id
            LEFT JOIN reviews w ON w.assessment_id = a.assessment_id AND w.state = 'open' AND NOT w.reasons ? 'late_rise'
            WHERE NOT EXISTS (SELECT FROM reviews r WHERE r.review_id IS DISTINCT FROM w.review_id
                              AND (r.assessment_id = a.assessment_id OR r.submission_id = a.submission_id))""",
@@ -177,6 +176,7 @@ async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetim
     if not rows:
         return
     found, opened = {row["assessment_id"]: row for row in rows}, []
+    branches = await CLIENTS.branches(uow.sql, [row["client_id"] for row in rows])
     for client, made in (await history.read(uow.sql, sorted({row["client_id"] for row in rows}))).items():
         for one in made:
             policy = policies.on(business_date(one.assessed_at))
@@ -190,17 +190,19 @@ async def open_for_late_rises(uow: UnitOfWork, came: Sequence[tuple[str, datetim
             if held is not None and rank < held_in(held.scheme, held.rank, policy.scheme):
                 if row["review_id"] is None:
                     await _open(
-                        uow, client, row["branch_id"], one.submission_id, one.assessment_id, ["suspicious_rise"]
+                        uow, client, branches.get(client), one.submission_id, one.assessment_id, ["suspicious_rise"]
                     )
                 continue
             opened.append(one)
             if row["review_id"] is None:
-                await _open(uow, client, row["branch_id"], None, one.assessment_id, [LATE_RISE])
+                await _open(uow, client, branches.get(client), None, one.assessment_id, [LATE_RISE])
             else:
                 await uow.sql.execute(
-                    "UPDATE reviews SET reasons = reasons || to_jsonb($2::text), revision = revision + 1 WHERE review_id = $1",
+                    """UPDATE reviews SET reasons = reasons || to_jsonb($2::text), late_rise_at = $3, revision = revision + 1
+                       WHERE review_id = $1""",
                     row["review_id"],
                     LATE_RISE,
+                    uow.now,
                 )
     await _uncover(uow, opened)
 
@@ -241,9 +243,11 @@ async def _open(
     reasons: Sequence[str],
 ) -> None:
     review_id = await uow.sql.fetchval(
-        """INSERT INTO reviews (review_id, client_id, branch_id, submission_id, assessment_id, reasons, state, opened_at)
-           VALUES ($1, $2, $3, $4, $5, $6, 'open', $7) ON CONFLICT DO NOTHING RETURNING review_id""",
+        """INSERT INTO reviews (review_id, client_id, branch_id, submission_id, assessment_id, reasons, state, opened_at,
+                                late_rise_at)
+           VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8) ON CONFLICT DO NOTHING RETURNING review_id""",
         str(uuid7()), client, branch_id, submission_id, assessment_id, reasons, uow.now,
+        uow.now if LATE_RISE in reasons else None,
     )  # fmt: skip
     if review_id is not None:
         await begin(uow, [Step(REVIEW.named(review_id), "open", "", "open", uow.now, tells=(STAFF,))])

@@ -42,13 +42,15 @@ class ProductRow(Classed, frozen=True):
 
 
 class Bought(Classed, frozen=True):
-    """A settled buy (`BOUGHT`): what its trade said of the product, and what staff and the library had by its date."""
+    """A settled buy (`BOUGHT`): what its trade said of the product, and what staff and the library had by its date;
+    `at_known`: it was made when it settled, else at some time of its day."""
 
     client_id: str
     branch_id: str
     trade_id: str
     trade_date: date
     settled_at: datetime
+    at_known: bool
     symbol: str
     entered: list[str | None] | None
 
@@ -225,19 +227,21 @@ def product_columns(day: str) -> str:
 
 
 PURCHASED_ON = "(b.at AT TIME ZONE 'Asia/Shanghai')::date"
-BUYS = f"""(SELECT client_id, branch_id, trade_id, trade_date, settled_at, symbol, kind, issuer_class
+BUYS = f"""(SELECT client_id, branch_id, trade_id, trade_date, settled_at, symbol, kind, issuer_class,
+                  false AS at_known
            FROM trades WHERE side = 'buy'
            UNION ALL
            SELECT b.client_id, {CLIENTS.on("branch_id")},
                   'purchase:' || CASE WHEN length(b.purchase_id) <= 55 THEN b.purchase_id ELSE md5(b.purchase_id) END,
-                  {PURCHASED_ON}, b.at, b.product, x.kind, NULL
+                  {PURCHASED_ON}, b.at, b.product, x.kind, NULL, true
            FROM purchases b JOIN clients c ON c.client_id = b.client_id {CLIENTS.join(PURCHASED_ON)}
-           LEFT JOIN products x ON x.code = b.product
+           LEFT JOIN LATERAL (SELECT s.kind FROM product_states s WHERE s.code = b.product AND s.since <= {PURCHASED_ON}
+                              ORDER BY s.since DESC, s.id DESC LIMIT 1) x ON true
            WHERE b.amount > 0 AND {CLIENTS.on("branch_id")} IS NOT NULL)"""
 """What clients bought: trades that settled, and the financial products they took, as if these were trades, in the branch where
-the client was on the day; their numbers are no longer than an identifier may be."""
+the client was on the day and of the kind that the product was then; their numbers are no longer than an identifier may be."""
 BOUGHT = f"""t.kind, t.issuer_class, {_class_columns("t.symbol", "t.trade_date")},
-           t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.symbol,
+           t.client_id, t.branch_id, t.trade_id, t.trade_date, t.settled_at, t.at_known, t.symbol,
            (SELECT ARRAY[s.kind, s.issuer_class] FROM product_states s WHERE s.code = t.symbol AND s.entered
             AND s.since <= t.trade_date ORDER BY s.since DESC, s.id DESC LIMIT 1)"""
 """The columns of `Bought`, of a settled buy `t`."""

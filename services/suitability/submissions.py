@@ -362,12 +362,12 @@ async def save_draft(
 
 
 async def put(uow: UnitOfWork, client: str, day: date) -> dict[str, Any]:
-    """Put the questionnaire to a client: as `asked_for`, and from now on the server measures how long the answers take; of
-    answers that were saved, since they were begun."""
+    """Put the questionnaire to a client: as `asked_for`, and from now on the server measures how long the answers take, however
+    often it is looked at and whatever was refused meanwhile; of answers that were saved, since they were begun."""
     asked = await asked_for(uow.sql, client, day)
     await uow.sql.execute(
         """INSERT INTO openings (client_id, template, opened_at) VALUES ($1, $2, $3)
-           ON CONFLICT (client_id, template) DO UPDATE SET opened_at = excluded.opened_at""",
+           ON CONFLICT DO NOTHING""",
         client,
         asked["template"],
         uow.now,

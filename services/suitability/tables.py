@@ -161,7 +161,7 @@ drafts = Table(
 
 
 class Opening(Row, frozen=True):
-    """When a questionnaire was last put to a client, who has not handed it in: from then on the server measures."""
+    """When a questionnaire was first put to a client, who has not handed it in: from then on the server measures."""
 
     client_id: Annotated[str, rows.Column(primary_key=True)]
     template: Annotated[str, rows.Column(primary_key=True)]
@@ -273,6 +273,9 @@ class Review(Row, frozen=True):
     superseded_by: Annotated[str | None, rows.Column(comment="the newer answers or assessment")]
     second_contact: Annotated[str | None, rows.Column(comment="reference of the second contact with the client")]
     revision: Annotated[int, rows.Column(server_default="0")]
+    late_rise_at: Annotated[
+        datetime | None, rows.Column(comment="from when on the level did not count for what came late, while looked at")
+    ]
 
 
 reviews = rows.table("reviews", metadata, Review, Index(None, "state", "opened_at", "review_id"))
@@ -390,6 +393,7 @@ class LibraryState(Row, frozen=True):
     changed_from: date
     shelf: str
     floor: Annotated[str | None, rows.Column(comment="the level it asks for at least; empty: any")]
+    told_at: Annotated[datetime | None, rows.Column(comment="when the library told it; empty: before that was kept")]
 
 
 library_states = rows.table("library_states", metadata, LibraryState)

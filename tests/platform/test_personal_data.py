@@ -198,6 +198,7 @@ async def _erase(world: World, http: httpx.AsyncClient, bearer: Callable[..., di
         "callbacks",
         "complaints",
         "relationships",
+        "suitability",
     }
     # Blocked: kept, but read by nobody.
     [stored] = await world.rows("callbacks", "SELECT name FROM clients WHERE client_id = 'c-1'")
@@ -208,7 +209,7 @@ async def _erase(world: World, http: httpx.AsyncClient, bearer: Callable[..., di
         ("messaging", "UPDATE clients SET closed_on = '2024-03-02' WHERE client_id = 'c-1'"),
         ("callbacks", "UPDATE tasks SET state = 'cancelled', ended_on = '2024-03-02' WHERE client_id = 'c-1'"),
         ("complaints", "UPDATE cases SET state = 'closed', closed_at = '2001-01-01' WHERE client_id = 'c-1'"),
-        ("suitability", "UPDATE clients SET closed_on = NULL WHERE client_id = 'c-1'"),
+        ("suitability", "UPDATE clients SET closed_on = '2001-01-01' WHERE client_id = 'c-1'"),
         ("relationships", "UPDATE clients SET closed_on = '2024-03-02' WHERE client_id = 'c-1'"),
         ("gateway", "UPDATE erasures SET round_at = round_at - interval '25 hours'"),
     ):

@@ -246,6 +246,10 @@ async def test_absurd_days_are_refused(world: World, desk: Desk, as_of: str) -> 
 async def test_holds_and_retention_refuse_deletion(world: World, desk: Desk) -> None:
     day = await prepared(world, desk)
     kept = await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")
+    assert kept.json()["type"].endswith("account-open")
+    await world.publish(broker.ClientClosed(client_id="c-1", closed_on=day))
+    await world.settle()
+    kept = await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")
     assert kept.json()["type"].endswith("retention-running")
     hold = await desk.post(COMPLIANCE, "/clients/c-1/holds", {"reason": "court case 7"})
     held = await desk.call(COMPLIANCE, "DELETE", "/clients/c-1/records")

@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 
-from chassis.clock import utc_now
+from chassis.clock import at, utc_now
+from contracts import broker
 from services.suitability.gaming import riskier
 from services.suitability.questionnaires.library import shipped
 from tests.suitability.conftest import (
     COMPLIANCE,
     DAY,
     DESK,
+    ELSEWHERE,
     HIGH,
     LOW,
     MANAGER,
@@ -68,16 +70,21 @@ async def test_a_rise_just_before_a_purchase_is_found(world: World, desk: Desk) 
 
 async def test_the_server_measures_and_nobody_reads_of_sheets_they_entered(world: World, desk: Desk) -> None:
     day = await today(world) - DAY * 10
-    await world.publish(opened("c-1"), opened("c-2"))
+    await world.publish(opened("c-1"), opened("c-2"), opened("c-3"))
     await world.close(day - DAY)
     body = sheet(LOW)
     draft = {name: body[name] for name in ("template", "version", "answers")}
     await desk.call(client("c-1"), "PUT", "/clients/c-1/draft", draft)
     await desk.submit("c-1", LOW, seconds=600)  # so the channel says
     await desk.post(DESK, "/clients/c-2/submissions", sheet(LOW, channel="counter", recording="r", seconds=3))
+    await desk.submit("c-3", LOW, seconds=3)
+    await world.publish(broker.ClientUpdated(client_id="c-3", branch_id="B9"), at=at(day, 10))
     await world.close(day)
     found = {f["subject"]: f["detail"] for f in await desk.listed(COMPLIANCE, "/findings")}
     assert found["client/c-1"]["measured_seconds"] < 24 < found["client/c-1"]["seconds"]
     assert found["client/c-2"] == {"seconds": 3}
     assert [f["subject"] for f in await desk.listed(DESK, "/findings")] == ["client/c-1"]
     assert len(await desk.listed(MANAGER, "/findings")) == 2
+    assert [f["subject"] for f in await desk.listed(ELSEWHERE, "/findings")] == [
+        "client/c-3"
+    ]  # where the client is by now

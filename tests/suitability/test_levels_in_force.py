@@ -178,10 +178,15 @@ async def test_q5_a_rise_that_waits_before_a_purchase_counts_no_more_when_a_late
     await desk.keep("W", kind="warrant")
     await desk.submit("c-1", HIGH)
     assert (await desk.decide(ME, "c-1", "W"))["outcome"] == "BLOCK"
+    known = utc_now().isoformat().replace("+00:00", "Z")
     await world.publish(assessed("c-1", "LOW", day - DAY * 5))
     await world.settle()
     [review] = await desk.listed(MANAGER, "/reviews")
     assert review["reasons"] == ["rise_before_purchase", "late_rise"]
+    path = f"/clients/c-1/levels?as_of={day}"
+    assert [one["level"] for one in (await desk.get(ME, path))["levels"]] == ["MEDIUM", "LOW"]
+    then = await desk.get(ME, f"{path}&known_at={known}")  # the review was open, for another reason
+    assert [one["level"] for one in then["levels"]] == ["MEDIUM", "HIGH"]
     assert (await desk.get(ME, "/clients/c-1"))["level"] == "LOW"
     await world.close(day + DAY * 3)
     decision = await desk.decide(ME, "c-1", "W")

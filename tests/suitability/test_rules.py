@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.suitability.access import was_so
+from chassis.clock import at, end_of, start_of
+from services.suitability.access import counts_from, was_so
 from services.suitability.levels import CROSSWALK, SCHEMES, UnknownLevel, held_in, recognise
 from services.suitability.policy import Policies
 from services.suitability.reasons import OUTCOMES, REASONS
@@ -203,10 +204,25 @@ def test_mismatch_order_unknown_class_goes_before_the_others() -> None:
     ],
 )
 def test_what_was_so_at_any_time_of_a_day(changes: list[tuple[int, bool]], so: str) -> None:
-    """What ends covers its last day."""
+    """What ends at noon covers its last day, and not what was made at three o'clock of it."""
     days = {number: date(2026, 6, number) for number in range(1, 6)}
-    known = [(days[number], so) for number, so in changes]
-    assert "".join(str(number) for number, day in days.items() if was_so(known, day)) == so
+    known = [(at(days[number], 12), so) for number, so in changes]
+    found = [str(number) for number, day in days.items() if was_so(known, start_of(day), end_of(day))]
+    assert "".join(found) == so
+    last = dict(changes)
+    for number, day in days.items():
+        held = last.get(max((one for one in last if one <= number), default=0), False)
+        assert was_so(known, at(day, 15), at(day, 15)) == held
+
+
+def test_from_what_time_of_its_day_something_counts() -> None:
+    day = date(2026, 6, 3)
+    ahead, meanwhile, late = at(date(2026, 6, 2), 12), at(day, 12), at(date(2026, 6, 9), 12)
+    said = [counts_from(day, one) for one in (None, ahead, meanwhile, late)]
+    assert said == [start_of(day), start_of(day), meanwhile, end_of(day)]
+    dawn = [(counts_from(day, ahead), False)]
+    assert not was_so([(at(date(2026, 6, 1), 9), True), *dawn], start_of(day), end_of(day))
+    assert counts_from(date.min, late) < start_of(date(1970, 1, 1))
 
 
 def test_suspicious_rises_q5() -> None:

@@ -386,6 +386,10 @@ async def test_the_server_measures_from_when_the_questions_were_put(world: World
                 await uow.sql.execute(
                     "UPDATE openings SET opened_at = opened_at - interval '10 minutes' WHERE client_id = $1", f"c-{n}"
                 )
+            await desk.submit(
+                f"c-{n}", LOW[:-1], 422
+            )  # a sheet refused, and the questions read again, begin nothing anew
+            await desk.get(me, f"{path}/questionnaire")
         body = {"template": "SEED-2010-12Q", "version": 1, "answers": sheet(LOW)["answers"]}
         if n == 2:
             assert (await desk.call(me, "PUT", f"{path}/draft", body)).status_code == 200

@@ -207,14 +207,18 @@ async def test_what_was_off_the_shelf_or_not_permitted_is_a_mismatch_however_it_
     world: World, desk: Desk
 ) -> None:
     """A permission that was not there or had ended, a shelf that the library set back, each before and after its day closed; of
-    a professional investor too."""
+    a professional investor too. What was taken is judged by the minute."""
     day = await begun(world, opened("c-2"), opened("c-3"))
     stretches = [ProductStretch(since=day - DAY * 9, shelf="on_shelf", floor=None)]
     await world.publish(
         *(assessed(f"c-{n}", "HIGH", day - DAY) for n in (1, 2, 3)),
         broker.PermissionGranted(client_id="c-1", permission="options", at=at(day - DAY * 3, 9)),
         broker.PermissionGranted(client_id="c-3", permission="options", at=at(day - DAY * 3, 9)),
-        ProductChanged(product="E1", revision=1, changed_from=day - DAY * 9, stretches=stretches),
+        *(
+            ProductChanged(product=code, revision=1, changed_from=day - DAY * 9, stretches=stretches)
+            for code in ("E1", "E2")
+        ),
+        at=at(day - DAY * 9, 9),
     )
     await world.settle()
     await desk.keep("OFF", kind="stock")
@@ -235,6 +239,14 @@ async def test_what_was_off_the_shelf_or_not_permitted_is_a_mismatch_however_it_
         assert {one["confirmation"] for one in listed} == {None}
         return {one["trade_id"]: one["reason"] for one in listed}
 
+    await world.publish(
+        *(
+            broker.ProductPurchased(
+                client_id="c-2", purchase_id=str(hour), product_code="E2", amount=Amount("1"), at=at(day + DAY, hour)
+            )
+            for hour in (10, 14)
+        )
+    )
     off = {f"s-{n}": "off_shelf" for n in (1, 2, 3)}  # suspended on day 0, which its first state still covers
     never = {f"t-2-{n}": "permission_missing" for n in range(4)}
     assert await found() == off | never
@@ -247,11 +259,17 @@ async def test_what_was_off_the_shelf_or_not_permitted_is_a_mismatch_however_it_
         broker.PermissionEnded(client_id="c-3", permission="options", at=at(day, 9)),
         broker.PermissionGranted(client_id="c-3", permission="options", at=at(day + DAY * 3, 9)),
         broker.PermissionGranted(client_id="c-2", permission="options", at=at(day + DAY * 2, 9)),
-        ProductChanged(product="E1", revision=2, changed_from=day + DAY * 2, stretches=stretches),
+    )
+    await world.publish(
+        ProductChanged(product="E1", revision=2, changed_from=day + DAY * 2, stretches=stretches), at=at(day + DAY, 9)
+    )
+    noon = [ProductStretch(since=day + DAY, shelf="suspended", floor=None)]
+    await world.publish(
+        ProductChanged(product="E2", revision=2, changed_from=day + DAY, stretches=noon), at=at(day + DAY, 12)
     )
     await world.settle()
     late = dict.fromkeys(("t-1-2", "t-1-3", "t-3-1", "t-3-2", "t-2-0", "t-2-1"), "permission_missing")
-    assert await found() == off | late | {"purchase:2": "off_shelf"}
+    assert await found() == off | late | {"purchase:2": "off_shelf", "purchase:14": "off_shelf"}
     report = await desk.call(COMPLIANCE, "GET", f"/reports/self-check.xlsx?year={day.year}&half={1 + day.month // 7}")
     assert report.status_code == 200
     heads, total = rows_of(report.content)[2], rows_of(report.content)[-1]
@@ -301,6 +319,14 @@ async def test_every_table_says_what_becomes_of_it_and_an_erasure_does_just_that
         "c-3": ({"clients": 1, "purchases": 1}, {}),
         "c-4": ({"clients": 1, "permissions": 1}, {}),
     }  # fmt: skip
+    for name in expected:
+        refused = await desk.call(COMPLIANCE, "DELETE", f"/clients/{name}/records")
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/account-open")
+        assert (await desk.get(COMPLIANCE, f"/clients/{name}/records"))["account_open"]
+    async with world.database("suitability").unit_of_work() as uow:
+        assert {one.reason for one in (await retention.judge_erasure(uow, list(expected))).values()} == {"account open"}
+    await world.publish(*(broker.ClientClosed(client_id=name, closed_on=day) for name in expected))
+    await world.settle()
     for name, (removes, keeps) in expected.items():
         refused = await desk.call(COMPLIANCE, "DELETE", f"/clients/{name}/records")
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/retention-running")
@@ -351,6 +377,25 @@ async def test_what_is_settled_is_judged_by_what_staff_had_entered_too(world: Wo
     assert len(found) == 3
     assert {"purchase:p-1", "t-1"} < found.keys()
     assert max(map(len, found)) <= 64
+
+
+async def test_what_was_taken_is_judged_by_the_kind_the_product_was_of_then(world: World, desk: Desk) -> None:
+    """Another kind entered since changes nothing of what was taken before, whenever that is heard."""
+    day = await begun(world)
+    await desk.keep("F", kind="stock")
+    await world.close(day + DAY)
+    await desk.keep("F", kind="warrant")
+    await world.publish(
+        *(
+            broker.ProductPurchased(
+                client_id="c-1", purchase_id=f"p-{n}", product_code="F", amount=Quantity("1"), at=at(day + DAY * n, 10)
+            )
+            for n in (1, 3)
+        )
+    )
+    await world.close(day + DAY * 3)
+    found = {one["trade_id"]: (one["reason"], one["needed"]) for one in await desk.listed(HQ, "/mismatches")}
+    assert found == {"purchase:p-3": ("above_level", "HIGH")}
 
 
 async def test_a_confirmation_of_a_lower_class_explains_nothing(world: World, desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
 from chassis.errors import NotFound
@@ -84,11 +84,12 @@ class Note(Body):
 
 
 class Records(BaseModel):
-    """Rows of a client by table: what an erasure removes, what it keeps, and until when it is refused."""
+    """Rows of a client by table: what an erasure removes, what it keeps, and what it is refused for, until when."""
 
     client_id: str
     keep_until: date | None
     held: bool
+    account_open: bool = Field(description="nothing is erased of who has an account", examples=[False])
     removes: dict[str, int]
     keeps: dict[str, int]
 
@@ -248,12 +249,13 @@ async def list_records(actor: Eraser, sql: Reading, client_id: Identifier) -> Re
         client_id=client_id,
         keep_until=await retention.keep_until(sql, client_id),
         held=await retention.is_held(sql, client_id),
+        account_open=await retention.is_open(sql, client_id),
         **await retention.inventory(sql, client_id),
     )
 
 
 @routes.delete("/clients/{client_id}/records")
 async def erase_records(actor: Eraser, uow: Work, client_id: Identifier) -> dict[str, Any]:
-    """Delete a client's records: refused under legal hold and until 20 years after the last of them."""
+    """Delete a client's records: refused under legal hold, while the account is open, and until 20 years after the last of them."""
     await see_client(uow.sql, actor, client_id)
     return await retention.erase(uow, client_id)
