@@ -210,8 +210,33 @@ class ErasureAnswered(platform.ErasureAnswered, frozen=True, kw_only=True, gc=Fa
     type: ClassVar[str] = "relationships.erasure.answered"
 
 
+class ProspectErased(Event, frozen=True, kw_only=True, gc=False):
+    """A prospect (潜在客户) was erased: nobody talked to them for too long [CI12]. That there was one stays, what was known goes with
+    the key."""
+
+    type: ClassVar[str] = "relationships.prospect.erased"
+    topic: ClassVar[str] = "careline.erasures"
+
+    prospect_id: Identifier
+    branch_id: Identifier
+    erased_at: Instant
+
+    @property
+    def key(self) -> str:
+        return self.prospect_id
+
+    @property
+    def identity(self) -> str:
+        return self.prospect_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.erased_at
+
+
 EVENTS: list[type[Event]] = [
     ErasureAnswered,
+    ProspectErased,
     ProfileChanged,
     AssignmentChanged,
     ObjectionChanged,

@@ -24,6 +24,7 @@ from chassis.settings import Settings
 from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
 from contracts.complaints import CaseErased
+from contracts.relationships import ProspectErased
 from gateway import access_api, api, approvals, calendar, client_keys, client_search, console, erasure, staff
 from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
@@ -52,6 +53,7 @@ service = Service(
         broker.StaffChanged: keep_staff,
         broker.BranchChanged: keep_branches,
         CaseErased: erasure.forget_case,
+        ProspectErased: erasure.forget_prospect,
         **dict.fromkeys(erasure.EXPECTED, erasure.note_answers),
     },
     loops={"erasures": erasure.ask_again},

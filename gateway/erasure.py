@@ -140,6 +140,11 @@ async def forget_case(events: Sequence[complaints.CaseErased], uow: UnitOfWork) 
     await destroy(uow, [f"case:{event.case_id}" for event in events])
 
 
+async def forget_prospect(events: Sequence[relationships.ProspectErased], uow: UnitOfWork) -> None:
+    """A prospect was erased: what was known of them goes everywhere."""
+    await destroy(uow, [event.prospect_id for event in events])
+
+
 class Reason(BaseModel, extra="forbid"):
     """Why the client is to be erased."""
 

@@ -30,6 +30,7 @@ OBJECTS = {
     "client_id": "client", "case_id": "case", "task_id": "task", "finding_id": "finding", "attempt_id": "attempt",
     "message_id": "message", "visit_id": "visit", "decision_id": "decision", "assessment_id": "assessment",
     "submission_id": "submission", "hold_id": "hold", "evidence_id": "evidence",
+    "prospect_id": "prospect",
 }  # fmt: skip
 """Ids by which something can be traced to a person, and what the row calls the object."""
 _READ = "careline.read"

@@ -14,7 +14,9 @@ from contracts.broker import (
     ClientUpdated,
     CommissionAgreed,
     ContactRecorded,
+    OpeningBooked,
     PermissionGranted,
+    QuotaReported,
     StaffChanged,
 )
 from contracts.callbacks import DayCompleted as CallbacksDayCompleted
@@ -50,6 +52,7 @@ from contracts.relationships import (
     FindingRaised,
     GrumbleHeard,
     ProfileChanged,
+    ProspectErased,
 )
 from contracts.suitability import AssessmentCompleted
 from services.relationships import (
@@ -62,7 +65,9 @@ from services.relationships import (
     contacts,
     exports,
     handlers,
+    held_away,
     open_items,
+    prospects,
     retention,
     tables,
     visits,
@@ -95,7 +100,9 @@ service = Service(
         MonthEvaluated: handlers.keep_months,
         AssessmentCompleted: handlers.keep_assessments,
         SatisfactionRecorded: handlers.keep_satisfaction,
-        TaskAttempted: contacts.hear_attempts,
+        TaskAttempted: handlers.keep_attempts,
+        OpeningBooked: prospects.keep_bookings,
+        QuotaReported: held_away.keep_quotas,
         ContactRecorded: contacts.hear_recorded,
         CaseOpened: handlers.keep_cases,
         MessageChanged: contacts.hear_messages,
@@ -118,6 +125,7 @@ service = Service(
         FindingRaised,
         ContactDecided,
         ErasureAnswered,
+        ProspectErased,
         DayCompleted,
     ],
     waits_for=[
@@ -131,7 +139,7 @@ service = Service(
     completes=DayCompleted,
     invariants=INVARIANTS,
     sealed=[tables.SEALED],
-    acts=[visits.ACTS, changes.ACTS],
+    acts=[visits.ACTS, changes.ACTS, prospects.ACTS],
     approvals=[NAMED, allocations.ALLOCATION],
     loops={"allocations": allocations.solve_next},
     checks={"allocations": allocations.check},
@@ -139,6 +147,7 @@ service = Service(
         "information": Export(exports.INFORMATION_COLUMNS, exports.information_scores),
         "register": Export(exports.REGISTER_COLUMNS, exports.register),
         "assignments": Export(exports.ASSIGNMENT_COLUMNS, exports.assignments),
+        "prospects": Export(exports.PROSPECT_COLUMNS, exports.prospects),
     },
     client_parts={"information": "/information", "team": "/team"},
     policy=Policies,

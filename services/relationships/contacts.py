@@ -30,6 +30,8 @@ WRITTEN = ("sms", "email", "letter", "app")
 """Channels on which nobody talks: a contact there is two-way only where its source says that it was valid."""
 TALKED = ("identity_failed", "not_convenient", "deceased")
 """Results of calls in which somebody answered without a valid contact [B20]."""
+BOOKED = "booking:"
+"""Who booked an opening is a prospect; other ids with a colon are of calls and enquiries of nobody known."""
 QUIET_RULES = ("manager_left", "surveillance", "abnormal")
 """Callbacks whose reason is not for the people of a branch to read [B5, B6]."""
 
@@ -143,7 +145,7 @@ async def hear_attempts(events: Sequence[TaskAttempted], uow: UnitOfWork) -> Non
                 topics=() if one.rule in QUIET_RULES else (one.rule,),
             )
             for one in events
-            if one.channel != "internal" and ":" not in one.client_id
+            if one.channel != "internal" and (":" not in one.client_id or one.client_id.startswith(BOOKED))
         ],
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from chassis.personal.reading import open_columns
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
 from contracts.relationships import ProfileChanged
+from services.relationships import prospects
 from services.relationships.errors import Doubtful, NotYoursToEnter, WrongValue
 from services.relationships.information import Sheet, keep, sheets
 from services.relationships.policy import Information, Policies
@@ -72,7 +73,10 @@ async def enter(uow: UnitOfWork, client_id: str, entered: Sequence[Entered], pas
         states={one.code: one.state for one in entered}, passed=reasons,
     )  # fmt: skip
     after = (await sheets(uow.sql, [client_id], day, policy))[client_id]
-    _tell(uow, before, after, given)
+    if prospects.is_prospect(client_id):
+        await prospects.note_numbers(uow, client_id, given)
+    else:
+        _tell(uow, before, after, given)
     return after
 
 

@@ -17,6 +17,9 @@ INFORMATION_COLUMNS = ("client_id", "branch_id", "set", "whole", "entered", "pol
 REGISTER_COLUMNS = (
     "client_id", "branch_id", "person", "assets", "commission", "habit", "value", "style", "preference", "risk", "visits",
 )  # fmt: skip
+PROSPECT_COLUMNS = (
+    "prospect_id", "branch_id", "owner", "source", "state", "heard_on", "opening_on", "converted_to", "ended_on",
+)  # fmt: skip
 CLIENTS_AT_ONCE = 5_000
 ROWS_AT_ONCE = 2_000
 
@@ -29,7 +32,8 @@ async def information_scores(sql: asyncpg.Connection, as_of: date | None = None)
     while clients := [
         row["client_id"]
         for row in await sql.fetch(
-            """SELECT client_id FROM clients WHERE client_id COLLATE "C" > $1 ORDER BY client_id COLLATE "C" LIMIT $2""",
+            """SELECT client_id FROM clients c WHERE client_id COLLATE "C" > $1
+                 AND NOT EXISTS (SELECT FROM prospects p WHERE p.prospect_id = c.client_id) ORDER BY client_id COLLATE "C" LIMIT $2""",
             after,
             CLIENTS_AT_ONCE,
         )
@@ -65,3 +69,14 @@ async def register(sql: asyncpg.Connection, as_of: date | None = None) -> AsyncI
             )
             codes = (one.codes.get(code, "") for code in registers.CODES)
             yield one.client_id, one.branch_id or "", one.owner, *amounts, *codes, str(one.visits)
+
+
+async def prospects(sql: asyncpg.Connection, as_of: date | None = None) -> AsyncIterator[tuple[str, ...]]:
+    """Prospects first heard of by the end of a day, as they are now, without what names or reaches anybody [CI12]."""
+    query = """SELECT prospect_id, branch_id, owner, source, state, (heard_at AT TIME ZONE 'Asia/Shanghai')::date, opening_on,
+                      converted_to, (ended_at AT TIME ZONE 'Asia/Shanghai')::date
+               FROM prospects WHERE heard_at < $1 ORDER BY prospect_id COLLATE "C" """
+    until = end_of(as_of or await today(sql))
+    async with sql.transaction(readonly=True):
+        async for row in sql.cursor(query, until, prefetch=ROWS_AT_ONCE):
+            yield tuple("" if value is None else str(value) for value in row)

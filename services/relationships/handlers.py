@@ -19,6 +19,7 @@ from contracts.broker import (
     PermissionGranted,
     Profile,
 )
+from contracts.callbacks import TaskAttempted
 from contracts.classification import (
     ClassChanged,
     CoreChanged,
@@ -31,7 +32,7 @@ from contracts.classification import (
 from contracts.complaints import CaseOpened, SatisfactionRecorded
 from contracts.products import AttendanceRecorded, SubscriptionChanged
 from contracts.suitability import AssessmentCompleted
-from services.relationships import assignments, contacts, open_items
+from services.relationships import assignments, contacts, open_items, prospects
 from services.relationships.information import keep, system_value
 from services.relationships.system import PROFILE, SUPPLEMENTARY
 from services.relationships.tables import CLIENTS, CORES, LIFECYCLES, SUBSCRIPTIONS, TIERS, Month, Valuation
@@ -74,6 +75,7 @@ async def _keep_profiles(uow: UnitOfWork, kind: type[Profile], events: Sequence[
     await assignments.keep_words(uow, events, said)
     named = {event.client_id for event in events if event.manager_id or isinstance(event, ClientOpened)}
     await assignments.project(uow, named | moved.keys())
+    await prospects.convert_opened(uow, events)
 
 
 def _since(event: Profile, record: Record) -> datetime:
@@ -173,6 +175,19 @@ async def keep_cases(events: Sequence[CaseOpened], uow: UnitOfWork) -> None:
     """Cases: a contact with the client, and something open."""
     await contacts.hear_cases(events, uow)
     await open_items.begin_cases(events, uow)
+
+
+async def keep_attempts(events: Sequence[TaskAttempted], uow: UnitOfWork) -> None:
+    """Calls, visits and letters of callbacks: to clients, and to who booked an opening."""
+    await contacts.hear_attempts(events, uow)
+    await prospects.note_contacts(
+        uow,
+        [
+            (one.client_id, one.attempted_at, one.valid_contact or one.outcome in contacts.TALKED)
+            for one in events
+            if one.channel != "internal"
+        ],
+    )
 
 
 async def keep_rates(events: Sequence[CommissionAgreed], uow: UnitOfWork) -> None:

@@ -13,7 +13,8 @@ from chassis.clock import months_after
 from chassis.policy import Version
 from chassis.rows import columns, fetch, lists
 from chassis.uow import UnitOfWork
-from services.relationships.policy import Information
+from services.relationships.held_away import Estimate, estimates
+from services.relationships.policy import Information, Policies
 from services.relationships.rules import (
     INCLUDES,
     LONGEST_DAYS,
@@ -29,6 +30,7 @@ from services.relationships.system import BASE, FILLED, KEPT_BY, SET, SHOWN
 from services.relationships.tables import Completeness, Value
 
 WITHDRAWN = "withdrawn"
+HELD_AWAY = "CI-A26"
 CLIENTS_AT_ONCE = 20_000
 IN_FORCE = f"""
     SELECT DISTINCT ON (client_id, code) {columns(Value)} FROM information_values
@@ -61,6 +63,7 @@ class Line:
     shown: str | None
     kept_by: str | None
     share: Decimal
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,14 @@ async def sheets(
     for value in await fetch(sql, Value, IN_FORCE, list(clients), day):
         if value.state != WITHDRAWN:
             said[value.client_id][value.code] = value
+    elsewhere = await _held_away(sql, [row["client_id"] for row in rows if row["filled"][_PLACES[HELD_AWAY]]], day)
     return {
         row["client_id"]: Sheet(
             row["client_id"], row["branch_id"], day, row["of"], row["tier"], row["core"], policy,
-            [_line(one, row, said[row["client_id"]], day, policy.body) for one in policy.body.indicators.values()],
+            [
+                _line(one, row, said[row["client_id"]], day, policy.body, elsewhere.get(row["client_id"]))
+                for one in policy.body.indicators.values()
+            ],
         )
         for row in rows
     }  # fmt: skip
@@ -125,7 +132,23 @@ async def sheets(
 _PLACES = {code: n for n, code in enumerate(FILLED)}
 
 
-def _line(one: Indicator, row: asyncpg.Record, said: Mapping[str, Value], day: date, policy: Information) -> Line:
+async def _held_away(sql: asyncpg.Connection, clients: Sequence[str], day: date) -> Mapping[str, Estimate]:
+    if not clients:
+        return {}
+    return await estimates(sql, clients, day, (await Policies.read(sql)).held_away.on(day).body)
+
+
+def _line(
+    one: Indicator,
+    row: asyncpg.Record,
+    said: Mapping[str, Value],
+    day: date,
+    policy: Information,
+    elsewhere: Estimate | None,
+) -> Line:
+    if one.code == HELD_AWAY and elsewhere is not None:
+        known = Known(one.code, "stated", "E", elsewhere.as_of, elsewhere.valid_until)
+        return Line(one, known, None, format(elsewhere.value, "f"), None, known.share(day), elsewhere)
     if one.code in _PLACES:
         place = _PLACES[one.code]
         there = bool(row["filled"][place])

@@ -15,7 +15,7 @@ from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from chassis.wording import found_in
 from contracts.relationships import FindingRaised, GrumbleHeard
-from services.relationships import assignments, contacts
+from services.relationships import assignments, contacts, prospects
 from services.relationships.contacts import Contact
 from services.relationships.errors import WrongValue
 from services.relationships.policy import Policies, ServiceLog
@@ -64,6 +64,8 @@ async def enter(uow: UnitOfWork, client_id: str, entry: Entry) -> Contact:
     terms = (await uow.policies(Policies)).service_log.on(business_date(now)).body
     person = entry.person or uow.actor.person
     await _require_possible(uow, client_id, entry.at, now, terms, person)
+    if entry.grumble and prospects.is_prospect(client_id):
+        raise WrongValue(errors=(FieldError("/grumble", "is a client's: a prospect's is a complaint"),))
     found = flags_of(entry.words or "", await _style(uow.sql, client_id, entry.at), terms)
     late = ["late"] if now - entry.at > timedelta(hours=terms.late_hours) else []
     contact_id = UUID(bytes=uuid7().bytes)
@@ -74,6 +76,7 @@ async def enter(uow: UnitOfWork, client_id: str, entry: Entry) -> Contact:
         topics=list(entry.topics), words=entry.words, flags=[*late, *found], entered_by=uow.actor.person, entered_at=now,
     )  # fmt: skip
     await contacts.keep(uow, [one])
+    await prospects.note_contacts(uow, [(client_id, one.at, one.two_way)])
     uow.audit("log contact", f"contact/{contact_id}", key=client_id, channel=entry.channel, flags=one.flags)
     if entry.grumble:
         uow.emit(

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from chassis.errors import FieldError
-from chassis.policy import PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
+from chassis.policy import Number, PolicyBody, PolicyBook, PolicyInvalid, PolicyTable, typed
 from contracts.classification import TIERS, TierCode
 from services.relationships.rules import Indicator
 
@@ -228,6 +228,35 @@ class HandOver(PolicyBody, frozen=True):
     changes_a_quarter: Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 
+class Prospects(PolicyBody, frozen=True):
+    """For how many months a prospect is kept with whom nobody talks [CI12]."""
+
+    keep_months: Annotated[int, msgspec.Meta(ge=1, le=120)]
+
+
+class HeldAway(PolicyBody, frozen=True):
+    """What a share of the quota for new issues of a market (of `other` ones) stands for in yuan, and over how many days what
+    is held here is the mean [A27]."""
+
+    per_share: dict[Annotated[str, msgspec.Meta(min_length=1, max_length=64)], Number]
+    other: Number
+    window_days: Annotated[int, msgspec.Meta(ge=1, le=366)]
+
+
+def parse_held_away(body: dict[str, Any]) -> HeldAway:
+    """Read one version.
+
+    Raises: PolicyInvalid when a share stands for less than nothing.
+    """
+    given = typed(HeldAway, body)
+    if wrong := sorted(market for market, yuan in given.per_share.items() if yuan < 0):
+        place = FieldError(f"/body/per_share/{wrong[0]}", "negative")
+        raise PolicyInvalid("a share is worth less than nothing", errors=(place,))
+    if given.other < 0:
+        raise PolicyInvalid("a share is worth less than nothing", errors=(FieldError("/body/other", "negative"),))
+    return given
+
+
 class Policies(PolicyBook):
     """The tables of relationships."""
 
@@ -238,3 +267,5 @@ class Policies(PolicyBook):
     activity = PolicyTable(FILE, parse_activity)
     cadence = PolicyTable(FILE, parse_cadence)
     hand_over = PolicyTable(FILE, lambda body: typed(HandOver, body))
+    prospects = PolicyTable(FILE, lambda body: typed(Prospects, body))
+    held_away = PolicyTable(FILE, parse_held_away)

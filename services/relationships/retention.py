@@ -7,7 +7,8 @@ from chassis.uow import UnitOfWork
 
 
 async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Judgement]:
-    """An open account keeps a client."""
+    """An open account keeps a client. A prospect is found by no number any more."""
+    await uow.sql.execute("UPDATE prospects SET tokens = '{}' WHERE prospect_id = ANY($1::text[])", list(clients))
     rows = await uow.sql.fetch(
         """SELECT client_id FROM clients
            WHERE client_id = ANY($1::text[]) AND opened_on IS NOT NULL AND closed_on IS NULL""",

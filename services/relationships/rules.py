@@ -20,6 +20,8 @@ DECISIVE_BY_EVIDENCE = frozenset({"CI-P08", "CI-P09", "CI-P10"})
 """The client's own word beats the staff's of a day for these only with evidence [CI2, B13]."""
 LONGEST_DAYS = {"DIAMOND": 10, "PLATINUM": 21, "GOLD": 45, "SILVER": 135, "NORMAL": 547}
 """The longest interval between contacts by tier: 1.5 times the ideal one [A7a, RE4]."""
+QUOTA_DAYS = 31
+"""For so many days a quota for new issues counts [A27]."""
 HALF, TENTH, NOTHING = Decimal("0.5"), Decimal("0.1"), Decimal(0)
 
 

@@ -5,7 +5,7 @@ zero is filled [CI4]: where another service keeps the figure, it is named in `KE
 the client's page. What events tell is true until they tell otherwise: the stream itself keeps it valid.
 """
 
-from services.relationships.rules import LONGEST_DAYS
+from services.relationships.rules import LONGEST_DAYS, QUOTA_DAYS
 from services.relationships.tables import CLIENTS, CORES, LIFECYCLES, TIERS
 
 LOST = "(b.closed_on <= $2 OR b.lifecycle = 'LOST')"
@@ -53,6 +53,8 @@ FILLED = {
     "CI-A18": f"{EVALUATED} AND b.turnover IS NOT NULL",
     "CI-A19": f"{EVALUATED} AND b.year_commission IS NOT NULL",
     "CI-A20": f"{EVALUATED} AND b.commission IS NOT NULL",
+    "CI-A26": f"""EXISTS (SELECT FROM quotas q WHERE q.client_id = b.client_id AND q.as_of <= $2
+        AND q.as_of > $2 - {QUOTA_DAYS})""",
     "CI-C02": HERE,
     "CI-C03": f"{EVALUATED} AND b.investor_type IS NOT NULL",
     "CI-C05": HERE,

@@ -8,6 +8,7 @@ from services.relationships.api import (
     changing_hands,
     information,
     lost,
+    prospects,
     register,
     service_log,
     team,
@@ -25,4 +26,5 @@ routes = joined(
     changing_hands.routes,
     register.routes,
     lost.routes,
+    prospects.routes,
 )

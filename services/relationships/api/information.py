@@ -8,23 +8,27 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
-from chassis.errors import FieldError, Text
+from chassis.errors import FieldError, NotFound, Text
 from chassis.http import Once, Purpose, Reading, Work, object_scope, permits, router
 from chassis.http.language import Language, preferred
 from chassis.personal.keys import Value as PersonalValue
 from chassis.personal.reading import reveal
 from chassis.timeline import effective_now, today
+from contracts.broker import QuotaReported
 from contracts.fields import BusinessDate, Code, Identifier, text_of
 from services.relationships.api.shapes import DESK, STAFF, Body, see_client
 from services.relationships.assignments import is_theirs
 from services.relationships.entry import Entered, enter, sources_of
 from services.relationships.errors import WrongValue
+from services.relationships.held_away import estimates
 from services.relationships.information import Sheet, sheets
 from services.relationships.policy import Policies
+from services.relationships.prospects import is_owner
 from services.relationships.rules import HALF, Indicator, SetCode, scores
 
 routes = router("/v1/relationships", "relationships")
 Reader = Annotated[Actor, permits("relationships.information:read", Role.CLIENT, *STAFF, Role.SYSTEM)]
+Holder = Annotated[Actor, permits("relationships.information:held_away", *STAFF)]
 Staff = Annotated[Actor, permits("relationships.information:figures", *STAFF, Role.SYSTEM)]
 Enterer = Annotated[Actor, permits("relationships.information:enter", Role.CLIENT, *DESK, Role.SYSTEM, centre=True)]
 Words = Annotated[str, text_of(2000)]
@@ -67,6 +71,7 @@ class IndicatorView(Gap):
     personal: bool
     value: str | None
     kept_by: str | None
+    estimate: Annotated[bool, Field(description="worked out from other figures, not known")]
     source: str | None
     person: str | None
     day: date | None
@@ -111,6 +116,25 @@ class PersonalInformation(BaseModel):
     client_id: str
     in_full: bool
     values: dict[str, str | None]
+
+
+class HeldAwayEstimate(BaseModel):
+    """What a client seems to hold elsewhere (系统外价值), an estimate [A27]: what the quota for new issues of each market implies
+    (`implied`) less what is held here (`here`, the mean of the days the quota looks at), never under nought. `as_of`: the day of
+    the latest quota; `policy`: what a share of the quota stands for."""
+
+    client_id: str
+    estimate: Annotated[Literal[True], Field(description="nobody knows it: it is worked out")] = True
+    value: Annotated[Decimal, Field(description="the estimate in yuan", examples=["180000.00"])]
+    implied: Annotated[Decimal, Field(description="the market value that the quotas stand for", examples=["250000.00"])]
+    here: Annotated[Decimal, Field(description="what is held here, in the mean", examples=["70000.00"])]
+    quotas: Annotated[
+        dict[str, Decimal], Field(description="the latest quota of each market, in shares", examples=[{"SH": "25000"}])
+    ]
+    source: Annotated[str, Field(description="what it is worked out from", examples=["broker.quota.reported"])]
+    as_of: date
+    valid_until: date
+    policy: str
 
 
 class Completeness(BaseModel):
@@ -181,6 +205,24 @@ async def read_information(
     return shown((await sheets(sql, [client_id], day, policy))[client_id], actor, accept_language)
 
 
+@routes.get("/clients/{client_id}/held-away")
+async def read_held_away(
+    actor: Holder, sql: Reading, client_id: Identifier, as_of: BusinessDate | None = None
+) -> HeldAwayEstimate:
+    """What a client seems to hold elsewhere as of a day: an estimate, with its date, method and figures; 404 without a quota of the
+    last 31 days."""
+    await see_client(sql, actor, client_id)
+    day = as_of or await today(sql)
+    terms = (await Policies.read(sql)).held_away.on(day)
+    one = (await estimates(sql, [client_id], day, terms.body)).get(client_id)
+    if one is None:
+        raise NotFound(Text("no quota was reported", "无新股额度数据"))
+    return HeldAwayEstimate(
+        client_id=client_id, value=one.value, implied=one.implied, here=one.here, quotas=dict(one.quotas),
+        source=QuotaReported.type, as_of=one.as_of, valid_until=one.valid_until, policy=terms.name,
+    )  # fmt: skip
+
+
 @routes.get("/clients/{client_id}/information/personal")
 async def read_personal_information(
     actor: Reader, uow: Work, purpose: Purpose, client_id: Identifier
@@ -194,8 +236,10 @@ async def read_personal_information(
         for line in sheet.lines
         if line.value is not None and line.value.sealed is not None
     }
-    in_full = actor.role is Role.CLIENT or await is_theirs(
-        uow.sql, client_id, actor.person, await effective_now(uow.sql, uow.now)
+    in_full = (
+        actor.role is Role.CLIENT
+        or await is_theirs(uow.sql, client_id, actor.person, await effective_now(uow.sql, uow.now))
+        or await is_owner(uow.sql, client_id, actor.person)
     )
     known = await reveal(uow, f"client/{client_id}", fields, purpose, in_full=in_full, key=client_id)
     return PersonalInformation(client_id=client_id, in_full=in_full, values=known)
@@ -233,6 +277,7 @@ def shown(sheet: Sheet, actor: Actor, accept: str) -> ClientInformation:
                 personal=line.indicator.personal,
                 value=line.shown,
                 kept_by=line.kept_by,
+                estimate=line.estimate is not None,
                 source=line.known.source if line.known else None,
                 person=line.value.person if line.value and actor.role is not Role.CLIENT else None,
                 day=line.known.day if line.known else None,
