@@ -16,13 +16,14 @@ def routes() -> list[APIRouter]:
     from gateway.console.compliance import pages as compliance
     from gateway.console.live import pages as live
     from gateway.console.managers import pages as managers
+    from gateway.console.managers import work as managing
     from gateway.console.myday import pages as myday
     from gateway.console.operations import access
     from gateway.console.operations import pages as operations
     from gateway.console.policies import pages as policies
 
     areas = (
-        live, myday, bulk, callbacks, supervision, complaints, managers, approvals, policies, audit, compliance, purchase,
+        live, myday, bulk, callbacks, supervision, complaints, managing, managers, approvals, policies, audit, compliance, purchase,
         questionnaire, timeline, tabs, zone, access, operations,
     )  # fmt: skip
     return [doing.routes, *(area.routes for area in areas), pages.routes]

@@ -46,6 +46,11 @@ class Form:
         for error in errors:
             place = error.get("pointer", "").strip("/").removeprefix(below).strip("/")
             name, _, rest_of = place.partition("/")
+            member, _, rest_of_member = rest_of.partition("/")
+            if f"{name}.{member}" in known:
+                name, rest_of = f"{name}.{member}", rest_of_member
+            elif name not in known:  # the whole object is missing: its first member says so
+                name = next((one for one in known if one.startswith(f"{name}.")), name)
             if name in known:
                 said = f"{rest_of}: {error['detail']}" if rest_of else error["detail"]
                 known[name].error = "; ".join(filter(None, (known[name].error, said)))
@@ -60,17 +65,35 @@ def form_of(
     """The form of a body; what is fixed is not asked for."""
     properties = (schema or {}).get("properties", {})
     required = (schema or {}).get("required", ())
-    return Form(
-        [
-            _field(name, kind, name in required, typed.get(name))
-            for name, kind in sorted(properties.items(), key=lambda one: (one[0] in LATER, one[0] not in required))
-            if name not in fixed and name not in without
-        ]
-    )
+    found: list[Field] = []
+    for name, kind in sorted(properties.items(), key=lambda one: (one[0] in LATER, one[0] not in required)):
+        if name in fixed or name in without:
+            continue
+        if members := _members(kind):
+            needed = _plain(kind).get("required", ()) if name in required else ()
+            found += [
+                _field(f"{name}.{member}", of, member in needed, typed.get(f"{name}.{member}"))
+                for member, of in members.items()
+            ]
+        else:
+            found.append(_field(name, kind, name in required, typed.get(name)))
+    return Form(found)
+
+
+def _plain(kind: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a member is when it is there."""
+    return next((one for one in kind.get("anyOf", [kind]) if one.get("type") != "null"), kind)
+
+
+def _members(kind: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The members of an object that has only plain ones; each is a field `object.member`."""
+    members: Mapping[str, Any] = _plain(kind).get("properties", {}) if _plain(kind).get("type") == "object" else {}
+    plain = all(_kind(_plain(one), True, None) != "json" for one in members.values())
+    return members if plain else {}
 
 
 def _field(name: str, kind: Mapping[str, Any], required: bool, typed: str | None) -> Field:
-    plain = next((one for one in kind.get("anyOf", [kind]) if one.get("type") != "null"), kind)
+    plain = _plain(kind)
     default = kind.get("default")
     shown = "" if default is None else json.dumps(default) if isinstance(default, bool | list | dict) else str(default)
     return Field(
@@ -113,12 +136,19 @@ def body_of(form: Form, fixed: Mapping[str, Any], typed: Mapping[str, str]) -> d
     body: dict[str, Any] = dict(fixed)
     for one in form.fields:
         raw = typed.get(one.name, "")
+        name, _, member = one.name.partition(".")
         if one.kind == "tick":
-            body[one.name] = raw == "true"
             one.value = "true" if raw == "true" else "false"
+            if not member or raw == "true":
+                _place(body, name, member)[member or name] = raw == "true"
         elif raw.strip():
-            body[one.name] = _value(one.kind, raw)
+            _place(body, name, member)[member or name] = _value(one.kind, raw)
     return body
+
+
+def _place(body: dict[str, Any], name: str, member: str) -> dict[str, Any]:
+    inside: dict[str, Any] = body.setdefault(name, {}) if member else body
+    return inside
 
 
 def _value(kind: str, raw: str) -> Any:

@@ -98,6 +98,7 @@ OF_A_CLIENT = {
     "enter_information": Do("relationships_enter_information", within="values"),
     "enter_contact": Do("relationships_log_contact"),
     "plan_visit": Do("relationships_plan_visit"),
+    "ask_for_manager": Do("relationships_ask_for_manager"),
 }
 """What is begun for a client on their page, or by themselves."""
 SUBSCRIPTIONS = {
@@ -106,7 +107,22 @@ SUBSCRIPTIONS = {
     "withdraw": Do("products_withdraw_subscription"),
 }
 OF_A_MESSAGE = {"cancel_message": Do("messaging_cancel_message")}
+VISIT = "/v1/relationships/visits/{visit_id}"
+VISITS = {
+    "appoint": Do("relationships_appoint_visit", object=VISIT),
+    "refuse": Do("relationships_refuse_visit", object=VISIT),
+    "prepare": Do("relationships_prepare_visit", object=VISIT),
+    "record": Do("relationships_record_visit", object=VISIT),
+    "cancel": Do("relationships_cancel_visit", object=VISIT),
+}
+MANAGER_CHANGES = {
+    "grant": Do("relationships_grant_manager_change"),
+    "refuse": Do("relationships_refuse_manager_change"),
+    "withdraw": Do("relationships_withdraw_manager_change"),
+}
 OF_A_MANAGER = {
+    "plan_activity": Do("relationships_plan_activity", asks=True),
+    "note_day": Do("relationships_note_day"),
     "ask_allocation": Do("relationships_ask_allocation"),
     "approve_run": Do("relationships_decide_allocation", fixed={"approve": True}, asks=True),
     "refuse_run": Do("relationships_decide_allocation", fixed={"approve": False}, asks=True),
@@ -149,6 +165,8 @@ TABLES: tuple[Mapping[str, Do], ...] = (
     SUBSCRIPTIONS,
     OF_A_MESSAGE,
     OF_A_MANAGER,
+    VISITS,
+    MANAGER_CHANGES,
     ON_BOARDS,
 )
 

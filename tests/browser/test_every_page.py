@@ -18,15 +18,15 @@ CASE = {"client_id": "c-1", "channel": "hotline", "category": "service", "words"
 CLIENTS_TABS = ("", "/timeline", "/standing", "/points", "/suitability", "/products", "/information", "/team", "/messages", "/questionnaire", "/purchase")  # fmt: skip
 PAGES: dict[Actor, tuple[str, ...]] = {
     ANNA: ("/", "/callbacks", "/callbacks/next", "/complaints", "/complaints/new", "/clients", *(f"/clients/c-1{tab}" for tab in CLIENTS_TABS)),
-    MIA: ("/", "/managers"),
-    DIRECTOR: ("/approvals", "/callbacks/wall", "/managers?person=mia", "/complaints/supervision", "/policies", "/compliance"),
+    MIA: ("/", "/managers", "/managers/work", "/managers/hand-overs", "/clients/c-1/hand-over"),
+    DIRECTOR: ("/approvals", "/callbacks/wall", "/managers?person=mia", "/managers/team", "/complaints/supervision", "/policies", "/compliance"),
     COMPLIANCE: ("/compliance", "/compliance/audit?person=anna", "/clients/c-1/reads"),
     OPERATIONS: ("/", "/operations", "/operations/access"),
     CLIENT: ("/me", "/clients/c-1/questionnaire"),
 }  # fmt: skip
 PICTURES: dict[Actor, dict[str, str]] = {
     ANNA: {"/": "my-day", "/clients/c-1/timeline": "client-timeline", "/clients/c-1/standing": "client-standing"},
-    MIA: {"/managers": "managers"},
+    MIA: {"/managers": "managers", "/managers/work": "managers-work"},
     DIRECTOR: {"/callbacks/wall": "wall", "/complaints/supervision": "supervision"},
     COMPLIANCE: {"/compliance": "compliance", "/compliance/audit?person=anna": "audit"},
     OPERATIONS: {"/operations/access": "access"},

@@ -121,6 +121,12 @@ async def test_everybody_sees_their_own_activity_and_who_leads_them(branch: Worl
     await office.post(SECOND, f"/visits/{one['visit_id']}/cancel", {"reason": "the client is away"}, 200)
     steps = await office.get(MANAGER, f"/visits/{one['visit_id']}/history")
     assert [step["act"] for step in steps] == ["plan", "refuse", "appoint", "cancel"]
+    mine = (await office.get(MANAGER, "/managers/max/visits?state=cancelled"))["items"]
+    assert [row["visit_id"] for row in mine] == [one["visit_id"]]
+    assert one["visit_id"] not in [
+        row["visit_id"] for row in (await office.get(HQ, "/managers/max/visits?state=open"))["items"]
+    ]
+    assert (await office.call(ELSEWHERE, "GET", "/managers/max/visits")).status_code == 404
 
 
 @pytest.mark.parametrize("sort", ["care"])

@@ -39,6 +39,7 @@ FOR: Mapping[str, tuple[Role, ...]] = {
     "enter_information": DESK,
     "enter_contact": (*DESK, Role.HQ),
     "plan_visit": DESK,
+    "ask_for_manager": (Role.CLIENT, Role.AGENT, Role.BRANCH_MANAGER),
 }
 """For whom a page offers what is begun there; the service has the last word."""
 
@@ -225,7 +226,7 @@ async def show_team(
     here = address(client, "team", purpose=purpose)
     return render(
         request, "clients/team.html", team=team, past=rows_of(past), contacts=rows_of(contacts), visits=rows_of(visits),
-        acts=begun(visitor, client, here, "name_manager", "change_team", "enter_contact", "plan_visit"), **place_of(client, purpose, "team"),
+        acts=begun(visitor, client, here, "name_manager", "change_team", "enter_contact", "plan_visit", "ask_for_manager"), **place_of(client, purpose, "team"),
     )  # fmt: skip
 
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from chassis.actor import Actor, Role
-from gateway.console.doing import button
+from gateway.console.doing import button, buttons
 from gateway.console.frame import AtDesk, rows_of, visitors
 from gateway.console.render import render
-from gateway.console.tables import OF_A_CLIENT
+from gateway.console.tables import MANAGER_CHANGES, OF_A_CLIENT
 
 routes = APIRouter(include_in_schema=False)
 Own = Annotated[Actor, visitors("console.zone:read", Role.CLIENT)]
@@ -21,15 +21,22 @@ async def show_zone(request: Request, visitor: Own, desk: AtDesk) -> Response:
     """Everything a client may know of themselves, phone first."""
     client = visitor.client_id or ""
     name = quote(client, safe="")
-    known, why, points, rewards, level, cases = await desk.all(
+    known, why, points, rewards, level, cases, team, wishes = await desk.all(
         f"/v1/classification/clients/{name}", f"/v1/classification/clients/{name}/explain", f"/v1/points/clients/{name}",
         "/v1/points/rewards", f"/v1/suitability/clients/{name}", f"/v1/complaints/clients/{name}",
+        f"/v1/relationships/clients/{name}/team", "/v1/relationships/manager-changes",
     )  # fmt: skip
+    rows = rows_of(wishes)
+    for row in rows:
+        row["can"], _ = buttons(
+            desk, row["acts"], MANAGER_CHANGES, {"request_id": row["request_id"]}, "/me", f'"{row["revision"]}"'
+        )
     place = {"client_id": client}
     return render(
         request, "clients/zone.html", client=client, known=known, why=why.data if why.found else {}, account=points,
         rewards=rows_of(rewards), level=level, cases=cases.data["cases"] if cases.found else [],
         redeem=button("redeem", "redeem", OF_A_CLIENT["redeem"], place, "/me"),
         apply=button("apply_for_tier", "apply_for_tier", OF_A_CLIENT["apply_for_tier"], place, "/me"),
-        complain=button("complain", "complain", OF_A_CLIENT["complain"], place, "/me"),
+        complain=button("complain", "complain", OF_A_CLIENT["complain"], place, "/me"), team=team, wishes=rows,
+        ask_for_manager=button("ask_for_manager", "ask_for_manager", OF_A_CLIENT["ask_for_manager"], place, "/me"),
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """Client managers: whom they look after and what is due to each; and for directors the owners of a branch's clients and the
 allocation: a run on trial, compared with what is, put in force by a second person, taken back as a whole."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -24,13 +25,21 @@ BASE = "/v1/relationships"
 OPEN = ("planned", "assigned", "attempting", "reached", "rescheduled", "waiting")
 WEEK = timedelta(days=7)
 Row = Mapping[str, Any]
+SHOWN: Mapping[str, Callable[[Row], bool]] = defaultdict(
+    lambda: lambda _: True,
+    due=lambda row: bool(row["due"]),
+    overdue=lambda row: bool(row["rhythm"]) and float(row["rhythm"]["behind"]) > 0,
+)
+"""Which clients a list shows: all, those something is due to, those overdue by their interval."""
 
 
 @routes.get("/managers")
 async def show_managers(
-    request: Request, visitor: Visitor, desk: AtDesk, person: Annotated[str, text_of(64)] = "", due: Annotated[str, text_of(8)] = ""
+    request: Request, visitor: Visitor, desk: AtDesk, person: Annotated[str, text_of(64)] = "", due: Annotated[str, text_of(8)] = "",
+    by: Annotated[str, text_of(8)] = "",
 ) -> Response:  # fmt: skip
-    """A manager's clients with what is due to each; `person`: whose. Leaders see their branch's owners and allocations too."""
+    """A manager's clients, the longest overdue by their own interval first (`by=due`: by what is due); `person`: whose. Leaders see
+    their branch's owners and allocations too."""
     leads = visitor.role is not Role.CLIENT_MANAGER
     whose = person.strip() or ("" if leads else visitor.person)
     today = await desk.today()
@@ -41,17 +50,19 @@ async def show_managers(
         soon = urlencode({"due_by": today + WEEK, "limit": 200})
         paths += [
             f"{BASE}/managers/{name}/clients", f"{BASE}/managers/{name}", f"/v1/callbacks/tasks?{soon}",
-            f"/v1/complaints/cases?{urlencode({'limit': 200})}",
+            f"/v1/complaints/cases?{urlencode({'limit': 200})}", f"{BASE}/managers/{name}/cadence",
         ]  # fmt: skip
     owners, runs, completeness, *own = await desk.all(*paths, purpose="service")
-    clients = with_due(rows_of(own[0]), rows_of(own[2]), rows_of(own[3])) if own else []
-    shown = [row for row in clients if row["due"] or not due]
+    clients = (
+        with_rhythm(with_due(rows_of(own[0]), rows_of(own[2]), rows_of(own[3])), rows_of(own[4]), by) if own else []
+    )
+    shown = [row for row in clients if SHOWN[due](row)]
     here = "/managers" + (f"?{urlencode({'person': whose})}" if person else "")
     place = {"person": whose}
     acts = ["add_skill"] if whose and (leads or whose == visitor.person) else []
     acts += ["set_capacity"] if whose and visitor.role in LEADS else []
     return render(
-        request, "managers/managers.html", whose=whose, clients=shown, all_clients=len(clients), due=due,
+        request, "managers/managers.html", whose=whose, clients=shown, all_clients=len(clients), due=due, by=by,
         missing=bool(own) and own[0].status >= 500, unknown=bool(own) and own[0].status == 404,
         profile=own[1] if own else None, owners=rows_of(owners) if leads else [], runs=rows_of(runs) if leads else [],
         completeness=rows_of(completeness), leads=leads, today=today,
@@ -71,6 +82,15 @@ def with_due(clients: Iterable[Row], tasks: Iterable[Row], cases: Iterable[Row])
             owed.setdefault(row["client_id"], []).append((row["due_on"], "complaint", f"/complaints/{row['case_id']}"))
     found = [dict(row) | {"due": sorted(owed.get(row["client_id"], ()))} for row in clients]
     return sorted(found, key=lambda row: (not row["due"], row["due"][0][0] if row["due"] else ""))
+
+
+def with_rhythm(clients: Iterable[Row], rhythm: Iterable[Row], by: str) -> list[dict[str, Any]]:
+    """Each client with their last contact and how far they are over their own interval; by that, or in the order given [RE4]."""
+    known = {row["client_id"]: row for row in rhythm}
+    found = [dict(row) | {"rhythm": known.get(row["client_id"])} for row in clients]
+    if by == "due":
+        return found
+    return sorted(found, key=lambda row: -float(row["rhythm"]["behind"]) if row["rhythm"] else 99.0)
 
 
 @routes.get("/managers/allocations/{run_id}")

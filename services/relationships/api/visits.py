@@ -16,7 +16,7 @@ from chassis.rows import columns, fetch
 from chassis.timeline import today
 from contracts.fields import Code, Id, Identifier
 from services.relationships import visits
-from services.relationships.api.shapes import STAFF, Body, see_client
+from services.relationships.api.shapes import STAFF, Body, see_client, see_person
 from services.relationships.policy import Policies
 from services.relationships.visits import ACTS, VisitRow
 
@@ -89,6 +89,31 @@ async def list_visits(actor: Reader, sql: Reading, client_id: Identifier, page: 
         client_id,
         page.after[0] if page.after else None,
         page.limit + 1,
+        *arguments,
+    )
+    policies, now = await Policies.read(sql), await today(sql)
+    views = [_view(one, policies, now, []) for one in found]
+    return Listing[VisitView].model_validate(page.result(views, lambda one: (str(one.visit_id),)))
+
+
+@routes.get("/managers/{person}/visits")
+async def list_visits_of(
+    actor: Reader, sql: Reading, person: Identifier, page: Page, state: Code | None = None
+) -> Listing[VisitView]:
+    """Somebody's visits, the latest begun first; `state=open` are those not recorded or cancelled yet."""
+    await see_person(sql, actor, person)
+    scope, arguments = object_scope(actor, 5)
+    states = list(visits.OPEN) if state == "open" else [state] if state else None
+    found = await fetch(
+        sql,
+        VisitRow,
+        f"""SELECT {columns(VisitRow)} FROM visits WHERE person = $1 AND ($2::uuid IS NULL OR visit_id < $2)
+              AND ($4::text[] IS NULL OR state = ANY($4)) AND {scope}
+            ORDER BY visit_id DESC LIMIT $3""",
+        person,
+        page.after[0] if page.after else None,
+        page.limit + 1,
+        states,
         *arguments,
     )
     policies, now = await Policies.read(sql), await today(sql)
