@@ -27,7 +27,8 @@ __all__ = [
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A fact. Subclasses name `type`, `topic` and, from the second one on, `version`."""
+    """A fact. Subclasses name `type`, `topic` and, from the second one on, `version`: the next one when a member goes or means
+    another thing, or a closed list of values grows; an optional member may be added to any."""
 
     type: ClassVar[str] = ""
     topic: ClassVar[str] = ""

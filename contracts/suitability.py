@@ -114,6 +114,7 @@ class ReassessmentRequested(Event, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "suitability.reassessment.requested"
     topic: ClassVar[str] = TOPIC
+    version: ClassVar[int] = 2
 
     client_id: Identifier
     branch_id: Identifier | None = None
@@ -176,14 +177,19 @@ class DriftedProduct(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_d
 
 
 class MatchDrifted(Event, frozen=True, kw_only=True, gc=False):
-    """Client and products no longer match (适当性匹配发生变化): the level fell or ended, or a product's class rose."""
+    """Client and products no longer match (适当性匹配发生变化): the level fell or ended, a product's class rose, or a permission or
+    the product's place on the shelf ended."""
 
     type: ClassVar[str] = "suitability.match.drifted"
     topic: ClassVar[str] = TOPIC
+    version: ClassVar[int] = 2
 
     client_id: Identifier
     branch_id: Identifier | None = None
-    cause: Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended", "trade_cancelled"]
+    cause: Literal[
+        "level_lowered", "assessment_expired", "class_raised", "professional_ended", "trade_cancelled",
+        "permission_ended", "off_shelf",
+    ]  # fmt: skip
     found_on: BusinessDate
     held: Code | None = None
     products: list[DriftedProduct]
@@ -199,6 +205,7 @@ class MismatchFound(Event, frozen=True, kw_only=True, gc=False):
 
     type: ClassVar[str] = "suitability.mismatch.found"
     topic: ClassVar[str] = TOPIC
+    version: ClassVar[int] = 2
 
     client_id: Identifier
     branch_id: Identifier | None = None

@@ -124,6 +124,7 @@ FIELDS = {
     "since": "自",
     "staff_id": "员工（工号）",
     "stated_by": "登记人",
+    "stated_on": "登记日",
     "submitted_at": "提交时间",
     "template": "问卷",
     "tier": "级别",

@@ -85,7 +85,7 @@ async def _judge_due(days: Sequence[date], uow: UnitOfWork, told: Told, touched:
         return 0
     since: dict[str, date] = {}
     for client, product, day, cause in rows:
-        if product is None and cause != "permission":
+        if product is None and cause not in ("permission", "permission_ended"):
             touched.add(day)
         if client is not None and product is None:
             since[client] = min(day, since.get(client, day))
@@ -110,8 +110,12 @@ async def _drift_of(rows: Sequence[asyncpg.Record], days: Sequence[date], uow: U
     lowered = {(client, max(day, days[0])) for client, day in await drift.lowered(uow, changed)}
     lowered |= {(client, max(day, days[0])) for client, _, day, cause in rows if cause == "level_ended"}
     found = await drift.look_at_clients(uow, [(client, day, day) for client, day in sorted(lowered)], "level_lowered")
-    raised = sorted({(code, max(day, days[0])) for _, code, day, cause in rows if cause == "class_raised"})
-    found += await drift.look_at_products(uow, [(code, day, day) for code, day in raised])
+    unpermitted = sorted({(client, max(day, days[0])) for client, _, day, cause in rows if cause == "permission_ended"})
+    found += await drift.look_at_clients(uow, [(client, day, day) for client, day in unpermitted], "permission_ended")
+    of_products: tuple[drift.Cause, ...] = ("class_raised", "off_shelf")
+    for wanted in of_products:
+        changed = sorted({(code, max(day, days[0])) for _, code, day, cause in rows if cause == wanted})
+        found += await drift.look_at_products(uow, [(code, day, day) for code, day in changed], wanted)
     again = sorted(
         {(client, code, max(day, days[0])) for client, code, day, cause in rows if cause == "trade_cancelled"}
     )

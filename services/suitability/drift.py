@@ -1,7 +1,7 @@
 """Matches that no longer hold (适当性匹配发生变化): holdings and open confirmations a level no longer covers.
 
-Looked for when a client's level is lowered or ends and when a product's class rises; each is told once, listed, and
-worked off [go-beyond 6, Art. 21].
+Looked for when a client's level is lowered or ends and when a product's class rises, and what is no more permitted or on the
+shelf when that ends; each is told once, listed, and worked off [go-beyond 6, Art. 21].
 """
 
 from collections import defaultdict
@@ -21,6 +21,8 @@ from services.suitability.situations import (
     held_rank,
     in_force,
     needed_of,
+    not_sold_because,
+    permitted,
     product_columns,
     product_in,
     product_on,
@@ -28,7 +30,15 @@ from services.suitability.situations import (
 )
 from services.suitability.tables import CLIENTS
 
-Cause = Literal["level_lowered", "assessment_expired", "class_raised", "professional_ended", "trade_cancelled"]
+Cause = Literal[
+    "level_lowered",
+    "assessment_expired",
+    "class_raised",
+    "professional_ended",
+    "trade_cancelled",
+    "permission_ended",
+    "off_shelf",
+]
 
 # What is held is what was bought less what was sold, each as far as it was not cancelled; less than a millionth of a unit is rounding dust.
 _EXPOSED = f"""
@@ -47,7 +57,7 @@ _EXPOSED = f"""
         SELECT t.client_id, l.day, t.product, 'confirmation' FROM looked l JOIN confirmations t
         ON {{products}} = l.subject AND t.confirmed_on <= l.day AND t.valid_until >= l.day)
     SELECT e.client_id, e.day, e.what, e.product, {CLIENTS.on("branch_id")}, f.scheme, f.rank,
-           {professional("e.client_id", "e.day")}, {product_columns("e.day")}
+           {professional("e.client_id", "e.day")}, {permitted("e.client_id", "e.day")}, {product_columns("e.day")}
     FROM exposed e
     LEFT JOIN clients c ON c.client_id = e.client_id {CLIENTS.join("e.day")}
     LEFT JOIN LATERAL ({product_on("e.product", "e.day")}) p ON true
@@ -70,12 +80,13 @@ class Exposed(NamedTuple):
     held_scheme: str | None
     held_rank: int | None
     professional: bool
+    permissions: list[str]
     known: ProductRow | None
 
     @classmethod
     def of(cls, columns: asyncpg.Record) -> "Exposed":
         """From the columns as they were read."""
-        return cls._make((*columns[:8], product_in(columns[8:])))
+        return cls._make((*columns[:9], product_in(columns[9:])))
 
     def needed(self, policy: Policy) -> int | None:
         """The rank that the product asks for."""
@@ -89,6 +100,14 @@ class Exposed(NamedTuple):
         """Whether what the client is covers it."""
         needed, held = self.needed(policy), self.held(policy)
         return self.professional or (needed is not None and held is not None and needed <= held)
+
+    def stands(self, cause: Cause, policy: Policy) -> bool:
+        """Whether it may stay, as far as a cause is about it: shelf and permission count for professional investors too."""
+        if cause == "permission_ended":
+            return policy.permission_of(self.known.kind if self.known else None) in (None, *self.permissions)
+        if cause == "off_shelf":
+            return self.known is not None and not_sold_because(self.known) is None
+        return self.covered(policy)
 
 
 Looked = Sequence[tuple[str, date, date]]
@@ -104,12 +123,12 @@ async def look_at_clients(
     return await _note(uow, _OF_CLIENTS, looked, cause, only)
 
 
-async def look_at_products(uow: UnitOfWork, looked: Looked) -> list[MatchDrifted]:
-    """Match everyone who holds or subscribes products again, each as of the day its class rose.
+async def look_at_products(uow: UnitOfWork, looked: Looked, cause: Cause = "class_raised") -> list[MatchDrifted]:
+    """Match everyone who holds or subscribes products again, each as of the day its class rose, or it left the shelf.
 
     Returns what is new, to be told.
     """
-    return await _note(uow, _OF_PRODUCTS, looked, "class_raised")
+    return await _note(uow, _OF_PRODUCTS, looked, cause)
 
 
 async def _note(
@@ -122,7 +141,7 @@ async def _note(
     found = [
         row
         for row in rows
-        if not row.covered(policies.on(row.day)) and (only is None or (row.client_id, row.product) in only)
+        if not row.stands(cause, policies.on(row.day)) and (only is None or (row.client_id, row.product) in only)
     ]
     if not found:
         return []

@@ -18,7 +18,8 @@ class Changed(NamedTuple):
 
     Without a cause only a fact to be judged came: a client's, or one of a product, whose buys by anybody are judged.
     `level_lowered` is looked at where the level of the day is lower than that of the day before, `level_ended` always: a level
-    that had counted never did; `permission` has buys judged and no register made anew. With neither client nor product the
+    that had counted never did; `permission` (and `permission_ended`, which has what is held looked at too) has buys judged and no
+    register made anew; `off_shelf` is a product's alone. With neither client nor product the
     registers of the day alone are others.
     """
 

@@ -112,7 +112,13 @@ async def _keep_permissions(
         [event.at for event in events],
         held,
     )
-    await due.note(uow, [due.Changed(business_date(row["at"]), row["client_id"], cause="permission") for row in new])
+    await due.note(
+        uow,
+        [
+            due.Changed(business_date(row["at"]), row["client_id"], cause="permission" if held else "permission_ended")
+            for row in new
+        ],
+    )
 
 
 async def keep_purchases(events: Sequence[ProductPurchased], uow: UnitOfWork) -> None:

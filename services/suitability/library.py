@@ -18,7 +18,7 @@ from services.suitability.tables import LibraryState
 
 async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
     """Keep what the library tells; a product nobody entered here is one of the library's services. Who holds one that asks for
-    more by it is matched again."""
+    more by it, or leaves the shelf, is matched again."""
     told = [
         LibraryState(event.product, event.revision, one.since, event.changed_from, one.shelf, one.floor, record.time)
         for event, record in zip(events, uow.records(ProductChanged), strict=True)
@@ -26,7 +26,7 @@ async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
     ]
     days = {(event.product, event.changed_from) for event in events} | {(one.code, one.since) for one in told}
     await _enter(uow, sorted({event.product for event in events}))
-    before = await products.needed_on(uow, days)
+    before, sold = await products.needed_on(uow, days), await products.sold_on(uow, days)
     await uow.sql.execute(
         f"""INSERT INTO library_states ({columns(LibraryState)})
             SELECT * FROM unnest($1::text[], $2::int[], $3::date[], $4::date[], $5::text[], $6::text[],
@@ -35,6 +35,8 @@ async def hear(events: Sequence[ProductChanged], uow: UnitOfWork) -> None:
         *(lists(told) or [[]] * len(msgspec.structs.fields(LibraryState))),
     )
     await products.note_raised(uow, before)
+    ended = sold - await products.sold_on(uow, days)
+    await due.note(uow, [due.Changed(day, product=code, cause="off_shelf") for code, day in ended])
     since = [(event.product, event.changed_from) for event in events]
     await due.note(uow, [due.Changed(day, product=product) for product, day in since])
 

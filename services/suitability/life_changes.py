@@ -1,15 +1,18 @@
 """Changes of life that a client states [Q5]: a new questionnaire is due, and after that day nothing is bought without one."""
 
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from chassis.rows import columns
+from chassis.personal.keys import Value
+from chassis.personal.reading import reveal
+from chassis.rows import columns, fetch
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
 from contracts.suitability import ReassessmentRequested
 from services.suitability.policy import Policies
 from services.suitability.stated import CHANGE, sealed
 from services.suitability.tables import LifeChange
+from services.suitability.vulnerability import ACTS_ON_IT
 
 Change = Literal["income", "assets", "family", "health", "occupation", "objective", "experience", "other"]
 
@@ -30,3 +33,23 @@ async def state(uow: UnitOfWork, client: str, branch_id: str | None, change: Cha
         uow.emit(ReassessmentRequested(client_id=client, branch_id=branch_id, due_on=due_on))
         uow.audit("state life change", f"client/{client}", key=client)
     return day, due_on
+
+
+async def read(uow: UnitOfWork, client: str, purpose: str) -> list[dict[str, Any]]:
+    """What a client stated, oldest first, with which change it was for whoever acts on it; each read is recorded.
+
+    Raises: Unavailable while the keys cannot be had.
+    """
+    rows = await fetch(
+        uow.sql,
+        LifeChange,
+        f"SELECT {columns(LifeChange)} FROM life_changes WHERE client_id = $1 ORDER BY stated_on, at, change",
+        client,
+    )
+    acts_on_it = uow.actor.role in ACTS_ON_IT
+    fields = {str(place): Value(client, CHANGE, row.change) for place, row in enumerate(rows) if acts_on_it}
+    known = await reveal(uow, f"client/{client}", fields, purpose, in_full=acts_on_it, key=client)
+    return [
+        {"stated_on": row.stated_on, "change": known.get(str(place)), "due_on": row.due_on, "stated_by": row.stated_by}
+        for place, row in enumerate(rows)
+    ]

@@ -224,9 +224,10 @@ async def _present(uow: UnitOfWork, approval: Approval) -> dict[str, Any] | None
 
 
 async def _apply(uow: UnitOfWork, approval: Approval) -> None:
-    """Put in force what was asked; when the level rises, everyone who holds the product is matched again [Art. 21]."""
+    """Put in force what was asked; when the level rises or the product leaves the shelf, everyone who holds it is matched again
+    [Art. 21]."""
     code, day = approval.body["code"], await today(uow.sql)
-    before = await needed_on(uow, [(code, day)])
+    before, sold = await needed_on(uow, [(code, day)]), await sold_on(uow, [(code, day)])
     if "class" in approval.body:
         await _put_class(uow, approval, day)
     else:
@@ -234,6 +235,8 @@ async def _apply(uow: UnitOfWork, approval: Approval) -> None:
     after = await needed_on(uow, [(code, day)])
     if rose(before[code, day], after[code, day]):
         uow.emit_all(await drift.look_at_products(uow, [(code, day, day)]))
+    if sold - await sold_on(uow, [(code, day)]):
+        uow.emit_all(await drift.look_at_products(uow, [(code, day, day)], "off_shelf"))
 
 
 async def _put_class(uow: UnitOfWork, approval: Approval, day: date) -> None:
@@ -287,14 +290,24 @@ BELOW_FLOOR = ApprovalKind(
 async def needed_on(uow: UnitOfWork, asked: Collection[tuple[str, date]]) -> dict[tuple[str, date], int | None]:
     """The ranks that products ask for on days; None: one has no class, or nobody knows it."""
     policies = await uow.policies(Policies)
+    return dict.fromkeys(asked) | {
+        (row.code, day): needed_of(row, policies.on(day)) for day, row in await _known_on(uow, asked)
+    }
+
+
+async def sold_on(uow: UnitOfWork, asked: Collection[tuple[str, date]]) -> set[tuple[str, date]]:
+    """Those of these products that are on the shelf on their day, ours and the library's."""
+    return {(row.code, day) for day, row in await _known_on(uow, asked) if not_sold_because(row) is None}
+
+
+async def _known_on(uow: UnitOfWork, asked: Collection[tuple[str, date]]) -> list[tuple[date, ProductRow]]:
     rows = await uow.sql.fetch(
         f"""SELECT n.day, {product_columns("n.day")} FROM unnest($1::text[], $2::date[]) AS n(code, day)
             JOIN LATERAL ({product_on("n.code", "n.day")}) p ON true""",
         [code for code, _ in asked],
         [day for _, day in asked],
     )
-    known = [(day, ProductRow(*columns)) for day, *columns in rows]
-    return dict.fromkeys(asked) | {(row.code, day): needed_of(row, policies.on(day)) for day, row in known}
+    return [(day, ProductRow(*columns)) for day, *columns in rows]
 
 
 def rose(before: int | None, after: int | None) -> bool:

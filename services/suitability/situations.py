@@ -176,6 +176,14 @@ def _unanswered(day: str) -> str:
                                            a.recorded_at)) AND {counts("a")})"""
 
 
+def permitted(client: str, day: str) -> str:
+    """The trading permissions that a client has at the end of a day."""
+    return f"""ARRAY(SELECT permission FROM permissions m WHERE m.client_id = {client}
+                     AND (m.at AT TIME ZONE 'Asia/Shanghai')::date <= {day} GROUP BY permission
+                     HAVING max(m.at) FILTER (WHERE m.held)
+                            > coalesce(max(m.at) FILTER (WHERE NOT m.held), '-infinity'))"""
+
+
 def cancelled(trade: str, day: str) -> str:
     """SQL: the join of what stays of a trade by a day, as `x`; no row when it stands whole.
 
@@ -200,10 +208,7 @@ def holder_columns(day: str, instant: str) -> str:
                {reassessment_overdue("c.client_id", day)},
                EXISTS (SELECT FROM reviews r WHERE r.state = 'approved' AND r.decided_on <= {day}
                        AND (r.assessment_id = f.assessment_id OR r.submission_id = f.submission_id)),
-               ARRAY(SELECT permission FROM permissions m WHERE m.client_id = c.client_id
-                     AND (m.at AT TIME ZONE 'Asia/Shanghai')::date <= {day} GROUP BY permission
-                     HAVING max(m.at) FILTER (WHERE m.held)
-                            > coalesce(max(m.at) FILTER (WHERE NOT m.held), '-infinity'))"""
+               {permitted("c.client_id", day)}"""
 
 
 def product_on(code: str, day: str) -> str:

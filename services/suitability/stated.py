@@ -7,6 +7,8 @@ from chassis.personal.keys import Value
 from chassis.uow import UnitOfWork
 
 CAUSE, CHANGE, REASON = "vulnerability", "life_change", "vulnerability_end"
+ENDING = "vulnerability-end"
+"""The kind of approval by which a vulnerability ends."""
 _COLUMNS = (("vulnerabilities", "cause", CAUSE), ("life_changes", "change", CHANGE))
 
 _AGAIN = """
@@ -27,7 +29,9 @@ async def sealed(uow: UnitOfWork, client: str, field: str, words: str) -> str:
 
 
 async def seal_earlier(uow: UnitOfWork) -> None:
-    """Seal what was kept in clear before there was this. What was stated of one day in clear and sealed is one row: the sealed."""
+    """Seal what was kept in clear before there was this. What was stated of one day in clear and sealed is one row: the sealed.
+    What the audit said of it stays: it is sealed as it was written."""
+    await _seal_reasons(uow)
     for table, column, field in _COLUMNS:
         rows = await uow.sql.fetch(
             f"""SELECT DISTINCT client_id, {column} FROM {table}
@@ -43,3 +47,20 @@ async def seal_earlier(uow: UnitOfWork) -> None:
                         AS n(client_id, words, sealed) WHERE t.client_id = n.client_id AND t.{column} = n.words""",
                 *found,
             )
+
+
+async def _seal_reasons(uow: UnitOfWork) -> None:
+    """Why the end of a vulnerability was asked for lay beside what was asked."""
+    rows = await uow.sql.fetch(
+        """SELECT approval_id, client_id, why FROM approvals
+           WHERE kind = $1 AND why <> '' AND client_id IS NOT NULL LIMIT 10000""",
+        ENDING,
+    )
+    if rows:
+        texts = await uow.database.keyring.seal([Value(client, REASON, why) for _, client, why in rows])
+        await uow.sql.execute(
+            """UPDATE approvals a SET why = '', body = a.body || jsonb_build_object('reason', n.sealed)
+               FROM unnest($1::uuid[], $2::text[]) AS n(approval_id, sealed) WHERE a.approval_id = n.approval_id""",
+            [approval_id for approval_id, _, _ in rows],
+            [text or "" for text in texts],
+        )

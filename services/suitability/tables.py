@@ -537,7 +537,7 @@ drifts = Table(
         "cause",
         Text,
         nullable=False,
-        comment="level_lowered, assessment_expired, class_raised, professional_ended, trade_cancelled",
+        comment="level_lowered, assessment_expired, class_raised, professional_ended, trade_cancelled, permission_ended, off_shelf",
     ),
     Column("client_id", Text, nullable=False),
     Column("branch_id", Text),

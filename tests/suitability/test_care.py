@@ -213,7 +213,14 @@ async def test_what_a_client_states_of_health_and_life_is_in_clear_nowhere(world
                    SELECT client_id, stated_on, $1, branch_id, due_on, stated_by, at FROM life_changes LIMIT 1""",
                 change,
             )
+        await uow.sql.execute(
+            """INSERT INTO approvals (approval_id, kind, object, client_id, body, why, concerned, state, asked_by, asked_at, expires_at)
+               SELECT gen_random_uuid(), 'vulnerability-end', 'vulnerability/c-1', client_id, '{"branch_id": "B1"}',
+                      'bereavement is over', '{}', 'refused', 'desk-1', at, at FROM life_changes LIMIT 1"""
+        )
     await world.close(day)
+    [kept] = await world.rows("suitability", "SELECT why, body->>'reason' AS reason FROM approvals WHERE kind = 'vulnerability-end'")
+    assert (kept["why"], kept["reason"][:7]) == ("", "sealed:")
     reason = "reads well by now"
     asked = await desk.post(MANAGER, "/clients/c-1/vulnerability/end", {"reason": reason}, 202)
     changes = await world.rows("suitability", "SELECT change LIKE 'sealed:%' AS sealed FROM life_changes")
@@ -240,11 +247,16 @@ async def test_what_a_client_states_of_health_and_life_is_in_clear_nowhere(world
         stated = await desk.get(replace(actor, purpose=actor.purpose or "check"), "/clients/c-1/vulnerability")
         assert [one["cause"] for one in stated] == seen[sees], actor
         assert [one["vulnerable"] for one in stated] == [True, True]
-        assert stated[-1]["end_asked_because"] == (None if sees else reason)
+        assert stated[-1]["end_asked_because"] == (None if sees and actor is not HQ else reason)
+        life = await desk.get(replace(actor, purpose=actor.purpose or "check"), "/clients/c-1/life-changes")
+        assert {one["change"] for one in life} == ({None} if sees else {"family", "occupation"}), actor
+        assert {one["due_on"] for one in life} == {str(day + timedelta(days=30))}
     nothing_said = await desk.call(replace(MANAGER, purpose=""), "GET", "/clients/c-1/vulnerability")
     assert nothing_said.status_code == 400
+    nothing_said = await desk.call(replace(MANAGER, purpose=""), "GET", "/clients/c-1/life-changes")
+    assert nothing_said.status_code == 400
     reads = await world.rows("suitability", "SELECT actor FROM audit WHERE action = 'reveal' AND object = 'client/c-1'")
-    assert len(reads) == 7
+    assert len(reads) == 14
     await desk.approve(COMPLIANCE, asked)
     stated = await desk.get(COMPLIANCE, "/clients/c-1/vulnerability")
     assert [(one["vulnerable"], one["cause"]) for one in stated][-1] == (False, None)

@@ -108,6 +108,47 @@ async def test_a_cancelled_sale_is_held_again(world: World, desk: Desk) -> None:
     assert await drifts(world) == [("trade_cancelled", ["F"])]
 
 
+async def test_what_is_no_more_permitted_or_on_the_shelf_is_listed_of_who_holds_it(world: World, desk: Desk) -> None:
+    """Ours, the library's, told ahead and late; of professional investors too. What is permitted again is nothing new."""
+    day = await begun(world, opened("c-2"))
+    on_shelf = [ProductStretch(since=day - DAY * 9, shelf="on_shelf", floor=None)]
+    granted = [
+        broker.PermissionGranted(client_id=f"c-{n}", permission="options", at=at(day - DAY * 3, 9)) for n in (1, 2)
+    ]
+    told = ProductChanged(product="E1", revision=1, changed_from=day - DAY * 9, stretches=on_shelf)
+    await world.publish(assessed("c-1", "HIGH", day - DAY), told, *granted)
+    await world.settle()
+    await professional(desk, "c-2")
+    await desk.keep("OFF", kind="stock")
+    taken = broker.ProductPurchased(
+        client_id="c-1", purchase_id="p", product_code="E1", amount=Amount("1"), at=at(day, 10)
+    )
+    options = [bought(f"c-{n}", f"o-{n}", day, "O", "option") for n in (1, 2)]
+    await world.publish(*options, bought("c-1", "s", day, "OFF"), taken)
+    await world.close(day)
+    assert await drifts(world) == []
+    suspended = [*on_shelf, ProductStretch(since=day + DAY * 3, shelf="suspended", floor=None)]
+    await world.publish(
+        broker.PermissionEnded(client_id="c-2", permission="options", at=at(day + DAY, 9)),
+        ProductChanged(product="E1", revision=2, changed_from=day + DAY * 3, stretches=suspended[1:]),
+    )
+    await world.close(day + DAY)
+    assert await drifts(world) == [("permission_ended", ["O"])]
+    await world.publish(broker.PermissionGranted(client_id="c-2", permission="options", at=at(day + DAY * 2, 9)))
+    await world.close(day + DAY * 2)
+    await desk.keep("OFF", kind="stock", state="off_shelf")
+    await desk.keep("OFF", kind="stock", state="suspended")  # it was off the shelf already
+    await world.publish(broker.PermissionEnded(client_id="c-1", permission="options", at=at(day, 9)))
+    await world.close(day + DAY * 3)
+    listed = {(one["cause"], one["client_id"], one["product"]) for one in await desk.listed(HQ, "/drifts")}
+    assert listed == {
+        ("permission_ended", "c-2", "O"),
+        ("permission_ended", "c-1", "O"),
+        ("off_shelf", "c-1", "OFF"),
+        ("off_shelf", "c-1", "E1"),
+    }
+
+
 async def test_explained_as_of_before_a_permission(world: World, desk: Desk) -> None:
     day = await begun(world)
     await world.publish(assessed("c-1", "HIGH", day - DAY))

@@ -33,9 +33,9 @@ async def show_suitability(
 ) -> Response:
     """The level in force with why, its history, what was handed in, purchases asked for with their evidence."""
     base = f"{BASE}/{quote(client, safe='')}"
-    level, levels, why, sheets, decisions, professional, vulnerable = await desk.all(
+    level, levels, why, sheets, decisions, professional, vulnerable, changes = await desk.all(
         base, f"{base}/levels", f"{base}/explain", f"{base}/submissions", f"{base}/decisions", f"{base}/professional",
-        f"{base}/vulnerability", purpose=purpose,
+        f"{base}/vulnerability", f"{base}/life-changes", purpose=purpose,
     )  # fmt: skip
     if refused := first_refusal((level, levels)):
         return no_client(request, refused)
@@ -43,7 +43,7 @@ async def show_suitability(
     return render(
         request, "clients/suitability.html", level=level, levels=levels.data["levels"] if levels.found else [],
         why=why.data if why.found else {}, sheets=rows_of(sheets), decisions=rows_of(decisions), professional=professional,
-        vulnerable=rows_of(vulnerable), acts=begun(visitor, client, here, "life_change", "vulnerable", "vulnerable_no_more"),
+        vulnerable=rows_of(vulnerable), changes=rows_of(changes), acts=begun(visitor, client, here, "life_change", "vulnerable", "vulnerable_no_more"),
         **place_of(client, purpose, "suitability"),
     )  # fmt: skip
 

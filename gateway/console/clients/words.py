@@ -18,7 +18,7 @@ _TABS = {
     "File an adjustment rests on": "调整依据文件", "Kept. It is named in the form below.": "已保存，已填入下方表单。",
     "As of": "截至", "Show": "显示", "Tiers so far": "级别历史", "Classes so far": "分类历史", "Tiers granted": "级别授予",
     "Groups and life cycle": "客户群与生命周期", "core client": "核心客户", "Questionnaire": "风险测评问卷",
-    "Vulnerable": "特殊关注", "Levels so far": "等级历史", "Questionnaires handed in": "已提交问卷",
+    "Vulnerable": "特殊关注", "Changes of life stated": "已申报的重大变化", "Levels so far": "等级历史", "Questionnaires handed in": "已提交问卷",
     "Purchases asked for": "购买评估记录", "Evidence": "凭证", "What these answers lead to": "测评结果",
     "It covers": "可购买", "Above it": "超出等级", "Hand it in": "提交问卷", "Show what they lead to": "查看测评结果",
     "Go on later": "暂存", "Fee rate (per mille)": "佣金率（‰）", "How they reach us": "服务通道",

@@ -152,6 +152,15 @@ class LifeChange(Body):
     change: Change
 
 
+class LifeChangeView(BaseModel):
+    """A change of life that was stated. Which, is for those who act on it."""
+
+    stated_on: date
+    change: Change | None = Field(None, description="which; null for who does not act on it", examples=["income"])
+    due_on: date = Field(description="nothing is bought after it without new answers", examples=["2026-07-01"])
+    stated_by: str
+
+
 class VulnerabilityStated(Body):
     """What makes a client vulnerable."""
 
@@ -310,12 +319,20 @@ async def state_life_change(actor: Submitter, uow: Work, client_id: Identifier, 
     return {"client_id": client_id, "change": body.change, "stated_on": day, "due_on": due_on}
 
 
+@routes.get("/clients/{client_id}/life-changes")
+async def read_life_changes(actor: Reader, uow: Work, purpose: Purpose, client_id: Identifier) -> list[LifeChangeView]:
+    """What changes of life the client stated, oldest first; which, only for the client, who serves them, and compliance. A read
+    carries a purpose and is recorded."""
+    await see_client(uow.sql, actor, client_id)
+    return [LifeChangeView.model_validate(row) for row in await life_changes.read(uow, client_id, purpose)]
+
+
 @routes.get("/clients/{client_id}/vulnerability")
 async def read_vulnerability(
     actor: Reader, uow: Work, purpose: Purpose, client_id: Identifier
 ) -> list[VulnerabilityView]:
-    """What was stated of the client over time, oldest first; why only for the client, who serves them, and compliance. A read
-    carries a purpose and is recorded."""
+    """What was stated of the client over time, oldest first; why only for the client, who serves them, and compliance;
+    headquarters read why an end is asked for. A read carries a purpose and is recorded."""
     await see_client(uow.sql, actor, client_id)
     return [VulnerabilityView.model_validate(row) for row in await vulnerability.read(uow, client_id, purpose)]
 
