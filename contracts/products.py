@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from contracts import platform
+from contracts import messaging, platform
 from contracts.base import DayClosed, Event
 from contracts.fields import Amount, BusinessDate, Code, Count, Id, Identifier, Instant, Month, Quantity
 
@@ -228,6 +228,13 @@ class RedemptionRefused(Event, frozen=True, kw_only=True, gc=False):
         return self.at
 
 
+class MessageRequested(messaging.MessageRequested, frozen=True, kw_only=True, gc=False):
+    """Products asks for a message: that the price of what a client holds will be another from a day on [S1]."""
+
+    type: ClassVar[str] = "products.message.requested"
+    topic: ClassVar[str] = TOPIC
+
+
 class DayCompleted(DayClosed, frozen=True, kw_only=True, gc=False):
     """Products has closed the business date: entitlements, charges and the club of that date are out."""
 
@@ -256,5 +263,6 @@ EVENTS: list[type[Event]] = [
     AttendanceRecorded,
     RedemptionConfirmed,
     RedemptionRefused,
+    MessageRequested,
     DayCompleted,
 ]

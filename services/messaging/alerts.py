@@ -106,12 +106,12 @@ async def send(database: Database, urls: Sequence[str], at: datetime | None = No
     if not found:
         return False
     [one] = found
-    wanted = [url for url in urls if not one.failed or url.partition(":")[0] in one.failed.split(",")]
+    wanted = [url for url in urls if not one.failed or port.name_of(url) in one.failed.split(",")]
     try:
         failed = await port.send(wanted, TITLES.get(one.kind, one.kind), f"{one.words}\n{one.subject}")
     except port.AlertsUnavailable as error:
         log.warning("alerts cannot be sent", error=error)
-        failed = [url.partition(":")[0] for url in wanted]
+        failed = [port.name_of(url) for url in wanted]
     async with database.unit_of_work() as uow:
         now = at or uow.now
         state = "sent" if not failed else "waiting" if one.tries < TRIES else "failed"

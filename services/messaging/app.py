@@ -5,7 +5,7 @@ from pathlib import Path
 from chassis import staff
 from chassis.erasure import answering
 from chassis.service import Service
-from contracts import callbacks, complaints, suitability
+from contracts import callbacks, complaints, products, suitability
 from contracts.broker import (
     AllotmentMade,
     BranchChanged,
@@ -68,6 +68,7 @@ service = Service(
         complaints.MessageRequested: handlers.take_requests,
         callbacks.MessageHandedOver: hand_over.take,  # before what takes one of them back
         callbacks.MessageRequested: handlers.take_requests,
+        products.MessageRequested: handlers.take_requests,
         suitability.MessageRequested: handlers.take_requests,
         suitability.RegisterMade: registers.tell,
     },

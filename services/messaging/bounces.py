@@ -72,6 +72,7 @@ async def read(database: Database, mailbox: Mailbox) -> int:
                         )
                         for one in bounces
                     ],
+                    "email",
                 )  # fmt: skip
         await asyncio.to_thread(mailbox.mark, [uid for uid, _ in found])
     finally:

@@ -7,7 +7,7 @@ HMAC-SHA256 of timestamp and token under the account's signing key. A mail is kn
 import hashlib
 import hmac
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -28,7 +28,7 @@ Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,12}$")]
 
 
 class NotSigned(Forbidden):
-    """The signature is missing, wrong or older than five minutes; or no key is agreed (`CARELINE_MESSAGES_EMAIL_WEBHOOK_KEY`)."""
+    """The signature is missing, wrong, older than five minutes, or was another event's; or no key is agreed (`CARELINE_MESSAGES_EMAIL_WEBHOOK_KEY`)."""
 
     title = Text("Not signed by our mail provider", "邮件服务商签名无效")
 
@@ -94,6 +94,25 @@ def read(body: dict[str, Any], now: datetime) -> Webhook:
     return found
 
 
+async def once(uow: UnitOfWork, found: Webhook) -> None:
+    """What a token has signed: its signature says nothing of the event, so that it holds for one alone, however often brought.
+
+    Raises: NotSigned.
+    """
+    digest = hashlib.sha256(msgspec.json.encode(found.event_data)).hexdigest()
+    before = timedelta(seconds=2 * SECONDS)
+    await uow.sql.execute("DELETE FROM webhook_tokens WHERE at < $1", uow.now - before)
+    await uow.sql.execute(
+        "INSERT INTO webhook_tokens (token, digest, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        found.signature.token,
+        digest,
+        uow.now,
+    )
+    known = await uow.sql.fetchval("SELECT digest FROM webhook_tokens WHERE token = $1", found.signature.token)
+    if known != digest:
+        raise NotSigned
+
+
 def receipt_of(said: Said, now: datetime) -> receipts.Receipt | None:
     """The receipt an event is; None: it ends nothing, or is not about a mail of ours."""
     named = OURS.fullmatch(f"<{said.message.headers.message_id.strip('<> ')}>")
@@ -117,7 +136,7 @@ async def take(uow: UnitOfWork, found: Webhook) -> receipts.Counts:
     if said.event == "complained":
         await _stop(uow, said)
     receipt = receipt_of(said, uow.now)
-    return await receipts.take(uow, [receipt] if receipt else [])
+    return await receipts.take(uow, [receipt] if receipt else [], "email")
 
 
 async def _stop(uow: UnitOfWork, said: Said) -> None:

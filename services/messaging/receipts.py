@@ -37,16 +37,19 @@ class Counts(msgspec.Struct, frozen=True):
     unknown: int
 
 
-async def take(uow: UnitOfWork, given: Sequence[Receipt]) -> Counts:
-    """Apply receipts, the first word on each message; those of references not known yet are kept for `early`."""
+async def take(uow: UnitOfWork, given: Sequence[Receipt], channel: str | None = None) -> Counts:
+    """Apply receipts, the first word on each message; those of references not known yet are kept for `early`. Who speaks for one
+    `channel` moves no message of another."""
     found = await rows.fetch(
         uow.sql,
         MessageRow,
         f"""SELECT {message_columns()} FROM messages
-            WHERE message_id = ANY($1::uuid[]) OR provider_ref = ANY($2::text[]) OR merged_into = ANY($1::uuid[])
+            WHERE (message_id = ANY($1::uuid[]) OR provider_ref = ANY($2::text[]) OR merged_into = ANY($1::uuid[]))
+              AND ($3::text IS NULL OR channel IS NULL OR channel = $3)
             ORDER BY message_id FOR UPDATE""",
         [one.message_id for one in given if one.message_id],
         [one.receipt for one in given if one.receipt],
+        channel,
     )
     said: dict[UUID | str, Receipt] = {}
     for one in given:

@@ -242,6 +242,14 @@ messages = table(
         "due_at",
         postgresql_where=text("state = 'handed' AND reason = 'awaiting_member'"),
     ),
+    Index(
+        "ix_messages_receipt_asked_for",
+        "way",
+        "due_at",
+        "message_id",
+        postgresql_where=text("state = 'handed' AND batch_id IS NULL AND merged_into IS NULL"),
+    ),
+    Index("ix_messages_tried_again", "way", postgresql_where=text("state = 'queued' AND tries > 1")),
     Index("ix_messages_waiting_by_cause", "cause", postgresql_where=text("state IN ('planned', 'queued')")),
 )
 
@@ -470,9 +478,20 @@ class AlertRow(Row, frozen=True):
     state: Annotated[str, Column(comment="waiting, handed, sent, failed")]
     tries: Annotated[int, Column(SmallInteger)]
     due_at: datetime
-    failed: Annotated[str, Column(comment="the kinds of addresses that did not take it")]
+    failed: Annotated[str, Column(comment="the addresses that did not take it, by kind and a digest")]
 
 
 alerts = table(
     "alerts", metadata, AlertRow, Index("ix_alerts_waiting", "due_at", postgresql_where=text("state = 'waiting'"))
 )
+
+
+class WebhookTokenRow(Row, frozen=True):
+    """A token that signed what a mail provider brought: it signs nothing else."""
+
+    token: Annotated[str, Column(primary_key=True)]
+    digest: Annotated[str, Column(comment="of what was brought")]
+    at: datetime
+
+
+webhook_tokens = table("webhook_tokens", metadata, WebhookTokenRow)

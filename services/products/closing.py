@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from chassis.uow import UnitOfWork
-from services.products import charges, clients, club, club_events, entitlements, library, offers, rates, subscriptions
+from services.products import (
+    charges,
+    clients,
+    club,
+    club_events,
+    entitlements,
+    library,
+    offers,
+    price_notices,
+    rates,
+    subscriptions,
+)
 
 
 async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
@@ -15,6 +26,7 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
         await charges.close_day(uow, day)
         await library.take_effect(uow, following)
         await rates.take_effect(uow, following)
+        await price_notices.ask(uow, day)
         await entitlements.take_effect(uow, following)
         concerned = await subscriptions.concerned(uow, following)
         if concerned:

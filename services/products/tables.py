@@ -133,6 +133,15 @@ class DifferenceRow(Row, frozen=True):
     day: Annotated[date, rows.Column(primary_key=True)]
 
 
+class PriceNoticeRow(Row, frozen=True):
+    """A version of the catalogue whose prices were told ahead to who signed before."""
+
+    version: Annotated[str, rows.Column(primary_key=True)]
+    told_on: date
+
+
+price_notices = rows.table("price_notices", metadata, PriceNoticeRow)
+
 differences_due = rows.table("differences_due", metadata, DifferenceRow, Index(None, "day"))
 
 TIERS: History[TierChanged] = History(

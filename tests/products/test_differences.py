@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.clock import at
+from chassis.clock import at, utc_now
+from chassis.timeline import Timeline, announce
 from contracts.base import Quantity
 from contracts.broker import Instrument, TradeSettled
 from contracts.products import RateStretch
@@ -183,6 +184,28 @@ async def test_other_prices_are_told_before_their_day_and_a_lower_ceiling_is_rep
         answer = await get(shop, "/reports/over-ceiling", DESK, on=str(day))
         assert [one["client_id"] for one in answer.json()["items"]] == found, answer.text
     assert (await get(shop, "/reports/over-ceiling", AGENT)).status_code == 403
+
+
+async def test_who_signed_before_is_told_of_another_price_ahead_and_once(shop: World) -> None:
+    """Who holds what costs the same then, and a home that replays its past, are not."""
+    await gold(shop)
+    await buy(shop, "A")
+    ahead = date(2024, 3, 1)
+    await published(shop, date(2024, 2, 6), rates=DEARER, holders_from=str(ahead))
+    await close(shop, NEXT)
+    assert await told(shop, "products.message.requested") == []
+    async with shop.database("gateway").unit_of_work() as uow:
+        announce(uow, Timeline.REAL, utc_now())
+    await shop.settle()
+    for day in (date(2024, 2, 4), date(2024, 2, 8)):
+        await close(shop, day)
+    [asked] = await told(shop, "products.message.requested")
+    assert (asked["client_id"], asked["kind"], asked["fields"]) == (
+        "c-1",
+        "price_change",
+        {"product": "A", "on": str(ahead)},
+    )
+    assert await shop.value("products", "SELECT told_on FROM price_notices") == NEXT + timedelta(days=1)
 
 
 async def test_days_close_also_where_the_calendar_ends(shop: World) -> None:

@@ -219,7 +219,9 @@ async def test_what_a_client_states_of_health_and_life_is_in_clear_nowhere(world
                       'bereavement is over', '{}', 'refused', 'desk-1', at, at FROM life_changes LIMIT 1"""
         )
     await world.close(day)
-    [kept] = await world.rows("suitability", "SELECT why, body->>'reason' AS reason FROM approvals WHERE kind = 'vulnerability-end'")
+    [kept] = await world.rows(
+        "suitability", "SELECT why, body->>'reason' AS reason FROM approvals WHERE kind = 'vulnerability-end'"
+    )
     assert (kept["why"], kept["reason"][:7]) == ("", "sealed:")
     reason = "reads well by now"
     asked = await desk.post(MANAGER, "/clients/c-1/vulnerability/end", {"reason": reason}, 202)

@@ -67,7 +67,9 @@ async def mail_event(
     ],
 ) -> mail_events.Webhook:
     """What the provider says, once its signature holds. Raises: NotSigned, Invalid."""
-    return mail_events.read(given, uow.now)
+    found = mail_events.read(given, uow.now)
+    await mail_events.once(uow, found)
+    return found
 
 
 MailEvent = Annotated[mail_events.Webhook, Depends(mail_event, scope="function")]

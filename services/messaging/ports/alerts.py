@@ -5,6 +5,7 @@ For staff alone, never for clients: nobody learns whether an alert was read. Eac
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import sha256
 
 from services.messaging.ports.port import plain
 
@@ -13,8 +14,13 @@ class AlertsUnavailable(Exception):
     """Alerts are set up and the library is not installed: `pip install 'careline[alerts]'`."""
 
 
+def name_of(url: str) -> str:
+    """What an address is called where it is kept or shown: its kind, and which of these; the address itself holds secrets."""
+    return f"{plain(url.partition(':')[0])}#{sha256(url.encode()).hexdigest()[:8]}"
+
+
 async def send(urls: Sequence[str], title: str, body: str) -> list[str]:
-    """Send an alert to every address; the kinds of those that did not take it. Raises: AlertsUnavailable."""
+    """Send an alert to every address; the names of those that did not take it. Raises: AlertsUnavailable."""
     return await asyncio.to_thread(_send, urls, title, body)
 
 
@@ -28,5 +34,5 @@ def _send(urls: Sequence[str], title: str, body: str) -> list[str]:
         one = apprise.Apprise()
         # One address at a time: together there is one answer for all of them.
         if not one.add(url) or not one.notify(title=title, body=body):
-            failed.append(plain(url.partition(":")[0]))  # an address holds secrets
+            failed.append(name_of(url))
     return failed
