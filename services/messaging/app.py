@@ -70,6 +70,7 @@ service = Service(
         callbacks.MessageRequested: handlers.take_requests,
         products.MessageRequested: handlers.take_requests,
         suitability.MessageRequested: handlers.take_requests,
+        suitability.MatchDrifted: told.of_drift,
         suitability.RegisterMade: registers.tell,
     },
     publishes=EVENTS,

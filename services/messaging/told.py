@@ -1,4 +1,5 @@
-"""What other services tell that a client has to be told in turn: points that expire, a tier that ends, subscriptions, the club.
+"""What other services tell that a client has to be told in turn: points that expire, a tier that ends, subscriptions, the club,
+and what no longer suits them.
 
 Only a real home asks for messages of these; each is one message by its kind, client and cause, however often it is told.
 """
@@ -12,6 +13,7 @@ from chassis.uow import UnitOfWork
 from contracts.classification import TierDowngradeWarned
 from contracts.points import LotsExpiring
 from contracts.products import ClubChanged, SubscriptionChanged
+from contracts.suitability import MatchDrifted
 from services.messaging import messages
 from services.messaging.messages import Wanted
 
@@ -75,6 +77,21 @@ async def of_club(events: Sequence[ClubChanged], uow: UnitOfWork) -> None:
             if one.state == "grace" and one.since >= day - RECENT and one.until and one.until > day
         ),
     )
+
+
+async def of_drift(events: Sequence[MatchDrifted], uow: UnitOfWork) -> None:
+    """What a client holds or confirmed no longer suits them, is not permitted any more, or has left the shelf [Art. 21]: one
+    message a day and cause, however much it is."""
+    day = await today(uow.sql)
+    await _ask(
+        uow,
+        (
+            _notice(uow, "match_drifted", e.client_id, f"{e.found_on}/{e.cause}",
+                    {"product": e.products[0].product, "count": str(len(e.products))})
+            for e in events
+            if e.products and e.found_on >= day - RECENT
+        ),
+    )  # fmt: skip
 
 
 def _notice(

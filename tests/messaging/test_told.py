@@ -9,6 +9,7 @@ from contracts.complaints import MessageRequested
 from contracts.fields import Quantity
 from contracts.points import LotsExpiring
 from contracts.products import ClubChanged, ClubStretch, SubscriptionChanged, SubscriptionStretch
+from contracts.suitability import DriftedProduct, MatchDrifted
 from tests.messaging.desk import Desk
 
 TODAY = business_date(utc_now())
@@ -17,6 +18,7 @@ SOON, PAST = TODAY + timedelta(days=30), TODAY - timedelta(days=40)
 
 def facts(who: str) -> list[Any]:
     subscription = {"client_id": who, "changed_from": PAST}
+    drifted = [DriftedProduct(product=code, needed="HIGH", what="holding") for code in ("F1", "F2")]
     stretches = [
         SubscriptionStretch(since=PAST, until=TODAY, code="SMS1", state="active"),
         SubscriptionStretch(since=TODAY, until=SOON, code="SMS1", state="ending"),
@@ -30,6 +32,8 @@ def facts(who: str) -> list[Any]:
         TierDowngradeWarned(client_id=who, branch_id="B1", tier="GOLD", next_tier="SILVER", grace_from=PAST, steps_down_on=TODAY, days_left=7),
         SubscriptionChanged(revision=1, stretches=stretches, **subscription),
         SubscriptionChanged(revision=2, stretches=stretches, **subscription),  # told again
+        MatchDrifted(client_id=who, branch_id="B1", cause="off_shelf", found_on=TODAY, products=drifted),
+        MatchDrifted(client_id=who, branch_id="B1", cause="class_raised", found_on=PAST, products=drifted),  # long ago
         ClubChanged(client_id=who, revision=1, changed_from=TODAY, stretches=[ClubStretch(since=TODAY, until=SOON, state="grace")]),
     ]  # fmt: skip
 
@@ -40,7 +44,7 @@ async def test_what_ends_is_told_once_in_a_real_home(desk: Desk) -> None:
     await desk.world.settle()
     found = await desk.world.rows("messaging", "SELECT kind, cause, state FROM messages WHERE client_id = $1", who)
     assert sorted((row["kind"], row["cause"]) for row in found) == [
-        ("club_grace", f"{TODAY}"), ("points_expiring", f"{SOON:%Y-%m}/30"), ("subscription_blocked", f"B/{TODAY}"),
+        ("club_grace", f"{TODAY}"), ("match_drifted", f"{TODAY}/off_shelf"), ("points_expiring", f"{SOON:%Y-%m}/30"), ("subscription_blocked", f"B/{TODAY}"),
         ("subscription_ending", f"SMS1/{SOON}"), ("tier_grace", f"{TODAY}/30"),
     ]  # fmt: skip
     assert {row["state"] for row in found} <= {"queued", "planned"}

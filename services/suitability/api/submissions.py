@@ -155,7 +155,7 @@ class LifeChange(Body):
 class LifeChangeView(BaseModel):
     """A change of life that was stated. Which, is for those who act on it."""
 
-    stated_on: date
+    stated_on: date = Field(description="the day on which it was stated", examples=["2026-06-01"])
     change: Change | None = Field(None, description="which; null for who does not act on it", examples=["income"])
     due_on: date = Field(description="nothing is bought after it without new answers", examples=["2026-07-01"])
     stated_by: str
