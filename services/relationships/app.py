@@ -68,7 +68,9 @@ from services.relationships import (
     held_away,
     open_items,
     prospects,
+    questions,
     retention,
+    spot_checks,
     tables,
     visits,
 )
@@ -139,7 +141,7 @@ service = Service(
     completes=DayCompleted,
     invariants=INVARIANTS,
     sealed=[tables.SEALED],
-    acts=[visits.ACTS, changes.ACTS, prospects.ACTS],
+    acts=[visits.ACTS, changes.ACTS, prospects.ACTS, spot_checks.ACTS, questions.ACTS],
     approvals=[NAMED, allocations.ALLOCATION],
     loops={"allocations": allocations.solve_next},
     checks={"allocations": allocations.check},

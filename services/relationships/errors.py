@@ -31,3 +31,27 @@ class NothingIsStated(Conflict):
     """There is no value to check or to take back."""
 
     title = Text("Nothing is stated", "尚无该项信息")
+
+
+class AnswerAwaited(Conflict):
+    """Who was checked may still answer."""
+
+    title = Text("They may still answer", "被抽查人仍可说明")
+
+
+class NotAllChecked(Conflict):
+    """Entries are still to be drawn or scored before the quarter can be reported; `persons` says whose."""
+
+    title = Text("Not all is checked yet", "抽查尚未完成")
+
+
+class QuarterReported(Conflict):
+    """The quarter was reported already."""
+
+    title = Text("The quarter was reported", "该季度已上报")
+
+
+class ForTradingClients(Forbidden):
+    """Questions about investments are for clients who trade; all others ask in the business zone."""
+
+    title = Text("For clients who trade", "投资咨询区仅限交易客户")

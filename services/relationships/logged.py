@@ -66,27 +66,42 @@ async def enter(uow: UnitOfWork, client_id: str, entry: Entry) -> Contact:
     await _require_possible(uow, client_id, entry.at, now, terms, person)
     if entry.grumble and prospects.is_prospect(client_id):
         raise WrongValue(errors=(FieldError("/grumble", "is a client's: a prospect's is a complaint"),))
-    found = flags_of(entry.words or "", await _style(uow.sql, client_id, entry.at), terms)
-    late = ["late"] if now - entry.at > timedelta(hours=terms.late_hours) else []
     contact_id = UUID(bytes=uuid7().bytes)
-    one = Contact(
+    style = await style_of(uow.sql, client_id, entry.at)
+    one = made(client_id, entry, contact_id, person, uow.actor.person, now, terms, style)
+    await keep(uow, [one])
+    uow.audit("log contact", f"contact/{contact_id}", key=client_id, channel=entry.channel, flags=one.flags)
+    return one
+
+
+def made(
+    client_id: str, entry: Entry, contact_id: UUID, person: str, entered_by: str, now: datetime, terms: ServiceLog,
+    style: str | None,
+) -> Contact:  # fmt: skip
+    """The contact of an entry, with its flags."""
+    late = ["late"] if now - entry.at > timedelta(hours=terms.late_hours) else []
+    return Contact(
         contact_id=contact_id, client_id=client_id, source=entry.source, ref=entry.ref or str(contact_id), person=person,
         channel=entry.channel, direction=entry.direction, two_way=entry.two_way, valid=entry.valid, at=entry.at,
         day=business_date(entry.at), outcome=entry.outcome, mood=entry.mood, grumble=entry.grumble,
-        topics=list(entry.topics), words=entry.words, flags=[*late, *found], entered_by=uow.actor.person, entered_at=now,
+        topics=list(entry.topics), words=entry.words, flags=[*late, *flags_of(entry.words or "", style, terms)],
+        entered_by=entered_by, entered_at=now,
     )  # fmt: skip
-    await contacts.keep(uow, [one])
-    await prospects.note_contacts(uow, [(client_id, one.at, one.two_way)])
-    uow.audit("log contact", f"contact/{contact_id}", key=client_id, channel=entry.channel, flags=one.flags)
-    if entry.grumble:
-        uow.emit(
-            GrumbleHeard(
-                client_id=client_id, contact_id=contact_id, mood=entry.mood or "annoyed", heard_at=entry.at
-            ),
-            at=entry.at,
-        )  # fmt: skip
-    _raise(uow, one)
-    return one
+
+
+async def keep(uow: UnitOfWork, entered: Sequence[Contact]) -> None:
+    """Keep contacts that people entered, and pass on what is for others: grumbles to complaints, findings to compliance."""
+    await contacts.keep(uow, entered)
+    await prospects.note_contacts(uow, [(one.client_id, one.at, one.two_way) for one in entered])
+    for one in entered:
+        if one.grumble:
+            uow.emit(
+                GrumbleHeard(
+                    client_id=one.client_id, contact_id=one.contact_id, mood=one.mood or "annoyed", heard_at=one.at
+                ),
+                at=one.at,
+            )  # fmt: skip
+        _raise(uow, one)
 
 
 def _raise(uow: UnitOfWork, one: Contact) -> None:
@@ -117,7 +132,7 @@ async def _require_possible(
         raise WrongValue(errors=(FieldError("/person", "did not work here then"),))
 
 
-async def _style(sql: asyncpg.Connection, client_id: str, at: datetime) -> str | None:
+async def style_of(sql: asyncpg.Connection, client_id: str, at: datetime) -> str | None:
     """The client's decision style as managers entered it by then [A5]."""
     found: str | None = await sql.fetchval(
         """SELECT value FROM information_values WHERE client_id = $1 AND code = $2 AND day <= $3

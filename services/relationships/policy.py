@@ -157,6 +157,7 @@ class ServiceLog(PolicyBody, frozen=True):
     order_words: Phrases
     forbidden: Phrases
     banned: Phrases
+    paper_days: Annotated[int, msgspec.Meta(ge=1, le=3660)] = 366
 
 
 class Point(PolicyBody, frozen=True):
@@ -257,6 +258,34 @@ def parse_held_away(body: dict[str, Any]) -> HeldAway:
     return given
 
 
+class SpotChecks(PolicyBody, frozen=True):
+    """How many entries of the service log are checked of each person a quarter: a share, and at least so many, where there are so
+    many [A14]; how many working days they have to answer."""
+
+    percent: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    least: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    answer_days: WorkingDays
+
+
+WorkingMinutes = Annotated[int, msgspec.Meta(ge=1, le=2400)]
+
+
+class Questions(PolicyBody, frozen=True):
+    """The first answer to a question, in working minutes, by zone; the stages of life in which a client trades [A35]."""
+
+    business_minutes: WorkingMinutes
+    investment_minutes: WorkingMinutes
+    trading_stages: Annotated[list[str], msgspec.Meta(min_length=1, max_length=6)]
+
+
+class Reception(PolicyBody, frozen=True):
+    """What clients who come need, what they show, and the forms they are guided through [A30]."""
+
+    papers: Annotated[list[Point], msgspec.Meta(min_length=1, max_length=20)]
+    needs: Annotated[list[Point], msgspec.Meta(min_length=1, max_length=40)]
+    forms: Annotated[list[Point], msgspec.Meta(min_length=1, max_length=40)]
+
+
 class Policies(PolicyBook):
     """The tables of relationships."""
 
@@ -269,3 +298,6 @@ class Policies(PolicyBook):
     hand_over = PolicyTable(FILE, lambda body: typed(HandOver, body))
     prospects = PolicyTable(FILE, lambda body: typed(Prospects, body))
     held_away = PolicyTable(FILE, parse_held_away)
+    spot_checks = PolicyTable(FILE, lambda body: typed(SpotChecks, body))
+    questions = PolicyTable(FILE, lambda body: typed(Questions, body))
+    reception = PolicyTable(FILE, lambda body: typed(Reception, body))

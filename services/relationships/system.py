@@ -88,6 +88,9 @@ SHOWN = {
     "CI-A09": "(SELECT string_agg(p.permission, ' ' ORDER BY p.permission) FROM permissions p WHERE p.client_id = b.client_id)",
     "CI-S01": """(SELECT o.person FROM owners o WHERE o.client_id = b.client_id
         AND o.since < ($2 + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' ORDER BY o.since DESC LIMIT 1)""",
+    "CI-S18": """(SELECT count(*)::text FROM questions q WHERE q.client_id = b.client_id
+        AND q.asked_at < ($2 + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
+        AND q.asked_at >= ($2 - interval '12 months')::timestamp AT TIME ZONE 'Asia/Shanghai')""",
     "CI-A10": "(SELECT 'margin' FROM permissions p WHERE p.client_id = b.client_id AND p.permission = 'margin')",
 }  # fmt: skip
 """What is shown of them where it is kept here."""

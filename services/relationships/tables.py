@@ -48,6 +48,7 @@ CLIENTS = Clients(
     follow={
         "visits": "t.state NOT IN ('recorded', 'cancelled')",
         "manager_changes": "t.state = 'waiting'",
+        "questions": "t.state = 'open'",
         "approvals": "t.state = 'waiting'",
     },
 )

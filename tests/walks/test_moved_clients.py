@@ -28,7 +28,7 @@ WITH_CLIENT = {
     "classification": {"approvals"},
     "points": {"redemptions", "applications", "approvals"},
     "products": {"subscriptions", "club_memberships", "club_registrations", "approvals"},
-    "relationships": {"visits", "manager_changes", "approvals"},
+    "relationships": {"visits", "manager_changes", "questions", "approvals"},
     "suitability": {"reviews", "professionals", "drifts", "findings", "approvals"},
 }
 OF_THEN = {
@@ -51,7 +51,12 @@ OF_THEN = {
     },
     "points": {"adjustments": "statistics by maker and branch", "feedback": "counted by branch and day"},
     "products": {"hospitality": "what the branch gave"},
-    "relationships": {"client_intervals": "by day", "completeness": "by month end"},
+    "relationships": {
+        "client_intervals": "by day",
+        "completeness": "by month end",
+        "spot_checks": "of the people of that branch [A14]",
+        "receptions": "where they came to",
+    },
     "suitability": {
         "client_intervals": "by day",
         "trades": "as settled",
@@ -93,6 +98,7 @@ OPEN_AND_OVER = {
     "club_registrations": ("registered", "attended"),
     "visits": ("planned", "recorded"),
     "manager_changes": ("waiting", "granted"),
+    "questions": ("open", "answered"),
     "reviews": ("open", "approved"),
     "professionals": ("approved", "ended"),
     "drifts": ("open", "handled"),

@@ -6,11 +6,13 @@ from services.relationships.api import (
     allocations,
     cadence,
     changing_hands,
+    desk,
     information,
     lost,
     prospects,
     register,
     service_log,
+    spot_checks,
     team,
     visits,
 )
@@ -27,4 +29,6 @@ routes = joined(
     register.routes,
     lost.routes,
     prospects.routes,
+    desk.routes,
+    spot_checks.routes,
 )
