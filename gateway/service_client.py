@@ -55,6 +55,7 @@ class ServiceClient:
         self.transports = transports
         self.client_parts = client_parts
         self.identities = identities
+        self.trend: Any = None  # what `gateway.overview` has seen of them
 
     async def get(
         self, service: str, path: str, actor: Actor, *, query: str = "", passed: Headers | None = None

@@ -1,5 +1,6 @@
 """The routes every service has for its operators."""
 
+import re
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -8,24 +9,33 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from chassis.actor import Actor, Role
+from chassis.clock import utc_now
 from chassis.database import Database
+from chassis.erasure import answering, foreseen
 from chassis.errors import NotFound, Text
 from chassis.http.idempotency import router
 from chassis.http.paging import Listing, Page
 from chassis.http.permissions import permits
 from chassis.http.reads import Purpose
 from chassis.http.traffic import Traffic
-from chassis.operations import audit_rows, conflicts, dead_letters, deadlines
+from chassis.http.work import Work
+from chassis.operations import audit_rows, conflicts, dead_letters, deadlines, messages
 from chassis.operations.audit_rows import AuditPlace, AuditWanted
 from chassis.operations.lag import lag
+from chassis.operations.messages import MessagePlace, MessagesWanted
 from chassis.operations.status import status
-from contracts.fields import Identifier, Instant, Label, Number, text_of
+from chassis.settings import Settings
+from contracts.fields import Code, Identifier, Instant, Label, Number, text_of
+from contracts.platform import ErasureRequested
 
 Reader = Annotated[Actor, permits("operations:read", Role.OPERATIONS)]
 Auditor = Annotated[Actor, permits("audit:read", Role.COMPLIANCE)]
+Seer = Annotated[Actor, permits("messages:read", Role.OPERATIONS, Role.COMPLIANCE)]
+Unmasker = Annotated[Actor, permits("messages:unmask", Role.COMPLIANCE)]
+Eraser = Annotated[Actor, permits("clients:foresee_erasure", Role.COMPLIANCE, Role.HQ)]
 AUDIT_DAYS = 92
 """Without a beginning the search goes so far back."""
 Operator = Annotated[Actor, permits("operations:act", Role.OPERATIONS)]
@@ -126,6 +136,82 @@ class SkipOrder(BaseModel, extra="forbid"):
 
     ids: list[Number] = Field(min_length=1, max_length=1000)
     reason: Annotated[str, text_of(500, 1)]
+
+
+class CorrectedOrder(BaseModel, extra="forbid"):
+    """What the value should have been, and why. A dry run keeps nothing."""
+
+    value: Annotated[str, text_of(1_000_000, 1)]
+    reason: Annotated[str, text_of(500, 3)]
+    dry_run: bool = False
+
+
+class ToldMessage(BaseModel):
+    """A message as the log keeps it."""
+
+    topic: str
+    partition: int
+    offset: int
+    written_at: datetime = Field(description="when the log took it", examples=["2024-03-04T10:00:00+08:00"])
+    key: str
+    type: str
+    id: str
+    source: str
+    time: datetime
+    traceparent: str | None = Field(
+        description="the trace it belongs to", examples=["00-01890a5dac96774bbcceb302099a8057-bcceb302099a8057-01"]
+    )
+    value: Any = Field(description="the event, with marks for what is personal", examples=[{"client_id": "c-1"}])
+
+
+class Unmasking(BaseModel, extra="forbid"):
+    """Why it is to be read in clear."""
+
+    reason: Annotated[str, text_of(500, 3)]
+
+
+class Unmasked(BaseModel):
+    """The members of a message that name or reach a person; null where the key is gone."""
+
+    id: str
+    type: str
+    key: str
+    members: dict[str, str | None] = Field(description="the values in clear, by member", examples=[{"name": "王芳"}])
+
+
+class ForeseenErasure(BaseModel):
+    """What an erasure would meet in this service. `over`: nothing keeps the client; `removes`: sealed values that could be read
+    no more, by table and column; `keeps`: rows that stay under the bare id, by table."""
+
+    client_id: str
+    over: bool = Field(description="nothing keeps the client", examples=[False])
+    reason: str = Field(description="what keeps the client; empty: nothing", examples=["account open"])
+    kept_until: date | None
+    removes: dict[str, int] = Field(description="sealed values, by table and column", examples=[{"clients.name": 1}])
+    keeps: dict[str, int] = Field(description="rows, by table", examples=[{"clients": 1}])
+
+
+class SettingsShown(BaseModel):
+    """Settings by name, and the service's own checks by name."""
+
+    service: str
+    settings: dict[str, str] = Field(description="settings by name, without secrets", examples=[{"partitions": "4"}])
+    checks: dict[str, Any] = Field(description="checks by name", examples=[{"calendar": {"status": "pass"}}])
+
+
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """Each setting as text: of a secret whether it is set, of an address no login."""
+    return {name: _shown(getattr(settings, name)) for name in sorted(type(settings).model_fields)}
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, SecretStr):
+        return "set"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(one)}" for name, one in sorted(value.items())) or "-"
+    return re.sub(r"//[^/@]*@", "//", str(value))
 
 
 class RedriveReport(BaseModel):
@@ -305,6 +391,78 @@ def operators_routes(service: str) -> APIRouter:
         ids = None if order.all else order.ids or []
         results = await dead_letters.redrive(state.service, state.database, actor, ids, dry_run=order.dry_run)
         return RedriveReport(dry_run=order.dry_run, results=[Redriven.model_validate(asdict(one)) for one in results])
+
+    @routes.post("/dead-letters/{letter}/corrected")
+    async def redrive_corrected(
+        actor: Operator, request: Request, letter: Number, order: CorrectedOrder
+    ) -> RedriveReport:
+        """Give one dead letter to its handler with another value, and say why; the letter keeps what came."""
+        state = request.app.state
+        correction = dead_letters.Correction(order.value, order.reason)
+        result = await dead_letters.redrive_corrected(
+            state.service, state.database, actor, letter, correction, dry_run=order.dry_run
+        )
+        return RedriveReport(dry_run=order.dry_run, results=[Redriven.model_validate(asdict(result))])
+
+    @routes.get("/messages")
+    async def list_told(
+        _: Seer,
+        request: Request,
+        page: Page,
+        type: Code | None = None,
+        key: Identifier | None = None,
+        id: Identifier | None = None,
+        trace: Annotated[Identifier | None, Query(description="the trace, or the request, that made it")] = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+    ) -> Listing[ToldMessage]:
+        """Messages this service told, newest first; a day back without `since`. What names or reaches a person is a mark."""
+        state = request.app.state
+        last = until or utc_now()
+        wanted = MessagesWanted(
+            since or last - timedelta(days=1), last, type, key, id, trace.replace("-", "") if trace else None
+        )
+        place = page.after
+        after = MessagePlace(datetime.fromisoformat(str(place[0])), str(place[1]), int(place[2]), int(place[3])) if place else None  # fmt: skip
+        rows = await messages.listed(state.service, state.database, wanted, after, page.limit + 1)
+        found = page.result(
+            rows, lambda row: (row["written_at"].isoformat(), row["topic"], row["partition"], row["offset"])
+        )
+        return Listing[ToldMessage].model_validate(found)
+
+    @routes.post("/messages/{topic}/{partition}/{offset}/unmask")
+    async def unmask_message(
+        _: Unmasker, request: Request, uow: Work, topic: Code, partition: Number, offset: Number, why: Unmasking
+    ) -> Unmasked:
+        """What one message says of a person, in clear: a right of compliance, with a reason, and on record."""
+        found = await messages.unmasked(request.app.state.service, uow, topic, partition, offset, why.reason)
+        return Unmasked.model_validate(found)
+
+    @routes.get("/erasures/{client_id}")
+    async def foresee_erasure(
+        _: Eraser, request: Request, uow: Work, purpose: Purpose, client_id: Identifier
+    ) -> ForeseenErasure:
+        """What erasing a client would meet here: what keeps them and until when, what could be read no more, what stays under
+        the bare id. Nothing is begun; looking is on record."""
+        service = request.app.state.service
+        handler = service.listens.get(ErasureRequested)
+        if not isinstance(handler, answering):
+            raise NotFound(Text("nothing of clients is kept here", "此服务不保存客户信息"))
+        found = await foreseen(uow, service.tables, handler.judge, client_id)
+        uow.audit("read", f"client/{client_id}", key=client_id, permission="clients:foresee_erasure", purpose=purpose,
+                  path=request.url.path)  # fmt: skip
+        return ForeseenErasure(
+            client_id=client_id, over=not found.judgement.reason, reason=found.judgement.reason,
+            kept_until=found.judgement.kept_until, removes=dict(found.removes), keeps=dict(found.keeps),
+        )  # fmt: skip
+
+    @routes.get("/settings")
+    async def read_settings(_: Reader, request: Request) -> SettingsShown:
+        """The settings of this process, without what is secret, and what its own checks say."""
+        state = request.app.state
+        async with state.database.reading() as sql:
+            checks = {name: await check(sql) for name, check in sorted(state.service.checks.items())}
+        return SettingsShown(service=state.service.name, settings=shown_settings(state.settings), checks=checks)
 
     @routes.post("/dead-letters/skip", status_code=204)
     async def skip_dead_letters(actor: Operator, request: Request, order: SkipOrder) -> None:

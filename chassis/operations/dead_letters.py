@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Literal
 
 import asyncpg
@@ -111,10 +112,37 @@ async def redrive(
     ]
 
 
-async def _redrive_one(service: Service, database: Database, actor: Actor, letter: int, *, dry_run: bool) -> Redriven:
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a letter's value should have been, and why."""
+
+    value: str
+    reason: str
+
+
+async def redrive_corrected(
+    service: Service, database: Database, actor: Actor, letter: int, correction: Correction, *, dry_run: bool
+) -> Redriven:
+    """Give a letter to its handler with another value. The letter keeps what came; who changed it, why and the new value's
+    digest are on record.
+
+    Raises: as `redrive`.
+    """
+    return await _redrive_one(service, database, actor, letter, dry_run=dry_run, correction=correction)
+
+
+async def _redrive_one(
+    service: Service,
+    database: Database,
+    actor: Actor,
+    letter: int,
+    *,
+    dry_run: bool,
+    correction: Correction | None = None,
+) -> Redriven:
     try:
         async with database.unit_of_work(actor) as uow:
-            await _apply(service, uow, letter)
+            await _apply(service, uow, letter, correction)
             if dry_run:
                 raise _DryRunError
     except _DryRunError:
@@ -130,10 +158,10 @@ async def _redrive_one(service: Service, database: Database, actor: Actor, lette
     return Redriven(letter, "done")
 
 
-async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
+async def _apply(service: Service, uow: UnitOfWork, letter: int, correction: Correction | None = None) -> None:
     row = await _open_one(uow, letter)
     registry = service.registry
-    value = await opened_letter(uow.database.keyring, row)
+    value = correction.value.encode() if correction else await opened_letter(uow.database.keyring, row)
     event, kind = registry.decode(row["type"], value), registry.kinds[row["type"]]
     if event.personal:
         [event] = await uow.database.keyring.seal_events([event])
@@ -148,7 +176,8 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int) -> None:
     uow.happened_at = row["event_time"] or uow.now
     await handlers_of(service)[kind]([event], uow)
     await _mark(uow, letter, uow.now)
-    uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"])
+    said = {"reason": correction.reason, "corrected_sha256": sha256(value).hexdigest()} if correction else {}
+    uow.audit("redrive", f"dead_letter/{letter}", key=row["key"], type=row["type"], event_id=row["event_id"], **said)
 
 
 async def _open_one(uow: UnitOfWork, letter: int) -> asyncpg.Record:

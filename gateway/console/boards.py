@@ -51,7 +51,8 @@ class Shown(NamedTuple):
 
 
 async def board(
-    request: Request, desk: Desk, title: str, sections: Sequence[Section], *, here: str, purpose: str = "review", **values: Any
+    request: Request, desk: Desk, title: str, sections: Sequence[Section], *, here: str, purpose: str = "review",
+    beside: Sequence[tuple[str, str]] = (), **values: Any,
 ) -> Response:  # fmt: skip
     """The page of these lists; one that did not come says so."""
     parts = await desk.all(*(section.path for section in sections), purpose=purpose)
@@ -68,7 +69,9 @@ async def board(
         ]
         more = isinstance(part.data, dict) and bool(part.data.get("next"))
         shown.append(Shown(section, rows, begun, more))
-    return render(request, "board.html", board=title, shown=shown, missing=missing, links=links_of, **values)
+    return render(
+        request, "board.html", board=title, shown=shown, missing=missing, links=links_of, beside=beside, **values
+    )
 
 
 def _button(one: RowAct, row: Row, here: str) -> Button:

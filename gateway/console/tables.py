@@ -130,7 +130,16 @@ OF_A_MANAGER = {
     "add_skill": Do("relationships_add_skill"),
     "set_capacity": Do("relationships_set_capacity"),
 }
+HOLDS = {
+    "hold_client": Do("suitability_place_hold"),
+    "release_client_hold": Do("suitability_release_hold", asks=True),
+    "erase_client": Do("gateway_ask_erasure"),
+    "hold_case": Do("complaints_place_hold"),
+    "release_case_hold": Do("complaints_ask_release"),
+    "erase_case": Do("complaints_ask_erasure"),
+}
 ON_BOARDS = {
+    "judge_finding": Do("suitability_judge_finding"),
     "review_call": Do("callbacks_review"),
     "judge": Do("suitability_decide_review"),
     "handle_drift": Do("suitability_handle_drift"),
@@ -167,6 +176,7 @@ TABLES: tuple[Mapping[str, Do], ...] = (
     OF_A_MANAGER,
     VISITS,
     MANAGER_CHANGES,
+    HOLDS,
     ON_BOARDS,
 )
 

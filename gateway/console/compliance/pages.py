@@ -1,5 +1,7 @@
 """Compliance and supervision on one page: findings, reviews, accountability, escalations, as far as the visitor may see them."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -9,10 +11,22 @@ from gateway.console.frame import AtDesk, visitors
 
 routes = APIRouter(include_in_schema=False)
 Watcher = visitors("console.compliance:read", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
+ALL = (Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)
+PAGES = (
+    ("/compliance/findings", "Findings of all services", ALL),
+    ("/compliance/audit", "Audit", (Role.COMPLIANCE,)),
+    ("/compliance/erasures", "Holds and erasures", (Role.HQ, Role.COMPLIANCE)),
+    ("/compliance/coverage", "Proof of coverage", ALL),
+    ("/compliance/proofs", "Evidence and packs", (Role.HQ, Role.COMPLIANCE)),
+    ("/operations/messages", "Messages of the log", (Role.COMPLIANCE,)),
+    ("/operations/trace", "Everything about one id", (Role.COMPLIANCE,)),
+)
+FLAGGED = ("entered_at", "client_id", "person", "channel", "flags", "words")
 OVER = ("confirmed", "rejected", "superseded")
 SECTIONS = (
     Section("Findings of callbacks", "/v1/callbacks/findings", ("raised_at", "client_id", "kind", "concerned", "raised_by", "notes")),
-    Section("Findings of suitability", "/v1/suitability/findings?limit=200", ("found_on", "pattern", "subject", "client_id", "state", "note")),
+    Section("Findings of suitability", "/v1/suitability/findings?limit=200", ("found_on", "pattern", "subject", "client_id", "state", "note"),
+        (RowAct("judge_finding", {"f.pattern": "pattern", "f.subject": "subject", "f.found_on": "found_on"}, lambda row: row["state"] == "open"),)),
     Section(
         "Calls to review", "/v1/callbacks/reviews", ("at", "client_id", "agent", "topic", "outcome", "risk", "phrases"),
         (RowAct("review_call", {"attempt_id": "attempt_id"}),),
@@ -42,4 +56,13 @@ SECTIONS = (
 @routes.get("/compliance", dependencies=[Watcher])
 async def show_compliance(request: Request, desk: AtDesk) -> Response:
     """Every list the visitor may see; one that is not theirs is left out, one that did not come says so."""
-    return await board(request, desk, "Compliance", SECTIONS, here="/compliance")
+    today = await desk.today()
+    words = Section(
+        "Entries with words nobody should say",
+        f"/v1/relationships/contacts/flagged?since={today - timedelta(days=31)}&until={today}&limit=100", FLAGGED,
+    )  # fmt: skip
+    role = desk.visitor.role
+    return await board(
+        request, desk, "Compliance", (*SECTIONS, words), here="/compliance",
+        beside=[(path, title) for path, title, roles in PAGES if role in roles],
+    )  # fmt: skip

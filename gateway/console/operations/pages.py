@@ -52,7 +52,7 @@ async def refresh_services(request: Request, _: Staff, desk: AtDesk) -> Response
 @routes.get("/operations/{service}/dead-letters/{letter}")
 async def show_letter(request: Request, _: Operator, desk: AtDesk, service: Code, letter: Number) -> Response:
     """One dead letter with its value."""
-    part = await desk.get(f"/v1/{_known(desk, service)}/operations/dead-letters/{letter}")
+    part = await desk.get(f"/v1/{known_service(desk, service)}/operations/dead-letters/{letter}")
     page = render(request, "operations/letter.html", part=part, service=service)
     page.status_code = part.status
     return page
@@ -62,11 +62,9 @@ async def show_letter(request: Request, _: Operator, desk: AtDesk, service: Code
 async def redrive(request: Request, _: Operator, desk: AtDesk, service: Code) -> Response:
     """Try dead letters or give them to their handler again; of each what became of it."""
     typed = typed_in(await request.form())
-    order = {
-        "ids": [int(one) for one in typed.get("ids", "").split() if one.isdecimal()],
-        "dry_run": "dry_run" in typed,
-    }
-    done = await desk.send("POST", f"/v1/{_known(desk, service)}/operations/dead-letters/redrive", order)
+    chosen = [int(one) for one in typed.get("ids", "").split() if one.isdecimal()]
+    order = ({"all": True} if "all" in typed else {"ids": chosen}) | {"dry_run": "dry_run" in typed}
+    done = await desk.send("POST", f"/v1/{known_service(desk, service)}/operations/dead-letters/redrive", order)
     results = done.data["results"] if done.done else []
     page = render(
         request, "operations/redriven.html", service=service, part=done, results=results, dry=order["dry_run"],
@@ -84,7 +82,7 @@ async def skip(request: Request, _: Operator, desk: AtDesk, service: Code) -> Re
         "ids": [int(one) for one in typed.get("ids", "").split() if one.isdecimal()],
         "reason": typed.get("reason", ""),
     }
-    done = await desk.send("POST", f"/v1/{_known(desk, service)}/operations/dead-letters/skip", order)
+    done = await desk.send("POST", f"/v1/{known_service(desk, service)}/operations/dead-letters/skip", order)
     if done.done:
         return Response(headers={"hx-redirect": HERE, "cache-control": "no-store"})
     said = "; ".join(error["detail"] for error in errors_of(done))
@@ -93,7 +91,8 @@ async def skip(request: Request, _: Operator, desk: AtDesk, service: Code) -> Re
     return page
 
 
-def _known(desk: Desk, service: str) -> str:
+def known_service(desk: Desk, service: str) -> str:
+    """A service that is there. Raises: NotFound."""
     if service not in desk.services.transports:
         raise NotFound
     return service

@@ -1,6 +1,6 @@
 """The watch over HTTP: mismatches, matches that no longer hold, patterns of gaming, holds, erasure."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -102,6 +102,17 @@ class Judgement(Body):
     found_on: BusinessDate
     state: Literal["dismissed", "upheld"]
     note: Words
+
+
+class HoldView(BaseModel):
+    """A legal hold: why, by whom, and whether it was lifted."""
+
+    hold_id: Annotated[str, Field(description="the hold", examples=["01890a5d-ac96-774b-bcce-b302099a8057"])]
+    reason: str
+    placed_by: str
+    placed_at: datetime
+    released_by: str | None
+    released_at: datetime | None
 
 
 class Hold(Body):
@@ -232,6 +243,14 @@ async def place_hold(actor: Compliance, uow: Work, client_id: Identifier, body: 
     """Place a legal hold: nothing of the client may be deleted."""
     await see_client(uow.sql, actor, client_id)
     return {"hold_id": await retention.hold(uow, client_id, body.reason)}
+
+
+@routes.get("/clients/{client_id}/holds")
+async def list_legal_holds(actor: Eraser, sql: Reading, client_id: Identifier) -> list[HoldView]:
+    """Legal holds of a client, those in force and those lifted, the newest first."""
+    await see_client(sql, actor, client_id)
+    rows = await sql.fetch("SELECT * FROM holds WHERE client_id = $1 ORDER BY placed_at DESC LIMIT 200", client_id)
+    return [HoldView.model_validate(dict(row)) for row in rows]
 
 
 @routes.delete("/holds/{hold_id}", status_code=202)
