@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from careline.refusals import WrongArgument
 from chassis.bus.log import SHARED_SCHEMA, Log
-from chassis.database import connect, owner_of, owner_url_of, url_of
+from chassis.database import connect, connect_to_schema, owner_of, owner_url_of
 from chassis.migrate import migrate
 from chassis.service import Service
 from chassis.settings import Settings
@@ -46,7 +46,7 @@ async def _same_bus(settings: Settings, services: Sequence[str]) -> None:
     Raises: ValueError.
     """
     for service in services:
-        sql = await connect(url_of(settings, service), service)
+        sql = await connect_to_schema(settings, service)
         try:
             on_kafka = await sql.fetchval("SELECT EXISTS (SELECT FROM home_id)")
             begun = await sql.fetchval("SELECT EXISTS (SELECT FROM consumer_offsets WHERE next > 0)")

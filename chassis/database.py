@@ -108,6 +108,13 @@ async def connect(
     return connection
 
 
+async def connect_to_schema(settings: Settings, service: str) -> asyncpg.Connection:
+    """One connection in a service's schema: as who owns it where this process has that login, so that it needs no password of
+    the service's own; else as the service."""
+    url = owner_url_of(settings, service)
+    return await connect(url or url_of(settings, service), service, role=owner_of(service) if url else None)
+
+
 async def _speak_json(connection: asyncpg.Connection) -> None:
     # Binary, because COPY takes nothing else; jsonb's binary form is a version byte and the text.
     for name, version in (("json", b""), ("jsonb", b"\x01")):

@@ -1,6 +1,10 @@
-"""`pg_dump`, `pg_restore` and `psql`: those of the wheel, which know every server from 15 to 18; else those of this system."""
+"""`pg_dump`, `pg_restore` and `psql`: those of the wheel, which know every server from 15 to 18, else those of this system.
+
+The wheel's speak no TLS: to a server whose URL asks for it (`sslmode`) this system's are used.
+"""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +15,7 @@ from chassis.errors import Text, Unavailable
 from chassis.servers.postgres import wheel_binaries
 from chassis.servers.process import ServerNotReady
 
+WITH_TLS = re.compile(r"[?&]sslmode=(require|verify-ca|verify-full)\b")
 UNKNOWN_BEFORE_17 = b"SET transaction_timeout = 0;\n"
 """Written for every server, and refused by older ones; it is the default."""
 
@@ -21,17 +26,33 @@ class ProgramFailed(Unavailable):
     title = Text("PostgreSQL's program failed", "PostgreSQL 程序失败")
 
 
-def program(name: str) -> str:
-    """Where a program of PostgreSQL is.
+class NoProgram(Unavailable):
+    """A program of PostgreSQL is not installed."""
 
-    Raises: ServerNotReady where there is none.
+    title = Text("a program of PostgreSQL is missing", "缺少 PostgreSQL 程序")
+
+
+def program(name: str, url: str = "") -> str:
+    """Where a program of PostgreSQL is that reaches a server.
+
+    Raises: NoProgram.
     """
-    try:
-        return str(wheel_binaries() / name)
-    except ServerNotReady:
-        if found := shutil.which(name):
-            return found
-        raise
+    found, why = shutil.which(name), "is not on the PATH"
+    if WITH_TLS.search(url):
+        why += ", and that of the wheel speaks no TLS"
+    else:
+        try:
+            return str(wheel_binaries() / name)
+        except ServerNotReady:
+            why += ", and there is no wheel with it"
+    if found is None:
+        raise NoProgram(
+            Text(
+                f"{name} {why}: install PostgreSQL's client programs, not older than the server",
+                f"找不到 {name}：请安装 PostgreSQL 客户端程序，版本不低于服务器",
+            )
+        )
+    return found
 
 
 def reached(url: str) -> tuple[str, dict[str, str]]:
@@ -46,12 +67,12 @@ def reached(url: str) -> tuple[str, dict[str, str]]:
 def dump(url: str, archive: Path, snapshot: str, role: str, *options: str) -> None:
     """Write what one snapshot shows, as one role, to an archive.
 
-    Raises: ProgramFailed.
+    Raises: ProgramFailed, NoProgram.
     """
     place, environment = reached(url)
     words = ["pg_dump", "--format=custom", f"--file={archive}", f"--snapshot={snapshot}", f"--role={role}", *options]
     done = subprocess.run(
-        [program(words[0]), *words[1:], f"--dbname={place}"],
+        [program(words[0], url), *words[1:], f"--dbname={place}"],
         env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False,
     )  # fmt: skip
     if done.returncode:
@@ -61,18 +82,12 @@ def dump(url: str, archive: Path, snapshot: str, role: str, *options: str) -> No
 def load(url: str, archive: Path) -> None:
     """Bring an archive into a database, in one transaction: all of it or nothing.
 
-    Raises: ProgramFailed.
+    Raises: ProgramFailed, NoProgram.
     """
     place, environment = reached(url)
-    to_sql = [program("pg_restore"), "--file=-", str(archive)]
-    run = [
-        program("psql"),
-        "--no-psqlrc",
-        "--quiet",
-        "--single-transaction",
-        "--set=ON_ERROR_STOP=1",
-        "--output=/dev/null",
-    ]
+    to_sql = [program("pg_restore", url), "--file=-", str(archive)]
+    run = [program("psql", url), "--no-psqlrc", "--quiet", "--single-transaction"]
+    run += ["--set=ON_ERROR_STOP=1", "--output=/dev/null"]
     with (
         subprocess.Popen(to_sql, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as reading,
         subprocess.Popen(

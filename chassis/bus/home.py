@@ -15,7 +15,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from chassis.bus.kafka_clients import running
 from chassis.bus.kafka_topics import KafkaAddress
-from chassis.database import connect, url_of
+from chassis.database import connect_to_schema
 from chassis.settings import Settings
 
 READ_SECONDS = 30.0
@@ -54,7 +54,7 @@ def _words(ids: set[UUID]) -> str:
 
 
 async def _known(settings: Settings, service: str) -> UUID | None:
-    admin = await connect(url_of(settings, service), service)
+    admin = await connect_to_schema(settings, service)
     try:
         found: UUID | None = await admin.fetchval(f"SELECT id FROM {service}.home_id")
         return found
@@ -63,7 +63,7 @@ async def _known(settings: Settings, service: str) -> UUID | None:
 
 
 async def _keep(settings: Settings, service: str, home: UUID) -> None:
-    admin: asyncpg.Connection = await connect(url_of(settings, service), service)
+    admin: asyncpg.Connection = await connect_to_schema(settings, service)
     try:
         await admin.execute(f"INSERT INTO {service}.home_id (id) VALUES ($1) ON CONFLICT DO NOTHING", home)
     finally:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,14 +28,19 @@ def chapter(page: str, heading: str) -> str:
     return found.group(2)
 
 
-async def follow(page: str, heading: str, **environment: str) -> Ran:
-    """Run every block of a chapter, one after the other in one shell that stops at the first failure."""
-    blocks = BLOCK.findall(chapter(page, heading))
+async def follow(page: str, heading: str, instead: Mapping[str, str] | None = None, **environment: str) -> Ran:
+    """Run every block of a chapter, one after the other in one shell that stops at the first failure. `instead`: what stands
+    for words of the page that are a reader's own."""
+    text = chapter(page, heading)
+    for said, meant in (instead or {}).items():
+        assert said in text, f"{page}, {heading}: nothing says {said!r}"
+        text = text.replace(said, meant)
+    blocks = BLOCK.findall(text)
     assert blocks, f"{page}, {heading}: no instructions"
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     shell = await asyncio.create_subprocess_exec(
         "bash", "-euo", "pipefail", "-c", "\n".join(blocks),
-        env=os.environ | environment | {"PATH": path}, stdin=asyncio.subprocess.DEVNULL,
+        env=os.environ | environment | {"PATH": path}, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await shell.communicate()
