@@ -29,7 +29,7 @@ from chassis.uow import UnitOfWork
 from services.relationships import assignments, managers
 from services.relationships.ownership import PRIMARY
 from services.relationships.policy import Allocation, Policies
-from services.relationships.system import BASE
+from services.relationships.system import EVERYBODY
 from services.relationships.tables import AssignmentFact, Run, RunLine
 from services.relationships.transport import Answer, Candidate, Manager, Terms, allocate
 
@@ -113,7 +113,7 @@ async def _inputs(sql: asyncpg.Connection, run: Run, terms: Allocation) -> tuple
     rows = await sql.fetch(
         f"""SELECT b.client_id, b.tier, b.core, b.birth_date, b.investor_type, b.worth, b.total_assets,
                    o.person, o.role, o.reason, o.since
-            FROM ({BASE}) b JOIN owners o ON o.client_id = b.client_id AND o.since <= $3 AND (o.until IS NULL OR o.until > $3)
+            FROM ({EVERYBODY}) b JOIN owners o ON o.client_id = b.client_id AND o.since <= $3 AND (o.until IS NULL OR o.until > $3)
             WHERE b.branch_id = $4 AND b.opened_on <= $2 AND (b.closed_on IS NULL OR b.closed_on > $2)
             ORDER BY b.client_id""",
         None,

@@ -1,12 +1,12 @@
-"""What a closed day does: at a month's end, everybody's completeness is kept [CI5], and how often managers were in contact [A7];
-each day, prospects with whom nobody talks any more are erased [CI12]."""
+"""What a closed day does: at a month's end, everybody's completeness is kept [CI5], how often managers were in contact [A7], and
+everybody's scorecard [A23]; each day, prospects with whom nobody talks any more are erased [CI12]."""
 
 from collections.abc import Sequence
 from datetime import date
 
 from chassis.clock import is_month_end
 from chassis.uow import UnitOfWork
-from services.relationships import cadence, information, prospects
+from services.relationships import cadence, information, prospects, scorecards
 from services.relationships.policy import Policies
 
 
@@ -18,3 +18,4 @@ async def close_days(days: Sequence[date], uow: UnitOfWork) -> None:
     for day in filter(is_month_end, days):
         await information.score_month(uow, day, policies.information.on(day))
         await cadence.measure_month(uow, day, policies.cadence.on(day))
+        await scorecards.measure_month(uow, day, policies)

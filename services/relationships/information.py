@@ -34,9 +34,15 @@ HELD_AWAY = "CI-A26"
 CLIENTS_AT_ONCE = 20_000
 IN_FORCE = f"""
     SELECT DISTINCT ON (client_id, code) {columns(Value)} FROM information_values
-    WHERE ($1::text[] IS NULL OR client_id = ANY($1)) AND day <= $2
+    WHERE client_id = ANY($1::text[]) AND day <= $2
     ORDER BY client_id, code, day DESC, own DESC, at DESC, fact_id DESC"""
-"""Of each client's values of a code the one in force on a day [CI2]."""
+"""Of each client's values of a code the one in force on a day [CI2]. The clients are always named: with "all of them, or these" in one
+statement a plan made for any list reads the whole table, and compares each row with each of the list."""
+COUNTED = """
+    SELECT DISTINCT ON (client_id, code) client_id, code, day, state, until FROM information_values
+    WHERE client_id = ANY($1::text[]) AND code = ANY($3::text[]) AND day <= $2
+    ORDER BY client_id, code, day DESC, own DESC, at DESC, fact_id DESC"""
+"""The same of what scores rest on: no more of a row than they need."""
 
 
 async def keep(uow: UnitOfWork, values: Sequence[Value]) -> None:
@@ -182,7 +188,7 @@ def _sets(of: str) -> str:
 
 
 def _scored(policy: Information) -> str:
-    """SQL: the scores of clients; $1 clients (none: all), $2 the day, $3 to $8 the indicators that have values."""
+    """SQL: the scores of clients; $1 clients, $2 the day, $3 to $8 the indicators that have values."""
     needs = {of: required(policy.indicators.values(), of) for of in INCLUDES}
     whole = " ".join(f"WHEN '{of}' THEN {sum(one.weight for one in ones)}" for of, ones in needs.items())
     entered = " ".join(
@@ -196,7 +202,7 @@ def _scored(policy: Information) -> str:
         WHEN i.days > 0 THEN v.day + i.days END"""
     return f"""
         WITH s AS MATERIALIZED (SELECT b.*, {SET} AS of FROM ({BASE}) b),
-        v AS ({IN_FORCE}),
+        v AS ({COUNTED}),
         i AS (SELECT * FROM unnest($3::text[], $4::int[], $5::text[], $6::bool[], $7::text[], $8::int[], $9::int[])
               AS i(code, weight, set, entered, valid, months, days)),
         said AS (SELECT s.client_id, sum(i.weight * CASE v.state WHEN 'stated' THEN 1.0 ELSE 0.5 END) AS whole,
@@ -227,9 +233,9 @@ def _with_values(policy: Information) -> list[list[Any]]:
 
 
 async def score_all(
-    sql: asyncpg.Connection, clients: Sequence[str] | None, day: date, policy: Version[Information]
+    sql: asyncpg.Connection, clients: Sequence[str], day: date, policy: Version[Information]
 ) -> list[asyncpg.Record]:
-    """client_id, branch_id, of, whole and entered of clients (None: of all) on a day; as `Sheet.scores` for one."""
+    """client_id, branch_id, of, whole and entered of clients on a day; as `Sheet.scores` for one."""
     return await sql.fetch(_scored(policy.body), clients, day, *_with_values(policy.body))
 
 

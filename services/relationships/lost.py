@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import asyncpg
 
 from chassis.calendar import Calendar
+from chassis.calendars import current
+from chassis.clock import month_end, months_after
 from chassis.policy import Versions
 from chassis.rows import Row
 from services.relationships.policy import HandOver
-from services.relationships.tables import CLIENTS
+from services.relationships.tables import CLIENTS, LIFECYCLES
 
 REASON = "CI-S22"
 
@@ -90,3 +93,44 @@ def figures(found: Sequence[Explained]) -> list[Figures]:
 def _figures(branch: str | None, found: Sequence[Explained]) -> Figures:
     reasons = Counter(one.one.reason for one in found if one.one.reason)
     return Figures(branch, len(found), reasons.total(), sum(one.late for one in found), dict(sorted(reasons.items())))
+
+
+MOST_A_YEAR = 100_000
+STAGES = f"""
+    SELECT branch_id, stage, count(*) FILTER (WHERE present), count(*) FILTER (WHERE present AND NOT earlier),
+           count(*) FILTER (WHERE earlier AND NOT present)
+    FROM (SELECT s.client_id, s.branch_id, x.stage, s.present IS NOT DISTINCT FROM x.stage AS present,
+                 s.earlier IS NOT DISTINCT FROM x.stage AS earlier
+          FROM (SELECT c.client_id, {CLIENTS.on("branch_id")} AS branch_id,
+                       coalesce({LIFECYCLES.on("lifecycle", "c.client_id", "$1::date")}, 'PROSPECT') AS present,
+                       CASE WHEN c.opened_on IS NULL OR c.opened_on <= $2
+                            THEN coalesce({LIFECYCLES.on("lifecycle", "c.client_id", "$2::date")}, 'PROSPECT') END AS earlier
+                FROM clients c {CLIENTS.join("$1::date")} WHERE c.opened_on IS NULL OR c.opened_on <= $1) s
+          CROSS JOIN LATERAL (SELECT DISTINCT t.stage FROM unnest(ARRAY[s.present, s.earlier]) AS t(stage)
+                              WHERE t.stage IS NOT NULL) x) found
+    WHERE {{scope}} GROUP BY branch_id, stage ORDER BY branch_id, stage"""
+"""$1: a month's end, $2: the one before."""
+
+
+async def stages(
+    sql: asyncpg.Connection, month: date, scope: str, arguments: Sequence[str]
+) -> list[tuple[str | None, str, int, int, int]]:
+    """By branch and stage of life at a month's end: clients in it, those who came into it in the month, those who left it [A18]."""
+    before = month_end(month).replace(day=1) - timedelta(days=1)
+    rows = await sql.fetch(STAGES.format(scope=scope), month, before, *arguments)
+    return [(branch, stage, clients, came, left) for branch, stage, clients, came, left in rows]
+
+
+async def of_year(
+    sql: asyncpg.Connection, until: date, scope: str, arguments: Sequence[Any], terms: Versions[HandOver]
+) -> list[tuple[date, Figures]]:
+    """Lost clients of the twelve months up to a day, by month (its first day) and branch."""
+    since = months_after(until.replace(day=1), -11)
+    calendar = await current(sql)
+    found = await listed(sql, until, since, until, None, scope, arguments, terms, calendar, MOST_A_YEAR)
+    months = sorted({one.one.since.replace(day=1) for one in found})
+    return [
+        (month, each)
+        for month in months
+        for each in figures([one for one in found if one.one.since.replace(day=1) == month])
+    ]

@@ -179,6 +179,7 @@ class Activity(PolicyBody, frozen=True):
     on_site: Score
     new_client: Score
     preparation: Annotated[list[Point], msgspec.Meta(min_length=1, max_length=20)]
+    lectures_a_quarter: Annotated[int, msgspec.Meta(ge=0, le=100)] = 1
 
 
 def parse_activity(body: dict[str, Any]) -> Activity:
@@ -286,6 +287,112 @@ class Reception(PolicyBody, frozen=True):
     forms: Annotated[list[Point], msgspec.Meta(min_length=1, max_length=40)]
 
 
+class Advice(PolicyBody, frozen=True):
+    """When advice is followed up, in trading days after it; how long its sources are kept; how close in time two pieces of advice are
+    given at once [A15]."""
+
+    follow_up_days: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=1, le=500)]], msgspec.Meta(min_length=3, max_length=3)
+    ]
+    keep_months: Annotated[int, msgspec.Meta(ge=24, le=600)]
+    same_hours: Annotated[int, msgspec.Meta(ge=1, le=240)]
+
+
+class PlanLine(PolicyBody, frozen=True):
+    """A line of the plan of the day."""
+
+    begins: Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    ends: Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class DayPlan(PolicyBody, frozen=True):
+    """The plan of a manager's day as headquarters recommends it; a branch may have its own [A29, A32]."""
+
+    lines: Annotated[list[PlanLine], msgspec.Meta(min_length=1, max_length=40)]
+
+
+class Post(PolicyBody, frozen=True):
+    """A post, and for how many clients of a tier one holder has room; of tiers that are not named the post has no part."""
+
+    seat: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    room: dict[TierCode, Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]]
+
+
+class Staffing(PolicyBody, frozen=True):
+    """The posts a branch has for its clients (配置标准) [A26]."""
+
+    posts: Annotated[list[Post], msgspec.Meta(min_length=1, max_length=40)]
+
+
+class Card(PolicyBody, frozen=True):
+    """A card of the scorecard: a target in per cent, whether more or less is better, its weight, and whether it measures the process
+    or the result."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    zh: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    en: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    target: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+    better: Literal["higher", "lower"]
+    weight: Annotated[int, msgspec.Meta(ge=0, le=100)]
+    kind: Literal["process", "result"]
+
+
+class Cards(PolicyBody, frozen=True):
+    """A version of the scorecard [A22, A23, A34]: who has fewer than `least_items` behind `counted_by` is not ranked; the result counts
+    from `gate` per cent of the process on; `coverage_days`: how long a contact reaches."""
+
+    least_items: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    gate: Percent
+    counted_by: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    coverage_days: Days
+    cards: Annotated[list[Card], msgspec.Meta(min_length=1, max_length=40)]
+
+    @property
+    def codes(self) -> list[str]:
+        """Which cards there are."""
+        return [one.code for one in self.cards]
+
+
+CARDS = frozenset({
+    "coverage", "cadence", "satisfaction", "completeness", "complaints", "log_in_time", "profile_opened", "key_fields",
+    "suggestions", "product_assets", "assets", "commission",
+})  # fmt: skip
+"""What can be measured."""
+
+
+def parse_cards(body: dict[str, Any]) -> Cards:
+    """Read one version.
+
+    Raises: PolicyInvalid for a card that cannot be measured or is there twice, none that weighs anything, or one that is to be high
+    with nothing as its target.
+    """
+    given = typed(Cards, body)
+    wrong = [
+        FieldError(f"/body/cards/{n}", problem)
+        for n, one in enumerate(given.cards)
+        if (problem := _card_problem(one, given.codes))
+    ]
+    if given.counted_by not in given.codes:
+        wrong.append(FieldError("/body/counted_by", "is no card of this version"))
+    if not any(one.weight for one in given.cards if one.kind == "process"):
+        wrong.append(FieldError("/body/cards", "no process weighs anything"))
+    if wrong:
+        raise PolicyInvalid(f"{wrong[0].pointer}: {wrong[0].detail}", errors=tuple(wrong))
+    return given
+
+
+def _card_problem(one: Card, codes: list[str]) -> str:
+    if one.code not in CARDS:
+        return "nothing measures this"
+    if codes.count(one.code) > 1:
+        return "is there twice"
+    return "a target above nothing" if one.better == "higher" and not one.target else ""
+
+
 class Policies(PolicyBook):
     """The tables of relationships."""
 
@@ -301,3 +408,7 @@ class Policies(PolicyBook):
     spot_checks = PolicyTable(FILE, lambda body: typed(SpotChecks, body))
     questions = PolicyTable(FILE, lambda body: typed(Questions, body))
     reception = PolicyTable(FILE, lambda body: typed(Reception, body))
+    advice = PolicyTable(FILE, lambda body: typed(Advice, body))
+    day_plan = PolicyTable(FILE, lambda body: typed(DayPlan, body))
+    staffing = PolicyTable(FILE, lambda body: typed(Staffing, body))
+    scorecard = PolicyTable(FILE, parse_cards)

@@ -26,8 +26,10 @@ BASE = f"""
                        ORDER BY v.as_of DESC LIMIT 1) v ON true
     LEFT JOIN LATERAL (SELECT * FROM months m WHERE m.client_id = c.client_id AND m.month_end <= $2
                        ORDER BY m.month_end DESC LIMIT 1) m ON true
-    WHERE $1::text[] IS NULL OR c.client_id = ANY($1)"""
-"""$1: the clients looked at, all without; $2: the day."""
+    WHERE c.client_id = ANY($1::text[])"""
+"""$1: the clients looked at; $2: the day."""
+EVERYBODY = BASE.replace("c.client_id = ANY($1::text[])", "$1::text[] IS NULL")
+"""The same of all clients ($1: none). One statement for both would be planned for any list, and read every row for each of the list."""
 
 VALUED = "b.valued_on >= $2 - 7"
 EVALUATED = "b.month_end > $2 - interval '2 months'"
@@ -88,6 +90,8 @@ SHOWN = {
     "CI-A09": "(SELECT string_agg(p.permission, ' ' ORDER BY p.permission) FROM permissions p WHERE p.client_id = b.client_id)",
     "CI-S01": """(SELECT o.person FROM owners o WHERE o.client_id = b.client_id
         AND o.since < ($2 + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' ORDER BY o.since DESC LIMIT 1)""",
+    "CI-S19": """(SELECT count(*)::text FROM advices a WHERE a.client_id = b.client_id AND a.day <= $2
+        AND a.state NOT IN ('done', 'ended'))""",
     "CI-S18": """(SELECT count(*)::text FROM questions q WHERE q.client_id = b.client_id
         AND q.asked_at < ($2 + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
         AND q.asked_at >= ($2 - interval '12 months')::timestamp AT TIME ZONE 'Asia/Shanghai')""",

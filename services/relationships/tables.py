@@ -49,6 +49,7 @@ CLIENTS = Clients(
         "visits": "t.state NOT IN ('recorded', 'cancelled')",
         "manager_changes": "t.state = 'waiting'",
         "questions": "t.state = 'open'",
+        "advices": "t.state NOT IN ('done', 'ended')",
         "approvals": "t.state = 'waiting'",
     },
 )

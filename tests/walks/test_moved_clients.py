@@ -28,7 +28,7 @@ WITH_CLIENT = {
     "classification": {"approvals"},
     "points": {"redemptions", "applications", "approvals"},
     "products": {"subscriptions", "club_memberships", "club_registrations", "approvals"},
-    "relationships": {"visits", "manager_changes", "questions", "approvals"},
+    "relationships": {"visits", "manager_changes", "questions", "advices", "approvals"},
     "suitability": {"reviews", "professionals", "drifts", "findings", "approvals"},
 }
 OF_THEN = {
@@ -99,6 +99,7 @@ OPEN_AND_OVER = {
     "visits": ("planned", "recorded"),
     "manager_changes": ("waiting", "granted"),
     "questions": ("open", "answered"),
+    "advices": ("given", "done"),
     "reviews": ("open", "approved"),
     "professionals": ("approved", "ended"),
     "drifts": ("open", "handled"),

@@ -34,7 +34,7 @@ OWNED = {
     "client_id", "case_id", "task_id", "grant_id", "decision_id", "hold_id", "request_id", "review_id", "approval_id",
     "redemption_id", "application_id", "drift_id", "deviation_id", "redress_id", "erasure_id", "demand_id", "suggestion_id",
     "visit_id", "attempt_id", "subscription_id", "membership_id", "evidence_id", "accountability_id", "alarm_id", "moment_id",
-    "check_id", "question_id",
+    "check_id", "question_id", "advice_id",
 }  # fmt: skip
 """Parameters of paths that name an object of a client or a branch."""
 SERVICES = (

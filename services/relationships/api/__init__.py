@@ -3,14 +3,17 @@
 from chassis.http import joined
 from services.relationships.api import (
     activity,
+    advice,
     allocations,
     cadence,
     changing_hands,
     desk,
     information,
     lost,
+    planning,
     prospects,
     register,
+    scorecards,
     service_log,
     spot_checks,
     team,
@@ -31,4 +34,7 @@ routes = joined(
     prospects.routes,
     desk.routes,
     spot_checks.routes,
+    advice.routes,
+    planning.routes,
+    scorecards.routes,
 )

@@ -1,0 +1,10 @@
+"""Advice with follow-ups, sessions, a branch's plan of the day, what became of cases, scorecards."""
+
+from chassis.migrate import run_sql
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    run_sql(__file__)
