@@ -1,11 +1,13 @@
 """What every service is told of the platform, and what it does about it: the consumer puts these before its handlers."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from chassis.calendars import current
 from chassis.clocks.store import replan_all
+from chassis.replans import Replan, replan
 from chassis.service import Handler, Service
 from chassis.timeline import keep_timeline
 from chassis.uow import UnitOfWork
@@ -13,8 +15,11 @@ from contracts.base import Event
 from contracts.platform import CalendarPublished, TimelineDecided
 
 
-async def keep_calendars(events: Sequence[CalendarPublished], uow: UnitOfWork) -> None:
-    """Keep published versions and re-plan what runs; the handler of `platform.calendar.published`."""
+async def keep_calendars(
+    events: Sequence[CalendarPublished], uow: UnitOfWork, replans: Mapping[str, Replan] | None = None
+) -> None:
+    """Keep published versions and re-plan what is open: every clock, then what the service's `replans` know of; the
+    handler of `platform.calendar.published`."""
     before = await current(uow.sql)
     for event in events:
         await uow.sql.execute(
@@ -30,11 +35,12 @@ async def keep_calendars(events: Sequence[CalendarPublished], uow: UnitOfWork) -
     after = await current(uow.sql)
     if after.version != before.version:
         await replan_all(uow, after)
-
-
-HANDLERS: Mapping[type[Event], Handler] = {TimelineDecided: keep_timeline, CalendarPublished: keep_calendars}
+        await replan(uow, replans or {}, before, after)
 
 
 def handlers_of(service: Service) -> Mapping[type[Event], Handler]:
     """The handler of everything a service hears."""
-    return {**HANDLERS, **service.listens} if service.listens else {}
+    if not service.listens:
+        return {}
+    keep = partial(keep_calendars, replans=service.replans)
+    return {TimelineDecided: keep_timeline, CalendarPublished: keep, **service.listens}

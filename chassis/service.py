@@ -19,6 +19,7 @@ from chassis.exports import Export
 from chassis.invariants import Invariant
 from chassis.policy import PolicyBook
 from chassis.publishing import approval_of
+from chassis.replans import Replan
 from chassis.sealed import AUDIT, CLOCK_ENTRIES, SealedTable
 from chassis.shadow import Shadow
 from chassis.uow import UnitOfWork
@@ -43,7 +44,8 @@ class Service:
     `catches_up` is given the last closed day and does what late facts left to do (True: there may be more).
     `waits_for` names the watermarks a day needs before it can close here; `completes` is the one sent afterwards.
     `accepts` applies the offered content of a conflict that an operator accepts.
-    `deadlines` are the handlers of time, by kind (see `chassis.deadlines`).
+    `deadlines` are the handlers of time, by kind (see `chassis.deadlines`). `replans` say of each kind that goes by working
+    or trading days how a new calendar moves the open ones (see `chassis.replans`); clocks move by themselves.
     `loops` are turned by every worker beside the chassis' own: True when there may be more to do at once. They are turned every
     few seconds, and at once after `uow.notify("loops:SERVICE")`.
     `checks` are looked at by doctor and shown in `/readyz`: what fails there is for people, and stops no request.
@@ -73,6 +75,7 @@ class Service:
     views: Mapping[type[Event], type[Event]] = field(default_factory=dict)
     accepts: Mapping[type[Event], Handler] = field(default_factory=dict)
     deadlines: Mapping[str, DeadlineHandler] = field(default_factory=dict)
+    replans: Mapping[str, Replan] = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
     checks: Mapping[str, HealthCheck] = field(default_factory=dict)
     invariants: Sequence[Invariant] = ()

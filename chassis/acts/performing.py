@@ -430,6 +430,28 @@ async def _move_clocks(uow: UnitOfWork, table: Acts[Row], doings: Sequence[Doing
         await store.append(uow, entries)
     if started:
         await store.start(uow, started)
+    if aggregate.due is not None and (entries or started):
+        await _read_due(uow, table, aggregate.due, doings)
+
+
+async def _read_due(uow: UnitOfWork, table: Acts[Row], due: tuple[str, str], doings: Sequence[Doing[Row]]) -> None:
+    """The day an object is due is what its clock says: none while it is paused; a clock that stopped leaves its last word."""
+    (clock, column), aggregate = due, table.aggregate
+    rows = await uow.sql.fetch(
+        f"""UPDATE {aggregate.table} t
+            SET {column} = ((c.due - interval '1 microsecond') AT TIME ZONE 'Asia/Shanghai')::date
+            FROM jsonb_populate_recordset(NULL::{aggregate.table}, $1) w
+            JOIN jsonb_to_recordset($2) AS n(id text, object text) ON n.id = w.{aggregate.id}::text
+            JOIN clocks c ON c.object = n.object AND c.clock = $3
+            WHERE t.{aggregate.id} = w.{aggregate.id} AND c.state <> 'stopped' RETURNING t.*""",
+        [{aggregate.id: one.id} for one in doings],
+        [{"id": str(one.id), "object": aggregate.clocks_of(one.row)} for one in doings],
+        clock,
+    )
+    changed = {row[aggregate.id]: row for row in rows}
+    for one in doings:
+        if one.id in changed:
+            one.row = aggregate.row(changed[one.id])
 
 
 def _detail(doing: Doing[Any], move: ClockMove) -> dict[str, Any]:

@@ -184,7 +184,7 @@ class Aggregate(Generic[Row]):
     `sight(actor, n)` is the SQL condition on the table's columns under which the caller sees a row, and its arguments,
     numbered from `$n` on; the platform itself sees all. `row` makes the typed row of a record. Column names: `id`,
     `state`, `revision`, `client`, `branch` (of the holder), `concerned` (persons it is about). `clock_object(row)` names
-    the object of its clocks; `parse` makes the id of its text. `audiences(actor, row)` are those whose steps the caller reads. `moved` is told of every
+    the object of its clocks, `due` a clock and the column that says the day it ends, kept by it; `parse` makes the id of its text. `audiences(actor, row)` are those whose steps the caller reads. `moved` is told of every
     change of state. `facts(sql, actor, rows)` reads what `unless` of the acts asks for beyond the row, one for each row.
     """
 
@@ -205,6 +205,7 @@ class Aggregate(Generic[Row]):
     concerned: str | None = None
     clocks: Sequence[ClockKind[Row]] = ()
     clock_object: Callable[[Row], str] | None = None
+    due: tuple[str, str] | None = None
     parse: Callable[[str], Any] = str
     moved: Hook[Row] | None = None
     facts: Facts[Row] | None = None

@@ -87,12 +87,13 @@ class WorkingDays:
     """Working days; day 0 is not counted and the limit ends at 17:30 of the last [C6]. None: the same working day.
 
     Day 0 is the working day the start counts to as a receipt; with `from_date` it is the start's own date, working
-    or not, as task dates count [B21].
+    or not, as task dates count [B21]. `to_midnight`: the limit ends at 24:00 of the last.
     """
 
     days: int
     pausable: bool = True
     from_date: bool = False
+    to_midnight: bool = False
     measure = Measure.WORKING
     in_days = True
 
@@ -104,15 +105,18 @@ class WorkingDays:
         return start_of(business_date(start) if self.from_date else calendar.reception_day(start))
 
     def first_due(self, start: datetime, calendar: Calendar) -> datetime:
-        """17:30 of the last counted working day."""
+        """17:30, or 24:00, of the last counted working day."""
         day = calendar.add_days(business_date(self.day_zero(start, calendar)), self.days)
+        if self.to_midnight:
+            return end_of(day)
         due = calendar.end_of_working_day(day)
         # Counting from the date alone, a start after 17:30 with no day to count would be due before it began.
         return due if due > start else calendar.end_of_working_day(calendar.add_days(day, 1))
 
     def rounded(self, instant: datetime, calendar: Calendar) -> datetime:
-        """17:30 of the working day, or of the next one after a time outside working days [C27]."""
-        return calendar.end_of_working_day(calendar.reception_day(instant - timedelta.resolution))
+        """The end of the working day, or of the next one after a time outside working days [C27]."""
+        day = calendar.reception_day(instant - timedelta.resolution)
+        return end_of(day) if self.to_midnight else calendar.end_of_working_day(day)
 
     def length(self, calendar: Calendar) -> timedelta:
         """So many whole days of working hours."""
@@ -178,9 +182,10 @@ def limit_from(mapping: Mapping[str, object]) -> Limit:
     """A limit from policy or a stored row.
 
     Exactly one of `natural_minutes`, `natural_seconds`, `working_minutes`, `working_seconds`, `working_days`,
-    `natural_days`, `until` (RFC 3339 or an aware datetime); optional `pausable` and, for working days, `from_date`. Raises `LimitInvalid`.
+    `natural_days`, `until` (RFC 3339 or an aware datetime); optional `pausable` and, for working days, `from_date`
+    and `to_midnight`. Raises `LimitInvalid`.
     """
-    options = {key: bool(mapping[key]) for key in ("pausable", "from_date") if key in mapping}
+    options = {key: bool(mapping[key]) for key in ("pausable", "from_date", "to_midnight") if key in mapping}
     amounts = {key: value for key, value in mapping.items() if key not in options}
     try:
         ((unit, amount),) = amounts.items()
@@ -209,8 +214,7 @@ def mapping_of(limit: Limit) -> dict[str, object]:
             return {"until": at.isoformat()}
         case WorkingDays(days=days):
             mapping: dict[str, object] = {"working_days": days}
-            if limit.from_date:
-                mapping["from_date"] = True
+            mapping |= {name: True for name in ("from_date", "to_midnight") if getattr(limit, name)}
         case NaturalDays(days=days):
             mapping = {"natural_days": days}
         case _:

@@ -288,7 +288,7 @@ async def breach(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
     for one in doings:
         task = one.before
         until = (
-            results.survey_ends(policies, calendar, task.due_at)
+            results.survey_ends(policies, calendar, task, task.due_at)
             if task.rule == SATISFACTION and not task.attempts
             else None
         )
@@ -307,7 +307,7 @@ async def tell_expired(uow: UnitOfWork, doings: Sequence[Doing[Task]]) -> None:
     """The breach, once; the survey of a satisfaction call goes out by itself [C11]."""
     for one in doings:
         if one.row.late_until is not None:
-            await results.send_survey(uow, one.row, one.row.late_until)
+            await results.send_survey(uow, one.row, one.row.due_at)
     uow.emit_all(
         TaskExpired(
             task_id=one.id,

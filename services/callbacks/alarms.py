@@ -13,7 +13,9 @@ import asyncpg
 from uuid_utils.compat import uuid5
 
 from chassis import calendars, staff
+from chassis.calendar import Calendar
 from chassis.deadlines import Due, arm, fired_along
+from chassis.replans import Moved, replan_limits
 from chassis.uow import UnitOfWork
 from contracts.callbacks import AlarmRaised
 from services.callbacks import moment_ladder
@@ -33,6 +35,18 @@ async def miss_targets(due: Sequence[Due], uow: UnitOfWork) -> None:
         list(OPEN),
     )
     await _raise(uow, [(one, row, []) for one, row in _paired(due, rows)])
+
+
+async def replan_targets(uow: UnitOfWork, calendar: Calendar) -> Sequence[Moved]:
+    """The days of enquiries still to be answered; the enquiry's task says them as well."""
+    moved = await replan_limits(TARGET)(uow, calendar)
+    await uow.sql.execute(
+        """UPDATE tasks t SET cause = jsonb_set(t.cause, '{target}', to_jsonb(n.after)), revision = t.revision + 1
+           FROM unnest($1::uuid[], $2::text[]) AS n(task_id, after) WHERE t.task_id = n.task_id""",
+        [one.object.removeprefix("task/") for one in moved],
+        [one.after.isoformat() for one in moved],
+    )
+    return moved
 
 
 async def miss_moments(due: Sequence[Due], uow: UnitOfWork) -> None:

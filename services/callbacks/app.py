@@ -98,6 +98,12 @@ service = Service(
         moment_ladder.MOMENT: alarms.miss_moments,
         alarms.NO_MANAGER: alarms.miss_managers,
     },
+    replans={
+        tasks.LIMIT: tasks.replan,
+        results.SURVEY: results.replan_surveys,
+        alarms.TARGET: alarms.replan_targets,
+        moment_ladder.MOMENT: moments.replan,
+    },
     policy=Policies,
     accepts={ContactRecorded: recorded.accept},
     approvals=[recorded.EARLIER],

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from chassis import calendars
 from chassis.clock import business_date, end_of
-from chassis.deadlines import Deadline, arm
+from chassis.clocks import WorkingDays
+from chassis.deadlines import arm
+from chassis.replans import limited
 from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.broker import (
@@ -34,6 +36,8 @@ from services.callbacks.rules import OPEN, task_id
 OF_THEIR_BRANCH = ("satisfaction", "missed_call", "booking", "enquiry")
 """Rules whose tasks are the branch's that the event names: the case's, and who was asked first [C8]. All others are whose the
 client is now."""
+THE_SAME_DAY = WorkingDays(0)
+"""An enquiry is answered on the working day it counts to, in principle [B14]."""
 
 
 async def open_clients(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
@@ -167,7 +171,7 @@ async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> N
 async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -> None:
     """An enquiry by e-mail has two clocks: the same day in principle, 2 working days at most [B14]."""
     calendar = await uow.cached(calendars.current)
-    targets = {e.enquiry_id: calendar.end_of_working_day(calendar.reception_day(e.at)) for e in events}
+    targets = {e.enquiry_id: THE_SAME_DAY.first_due(e.at, calendar) for e in events}
     owed = [
         _owed(
             e, e.at, "enquiry", e.enquiry_id, {"at": e.at, "target": targets[e.enquiry_id]},
@@ -178,7 +182,11 @@ async def answer_enquiries(events: Sequence[EnquiryReceived], uow: UnitOfWork) -
     made = await _one_each(uow, EnquiryReceived, owed)
     await arm(
         uow,
-        [Deadline(alarms.TARGET, f"task/{key}", one.client_id, targets[one.period]) for key, one in made.items()],
+        [
+            limited(alarms.TARGET, f"task/{key}", one.client_id, THE_SAME_DAY, one.begun_at, calendar)
+            for key, one in made.items()
+            if one.begun_at is not None
+        ],
     )
 
 

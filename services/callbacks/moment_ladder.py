@@ -1,8 +1,9 @@
 """The ladder of a mandatory moment that nobody has seen to: who is told when, step by step [A21]."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import asyncpg
 from msgspec.structs import replace
@@ -47,7 +48,7 @@ def steps_at(policies: Policies, calendar: Calendar) -> StepAt:
     return found
 
 
-def armed(row: asyncpg.Record, place: int, at: StepAt) -> Deadline:
+def armed(row: Mapping[str, Any] | asyncpg.Record, place: int, at: StepAt) -> Deadline:
     """The deadline of a step of the ladder of a moment."""
     due, step = at(row["on_day"], row["code"], row["due_at"], place)
     return Deadline(MOMENT, row["object"], row["client_id"], due, step=step)

@@ -18,10 +18,12 @@ from uuid_utils.compat import uuid5
 from chassis import calendars
 from chassis.calendar import Calendar
 from chassis.clock import business_date, end_of, start_of
-from chassis.deadlines import arm, cancel
+from chassis.deadlines import Deadline, arm, cancel
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
 from chassis.http.objects import object_scope
 from chassis.personal import mask_text
+from chassis.replans import Moved
+from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.broker import FundsMoved
 from contracts.classification import TIERS, LifecycleChanged, TierChanged
@@ -90,6 +92,47 @@ async def keep(uow: UnitOfWork, seen: Iterable[Seen]) -> int:
     at = moment_ladder.steps_at(policies, calendar)
     await arm(uow, [moment_ladder.armed(row, 0, at) for row in new if row["mandatory"]])
     return len(new)
+
+
+async def replan(uow: UnitOfWork, calendar: Calendar) -> Sequence[Moved]:
+    """The times of open moments, by the calendar in force from now on. Where the ladder is being climbed the time is over
+    and stays; the step that waits next moves [A21]."""
+    policies, now = await uow.policies(Policies), await effective_now(uow.sql, uow.now)
+    rows = await uow.sql.fetch(
+        """SELECT 'moment/' || m.moment_id AS object, m.moment_id, m.client_id, m.code, m.on_day, m.due_at, d.step, d.due
+           FROM moments m LEFT JOIN deadlines d ON d.object = 'moment/' || m.moment_id AND d.kind = $1
+           WHERE m.done_on IS NULL AND (d.step IS NOT NULL OR m.due_at > $2) ORDER BY m.moment_id FOR UPDATE OF m""",
+        moment_ladder.MOMENT,
+        now,
+    )
+    at, anew = (
+        moment_ladder.steps_at(policies, calendar),
+        cache(lambda moment, day: due_of(moment, start_of(day), calendar)),
+    )
+    moved, dues, steps = list[Moved](), list[tuple[UUID, datetime]](), list[Deadline]()
+    for row in rows:
+        moment = policies.moments.on(row["on_day"]).body.get(row["code"])
+        if moment is None or moment.minutes:
+            continue
+        names, due = [step.name for step in policies.moment_ladder.on(row["on_day"]).body], row["due_at"]
+        if row["step"] in (None, names[0]) and (due := anew(moment, row["on_day"])) != row["due_at"]:
+            dues.append((row["moment_id"], due))
+            moved.append(Moved(row["object"], row["due_at"], due))
+        if row["step"] in names:
+            step = moment_ladder.armed(dict(row) | {"due_at": due}, names.index(row["step"]), at)
+            steps.append(step)
+            if row["step"] != names[0] and step.due != row["due"]:
+                moved.append(Moved(row["object"], row["due"], step.due))
+    await uow.sql.execute(
+        """UPDATE moments m SET due_at = n.due_at, due_on = n.due_on
+           FROM unnest($1::uuid[], $2::timestamptz[], $3::date[]) AS n(moment_id, due_at, due_on)
+           WHERE m.moment_id = n.moment_id""",
+        [one for one, _ in dues],
+        [due for _, due in dues],
+        [business_date(due - timedelta(microseconds=1)) for _, due in dues],
+    )
+    await arm(uow, steps)
+    return moved
 
 
 def _times(policies: Policies, code: str, at: datetime, calendar: Calendar) -> tuple[date, bool, date, datetime] | None:

@@ -12,9 +12,11 @@ from uuid_utils.compat import uuid7
 from chassis import calendars, deadlines
 from chassis.acts import Doing
 from chassis.calendar import Calendar
-from chassis.clock import business_date, end_of
+from chassis.clock import business_date
+from chassis.clocks import WorkingDays
 from chassis.deadlines import Deadline
 from chassis.personal import mask_text
+from chassis.replans import Moved, limited, replan_limits
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskAttempted, TaskCompleted, TaskExhausted
 from services.callbacks import asking, contacts, findings, reviews, scripts, tasks
@@ -222,27 +224,48 @@ async def tell_exhausted(uow: UnitOfWork, task: Task, at: datetime) -> None:
         )
     )
     if task.channel == "e_survey" and task.late_until is None:  # after a breach the survey is out already
-        ends = survey_ends(await uow.policies(Policies), await uow.cached(calendars.current), at)
-        await send_survey(uow, task, ends)
+        await send_survey(uow, task, at)
 
 
-def survey_ends(policies: Policies, calendar: Calendar, at: datetime) -> datetime:
+def _survey(policies: Policies, task: Task, calendar: Calendar, at: datetime) -> Deadline:
+    """The end of a survey that goes out at an instant: 24:00 of the last of so many working days."""
+    begun = at - MOMENT
+    days = policies.calling.on(business_date(begun)).body.survey_working_days
+    limit = WorkingDays(days, from_date=True, to_midnight=True)
+    return limited(SURVEY, f"task/{task.task_id}", task.client_id, limit, begun, calendar)
+
+
+def survey_ends(policies: Policies, calendar: Calendar, task: Task, at: datetime) -> datetime:
     """Until when a survey that goes out at an instant is waited for."""
-    day = business_date(at - MOMENT)
-    return end_of(calendar.add_days(day, policies.calling.on(day).body.survey_working_days))
+    return _survey(policies, task, calendar, at).due
 
 
-async def send_survey(uow: UnitOfWork, task: Task, ends: datetime) -> None:
+async def replan_surveys(uow: UnitOfWork, calendar: Calendar) -> Sequence[Moved]:
+    """The ends of surveys that are out; until then a task goes on that was missed [C11]."""
+    moved = await replan_limits(SURVEY)(uow, calendar)
+    await uow.sql.execute(
+        """UPDATE tasks t SET late_until = n.after, revision = t.revision + 1
+           FROM unnest($1::uuid[], $2::timestamptz[]) AS n(task_id, after)
+           WHERE t.task_id = n.task_id AND t.late_until IS NOT NULL""",
+        [one.object.removeprefix("task/") for one in moved],
+        [one.after for one in moved],
+    )
+    return moved
+
+
+async def send_survey(uow: UnitOfWork, task: Task, at: datetime) -> None:
     """The e-survey's invitation goes out when there is an address for it; its end is watched [B20, C11]."""
-    await deadlines.arm(uow, [Deadline(SURVEY, f"task/{task.task_id}", task.client_id, ends)])
+    survey = _survey(await uow.policies(Policies), task, await uow.cached(calendars.current), at)
+    await deadlines.arm(uow, [survey])
+    ends = survey.due
     reachable = await uow.sql.fetchval(
         "SELECT EXISTS (SELECT FROM clients WHERE client_id = $1 AND (phone IS NOT NULL OR email IS NOT NULL))",
         task.client_id,
     )
     if reachable:
         reference = str(task.task_id)
-        survey = asking.wanted_of(uow, "e_survey", task.client_id, reference, {"reference": reference}, uow.now, ends)
-        await asking.ask(uow, [survey])
+        asked = asking.wanted_of(uow, "e_survey", task.client_id, reference, {"reference": reference}, uow.now, ends)
+        await asking.ask(uow, [asked])
 
 
 async def _mark_client(uow: UnitOfWork, task: Task, outcome: CallOutcome, at: datetime) -> None:

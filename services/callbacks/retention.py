@@ -11,8 +11,9 @@ from uuid import UUID
 
 import asyncpg
 
-from chassis.clock import months_after
-from chassis.errors import FieldError, Invalid, Text
+from chassis import staff
+from chassis.clock import months_after, start_of
+from chassis.errors import FieldError, Invalid, NotFound, Text
 from chassis.personal import mask_text
 from chassis.uow import UnitOfWork
 from services.callbacks.evidence import EvidenceMissing
@@ -70,7 +71,8 @@ async def hold_drill(
 ) -> None:
     """Record a drill: who took part in which role, on which scenario, with its proof and what was learnt.
 
-    Raises: Invalid for a date ahead, an unknown reason, or roles that were absent; EvidenceMissing.
+    Raises: Invalid for a date ahead or too long ago, an unknown reason, strangers, or roles that were absent;
+    EvidenceMissing.
     """
     policies = await uow.policies(Policies)
     version = policies.retention.on(held_on)
@@ -79,6 +81,9 @@ async def hold_drill(
         errors.append(FieldError("body#/held_on", "lies ahead"))
     if scenario not in terms.plays:
         errors.append(FieldError("body#/scenario", f"one of {', '.join(terms.plays)}"))
+    if held_on < today - timedelta(days=terms.drill_every_days):
+        errors.append(FieldError("body#/held_on", f"lies more than {terms.drill_every_days} days back"))
+    errors += await _unknown(uow, participants, held_on)
     if missing := [role for role in terms.drill_roles if role not in participants.values()]:
         errors.append(FieldError("body#/participants", f"nobody took part as {', '.join(missing)}"))
     if errors:
@@ -115,6 +120,37 @@ async def hold_drill(
     )
 
 
+async def _unknown(uow: UnitOfWork, participants: Mapping[str, str], held_on: date) -> list[FieldError]:
+    """Who is named and did not work here on that day; nobody is known where no staff was heard of."""
+    known, at = await staff.roster(uow.sql), start_of(held_on)
+    strangers = [
+        one
+        for one in participants
+        if known.people and ((person := known.person_of(one, uow.now)) is None or known.has_left(person, at))
+    ]
+    return [FieldError(f"body#/participants/{one}", "is nobody who worked here that day") for one in strangers]
+
+
+async def cancel_drill(uow: UnitOfWork, drill_id: UUID, branch_id: str | None, reason: str) -> asyncpg.Record:
+    """A drill that does not stand: it counts no more, and that it was recorded stays known.
+
+    Raises: NotFound.
+    """
+    row = await uow.sql.fetchrow(
+        """UPDATE drills SET cancelled_at = $2, cancelled_by = $3, cancel_reason = $4
+           WHERE drill_id = $1 AND cancelled_at IS NULL AND ($5::text IS NULL OR branch_id = $5) RETURNING *""",
+        drill_id,
+        uow.now,
+        uow.actor.person,
+        mask_text(reason),
+        branch_id,
+    )
+    if row is None:
+        raise NotFound
+    uow.audit("drill_cancelled", f"branch/{row['branch_id']}", drill=str(drill_id), reason=mask_text(reason))
+    return row
+
+
 async def drills(
     sql: asyncpg.Connection, branch_id: str | None, after: Sequence[Any] | None, limit: int
 ) -> list[asyncpg.Record]:
@@ -137,7 +173,7 @@ async def without_drill(sql: asyncpg.Connection, branches: Sequence[str], on: da
     days = policies.retention.on(on).body.drill_every_days
     rows = await sql.fetch(
         """SELECT b.branch_id, max(d.held_on) AS last_held_on FROM unnest($1::text[]) AS b(branch_id)
-           LEFT JOIN drills d ON d.branch_id = b.branch_id AND d.held_on <= $2
+           LEFT JOIN drills d ON d.branch_id = b.branch_id AND d.held_on <= $2 AND d.cancelled_at IS NULL
            GROUP BY 1 HAVING max(d.held_on) IS NULL OR max(d.held_on) < $3 ORDER BY 2 NULLS FIRST, 1""",
         list(branches),
         on,

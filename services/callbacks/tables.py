@@ -447,6 +447,9 @@ drills = Table(
     SqlColumn("recorded_by", Text, nullable=False),
     SqlColumn("recorded_at", Instant, nullable=False),
     SqlColumn("policy", Text, nullable=False),
+    SqlColumn("cancelled_at", Instant),
+    SqlColumn("cancelled_by", Text),
+    SqlColumn("cancel_reason", Text),
     Index(None, "branch_id", "held_on"),
 )
 

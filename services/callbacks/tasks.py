@@ -10,9 +10,10 @@ import asyncpg
 import msgspec
 
 from chassis import calendars
-from chassis.calendar import Calendar
+from chassis.calendar import Calendar, CalendarEnds
 from chassis.clock import business_date, start_of
 from chassis.deadlines import Deadline, arm
+from chassis.replans import Moved
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCreated
 from services.callbacks.obligations import Obligation
@@ -20,6 +21,9 @@ from services.callbacks.policy import Policies, Trigger
 from services.callbacks.rules import OPEN, due_at, due_on, task_id
 
 LIMIT = "limit"
+ENQUIRY = "enquiry"
+COUNTED = ("trading_days", "working_days", "working_minutes")
+"""Units of limits that a calendar decides."""
 
 
 async def make(uow: UnitOfWork, owed: Iterable[Obligation]) -> list[UUID]:
@@ -72,6 +76,54 @@ async def make(uow: UnitOfWork, owed: Iterable[Obligation]) -> list[UUID]:
     ]
     await arm(uow, limits)
     return [key for key, *_ in fresh]
+
+
+async def replan(uow: UnitOfWork, calendar: Calendar) -> Sequence[Moved]:
+    """The limits of open tasks, by the calendar in force from now on; what was missed stays missed [B19]."""
+    policies = await uow.policies(Policies)
+    rules = {rule for version in policies.triggers.all for rule, one in version.body.items() if one.unit in COUNTED}
+    rows = await uow.sql.fetch(
+        f"""SELECT task_id, client_id, rule, created_on, due_at, cause->>'at' AS begun FROM tasks
+            WHERE state IN ({_LISTED}) AND expired_at IS NULL AND rule = ANY($1::text[]) ORDER BY task_id FOR UPDATE""",
+        sorted(rules),
+    )
+    anew = cache(
+        lambda rule, day, begun: _due_anew(policies, rule, day, begun, calendar)
+    )  # a batch is full of the same
+    moved, days, limits = list[Moved](), list[tuple[UUID, date, datetime]](), list[Deadline]()
+    for row in rows:
+        if (due := anew(row["rule"], row["created_on"], row["begun"])) is None or due == row["due_at"]:
+            continue
+        object_ = f"task/{row['task_id']}"
+        moved.append(Moved(object_, row["due_at"], due))
+        days.append((row["task_id"], business_date(due - timedelta.resolution), due))
+        if policies.triggers.on(row["created_on"]).body[row["rule"]].unit == "working_minutes":
+            limits.append(Deadline(LIMIT, object_, row["client_id"], due))
+    await uow.sql.execute(
+        """UPDATE tasks t SET due_on = n.due_on, due_at = n.due_at, revision = t.revision + 1
+           FROM unnest($1::uuid[], $2::date[], $3::timestamptz[]) AS n(task_id, due_on, due_at) WHERE t.task_id = n.task_id""",
+        [one for one, _, _ in days],
+        [day for _, day, _ in days],
+        [due for _, _, due in days],
+    )
+    await arm(uow, limits)
+    return moved
+
+
+def _due_anew(
+    policies: Policies, rule: str, created_on: date, begun: str | None, calendar: Calendar
+) -> datetime | None:
+    """When a task is due by a calendar; None where it stays as it is: nothing of it is counted, or beyond the calendar."""
+    trigger = policies.triggers.on(created_on).body.get(rule)
+    if trigger is None or trigger.unit not in COUNTED or (trigger.unit == "working_minutes" and begun is None):
+        return None
+    at = datetime.fromisoformat(begun) if begun else start_of(created_on)
+    try:
+        # What came out of hours counts from the working day it belongs to, and that is another one now.
+        day = calendar.reception_day(at) if rule == ENQUIRY else created_on
+        return due_at(trigger, at, due_on(trigger, day, calendar), calendar)
+    except CalendarEnds:
+        return None
 
 
 class _Terms(msgspec.Struct, frozen=True, gc=False):

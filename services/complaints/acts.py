@@ -35,6 +35,7 @@ from chassis.approvals import by
 from chassis.clocks import Promise, WorkingDays, store
 from chassis.deadlines import Deadline, arm, cancel
 from chassis.errors import FieldError, Invalid, NotFound, Text
+from chassis.replans import limited
 from chassis.staff import COMPLIANCE as COMPLIANCE_SEAT
 from chassis.staff import GENERAL_MANAGER, HQ, OPERATIONS_CENTRE, Holder
 from chassis.uow import UnitOfWork
@@ -77,7 +78,6 @@ from services.complaints.rules import (
     WITHDRAWN,
     dispatch_due,
     dispatch_met,
-    due_day,
     ladder_name,
     result_limit,
 )
@@ -153,6 +153,7 @@ CASE = Aggregate[CaseRow](
         ClockKind(clocks.REPORT, begin_report),
     ),
     clock_object=clock_object,
+    due=(clocks.RESULT, "due_on"),
     parse=UUID,
     moved=telling.owe,
 )  # fmt: skip
@@ -336,9 +337,9 @@ async def time_third_party(uow: UnitOfWork, doings: Doings) -> None:
     await arm(
         uow,
         [
-            Deadline(
-                "third_party", CASE.named(one.id), one.before.key,
-                (await limits_of(uow, one.at)).third_party.first_due(one.at, calendar),
+            limited(
+                clocks.THIRD_PARTY, CASE.named(one.id), one.before.key, (await limits_of(uow, one.at)).third_party, one.at,
+                calendar,
             )
             for one in doings
             if CASE.named(one.id) not in armed
@@ -377,6 +378,8 @@ async def keep_feedback(uow: UnitOfWork, doings: Doings) -> None:
             uow.actor.person,
         )  # fmt: skip
         one.columns["upheld"] = one.detail["upheld"] = body.upheld
+        if body.responsible_ids:
+            one.detail["responsible"] = sorted(body.responsible_ids)
 
 
 async def ask_satisfaction(uow: UnitOfWork, doings: Doings) -> None:
@@ -419,7 +422,7 @@ async def tell_ended(uow: UnitOfWork, doings: Doings) -> None:
 
 async def next_generation(uow: UnitOfWork, doings: Doings) -> None:
     """Opened again it is one level higher, with a new generation of clocks; its history stays [C11, C23]."""
-    roster, calendar = await staff.roster(uow.sql), await calendars.current(uow.sql)
+    roster = await staff.roster(uow.sql)
     for one in doings:
         case = one.before
         level = min(case.level + 1, HIGHEST_LEVEL)
@@ -430,10 +433,9 @@ async def next_generation(uow: UnitOfWork, doings: Doings) -> None:
             else roster.holder(HQ, seat, one.at, avoid=case.concerned)
         )
         owner = holder.staff_id if holder else case.owner
-        limit = result_limit(case.source, case.severity, None, await limits_of(uow, one.at))
         one.columns |= {
             "generation": case.generation + 1, "level": level, "owner": owner, "offered_to": None, "outcome": None,
-            "closed_at": None, "due_on": due_day(limit, one.at, calendar), "third_party_over": False,
+            "closed_at": None, "third_party_over": False,
         }  # fmt: skip
         one.detail |= {"reason": one.body.reason, "level": level, "owner": owner}
     kinds = ("dispatch", "phone", "third_party", "survey")

@@ -5,6 +5,7 @@ from pathlib import Path
 from chassis.clocks.store import stepped
 from chassis.erasure import answering
 from chassis.exports import Export
+from chassis.replans import replan_limits
 from chassis.service import Service
 from contracts.broker import (
     BranchChanged,
@@ -25,6 +26,7 @@ from services.complaints import (
     accountability,
     api,
     channels,
+    clocks,
     closing,
     corrections,
     dispatching,
@@ -77,13 +79,19 @@ service = Service(
         "send": dispatching.send_later,
         "phone": dispatching.miss_phone,
         "leaver": leavers.let_go,
-        "third_party": escalation.end_wait,
-        "survey": satisfaction.close_unanswered,
-        "result": stepped(escalation.climb),
-        "report": stepped(escalation.miss_report),
+        clocks.THIRD_PARTY: escalation.end_wait,
+        clocks.SURVEY: satisfaction.close_unanswered,
+        clocks.RESULT: stepped(escalation.climb),
+        clocks.REPORT: stepped(escalation.miss_report),
         groups.ACTION: groups.miss_actions,
         accountability.PLAN: accountability.miss_plans,
         making.SIGN_OFF: making.watch,
+    },
+    replans={
+        clocks.RESULT: clocks.read_dues,
+        clocks.THIRD_PARTY: replan_limits(clocks.THIRD_PARTY),
+        clocks.SURVEY: replan_limits(clocks.SURVEY),
+        making.SIGN_OFF: making.replan,
     },
     accepts={ComplaintReceived: corrections.accept},
     policy=Policies,

@@ -12,6 +12,7 @@ from chassis.calendar import Calendar
 from chassis.clock import business_date
 from chassis.clocks import Ladder, LadderStep, Limit, store
 from chassis.deadlines import Deadline, arm
+from chassis.replans import Moved
 from chassis.uow import UnitOfWork
 from services.complaints import reporting
 from services.complaints.policy import Policies
@@ -20,6 +21,7 @@ from services.complaints.rules import dispatch_due, ladder_name
 from services.complaints.tables import CaseRow
 
 RESULT, REPORT, PROMISE = "result", "report", "promise"
+THIRD_PARTY, SURVEY = "third_party", "survey"
 REPORT_LADDER = Ladder((LadderStep("due"),))
 
 
@@ -84,3 +86,17 @@ async def start(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) -
     await reporting.report_major(
         uow, [(one.report.case_id, 1, one.report.received_at) for one in opened if one.severity == "major"]
     )
+
+
+async def read_dues(uow: UnitOfWork, calendar: Calendar) -> Sequence[Moved]:
+    """The day a case is due is its result clock's, which a new calendar has moved: what moved is kept with the clocks."""
+    await uow.sql.execute(
+        """UPDATE cases c SET due_on = n.day
+           FROM (SELECT c.case_id, ((k.due - interval '1 microsecond') AT TIME ZONE 'Asia/Shanghai')::date AS day
+                 FROM cases c JOIN clocks k ON k.object = 'case/' || c.case_id || '/' || c.generation AND k.clock = $1
+                 WHERE k.state <> 'stopped' AND k.calendar = $2 ORDER BY c.case_id FOR UPDATE OF c) n
+           WHERE c.case_id = n.case_id AND c.due_on IS DISTINCT FROM n.day""",
+        RESULT,
+        calendar.version,
+    )
+    return ()

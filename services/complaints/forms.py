@@ -63,6 +63,9 @@ class Feedback(Entered):
 
     facts: Words
     responsible: Words
+    responsible_ids: Annotated[list[PersonId], Field(max_length=20)] = Field(
+        default_factory=list, description="those of the staff who are responsible", examples=[["m-1"]]
+    )
     action: Words
     reaction: Words
     upheld: bool

@@ -201,7 +201,7 @@ async def _write(uow: UnitOfWork, opened: Sequence[Opened], calendar: Calendar) 
                 _to_call_back(one, calendar), *(text.encode() if text else None for text in islice(contacts, 2)),
             )
         )  # fmt: skip
-        detail = {"severity": one.severity, "reason": one.reason} if one.reason else {}
+        detail = {"owner": r.owner} | ({"severity": one.severity, "reason": one.reason} if one.reason else {})
         steps.append(history.CaseStep(r.case_id, "received", one.state, r.received_at, detail, history.EVERYBODY))
         events.append(
             CaseOpened(

@@ -1,9 +1,15 @@
 """Who does what to a case, and which cases acts are for: seats and relations to the case, kinds and sources [C5, C8, C28]."""
 
+from datetime import date
+
+from chassis import staff
 from chassis.actor import Actor, Role
 from chassis.acts import Sort, Who
-from chassis.errors import Text
+from chassis.clock import start_of
+from chassis.errors import FieldError, Invalid, Text
 from chassis.staff import COMPLAINT_GROUP, GENERAL_MANAGER, HQ, OPERATIONS_CENTRE
+from chassis.timeline import today
+from chassis.uow import UnitOfWork
 from services.complaints.rules import REGULATORS
 from services.complaints.seats import judges_conduct
 from services.complaints.tables import CaseRow
@@ -69,3 +75,17 @@ THIRD_PARTY_OVER = Sort[CaseRow](
 )  # fmt: skip
 MAJOR = Sort[CaseRow]("major", Text("major cases", "重大投诉"), lambda case: case.severity == "major")
 ERASED = Sort[CaseRow]("erased", Text("erased cases", "已销毁的案件"), lambda case: case.erased_at is not None)
+
+
+async def require_plan(uow: UnitOfWork, pointer: str, owner: str, due_on: date) -> None:
+    """A plan has an owner who works here until its day, and its day lies ahead.
+
+    Raises: Invalid.
+    """
+    errors = list[FieldError]()
+    if due_on <= await today(uow.sql):
+        errors.append(FieldError("/due_on", "does not lie ahead"))
+    if (await staff.roster(uow.sql)).has_left(owner, start_of(due_on)):
+        errors.append(FieldError(pointer, "no longer works here on that day"))
+    if errors:
+        raise Invalid(errors=tuple(errors))

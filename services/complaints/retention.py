@@ -1,4 +1,5 @@
-"""Keeping and erasing a case: for as long as the policy of its last day says, and never under legal hold [C21].
+"""Keeping and erasing a case: for as long as the policy of its last day says, and never under legal hold [C21]. The last
+day is that of its end or of the record of it, whichever is later.
 
 Nothing here is one person's: whoever asks for an erasure, or for a hold to be lifted, cannot decide it. What an erasure
 leaves is that there was a case: its dates, kind, source, severity, states and figures, so that no report changes.
@@ -17,7 +18,7 @@ from uuid_utils import uuid7
 from chassis.clock import business_date, months_after
 from chassis.erasure import Judgement
 from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
-from chassis.timeline import today
+from chassis.timeline import Timeline, timeline, today
 from chassis.uow import UnitOfWork
 from contracts.complaints import CaseErased
 from services.complaints import cases
@@ -91,6 +92,14 @@ async def standing(sql: asyncpg.Connection, case: CaseRow) -> RetentionState:
     if case.closed_at is None or case.state not in OVER:
         return RetentionState(None, None, None, None, holds)
     ended_on = business_date(case.closed_at)
+    if await timeline(sql) is Timeline.REAL:  # in a replayed one nothing is recorded on its own day
+        recorded = await sql.fetchval(
+            """SELECT recorded_at FROM act_steps WHERE object = $1 AND before <> after AND after = $2
+               ORDER BY number DESC LIMIT 1""",
+            f"case/{case.case_id}",
+            case.state,
+        )
+        ended_on = max(ended_on, business_date(recorded or case.closed_at))
     policies = await Policies.read(sql)
     version = policies.limits.on(ended_on)
     years = version.body.retention_years

@@ -10,11 +10,12 @@ from uuid import UUID, uuid5
 from chassis import calendars
 from chassis.acts import perform_each
 from chassis.clock import business_date, end_of
-from chassis.deadlines import Deadline, Due, arm, cancel
+from chassis.deadlines import Due, arm, cancel
+from chassis.replans import limited
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCompleted, TaskExhausted, TaskExpired
 from contracts.complaints import ChurnSignalled, SatisfactionRecorded
-from services.complaints import cases, history
+from services.complaints import cases, clocks, history
 from services.complaints.acts import ACTS, Ended
 from services.complaints.forms import Noted
 from services.complaints.policy import Policies
@@ -134,11 +135,8 @@ async def _wait_for_survey(uow: UnitOfWork, waiting: Sequence[tuple[UUID, str, d
     await arm(
         uow,
         [
-            Deadline(
-                "survey",
-                f"case/{case_id}",
-                key,
-                policies.limits.on(business_date(at)).body.survey.first_due(at, calendar),
+            limited(
+                clocks.SURVEY, f"case/{case_id}", key, policies.limits.on(business_date(at)).body.survey, at, calendar
             )
             for case_id, key, at in waiting
             if f"case/{case_id}" not in armed

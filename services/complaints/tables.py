@@ -409,6 +409,9 @@ nil_reports = Table(
     SqlColumn("month", Date, primary_key=True),
     SqlColumn("filed_by", Text, nullable=False),
     SqlColumn("filed_at", Instant, nullable=False),
+    SqlColumn("cancelled_at", Instant),
+    SqlColumn("cancelled_by", Text),
+    SqlColumn("cancel_reason", Text),
 )
 
 reception_days = Table(
@@ -419,6 +422,9 @@ reception_days = Table(
     SqlColumn("leader", Text, nullable=False),
     SqlColumn("published_at", Instant, nullable=False),
     SqlColumn("published_by", Text, nullable=False),
+    SqlColumn("cancelled_at", Instant),
+    SqlColumn("cancelled_by", Text),
+    SqlColumn("cancel_reason", Text),
     comment="领导接待日 [C16]",
 )
 
@@ -452,6 +458,19 @@ packs = Table(
     SqlColumn("signed_off_by", Text),
     SqlColumn("signed_off_at", Instant),
 )
+
+kept_figures = Table(
+    "kept_figures",
+    metadata,
+    SqlColumn("period", Text, primary_key=True),
+    SqlColumn(
+        "made_at", Instant, nullable=False,
+        comment="what was recorded by then counts; later words of it count in the period after",
+    ),
+    SqlColumn("branches", JSONB, nullable=False),
+    SqlColumn("people", JSONB, nullable=False),
+    comment="the KPIs of a period as its close made them: nothing overwrites them [C20]",
+)  # fmt: skip
 
 pack_parts = Table(
     "pack_parts",

@@ -5,13 +5,9 @@ from datetime import date, timedelta
 import pytest
 
 from careline.replay.summary import print_callbacks
-from chassis.calendar import shipped
-from chassis.calendars import row_of
 from chassis.clock import at
-from chassis.platform_facts import keep_calendars
 from contracts import broker
 from contracts.classification import LifecycleChanged, LifecycleStretch
-from contracts.platform import CalendarDay, CalendarPublished
 from services.callbacks import policy
 from services.callbacks.rule_texts import RULE_TEXTS
 from tests.callbacks.desk import FIRST, LEADER, Desk, agent, ten
@@ -91,38 +87,3 @@ async def test_a_mandatory_moment_overdue_raises_an_alarm_and_an_optional_one_ne
     assert [(alarm["client_id"], alarm["kind"], alarm["step"]) for alarm in told] == [
         ("c-1", "moment_overdue", step) for step in ("manager", "general_manager", "headquarters")
     ]
-
-
-async def test_a_new_calendar_leaves_open_tasks_their_dates_and_rules_those_made_from_then_on(desk: Desk) -> None:
-    await desk.close(FIRST)
-    await desk.open("c-1", date(2021, 5, 2))
-
-    def facts(name: str) -> tuple[broker.SurveillanceAlerted, broker.CallMissed]:
-        return (
-            broker.SurveillanceAlerted(client_id="c-1", alert_id=name, kind="funds", at=at(MONDAY, 17, 10)),
-            broker.CallMissed(call_id=name, at=at(MONDAY, 17, 10), phone="13800000000"),
-        )
-
-    await desk.world.publish(*facts("before"))
-    await desk.world.settle()
-    tuesday = MONDAY + timedelta(days=1)
-    holiday = CalendarDay(first=tuesday, last=tuesday, kind="holiday", name_zh="临时放假", name_en="a day off")
-    published = CalendarPublished(
-        number=1,
-        rows=(*(row_of(row) for row in shipped().rows), holiday),
-        published_at=at(MONDAY, 18),
-        published_by="ann",
-        checked_by="bob",
-    )
-    async with desk.world.database("callbacks").unit_of_work() as uow:
-        await keep_calendars([published], uow)
-    await desk.world.publish(*facts("after"))
-    await desk.world.settle()
-    due = {(row["rule"], row["period"]): (row["due_on"], row["due_at"]) for row in await desk.tasks()}
-    wednesday, thursday = MONDAY + timedelta(days=2), MONDAY + timedelta(days=3)
-    assert due["surveillance", "before"] == (wednesday, at(thursday, 0))
-    assert due["missed_call", "before"] == (tuesday, at(tuesday, 9, 10))
-    assert due["surveillance", "after"] == (thursday, at(thursday + timedelta(days=1), 0))
-    assert due["missed_call", "after"] == (wednesday, at(wednesday, 9, 10))
-    armed = await desk.world.rows("callbacks", "SELECT due FROM deadlines WHERE kind = 'limit' ORDER BY due")
-    assert [row["due"] for row in armed] == [at(tuesday, 9, 10), at(wednesday, 9, 10)]

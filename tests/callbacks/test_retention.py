@@ -98,6 +98,7 @@ async def test_drills_are_recorded_with_proof_and_branches_without_one_are_named
     assert "general_manager" in str(missing["errors"])
     await desk.ask(LEADER, "POST", "/retention/drills", drill(held_on="2022-07-06"), 422)
     await desk.ask(LEADER, "POST", "/retention/drills", drill(scenario="gossip"), 422)
+    await desk.ask(LEADER, "POST", "/retention/drills", drill(held_on="2022-01-04"), 422)
     await desk.ask(LEADER, "POST", "/retention/drills", drill(branch_id="B2"), 404)
     await desk.ask(agent("anna"), "POST", "/retention/drills", drill(), 403)
     held = await desk.ask(LEADER, "POST", "/retention/drills", drill(), 201)
@@ -109,3 +110,22 @@ async def test_drills_are_recorded_with_proof_and_branches_without_one_are_named
     assert [one["last_held_on"] for one in await desk.ask(LEADER, "GET", again, status=200)] == ["2022-07-04"]
     [audited] = await desk.world.rows("callbacks", "SELECT object FROM audit WHERE action = 'drill_held'")
     assert audited["object"] == "branch/B1"
+    # One that does not stand is cancelled with a reason, and the branch owes one again.
+    path = f"/retention/drills/{held['drill_id']}/cancellation"
+    await desk.ask(agent("anna"), "POST", path, {"reason": "录错营业部"}, 403)
+    elsewhere = Actor("B2-director", Role.BRANCH_MANAGER, branch_id="B2", purpose="test")
+    await desk.ask(elsewhere, "POST", path, {"reason": "录错营业部"}, 404)
+    gone = await desk.ask(LEADER, "POST", path, {"reason": "录错营业部"}, 200)
+    assert (gone["cancelled_by"], gone["cancel_reason"]) == ("B1-director", "录错营业部")
+    await desk.ask(LEADER, "POST", path, {"reason": "录错营业部"}, 404)
+    assert [one["branch_id"] for one in await desk.ask(LEADER, "GET", owed, status=200)] == ["B1"]
+    assert await desk.world.value("callbacks", "SELECT count(*) FROM audit WHERE action = 'drill_cancelled'") == 1
+    # Where staff is known, who took part is somebody who worked here that day.
+    gone_by_then = broker.StaffChanged(staff_id="dora", branch_id="B1", left_on=FIRST)
+    await desk.world.publish(broker.StaffChanged(staff_id="ann", branch_id="B1"), gone_by_then, at=ten(FIRST))
+    await desk.world.settle()
+    named = {"nobody": "counter", "dora": "compliance", "ann": "client_manager"}
+    strangers = await desk.ask(LEADER, "POST", "/retention/drills", drill(participants=ROLES | named), 422)
+    pointers = {error["pointer"] for error in strangers["errors"]}
+    assert {"/participants/nobody", "/participants/dora"} <= pointers
+    assert "/participants/ann" not in pointers

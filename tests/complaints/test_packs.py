@@ -119,6 +119,7 @@ async def test_nil_reports_come_after_their_month_and_count_complaints_only(desk
     assert (await desk.call(DIRECTOR, "PUT", "/branches/B1/nil-reports/2009-03")).status_code == 201
     assert (await desk.call(DIRECTOR, "PUT", "/branches/B1/nil-reports/2090-03")).status_code == 409
     assert (await desk.call(DIRECTOR, "PUT", "/branches/B1/nil-reports/2009")).status_code == 422
+    await desk.close(19)
     day = {"day": "2009-03-20", "leader": "B1-director"}
     await desk.call(DIRECTOR, "PUT", "/branches/B1/reception-days", day)
     visit = {"visitor": "李芳", "matter": "基金申购"}

@@ -115,7 +115,7 @@ async def test_only_upheld_complaints_count_in_the_share(desk: Desk) -> None:
     (branch,) = kpi["branches"]
     assert branch == {
         "branch_id": "B1", "closed": 4, "upheld": 2, "complaint_share": "100.00", "in_time": 3, "in_time_share": "75.00",
-        "told": 1, "told_share": "25.00", "answered": 3, "satisfied": 3, "satisfaction": "100.00",
+        "told": 1, "told_share": "25.00", "recorded_late": 0, "answered": 3, "satisfied": 3, "satisfaction": "100.00",
         "core_answered": 1, "core_satisfied": 1, "core_satisfaction": "100.00",
     }  # fmt: skip
     assert [(one["employee"], one["upheld"], one["complaint_share"], one["clients"]) for one in kpi["people"]] == [

@@ -9,6 +9,7 @@ from services.callbacks.api import (
     moments,
     quality,
     recorded,
+    replanned,
     replies,
     retention,
     satisfaction,
@@ -17,6 +18,6 @@ from services.callbacks.api import (
 )
 
 parts = (
-    tasks, replies, evidence, findings, quality, recorded, coverage, messages, moments, retention, satisfaction, statistics,
+    tasks, replies, evidence, findings, quality, recorded, coverage, messages, moments, retention, satisfaction, statistics, replanned,
 )  # fmt: skip
 routes = joined(*(part.routes for part in parts))

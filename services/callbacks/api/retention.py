@@ -14,7 +14,7 @@ from chassis.clock import end_of
 from chassis.errors import NotFound
 from chassis.http import Listing, Once, Page, Reading, Work, router
 from chassis.timeline import today
-from contracts.fields import Code, Identifier, text_of
+from contracts.fields import Code, Id, Identifier, text_of
 from services.callbacks import evidence, retention
 from services.callbacks.api.access import Day, Leader, Reader
 
@@ -44,6 +44,9 @@ class Held(BaseModel):
     lessons: str
     recorded_by: str
     recorded_at: datetime
+    cancelled_at: datetime | None
+    cancelled_by: str | None = Field(description="who cancelled it", examples=["B1-director"])
+    cancel_reason: str | None = Field(description="why it was cancelled", examples=["entered for the wrong branch"])
 
 
 @routes.get("/reasons")
@@ -91,6 +94,19 @@ async def list_drills(actor: Leader, sql: Reading, page: Page) -> Listing[Held]:
     rows = await retention.drills(sql, branch, page.after, page.limit + 1)
     found = page.result([dict(row) for row in rows], lambda row: (row["held_on"], row["drill_id"]))
     return Listing[Held].model_validate(found)
+
+
+class Cancellation(BaseModel):
+    """Why a record does not stand."""
+
+    reason: Annotated[str, text_of(1000, 2)]
+
+
+@routes.post("/drills/{drill_id}/cancellation")
+async def cancel_drill(actor: Leader, uow: Work, _once: Once, drill_id: Id, body: Cancellation) -> Held:
+    """Cancel a drill of the own branch with the reason; the branch owes one again."""
+    branch = None if actor.sees_all_branches else actor.branch_id or "-"
+    return Held.model_validate(dict(await retention.cancel_drill(uow, drill_id, branch, body.reason)))
 
 
 @routes.get("/drills/owed")

@@ -18,12 +18,13 @@ from services.complaints.api import (
     kpi,
     packs,
     queue,
+    replanned,
     retention,
     severity,
 )
 
 parts = (
     channels, clients, intake, clocks, flow, findings, approvals, accountability, escalations, files, severity, queue,
-    grumbles, kpi, alarms, duties, packs, retention,
+    grumbles, kpi, alarms, duties, packs, retention, replanned,
 )  # fmt: skip
 routes = joined(*(part.routes for part in parts))

@@ -9,12 +9,11 @@ from pydantic import BaseModel
 
 from chassis.actor import Actor
 from chassis.acts import ConflictOfInterest
-from chassis.errors import AlreadyDecided, Conflict, FieldError, Invalid, NotFound, Text
+from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Listing, Page, Reading, Work, permits, router
 from chassis.http.persons import PersonId
-from chassis.timeline import today
 from contracts.fields import Id, Label
-from services.complaints import accountability, cases, second_person
+from services.complaints import accountability, cases, people, second_person
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import CENTRE
 from services.complaints.forms import CarriedOut, Day, Entered, Words
@@ -56,8 +55,7 @@ async def account(_: Centre, uow: Work, case_id: Id, accountability_id: Id, body
         raise AlreadyDecided
     if uow.actor.person in row["against"]:
         raise ConflictOfInterest
-    if body.due_on <= await today(uow.sql):
-        raise Invalid(errors=(FieldError("/due_on", "does not lie ahead"),))
+    await people.require_plan(uow, "/plan_owner", body.plan_owner, body.due_on)
     outcome = body.model_dump(mode="json", exclude={"at"})
     await second_person.ask_outcome(uow, case, accountability_id, outcome, row["against"])
     return Made(id=str(accountability_id))

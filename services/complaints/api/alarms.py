@@ -14,7 +14,7 @@ from chassis.errors import AlreadyDecided, Conflict, NotFound, Text
 from chassis.http import Listing, Page, Reading, Work, permits, router
 from chassis.http.persons import PersonId
 from contracts.fields import BusinessDate, Id
-from services.complaints import cases, groups
+from services.complaints import cases, groups, people
 from services.complaints.acts import ACTS
 from services.complaints.api.shapes import CENTRE, Case, shown
 from services.complaints.forms import Body, CarriedOut, Day, Words
@@ -115,6 +115,7 @@ async def review_alarm(_: Analyst, uow: Work, alarm_id: Id, body: Review) -> Ala
     at, group = cases.moment(uow, None), await _group(uow, alarm_id)
     if body.owner in group.concerned:
         raise cases.refused_owner("/owner")
+    await people.require_plan(uow, "/owner", body.owner, body.due_on)
     row = await uow.sql.fetchrow(
         """UPDATE alarms SET root_cause = $2, action = $3, owner = $4, due_on = $5, reviewed_by = $6, reviewed_at = $7,
                   overdue_at = NULL WHERE alarm_id = $1 AND done_at IS NULL RETURNING *""",

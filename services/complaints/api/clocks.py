@@ -155,7 +155,8 @@ def _natural(
 async def _waits(sql: Sql, case: CaseRow, now: datetime, calendar: Calendar) -> list[ClockShown]:
     """What the case waits for right now besides: a third party, the answer to a survey."""
     rows = await sql.fetch(
-        "SELECT kind, due, armed_at FROM deadlines WHERE object = $1 AND kind = ANY($2::text[]) ORDER BY kind",
+        """SELECT kind, due, coalesce((payload->>'start')::timestamptz, armed_at) AS started FROM deadlines
+           WHERE object = $1 AND kind = ANY($2::text[]) ORDER BY kind""",
         f"case/{case.case_id}",
         [kind for kind, state in WAITS_IN.items() if state == case.state],
     )
@@ -164,7 +165,7 @@ async def _waits(sql: Sql, case: CaseRow, now: datetime, calendar: Calendar) -> 
             clock=row["kind"],
             generation=case.generation,
             state=State.RUNNING,
-            started=row["armed_at"],
+            started=row["started"],
             due=row["due"],
             measure=Measure.WORKING.value,
             remaining_seconds=_between(Measure.WORKING, now, row["due"], calendar),

@@ -4,10 +4,12 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from uuid_utils import uuid7
 
+from chassis import staff
 from chassis.actor import Actor, Role
+from chassis.clock import start_of
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, Text
 from chassis.http import Purpose, Reading, Work, permits, require_sight, router
 from chassis.http.persons import PersonId
@@ -16,6 +18,7 @@ from chassis.personal.keys import Value
 from chassis.personal.reading import reveal
 from chassis.timeline import today
 from contracts.fields import BusinessDate, Code, Id, Identifier, Label
+from services.complaints import cases
 from services.complaints.api.findings import Made
 from services.complaints.api.shapes import READERS, NotOver
 from services.complaints.forms import Body, Day, Entered, Words
@@ -49,8 +52,9 @@ async def file_nil_report(actor: Manager, uow: Work, branch_id: Identifier, mont
     ):
         raise NotNil
     await uow.sql.execute(
-        """INSERT INTO nil_reports (branch_id, month, filed_by, filed_at) VALUES ($1, $2, $3, $4)
-           ON CONFLICT DO NOTHING""",
+        """INSERT INTO nil_reports AS n (branch_id, month, filed_by, filed_at) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (branch_id, month) DO UPDATE SET filed_by = $3, filed_at = $4, cancelled_at = NULL,
+               cancelled_by = NULL, cancel_reason = NULL WHERE n.cancelled_at IS NOT NULL""",
         branch_id,
         period.first,
         actor.person,
@@ -58,6 +62,65 @@ async def file_nil_report(actor: Manager, uow: Work, branch_id: Identifier, mont
     )
     uow.audit("file nil report", f"branch/{branch_id}", month=month)
     return Made(id=f"{branch_id}/{month}")
+
+
+class NilReport(BaseModel):
+    """A nil report as it stands. `void`: a complaint of its month has appeared since, the first of them `void_since`."""
+
+    month: date
+    filed_by: str = Field(description="who filed it", examples=["B1-director"])
+    filed_at: datetime = Field(description="when it was filed", examples=["2009-04-01T01:00:00Z"])
+    void: bool = Field(description="a complaint of its month has appeared", examples=[False])
+    void_since: datetime | None = Field(description="when the first of them was recorded", examples=[None])
+    cancelled_at: datetime | None
+    cancelled_by: str | None = Field(description="who cancelled it", examples=["B1-director"])
+    cancel_reason: str | None = Field(description="why it was cancelled", examples=["entered for the wrong month"])
+
+
+@routes.get("/branches/{branch_id}/nil-reports")
+async def read_nil_reports(actor: Reader, sql: Reading, branch_id: Identifier) -> list[NilReport]:
+    """The last 24 nil reports of a branch, newest first: one is void when a complaint of its month appears."""
+    require_sight(actor, "", branch_id, centre=True)
+    rows = await sql.fetch(
+        """SELECT n.*, v.since IS NOT NULL AS void, v.since AS void_since FROM nil_reports n
+           CROSS JOIN LATERAL (SELECT min(s.recorded_at) AS since FROM cases c
+               JOIN act_steps s ON s.object = 'case/' || c.case_id AND s.number = 1
+               WHERE c.branch_id = n.branch_id AND c.kind = 'complaint' AND NOT c.restricted
+                 AND c.received_on >= n.month AND c.received_on < n.month + interval '1 month') v
+           WHERE n.branch_id = $1 ORDER BY n.month DESC LIMIT 24""",
+        branch_id,
+    )
+    return [NilReport.model_validate(dict(row)) for row in rows]
+
+
+class Cancellation(Body):
+    """Why a record does not stand."""
+
+    reason: Words
+
+
+@routes.post("/branches/{branch_id}/nil-reports/{month}/cancellation")
+async def cancel_nil_report(actor: Manager, uow: Work, branch_id: Identifier, month: Code, body: Cancellation) -> Made:
+    """Cancel a nil report; that it was filed and why it does not stand stay known, and another may be filed."""
+    _own_branch(actor, branch_id)
+    await _cancel(uow, "nil_reports", "month", branch_id, _month(month).first, body.reason)
+    return Made(id=f"{branch_id}/{month}")
+
+
+async def _cancel(uow: Work, table: str, column: str, branch_id: str, day: date, reason: str) -> None:
+    done = await uow.sql.fetchval(
+        f"""UPDATE {table} SET cancelled_at = $3, cancelled_by = $4, cancel_reason = $5
+            WHERE branch_id = $1 AND {column} = $2 AND cancelled_at IS NULL RETURNING true""",
+        branch_id,
+        day,
+        uow.now,
+        uow.actor.person,
+        reason,
+    )
+    if not done:
+        raise NotFound
+    what = {"nil_reports": "cancel nil report", "reception_days": "cancel reception day"}[table]
+    uow.audit(what, f"branch/{branch_id}", day=day.isoformat(), reason=reason)
 
 
 def _month(name: str) -> Period:
@@ -90,11 +153,15 @@ class Visit(Body):
 
 @routes.put("/branches/{branch_id}/reception-days", status_code=201)
 async def publish_reception_day(actor: Manager, uow: Work, branch_id: Identifier, body: ReceptionDay) -> Made:
-    """Publish the month's reception day."""
+    """Publish a reception day to come, held by somebody who works at the branch on that day."""
     _own_branch(actor, branch_id)
+    if body.day < await today(uow.sql):
+        raise Invalid(errors=(FieldError("/day", "does not lie ahead: a day is published before it is held"),))
+    await _require_leader(uow, branch_id, body)
     await uow.sql.execute(
         """INSERT INTO reception_days (branch_id, day, leader, published_at, published_by) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (branch_id, day) DO UPDATE SET leader = excluded.leader""",
+           ON CONFLICT (branch_id, day) DO UPDATE SET leader = excluded.leader, cancelled_at = NULL, cancelled_by = NULL,
+               cancel_reason = NULL""",
         branch_id,
         body.day,
         body.leader,
@@ -105,13 +172,37 @@ async def publish_reception_day(actor: Manager, uow: Work, branch_id: Identifier
     return Made(id=f"{branch_id}/{body.day}")
 
 
+async def _require_leader(uow: Work, branch_id: str, body: ReceptionDay) -> None:
+    people = await staff.roster(uow.sql)
+    if not people.people:
+        return
+    person = people.person(body.leader, uow.now)
+    if person is None or person.branch_id != branch_id or people.has_left(body.leader, start_of(body.day)):
+        raise Invalid(errors=(FieldError("/leader", "does not work at this branch on that day"),))
+
+
+@routes.post("/branches/{branch_id}/reception-days/{day}/cancellation")
+async def cancel_reception_day(
+    actor: Manager, uow: Work, branch_id: Identifier, day: BusinessDate, body: Cancellation
+) -> Made:
+    """Cancel a reception day with the reason; a month without another owes one."""
+    _own_branch(actor, branch_id)
+    await _cancel(uow, "reception_days", "day", branch_id, day, body.reason)
+    return Made(id=f"{branch_id}/{day}")
+
+
 @routes.post("/branches/{branch_id}/reception-days/{day}/visits", status_code=201)
 async def register_visit(actor: Manager, uow: Work, branch_id: Identifier, day: BusinessDate, body: Visit) -> Made:
     """Register a visit to a reception day."""
     _own_branch(actor, branch_id)
-    known = await uow.sql.fetchval("SELECT true FROM reception_days WHERE branch_id = $1 AND day = $2", branch_id, day)
+    known = await uow.sql.fetchval(
+        "SELECT true FROM reception_days WHERE branch_id = $1 AND day = $2 AND cancelled_at IS NULL", branch_id, day
+    )
     if not known:
         raise NotFound
+    if day > await today(uow.sql):
+        raise Invalid(errors=(FieldError("/day", "lies ahead: a visit is registered on its day or after it"),))
+    await _require_case(uow, body.case_id)
     made = UUID(bytes=uuid7().bytes)
     await uow.sql.execute(
         """INSERT INTO reception_visits (id, branch_id, day, visitor, matter, outcome, case_id, recorded_by)
@@ -127,6 +218,16 @@ async def register_visit(actor: Manager, uow: Work, branch_id: Identifier, day: 
     )
     uow.audit("register visit", f"branch/{branch_id}", visit=str(made))
     return Made(id=str(made))
+
+
+async def _require_case(uow: Work, case_id: UUID | None) -> None:
+    """The case a visit led to is one its branch can see."""
+    if case_id is None:
+        return
+    try:
+        await cases.seen(uow.sql, uow.actor, case_id)
+    except NotFound:
+        raise Invalid(errors=(FieldError("/case_id", "is no case"),)) from None
 
 
 class Visitor(BaseModel):
@@ -165,6 +266,7 @@ class VisitOutcome(Entered):
 async def note_outcome(actor: Manager, uow: Work, branch_id: Identifier, visit_id: Id, body: VisitOutcome) -> Made:
     """Note what became of a visit; a later word replaces an earlier one, and both stay in the audit."""
     _own_branch(actor, branch_id)
+    await _require_case(uow, body.case_id)
     done = await uow.sql.fetchval(
         """UPDATE reception_visits SET outcome = $3, case_id = coalesce($4, case_id)
            WHERE id = $1 AND branch_id = $2 RETURNING true""",
@@ -189,11 +291,13 @@ class VisitShown(BaseModel):
 
 
 class ReceptionDayShown(BaseModel):
-    """A published reception day with its visits."""
+    """A published reception day with its visits; one that was cancelled says when and why."""
 
     day: date
     leader: str
     published_at: datetime
+    cancelled_at: datetime | None
+    cancel_reason: str | None = Field(description="why it was cancelled", examples=["the leader is ill"])
     visits: list[VisitShown]
 
 
@@ -202,7 +306,8 @@ async def read_reception_days(actor: Reader, sql: Reading, branch_id: Identifier
     """The last 24 reception days of a branch, newest first, with every visit and what became of it."""
     require_sight(actor, "", branch_id, centre=True)
     days = await sql.fetch(
-        "SELECT day, leader, published_at FROM reception_days WHERE branch_id = $1 ORDER BY day DESC LIMIT 24",
+        """SELECT day, leader, published_at, cancelled_at, cancel_reason FROM reception_days
+           WHERE branch_id = $1 ORDER BY day DESC LIMIT 24""",
         branch_id,
     )
     visits = await sql.fetch(

@@ -1,5 +1,6 @@
 """What a pack says: read once, as things stood at the cut-off, so that sheets, pages and archive cannot disagree."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -46,7 +47,7 @@ DONE = ("closed", "withdrawn", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A month (`2009-03`) or a year (`2009`), with its cut-off: 24:00 of its last natural day."""
+    """A month (`2009-03`), quarter (`2009-Q1`) or year (`2009`), with its cut-off: 24:00 of its last natural day."""
 
     name: str
     first: date
@@ -61,6 +62,20 @@ class Period:
     def is_year(self) -> bool:
         """Whether it is a whole year."""
         return (self.first.month, self.last.month) == (1, 12)
+
+    @property
+    def months(self) -> list[date]:
+        """The first day of each of its months."""
+        count = self.last.month - self.first.month + 1
+        return [self.first.replace(month=self.first.month + n) for n in range(count)]
+
+    def each(self, branches: Sequence[str]) -> set[tuple[str, date]]:
+        """Every branch in every month."""
+        return {(branch, month) for branch in branches for month in self.months}
+
+    def says(self, branch: str, month: date) -> str:
+        """A branch; in a quarter or year with the month."""
+        return branch if len(self.months) == 1 else f"{branch} {month:%Y-%m}"
 
     def sign_off_due(self, calendar: Calendar, working_days: int) -> date:
         """A month's or quarter's pack is signed off by the 3rd working day, a year's report by 30 April [C15, C21]."""
@@ -111,22 +126,7 @@ async def read_figures(
     await _put_dues(sql, rows, period.cut_off, known_at)
     named = sorted({*branches, *(row["branch_id"] for row in rows)})
     summary = [_summary(branch, [row for row in rows if row["branch_id"] == branch], period) for branch in named]
-    nil = {
-        row["branch_id"]
-        for row in await sql.fetch(
-            "SELECT branch_id FROM nil_reports WHERE month = $1 AND filed_at <= $2", period.first, known_at
-        )
-    }
-    held = {
-        row["branch_id"]
-        for row in await sql.fetch(
-            "SELECT branch_id FROM reception_days WHERE day BETWEEN $1 AND $2 AND published_at <= $3",
-            period.first,
-            period.last,
-            known_at,
-        )
-    }
-    silent = {one["branch_id"] for one in summary if not one["received"]}
+    nil, owed, held = await _duties(sql, period, branches, known_at)
     ids = [row["case_id"] for row in rows]
     recordings = await sql.fetch(
         """SELECT case_id, phone_recording AS recording, phoned_at AS at FROM tickets
@@ -145,27 +145,72 @@ async def read_figures(
         period,
         rows,
         summary,
-        sorted(nil),
-        sorted(silent & set(branches) - nil),
-        sorted(set(branches) - held),
+        [period.says(*one) for one in sorted(nil)],
+        [period.says(*one) for one in sorted(owed - nil)],
+        [period.says(*one) for one in sorted(period.each(branches) - held)],
         [dict(row) for row in recordings],
         [row["sha256"] for row in attachments],
     )
 
 
-async def _put_dues(sql: asyncpg.Connection, rows: list[dict[str, Any]], cut_off: datetime, known_at: datetime) -> None:
-    """The day each result clock was due by the cut-off, as known then; none while it was paused."""
-    objects = {clocks.object_of(row["case_id"], row.pop("generation")): row for row in rows}
-    calendar = await current(sql, known_at)
+Duties = set[tuple[str, date]]
+"""Branches with the first day of a month."""
+
+
+async def _duties(
+    sql: asyncpg.Connection, period: Period, branches: Sequence[str], known_at: datetime
+) -> tuple[Duties, Duties, Duties]:
+    """Of every month of a period: nil reports that stand, those owed by branches without a complaint, reception days
+    published. A nil report of a month with a complaint is void [C15, C16]."""
+    received = {
+        (row["branch_id"], row["month"])
+        for row in await sql.fetch(
+            """SELECT DISTINCT branch_id, date_trunc('month', received_on)::date AS month FROM cases
+               WHERE received_on BETWEEN $1 AND $2 AND kind = 'complaint' AND NOT restricted
+                 AND EXISTS (SELECT FROM act_steps s WHERE s.object = 'case/' || case_id AND s.number = 1
+                               AND s.recorded_at <= $3)""",
+            period.first,
+            period.last,
+            known_at,
+        )
+    }
+    filed = await sql.fetch(
+        """SELECT branch_id, month FROM nil_reports WHERE month BETWEEN $1 AND $2 AND filed_at <= $3
+             AND (cancelled_at IS NULL OR cancelled_at > $3)""",
+        period.first,
+        period.last,
+        known_at,
+    )
+    held = await sql.fetch(
+        """SELECT DISTINCT branch_id, date_trunc('month', day)::date AS month FROM reception_days
+           WHERE day BETWEEN $1 AND $2 AND published_at <= $3 AND (cancelled_at IS NULL OR cancelled_at > $3)""",
+        period.first,
+        period.last,
+        known_at,
+    )
+    nil = {(row["branch_id"], row["month"]) for row in filed} - received
+    return nil, period.each(branches) - received, {(row["branch_id"], row["month"]) for row in held}
+
+
+async def dues_as_known(
+    sql: asyncpg.Connection, objects: Collection[str], by: datetime, known_at: datetime
+) -> dict[str, date | None]:
+    """The day each result clock was due by an instant, as known at another; None while it was paused."""
+    calendar, found = await current(sql, known_at), dict[str, date | None]()
     for (object_, clock), kept in (await store.load(sql, objects)).items():
         entries = [
-            one
-            for one in kept.entries
-            if one.effective < cut_off and one.recorded <= known_at and not isinstance(one, Stop)
+            one for one in kept.entries if one.effective < by and one.recorded <= known_at and not isinstance(one, Stop)
         ]
         if clock == clocks.RESULT and entries:
             due = replace(kept, entries=entries).read(calendar).due
-            objects[object_]["due_on"] = business_date(due - timedelta.resolution) if due else None
+            found[object_] = business_date(due - timedelta.resolution) if due else None
+    return found
+
+
+async def _put_dues(sql: asyncpg.Connection, rows: list[dict[str, Any]], cut_off: datetime, known_at: datetime) -> None:
+    objects = {clocks.object_of(row["case_id"], row.pop("generation")): row for row in rows}
+    for object_, due_on in (await dues_as_known(sql, objects, cut_off, known_at)).items():
+        objects[object_]["due_on"] = due_on
 
 
 def _summary(branch: str, rows: list[dict[str, Any]], period: Period) -> dict[str, Any]:

@@ -19,11 +19,13 @@ from chassis.clock import at as clock_at
 from chassis.clock import business_date, end_of, month_end
 from chassis.database import Database
 from chassis.deadlines import Deadline, Due, arm, cancel
+from chassis.replans import Moved
 from chassis.secrets import signing_key
 from chassis.staff import HQ, SALES_TRADING, Holder
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
 from contracts.complaints import PackMade, PackSignOffMissed, PackSignOffReminded
+from services.complaints import kpi
 from services.complaints.attachments import parts_of
 from services.complaints.packs.bundle import PART_BYTES, write_bundle
 from services.complaints.packs.figures import Period, period_of, read_figures
@@ -64,6 +66,9 @@ async def make_due(uow: UnitOfWork, day: date) -> None:
     names = [f"{day:%Y-%m}"] + ([f"{day:%Y}"] if day.month == 12 else [])
     for name in names:
         await make(uow, period_of(name))
+    quarter = [] if day.month % 3 else [f"{day:%Y}-Q{day.month // 3}"]
+    for name in (*names, *quarter):
+        await kpi.keep(uow, period_of(name))
 
 
 async def _reports(uow: UnitOfWork) -> bool:
@@ -140,6 +145,30 @@ def _due(period: Period, calendar: Calendar, working_days: int) -> tuple[date, d
             day = date.fromordinal(day.toordinal() + 1)
             left -= day.weekday() < 5
         return day, end_of(day)
+
+
+async def replan(uow: UnitOfWork, calendar: Calendar) -> Sequence[Moved]:
+    """The days by which packs are to be signed off, of those that still wait: a new calendar moves them."""
+    policies, moved = await uow.policies(Policies), list[Moved]()
+    for row in await uow.sql.fetch(
+        """SELECT p.pack_id, p.period, p.reminded_at, d.key, d.due FROM packs p
+           JOIN deadlines d ON d.object = 'pack/' || p.pack_id AND d.kind = $1 AND d.step = $2
+           WHERE p.signed_off_at IS NULL AND p.missed_at IS NULL ORDER BY p.pack_id FOR UPDATE""",
+        SIGN_OFF,
+        MISSED,
+    ):
+        period = period_of(row["period"])
+        due_on, due = _due(period, calendar, policies.limits.on(period.last).body.sign_off_working_days)
+        if due == row["due"]:
+            continue
+        object_ = f"pack/{row['pack_id']}"
+        moved.append(Moved(object_, row["due"], due))
+        await uow.sql.execute("UPDATE packs SET sign_off_due = $2 WHERE pack_id = $1", row["pack_id"], due_on)
+        armed = [Deadline(SIGN_OFF, object_, row["key"], due, step=MISSED)]
+        if row["reminded_at"] is None:
+            armed.append(Deadline(SIGN_OFF, object_, row["key"], clock_at(due_on, MORNING_HOUR), step=REMINDER))
+        await arm(uow, armed)
+    return moved
 
 
 async def watch(due: Sequence[Due], uow: UnitOfWork) -> None:

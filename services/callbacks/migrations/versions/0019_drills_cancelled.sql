@@ -1,0 +1,3 @@
+ALTER TABLE drills ADD COLUMN cancelled_at TIMESTAMP WITH TIME ZONE;
+ALTER TABLE drills ADD COLUMN cancelled_by TEXT;
+ALTER TABLE drills ADD COLUMN cancel_reason TEXT;
