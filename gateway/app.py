@@ -25,7 +25,7 @@ from chassis.staff import keep_branches, keep_staff
 from contracts import broker, platform
 from contracts.complaints import CaseErased
 from contracts.relationships import ProspectErased
-from gateway import access_api, api, approvals, calendar, client_keys, client_search, console, erasure, staff
+from gateway import access_api, api, approvals, calendar, client_keys, client_search, console, desk, erasure, staff
 from gateway.access import Access
 from gateway.auth_middleware import AuthMiddleware, Identities
 from gateway.console import sign_in
@@ -102,6 +102,7 @@ def gateway_app(
             client_search.routes,
             erasure.routes,
             calendar.routes,
+            desk.routes,
             staff.routes,
             sign_in.routes,
             *console.routes(),

@@ -110,6 +110,37 @@ calendar_drafts = Table(
     Column("number", Integer, comment="of the published version"),
 )
 
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("view_id", UUID(as_uuid=True), primary_key=True),
+    Column("page", Text, nullable=False, comment="the list: /callbacks, ..."),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False, comment="the filters as they stand in the address"),
+    Column("person", Text, nullable=False),
+    Column("team", Text, comment="the branch whose people share it, or HQ; empty: it is one's own"),
+    Column("made_at", Instant, nullable=False),
+    Index("ix_saved_views_page", "page"),
+)
+
+snoozes = Table(
+    "snoozes",
+    metadata,
+    Column("person", Text, primary_key=True),
+    Column("item", Text, primary_key=True, comment="where it is: /callbacks/ID, ..."),
+    Column("until", Instant, nullable=False),
+    Column("due", Instant, nullable=False),
+    CheckConstraint("until <= due", name="not_past_due"),
+)
+
+presence = Table(
+    "presence",
+    metadata,
+    Column("object", Text, primary_key=True, comment="the page somebody has open"),
+    Column("person", Text, primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+)
+
 client_keys = Table(
     "client_keys",
     metadata,

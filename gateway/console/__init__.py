@@ -5,7 +5,7 @@ from fastapi import APIRouter
 
 def routes() -> list[APIRouter]:
     """Every area's routes."""
-    from gateway.console import doing, pages
+    from gateway.console import doing, pages, views
     from gateway.console.approvals import pages as approvals
     from gateway.console.callbacks import bulk
     from gateway.console.callbacks import pages as callbacks
@@ -26,4 +26,4 @@ def routes() -> list[APIRouter]:
         live, myday, bulk, callbacks, supervision, complaints, managing, managers, approvals, policies, audit, findings, keeping, compliance, purchase,
         questionnaire, timeline, tabs, zone, access, looking, operations,
     )  # fmt: skip
-    return [doing.routes, *(area.routes for area in areas), pages.routes]
+    return [doing.routes, views.routes, *(area.routes for area in areas), pages.routes]

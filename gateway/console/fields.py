@@ -279,6 +279,13 @@ FIELDS = {
     "open": "未完成",
     "error": "错误",
     "hold_id": "保全编号",
+    "view_name": "视图名称",
+    "class": "分类",
+    "tier_since": "级别自",
+    "acknowledged_at": "确认时间",
+    "done_by": "办理人",
+    "carried_out_at": "整改完成时间",
+    "checked_at": "复核时间",
 }
 ENGLISH = {
     "attachment": "Document it rests on",
@@ -364,4 +371,5 @@ ENGLISH = {
     "id": "Id",
     "what_happened": "What",
     "detail": "Particulars",
+    "view_name": "Name of the view",
 }

@@ -102,10 +102,10 @@ class Desk:
         """The home's business date."""
         return (await self.now()).date()
 
-    async def upload(self, path: str, query: str, media_type: str, content: bytes) -> Part:
+    async def upload(self, path: str, query: str, media_type: str, content: bytes, *, method: str = "POST") -> Part:
         """Send a file as it is."""
         headers = [*self._headers(""), (b"content-type", media_type.encode("latin-1", "replace"))]
-        return await self._ask("POST", path, query, content, headers)
+        return await self._ask(method, path, query, content, headers)
 
     def _headers(self, purpose: str) -> Headers:
         given = [

@@ -2,7 +2,7 @@
 
 import asyncio
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -17,10 +17,12 @@ from gateway.client360 import client_view
 from gateway.console.areas import SERVING
 from gateway.console.clients.head import place_of
 from gateway.console.doing import button, errors_of
+from gateway.console.export import all_rows, file_of
 from gateway.console.forms import typed_in
 from gateway.console.frame import AtDesk, Staff
 from gateway.console.render import language_of, render
 from gateway.console.tables import OF_A_CLIENT
+from gateway.console.views import views_of
 from gateway.service_client import Part, ServiceClient
 from gateway.transport import Headers
 
@@ -28,6 +30,7 @@ routes = APIRouter(include_in_schema=False)
 PURPOSES = ("service", "callback", "complaint", "review")
 CLASSES = ("A+", "A", "B+", "B", "C", "C-", "D", "D-", "E", "F", "G")
 CHART_PAGES = 25
+EXPORTED = ("client_id", "branch_id", "class", "provisional", "tier", "tier_since", "opened_on")
 SEARCHED = ("name", "phone", "initials", "phone_ending")
 BEGUN = {
     Role.AGENT: ("redeem", "adjust"),
@@ -45,18 +48,24 @@ Purpose = Annotated[str, text_of(40)]
 async def show_clients(
     request: Request,
     visitor: Staff,
+    desk: AtDesk,
     client: Text64 = "",
     tier: Annotated[str, text_of(20)] = "",
     class_: Annotated[str, text_of(4), Query(alias="class")] = "",
     branch: Text64 = "",
     cursor: Annotated[str, text_of(2000)] = "",
     purpose: Purpose = PURPOSES[0],
+    format: Literal["", "csv", "xlsx"] = "",
 ) -> Response:
-    """Find a client by id, or list clients by tier, class and branch."""
+    """Find a client by id, or list clients by tier, class and branch; the list is a file as well."""
     if client.strip():
         return RedirectResponse(f"/clients/{quote(client.strip(), safe='')}?{urlencode({'purpose': purpose})}", 303)
     wanted = {"tier": tier, "class": class_, "branch": branch.strip()}
     filters = {name: value for name, value in wanted.items() if value}
+    said = urlencode(filters | {"purpose": purpose})
+    if format:
+        rows = await all_rows(desk, "/v1/classification/clients", filters, purpose)
+        return file_of("clients", format, desk.language, EXPORTED, rows)
     query = urlencode(filters | {"limit": "50"} | ({"cursor": cursor} if cursor else {}))
     listed = await _services(request).get("classification", "/v1/classification/clients", visitor, query=query)
     following = ""
@@ -64,7 +73,7 @@ async def show_clients(
         following = urlencode(filters | {"purpose": purpose, "cursor": listed.data["next"]})
     return render(
         request, "clients.html", listed=listed, wanted=wanted, following=following, tiers=TIERS, classes=CLASSES,
-        purposes=PURPOSES, purpose=purpose,
+        purposes=PURPOSES, purpose=purpose, query=said, **await views_of(desk, "/clients", said),
     )  # fmt: skip
 
 

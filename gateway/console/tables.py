@@ -79,6 +79,11 @@ OF_A_CASE = {
     "unlink": Do("complaints_end_link"),
 }
 """Acts about one thing that belongs to a case, offered beside it."""
+BESIDE_A_CASE = {
+    "propose_redress": Do("complaints_propose_redress"),
+    "ask_deviation": Do("complaints_ask_deviation"),
+}
+"""What is asked for beside a case's own acts; another person decides it."""
 OF_A_CLIENT = {
     "redeem": Do("points_redeem"),
     "adjust": Do("points_ask_for_adjustment"),
@@ -170,6 +175,7 @@ TABLES: tuple[Mapping[str, Do], ...] = (
     OPEN_CASE,
     CASES,
     OF_A_CASE,
+    BESIDE_A_CASE,
     OF_A_CLIENT,
     SUBSCRIPTIONS,
     OF_A_MESSAGE,

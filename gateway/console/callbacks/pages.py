@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 from uuid_utils import uuid7
 
@@ -20,6 +21,7 @@ from gateway.console.forms import typed_in
 from gateway.console.frame import AtDesk, Desk, rows_of, visitors
 from gateway.console.render import render
 from gateway.console.tables import TASKS
+from gateway.console.views import views_of
 
 routes = APIRouter(include_in_schema=False)
 Caller = Annotated[Actor, visitors("console.callbacks:read", *SERVING)]
@@ -69,14 +71,15 @@ async def show_tasks(
         return file_of("callbacks", format, desk.language, EXPORTED, rows)
     listed = await desk.get(f"{BASE}/tasks", wanted | {"cursor": cursor, "limit": 50}, purpose=PURPOSE)
     counted = await desk.get(f"{BASE}/tasks/counts", wanted, purpose=PURPOSE)
-    here = f"/callbacks?{urlencode({name: value for name, value in typed.items() if value})}"
+    query = urlencode({name: value for name, value in typed.items() if value})
+    here = f"/callbacks?{query}"
     rows = rows_of(listed)
     for row in rows:
         row["claim"] = _claim(row, here) if row["holder"] is None and row["state"] in FREE else None
     return render(
         request, "callbacks/list.html", listed=listed, rows=rows, wanted=typed, states=STATES, queues=QUEUES, topics=TOPICS,
         counts=rows_of(counted), following=_following(typed, listed.data), leads=_leads(visitor),
-        query=urlencode({name: value for name, value in typed.items() if value}),
+        query=query, **await views_of(desk, "/callbacks", query),
     )  # fmt: skip
 
 
@@ -158,9 +161,10 @@ async def reveal_contact(
 @routes.post("/callbacks/calls")
 async def enter_call(request: Request, _: Caller, desk: AtDesk) -> Response:
     """Enter the call with a result for each task it served; the form again with what is wrong."""
-    typed = typed_in(await request.form())
+    async with request.form() as form:
+        typed, file = typed_in(form), form.get("file")
+        sent = await recorded(desk, typed, file if isinstance(file, UploadFile) else None)
     ids = typed.get("_tasks", "").split()
-    sent = await recorded(desk, typed)
     if sent.done:
         evidence = sent.data["evidence_id"] if sent.data else None
         sent = await desk.send("POST", f"{BASE}/calls", call_of(typed, ids, evidence), key=typed.get(KEY, ""))

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+
+from starlette.datastructures import UploadFile
 
 from gateway.console.forms import instant
 from gateway.console.frame import Desk
@@ -12,9 +14,14 @@ KEY = "_key"
 PROFILE = ("phone", "email", "address")
 
 
-async def recorded(desk: Desk, typed: Mapping[str, str]) -> Part:
-    """Name the call's recording as evidence; without a reference there is none."""
+async def recorded(desk: Desk, typed: Mapping[str, str], file: UploadFile | None = None) -> Part:
+    """Keep the call's recording, or name it, as evidence; without a file and a reference there is none."""
     reference = typed.get("recording", "").strip()
+    if file is not None and file.filename:
+        place = f"/v1/callbacks/clients/{quote(typed.get('_client', ''), safe='')}/evidence"
+        at = instant(typed.get("at", ""))
+        query = urlencode({"kind": "recording"} | ({"recorded_at": at} if at else {}))
+        return await desk.upload(place, query, file.content_type or "application/octet-stream", await file.read(), method="PUT")  # fmt: skip
     if not reference:
         return Part(200)
     body = {"reference": reference, "recorded_at": instant(typed.get("at", ""))}

@@ -1,6 +1,7 @@
 """The words of callbacks."""
 
 CHINESE = {
+    "or the recording itself": "或上传录音文件",
     "Claim those chosen": "批量领取",
     "Give those chosen back": "批量退回",
     "Choose": "选择",

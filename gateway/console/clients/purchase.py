@@ -12,6 +12,7 @@ from contracts.fields import Code, Identifier
 from gateway.console.areas import SERVING
 from gateway.console.clients.tabs import DESK
 from gateway.console.doing import Button, button, errors_of, gone_on
+from gateway.console.export import all_rows
 from gateway.console.forms import typed_in
 from gateway.console.frame import AtDesk, Desk, rows_of, visitors
 from gateway.console.render import render
@@ -90,14 +91,13 @@ async def _question(
     request: Request, desk: Desk, client: str, typed: Mapping[str, str], refused: Part | None = None
 ) -> Response:
     name = quote(client, safe="")
-    products, level, made = await desk.all(
-        f"{BASE}/products?limit=200", f"{BASE}/clients/{name}", f"{BASE}/clients/{name}/decisions", purpose="service"
-    )
+    level, made = await desk.all(f"{BASE}/clients/{name}", f"{BASE}/clients/{name}/decisions", purpose="service")
     if not level.found and level.status == 404:
         page = render(request, "problem_here.html", part=level, back="/")
         page.status_code = 404
         return page
-    shelf = [row for row in rows_of(products) if row["state"] == "on_shelf"]
+    products = await all_rows(desk, f"{BASE}/products", {}, "service")
+    shelf = [row for row in products if row["state"] == "on_shelf"]
     page = render(
         request, "clients/question.html" if refused is not None else "clients/purchase.html", client=client, products=shelf,
         level=level.data if level.found else {}, made=rows_of(made)[:10], typed=typed, own=desk.visitor.role is Role.CLIENT,

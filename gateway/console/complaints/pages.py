@@ -18,7 +18,8 @@ from gateway.console.forms import Form, body_of, form_of, typed_in
 from gateway.console.frame import AtDesk, rows_of, visitors
 from gateway.console.render import render
 from gateway.console.rest import operations
-from gateway.console.tables import CASES, OF_A_CASE, OPEN_CASE
+from gateway.console.tables import BESIDE_A_CASE, CASES, OF_A_CASE, ON_BOARDS, OPEN_CASE
+from gateway.console.views import views_of
 
 routes = APIRouter(include_in_schema=False)
 Handler = Annotated[Actor, visitors("console.complaints:read", *SERVING, Role.OPERATIONS)]
@@ -31,6 +32,8 @@ STATES = (
     "received", "accepted", "dispatched", "investigating", "awaiting_customer", "awaiting_third_party", "satisfaction_call",
     "reopened", "closed", "withdrawn", "rejected",
 )  # fmt: skip
+OVER = ("closed", "withdrawn", "rejected")
+CENTRE = (Role.HQ, Role.COMPLIANCE)
 CATEGORIES = ("service", "trading", "fees", "product", "conduct", "compliance", "system", "other")
 LISTED = ("client_id", "branch_id", "channel", "kind", "category", "words")
 """What intake asks first; the rest is below, for who needs it."""
@@ -67,10 +70,11 @@ async def show_cases(
         f"{BASE}/cases?{query}", f"{BASE}/queue", f"{BASE}/prompts", purpose=PURPOSE
     )
     following = listed.data.get("next") if listed.found else None
+    said = urlencode({n: v for n, v in typed.items() if v})
     return render(
         request, "complaints/list.html", listed=listed, queue=rows_of(queue),
         prompts=rows_of(prompts), wanted=typed, states=STATES,
-        query=urlencode({n: v for n, v in typed.items() if v}),
+        query=said, **await views_of(desk, "/complaints", said),
         following=urlencode({n: v for n, v in typed.items() if v} | {"cursor": following}) if following else "",
     )  # fmt: skip
 
@@ -144,8 +148,19 @@ async def show_case(request: Request, _: Concerned, desk: AtDesk, case_id: Id) -
     for row in hanging.get("links", ()):
         row["other"] = row["other_id"] if row["case_id"] == str(case_id) else row["case_id"]
         row["buttons"] = of_item("unlink", other_id=row["other_id"]) if not row["ended_at"] else []
+    named = {"case_id": str(case_id)}
+    staff = desk.visitor.role is not Role.CLIENT
+    for row in hanging.get("accountability", ()):
+        act = "account" if not row["done_at"] else "carry_out" if not row["carried_out_at"] else ""
+        whole = named | {"accountability_id": str(row["accountability_id"])}
+        row["buttons"] = [button(act, act, ON_BOARDS[act], whole, here)] if act and desk.visitor.role in CENTRE else []
+    beside_it = [
+        button(act, act, do, named, here)
+        for act, do in BESIDE_A_CASE.items()
+        if staff and desk.visitor.role in SERVING and not (act == "ask_deviation" and case.data["state"] in OVER)
+    ]  # fmt: skip
     return render(
-        request, "complaints/case.html", case=case.data, history=rows_of(history),
+        request, "complaints/case.html", beside_it=beside_it, case=case.data, history=rows_of(history),
         clocks=rows_of(clocks), details=hanging, can=can, cannot=cannot, key=str(uuid7()),
     )  # fmt: skip
 

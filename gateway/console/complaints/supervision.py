@@ -1,16 +1,18 @@
 """Supervision of complaints: escalations, accountability, the radar with its reviews, duties and reception days of branches,
 monthly packs with their sign-off, channels."""
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from chassis.actor import Actor, Role
-from contracts.fields import text_of
+from contracts.fields import Id, text_of
 from gateway.console.boards import RowAct, Section, board
-from gateway.console.frame import AtDesk, visitors
+from gateway.console.frame import AtDesk, rows_of, visitors
+from gateway.console.render import render
 
 routes = APIRouter(include_in_schema=False)
 Leader = Annotated[Actor, visitors("console.complaints:lead", Role.BRANCH_MANAGER, Role.HQ, Role.COMPLIANCE)]
@@ -66,5 +68,40 @@ async def show_supervision(
             (RowAct("register_visit", {"day": "day"}, place={"branch_id": place}),),
             {"publish_reception_day": {"branch_id": place}}, (Role.BRANCH_MANAGER,),
         ))  # fmt: skip
+    radar = await desk.get("/v1/complaints/alarms", {"limit": 100}, purpose="complaint")
     here = f"/complaints/supervision?{urlencode({'branch': branch})}" if branch else "/complaints/supervision"
-    return await board(request, desk, "Supervision of complaints", sections, here=here, purpose="complaint")
+    return await board(
+        request,
+        desk,
+        "Supervision of complaints",
+        sections,
+        here=here,
+        purpose="complaint",
+        radar=map_of(rows_of(radar)),
+    )
+
+
+def map_of(alarms: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+    """The radar as a map: of each dimension what is many, the most first, with where its cases are."""
+    found: dict[str, list[tuple[str, int, str]]] = {}
+    for row in alarms:
+        found.setdefault(row["dimension"], []).append(
+            (row["value"], row["cases"], f"/complaints/clusters/{row['alarm_id']}")
+        )
+    return [(name, sorted(rows, key=lambda one: (-one[1], one[0]))) for name, rows in sorted(found.items())]
+
+
+@routes.get("/complaints/clusters/{alarm_id}")
+async def show_cluster(
+    request: Request, _: Leader, desk: AtDesk, alarm_id: Id, cursor: Annotated[str, text_of(2000)] = ""
+) -> Response:
+    """The cases of a cluster, each a case of its own."""
+    members = await desk.get(f"/v1/complaints/alarms/{alarm_id}/members", {"limit": 100, "cursor": cursor}, purpose="complaint")  # fmt: skip
+    if not members.found:
+        page = render(request, "problem_here.html", part=members, back="/complaints/supervision")
+        page.status_code = members.status
+        return page
+    return render(
+        request, "complaints/cluster.html", rows=rows_of(members),
+        following=urlencode({"cursor": members.data["next"]}) if members.data["next"] else "",
+    )  # fmt: skip

@@ -21,7 +21,8 @@ _CHANNELS = {
     "phone": "电话", "e_mail": "电子邮件", "visit": "上门", "letter": "信函", "sms": "短信",
 }  # fmt: skip
 CHINESE = {
-    "New complaint": "登记投诉",
+    "New complaint": "登记投诉", "propose_redress": "提议补偿", "ask_deviation": "申请特殊处理", "redress is proposed": "待审批", "redress is approved": "已同意",
+    "redress is refused": "未同意", "Members of the cluster": "群诉成员", "Radar map": "群诉雷达图", "Cluster": "群诉",
     "To be taken in hand": "待受理",
     "First because": "优先原因",
     "vip_line": "贵宾专线",
@@ -94,6 +95,8 @@ CHINESE = {
     **{f"did {step}": words for step, words in _STEPS.items()},
 }  # fmt: skip
 ENGLISH = {
+    "propose_redress": "Propose redress", "ask_deviation": "Ask to deviate", "redress is proposed": "waits for a second person",
+    "redress is approved": "approved", "redress is refused": "refused",
     **{name: name.removeprefix("by ").replace("_", " ") for name in CHINESE if name.startswith("by ")},
     **{name: name.removeprefix("did ").replace("_", " ") for name in CHINESE if name.startswith("did ")},
     **{name: name.removeprefix("clock ").replace("_", " ") for name in CHINESE if name.startswith("clock ") and " is " not in name},

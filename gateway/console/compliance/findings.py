@@ -13,6 +13,7 @@ from gateway.console.compliance.pages import Watcher
 from gateway.console.export import file_of
 from gateway.console.frame import AtDesk, rows_of
 from gateway.console.render import render
+from gateway.console.views import views_of
 
 routes = APIRouter(include_in_schema=False)
 Row = Mapping[str, Any]
@@ -111,12 +112,13 @@ async def show_findings(
         for row in rows
         if (not chosen or row["service"] in chosen) and (not kind or kind in row["kind"])
     ]  # fmt: skip
+    query = urlencode([("service", one) for one in chosen] + [("kind", kind), ("since", str(first))])
     if format:
         return file_of("findings", format, desk.language, COLUMNS, shown)
     return render(
         request, "compliance/findings.html", rows=shown[:SHOWN], total=len(shown), columns=COLUMNS, missing=missing,
         services=list(dict.fromkeys(source.service for source in SOURCES)), chosen=chosen, kind=kind, since=first,
-        query=urlencode([("service", one) for one in chosen] + [("kind", kind), ("since", str(first))]),
+        query=query, **await views_of(desk, "/compliance/findings", query),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 asks again for what its visitor may see. While no stream can be had, pages ask now and then."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -15,9 +16,12 @@ from contracts.fields import text_of
 from gateway.console.areas import SERVING
 from gateway.console.frame import AtDesk, Staff, rows_of
 from gateway.console.render import render
+from gateway.desk import others_at
 
 routes = APIRouter(include_in_schema=False)
 AT_MOST_EVERY_SECONDS = 3.0
+OBJECT = re.compile(r"/(callbacks|complaints|clients|managers/visits|managers/allocations)/[A-Za-z0-9._~%-]{1,80}")
+"""Pages of one thing: of these it is shown who has them open."""
 TOPICS = (callbacks.TOPIC, complaints.TOPIC)
 
 
@@ -46,8 +50,12 @@ async def _events(live: Live, seen: int | None) -> AsyncIterator[str]:
 
 
 @routes.get("/part/badges")
-async def show_badges(request: Request, visitor: Staff, desk: AtDesk) -> Response:
-    """What is overdue in the visitor's hands, what waits for their decision, what is to be taken in hand."""
+async def show_badges(
+    request: Request, visitor: Staff, desk: AtDesk, at: Annotated[str, text_of(200)] = ""
+) -> Response:
+    """What is overdue in the visitor's hands, what waits for their decision, what is to be taken in hand; and who else has the page
+    open that they are at."""
+    others = await others_at(request.app.state.database, at, visitor.person) if OBJECT.fullmatch(at) else []
     serves = visitor.role in SERVING
     today = await desk.today()
     paths = ["/v1/approvals?limit=50"] if visitor.role is not Role.SYSTEM else []
@@ -58,4 +66,4 @@ async def show_badges(request: Request, visitor: Staff, desk: AtDesk) -> Respons
     if serves:
         counts["callbacks"] = sum(row["late"] for row in rows_of(found[1]))
         counts["complaints"] = len(rows_of(found[2]))
-    return render(request, "live/badges.html", counts=counts)
+    return render(request, "live/badges.html", counts=counts, others=others)

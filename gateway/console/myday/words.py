@@ -2,6 +2,8 @@
 
 CHINESE = {
     "My day": "我的一天",
+    "Hand-over": "客户移交",
+    "Wish for another manager": "更换客户经理申请",
     "Next": "下一项",
     "Approvals waiting": "待审批",
     "Due today": "今日到期",
