@@ -30,9 +30,12 @@ from chassis.service import Handler
 from chassis.uow import UnitOfWork
 from contracts.base import Event
 from contracts.broker import ClientOpened, ClientUpdated, Profile
+from contracts.relationships import ProfileChanged
 
 Word = tuple[str, str, str, Any]
 """ce_time (UTC, ISO 8601), ce_id, the day it counts from (ISO 8601), the value."""
+Words = Profile | ProfileChanged
+"""Who tells of clients: the broker, and relationships of contact data that was entered."""
 Intervals = list[tuple[date, dict[str, Any]]]
 """From which day on the dated fields have which values; the first speaks for all days before the next."""
 
@@ -51,17 +54,17 @@ class Fact:
     stored: Callable[[UnitOfWork, str, Any], Any] | None = None
     comment: str | None = None
 
-    def said_by(self, event: Profile) -> Any:
+    def said_by(self, event: Words) -> Any:
         """The value an event gives, None for none."""
         return self.of(event) if self.of else getattr(event, self.name, None)
 
 
-def sealed(name: str) -> Callable[[Profile], bytes | None]:
+def sealed(name: str) -> Callable[[Words], bytes | None]:
     """Reads a personal member as the event has it: encrypted."""
     return lambda event: event.sealed.get(name, "").encode() or None
 
 
-def sealed_text(name: str) -> Callable[[Profile], str | None]:
+def sealed_text(name: str) -> Callable[[Words], str | None]:
     """The same for a dated field, as a text."""
     return lambda event: event.sealed.get(name)
 
@@ -144,7 +147,7 @@ class Clients:
             raise LookupError(f"{name} is not dated")
         return f"CASE WHEN {alias}.client_id IS NULL THEN {client}.{name} ELSE {alias}.{name} END"
 
-    async def keep(self, uow: UnitOfWork, kind: type[Profile], events: Sequence[Profile]) -> dict[str, date]:
+    async def keep(self, uow: UnitOfWork, kind: type[Words], events: Sequence[Words]) -> dict[str, date]:
         """Merge a batch's events of one class.
 
         Returns for each client known before whose dated fields differ now, from which day on they do.
@@ -272,7 +275,7 @@ async def take_along(uow: UnitOfWork, follow: Mapping[str, str], clients: Sequen
         )
 
 
-def day_of(event: Profile, record: Record) -> date:
+def day_of(event: Words, record: Record) -> date:
     """The day from which an event's words count."""
     day = business_date(record.time)
     return min(day, event.opened_on) if isinstance(event, ClientOpened) else day

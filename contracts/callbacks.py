@@ -7,7 +7,20 @@ import msgspec
 
 from contracts import messaging, platform
 from contracts.base import DayClosed, Event
-from contracts.fields import BusinessDate, Code, Count, Id, Identifier, Instant, Label, Text200, Text20000
+from contracts.fields import (
+    BusinessDate,
+    Code,
+    Count,
+    Email,
+    Id,
+    Identifier,
+    Instant,
+    Label,
+    Phone,
+    Text200,
+    Text400,
+    Text20000,
+)
 from contracts.personal import Personal, PersonalEvent
 
 TOPIC = "careline.callbacks"
@@ -70,6 +83,31 @@ class TaskAttempted(TaskEvent, frozen=True, kw_only=True, gc=False):
     @property
     def identity(self) -> str:
         return str(self.attempt_id)
+
+
+class ContactDataChanged(PersonalEvent, frozen=True, kw_only=True, gc=False):
+    """A client changed contact data (联系方式变更) in a call or a reply, with evidence [B11, B13]: relationships keep it and tell all
+    services."""
+
+    type: ClassVar[str] = "callbacks.contact_data.changed"
+    topic: ClassVar[str] = TOPIC
+
+    client_id: Identifier
+    change_id: Id
+    agent: Code
+    evidence: Text200 = ""
+    phone: Personal[Phone] | None = None
+    email: Personal[Email] | None = None
+    address: Personal[Text400] | None = None
+    changed_at: Instant
+
+    @property
+    def identity(self) -> str:
+        return str(self.change_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.changed_at
 
 
 class TaskCompleted(TaskEvent, frozen=True, kw_only=True, gc=False):
@@ -266,6 +304,7 @@ EVENTS: list[type[Event]] = [
     TaskCreated,
     TaskAssigned,
     TaskAttempted,
+    ContactDataChanged,
     TaskCompleted,
     TaskExhausted,
     TaskExpired,

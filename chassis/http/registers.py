@@ -1,8 +1,9 @@
-"""A register for people: rows under a heading, as a workbook or as CSV."""
+"""A register for people: rows under a heading, as a workbook, as CSV, or as a page to print."""
 
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from html import escape
 from io import BytesIO
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from chassis import csv_files
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 
 
 def as_csv(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> bytes:
@@ -41,13 +43,35 @@ def as_xlsx(title: str, day: date, columns: Sequence[str], lines: Sequence[Seque
     return file.getvalue()
 
 
+def as_page(title: str, day: date, columns: Sequence[str], lines: Sequence[Sequence[object]]) -> bytes:
+    """The register as a page to print: a table and nothing else, so that no policy of what pages may load is in its way."""
+
+    def row(cells: Sequence[object], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    named = f"{escape(title)} {day.isoformat()}"
+    return (
+        f'<!DOCTYPE html><html lang="zh-CN"><head><meta charset="utf-8"><title>{named}</title></head><body><h1>{named}</h1>'
+        f'<table border="1" cellpadding="4"><thead>{row(columns, "th")}</thead>'
+        f"<tbody>{''.join(row(line, 'td') for line in lines)}</tbody></table></body></html>\n"
+    ).encode()
+
+
 Format = Annotated[Literal["xlsx", "csv"], Query(description="a workbook, or CSV that Excel reads")]
 
 
+Printed = Annotated[
+    Literal["xlsx", "csv", "html"], Query(description="a workbook, CSV that Excel reads, or a page to print")
+]
+
+
 def register(
-    name: str, title: str, day: date, columns: Sequence[str], lines: Sequence[Sequence[object]], wanted: Format
+    name: str, title: str, day: date, columns: Sequence[str], lines: Sequence[Sequence[object]], wanted: Printed
 ) -> Response:
-    """The answer of a route that declares `gives(XLSX, CSV)`: a file of this name and day to keep."""
+    """The answer of a route that declares `gives(XLSX, CSV)`, with `HTML` where it takes that: a file of this name and day to keep, or
+    a page."""
+    if wanted == "html":
+        return Response(as_page(title, day, columns, lines), media_type=HTML)
     content, kind = (as_xlsx(title, day, columns, lines), XLSX) if wanted == "xlsx" else (as_csv(columns, lines), CSV)
     kept_as = f'attachment; filename="{name}-{day.isoformat()}.{wanted}"'
     return Response(content, media_type=kind, headers={"content-disposition": kept_as})

@@ -28,6 +28,7 @@ from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseClosed, CaseCorrected, CaseFeedback, ChurnSignalled
 from contracts.messaging import AddressFailed, MessageChanged
 from contracts.platform import ErasureRequested
+from contracts.relationships import ProfileChanged
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
 from contracts.suitability import DayCompleted as SuitabilityDayCompleted
 from services.callbacks import (
@@ -64,6 +65,7 @@ service = Service(
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClientClosed: handlers.close_clients,
+        ProfileChanged: handlers.change_contact_data,
         TierChanged: handlers.note_tiers,
         GroupChanged: handlers.note_groups,
         LifecycleChanged: handlers.note_lifecycles,

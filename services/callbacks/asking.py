@@ -12,11 +12,11 @@ import asyncpg
 import msgspec
 
 from chassis import rows
+from chassis.clients import Words
 from chassis.clock import end_of, months_after, start_of
 from chassis.deadlines import Deadline, arm
 from chassis.timeline import Timeline, timeline
 from chassis.uow import UnitOfWork
-from contracts.broker import Profile
 from contracts.callbacks import MessageRequested
 from contracts.messaging import MessageChanged
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring
@@ -41,7 +41,7 @@ def request_id(kind: str, client_id: str, period: str) -> UUID:
     return uuid5(CALLBACKS, f"message/{kind}/{client_id}/{period}")
 
 
-async def welcome(uow: UnitOfWork, events: Sequence[Profile]) -> None:
+async def welcome(uow: UnitOfWork, events: Sequence[Words]) -> None:
     """Ask for the two messages to new clients as soon as there is a phone or an e-mail address to send them to.
 
     The first names the manager and waits for one, up to its limit. A client without contact data gets none and is counted

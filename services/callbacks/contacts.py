@@ -4,17 +4,20 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
+from uuid_utils import uuid7
 
 from chassis.bus.record import Record
-from chassis.clients import take_along
+from chassis.clients import Words, take_along
 from chassis.clock import business_date
 from chassis.erasure import Judgement
 from chassis.personal import mask_text
 from chassis.personal.keys import Value
 from chassis.uow import UnitOfWork
-from contracts.broker import CallMissed, ClientOpened, OpeningBooked, Profile
+from contracts.broker import CallMissed, ClientOpened, OpeningBooked
+from contracts.callbacks import ContactDataChanged
 from services.callbacks.rules import OPEN, Ties
 
 PLAIN = (
@@ -31,7 +34,7 @@ FOLLOW = {
 """What goes with a client to another branch: all that is open, but what is about a case of its branch, or was asked of the branch first [C8]."""
 
 
-async def keep(uow: UnitOfWork, events: Sequence[Profile], records: Sequence[Record]) -> dict[str, date]:
+async def keep(uow: UnitOfWork, events: Sequence[Words], records: Sequence[Record]) -> dict[str, date]:
     """Merge profiles: of each field the word with the highest (ce_time, ce_id) is in force.
 
     Returns the clients concerned and the day from which their standing may have changed.
@@ -93,12 +96,12 @@ async def _merge(uow: UnitOfWork, offered: dict[str, dict[str, tuple[list[str], 
     )
 
 
-async def _note_standings(uow: UnitOfWork, events: Sequence[Profile], records: Sequence[Record]) -> None:
+async def _note_standings(uow: UnitOfWork, events: Sequence[Words], records: Sequence[Record]) -> None:
     """A row for each day on which branch, manager or status were said; of a field not said the row before speaks."""
     said: dict[tuple[str, date], dict[str, Any]] = {}
     for event, record in sorted(zip(events, records, strict=True), key=lambda pair: (pair[1].time, pair[1].id)):
         day = event.opened_on if isinstance(event, ClientOpened) else business_date(record.time)
-        words = {name: value for name in STANDING if (value := getattr(event, name)) is not None}
+        words = {name: value for name in STANDING if (value := getattr(event, name, None)) is not None}
         if words:
             said.setdefault((event.client_id, day), {}).update(words)
     keys = sorted(said)
@@ -206,7 +209,7 @@ def without_values(changes: Mapping[str, str]) -> dict[str, str]:
 async def change(
     uow: UnitOfWork, client_id: str, changes: Mapping[str, str], at: datetime, evidence_id: str | None
 ) -> None:
-    """Take over contact data a client changed in a contact, with its evidence [B11, B13].
+    """Take over contact data a client changed in a contact, with its evidence [B11, B13], and tell it.
 
     As with the broker's own word, the latest in force is the one with the highest (time, id).
     """
@@ -227,6 +230,14 @@ async def change(
         stamps | dict.fromkeys(newer, stamp),
         *(text.encode() if text else None for text in sealed),
     )
+    if ":" not in client_id:
+        uow.emit(
+            ContactDataChanged(
+                client_id=client_id, change_id=UUID(bytes=uuid7().bytes), agent=uow.actor.person, evidence=evidence_id or "",
+                changed_at=at, **newer,
+            ),
+            at=at,
+        )  # fmt: skip
     uow.audit(
         "profile_updated", f"client/{client_id}", key=client_id, fields=sorted(newer), evidence=evidence_id, at=at
     )

@@ -28,6 +28,7 @@ from contracts.broker import (
 from contracts.classification import GroupChanged, LifecycleChanged, TierChanged
 from contracts.complaints import CaseCorrected, CaseFeedback, ChurnSignalled
 from contracts.messaging import AddressFailed
+from contracts.relationships import ProfileChanged
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
 from services.callbacks import alarms, asking, contacts, ending, intervals, moments, notices, tasks
 from services.callbacks.obligations import Obligation, obligations_by_facts
@@ -64,6 +65,14 @@ async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> No
     await asking.welcome(uow, events)
     if new := sorted({event.client_id for event in events if event.sealed.get("phone")}):
         await ending.go_on(uow, new, max(record.time for record in uow.records(ClientUpdated)))
+
+
+async def change_contact_data(events: Sequence[ProfileChanged], uow: UnitOfWork) -> None:
+    """Contact data that was entered elsewhere: our copy follows, and who can be written to at last gets the messages [CI2, B12]."""
+    await contacts.keep(uow, events, uow.records(ProfileChanged))
+    await asking.welcome(uow, events)
+    if new := sorted({event.client_id for event in events if event.sealed.get("phone")}):
+        await ending.go_on(uow, new, max(record.time for record in uow.records(ProfileChanged)))
 
 
 async def close_clients(events: Sequence[ClientClosed], uow: UnitOfWork) -> None:

@@ -22,7 +22,7 @@ from contracts.messaging import EVENTS, DayCompleted, ErasureAnswered
 from contracts.platform import ErasureRequested
 from contracts.points import LotsExpiring
 from contracts.products import ClubChanged, EntitlementChanged, SubscriptionChanged
-from contracts.relationships import ContactDecided
+from contracts.relationships import ContactDecided, ProfileChanged
 from services.messaging import (
     api,
     contacts,
@@ -52,6 +52,7 @@ service = Service(
         ClientOpened: handlers.open_clients,
         ClientUpdated: handlers.update_clients,
         ClientClosed: handlers.close_clients,
+        ProfileChanged: handlers.change_addresses,
         ContactRecorded: registrations.follow_contacts,
         TierChanged: followed.keep_tiers,
         GroupChanged: followed.keep_groups,

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import date
 
+from chassis.clients import Words
 from chassis.erasure import Judgement
 from chassis.personal.keys import Value
 from chassis.uow import UnitOfWork
-from contracts.broker import ClientClosed, ClientOpened, ClientUpdated, Profile
+from contracts.broker import ClientClosed, ClientOpened, ClientUpdated
 from contracts.messaging import MessageRequested, message_id
+from contracts.relationships import ProfileChanged
 from services.messaging import messages
 from services.messaging.messages import Wanted
 from services.messaging.numbers import Tokens, mailbox, mobile
@@ -26,7 +28,12 @@ async def update_clients(events: Sequence[ClientUpdated], uow: UnitOfWork) -> No
     await _keep(uow, ClientUpdated, events)
 
 
-async def _keep(uow: UnitOfWork, kind: type[Profile], events: Sequence[Profile]) -> None:
+async def change_addresses(events: Sequence[ProfileChanged], uow: UnitOfWork) -> None:
+    """Contact data that was entered: the highest (ce_time, ce_id) is in force, whoever said it [CI2]."""
+    await _keep(uow, ProfileChanged, events)
+
+
+async def _keep(uow: UnitOfWork, kind: type[Words], events: Sequence[Words]) -> None:
     await CLIENTS.keep(uow, kind, events)
     await place(uow, sorted({event.client_id for event in events if event.sealed.keys() & {"phone", "email"}}))
     # Who was not known yet may be written to now.

@@ -19,8 +19,8 @@ from contracts.broker import (
     QuotaReported,
     StaffChanged,
 )
-from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.callbacks import (
+    ContactDataChanged,
     TaskAttempted,
     TaskCancelled,
     TaskCompleted,
@@ -28,6 +28,7 @@ from contracts.callbacks import (
     TaskExhausted,
     TaskExpired,
 )
+from contracts.callbacks import DayCompleted as CallbacksDayCompleted
 from contracts.classification import (
     ClassChanged,
     CoreChanged,
@@ -106,6 +107,7 @@ service = Service(
         AssessmentCompleted: handlers.keep_assessments,
         SatisfactionRecorded: outcomes.hear_satisfaction,
         TaskAttempted: handlers.keep_attempts,
+        ContactDataChanged: handlers.keep_contact_data,
         OpeningBooked: prospects.keep_bookings,
         QuotaReported: held_away.keep_quotas,
         ContactRecorded: contacts.hear_recorded,

@@ -19,7 +19,7 @@ from contracts.broker import (
     PermissionGranted,
     Profile,
 )
-from contracts.callbacks import TaskAttempted
+from contracts.callbacks import ContactDataChanged, TaskAttempted
 from contracts.classification import (
     ClassChanged,
     CoreChanged,
@@ -31,13 +31,17 @@ from contracts.classification import (
 )
 from contracts.complaints import CaseOpened, SatisfactionRecorded
 from contracts.products import AttendanceRecorded, SubscriptionChanged
+from contracts.relationships import ProfileChanged
 from contracts.suitability import AssessmentCompleted
 from services.relationships import assignments, contacts, open_items, prospects
+from services.relationships.entry import CONTACT
 from services.relationships.information import keep, system_value
 from services.relationships.system import PROFILE, SUPPLEMENTARY
-from services.relationships.tables import CLIENTS, CORES, LIFECYCLES, SUBSCRIPTIONS, TIERS, Month, Valuation
+from services.relationships.tables import CLIENTS, CORES, LIFECYCLES, SUBSCRIPTIONS, TIERS, Month, Valuation, Value
 
 E = TypeVar("E", bound=Event)
+CODES = {name: code for code, name in CONTACT.items()}
+"""The indicator of each member of contact data."""
 
 
 async def keep_opened(events: Sequence[ClientOpened], uow: UnitOfWork) -> None:
@@ -188,6 +192,31 @@ async def keep_attempts(events: Sequence[TaskAttempted], uow: UnitOfWork) -> Non
             if one.channel != "internal"
         ],
     )
+
+
+async def keep_contact_data(events: Sequence[ContactDataChanged], uow: UnitOfWork) -> None:
+    """Contact data a client changed in a call, with its evidence: kept as the centre's word, and told to every service [CI2, B13]."""
+    await keep(
+        uow,
+        [
+            Value(
+                client_id=event.client_id, code=CODES[name], day=business_date(event.changed_at), own=False,
+                at=event.changed_at, fact_id=str(event.change_id), state="stated", source="H", person=event.agent,
+                value=None, sealed=sealed.encode(), evidence=event.evidence or None, until=None, passed=None,
+                recorded_at=uow.now,
+            )
+            for event in events
+            for name, sealed in sorted(event.sealed.items())
+            if name in CODES
+        ],
+    )  # fmt: skip
+    for event in events:
+        uow.emit(
+            ProfileChanged(
+                client_id=event.client_id, value_id=str(event.change_id), said_at=event.changed_at, sealed=event.sealed
+            ),
+            at=event.changed_at,
+        )
 
 
 async def keep_rates(events: Sequence[CommissionAgreed], uow: UnitOfWork) -> None:

@@ -245,6 +245,8 @@ async def test_contact_data_changed_in_a_call_are_taken_over_with_its_evidence(d
     await desk.call(ANNA, task, "no_answer", at(MONDAY, 16), {}, 422, evidence=False, **unproven)  # [B13]
     changed = {"phone": "13900000000", "occupation": "退休，电话13911112222"}
     await desk.call(ANNA, task, "completed", at(MONDAY, 16), answers, 201, profile=changed)
+    [told] = await desk.told("callbacks.contact_data.changed")
+    assert (set(told["sealed"]), told["agent"], "13900000000" in str(told)) == ({"phone"}, ANNA.person, False)
 
     async def phone() -> str:
         stored = await desk.world.value("callbacks", "SELECT phone FROM clients WHERE client_id = 'c-1'")

@@ -14,6 +14,7 @@ from chassis.http.language import Language, preferred
 from chassis.personal.keys import Value as PersonalValue
 from chassis.personal.reading import reveal
 from chassis.timeline import effective_now, today
+from chassis.uow import UnitOfWork
 from contracts.broker import QuotaReported
 from contracts.fields import BusinessDate, Code, Identifier, text_of
 from services.relationships.api.shapes import DESK, STAFF, Body, see_client
@@ -236,13 +237,18 @@ async def read_personal_information(
         for line in sheet.lines
         if line.value is not None and line.value.sealed is not None
     }
-    in_full = (
+    in_full = await reads_in_full(uow, actor, client_id)
+    known = await reveal(uow, f"client/{client_id}", fields, purpose, in_full=in_full, key=client_id)
+    return PersonalInformation(client_id=client_id, in_full=in_full, values=known)
+
+
+async def reads_in_full(uow: UnitOfWork, actor: Actor, client_id: str) -> bool:
+    """The client themselves, their owner and their team, and who looks after a prospect."""
+    return (
         actor.role is Role.CLIENT
         or await is_theirs(uow.sql, client_id, actor.person, await effective_now(uow.sql, uow.now))
         or await is_owner(uow.sql, client_id, actor.person)
     )
-    known = await reveal(uow, f"client/{client_id}", fields, purpose, in_full=in_full, key=client_id)
-    return PersonalInformation(client_id=client_id, in_full=in_full, values=known)
 
 
 @routes.post("/clients/{client_id}/information", status_code=201)
