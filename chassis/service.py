@@ -17,6 +17,7 @@ from chassis.database import Database
 from chassis.deadlines.due import DeadlineHandler
 from chassis.exports import Export
 from chassis.invariants import Invariant
+from chassis.objections import keep_objections
 from chassis.policy import PolicyBook
 from chassis.publishing import approval_of
 from chassis.replans import Replan
@@ -26,6 +27,7 @@ from chassis.uow import UnitOfWork
 from contracts import broker, platform
 from contracts.base import DayClosed, Event, Registry
 from contracts.broker import BrokerDayClosed
+from contracts.relationships import ObjectionChanged
 
 Handler = Callable[[Sequence[Any], UnitOfWork], Awaitable[None]]
 CloseDays = Callable[[Sequence[date], UnitOfWork], Awaitable[None]]
@@ -90,6 +92,10 @@ class Service:
     settings: Sequence[type[BaseSettings]] = ()
 
     def __post_init__(self) -> None:
+        if (
+            self.listens and ObjectionChanged not in self.publishes
+        ):  # who may not be looked at is known to every service [A16]
+            object.__setattr__(self, "listens", {**self.listens, ObjectionChanged: keep_objections})
         policy = () if self.policy is None else (approval_of(self.policy),)
         kinds = (*self.approvals, *policy, *(kind for table in self.acts for kind in table.approvals.values()))
         object.__setattr__(self, "approvals", tuple({kind.name: kind for kind in kinds}.values()))

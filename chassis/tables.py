@@ -71,6 +71,15 @@ heard_types = Table(
     Column("since", Instant, comment="from when on facts of this type are known; none: from the first one"),
 )
 
+client_objections = Table(
+    "client_objections",
+    chassis,
+    Column("client_id", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("everybody", Boolean, nullable=False, comment="objects to being looked at by anybody of the staff"),
+    Column("persons", ARRAY(Text), nullable=False, comment="by these alone"),
+)
+
 closed_days = Table(
     "closed_days",
     chassis,

@@ -5,14 +5,17 @@ from urllib.parse import quote
 
 from chassis.actor import Actor
 from chassis.errors import NotFound, Unavailable
+from chassis.objections import ViewingObjected
 from gateway.service_client import Part, ServiceClient
 from gateway.transport import Headers
+
+OBJECTED = ViewingObjected.name()
 
 
 async def client_view(services: ServiceClient, actor: Actor, client_id: str, passed: Headers) -> dict[str, Any]:
     """The parts side by side; a part whose service does not answer says so, and the rest is shown.
 
-    Raises: NotFound when no service knows the client (or the caller may not see them); Unavailable when none answers.
+    Raises: ViewingObjected when the client objects to it; NotFound when no service knows the client (or the caller may not see them); Unavailable when none answers.
     """
     name = quote(client_id, safe="")
     wanted = {
@@ -21,6 +24,8 @@ async def client_view(services: ServiceClient, actor: Actor, client_id: str, pas
     }
     parts = await services.get_all(wanted, actor, passed=passed)
     if not any(part.found for part in parts.values()):
+        if any(part.status == 403 and OBJECTED in str((part.problem or {}).get("type")) for part in parts.values()):
+            raise ViewingObjected
         if any(part.status >= 500 for part in parts.values()):
             raise Unavailable(retry_after=1)
         raise NotFound

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from chassis.actor import Actor, Role
 from chassis.errors import Forbidden, Text
 from chassis.http.identity import identified
-from chassis.http.reads import note_actor, record_read
+from chassis.http.reads import note_actor, record_read, require_sight_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ def permits(name: str, *roles: Role, centre: bool | None = None) -> Any:
         client_id = request.path_params.get("client_id")
         if client_id is not None and request.method == "GET":
             return await record_read(request, actor, permission.name, client_id)
+        if request.method == "GET" and (asked := request.query_params.get("client_id")):
+            await require_sight_of(request, actor, asked)
         return actor
 
     check.permission = permission  # type: ignore[attr-defined]

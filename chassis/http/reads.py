@@ -20,6 +20,7 @@ from chassis.database import Database
 from chassis.errors import Refusal, Text
 from chassis.http.declared import declares
 from chassis.http.identity import identified
+from chassis.objections import NOT_LIMITED, require_no_objection
 from chassis.uow import UnitOfWork
 
 NOT_STAFF = {Role.CLIENT, Role.SYSTEM}
@@ -74,7 +75,7 @@ def note_read(
 async def record_read(request: Request, actor: Actor, permission: str, client_id: str) -> Actor:
     """Leave a row about a staff member's read of a client's pages, before it is done; clients and systems read without.
 
-    Raises: PurposeRequired.
+    Raises: PurposeRequired; ViewingObjected.
     """
     if actor.role in NOT_STAFF:
         return actor
@@ -83,11 +84,24 @@ async def record_read(request: Request, actor: Actor, permission: str, client_id
     actor = replace(actor, purpose=purpose)
     database: Database = request.app.state.database
     async with database.unit_of_work(actor) as uow:
+        await require_no_objection(uow.sql, actor, client_id, purpose)
         uow.audit(
             "read", f"client/{client_id}", key=client_id, permission=permission, purpose=purpose, path=request.url.path
         )
     request.scope[_READ] = True
     return actor
+
+
+async def require_sight_of(request: Request, actor: Actor, client_id: str) -> None:
+    """A list about one client, who may object to it.
+
+    Raises: ViewingObjected.
+    """
+    if actor.role in NOT_LIMITED:
+        return
+    database: Database = request.app.state.database
+    async with database.reading() as sql:
+        await require_no_objection(sql, actor, client_id, purpose_of(request, actor))
 
 
 @declares(PurposeRequired)

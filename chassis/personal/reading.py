@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from chassis.errors import Text, Unavailable
+from chassis.objections import TRIGGERS, is_triggered, objecting
 from chassis.personal.fields import FORMAT, FieldCipher, Undecipherable, masked
 from chassis.personal.keys import KeysUnavailable, Value
 from chassis.settings import Settings
@@ -57,11 +58,14 @@ async def reveal(
     """What the caller needs to act on an object, in clear where they are the one who acts, else masked; recorded.
 
     `in_full` is the object's own rule (holder of a task, owner of a case, manager of a client). None for what is not
-    there, is blocked, or was erased.
+    there, is blocked, or was erased; nothing of a client who objects to being looked at, unless a service asks for it [A16].
 
     Raises: Unavailable while the keys cannot be had.
     """
     found: dict[str, str | None] = {}
+    if subject.partition("/")[0] not in TRIGGERS and not is_triggered(purpose):
+        hidden = await objecting(uow.sql, uow.actor, {value.owner for value in fields.values()})
+        fields = {name: value for name, value in fields.items() if value.owner not in hidden}
     try:
         await uow.database.keyring.keys({value.owner for value in fields.values() if value.text})  # one question
         for name, value in fields.items():

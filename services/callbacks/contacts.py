@@ -231,10 +231,11 @@ async def change(
         *(text.encode() if text else None for text in sealed),
     )
     if ":" not in client_id:
+        told: dict[str, Any] = dict(newer)
         uow.emit(
             ContactDataChanged(
                 client_id=client_id, change_id=UUID(bytes=uuid7().bytes), agent=uow.actor.person, evidence=evidence_id or "",
-                changed_at=at, **newer,
+                changed_at=at, **told,
             ),
             at=at,
         )  # fmt: skip

@@ -52,6 +52,7 @@ from contracts.relationships import (
     ErasureAnswered,
     FindingRaised,
     GrumbleHeard,
+    ObjectionChanged,
     ProfileChanged,
     ProspectErased,
 )
@@ -128,6 +129,7 @@ service = Service(
     publishes=[
         ProfileChanged,
         AssignmentChanged,
+        ObjectionChanged,
         GrumbleHeard,
         FindingRaised,
         ContactDecided,

@@ -15,7 +15,7 @@ from chassis.personal.reading import open_columns
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
 from contracts.relationships import ProfileChanged
-from services.relationships import prospects
+from services.relationships import prospects, viewing
 from services.relationships.errors import Doubtful, NotYoursToEnter, WrongValue
 from services.relationships.information import Sheet, keep, sheets
 from services.relationships.policy import Information, Policies
@@ -59,6 +59,11 @@ async def enter(uow: UnitOfWork, client_id: str, entered: Sequence[Entered], pas
     policy = (await uow.policies(Policies)).information.on(day)
     sources = _sources(uow.actor, entered, policy.body)
     given = _readable(entered, policy.body)
+    for one in entered:
+        if one.code == viewing.CODE and one.value:
+            await viewing.require_evidence(
+                uow, client_id, given[one.code], one.evidence, _pointer(entered, one.code)
+            )  # fmt: skip
     before = (await sheets(uow.sql, [client_id], day, policy))[client_id]
     found = doubts(given, await _known(uow, before), trades_derivatives=await _trades_derivatives(uow, client_id))
     if left := unpassed(found, passed):
@@ -73,6 +78,8 @@ async def enter(uow: UnitOfWork, client_id: str, entered: Sequence[Entered], pas
         states={one.code: one.state for one in entered}, passed=reasons,
     )  # fmt: skip
     after = (await sheets(uow.sql, [client_id], day, policy))[client_id]
+    if viewing.CODE in given:
+        await viewing.tell(uow, client_id)
     if prospects.is_prospect(client_id):
         await prospects.note_numbers(uow, client_id, given)
     else:
@@ -115,6 +122,8 @@ def _problem(one: Entered, indicator: Indicator) -> str | None:
         return "a value is stated, or unknown or refused and then empty"
     if indicator.form == "date" and value and not _is_date(value):
         return "a date: YYYY-MM-DD"
+    if indicator.form == "objection" and value and not viewing.FORM.fullmatch(value):
+        return "objects, objects:PERSON, or none"
     if indicator.form == "years" and value and not (value.isascii() and value.isdecimal() and int(value) <= 80):
         return "whole years, 0 to 80"
     return None
@@ -177,13 +186,18 @@ async def _values(
     return [
         Value(
             client_id=client_id, code=one.code, day=day, at=at, fact_id=str(uuid7()), state=one.state,
-            own=own_word_decides(one.code, sources[one.code], bool(one.evidence)), source=sources[one.code],
+            own=own_word_decides(one.code, sources[one.code], bool(one.evidence)) or _is_proven(one), source=sources[one.code],
             person=uow.actor.person, value=_clear(one.code, given, policy),
             sealed=text.encode() if (text := sealed.get(one.code)) else None, evidence=one.evidence, until=one.until,
             passed=reasons.get(one.code), recorded_at=uow.now,
         )
         for one in entered
     ]  # fmt: skip
+
+
+def _is_proven(one: Entered) -> bool:
+    """An objection entered with evidence is the client's own word, whoever enters it [A16]."""
+    return one.code == viewing.CODE and bool(one.evidence)
 
 
 def _clear(code: str, given: Mapping[str, str], policy: Information) -> str | None:

@@ -35,7 +35,7 @@ class IndicatorBody(PolicyBody, frozen=True):
     set: Literal["P", "N", "G", "C", "L"]
     personal: bool = False
     field: str = ""
-    form: Literal["", "id_number", "mobile", "phone", "email", "date", "years"] = ""
+    form: Literal["", "id_number", "mobile", "phone", "email", "date", "years", "objection"] = ""
 
 
 class InformationBody(PolicyBody, frozen=True):

@@ -6,6 +6,7 @@ from fastapi import Response
 
 from chassis.actor import Actor, Role
 from chassis.http import Purpose, Work, gives, permits, registers, router
+from chassis.objections import is_triggered, objecting
 from chassis.personal.keys import Value as PersonalValue
 from chassis.personal.reading import reveal
 from chassis.timeline import today
@@ -36,10 +37,13 @@ async def print_register(
     format: registers.Printed = "xlsx",
 ) -> Response:
     """A manager's clients (客户分类汇总表; 2,000 at most) by the first letter of their names. Names and phones in full for the manager
-    themselves where the client is theirs now [A9], masked for everybody else; the read carries a purpose and is recorded."""
+    themselves where the client is theirs now [A9], masked for everybody else; the read carries a purpose and is recorded. Who objects to being looked at is not on it [A16]."""
     await see_person(uow.sql, actor, person)
     day = as_of or await today(uow.sql)
     found = await register.entries(uow.sql, day, person)
+    if not is_triggered(purpose):
+        hidden = await objecting(uow.sql, actor, [one.client_id for one in found])
+        found = [one for one in found if one.client_id not in hidden]
     known: dict[str, str | None] = {}
     for in_full in (True, False):
         some = [one for one in found if (one.present == person == actor.person) is in_full]
