@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Annotated
 
 from fastapi import Request
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from chassis.actor import CALL_CENTRE, Actor, Role
@@ -22,7 +23,7 @@ from chassis.personal import normalised
 from chassis.staff import HQ
 from chassis.uow import UnitOfWork
 from contracts.base import Event
-from contracts.broker import ClientOpened, Profile
+from contracts.broker import CallMissed, ClientOpened, Profile
 from contracts.fields import Phone, form_of, text_of
 from gateway.client_keys import store_of
 
@@ -73,6 +74,29 @@ async def renew(uow: UnitOfWork, events: Iterable[Event]) -> None:
     again = [row["owner"] for row in rows if opened[row["owner"]] > business_date(row["destroyed_at"])]
     if again:
         await store_of(uow.database).renew(again)
+
+
+async def find_callers(uow: UnitOfWork, events: Sequence[Event]) -> list[Event]:
+    """The events, missed calls with their client where exactly one has the number; with several or none they stay open [C24]."""
+    asked = [e for e in events if isinstance(e, CallMissed) and e.client_id is None and e.phone]
+    if not asked:
+        return list(events)
+    key = await store_of(uow.database).search_key()
+    tokens = {e.call_id: token(key, "phone", number) for e in asked if (number := normalised(e.phone or ""))}
+    rows = await uow.sql.fetch(
+        """SELECT n.token, min(k.owner) AS owner FROM unnest($1::bytea[]) AS n(token)
+           JOIN client_tokens t ON t.kind = 'phone' AND t.tokens @> ARRAY[n.token]
+           JOIN client_keys k ON k.owner = t.owner AND k.generation = t.generation
+           WHERE k.blocked_at IS NULL AND k.destroyed_at IS NULL GROUP BY n.token HAVING count(DISTINCT k.owner) = 1""",
+        sorted(set(tokens.values())),
+    )
+    owners = {row["token"]: row["owner"] for row in rows}
+    return [
+        replace(e, client_id=owners.get(tokens.get(e.call_id, b"")))
+        if isinstance(e, CallMissed) and e.client_id is None
+        else e
+        for e in events
+    ]
 
 
 async def note_clients(uow: UnitOfWork, facts: Sequence[tuple[Event, datetime, str]]) -> None:

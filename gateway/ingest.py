@@ -22,7 +22,7 @@ from contracts.ahead import AHEAD, far_ahead
 from contracts.base import Event, Registry, encode
 from contracts.checking import field_errors
 from contracts.personal import PersonalEvent
-from gateway.client_search import note_clients, renew
+from gateway.client_search import find_callers, note_clients, renew
 from gateway.clock import close_messages, first_day_not_over, note_closed
 from gateway.timeline import require_real
 
@@ -86,7 +86,7 @@ async def ingest(uow: UnitOfWork, headers: Mapping[str, str], body: bytes, curre
 async def taken_in(uow: UnitOfWork, facts: Sequence[Fact]) -> list[Fact]:
     """The facts as the log may hold them: only declared members, personal ones encrypted; clients can be found."""
     await renew(uow, [fact.event for fact in facts])
-    sealed = await uow.database.keyring.seal_events([fact.event for fact in facts])
+    sealed = await uow.database.keyring.seal_events(await find_callers(uow, [fact.event for fact in facts]))
     await note_clients(uow, [(fact.event, fact.envelope.time or uow.now, fact.envelope.id) for fact in facts])
     return [Fact(fact.envelope, event) for fact, event in zip(facts, sealed, strict=True)]
 

@@ -33,8 +33,8 @@ from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskAssigned, TaskCancelled, TaskExpired
 from contracts.fields import Identifier, text_of
-from services.callbacks import contacts, evidence, people, results
-from services.callbacks.errors import AlreadyTaken, Away, ClaimFirst, Excluded, FullHands, TooEarly
+from services.callbacks import contacts, evidence, objections, people, results
+from services.callbacks.errors import AlreadyTaken, Away, ClaimFirst, Excluded, FullHands, NotToBeCalled, TooEarly
 from services.callbacks.policy import Policies
 from services.callbacks.results import FREE
 from services.callbacks.rules import CALLABLE, IN_HAND, OPEN, STATES, exclusions
@@ -100,6 +100,8 @@ class Facts(NamedTuple):
     held: int
     most: int
     ties: Sequence[Text]
+    owed_by: str | None
+    """The channel that takes the place of calls, where the client is not to be called."""
 
 
 async def facts(sql: asyncpg.Connection, actor: Actor, tasks: Sequence[Task]) -> Sequence[Facts | None]:
@@ -110,11 +112,29 @@ async def facts(sql: asyncpg.Connection, actor: Actor, tasks: Sequence[Task]) ->
     policies, roster = await Policies.read(sql), await staff.roster(sql)
     ties = await contacts.ties_of(sql, [t.client_id for t in tasks], {t.client_id: t.concerned for t in tasks})
     held = await sql.fetchval("SELECT count(*) FROM tasks WHERE holder = $1", person)
-    most = policies.calling.on(business_date(now)).body.open_tasks_per_agent
+    calling = policies.calling.on(business_date(now)).body
+    most = calling.open_tasks_per_agent
+    unwanted = {
+        row["task_id"]
+        for row in await sql.fetch(
+            f"SELECT t.task_id FROM tasks t WHERE t.task_id = ANY($1::uuid[]) AND {objections.against('t', '$2', '$3')}",
+            [t.task_id for t in tasks],
+            now,
+            objections.must_be_made(policies),
+        )
+    }
     away = roster.person(person, now) is not None and not roster.is_present(person, now)
     owners = people.owners_for(roster, person, now)
     return [
-        Facts(now, away, owners, held, most, exclusions(person, ties[t.client_id], avoidance=avoids))
+        Facts(
+            now,
+            away,
+            owners,
+            held,
+            most,
+            exclusions(person, ties[t.client_id], avoidance=avoids),
+            calling.after_exhaustion[0] if t.task_id in unwanted else None,
+        )
         for t in tasks
         for avoids in [policies.rule_on(t.rule, t.created_on)[0].avoidance]
     ]
@@ -155,6 +175,8 @@ def not_free(actor: Actor, task: Task, known: Facts | None) -> Refusal | None:
         return None
     if refusal := kept_from(task, known):
         return refusal
+    if known.owed_by is not None:
+        return NotToBeCalled(not_to_be_called(known.owed_by), owed=known.owed_by)
     if task.not_before is not None and known.now < task.not_before:
         return too_early(task)
     if known.held >= known.most:
@@ -162,6 +184,12 @@ def not_free(actor: Actor, task: Task, known: Facts | None) -> Refusal | None:
             Text(f"{known.held} of {known.most}", f"{known.held}/{known.most}"), held=known.held, most=known.most
         )
     return None
+
+
+def not_to_be_called(channel: str) -> Text:
+    """What is owed instead of a call."""
+    zh = {"e_survey": "电子问卷", "letter": "信函"}.get(channel, channel)
+    return Text(f"the client is not to be called: owed is {channel}", f"客户要求勿扰，须改用{zh}")
 
 
 def too_early(task: Task) -> TooEarly:

@@ -14,8 +14,8 @@ from chassis.clock import business_date
 from chassis.errors import Text
 from chassis.rows import columns, fetch
 from chassis.uow import UnitOfWork
-from services.callbacks import contacts
-from services.callbacks.acts import ACTS
+from services.callbacks import contacts, objections
+from services.callbacks.acts import ACTS, not_to_be_called
 from services.callbacks.calling import capped_until
 from services.callbacks.errors import FullHands
 from services.callbacks.people import Agent
@@ -35,6 +35,9 @@ WORKABLE = """
     ((t.queue = ANY($1::text[]) AND (t.queue IN ('centre', 'compliance') OR t.branch_id = $2)
       AND (t.owner IS NULL OR t.owner = ANY($3::text[]) OR t.passes_on_at <= $6)) OR t.owner = $4)
     AND NOT ($4::text = ANY(t.concerned)) AND (NOT t.restricted OR $5::bool)"""
+
+
+_UNWANTED = objections.against("t", "$6", "$7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,12 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
     Order: calls clients asked for at this time, then priority, then due date, then the older, then the id.
     Raises: FullHands.
     """
-    calling = (await uow.policies(Policies)).calling.on(business_date(now)).body
+    policies = await uow.policies(Policies)
+    calling, must = policies.calling.on(business_date(now)).body, objections.must_be_made(policies)
     await return_abandoned(uow, now)
     held = await _check_capacity(uow, agent, calling.open_tasks_per_agent)
     passed_over: dict[UUID, list[Text]] = {}
-    for task_id in await _candidates(uow.sql, agent, now):
+    for task_id in await _candidates(uow.sql, agent, now, must):
         [*found] = await fetch(
             uow.sql,
             Task,
@@ -95,7 +99,9 @@ async def take_next(uow: UnitOfWork, agent: Agent, now: datetime) -> Taken:
         for other in others[: calling.open_tasks_per_agent - held - 1]:
             given.append((await perform(uow, ACTS.claim, other.task_id)).row)
         return Taken(given, _why(task, len(given) - 1), _listed(passed_over))
-    return Taken([], [], [*_listed(passed_over), *await _resting(uow.sql, agent, now)])
+    return Taken(
+        [], [], [*_listed(passed_over), *await _resting(uow.sql, agent, now, must, calling.after_exhaustion[0])]
+    )
 
 
 def _claim_of(task: Task) -> Any:
@@ -103,17 +109,18 @@ def _claim_of(task: Task) -> Any:
     return ACTS.claim_late if task.state == "expired" and task.late_until is not None else ACTS.claim
 
 
-async def _resting(sql: asyncpg.Connection, agent: Agent, now: datetime) -> list[dict[str, Any]]:
+async def _resting(
+    sql: asyncpg.Connection, agent: Agent, now: datetime, must: Sequence[str], channel: str
+) -> list[dict[str, Any]]:
     """Open tasks of the agent's queues that nobody calls now, and why: they rest, or the client is not to be called."""
     rows = await sql.fetch(
-        f"""SELECT t.task_id, t.not_before, coalesce(c.do_not_call AND t.channel = 'phone', false) AS do_not_call
-            FROM tasks t LEFT JOIN clients c USING (client_id)
-            WHERE t.state IN ({_CALLABLE}) AND {WORKABLE}
-              AND (t.not_before > $6 OR (c.do_not_call AND t.channel = 'phone'))
+        f"""SELECT t.task_id, t.not_before, {_UNWANTED} AS do_not_call FROM tasks t
+            WHERE t.state IN ({_CALLABLE}) AND {WORKABLE} AND (t.not_before > $6 OR {_UNWANTED})
             ORDER BY t.due_on, t.task_id LIMIT {SHOWN_RESTING}""",
         *_arguments(agent, now),
+        must,
     )
-    unwanted = Text("the client is not to be called: a survey or a letter is owed", "客户要求勿扰，须改用问卷或信函")
+    unwanted = not_to_be_called(channel)
     return [
         {"task_id": r["task_id"], "reasons": [unwanted if r["do_not_call"] else _rests(r["not_before"])]} for r in rows
     ]
@@ -123,20 +130,19 @@ def _rests(until: datetime) -> Text:
     return Text(f"not before {until:%F %H:%M} UTC", f"{until:%F %H:%M} UTC 之前不再拨打")
 
 
-async def _candidates(sql: asyncpg.Connection, agent: Agent, now: datetime) -> list[UUID]:
+async def _candidates(sql: asyncpg.Connection, agent: Agent, now: datetime, must: Sequence[str]) -> list[UUID]:
     """The tasks an agent might be given, in order, without locking any: whoever locks many hides work from others."""
     rows = await sql.fetch(
         f"""SELECT t.task_id FROM (
                 SELECT * FROM tasks t WHERE t.state IN ({_CALLABLE}) AND {WORKABLE}
                 UNION ALL
                 SELECT * FROM tasks t WHERE t.late_until > $6 AND t.state = 'expired' AND {WORKABLE}) t
-            LEFT JOIN clients c USING (client_id)
             WHERE (t.not_before IS NULL OR t.not_before <= $6)
-              AND (t.due_at > $6 OR t.attempts > 0 OR t.late_until > $6)
-              AND NOT coalesce(c.do_not_call AND t.channel = 'phone', false)
+              AND (t.due_at > $6 OR t.attempts > 0 OR t.late_until > $6) AND NOT {_UNWANTED}
             ORDER BY t.wish AND t.not_before IS NOT NULL DESC, t.priority, t.due_on, t.created_on, t.task_id
             LIMIT {LOOKED_AT}""",
         *_arguments(agent, now),
+        must,
     )
     return [row["task_id"] for row in rows]
 

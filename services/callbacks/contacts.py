@@ -141,7 +141,10 @@ async def ties_of(
     return {c: found.get(c) or Ties(concerned=frozenset((concerned or {}).get(c, ()))) for c in clients}
 
 
-async def keep_caller_data(uow: UnitOfWork, events: Sequence[CallMissed | OpeningBooked]) -> None:
+async def keep_caller_data(
+    uow: UnitOfWork, events: Sequence[CallMissed | OpeningBooked], served_by: Mapping[str, UUID] | None = None,
+    numbers: Mapping[str, bytes] | None = None,
+) -> None:  # fmt: skip
     """Name and number of who called or booked, as the event has them sealed [B16, C24]: with the task, because a client
     may call from any phone; and in the place of a client's where they are none yet."""
     if not events:
@@ -149,12 +152,15 @@ async def keep_caller_data(uow: UnitOfWork, events: Sequence[CallMissed | Openin
     places = [event.key for event in events]
     names, phones = ([event.sealed.get(name, "").encode() or None for event in events] for name in ("name", "phone"))
     await uow.sql.execute(
-        """INSERT INTO callers (subject, owner, name, phone) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[])
+        """INSERT INTO callers (subject, owner, name, phone, task_id, number)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::uuid[], $6::bytea[])
            ON CONFLICT (subject) DO NOTHING""",
         [event.identity for event in events],
         places,
         names,
         phones,
+        [(served_by or {}).get(event.identity) for event in events],
+        [(numbers or {}).get(event.identity) for event in events],
     )
     unknown = {event.key: n for n, event in enumerate(events) if getattr(event, "client_id", None) is None}
     await uow.sql.execute(

@@ -174,7 +174,9 @@ async def strata(sql: asyncpg.Connection, as_of: date) -> dict[str, Stratum]:
         f"""SELECT l.branch_id || CASE WHEN core.client_id IS NULL THEN '/other' ELSE '/core' END AS stratum,
                    count(*) AS counted, count(covered_on) AS covered,
                    array_agg(l.client_id ORDER BY l.client_id COLLATE "C") FILTER (
-                       WHERE covered_on IS NULL AND (k.closed_on IS NULL OR k.closed_on > $2) AND NOT k.do_not_call) AS left
+                       WHERE covered_on IS NULL AND (k.closed_on IS NULL OR k.closed_on > $2)
+                         AND NOT EXISTS (SELECT FROM objections o WHERE o.client_id = k.client_id AND o.scope = 'all'
+                                           AND o.ended_at IS NULL AND (o.until IS NULL OR o.until >= $2))) AS left
             FROM ({LEDGER}) l JOIN clients k USING (client_id)
             LEFT JOIN (SELECT DISTINCT client_id FROM tag_stretches WHERE tag = 'CORE' AND since <= $2
                          AND (until IS NULL OR until > $2)) core USING (client_id)

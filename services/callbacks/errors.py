@@ -27,6 +27,12 @@ class TooEarly(Conflict):
     title = Text("Too early for the next attempt", "未到下次外呼时间")
 
 
+class NotToBeCalled(Conflict):
+    """The client asked not to be called; `owed` names the channel that takes the place of the call [B20]."""
+
+    title = Text("The client is not to be called", "客户要求勿扰")
+
+
 class FullHands(Conflict):
     """You hold as many tasks as one may; finish or give back some."""
 

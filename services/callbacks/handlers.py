@@ -30,7 +30,7 @@ from contracts.complaints import CaseCorrected, CaseFeedback, ChurnSignalled
 from contracts.messaging import AddressFailed
 from contracts.relationships import ProfileChanged
 from contracts.suitability import AssessmentCompleted, AssessmentExpiring, DecisionConfirmed
-from services.callbacks import alarms, asking, contacts, ending, intervals, moments, notices, tasks
+from services.callbacks import alarms, asking, callers, contacts, ending, intervals, moments, notices, tasks
 from services.callbacks.obligations import Obligation, obligations_by_facts
 from services.callbacks.rules import OPEN, task_id
 
@@ -163,11 +163,10 @@ async def follow_alerts(events: Sequence[SurveillanceAlerted], uow: UnitOfWork) 
 
 
 async def return_missed_calls(events: Sequence[CallMissed], uow: UnitOfWork) -> None:
-    """A call nobody answered is returned within 30 working minutes [C24]."""
-    await _one_each(
-        uow, CallMissed, [_owed(e, e.at, "missed_call", e.call_id, {"line": e.line, "at": e.at}) for e in events]
-    )
-    await contacts.keep_caller_data(uow, events)
+    """A call nobody answered is returned within 30 working minutes; calls of one number are one task [C24]."""
+    calls = await callers.join(uow, events)
+    await _one_each(uow, CallMissed, [_owed(e, e.at, callers.RULE, e.call_id, cause) for e, cause in calls.own])
+    await contacts.keep_caller_data(uow, events, calls.served_by, calls.numbers)
 
 
 async def follow_bookings(events: Sequence[OpeningBooked], uow: UnitOfWork) -> None:

@@ -19,7 +19,7 @@ from chassis.personal import mask_text
 from chassis.replans import Moved, limited, replan_limits
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskAttempted, TaskCompleted, TaskExhausted
-from services.callbacks import asking, contacts, findings, reviews, scripts, tasks
+from services.callbacks import asking, contacts, findings, objections, reviews, scripts, tasks
 from services.callbacks.calling import next_attempt
 from services.callbacks.obligations import Obligation
 from services.callbacks.policy import CallOutcome, Policies
@@ -271,11 +271,10 @@ async def send_survey(uow: UnitOfWork, task: Task, at: datetime) -> None:
 async def _mark_client(uow: UnitOfWork, task: Task, outcome: CallOutcome, at: datetime) -> None:
     """What the contact says of the client: never to be called again; the timer of A7a starts anew."""
     await uow.sql.execute(
-        """UPDATE clients SET do_not_call = do_not_call OR $2,
-                  last_valid_contact = CASE WHEN $3 THEN greatest(last_valid_contact, $4) ELSE last_valid_contact END
-           WHERE client_id = $1 AND ($2 OR $3)""",
+        "UPDATE clients SET last_valid_contact = greatest(last_valid_contact, $3) WHERE client_id = $1 AND $2",
         task.client_id,
-        outcome.do_not_call,
         _is_contact(task, outcome),
         at,
     )
+    if outcome.do_not_call:
+        await objections.place(uow, task.client_id, objections.ALL, outcome.code, once=True)

@@ -62,12 +62,29 @@ clients = Table(
     SqlColumn("email", LargeBinary, comment="encrypted"),
     SqlColumn("address", LargeBinary, comment="encrypted"),
     SqlColumn("stamps", JSONB, nullable=False, server_default="{}", comment="(ce_time, ce_id) of each field's word"),
-    SqlColumn("do_not_call", Boolean, nullable=False, server_default="false"),
     SqlColumn("objects_to_viewing", Boolean, nullable=False, server_default="false", comment="[A16]"),
     SqlColumn("last_valid_contact", Instant, comment="two-way; resets the timer of A7a"),
     Index(None, "opened_on"),
     Index(None, "manager_id", postgresql_where=text("manager_id IS NOT NULL")),
     Index("ix_birthday", text(f"({BIRTHDAY})"), postgresql_where=text("birth_date IS NOT NULL")),
+)
+
+objections = Table(
+    "objections",
+    metadata,
+    SqlColumn("objection_id", SqlUUID, primary_key=True),
+    SqlColumn("client_id", Text, nullable=False),
+    SqlColumn("scope", Text, nullable=False, comment="all calls; care: all but those of compliance and complaints"),
+    SqlColumn("reason", Text, nullable=False, comment="masked"),
+    SqlColumn("until", Date, comment="the last day; empty: until it is ended"),
+    SqlColumn("since", Instant, nullable=False),
+    SqlColumn("recorded_by", Text, nullable=False),
+    SqlColumn("ended_at", Instant),
+    SqlColumn("ended_by", Text),
+    SqlColumn("end_reason", Text, comment="masked"),
+    CheckConstraint("scope IN ('all', 'care')", name="scope"),
+    Index(None, "client_id", postgresql_where=text("ended_at IS NULL")),
+    comment="who is not to be called [B20]",
 )
 
 callers = Table(
@@ -79,6 +96,11 @@ callers = Table(
     ),
     SqlColumn("name", LargeBinary, comment="encrypted"),
     SqlColumn("phone", LargeBinary, comment="encrypted"),
+    SqlColumn(
+        "task_id", SqlUUID, comment="the task that returns this call, its own or that of an earlier call of the number"
+    ),
+    SqlColumn("number", LargeBinary, comment="a keyed token of the number, forgotten when the task is over"),
+    Index(None, "number", postgresql_where=text("number IS NOT NULL")),
 )
 
 # One row for each day something that coverage or avoidance asks for changed: as-of answers need what was, not what is.

@@ -87,9 +87,7 @@ async def replan(uow: UnitOfWork, calendar: Calendar) -> Sequence[Moved]:
             WHERE state IN ({_LISTED}) AND expired_at IS NULL AND rule = ANY($1::text[]) ORDER BY task_id FOR UPDATE""",
         sorted(rules),
     )
-    anew = cache(
-        lambda rule, day, begun: _due_anew(policies, rule, day, begun, calendar)
-    )  # a batch is full of the same
+    anew = cache(lambda rule, day, begun: due_anew(policies, rule, day, begun, calendar))  # a batch is full of the same
     moved, days, limits = list[Moved](), list[tuple[UUID, date, datetime]](), list[Deadline]()
     for row in rows:
         if (due := anew(row["rule"], row["created_on"], row["begun"])) is None or due == row["due_at"]:
@@ -110,9 +108,7 @@ async def replan(uow: UnitOfWork, calendar: Calendar) -> Sequence[Moved]:
     return moved
 
 
-def _due_anew(
-    policies: Policies, rule: str, created_on: date, begun: str | None, calendar: Calendar
-) -> datetime | None:
+def due_anew(policies: Policies, rule: str, created_on: date, begun: str | None, calendar: Calendar) -> datetime | None:
     """When a task is due by a calendar; None where it stays as it is: nothing of it is counted, or beyond the calendar."""
     trigger = policies.triggers.on(created_on).body.get(rule)
     if trigger is None or trigger.unit not in COUNTED or (trigger.unit == "working_minutes" and begun is None):

@@ -35,7 +35,8 @@ async def link(uow: UnitOfWork, case_id: UUID, other: UUID, relation: str) -> No
 async def find_refused_before(uow: UnitOfWork, reports: Sequence[Report]) -> None:
     """A regulator's case of a client whose complaint of the same matter was refused or late within 12 months.
 
-    It is linked by itself, and an accountability case is opened against the earlier owner and the branch's head [C14].
+    It is linked by itself, and an accountability case is opened against the earlier owner and the branch's head [C14]. What
+    was registered as an enquiry or a suggestion counts as well: whoever registered it decided that.
     """
     for one in reports:
         if one.source not in REGULATORS or one.client_id is None:
@@ -45,10 +46,10 @@ async def find_refused_before(uow: UnitOfWork, reports: Sequence[Report]) -> Non
         rows = await uow.sql.fetch(
             """SELECT c.case_id, c.owner, c.branch_id,
                       EXISTS (SELECT FROM act_steps s WHERE s.object = 'case/' || c.case_id AND s.act = 'reject') AS refused,
-                      EXISTS (SELECT FROM act_steps s WHERE s.object = 'case/' || c.case_id
-                                AND s.act = 'escalated: due') AS late
+                      EXISTS (SELECT FROM act_steps s WHERE s.object = 'case/' || c.case_id AND s.act = 'escalated: due')
+                        OR c.kind <> 'complaint' AND c.due_on < coalesce(c.closed_at, $4) AT TIME ZONE 'Asia/Shanghai' - interval '1 day' AS late
                FROM cases c
-               WHERE c.client_id = $1 AND c.case_id <> $2 AND c.kind = 'complaint' AND c.received_at >= $3
+               WHERE c.client_id = $1 AND c.case_id <> $2 AND c.kind <> ALL('{cluster,conduct}') AND c.received_at >= $3
                  AND c.received_at <= $4 AND ($5 = '' OR c.category = '' OR c.category = $5)
                ORDER BY c.received_at""",
             one.client_id,

@@ -217,7 +217,7 @@ async def test_do_not_call_wrong_numbers_and_refusals(desk: Desk) -> None:
         states[outcome] = (row["state"], row["outcome"])
         if outcome == "do_not_call":
             assert await desk.world.value(
-                "callbacks", "SELECT do_not_call FROM clients WHERE client_id = $1", task["client_id"]
+                "callbacks", "SELECT scope = 'all' FROM objections WHERE client_id = $1", task["client_id"]
             )
     assert states == {
         "do_not_call": ("completed", "do_not_call"),

@@ -7,6 +7,7 @@ from chassis.actor import CALL_CENTRE, Actor, Role
 from chassis.clock import at
 from contracts import broker
 from contracts.complaints import CaseFeedback
+from gateway.client_search import find_callers, note_clients
 from services.callbacks.exports import callbacks
 from tests.callbacks.desk import AWAKE, FIRST, IDENTITY, LEADER, Desk, agent, ten
 from tests.callbacks.test_claims import several
@@ -171,3 +172,90 @@ async def test_what_rests_is_named_with_its_reason_when_there_is_nothing_to_do(d
     assert nothing["tasks"] == []
     [one] = nothing["passed_over"]
     assert (one["task_id"], one["reasons"][0]["en"]) == (task["task_id"], "not before 2022-07-05 01:00 UTC")
+
+
+async def test_calls_of_one_number_are_one_task_due_by_the_first(desk: Desk) -> None:
+    """C24: whoever rings again and again is called back once, within 30 working minutes of the first call; the client is
+    found by number where one has it."""
+    await desk.close(FIRST)
+    first, second, third = (
+        broker.CallMissed(call_id=f"m-{n}", at=at(MONDAY, 10, 5 * n), phone=number)
+        for n, number in enumerate(("13800000001", "138-0000-0001", "+86 13800000001"))
+    )
+    other = broker.CallMissed(call_id="o-1", at=at(MONDAY, 10), phone="13800000002")
+    # Whatever their order: the first of them is heard last.
+    for event in (third, second, other, third, first):
+        await desk.world.publish(event)
+        await desk.world.settle()
+    tasks = {task["subject"]: task for task in await desk.tasks("rule = 'missed_call'")}
+    assert {name: task["due_at"] for name, task in tasks.items()} == {
+        "m-2": at(MONDAY, 10, 30),
+        "o-1": at(MONDAY, 10, 30),
+    }
+    assert [one["call"] for one in tasks["m-2"]["cause"]["calls"]] == ["m-1", "m-0"]
+    armed = await desk.world.rows("callbacks", "SELECT due FROM deadlines WHERE kind = 'limit'")
+    assert [row["due"] for row in armed] == [at(MONDAY, 10, 30)] * 2
+    stored = await desk.world.rows("callbacks", "SELECT number, phone FROM callers WHERE number IS NOT NULL")
+    assert len({row["number"] for row in stored}) == 2
+    assert not any(b"13800" in row["number"] + row["phone"] for row in stored)
+    # Once it is over, the next call asks for a task of its own, and the number is forgotten.
+    await desk.close(MONDAY)
+    await desk.world.publish(broker.CallMissed(call_id="m-3", at=at(TUESDAY, 10), phone="13800000001"))
+    await desk.world.settle()
+    assert {task["subject"] for task in await desk.tasks("rule = 'missed_call'")} == {"m-2", "o-1", "m-3"}
+    assert await desk.world.value("callbacks", "SELECT count(*) FROM callers WHERE number IS NOT NULL") == 1
+    # At the door a call finds its client, if one alone has the number.
+    opened = [
+        broker.ClientOpened(client_id=client, branch_id="B1", opened_on=FIRST, phone=phone)
+        for client, phone in (("c-1", "13900000001"), ("c-2", "13900000002"), ("c-3", "13900000002"))
+    ]
+    async with desk.world.database("gateway").unit_of_work() as uow:
+        await uow.database.keyring.seal_events(opened)
+        await note_clients(uow, [(event, at(FIRST, 9), f"e-{event.client_id}") for event in opened])
+    asked = [
+        broker.CallMissed(call_id=f"d-{n}", at=at(TUESDAY, 11), phone=phone)
+        for n, phone in enumerate(("139 0000 0001", "13900000002", "13700000000"))
+    ]
+    async with desk.world.database("gateway").unit_of_work() as uow:
+        found = await find_callers(uow, [*asked, *opened])
+    assert [one.client_id for one in found[:3]] == ["c-1", None, None]  # type: ignore[attr-defined]
+
+
+async def test_who_is_not_to_be_called_is_listed_with_scope_reason_and_end(desk: Desk) -> None:
+    """B20: nobody calls, the task says what is owed instead, and what has to be called about is called all the same."""
+    await several(desk, 1)
+    [task] = await desk.tasks()
+    client = task["client_id"]
+    path = f"/clients/{client}/objections"
+    await desk.ask(ANNA, "POST", path, {"scope": "care", "reason": "不想被打扰", "until": "2022-07-01"}, 422)
+    await desk.ask(agent("eve", "B2"), "POST", path, {"scope": "care", "reason": "不想被打扰"}, 404)
+    placed = await desk.ask(
+        ANNA, "POST", path, {"scope": "care", "reason": "电话13911112222不要再打", "until": "2022-07-05"}, 201
+    )
+    refused = await claim(desk, task, 409)
+    assert (refused["type"], refused["owed"]) == ("/problems/not-to-be-called", "e_survey")
+    shown = await desk.ask(ANNA, "GET", f"/tasks/{task['task_id']}", status=200)
+    assert "owed is e_survey" in next(one for one in shown["acts"] if one["act"] == "claim")["why_not"]["en"]
+    nothing = await desk.next(BEN)
+    assert [one["reasons"][0]["zh-CN"] for one in nothing["passed_over"]] == ["客户要求勿扰，须改用电子问卷"]
+    [listed] = await desk.items(LEADER, "/objections")
+    assert (listed["objection_id"], listed["scope"], listed["until"], listed["in_force"], listed["recorded_by"]) == (
+        placed["objection_id"], "care", "2022-07-05", True, "anna",
+    )  # fmt: skip
+    assert "13911112222" not in listed["reason"]
+    # A complaint is asked about all the same; `all` would hold that back too.
+    await desk.world.publish(CaseFeedback(case_id="k-1", client_id=client, branch_id="B1", fed_back_at=ten(MONDAY)))
+    await desk.world.settle()
+    carl = Actor("carl", Role.AGENT, branch_id="HQ", seats=frozenset({("HQ", CALL_CENTRE)}), purpose="test")
+    [asked] = await desk.tasks("rule = 'satisfaction'")
+    await desk.ask(carl, "POST", f"/tasks/{asked['task_id']}/claim", status=200)
+    # Its last day over, it holds no more; ended, neither, and it stays known.
+    await desk.close(TUESDAY)
+    await claim(desk, task)
+    assert await desk.items(LEADER, "/objections") == []
+    forever = await desk.ask(ANNA, "POST", path, {"scope": "all", "reason": "不想被打扰"}, 201)
+    ending = f"{path}/{forever['objection_id']}/end"
+    await desk.ask(ANNA, "POST", ending, {"reason": "客户改变主意"}, 403)
+    await desk.ask(LEADER, "POST", ending, {"reason": "客户改变主意"}, 200)
+    await desk.ask(LEADER, "POST", ending, {"reason": "客户改变主意"}, 404)
+    assert [one["in_force"] for one in await desk.items(LEADER, "/objections?ended=true")] == [False, False]

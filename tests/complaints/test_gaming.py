@@ -197,3 +197,48 @@ async def test_a_client_reads_what_was_told_them_and_no_name_of_staff(desk: Desk
     can = {one["act"]: one["can"] for one in shown["acts"]}
     assert can["withdraw"]
     assert "assign" not in can
+
+
+async def test_closing_without_contact_is_shown(desk: Desk) -> None:
+    """C25, C20: whoever ends a case and tells nobody has it on the list, and in the branch's figure."""
+    case, told = await desk.open(), await desk.open(client_id="c-2")
+    for one in (case, told):
+        await desk.act(CENTRE, one, "withdrawal", march(26, 11), reason="误会")
+    await desk.act(CENTRE, told, "contacts", march(26, 12), 201, channel="phone", about="结果")
+    listed = {one["case_id"]: one for one in await desk.items(COMPLIANCE, "/prompts?everybody=true")}
+    assert listed.keys() == {case["case_id"]}
+    assert (listed[case["case_id"]]["state"], listed[case["case_id"]]["overdue"]) == ("withdrawn", True)
+    [branch] = (await desk.get(COMPLIANCE, "/kpi/2009-03"))["branches"]
+    assert (branch["closed"], branch["told"], branch["told_share"]) == (2, 1, "50.00")
+
+
+async def test_a_complaint_registered_as_an_enquiry_hides_nothing(desk: Desk) -> None:
+    """C3, C14: it has the same day and is listed as overdue, no kind becomes another, the regulator's letter finds it."""
+    enquiry = await desk.open(kind="enquiry", at=march(2))
+    await desk.act(CENTRE, enquiry, "correction", march(2, 11), 422, kind="complaint", reason="改类")
+    await desk.close(3)
+    listed = await desk.items(COMPLIANCE, "/cases?kind=enquiry&overdue=true")
+    assert [(one["case_id"], one["due_on"]) for one in listed] == [(enquiry["case_id"], "2009-03-02")]
+    await desk.open(**LETTER)
+    [account] = await desk.items(COMPLIANCE, "/accountability")
+    assert (account["case_id"], account["cause"]) == (enquiry["case_id"], "late_before")
+
+
+async def test_a_notice_is_answered_for_the_generation_it_belongs_to(desk: Desk) -> None:
+    """C22: what was told stays to be answered when the case is opened again, and leaves the list then."""
+    case = await desk.open()
+    await desk.ordered(case)
+    await desk.close(26)
+    await desk.act(CENTRE, case, "withdrawal", march(27, 9), reason="误会")
+    await desk.act(LI, case, "reopening", march(27, 10), reason="又发生")
+    marketing = Actor("B1-marketing", Role.AGENT, branch_id="B1", purpose="complaints")
+    [notice] = await desk.items(marketing, "/escalations")
+    assert (notice["generation"], notice["step"]) == (1, "due")
+    path = "escalations/result/due/acknowledgement"
+    await desk.act(marketing, case, f"{path}?generation=2", march(27, 11), 404)
+    await desk.act(marketing, case, path, march(27, 11))
+    assert await desk.items(marketing, "/escalations") == []
+    await desk.act(marketing, case, f"{path}?generation=1", march(27, 11), 404)
+    query = """SELECT generation FROM notices WHERE acknowledged_by = 'B1-marketing'"""
+    assert await desk.world.rows("complaints", query) == [{"generation": 1}]
+    assert len(await desk.told(complaints.EscalationAcknowledged)) == 1

@@ -7,6 +7,7 @@ from services.callbacks.api import (
     findings,
     messages,
     moments,
+    objections,
     quality,
     recorded,
     replanned,
@@ -18,6 +19,6 @@ from services.callbacks.api import (
 )
 
 parts = (
-    tasks, replies, evidence, findings, quality, recorded, coverage, messages, moments, retention, satisfaction, statistics, replanned,
+    tasks, replies, evidence, findings, quality, recorded, coverage, messages, moments, retention, satisfaction, statistics, replanned, objections,
 )  # fmt: skip
 routes = joined(*(part.routes for part in parts))

@@ -13,7 +13,7 @@ from chassis.http import Listing, Page, Reading, Work, object_scope, permits, ro
 from chassis.http.persons import PersonId
 from chassis.timeline import today
 from contracts.fields import Code, Identifier, Instant, text_of
-from services.callbacks import alarms, asking
+from services.callbacks import alarms, asking, objections
 from services.callbacks.acts import LEADING
 from services.callbacks.api.access import Leader, Reader, require_view
 from services.callbacks.people import SERVING
@@ -104,20 +104,28 @@ async def list_missed(
 @routes.patch("/clients/{client_id}/preferences")
 async def set_preferences(actor: WithClient, uow: Work, client_id: Identifier, given: Preferences) -> Preferences:
     """What the client wishes: no calls, no views without a service due. Of messages see messaging's preferences."""
-    scope, arguments = object_scope(actor, 4)
+    scope, arguments = object_scope(actor, 3)
     row = await uow.sql.fetchrow(
-        f"""UPDATE clients SET do_not_call = coalesce($2, do_not_call),
-                   objects_to_viewing = coalesce($3, objects_to_viewing)
-            WHERE client_id = $1 AND {scope} RETURNING do_not_call, objects_to_viewing""",
+        f"""UPDATE clients SET objects_to_viewing = coalesce($2, objects_to_viewing)
+            WHERE client_id = $1 AND {scope} RETURNING objects_to_viewing""",
         client_id,
-        given.do_not_call,
         given.objects_to_viewing,
         *arguments,
     )
     if row is None:
         raise NotFound
+    if given.do_not_call:
+        await objections.place(uow, client_id, objections.ALL, "asked for in the preferences", once=True)
+    elif given.do_not_call is False:
+        await objections.end(uow, client_id, "taken back in the preferences")
+    held = await uow.sql.fetchval(
+        f"""SELECT EXISTS (SELECT FROM objections o WHERE o.client_id = $1 AND o.scope = 'all'
+                           AND {objections.IN_FORCE.format(day="$2::date")})""",
+        client_id,
+        await today(uow.sql),
+    )
     uow.audit("preferences_set", f"client/{client_id}", key=client_id, **given.model_dump(exclude_none=True))
-    return Preferences.model_validate(dict(row))
+    return Preferences(do_not_call=held, objects_to_viewing=row["objects_to_viewing"])
 
 
 @routes.put("/branches/{branch_id}/publications")

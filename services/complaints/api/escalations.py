@@ -1,9 +1,10 @@
 """What somebody was told and has to acknowledge: nobody can refuse it [C7, C22]."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
@@ -11,7 +12,7 @@ from chassis.clocks.store import acknowledge
 from chassis.errors import NotFound
 from chassis.http import Listing, Page, Reading, Work, permits, router
 from contracts.complaints import EscalationAcknowledged
-from contracts.fields import Code, Id
+from contracts.fields import Code, Id, number_of
 from services.complaints import cases, clocks, history
 from services.complaints.api.shapes import STAFF
 from services.complaints.forms import Entered
@@ -29,17 +30,28 @@ class Acknowledged(BaseModel):
 
 @routes.post("/cases/{case_id}/escalations/{clock}/{step}/acknowledgement")
 async def acknowledge_step(
-    _: Answerable, uow: Work, case_id: Id, clock: Code, step: Code, body: Entered
+    _: Answerable,
+    uow: Work,
+    case_id: Id,
+    clock: Code,
+    step: Code,
+    body: Entered,
+    generation: Annotated[
+        Annotated[int, number_of(1, 10_000)] | None,
+        Query(description="of the case the notice belongs to; without it the newest that is not answered"),
+    ] = None,
 ) -> Acknowledged:
-    """Answer a notice: only who was told can, and nobody can refuse it. The last department told stops the
-    report clock of a major case [C7, C22]."""
+    """Answer a notice: only who was told can, and nobody can refuse it; for the generation of the case it belongs to, whatever
+    became of the case since. The last department told stops the report clock of a major case [C7, C22]."""
     at, case = cases.moment(uow, body.at), await cases.locked(uow, case_id)
     rows = await uow.sql.fetch(
         """UPDATE notices SET acknowledged_at = $6, acknowledged_by = $5
-           WHERE case_id = $1 AND generation = $2 AND clock = $3 AND step = $4 AND "to" = $5
-             AND acknowledged_at IS NULL RETURNING seat, round""",
+           WHERE case_id = $1 AND clock = $3 AND step = $4 AND "to" = $5 AND acknowledged_at IS NULL
+             AND generation = coalesce($2, (SELECT max(generation) FROM notices WHERE case_id = $1 AND clock = $3
+                                              AND step = $4 AND "to" = $5 AND acknowledged_at IS NULL))
+           RETURNING seat, round, generation""",
         case_id,
-        case.generation,
+        generation,
         clock,
         step,
         uow.actor.person,
@@ -47,25 +59,28 @@ async def acknowledge_step(
     )
     if not rows:
         raise NotFound
-    object_ = clocks.object_of(case_id, case.generation)
+    of = rows[0]["generation"]
+    object_ = clocks.object_of(case_id, of)
     if clock == clocks.REPORT:
         done = await uow.sql.fetchval(
             """SELECT bool_and(acknowledged_at IS NOT NULL) FROM notices
                WHERE case_id = $1 AND generation = $2 AND clock = $3""",
             case_id,
-            case.generation,
+            of,
             clock,
         )
         if done:
             await cases.stop_report(uow, object_, at)
     else:
         await acknowledge(uow, [(object_, clock, step)], at)
-    detail = {"clock": clock, "step": step}
+    detail: dict[str, Any] = {"clock": clock, "step": step}
+    if of != case.generation:
+        detail["generation"] = of
     await history.add(uow, [history.CaseStep(case_id, f"acknowledged: {step}", case.state, at, detail)])
     uow.audit("acknowledge", f"case/{case_id}", key=case.key, at=at, **detail)
     uow.emit(
         EscalationAcknowledged(
-            **cases.naming(case),
+            **cases.naming(case) | {"generation": of},
             clock=clock,
             step=step,
             by=uow.actor.person,
@@ -81,6 +96,7 @@ class Notice(BaseModel):
     """Something one was told and has not answered yet."""
 
     case_id: UUID
+    generation: int
     clock: str
     step: str
     to: str
