@@ -39,7 +39,7 @@ from contracts.classification import (
     TierChanged,
 )
 from contracts.classification import DayCompleted as ClassificationDayCompleted
-from contracts.complaints import CaseClosed, CaseOpened, CaseReopened, SatisfactionRecorded
+from contracts.complaints import CaseClosed, CaseCorrected, CaseOpened, CaseReopened, SatisfactionRecorded
 from contracts.complaints import DayCompleted as ComplaintsDayCompleted
 from contracts.messaging import ContactRequested, MessageChanged, ReplyReceived
 from contracts.platform import ErasureRequested
@@ -124,6 +124,7 @@ service = Service(
         TaskExhausted: open_items.exhaust_tasks,
         CaseClosed: outcomes.hear_closed,
         CaseReopened: open_items.reopen_cases,
+        CaseCorrected: open_items.correct_cases,
         AttendanceRecorded: handlers.keep_attendance,
     },
     publishes=[

@@ -179,6 +179,7 @@ async def keep_cases(events: Sequence[CaseOpened], uow: UnitOfWork) -> None:
     """Cases: a contact with the client, and something open."""
     await contacts.hear_cases(events, uow)
     await open_items.begin_cases(events, uow)
+    await open_items.move_contacts(uow, [one.case_id for one in events])
 
 
 async def keep_attempts(events: Sequence[TaskAttempted], uow: UnitOfWork) -> None:

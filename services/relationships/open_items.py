@@ -9,7 +9,7 @@ import asyncpg
 from chassis.rows import Column, Row, columns, fetch, lists, table
 from chassis.uow import UnitOfWork
 from contracts.callbacks import TaskCancelled, TaskCompleted, TaskCreated, TaskExhausted, TaskExpired
-from contracts.complaints import CaseClosed, CaseOpened, CaseReopened
+from contracts.complaints import CaseClosed, CaseCorrected, CaseOpened, CaseReopened
 from services.relationships.contacts import QUIET_RULES
 from services.relationships.tables import metadata
 
@@ -27,6 +27,7 @@ class OpenItem(Row, frozen=True):
     due_on: date | None
     generation: Annotated[int, Column(comment="of a case: each opening once more is one higher")]
     over: Annotated[bool, Column(comment="of that generation")]
+    correction: Annotated[int, Column(comment="the highest correction of its client; 0: none", server_default="0")] = 0
 
 
 open_items = table("open_items", metadata, OpenItem)
@@ -48,8 +49,11 @@ async def _keep(uow: UnitOfWork, found: Iterable[OpenItem]) -> None:
         await uow.sql.execute(
             f"""INSERT INTO open_items AS i ({columns(OpenItem)})
                 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::date[], $7::int[],
-                                     $8::bool[])
-                ON CONFLICT (kind, item_id) DO UPDATE SET client_id = coalesce(i.client_id, excluded.client_id),
+                                     $8::bool[], $9::int[])
+                ON CONFLICT (kind, item_id) DO UPDATE SET
+                    client_id = CASE WHEN excluded.correction > i.correction THEN excluded.client_id
+                                     WHEN i.correction > 0 THEN i.client_id ELSE coalesce(i.client_id, excluded.client_id) END,
+                    correction = greatest(i.correction, excluded.correction),
                     topic = coalesce(i.topic, excluded.topic), since = coalesce(i.since, excluded.since),
                     due_on = coalesce(i.due_on, excluded.due_on), generation = greatest(i.generation, excluded.generation),
                     over = CASE WHEN i.generation > excluded.generation THEN i.over
@@ -60,10 +64,12 @@ async def _keep(uow: UnitOfWork, found: Iterable[OpenItem]) -> None:
 
 def _both(one: OpenItem, other: OpenItem) -> OpenItem:
     newer = max(one, other, key=lambda item: item.generation)
+    corrected = max(one, other, key=lambda item: item.correction)
     return OpenItem(
-        one.kind, one.item_id, one.client_id or other.client_id, one.topic or other.topic, one.since or other.since,
+        one.kind, one.item_id, corrected.client_id if corrected.correction else one.client_id or other.client_id,
+        one.topic or other.topic, one.since or other.since,
         one.due_on or other.due_on, newer.generation,
-        newer.over if one.generation != other.generation else one.over or other.over,
+        newer.over if one.generation != other.generation else one.over or other.over, corrected.correction,
     )  # fmt: skip
 
 
@@ -130,6 +136,30 @@ async def reopen_cases(events: Sequence[CaseReopened], uow: UnitOfWork) -> None:
     await _keep(
         uow, [OpenItem(CASE, one.case_id, None, None, None, None, one.generation, False) for one in events]
     )  # fmt: skip
+
+
+async def correct_cases(events: Sequence[CaseCorrected], uow: UnitOfWork) -> None:
+    """Cases whose client was corrected: they, and the contact they came by, are the right client's [C3]."""
+    corrected = [one for one in events if one.under == "new" and one.previous_client_id and not one.restricted]
+    await _keep(
+        uow,
+        [
+            OpenItem(CASE, one.case_id, one.client_id, None, None, None, 0, False, one.revision)
+            for one in corrected
+            if one.client_id is not None
+        ],
+    )  # fmt: skip
+    await move_contacts(uow, [one.case_id for one in corrected])
+
+
+async def move_contacts(uow: UnitOfWork, cases: Sequence[str]) -> None:
+    """The contacts by which cases came are those of the clients the cases are of, whichever is heard first."""
+    await uow.sql.execute(
+        """UPDATE contacts c SET client_id = i.client_id FROM open_items i
+           WHERE i.kind = 'case' AND i.item_id = ANY($1::text[]) AND i.correction > 0
+             AND c.source = 'complaints' AND c.ref = i.item_id AND c.client_id <> i.client_id""",
+        cases,
+    )
 
 
 async def of_client(sql: asyncpg.Connection, client_id: str) -> list[OpenItem]:

@@ -160,3 +160,29 @@ async def test_grumbles_and_words_are_passed_on(branch: World, office: Office) -
     assert seen[flagged["contact_id"]] == ["banned:不知道", "forbidden:保证收益", "order:全权委托"]
     assert seen[secret["contact_id"]] == ["forbidden:保证收益"]
     assert (await office.call(MANAGER, "GET", path)).status_code == 403
+
+
+async def test_a_case_whose_client_was_corrected_is_the_right_clients_whichever_is_heard_first(
+    branch: World, office: Office
+) -> None:
+    def corrected(case_id: str, number: int, before: str, after: str) -> complaints.CaseCorrected:
+        return complaints.CaseCorrected(
+            case_id=case_id, client_id=after, previous_client_id=before, revision=number, under="new",
+            corrected_at=NINE + (number + 1) * DAY,
+        )  # fmt: skip
+
+    await branch.publish(opened("x-1"), opened("x-2"), opened("x-3"))
+    orders = {
+        "k-1": [case("x-1", "k-1"), corrected("k-1", 1, "x-1", "x-2"), corrected("k-1", 2, "x-2", "x-3")],
+        "k-2": [corrected("k-2", 2, "x-2", "x-3"), corrected("k-2", 1, "x-1", "x-2"), case("x-1", "k-2")],
+        "k-3": [corrected("k-3", 1, "x-1", "x-2"), case("x-1", "k-3"), corrected("k-3", 2, "x-2", "x-3")],
+    }
+    for facts in orders.values():
+        for fact in facts:
+            await branch.publish(fact)
+            await branch.settle()
+    for client_id, cases in (("x-1", []), ("x-2", []), ("x-3", sorted(orders))):
+        logged = (await office.get(HQ, f"/clients/{client_id}/contacts"))["items"]
+        assert len(logged) == len(cases), client_id
+        rows = await branch.rows("relationships", "SELECT item_id FROM open_items WHERE client_id = $1", client_id)
+        assert sorted(row["item_id"] for row in rows) == cases
