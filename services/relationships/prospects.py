@@ -195,7 +195,10 @@ async def _convert(uow: UnitOfWork, doings: Sequence[Doing[Prospect]]) -> None:
         if found is None or not may_see(uow.actor, client_id, found["branch_id"], centre=True):
             raise WrongValue(errors=(FieldError("/client_id", "has no account"),))
         one.columns |= {"converted_to": client_id, "ended_at": one.at, "tokens": []}
-        one.detail["client_id"] = client_id
+        if (
+            found["branch_id"] == one.row.branch_id
+        ):  # another branch's client is not named where everybody here reads it
+            one.detail["client_id"] = client_id
 
 
 async def _carry_over(uow: UnitOfWork, doings: Sequence[Doing[Prospect]]) -> None:
@@ -533,10 +536,12 @@ class Listed(Row, frozen=True):
     ended_at: datetime | None
     revision: int
     last_on: date
+    converted_branch: str | None
 
 
 LISTED = f"""SELECT p.prospect_id, p.branch_id, p.owner, p.source, p.interests, p.state, p.heard_at, p.opening_on, p.reason,
-        p.converted_to, p.ended_at, p.revision, ({LAST} AT TIME ZONE 'Asia/Shanghai')::date
+        p.converted_to, p.ended_at, p.revision, ({LAST} AT TIME ZONE 'Asia/Shanghai')::date,
+        (SELECT c.branch_id FROM clients c WHERE c.client_id = p.converted_to)
     FROM prospects p"""
 
 

@@ -11,7 +11,20 @@ from chassis.actor import Actor, Role
 from chassis.acts import ActView, HistoryStep, history, load, perform, possible
 from chassis.clock import business_date, end_of, months_after, start_of
 from chassis.errors import FieldError, Text
-from chassis.http import IfMatch, Listing, Once, Page, Reading, Tagged, Work, etag, object_scope, permits, router
+from chassis.http import (
+    IfMatch,
+    Listing,
+    Once,
+    Page,
+    Reading,
+    Tagged,
+    Work,
+    etag,
+    may_see,
+    object_scope,
+    permits,
+    router,
+)
 from chassis.http.persons import PersonId
 from chassis.personal import normalised
 from chassis.rows import fetch
@@ -73,7 +86,7 @@ class ProspectView(BaseModel):
     heard_at: datetime
     opening_on: date | None
     reason: str | None
-    converted_to: str | None
+    converted_to: Annotated[str | None, Field(description="the client, where the caller may see them")]
     ended_at: datetime | None
     last_on: date
     erased_on: Annotated[date | None, Field(description="when what is known is erased, or was")]
@@ -96,8 +109,10 @@ class FunnelStage(BaseModel):
     days: int | None
 
 
-def _view(one: Listed, months: int, can: list[ActView]) -> ProspectView:
-    told = {name: getattr(one, name) for name in Listed.__struct_fields__}
+def _view(actor: Actor, one: Listed, months: int, can: list[ActView]) -> ProspectView:
+    told = {name: getattr(one, name) for name in Listed.__struct_fields__ if name != "converted_branch"}
+    if one.converted_to and not may_see(actor, one.converted_to, one.converted_branch, centre=True):
+        told["converted_to"] = None
     ends = None if one.state == "converted" else months_after(one.last_on, months)
     if one.state == "erased" and one.ended_at is not None:
         ends = business_date(one.ended_at - timedelta(microseconds=1))
@@ -108,7 +123,7 @@ async def _shown(sql: asyncpg.Connection, actor: Actor, one: Prospect, response:
     response.headers["etag"] = etag(one.revision)
     [row] = await fetch(sql, Listed, f"{LISTED} WHERE p.prospect_id = $1", one.prospect_id)
     months = (await Policies.read(sql)).prospects.on(await today(sql)).body.keep_months
-    return _view(row, months, await possible(sql, ACTS, actor, one))
+    return _view(actor, row, months, await possible(sql, ACTS, actor, one))
 
 
 @routes.post("/prospects", status_code=201)
@@ -165,7 +180,7 @@ async def list_prospects(
         *arguments,
     )
     months = (await Policies.read(sql)).prospects.on(await today(sql)).body.keep_months
-    views = [_view(one, months, []) for one in found]
+    views = [_view(actor, one, months, []) for one in found]
     return Listing[ProspectView].model_validate(page.result(views, lambda one: (one.prospect_id,)))
 
 
