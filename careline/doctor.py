@@ -13,7 +13,7 @@ from careline.services import SERVICES
 from careline.session import connected, database_there, run
 from careline.settings import SettingsWrong, judge_services, loaded, unknown
 from careline.worker_lock import is_worker_lock_held
-from chassis.database import Database, connect, url_of
+from chassis.database import Database, connect, owner_url_of, url_of
 from chassis.migrate import newest_revision
 from chassis.operations import conflicts, dead_letters
 from chassis.operations.lag import lag
@@ -95,7 +95,7 @@ async def _inside(settings: Settings) -> list[Diagnosis]:
 
 async def _database(settings: Settings) -> AsyncIterator[Diagnosis]:
     for service in SERVICES:
-        sql = await connect(url_of(settings, service.name))
+        sql = await connect(owner_url_of(settings, service.name) or url_of(settings, service.name))
         try:
             version = sql.get_server_version().major
             if service is SERVICES[0]:

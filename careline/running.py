@@ -12,6 +12,7 @@ from careline.services import SERVICES, named
 from careline.session import say, stop_signals
 from careline.sockets import address_of
 from chassis import housekeeping
+from chassis.database import as_owner
 from chassis.http import new_app
 from chassis.http.probes import database_check, sealing_check, worker_check
 from chassis.settings import Settings
@@ -61,7 +62,7 @@ async def run_work(settings: Settings, names: Sequence[str], listening: socket.s
 
 async def run_seal(settings: Settings, listening: socket.socket) -> None:
     """Sealing and housekeeping of every service, until told to stop."""
-    async with Platform(settings, SERVICES, working=()) as platform:
+    async with Platform(as_owner(settings), SERVICES, working=()) as platform:
         for worker in platform.workers.values():
             platform.supervise(worker.seal())
         platform.supervise(housekeeping.run(settings, SERVICES))

@@ -91,8 +91,9 @@ async def connected(settings: Settings, services: "Sequence[Service] | None" = N
     from careline.platform import Platform
     from careline.schema import make_schemas
     from careline.services import SERVICES
+    from chassis.database import as_owner
 
-    chosen = SERVICES if services is None else services
+    chosen, settings = SERVICES if services is None else services, as_owner(settings)
     await make_schemas(settings, chosen, topics=False)
     platform = Platform(settings, chosen)
     platform.connect()
@@ -102,12 +103,13 @@ async def connected(settings: Settings, services: "Sequence[Service] | None" = N
         await platform.disconnect()
 
 
-def with_platform(work: Callable[["Platform"], Awaitable[T]]) -> T:
-    """Do something on the platform's databases, whether a platform runs or not."""
+def with_platform(work: Callable[["Platform"], Awaitable[T]], services: "Sequence[Service] | None" = None) -> T:
+    """Do something on the platform's databases (or on those of some services, whose logins are all it needs then), whether a
+    platform runs or not."""
     say_little()
 
     async def go(settings: Settings) -> T:
-        async with connected(settings) as platform:
+        async with connected(settings, services) as platform:
             return await work(platform)
 
     with database_there() as settings:

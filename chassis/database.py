@@ -56,6 +56,14 @@ def owner_url_of(settings: Settings, service: str) -> str | None:
     return None if settings.login_per_service else url_of(settings, service)
 
 
+def as_owner(settings: Settings) -> Settings:
+    """The settings of a process that acts for all services: where it has the owner's login, that one alone, which needs no
+    password of any service."""
+    if settings.owner_url is None or not settings.login_per_service:
+        return settings
+    return settings.model_copy(update={"database_url": settings.owner_url, "owner_url": None})
+
+
 class Limits(NamedTuple):
     """How long, in seconds, one kind of work may wait for a lock, run a statement, do nothing inside a transaction."""
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run once by PostgreSQL's image: the login that owns the schemas, and one login a service. None of them is a superuser.
+# Run once by PostgreSQL's image: the login that owns the schemas, and one login a service, which the owner may act as and
+# give another password. None of them is a superuser.
 set -eu
 sql() { psql -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" "$@"; }
 sql -v password="$OWNER_PASSWORD" <<'SQL'
@@ -14,5 +15,6 @@ for service in $services; do
     eval "password=\$$name"
     sql -v role="careline_$service" -v password="$password" <<'SQL'
 CREATE ROLE :"role" LOGIN PASSWORD :'password';
+GRANT :"role" TO careline WITH ADMIN OPTION;
 SQL
 done

@@ -46,7 +46,9 @@ class ClientKeys:
         self.database = Database(few, "gateway")
         self._settings = settings
         self._search: bytes | None = None
-        self._renew()
+        self._ring: tuple[bytes, ...] = ()  # read when first needed: a process that needs no key makes none
+        self._masters: list[AESGCM] = []
+        self._renew_at = 0.0
 
     def _renew(self) -> None:
         """Take in a ring that was rotated meanwhile."""
@@ -109,6 +111,8 @@ class ClientKeys:
         Made from the first master key once, and kept under the newest: tokens are not made anew.
         """
         if self._search is None:
+            if not self._ring:
+                self._renew()
             async with self.database.unit_of_work() as uow:
                 derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"careline blind tokens").derive(self._ring[-1])
                 await uow.sql.execute(

@@ -133,7 +133,7 @@ class OpenId:
             )
         if not isinstance(claims["sub"], str) or not claims["sub"]:
             raise NotAccepted(Text("the ID token names nobody", "ID 令牌未指明用户"))
-        said = [self.roles.get(one, one) for one in self._texts(claims, self.settings.oidc_role_claim)]
+        said = [self.roles.get(one, one) for one in self._texts(claims, self.settings.oidc_role_claim, longest=1000)]
         ours = [Role(one) for one in said if one in set(Role)]
         if len(set(ours)) != 1:
             raise NotAccepted(
@@ -149,14 +149,14 @@ class OpenId:
         return Actor(f"{PREFIX}{claims['sub']}", ours[0], None, next(iter(branches), None))
 
     @staticmethod
-    def _texts(claims: dict[str, Any], name: str) -> list[str]:
+    def _texts(claims: dict[str, Any], name: str, longest: int = 64) -> list[str]:
         """A claim that is a text or a list of texts.
 
         Raises: NotAccepted for anything else.
         """
         value = claims.get(name)
         values = value if isinstance(value, list) else [] if value is None else [value]
-        if not all(isinstance(one, str) and 0 < len(one) <= 64 for one in values):
+        if not all(isinstance(one, str) and 0 < len(one) <= longest for one in values):
             raise NotAccepted(
                 Text(f"the claim {name} is neither a text nor a list of texts", f"声明 {name} 的格式不正确")
             )

@@ -26,7 +26,9 @@ Everything = Annotated[bool, typer.Option("--all", help="Those that are over as 
 
 
 def _on_gateway(work: Callable[["Database"], Awaitable[Any]]) -> Any:
-    return with_platform(lambda platform: work(platform.databases["gateway"]))
+    from careline.services import named
+
+    return with_platform(lambda platform: work(platform.databases["gateway"]), named("gateway"))
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -274,6 +276,8 @@ def rotate_key(
 def rewrap_keys() -> None:
     """Wrap clients' keys by the newest master key, where older ones still do: then the older ones are needed no more."""
 
+    from careline.services import named
+
     async def rewrap(platform: "Platform") -> int:
         from gateway.client_keys import store_of
 
@@ -283,7 +287,7 @@ def rewrap_keys() -> None:
             uow.audit("rewrap client keys", "key/master", changed=changed)
         return changed
 
-    say(f"{with_platform(rewrap)} keys were wrapped by an older master key, none is any more")
+    say(f"{with_platform(rewrap, named('gateway'))} keys were wrapped by an older master key, none is any more")
 
 
 @keys.command("remove")

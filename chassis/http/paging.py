@@ -80,7 +80,7 @@ class Cursors:
 
 def cursor_key(settings: Settings) -> bytes:
     """The key that signs cursors: derived, the same in every process of a service."""
-    return hmac.digest(key_bytes(settings, "internal"), b"careline cursors", "sha256")
+    return hmac.digest(key_bytes(settings, "field"), b"careline cursors", "sha256")
 
 
 async def page_request(

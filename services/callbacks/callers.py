@@ -20,7 +20,7 @@ from chassis.clock import business_date
 from chassis.deadlines import Deadline, arm
 from chassis.personal import normalised
 from chassis.personal.keys import Value
-from chassis.secrets import key_bytes
+from chassis.secrets import key_ring
 from chassis.uow import UnitOfWork
 from contracts.broker import CallMissed
 from services.callbacks import tasks
@@ -78,7 +78,7 @@ async def _numbers(uow: UnitOfWork, calls: Sequence[CallMissed]) -> dict[str, by
     """The token of each call's number, as far as there is one."""
     sealed = [(call.call_id, Value(call.key_owner, "phone", call.sealed.get("phone"))) for call in calls]
     clear = await uow.database.keyring.open([value for _, value in sealed])
-    key = key_bytes(uow.database.settings, "internal")
+    key = key_ring(uow.database.settings, "field")[-1]  # the oldest: numbers outlive a rotation
     return {
         call_id: hmac.digest(key, f"caller\n{number}".encode(), "sha256")[:16]
         for (call_id, _), said in zip(sealed, clear, strict=True)

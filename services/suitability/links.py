@@ -83,7 +83,7 @@ async def send(uow: UnitOfWork, decision: Mapping[str, Any]) -> ConfirmationLink
         "confirmation_links", records=[msgspec.structs.astuple(link)], columns=[*ConfirmationLink.__struct_fields__]
     )
     fields = {
-        "link": policy.link_address.replace("{link}", token_of(key_ring(uow.database.settings, "internal")[0], link)),
+        "link": policy.link_address.replace("{link}", token_of(key_ring(uow.database.settings, "field")[0], link)),
         "until": business_date(link.expires_at).isoformat(),
     }
     uow.emit(
@@ -114,7 +114,7 @@ async def opened(sql: asyncpg.Connection, settings: Settings, actor: Actor, toke
     if not found:
         raise NotFound
     [link] = found
-    if not any(hmac.compare_digest(token_of(key, link), token) for key in key_ring(settings, "internal")):
+    if not any(hmac.compare_digest(token_of(key, link), token) for key in key_ring(settings, "field")):
         raise NotFound
     # By the same clock as the decision's own times: the database's.
     if link.ended_at is not None or await sql.fetchval("SELECT now() > $1", link.expires_at):

@@ -154,8 +154,10 @@ async def test_certificates_roots_and_passwords_change_while_the_platform_runs(
             assert f"PostgreSQL {server.admin.get_server_version().major}" in said.out, said
             assert "password" not in said.out
 
-        # A backup passes the same door, with the programs of this system.
+        # With the owner's login nothing needs a service's password; a backup passes the same door, with this system's programs.
         monkeypatch.setenv("CARELINE_OWNER_URL", settings.owner_url or "")
+        monkeypatch.setenv("CARELINE_DATABASE_URL", server.url("careline_{service}", "unknown"))
+        assert (await careline("verify")).out.endswith("verified\n")
         taken = await careline("backup", str(tmp_path / "backup"))
         assert taken.code == 0, taken
         monkeypatch.setenv("PATH", str(tmp_path))

@@ -116,7 +116,7 @@ async def test_a_newer_link_replaces_it_and_one_that_is_over_opens_nothing(world
         [link] = await fetch(sql, ConfirmationLink, f"SELECT {columns(ConfirmationLink)} FROM confirmation_links WHERE ended_at IS NULL")  # fmt: skip
     # The signature says how long it is good: what is kept here cannot make it longer or shorter.
     assert (await desk.call(ME, "GET", f"/confirmation-links/{second}")).status_code == 404
-    signed = token_of(key_ring(world.settings, "internal")[0], link)
+    signed = token_of(key_ring(world.settings, "field")[0], link)
     late = await desk.post(ME, f"{path}/confirmation", GIVEN | {"link": signed}, 409)
     assert late["type"].endswith("confirmation-link-used")
     assert (await desk.decide(ME, "c-1", "FUND"))["outcome"] == "CONFIRM"
