@@ -95,7 +95,7 @@ async def two_owners(scene: Scene) -> None:
     first, second = scene.consumer(), scene.consumer()
     async with scene.counting.reading() as sql:
         ends = await scene.counting.log.ends(sql, COUNTING.topics)
-        places = {place: at for place, at in (await first.positions()).items() if ends[place] > at}
+        places = {place: at for place, at in (await first.positions()).items() if ends.get(place, at) > at}
         moves = {place: (at, ends[place]) for place, at in places.items()}
         records = await scene.counting.log.read_types(sql, moves, first.types)
     outcomes = await asyncio.gather(
