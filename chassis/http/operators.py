@@ -19,7 +19,7 @@ from chassis.errors import NotFound, Text
 from chassis.http.idempotency import router
 from chassis.http.paging import Listing, Page
 from chassis.http.permissions import permits
-from chassis.http.reads import Purpose
+from chassis.http.reads import Purpose, require_sight_of
 from chassis.http.traffic import Traffic
 from chassis.http.work import Work
 from chassis.operations import audit_rows, conflicts, dead_letters, deadlines, messages
@@ -406,7 +406,7 @@ def operators_routes(service: str) -> APIRouter:
 
     @routes.get("/messages")
     async def list_told(
-        _: Seer,
+        actor: Seer,
         request: Request,
         page: Page,
         type: Code | None = None,
@@ -416,15 +416,19 @@ def operators_routes(service: str) -> APIRouter:
         since: Instant | None = None,
         until: Instant | None = None,
     ) -> Listing[ToldMessage]:
-        """Messages this service told, newest first; a day back without `since`. What names or reaches a person is a mark."""
+        """Messages this service told, newest first; a day back without `since`. What names or reaches a person is a mark;
+        findings and what is restricted are for compliance."""
         state = request.app.state
+        if key:
+            await require_sight_of(request, actor, key)
         last = until or utc_now()
         wanted = MessagesWanted(
             since or last - timedelta(days=1), last, type, key, id, trace.replace("-", "") if trace else None
         )
         place = page.after
         after = MessagePlace(datetime.fromisoformat(str(place[0])), str(place[1]), int(place[2]), int(place[3])) if place else None  # fmt: skip
-        rows = await messages.listed(state.service, state.database, wanted, after, page.limit + 1)
+        rows = await messages.listed(state.service, state.database, wanted, after, page.limit + 1,
+                                     everything=actor.role is Role.COMPLIANCE)  # fmt: skip
         found = page.result(
             rows, lambda row: (row["written_at"].isoformat(), row["topic"], row["partition"], row["offset"])
         )

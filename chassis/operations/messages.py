@@ -16,6 +16,7 @@ from contracts.base import Event
 from contracts.personal import PersonalEvent
 
 MARK = "•••"
+FINDINGS = ".finding.raised"
 _COLUMNS = (
     """l.topic, l.partition, l."offset", l.written_at, l.key, l.type, l.id, l.source, l.time, l.traceparent, l.value"""
 )
@@ -48,16 +49,27 @@ def told_by(service: Service) -> dict[str, type[Event]]:
 
 
 async def listed(
-    service: Service, database: Database, wanted: MessagesWanted, after: MessagePlace | None, limit: int
+    service: Service,
+    database: Database,
+    wanted: MessagesWanted,
+    after: MessagePlace | None,
+    limit: int,
+    *,
+    everything: bool,
 ) -> list[dict[str, Any]]:
-    """The newest of each place of the log, then the newest of those: no part of the log is read further than that."""
-    kinds = told_by(service)
+    """The newest of each place of the log, then the newest of those: no part of the log is read further than that.
+
+    Without `everything`, nothing that is for compliance alone: findings, and what is restricted [C28].
+    """
+    kinds = {name: kind for name, kind in told_by(service).items() if everything or not name.endswith(FINDINGS)}
     types = sorted(kinds) if wanted.type is None else [wanted.type] if wanted.type in kinds else []
     topics = sorted({kinds[one].topic for one in types})
     conditions, arguments = (
         ["l.written_at >= $3", "l.written_at < $4"],
         [types, topics, wanted.since, wanted.until, limit],
     )
+    if not everything:
+        conditions.append("""position('"restricted":true'::bytea IN l.value) = 0""")
 
     def given(condition: str, *values: Any) -> None:
         for value in values:

@@ -1,7 +1,7 @@
 """Who called in vain: calls of one number are one task until it is over, due by the first of them [C24].
 
 A call finds its client by number at the door, where exactly one client has it (`gateway.client_search`); with several or
-none it stays open, and is joined here by a keyed token of the number, which is forgotten when the task is over.
+none it stays open, and is joined here by a keyed token of the number, which is forgotten with the next call that is heard once the task is over.
 """
 
 import hmac
@@ -91,8 +91,8 @@ async def _waiting(uow: UnitOfWork, numbers: Sequence[bytes]) -> dict[bytes, asy
     if not numbers:
         return {}
     await uow.sql.execute(
-        """UPDATE callers k SET number = NULL FROM tasks t
-           WHERE k.number IS NOT NULL AND t.task_id = k.task_id AND t.state <> ALL($1::text[])""",
+        """UPDATE callers k SET number = NULL WHERE k.number IS NOT NULL AND NOT EXISTS (
+               SELECT FROM tasks t WHERE t.task_id = k.task_id AND t.state = ANY($1::text[]))""",
         list(OPEN),
     )
     for number in numbers:  # two who hear calls of one number at once see each other's
@@ -110,19 +110,21 @@ async def _waiting(uow: UnitOfWork, numbers: Sequence[bytes]) -> dict[bytes, asy
 
 async def _again(uow: UnitOfWork, task: asyncpg.Record, call: CallMissed) -> None:
     """The same number called again: the task says so. It is due by the first of its calls, in whatever order they are heard."""
-    due = None
-    if call.at < datetime.fromisoformat(task["cause"]["at"]):
+    due, first = None, call.at < datetime.fromisoformat(task["cause"]["at"])
+    if first:
         policies, calendar = await uow.policies(Policies), await uow.cached(calendars.current)
         due = tasks.due_anew(policies, RULE, task["created_on"], call.at.isoformat(), calendar)
     moved = due is not None and due < task["due_at"]
     await uow.sql.execute(
         """UPDATE tasks SET revision = revision + 1, due_at = coalesce($3, due_at), due_on = coalesce($4, due_on),
-                  cause = jsonb_set(cause, '{calls}', coalesce(cause->'calls', '[]') || $2::jsonb)
+                  cause = jsonb_set(jsonb_set(cause, '{calls}', coalesce(cause->'calls', '[]') || $2::jsonb),
+                                    '{at}', coalesce(to_jsonb($5::text), cause->'at'))
            WHERE task_id = $1""",
         task["task_id"],
         [_said(call)],
         due if moved else None,
         business_date(due) if moved and due else None,
+        call.at.isoformat() if first else None,  # a new calendar counts from it as well
     )
     name = f"task/{task['task_id']}"
     if moved and due:

@@ -112,13 +112,15 @@ async def compare(uow: UnitOfWork, clients: Sequence[str], owed: Sequence[Obliga
 
 
 async def cancel_closed(uow: UnitOfWork, closed: Mapping[str, date], *, waits: bool) -> list[str]:
-    """Nothing is owed to a client whose account is closed [B19]; what came before stays as it was.
+    """Nothing is owed to a client whose account is closed [B19]; what came before stays as it was, and a former client who
+    calls is called back [C24].
 
     The closer waits for tasks that others have locked. The consumer does not: it holds those of the clients before, so
     that the two would wait in a circle; it gets the clients with such tasks back, to be looked at again.
     """
     which = f"""client_id = ANY($1::text[]) AND state IN ({_OPEN}) AND NOT restricted
-        AND rule NOT IN ('satisfaction', 'manager_left')"""
+        AND rule NOT IN ('satisfaction', 'manager_left') AND NOT (rule = 'missed_call' AND EXISTS (
+            SELECT FROM clients c WHERE c.client_id = tasks.client_id AND c.closed_on <= tasks.created_on))"""
     clients = sorted(closed)
     rows = await uow.sql.fetch(
         f"""SELECT task_id, client_id FROM tasks WHERE {which}

@@ -37,6 +37,8 @@ from services.callbacks.rules import OPEN, task_id
 OF_THEIR_BRANCH = ("satisfaction", "missed_call", "booking", "enquiry")
 """Rules whose tasks are the branch's that the event names: the case's, and who was asked first [C8]. All others are whose the
 client is now."""
+EVEN_CLOSED = ("satisfaction", callers.RULE)
+"""Rules that hold for former clients too: how their complaint ended, and whoever calls us is called back [C11, C24]."""
 THE_SAME_DAY = WorkingDays(0)
 """An enquiry is answered on the working day it counts to, in principle [B14]."""
 
@@ -296,7 +298,7 @@ async def _one_each(uow: UnitOfWork, kind: type, owed: Sequence[Obligation]) -> 
     wanted: dict[UUID, Obligation] = {}
     for one in owed:
         row = known.get(one.client_id)
-        if row and row["closed_on"] and row["closed_on"] <= one.created_on and one.rule != "satisfaction":
+        if row and row["closed_on"] and row["closed_on"] <= one.created_on and one.rule not in EVEN_CLOSED:
             continue
         where_now = row["branch_id"] if row else None
         branch = (one.branch_id or where_now) if one.rule in OF_THEIR_BRANCH else (where_now or one.branch_id)

@@ -16,6 +16,8 @@ from services.callbacks.policy import Policies
 
 ALL, CARE = "all", "care"
 """All calls, or all but those that have to be made: of compliance and about complaints."""
+ASKED_FOR = "'{missed_call,booking,enquiry}'"
+"""Rules by which a client is called because they called, booked or wrote: no objection holds that back [B20]."""
 IN_FORCE = "o.ended_at IS NULL AND (o.until IS NULL OR o.until >= {day})"
 
 
@@ -27,8 +29,8 @@ def must_be_made(policies: Policies) -> list[str]:
 def against(task: str, now: str, must: str) -> str:
     """SQL: whether the client of a task is not to be called about it, at an instant."""
     day = f"({now} AT TIME ZONE 'Asia/Shanghai')::date"
-    return f"""({task}.channel = 'phone' AND EXISTS (SELECT FROM objections o WHERE o.client_id = {task}.client_id
-        AND {IN_FORCE.format(day=day)} AND (o.scope = 'all' OR {task}.rule <> ALL({must}::text[]))))"""
+    return f"""({task}.channel = 'phone' AND {task}.rule <> ALL({ASKED_FOR}) AND EXISTS (
+        SELECT FROM objections o WHERE o.client_id = {task}.client_id AND {IN_FORCE.format(day=day)} AND (o.scope = 'all' OR {task}.rule <> ALL({must}::text[]))))"""
 
 
 async def place(

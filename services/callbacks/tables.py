@@ -99,7 +99,11 @@ callers = Table(
     SqlColumn(
         "task_id", SqlUUID, comment="the task that returns this call, its own or that of an earlier call of the number"
     ),
-    SqlColumn("number", LargeBinary, comment="a keyed token of the number, forgotten when the task is over"),
+    SqlColumn(
+        "number",
+        LargeBinary,
+        comment="a keyed token of the number, forgotten with the next call that is heard once the task is over",
+    ),
     Index(None, "number", postgresql_where=text("number IS NOT NULL")),
 )
 

@@ -52,12 +52,12 @@ async def keep(uow: UnitOfWork, period: Period) -> None:
         "INSERT INTO kept_figures (period, made_at, branches, people) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         period.name,
         uow.now,
-        await of_branches(uow.sql, period),
-        await of_people(uow.sql, period),
+        await of_branches(uow.sql, period, uow.now),
+        await of_people(uow.sql, period, uow.now),
     )
 
 
-async def of_branches(sql: asyncpg.Connection, period: Period) -> list[dict[str, Any]]:
+async def of_branches(sql: asyncpg.Connection, period: Period, known: datetime | None = None) -> list[dict[str, Any]]:
     """What each branch's complaints came to."""
     rows = await sql.fetch(
         f"""SELECT branch_id, count(*) AS closed, count(*) FILTER (WHERE upheld) AS upheld,
@@ -67,7 +67,7 @@ async def of_branches(sql: asyncpg.Connection, period: Period) -> list[dict[str,
                    count(*) FILTER (WHERE answered AND core) AS core_answered,
                    count(*) FILTER (WHERE satisfied AND core) AS core_satisfied
             FROM ({_CLOSED}) closed GROUP BY branch_id ORDER BY branch_id""",
-        *await _window(sql, period),
+        *await _window(sql, period, known),
     )
     upheld = sum(row["upheld"] for row in rows)
     return [
@@ -83,7 +83,7 @@ async def of_branches(sql: asyncpg.Connection, period: Period) -> list[dict[str,
     ]
 
 
-async def of_people(sql: asyncpg.Connection, period: Period) -> list[dict[str, Any]]:
+async def of_people(sql: asyncpg.Connection, period: Period, known: datetime | None = None) -> list[dict[str, Any]]:
     """The share of each person in their branch's upheld complaints, and against the clients in their care."""
     rows = await sql.fetch(
         f"""SELECT closed.branch_id, closed.employee, count(*) AS upheld, b.upheld AS of_branch,
@@ -93,7 +93,7 @@ async def of_people(sql: asyncpg.Connection, period: Period) -> list[dict[str, A
                  USING (branch_id)
             WHERE closed.upheld AND closed.employee IS NOT NULL
             GROUP BY closed.branch_id, closed.employee, b.upheld ORDER BY closed.branch_id, closed.employee""",
-        *await _window(sql, period),
+        *await _window(sql, period, known),
     )
     return [
         dict(row)
@@ -110,8 +110,8 @@ def percent(part: int, whole: int) -> str | None:
     return str((Decimal(100 * part) / whole).quantize(Decimal("0.01"), ROUND_HALF_UP)) if whole else None
 
 
-async def _window(sql: asyncpg.Connection, period: Period) -> Sequence[datetime | date | None]:
-    known: datetime = await sql.fetchval("SELECT clock_timestamp()")
+async def _window(sql: asyncpg.Connection, period: Period, known: datetime | None) -> Sequence[datetime | date | None]:
+    known = known or await sql.fetchval("SELECT clock_timestamp()")
     before = await sql.fetchval(
         "SELECT made_at FROM kept_figures WHERE period = $1", f"{period.first - timedelta(days=1):%Y-%m}"
     )

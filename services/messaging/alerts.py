@@ -106,7 +106,9 @@ async def send(database: Database, urls: Sequence[str], at: datetime | None = No
     if not found:
         return False
     [one] = found
-    wanted = [url for url in urls if not one.failed or port.name_of(url) in one.failed.split(",")]
+    names, before = {port.name_of(url): url for url in urls}, set(filter(None, one.failed.split(",")))
+    # An address that failed and is not there any more was corrected: the alert goes to all that are.
+    wanted = [names[name] for name in names if name in before] if before and before <= names.keys() else list(urls)
     try:
         failed = await port.send(wanted, TITLES.get(one.kind, one.kind), f"{one.words}\n{one.subject}")
     except port.AlertsUnavailable as error:

@@ -17,6 +17,8 @@ from contracts.suitability import MatchDrifted
 from services.messaging import messages
 from services.messaging.messages import Wanted
 
+CODE = 16
+"""So much of a code a message shows; of instruments they may be longer."""
 RECENT = timedelta(days=7)
 """Of what is told of a longer past, as when a history is written anew, nobody is told."""
 
@@ -87,7 +89,7 @@ async def of_drift(events: Sequence[MatchDrifted], uow: UnitOfWork) -> None:
         uow,
         (
             _notice(uow, "match_drifted", e.client_id, f"{e.found_on}/{e.cause}",
-                    {"product": e.products[0].product, "count": str(len(e.products))})
+                    {"product": e.products[0].product[:CODE], "count": str(len(e.products))})
             for e in events
             if e.products and e.found_on >= day - RECENT
         ),

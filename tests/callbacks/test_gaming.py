@@ -1,6 +1,6 @@
 """Looking better than one is: each way tried as the person who would, and seen refused or shown [B8, B19, B20]."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from chassis.actor import CALL_CENTRE, Actor, Role
@@ -193,6 +193,7 @@ async def test_calls_of_one_number_are_one_task_due_by_the_first(desk: Desk) -> 
         "o-1": at(MONDAY, 10, 30),
     }
     assert [one["call"] for one in tasks["m-2"]["cause"]["calls"]] == ["m-1", "m-0"]
+    assert datetime.fromisoformat(tasks["m-2"]["cause"]["at"]) == at(MONDAY, 10), "a new calendar counts from the first"
     armed = await desk.world.rows("callbacks", "SELECT due FROM deadlines WHERE kind = 'limit'")
     assert [row["due"] for row in armed] == [at(MONDAY, 10, 30)] * 2
     stored = await desk.world.rows("callbacks", "SELECT number, phone FROM callers WHERE number IS NOT NULL")
@@ -204,6 +205,12 @@ async def test_calls_of_one_number_are_one_task_due_by_the_first(desk: Desk) -> 
     await desk.world.settle()
     assert {task["subject"] for task in await desk.tasks("rule = 'missed_call'")} == {"m-2", "o-1", "m-3"}
     assert await desk.world.value("callbacks", "SELECT count(*) FROM callers WHERE number IS NOT NULL") == 1
+    # A former client who calls is called back as anybody else, whatever is heard again of the closing.
+    over = broker.ClientClosed(client_id="f-1", closed_on=FIRST)
+    for event in (over, broker.CallMissed(call_id="f-1", client_id="f-1", at=at(TUESDAY, 10)), over):
+        await desk.world.publish(event)
+        await desk.world.settle()
+    assert [task["state"] for task in await desk.tasks("client_id = 'f-1'")] == ["planned"]
     # At the door a call finds its client, if one alone has the number.
     opened = [
         broker.ClientOpened(client_id=client, branch_id="B1", opened_on=FIRST, phone=phone)
@@ -222,7 +229,7 @@ async def test_calls_of_one_number_are_one_task_due_by_the_first(desk: Desk) -> 
 
 
 async def test_who_is_not_to_be_called_is_listed_with_scope_reason_and_end(desk: Desk) -> None:
-    """B20: nobody calls, the task says what is owed instead, and what has to be called about is called all the same."""
+    """B20: nobody calls, the task says what is owed instead, and what the client asked for, or has to be called about, is called about."""
     await several(desk, 1)
     [task] = await desk.tasks()
     client = task["client_id"]
@@ -243,12 +250,17 @@ async def test_who_is_not_to_be_called_is_listed_with_scope_reason_and_end(desk:
         placed["objection_id"], "care", "2022-07-05", True, "anna",
     )  # fmt: skip
     assert "13911112222" not in listed["reason"]
-    # A complaint is asked about all the same; `all` would hold that back too.
-    await desk.world.publish(CaseFeedback(case_id="k-1", client_id=client, branch_id="B1", fed_back_at=ten(MONDAY)))
+    # A complaint is asked about all the same (`all` would hold that back too), and who called us is called back.
+    await desk.world.publish(
+        CaseFeedback(case_id="k-1", client_id=client, branch_id="B1", fed_back_at=ten(MONDAY)),
+        broker.CallMissed(call_id="k-1", client_id=client, at=ten(TUESDAY)),
+    )
     await desk.world.settle()
     carl = Actor("carl", Role.AGENT, branch_id="HQ", seats=frozenset({("HQ", CALL_CENTRE)}), purpose="test")
-    [asked] = await desk.tasks("rule = 'satisfaction'")
-    await desk.ask(carl, "POST", f"/tasks/{asked['task_id']}/claim", status=200)
+    asked = await desk.tasks("rule IN ('satisfaction', 'missed_call')")
+    assert len(asked) == 2
+    for one in asked:
+        await desk.ask(carl, "POST", f"/tasks/{one['task_id']}/claim", status=200)
     # Its last day over, it holds no more; ended, neither, and it stays known.
     await desk.close(TUESDAY)
     await claim(desk, task)
@@ -256,6 +268,7 @@ async def test_who_is_not_to_be_called_is_listed_with_scope_reason_and_end(desk:
     forever = await desk.ask(ANNA, "POST", path, {"scope": "all", "reason": "不想被打扰"}, 201)
     ending = f"{path}/{forever['objection_id']}/end"
     await desk.ask(ANNA, "POST", ending, {"reason": "客户改变主意"}, 403)
+    await desk.ask(ANNA, "PATCH", f"/clients/{client}/preferences", {"do_not_call": False}, 403)
     await desk.ask(LEADER, "POST", ending, {"reason": "客户改变主意"}, 200)
     await desk.ask(LEADER, "POST", ending, {"reason": "客户改变主意"}, 404)
     assert [one["in_force"] for one in await desk.items(LEADER, "/objections?ended=true")] == [False, False]

@@ -37,6 +37,15 @@ async def test_a_past_month_never_changes(desk: Desk) -> None:
     )
     await desk.world.publish(finding)
     await desk.world.settle()
+    # What is restricted is in nobody's list of messages but compliance's [C28].
+    seen = {
+        role: [one["value"].get("restricted", False) for one in (await desk.get(Actor("o", role), told))["items"]]
+        for role in (Role.COMPLIANCE, Role.OPERATIONS)
+        for told in ["/operations/messages?type=complaints.case.opened"]
+    }
+    assert {role: sorted(found) for role, found in seen.items()} == {
+        Role.COMPLIANCE: [False, False, True], Role.OPERATIONS: [False, False],
+    }  # fmt: skip
     await desk.close(31)
     assert (await closed(desk, "2009-03"), await closed(desk, "2009-Q1")) == ((1, 0), (1, 0))
     march_ends = await exported(desk, date(2009, 3, 31))

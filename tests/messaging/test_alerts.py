@@ -68,9 +68,13 @@ async def test_an_alert_is_told_once_and_an_address_that_fails_holds_up_no_other
             later += timedelta(hours=1)
             await alerts.send(database, [works, fails], later)
         assert (len(told), len(refused)) == (2, alerts.TRIES + 2)
+        # The address that failed was corrected: nobody is taken for told who was not.
+        later += timedelta(hours=1)
+        await alerts.send(database, [works], later)
+        assert (len(told), told[-1]["message"]) == (3, "lou wrote\ncontact/2")
     listed = await desk.ok(HQ, "GET", "/alerts")
     assert [(one["kind"], one["state"], one["tries"], one["failed"].partition("#")[0]) for one in listed] == [
-        ("unregistered_sender", "waiting", 2, "json"), ("unregistered_sender", "failed", 5, "json"),
+        ("unregistered_sender", "sent", 3, ""), ("unregistered_sender", "failed", 5, "json"),
         ("paid_days_without_content", "sent", 1, ""),
     ]  # fmt: skip
     await desk.ok(DESK, "GET", "/alerts", status=403)

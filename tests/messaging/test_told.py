@@ -18,7 +18,7 @@ SOON, PAST = TODAY + timedelta(days=30), TODAY - timedelta(days=40)
 
 def facts(who: str) -> list[Any]:
     subscription = {"client_id": who, "changed_from": PAST}
-    drifted = [DriftedProduct(product=code, needed="HIGH", what="holding") for code in ("F1", "F2")]
+    drifted = [DriftedProduct(product=code, needed="HIGH", what="holding") for code in ("STRUCTURED.NOTE.2030", "F2")]
     stretches = [
         SubscriptionStretch(since=PAST, until=TODAY, code="SMS1", state="active"),
         SubscriptionStretch(since=TODAY, until=SOON, code="SMS1", state="ending"),

@@ -50,7 +50,7 @@ async def visit(office: Office, client_id: str, *steps: tuple[str, Any]) -> Any:
     return one
 
 
-APPOINT = ("appoint", {"asked_by": "sms", "planned_for": (utc_now() + timedelta(hours=2)).isoformat()})
+APPOINT = ("appoint", {"asked_by": "sms", "planned_for": (utc_now() + timedelta(days=2)).isoformat()})
 PREPARE = ("prepare", {"points": POINTS})
 
 

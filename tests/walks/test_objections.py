@@ -67,6 +67,9 @@ async def test_every_read_of_every_service_honours_an_objection(world: World) ->
             if "viewing-objected" in await ask(world, service, somebody(role, "task/1"), path):
                 wrong.append((service, path, role, "a service asks for it"))
     assert wrong == []
+    told = "/v1/relationships/operations/messages?key=o-1"
+    assert "viewing-objected" in await ask(world, "relationships", somebody(Role.OPERATIONS, "curious"), told)
+    assert await ask(world, "relationships", somebody(Role.COMPLIANCE, "check"), told) == ""
     assert len(found) > 50
     assert len({service for service, *_ in found}) == 8
     # Compliance looks where it must, and the client at what is theirs.

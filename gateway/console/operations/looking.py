@@ -50,7 +50,7 @@ async def show_messages(
     return render(
         request, "operations/messages.html", rows=rows[:SHOWN], wanted=typed, services=sorted(desk.services.transports),
         missing=any(part.status >= 500 for part in parts), unmasks=visitor.role is Role.COMPLIANCE,
-        refused=next((part for part in parts if part.status in (400, 422)), None),
+        refused=next((part for part in parts if part.status in (400, 403, 422)), None),
         following=urlencode({n: v for n, v in typed.items() if v} | {"cursor": following}) if following else "",
     )  # fmt: skip
 

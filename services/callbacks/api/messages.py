@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from chassis.actor import Actor, Role
-from chassis.errors import NotFound
+from chassis.errors import Forbidden, NotFound, Text
 from chassis.http import Listing, Page, Reading, Work, object_scope, permits, router
 from chassis.http.persons import PersonId
 from chassis.timeline import today
@@ -117,6 +117,8 @@ async def set_preferences(actor: WithClient, uow: Work, client_id: Identifier, g
     if given.do_not_call:
         await objections.place(uow, client_id, objections.ALL, "asked for in the preferences", once=True)
     elif given.do_not_call is False:
+        if actor.role not in (Role.CLIENT, *LEADING):
+            raise Forbidden(Text("who leads, or the client, ends an objection", "勿扰须由负责人或客户本人解除"))
         await objections.end(uow, client_id, "taken back in the preferences")
     held = await uow.sql.fetchval(
         f"""SELECT EXISTS (SELECT FROM objections o WHERE o.client_id = $1 AND o.scope = 'all'
