@@ -1,7 +1,8 @@
 """Who called in vain: calls of one number are one task until it is over, due by the first of them [C24].
 
 A call finds its client by number at the door, where exactly one client has it (`gateway.client_search`); with several or
-none it stays open, and is joined here by a keyed token of the number, which is forgotten with the next call that is heard once the task is over.
+none it stays open, and is joined here by a keyed token of the number, which is forgotten with the next call that is heard once
+the task is over.
 """
 
 import hmac

@@ -30,7 +30,8 @@ def against(task: str, now: str, must: str) -> str:
     """SQL: whether the client of a task is not to be called about it, at an instant."""
     day = f"({now} AT TIME ZONE 'Asia/Shanghai')::date"
     return f"""({task}.channel = 'phone' AND {task}.rule <> ALL({ASKED_FOR}) AND EXISTS (
-        SELECT FROM objections o WHERE o.client_id = {task}.client_id AND {IN_FORCE.format(day=day)} AND (o.scope = 'all' OR {task}.rule <> ALL({must}::text[]))))"""
+        SELECT FROM objections o WHERE o.client_id = {task}.client_id AND {IN_FORCE.format(day=day)}
+          AND (o.scope = 'all' OR {task}.rule <> ALL({must}::text[]))))"""
 
 
 async def place(
