@@ -91,5 +91,6 @@ async def foreseen(uow: UnitOfWork, tables: MetaData, judge: Judge, client: str)
         if row["rows"]:
             keeps[table.name] = row["rows"]
         removes |= {f"{table.name}.{name}": row[name] for name in sealed if row[name]}
-    found = await judge(uow, [client])
+    async with uow.undone():
+        found = await judge(uow, [client])
     return Foreseen(found.get(client, Judgement()), removes, keeps)

@@ -16,7 +16,7 @@ from chassis.uow import UnitOfWork
 from contracts.relationships import ObjectionChanged
 
 TRIGGERS = ("task", "case", "contact", "request", "visit", "message")
-_TRIGGERED = re.compile(rf"(?:{'|'.join(TRIGGERS)})/\S{{1,100}}")
+_TRIGGERED = re.compile(rf"(?:console: )?(?:{'|'.join(TRIGGERS)})/\S{{1,100}}")
 NOT_LIMITED = {Role.CLIENT, Role.SYSTEM, Role.COMPLIANCE}
 
 

@@ -199,8 +199,11 @@ class SettingsShown(BaseModel):
     checks: dict[str, Any] = Field(description="checks by name", examples=[{"calendar": {"status": "pass"}}])
 
 
+_SECRET_OPTION = re.compile(r"((?:[?&\s]|^)[^=?&\s]*(?:pass|secret|token|key)[^=?&\s]*=)[^&\s]*", re.IGNORECASE)
+
+
 def shown_settings(settings: Settings) -> dict[str, str]:
-    """Each setting as text: of a secret whether it is set, of an address no login."""
+    """Each setting as text: of a secret whether it is set, of an address neither login nor options that are secret."""
     return {name: _shown(getattr(settings, name)) for name in sorted(type(settings).model_fields)}
 
 
@@ -211,7 +214,7 @@ def _shown(value: Any) -> str:
         return "set"
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_shown(one)}" for name, one in sorted(value.items())) or "-"
-    return re.sub(r"//[^/@]*@", "//", str(value))
+    return _SECRET_OPTION.sub(r"\1•••", re.sub(r"//[^/@]*@", "//", str(value)))
 
 
 class RedriveReport(BaseModel):

@@ -163,6 +163,8 @@ async def _apply(service: Service, uow: UnitOfWork, letter: int, correction: Cor
     registry = service.registry
     value = correction.value.encode() if correction else await opened_letter(uow.database.keyring, row)
     event, kind = registry.decode(row["type"], value), registry.kinds[row["type"]]
+    if correction and row["key"] is not None and event.key != row["key"]:
+        raise NotRedrivable(Text("a correction is about the same key", "更正不得改变消息键"))
     if event.personal:
         [event] = await uow.database.keyring.seal_events([event])
     if isinstance(event, DayClosed):

@@ -41,7 +41,7 @@ BEGUN = {
 """What staff of a role begin on a client's page."""
 
 
-Purpose = Annotated[str, text_of(40)]
+Purpose = Annotated[str, text_of(200)]
 
 
 @routes.get("/clients")

@@ -113,13 +113,13 @@ async def exhaust_tasks(events: Sequence[TaskExhausted], uow: UnitOfWork) -> Non
 
 
 async def begin_cases(events: Sequence[CaseOpened], uow: UnitOfWork) -> None:
-    """Cases of clients, without those only compliance reads."""
+    """Cases, without those only compliance reads: of nobody as well, until it is known whose they are."""
     await _keep(
         uow,
         [
             OpenItem(CASE, one.case_id, one.client_id, one.kind, one.received_at, None, one.generation, False)
             for one in events
-            if one.client_id and not one.restricted
+            if not one.restricted
         ],
     )
 
@@ -140,7 +140,7 @@ async def reopen_cases(events: Sequence[CaseReopened], uow: UnitOfWork) -> None:
 
 async def correct_cases(events: Sequence[CaseCorrected], uow: UnitOfWork) -> None:
     """Cases whose client was corrected: they, and the contact they came by, are the right client's [C3]."""
-    corrected = [one for one in events if one.under == "new" and one.previous_client_id and not one.restricted]
+    corrected = [one for one in events if one.under == "new" and not one.restricted]
     await _keep(
         uow,
         [

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import asyncpg
@@ -19,7 +19,7 @@ from chassis.staff import Roster
 from chassis.timeline import effective_now
 from chassis.uow import UnitOfWork
 from contracts.fields import Code, Identifier, Instant, text_of
-from services.relationships import assignments, contacts, logged
+from services.relationships import assignments, contacts, logged, prospects
 from services.relationships.contacts import STAFF, Contact
 from services.relationships.errors import WrongValue
 from services.relationships.policy import Policies, ServiceLog
@@ -95,7 +95,7 @@ async def take(uow: UnitOfWork, scan: str, rows: Sequence[Mapping[str, str]], *,
         if errors := list(_problems(place, row, known, twin)):
             refused.append(Refused(place, errors))
         else:
-            entered.append(_contact(uow, scan, place, row, known))
+            entered.append(_contact(uow, scan, row, known))
     refused.sort(key=lambda one: one.place)
     if whole and refused:
         raise WrongValue(errors=tuple(error for one in refused for error in one.errors))
@@ -149,6 +149,8 @@ def _problems(place: int, row: PaperRow, known: Known, twin: int) -> Iterator[Fi
         yield FieldError(f"{at}/at", "lies in the future")
     elif row.at < known.now - timedelta(days=known.terms.paper_days):
         yield FieldError(f"{at}/at", f"lies more than {known.terms.paper_days} days back")
+    if row.grumble and prospects.is_prospect(row.client_id):
+        yield FieldError(f"{at}/grumble", "is a client's: a prospect's is a complaint")
     if twin != place:
         yield FieldError(at, f"is row {twin} once more")
     if not assignments.works_here(known.roster, row.person, row.at) and row.person != actor.person:
@@ -163,10 +165,15 @@ def _leads(actor: Actor, row: PaperRow, roster: Roster) -> bool:
     return actor.role is Role.HQ or (actor.role is Role.BRANCH_MANAGER and here)
 
 
-def _contact(uow: UnitOfWork, scan: str, place: int, row: PaperRow, known: Known) -> Contact:
+def _ref(scan: str, row: PaperRow) -> str:
+    """What a row says of itself, wherever it stands: the rows that were mended can be sent alone."""
+    return f"{scan}#{row.client_id}/{row.person}/{row.channel}/{row.at.astimezone(UTC).isoformat()}"
+
+
+def _contact(uow: UnitOfWork, scan: str, row: PaperRow, known: Known) -> Contact:
     entry = logged.Entry(
         row.channel, row.direction, row.at, row.two_way, row.valid, row.outcome, row.mood, row.grumble, row.topics,
-        row.words, row.person, f"{scan}#{place}", STAFF,
+        row.words, row.person, _ref(scan, row), STAFF,
     )  # fmt: skip
     day = business_date(row.at)
     style = next((value for since, value in reversed(known.styles.get(row.client_id, ())) if since <= day), None)

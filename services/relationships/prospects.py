@@ -33,7 +33,7 @@ from chassis.uow import UnitOfWork
 from contracts.broker import OpeningBooked, Profile
 from contracts.fields import BusinessDate, Code, Identifier
 from contracts.relationships import ProspectErased
-from services.relationships import acting, assignments
+from services.relationships import acting, assignments, viewing
 from services.relationships.errors import WrongValue
 from services.relationships.information import keep
 from services.relationships.ownership import PRIMARY
@@ -49,6 +49,8 @@ INDEX = "index:prospects"
 STAGES = ("new", "contacted", "interested", "booked", "converted")
 OPEN = STAGES[:-1]
 LIVE = (*OPEN, "dropped")
+CARRIED = ("contacts", "visits", "questions", "receptions", "advices", "spot_checks")
+"""Tables whose rows of a prospect are the client's from the opening on, beside the information."""
 Source = Literal["booking", "walk_in", "call", "referral", "event", "online", "other"]
 
 
@@ -192,8 +194,12 @@ async def _convert(uow: UnitOfWork, doings: Sequence[Doing[Prospect]]) -> None:
         found = await uow.sql.fetchrow(
             "SELECT branch_id, opened_on FROM clients WHERE client_id = $1 AND opened_on IS NOT NULL", client_id
         )
-        if found is None or not may_see(uow.actor, client_id, found["branch_id"], centre=True):
-            raise WrongValue(errors=(FieldError("/client_id", "has no account"),))
+        if (
+            found is None
+            or found["opened_on"] < business_date(one.row.heard_at)
+            or not may_see(uow.actor, client_id, found["branch_id"], centre=True)
+        ):
+            raise WrongValue(errors=(FieldError("/client_id", "opened no account since the first word"),))
         one.columns |= {"converted_to": client_id, "ended_at": one.at, "tokens": []}
         if (
             found["branch_id"] == one.row.branch_id
@@ -229,7 +235,9 @@ async def _carry_over(uow: UnitOfWork, doings: Sequence[Doing[Prospect]]) -> Non
         if one.sealed is None or under.get(n)
     ]
     await keep(uow, carried)
-    for name in ("contacts", "visits"):
+    for client_id in sorted(set(became.values())):
+        await viewing.tell(uow, client_id)  # the prospect's objection is the client's [A16]
+    for name in CARRIED:
         await uow.sql.execute(
             f"""UPDATE {name} t SET client_id = n.became FROM unnest($1::text[], $2::text[]) AS n(prospect, became)
                 WHERE t.client_id = n.prospect""",
@@ -241,9 +249,12 @@ async def _carry_over(uow: UnitOfWork, doings: Sequence[Doing[Prospect]]) -> Non
 
 
 async def _name_owners(uow: UnitOfWork, doings: Sequence[Doing[Prospect]]) -> None:
-    """Who looked after the prospect is the client's manager from the opening on, unless the broker names one then [RE1]."""
+    """Who looked after the prospect is the client's manager from the opening on, unless the broker names one then [RE1]; of a
+    client who was given to somebody meanwhile they become none: that takes a second person."""
     rows = await uow.sql.fetch(
-        "SELECT client_id, opened_on FROM clients WHERE client_id = ANY($1::text[])",
+        """SELECT client_id, opened_on FROM clients c WHERE client_id = ANY($1::text[])
+             AND NOT EXISTS (SELECT FROM assignment_facts f WHERE f.client_id = c.client_id AND f.role = 'primary'
+                             AND f.reason NOT IN ('account_system', 'prospect'))""",
         [one.body.client_id for one in doings],
     )
     opened = {client_id: opened_on for client_id, opened_on in rows}  # noqa: C416 - rows are records, not pairs
@@ -255,7 +266,7 @@ async def _name_owners(uow: UnitOfWork, doings: Sequence[Doing[Prospect]]) -> No
             said_by=uow.actor.person, recorded_at=uow.now,
         )
         for one in doings
-        if one.row.owner is not None
+        if one.row.owner is not None and one.body.client_id in opened
     ]  # fmt: skip
     await assignments.keep(uow, facts)
     await assignments.project(uow, [one.client_id for one in facts])
@@ -276,6 +287,16 @@ async def _erase(uow: UnitOfWork, doings: Sequence[Doing[Prospect]]) -> None:
     ids = [one.id for one in doings]
     await uow.sql.execute("DELETE FROM contacts WHERE client_id = ANY($1::text[])", ids)
     await uow.sql.execute("UPDATE visits SET record = NULL WHERE client_id = ANY($1::text[])", ids)
+    await uow.sql.execute(
+        """DELETE FROM advice_follow_ups f USING advices a
+           WHERE a.advice_id = f.advice_id AND a.client_id = ANY($1::text[])""",
+        ids,
+    )
+    for name in ("advices", "questions", "receptions"):
+        await uow.sql.execute(f"DELETE FROM {name} WHERE client_id = ANY($1::text[])", ids)
+    await uow.sql.execute(
+        "UPDATE spot_checks SET findings = NULL, answer = NULL, closing = NULL WHERE client_id = ANY($1::text[])", ids
+    )
     await _forget(uow, ids)
     for one in doings:
         uow.emit(ProspectErased(prospect_id=one.id, branch_id=one.row.branch_id, erased_at=one.at), at=one.at)

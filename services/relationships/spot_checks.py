@@ -286,14 +286,14 @@ async def draw(uow: UnitOfWork, branch_id: str, quarter_end: date) -> DrawRow:
     day = await today(uow.sql)
     if quarter_end != quarter_end_of(quarter_end) or quarter_of(quarter_end) > day:
         raise WrongValue(errors=(FieldError("/quarter_end", "is no end of a quarter that has begun"),))
-    await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtext('spot_draws'), hashtext($1))", branch_id)
+    await uow.sql.execute("SELECT pg_advisory_xact_lock(hashtext('spot_draws'), hashtext($1))", str(quarter_end))
     policy, through = (await uow.policies(Policies)).spot_checks.on(quarter_end), min(day, quarter_end)
     at, seed = await effective_now(uow.sql, uow.now), secrets.randbits(31)
     made = DrawRow(
         UUID(bytes=uuid7().bytes), branch_id, quarter_end, seed, through, {}, policy.name, uow.actor.person, at
     )
-    people = await people_of(uow.sql, branch_id, at)
-    entries = await entries_of(uow.sql, people, quarter_of(quarter_end), through)
+    people = {*await people_of(uow.sql, branch_id, at), *await _checked_in(uow.sql, branch_id, quarter_end)}
+    entries = await entries_of(uow.sql, sorted(people), quarter_of(quarter_end), through)
     chosen, counts = choose(seed, entries, policy.body)
     await _keep(uow, made, chosen)
     made = msgspec.structs.replace(made, counts=counts)
@@ -310,6 +310,14 @@ async def draw(uow: UnitOfWork, branch_id: str, quarter_end: date) -> DrawRow:
         drawn=len(chosen),
     )
     return made
+
+
+async def _checked_in(sql: asyncpg.Connection, branch_id: str, quarter_end: date) -> list[str]:
+    """Whose entries of a quarter were drawn in a branch: also of who is gone by now."""
+    rows = await sql.fetch(
+        "SELECT DISTINCT person FROM spot_checks WHERE branch_id = $1 AND quarter_end = $2", branch_id, quarter_end
+    )
+    return [person for (person,) in rows]
 
 
 def choose(seed: int, entries: Sequence[Logged], terms: SpotChecks) -> tuple[list[Logged], dict[str, dict[str, int]]]:
@@ -370,16 +378,15 @@ class Checked:
 async def figures(
     sql: asyncpg.Connection, branch_id: str, quarter_end: date, at: datetime, terms: SpotChecks
 ) -> list[Checked]:
-    """By person of a branch: entries of the quarter, how many are checked and what came of it."""
-    people = set(await people_of(sql, branch_id, at))
+    """By person of a branch: entries of the quarter, how many are checked, in whichever branch, and what came of it."""
+    people = {*await people_of(sql, branch_id, at), *await _checked_in(sql, branch_id, quarter_end)}
     checks = await fetch(
         sql,
         SpotCheckRow,
-        f"SELECT {columns(SpotCheckRow)} FROM spot_checks WHERE branch_id = $1 AND quarter_end = $2",
-        branch_id,
+        f"SELECT {columns(SpotCheckRow)} FROM spot_checks WHERE person = ANY($1::text[]) AND quarter_end = $2",
+        sorted(people),
         quarter_end,
     )
-    people |= {one.person for one in checks}
     entries = Counter(one.person for one in await entries_of(sql, sorted(people), quarter_of(quarter_end), quarter_end))
     of: defaultdict[str, list[SpotCheckRow]] = defaultdict(list)
     for one in checks:

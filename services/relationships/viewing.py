@@ -31,7 +31,11 @@ async def require_evidence(uow: UnitOfWork, client_id: str, value: str, evidence
 
 
 async def tell(uow: UnitOfWork, client_id: str) -> None:
-    """Tell what was said of a client's objection so far, in the order in which it is in force; kept here at once."""
+    """Tell what was said of a client's objection so far, in the order in which it is in force; kept here at once.
+
+    One after the other: what two entries at once tell has two revisions.
+    """
+    await uow.sql.execute("SELECT FROM clients WHERE client_id = $1 FOR UPDATE", client_id)
     said = await fetch(uow.sql, Value, SAID, client_id)
     if said:
         stretches = [stretch for one in said for stretch in _stretches(one)]

@@ -143,7 +143,7 @@ async def test_lag_deadlines_and_settings_are_seen_and_no_secret(office: Office)
         lag = await operator.see("/operations/lag")
         assert (lag.status, f'data-topic="{broker.TRADES}"' in lag.answer.text) == (200, True)
         trend = (await operator.http.get("/operations/lag.json")).json()
-        assert (len(trend["at"]), set(trend["services"]["points"])) == (1, {"records", "seconds"})
+        assert (len(trend["at"]) >= 1, set(trend["services"]["points"])) == (True, {"records", "seconds"})
         for which in ("due", "all"):
             assert (await operator.see(f"/operations/deadlines?which={which}")).status == 200
         settings = await operator.see("/operations/settings")

@@ -185,16 +185,17 @@ async def test_entries_in_time_and_profiles_opened_before_a_contact(branch: Worl
     await branch.settle()
     uma = replace(KIM, subject="uma", person="uma")
     await office.get(uma, "/clients/e-1/information")
-    for client_id in ("e-1", "e-2"):
-        body = {"channel": "phone", "direction": "out", "at": utc_now().isoformat()}
-        await office.post(uma, f"/clients/{client_id}/contacts", body)
     await office.enter(uma, "e-1", P17="teacher", P32="mornings")
-    found = {
-        one["card"]: (one["found"], one["items"]) for one in (await office.get(uma, "/managers/uma/scorecard"))["cards"]
-    }
+    now = utc_now()
+    day = business_date(now)  # also when a month turns here
+    for client_id in ("e-1", "e-2"):
+        body = {"channel": "phone", "direction": "out", "at": now.isoformat()}
+        await office.post(uma, f"/clients/{client_id}/contacts", body)
+    card = await office.get(uma, f"/managers/uma/scorecard?as_of={day}")
+    found = {one["card"]: (one["found"], one["items"]) for one in card["cards"]}
     assert (found["log_in_time"], found["profile_opened"]) == (("100.0", 2), ("50.0", 2))
     assert found["key_fields"] == ("25.0", 8)
-    items = (await office.get(uma, "/managers/uma/scorecard/profile_opened"))["items"]
+    items = (await office.get(uma, f"/managers/uma/scorecard/profile_opened?as_of={day}"))["items"]
     assert {one["client_id"]: one["part"] for one in items} == {"e-1": "1", "e-2": "0"}
 
 

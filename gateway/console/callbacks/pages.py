@@ -199,7 +199,7 @@ async def _call_page(
                 "task": task.data, "script": script.data, "why": why.data, "can": can, "cannot": cannot, "number": number,
             })  # fmt: skip
     client = calls[0]["task"]["client_id"]
-    others = await desk.get(f"{BASE}/clients/{quote(client, safe='')}/tasks", {"limit": 20}, purpose=PURPOSE)
+    others = await desk.get(f"{BASE}/clients/{quote(client, safe='')}/tasks", {"limit": 20}, purpose=f"task/{ids[0]}")
     mine = all(one["task"]["holder"] == me and one["task"]["state"] in IN_HAND for one in calls)
     now = await desk.now()
     return render(

@@ -14,7 +14,7 @@ from gateway.console.render import render
 from gateway.service_client import Part
 
 Serving = Annotated[Actor, visitors("console.clients:read", *STAFF)]
-Purpose = Annotated[str, text_of(40)]
+Purpose = Annotated[str, text_of(200)]
 
 
 class Tab(NamedTuple):

@@ -1,13 +1,14 @@
 """Findings of all services as one list, newest first: what each service suspects or missed, with what leads to it; also a file."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from chassis.clock import business_date
 from contracts.fields import BusinessDate, text_of
 from gateway.console.compliance.pages import Watcher
 from gateway.console.export import file_of
@@ -105,7 +106,7 @@ async def show_findings(
     """Those the visitor may see, of the services chosen, since a day (a quarter back without one)."""
     today = await desk.today()
     first = since or today - SPAN
-    rows, missing = await found_of(desk, first, today)
+    rows, missing, more = await found_of(desk, first, today)
     chosen = [one for one in dict.fromkeys(source.service for source in SOURCES) if one in (service or [])]
     shown = [
         row
@@ -116,7 +117,7 @@ async def show_findings(
     if format:
         return file_of("findings", format, desk.language, COLUMNS, shown)
     return render(
-        request, "compliance/findings.html", rows=shown[:SHOWN], total=len(shown), columns=COLUMNS, missing=missing,
+        request, "compliance/findings.html", rows=shown[:SHOWN], total=len(shown), columns=COLUMNS, missing=missing, more=more,
         services=list(dict.fromkeys(source.service for source in SOURCES)), chosen=chosen, kind=kind, since=first,
         query=query, **await views_of(desk, "/compliance/findings", query),
     )  # fmt: skip
@@ -125,17 +126,24 @@ async def show_findings(
 SHOWN = 300
 
 
-async def found_of(desk: AtDesk, since: date, until: date) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every service's findings of a span, newest first, and which services did not answer."""
+def _day(said: str) -> date:
+    """The business day of a day or an instant."""
+    return date.fromisoformat(said) if len(said) == len("2026-01-01") else business_date(datetime.fromisoformat(said))
+
+
+async def found_of(desk: AtDesk, since: date, until: date) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """Every service's findings of a span, newest first; which services did not answer, and which have more than they gave."""
     span = {"since": since, "until": until}
     parts = await desk.all(*(source.path.format(**span) for source in SOURCES), purpose="review")
-    rows, missing = [], set[str]()
+    rows, missing, more = [], set[str](), set[str]()
     for source, part in zip(SOURCES, parts, strict=True):
         if part.status >= 500:
             missing.add(source.service)
+        if part.found and isinstance(part.data, dict) and part.data.get("next"):
+            more.add(source.service)
         for row in rows_of(part):
             one = source.read({"until": str(until)} | row)
-            if one.found_at[:10] >= str(since):
+            if _day(one.found_at) >= since:
                 rows.append(one._asdict() | {"service": source.service})
     rows.sort(key=lambda row: (row["found_at"], row["service"], row["kind"]), reverse=True)
-    return rows, sorted(missing)
+    return rows, sorted(missing), sorted(more)

@@ -15,6 +15,7 @@ CHINESE = {
     "Escalations": "升级记录",
     "Findings": "发现",
     "Findings of all services": "各服务发现汇总",
+    "These services have more findings than are shown here:": "以下服务的发现多于此处所示：",
     "Holds and erasures": "保全与删除",
     "What an erasure would meet now": "现在删除将涉及的内容",
     "Keeps the client": "保留原因",

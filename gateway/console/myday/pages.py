@@ -53,8 +53,9 @@ async def show_day(request: Request, visitor: Anybody, desk: AtDesk) -> Response
     trouble = [row for row in (await overview(desk.services))["services"] if troubled(row)] if not serves else []
     items.sort(key=lambda one: (one.due is None, one.due or now, one.href))
     snoozed = {row["item"]: row["until"] for row in rows_of(await desk.get("/v1/desk/snoozes"))} if serves else {}
-    put_off = [(one, snoozed[one.href]) for one in items if one.href in snoozed]
-    items = [one for one in items if one.href not in snoozed]
+    hidden = {one.href for one in items if one.href in snoozed and one.when(now, today) != "overdue"}
+    put_off = [(one, snoozed[one.href]) for one in items if one.href in hidden]
+    items = [one for one in items if one.href not in hidden]
     parts = {name: [one for one in items if one.when(now, today) == name] for name in ("overdue", "today", "later")}
     return render(
         request, "myday/day.html", parts=parts, counts=counts, waiting=waiting, serves=serves, trouble=trouble, put_off=put_off, now=now,
