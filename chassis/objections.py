@@ -71,7 +71,7 @@ async def objecting(sql: asyncpg.Connection, actor: Actor, clients: Iterable[str
 
 
 def is_triggered(purpose: str) -> bool:
-    """Whether a purpose names the service that asks for the read."""
+    """Whether a purpose names the service that asks for the read; the console says that it is the console first."""
     return _TRIGGERED.fullmatch(purpose) is not None
 
 

@@ -25,5 +25,6 @@ async def judge_erasure(uow: UnitOfWork, clients: Sequence[str]) -> dict[str, Ju
         )
     }
     return {
-        one: Judgement("account open" if one in kept else "", owners=owners.get(one, ())) for one in kept | owners.keys()
+        one: Judgement("account open" if one in kept else "", owners=owners.get(one, ()))
+        for one in kept | owners.keys()
     }

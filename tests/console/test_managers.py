@@ -70,7 +70,7 @@ async def test_a_client_asks_for_another_manager_and_gets_one_with_a_pack(office
         asked = await client.do(await client.see("/me"), "ask_for_manager", reason="想换一位", wished="ben")
         assert ("data-wish=" in asked.answer.text, "想换一位" in asked.answer.text) == (True, True)
         assert "data-wish=" not in (await mia.see("/managers/hand-overs")).answer.text
-        page = await director.see("/managers/hand-overs")
+        page = await director.see(f"/managers/hand-overs?since={FRIDAY}")
         assert "想换一位" in page.answer.text
         granted = await director.do(page, "grant", person="ben")
         assert "Done." in granted.answer.text, granted.answer.text
@@ -92,7 +92,7 @@ async def test_clients_of_who_left_are_offered_to_somebody(office: Office) -> No
     await office.world.settle()
     await office.world.close(FRIDAY + timedelta(days=3))
     async with office.person(DIRECTOR) as director:
-        page = await director.see("/managers/hand-overs")
+        page = await director.see(f"/managers/hand-overs?since={FRIDAY}")
         assert ('data-client="c-2"' in page.answer.text, "name_manager" in {one.name for one in page.acts}) == (
             True,
             True,

@@ -69,20 +69,34 @@ async def test_a_quarter_of_spot_checks_from_the_draw_to_the_report(branch: Worl
         )
         for n in range(15)
     ]  # fmt: skip
-    await branch.publish(*people(), opened("k-1", on=FIRST), *calls)
+    leaver = [
+        broker.ContactRecorded(
+            contact_id=f"z-{n}", client_id="k-1", staff_id="zoe", channel="phone", direction="out",
+            at=at(FIRST + n * DAY, 15), valid=True,
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    await branch.publish(
+        *people(), broker.StaffChanged(staff_id="zoe", branch_id="B1"), opened("k-1", on=FIRST), *calls, leaver[0]
+    )
     await branch.settle()
     made = await office.post(DIRECTOR, "/spot-checks/draws", {"quarter_end": str(QUARTER)})
     assert made["counts"] == [
         {"person": "anna", "entries": 3, "needed": 3, "before": 0, "drawn": 3},
         {"person": "max", "entries": 12, "needed": 10, "before": 0, "drawn": 10},
+        {"person": "zoe", "entries": 1, "needed": 1, "before": 0, "drawn": 1},
     ]
     assert made["through"] == str(QUARTER)
     listed = (await office.get(DIRECTOR, f"/spot-checks?quarter_end={QUARTER}&limit=50"))["items"]
     own = [UUID(one["contact_id"]) for one in listed if one["person"] == "max"]
     every = [contacts.named("broker", f"k-{n}") for n in range(12)]
     assert set(own) == set(drawn(made["seed"], every, 10))  # who has the seed draws it again
+    gone = broker.StaffChanged(staff_id="zoe", branch_id="B1", left_on=business_date(utc_now()) - 2 * DAY)
+    await branch.publish(leaver[1], gone)
+    await branch.settle()
     again = await office.post(DIRECTOR, "/spot-checks/draws", {"quarter_end": str(QUARTER)})
-    assert [one["drawn"] for one in again["counts"]] == [0, 0]
+    assert [one["drawn"] for one in again["counts"]] == [0, 0, 1]  # of who was drawn before and left as well
+    listed = (await office.get(DIRECTOR, f"/spot-checks?quarter_end={QUARTER}&limit=50"))["items"]
     assert (await office.get(MANAGER, f"/spot-checks?quarter_end={QUARTER}"))[
         "items"
     ] == []  # nobody mends what was drawn
@@ -92,7 +106,7 @@ async def test_a_quarter_of_spot_checks_from_the_draw_to_the_report(branch: Worl
     ):  # fmt: skip
         await office.post(DIRECTOR, path, body, 422)
     early = await office.post(DIRECTOR, "/spot-checks/reports", {"quarter_end": str(QUARTER)}, 409)
-    assert early["persons"] == ["anna", "max"]
+    assert early["persons"] == ["anna", "max", "zoe"]
     for one in listed:
         false = one["contact_id"] == str(own[0])
         body = {"score": 40 if false else 90, "as_logged": not false}
@@ -114,7 +128,7 @@ async def test_a_quarter_of_spot_checks_from_the_draw_to_the_report(branch: Worl
     assert (before["made_by"], before["due_on"], before["late"]) == (None, "2024-03-29", True)
     kept = await office.post(DIRECTOR, "/spot-checks/reports", {"quarter_end": str(QUARTER)})
     assert [(one["person"], one["mean_score"], one["not_true"]) for one in kept["persons"]] == [
-        ("anna", "90.0", 0), ("max", "84.0", 1),
+        ("anna", "90.0", 0), ("max", "84.0", 1), ("zoe", "90.0", 0),
     ]  # fmt: skip
     await office.post(DIRECTOR, "/spot-checks/reports", {"quarter_end": str(QUARTER)}, 409)
     [after] = await office.get(HQ, f"/spot-checks/reports?quarter_end={QUARTER}")
@@ -282,7 +296,11 @@ async def test_a_paper_log_of_a_thousand_rows_of_which_three_are_wrong(branch: W
     rows[7]["channel"] = "phone"
     taken = await office.post(DIRECTOR, "/contacts/paper", {**scan, "take": "good"})
     assert (taken["new"], taken["known"], [one["row"] for one in taken["refused"]]) == (1, 997, [400, 999])
-    assert await branch.value("relationships", count) == 998
+    rows[999]["at"] = (at(day, 9) + timedelta(minutes=2000)).isoformat()  # mended, and sent with one that is known
+    taken = await office.post(DIRECTOR, "/contacts/paper", {**scan, "take": "all", "rows": [rows[999], rows[3]]})
+    assert (taken["new"], taken["known"]) == (1, 1)
+    assert await branch.value("relationships", count) == 999
+    prospect = (await office.post(MANAGER, "/prospects", {"source": "call", "name": "单"}))["prospect_id"]
     one = (await office.get(MANAGER, "/clients/p-3/contacts?limit=1"))["items"][0]
     assert (one["source"], one["entered_by"], one["flags"], one["topics"]) == (
         "staff",
@@ -293,6 +311,7 @@ async def test_a_paper_log_of_a_thousand_rows_of_which_three_are_wrong(branch: W
     for row, name in (
         ({"at": (utc_now() + DAY).isoformat()}, "at"), ({"at": at(date(2024, 3, 1), 9).isoformat()}, "at"),
         ({"person": "nobody"}, "person"), ({"valid": "maybe"}, "valid"), ({"colour": "red"}, "colour"),
+        ({"client_id": prospect, "grumble": "是"}, "grumble"),
     ):  # fmt: skip
         body = {"scan": "scans/2", "take": "good", "rows": [{**rows[0], **row}]}
         found = await office.post(DIRECTOR, "/contacts/paper", body)

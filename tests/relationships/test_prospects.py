@@ -8,10 +8,12 @@ from uuid import NAMESPACE_OID, uuid5
 from chassis.clock import at, utc_now
 from contracts import broker, callbacks
 from contracts.fields import Quantity, decode_custom
+from contracts.relationships import ObjectionChanged
 from services.relationships import exports, prospects
 from services.relationships.held_away import estimate
 from services.relationships.policy import Policies
 from services.relationships.prospects import ACTS
+from services.relationships.retention import judge_erasure
 from tests.relationships.conftest import (
     COMPLIANCE,
     DESK,
@@ -25,6 +27,7 @@ from tests.relationships.conftest import (
     client,
     close,
     opened,
+    told,
 )
 from tests.relationships.test_information import amount, line
 from tests.walks.acts import Walk
@@ -90,8 +93,8 @@ async def test_from_the_first_word_to_the_opened_account(branch: World, office: 
     booked = await office.post(MANAGER, f"/prospects/{pid}/book", {"opening_on": FAR}, 200)
     assert (booked["state"], booked["interests"], booked["opening_on"]) == ("booked", ["funds", "margin"], FAR)
     # No change of contact data of a prospect is told: nobody but this service knows them.
-    told = await branch.rows("relationships", "SELECT key FROM bus.log WHERE type = 'relationships.profile.changed'")
-    assert pid not in {row["key"] for row in told}
+    rows = await branch.rows("relationships", "SELECT key FROM bus.log WHERE type = 'relationships.profile.changed'")
+    assert pid not in {row["key"] for row in rows}
     await branch.publish(opened("p-1", on=OPENED + DAY, name="查良镛", phone="13800000101"))
     await branch.settle()
     done = await office.get(MANAGER, f"/prospects/{pid}")
@@ -150,10 +153,15 @@ async def test_who_booked_is_a_prospect_whichever_is_heard_first(branch: World, 
     await branch.settle()
     assert (await office.get(HQ, "/prospects/booking:q-4"))["state"] == "booked"
     assert (await office.get(HQ, "/prospects/booking:q-5"))["converted_to"] == "q-5"
+    # Looking at what an erasure would meet changes nothing.
+    await office.get(COMPLIANCE, "/operations/erasures/booking:q-4")
+    assert await branch.value("relationships", "SELECT tokens <> '{}' FROM prospects WHERE prospect_id = 'booking:q-4'")
 
 
 async def test_named_by_staff_given_up_and_handed_on(branch: World, office: Office) -> None:
-    await branch.publish(opened("n-1", on=OPENED), opened("n-9", branch="B9", on=OPENED))
+    await branch.publish(
+        opened("n-0", on=OPENED - DAY), opened("n-1", on=OPENED), opened("n-9", branch="B9", on=OPENED)
+    )
     await branch.settle()
     one = await add(office, "13800000301")
     pid = one["prospect_id"]
@@ -164,11 +172,19 @@ async def test_named_by_staff_given_up_and_handed_on(branch: World, office: Offi
     handed = await office.call(DIRECTOR, "POST", f"/prospects/{pid}/hand", {"person": "anna"}, **match)
     assert (handed.status_code, handed.json()["owner"]) == (200, "anna"), handed.text
     assert (await office.call(MANAGER, "POST", f"/prospects/{pid}/convert", {"client_id": "n-1"})).status_code == 403
-    for wrong in ("n-9", "nobody"):
+    await office.enter(MANAGER, pid, S21="objects:nosy")
+    asked = await office.post(MANAGER, f"/clients/{pid}/questions", {"zone": "business", "words": "which papers?"})
+    for wrong in ("n-0", "n-9", "nobody"):  # n-0 had an account before anybody heard of the prospect
         await office.post(DIRECTOR, f"/prospects/{pid}/convert", {"client_id": wrong}, 422)
     done = await office.post(DIRECTOR, f"/prospects/{pid}/convert", {"client_id": "n-1"}, 200)
     assert (done["state"], done["converted_to"]) == ("converted", "n-1")
     assert (await office.get(DIRECTOR, "/clients/n-1/team"))["owner"]["person"] == "anna"
+    assert (await office.get(MANAGER, f"/questions/{asked['question_id']}"))["client_id"] == "n-1"
+    [objection] = await told(branch, ObjectionChanged, "n-1")  # the prospect's objection is the client's
+    assert [(one.person, one.objects) for one in objection.stretches] == [(None, False), ("nosy", True)]
+    async with branch.database("relationships").unit_of_work() as uow:
+        judged = (await judge_erasure(uow, ["n-1"]))["n-1"]
+    assert (judged.reason, list(judged.owners)) == ("account open", [pid])  # the prospect's key goes with the client's
 
 
 async def test_bad_input_of_prospects(branch: World, office: Office) -> None:
@@ -199,6 +215,7 @@ async def test_a_prospect_nobody_talks_to_is_erased(branch: World, office: Offic
     assert (await office.get(HQ, "/prospects/booking:z-1"))["erased_on"] == "2025-01-10"
     before = await office.get(HQ, "/clients/booking:z-1/information/personal")
     assert before["values"]["CI-P01"] == "解**"
+    await office.post(DESK, "/clients/booking:z-1/questions", {"zone": "business", "words": "which papers?"})
     await close(branch, date(2025, 1, 9))
     assert (await office.get(HQ, "/prospects/booking:z-1"))["state"] == "booked"
     await close(branch, date(2025, 1, 10))
@@ -207,7 +224,7 @@ async def test_a_prospect_nobody_talks_to_is_erased(branch: World, office: Offic
     assert (await office.get(HQ, "/prospects/booking:z-2"))["state"] == "booked"
     assert [one["prospect_id"] for one in (await office.get(HQ, "/prospects?state=erased"))["items"]] == ["booking:z-1"]
     assert (await office.call(HQ, "GET", "/clients/booking:z-1/information/personal")).status_code == 404
-    for name in ("information_values", "clients", "contacts"):
+    for name in ("information_values", "clients", "contacts", "questions"):
         assert await branch.value("relationships", f"SELECT count(*) FROM {name} WHERE client_id = 'booking:z-1'") == 0
     assert await branch.value("relationships", "SELECT tokens = '{}' FROM prospects WHERE prospect_id = 'booking:z-1'")
     assert await branch.value("relationships", "SELECT count(*) FROM audit WHERE action = 'erase'") == 1

@@ -43,7 +43,7 @@ def message(client_id: str, number: int, when, state: str) -> messaging.MessageC
     )  # fmt: skip
 
 
-def case(client_id: str, case_id: str, **more) -> complaints.CaseOpened:
+def case(client_id: str | None, case_id: str, **more) -> complaints.CaseOpened:
     given = {
         "kind": "complaint",
         "source": "client",
@@ -165,7 +165,7 @@ async def test_grumbles_and_words_are_passed_on(branch: World, office: Office) -
 async def test_a_case_whose_client_was_corrected_is_the_right_clients_whichever_is_heard_first(
     branch: World, office: Office
 ) -> None:
-    def corrected(case_id: str, number: int, before: str, after: str) -> complaints.CaseCorrected:
+    def corrected(case_id: str, number: int, before: str | None, after: str) -> complaints.CaseCorrected:
         return complaints.CaseCorrected(
             case_id=case_id, client_id=after, previous_client_id=before, revision=number, under="new",
             corrected_at=NINE + (number + 1) * DAY,
@@ -181,6 +181,11 @@ async def test_a_case_whose_client_was_corrected_is_the_right_clients_whichever_
         for fact in facts:
             await branch.publish(fact)
             await branch.settle()
+    # A case of nobody known is a client's once it is known whose it is, with what it is about.
+    await branch.publish(opened("x-4"), case(None, "k-4"), corrected("k-4", 1, None, "x-4"))
+    await branch.settle()
+    rows = await branch.rows("relationships", "SELECT item_id, topic FROM open_items WHERE client_id = 'x-4'")
+    assert [(row["item_id"], row["topic"]) for row in rows] == [("k-4", "complaint")]
     for client_id, cases in (("x-1", []), ("x-2", []), ("x-3", sorted(orders))):
         logged = (await office.get(HQ, f"/clients/{client_id}/contacts"))["items"]
         assert len(logged) == len(cases), client_id

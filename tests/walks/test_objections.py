@@ -8,7 +8,7 @@ import pytest
 
 from chassis.actor import Actor, Role
 from chassis.http import permission_of
-from chassis.objections import folded
+from chassis.objections import folded, is_triggered
 from contracts.broker import ClientOpened, StaffChanged
 from contracts.relationships import ObjectionChanged, ObjectionStretch
 from tests.relationships.conftest import OPENED, Office
@@ -117,3 +117,14 @@ def test_stretches_are_folded_in_their_order(stretches, found) -> None:
     told = [ObjectionStretch(since=at(OPENED, 9), person=person, objects=objects) for person, objects in stretches]
     event = ObjectionChanged(client_id="c", revision=1, changed_from=OPENED, stretches=told)
     assert folded(event) == found
+
+
+@pytest.mark.parametrize(
+    ("purpose", "triggered"),
+    [
+        ("task/01890a5d-ac96-774b-bcce-b302099a8057", True), ("console: case/k-1", True), ("console: callback", False),
+        ("task/", False), ("other: task/1", False),
+    ],
+)  # fmt: skip
+def test_a_purpose_names_the_service_that_asks_in_the_console_as_well(purpose: str, triggered: bool) -> None:
+    assert is_triggered(purpose) is triggered

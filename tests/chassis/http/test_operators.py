@@ -9,6 +9,7 @@ from chassis.actor import Role
 from chassis.bus.record import Outgoing
 from chassis.consumer import Consumer, read_from_log
 from chassis.database import Database
+from chassis.http.operators import _shown
 from chassis.settings import Settings
 from contracts.base import encode
 from contracts.broker import ACCOUNTS, ClientOpened
@@ -123,3 +124,15 @@ async def test_a_conflict_is_decided_once(http: httpx.AsyncClient, operator, dat
 
 async def test_only_operations_may(http: httpx.AsyncClient, as_, here: Settings) -> None:
     assert (await http.get(f"{BASE}/dead-letters", headers=as_(Role.HQ))).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("postgresql://me:word@host/db?password=word&sslmode=require", "postgresql://host/db?password=•••&sslmode=require"),
+        ("https://host/a?access_token=word b?x=1", "https://host/a?access_token=••• b?x=1"),
+        ("kafka:9092", "kafka:9092"),
+    ],
+)  # fmt: skip
+def test_settings_show_no_login_and_no_secret_option(value: str, shown: str) -> None:
+    assert _shown(value) == shown
