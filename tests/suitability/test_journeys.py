@@ -61,7 +61,7 @@ async def test_a_warrant_above_the_level_is_thought_over_and_confirmed_by_a_link
         [link] = await fetch(sql, ConfirmationLink, f"SELECT {columns(ConfirmationLink)} FROM confirmation_links")
     given = {
         "warning_version": "W1", "signature": "s-1", "answers": ANSWERS,
-        "link": token_of(key_ring(world.settings, "internal")[0], link),
+        "link": token_of(key_ring(world.settings, "field")[0], link),
     }  # fmt: skip
     early = await desk.post(client("c-1"), f"{path}/confirmation", given, 409)
     assert early["type"].endswith("cooling-time-running")
@@ -153,7 +153,7 @@ async def test_what_the_service_tells_reaches_whom_it_is_for(world: World, desk:
     await world.settle()
     async with world.sql("suitability") as sql:
         [link] = await fetch(sql, ConfirmationLink, f"SELECT {columns(ConfirmationLink)} FROM confirmation_links")
-    token = token_of(key_ring(world.settings, "internal")[0], link)
+    token = token_of(key_ring(world.settings, "field")[0], link)
     given = {"warning_version": "W1", "signature": "s-1", "link": token}
     await desk.post(client("c-1"), f"/decisions/{asked['decision_id']}/confirmation", given)
     for name in ending:
