@@ -115,7 +115,6 @@ async def review_alarm(_: Analyst, uow: Work, alarm_id: Id, body: Review) -> Ala
     at, group = cases.moment(uow, None), await _group(uow, alarm_id)
     if body.owner in group.concerned:
         raise cases.refused_owner("/owner")
-    await people.require_plan(uow, "/owner", body.owner, body.due_on)
     row = await uow.sql.fetchrow(
         """UPDATE alarms SET root_cause = $2, action = $3, owner = $4, due_on = $5, reviewed_by = $6, reviewed_at = $7,
                   overdue_at = NULL WHERE alarm_id = $1 AND done_at IS NULL RETURNING *""",
@@ -129,6 +128,7 @@ async def review_alarm(_: Analyst, uow: Work, alarm_id: Id, body: Review) -> Ala
     )
     if row is None:
         raise AlreadyDecided
+    await people.require_plan(uow, "/owner", body.owner, body.due_on)
     await groups.watch_action(uow, alarm_id, body.due_on)
     detail = {
         "root_cause": body.root_cause,
