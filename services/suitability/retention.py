@@ -83,6 +83,7 @@ RETENTION: Mapping[str, Declared] = {
     "conflicts": _erased(),
     "dead_letters": Declared("erased", of="t.key = $1"),
     "client_intervals": _erased(),
+    "client_objections": _erased(),
     "clients": _erased("t.closed_on"),
     # What decisions of others rest on, kept as long as the home.
     **dict.fromkeys(

@@ -337,7 +337,7 @@ async def test_every_table_says_what_becomes_of_it_and_an_erasure_does_just_that
     assert {row["name"] for row in rows} == set(retention.RETENTION)
     of_clients = {row["name"] for row in rows if row["of_clients"]}
     assert of_clients | {"act_steps", "audit", "dead_letters"} == set(retention.OF_CLIENTS)
-    no_decision_rests_on = {"drafts", "openings", "due", "conflicts", "client_intervals"}
+    no_decision_rests_on = {"drafts", "openings", "due", "conflicts", "client_intervals", "client_objections"}
     assert {name for name in of_clients if not retention.RETENTION[name].last} == no_decision_rests_on
 
     day = await begun(world, opened("c-2"), opened("c-3"), opened("c-4"))
