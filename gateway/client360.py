@@ -15,7 +15,8 @@ OBJECTED = ViewingObjected.name()
 async def client_view(services: ServiceClient, actor: Actor, client_id: str, passed: Headers) -> dict[str, Any]:
     """The parts side by side; a part whose service does not answer says so, and the rest is shown.
 
-    Raises: ViewingObjected when the client objects to it; NotFound when no service knows the client (or the caller may not see them); Unavailable when none answers.
+    Raises: ViewingObjected when the client objects to it; NotFound when no service knows the client (or the caller may not see
+    them); Unavailable when none answers.
     """
     name = quote(client_id, safe="")
     wanted = {

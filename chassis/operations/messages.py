@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from chassis.bus.record import partition_of
 from chassis.database import Database
 from chassis.errors import NotFound, Text
 from chassis.personal.keys import SEALED, Value
@@ -79,8 +80,7 @@ async def listed(
 
     partitions: list[int] | None = None
     if wanted.key is not None:
-        async with database.unit_of_work() as uow:
-            partitions = [uow.partition_of(wanted.key)]
+        partitions = [partition_of(wanted.key, database.settings.partitions)]
         given("l.key = ?::text", wanted.key)
     if wanted.id is not None:
         given("l.id = ?::text", wanted.id)

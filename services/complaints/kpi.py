@@ -1,7 +1,8 @@
 """The complaint share (投诉占比) and how complaints were handled, by branch and by person [C20].
 
 Only upheld complaints count against anybody, so that nobody gains by keeping one out; a complaint counts in the period
-in which it was closed, and what is recorded only after that period's figures were made in the next, shown apart. Shares are percentages to two places, as text, and absent where there is nothing to divide by.
+in which it was closed, and what is recorded only after that period's figures were made in the next, shown apart. Shares are
+percentages to two places, as text, and absent where there is nothing to divide by.
 """
 
 from collections.abc import Sequence
