@@ -60,7 +60,7 @@ async def test_a_week_of_evidence_counts_and_a_visit_without_preparation_does_no
     now = utc_now()
     today = business_date(now)
     first, _ = bounds("week", today)
-    moment = max(at(first), now - timedelta(hours=5))
+    moment = max(at(first, 0), now - timedelta(hours=5))
     await branch.publish(broker.StaffChanged(staff_id="max", branch_id="B1"))
     await branch.publish(opened("v-1"), opened("v-2", on=today, manager_id="max"))
     await branch.settle()

@@ -21,7 +21,7 @@ Why = Annotated[str, text_of(1000, 2)]
 class Objection(BaseModel):
     """A client who is not to be called: `all` calls, or `care`: all but those of compliance and about complaints."""
 
-    objection_id: UUID = Field(description="its id", examples=["01a22c9a-1484-740e-9718-9d1d8e5bd2f6"])
+    objection_id: UUID
     client_id: str
     branch_id: str | None
     scope: str
@@ -52,7 +52,7 @@ class Ended(BaseModel):
 class Placed(BaseModel):
     """The id of what was entered."""
 
-    objection_id: UUID = Field(description="its id", examples=["01a22c9a-1484-740e-9718-9d1d8e5bd2f6"])
+    objection_id: UUID
 
 
 @routes.get("/objections")
