@@ -3,8 +3,9 @@
 The second person is an approval like any other (`chassis.approvals`): a proposed version waits in `/v1/approvals`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -26,9 +27,14 @@ class DayTaken(Conflict):
 
 _KINDS: dict[type[PolicyBook], ApprovalKind] = {}
 
+Proof = Callable[[UnitOfWork, date], Awaitable[Mapping[str, Any]]]
+"""Looks at everybody with the version of a day as it is about to be published, and refuses it (`PolicyInvalid`) with who it would
+treat against the rules; what it found otherwise goes into the record."""
 
-def approval_of(book: type[PolicyBook]) -> ApprovalKind:
-    """The approval that publishes a version of a service's tables; one that is refused or runs out rejects it."""
+
+def approval_of(book: type[PolicyBook], proofs: Mapping[str, Proof] = MappingProxyType({})) -> ApprovalKind:
+    """The approval that publishes a version of a service's tables, each after its proof where it has one; one that is refused or
+    runs out rejects it."""
 
     if book in _KINDS:
         return _KINDS[book]
@@ -40,6 +46,11 @@ def approval_of(book: type[PolicyBook]) -> ApprovalKind:
         await _require_in_time(uow, table, row["effective_on"])
         await _require_free_day(uow, table, scope, row["effective_on"])
         await _set(uow, row, "published")
+        if table.name in proofs:
+            found = await proofs[table.name](uow, row["effective_on"])
+            uow.audit(
+                "policy.proved", subject_of(table.name, scope, version), effective_on=row["effective_on"], **found
+            )
 
     async def end(uow: UnitOfWork, approval: Approval) -> None:
         table, scope, version = book.tables[approval.body["name"]], approval.body["scope"], approval.body["version"]

@@ -19,7 +19,7 @@ from chassis.exports import Export
 from chassis.invariants import Invariant
 from chassis.objections import keep_objections
 from chassis.policy import PolicyBook
-from chassis.publishing import approval_of
+from chassis.publishing import Proof, approval_of
 from chassis.replans import Replan
 from chassis.sealed import AUDIT, CLOCK_ENTRIES, SealedTable
 from chassis.shadow import Shadow
@@ -56,7 +56,8 @@ class Service:
     what follows `/v1/SERVICE/clients/ID` in its address. `signs` what it hands out with the sealing key, `keeps_evidence` files:
     what its processes are given where each has its own keys and volumes.
     `policy` declares the tables of numbers the business changes (see `chassis.policy`); `shadow` runs what a close from
-    a day on would do, for a draft of them (see `chassis.shadow`).
+    a day on would do, for a draft of them (see `chassis.shadow`); `proofs` name for a table what looks at everybody before a version
+    of it is published (see `chassis.publishing`).
     `approvals` are the things that take two persons (see `chassis.approvals`): their routes and run-out come with them.
     `acts` are the tables of what people move from state to state (see `chassis.acts`), with their own second persons.
     `settings` are those only this service has: judged with all others when a command begins.
@@ -87,6 +88,7 @@ class Service:
     keeps_evidence: bool = False
     policy: type[PolicyBook] | None = None
     shadow: Shadow | None = None
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
     approvals: Sequence[ApprovalKind] = ()
     acts: Sequence[Acts[Any]] = ()
     settings: Sequence[type[BaseSettings]] = ()
@@ -96,7 +98,7 @@ class Service:
             self.listens and ObjectionChanged not in self.publishes
         ):  # who may not be looked at is known to every service [A16]
             object.__setattr__(self, "listens", {**self.listens, ObjectionChanged: keep_objections})
-        policy = () if self.policy is None else (approval_of(self.policy),)
+        policy = () if self.policy is None else (approval_of(self.policy, self.proofs),)
         kinds = (*self.approvals, *policy, *(kind for table in self.acts for kind in table.approvals.values()))
         object.__setattr__(self, "approvals", tuple({kind.name: kind for kind in kinds}.values()))
         if self.approvals:

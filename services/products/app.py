@@ -59,7 +59,7 @@ from services.products import (
 )
 from services.products.invariants import INVARIANTS
 from services.products.policy import Policies
-from services.products.shadow import shadow
+from services.products.shadow import prove, shadow
 
 service = Service(
     name="products",
@@ -128,4 +128,5 @@ service = Service(
     approvals=[overrides.OVERRIDE, club.INVITATION, hospitality.GIVEN],
     policy=Policies,
     shadow=shadow,
+    proofs={"catalogue": prove},
 )

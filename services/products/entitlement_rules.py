@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import TypeVar
 
 from chassis.errors import Text
@@ -150,6 +150,13 @@ def levels_over_time(assessments: Iterable[Dated]) -> list[Dated]:
         if until is None or one.since < until:
             found.append(Dated(one.what, one.since, until))
     return found
+
+
+def as_at(dated: Sequence[Dated], day: date, so: Iterable[str]) -> list[Dated]:
+    """What is so over the days, of one day what was so at an instant of it."""
+    one_day: Days = (day, day + timedelta(days=1))
+    others = [Dated(one.what, *left) for one in dated for left in _without([one.days], one_day)]
+    return [*others, *(Dated(what, *one_day) for what in so)]
 
 
 def _gaps(days: Sequence[Days]) -> list[Days]:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 import asyncpg
 
 from chassis import rows
+from chassis.clock import business_date
 from chassis.errors import Text
 from chassis.uow import UnitOfWork
 from contracts.products import EntitlementChanged, EntitlementStretch
@@ -16,6 +17,7 @@ from services.products.entitlement_rules import (
     Dated,
     InForce,
     Known,
+    as_at,
     blocks,
     entitled,
     levels_over_time,
@@ -100,6 +102,26 @@ async def take_effect(uow: UnitOfWork, day: date) -> None:
         after = ids[-1]
 
 
+# What begins and ends within a day, by kind: how it was at an instant.
+_AT = {
+    "holds": f"""SELECT client_id, scope FROM holds
+                 WHERE {_MINE} AND placed_at <= $2 AND (lifted_at IS NULL OR lifted_at > $2)""",
+    "unpaid": f"""SELECT client_id, code FROM (
+                      SELECT DISTINCT ON (p.charge_id) p.client_id, c.code, p.state FROM payments p JOIN charges c USING (charge_id)
+                      WHERE p.{_MINE} AND p.at <= $2 ORDER BY p.charge_id, p.at DESC, p.state DESC) newest
+                  WHERE state = 'failed'""",
+}
+
+
+async def _read_at(sql: asyncpg.Connection, client_id: str, at: datetime) -> Known:
+    """All that is known of a client, what holds and payments say of the day as they said it at an instant of it."""
+    known, day = (await read(sql, [client_id]))[client_id], business_date(at)
+    for kind, query in _AT.items():
+        so = [what for _, what in await sql.fetch(query, [client_id], at)]
+        setattr(known, kind, as_at(getattr(known, kind), day, so))
+    return known
+
+
 async def read(sql: asyncpg.Connection, client_ids: Sequence[str]) -> dict[str, Known]:
     """All that is known of clients."""
     ids = list(client_ids)
@@ -119,18 +141,26 @@ async def read(sql: asyncpg.Connection, client_ids: Sequence[str]) -> dict[str, 
 
 
 async def answer(
-    sql: asyncpg.Connection, client_id: str, day: date, known_at: datetime | None = None
+    sql: asyncpg.Connection, client_id: str, when: date | datetime, known_at: datetime | None = None
 ) -> tuple[list[Have], list[Missing]]:
-    """What a client has on a day, and what not, as known now or at an instant."""
+    """What a client has on a day, or at an instant of one, and what not, as known now or at another instant: what was known before
+    is kept by the day."""
     policies = await Policies.read(sql)
+    at, day = (when, business_date(when)) if isinstance(when, datetime) else (None, when)
     services = policies.services.on(day).body
-    have = on(await ENTITLEMENTS.of(sql, client_id, known_at), day)
+    known = await _read_at(sql, client_id, at) if at and known_at is None else None
+    stretches = (
+        entitled(known, InForce.of(policies.services.all, policies.catalogue.all))
+        if known
+        else await ENTITLEMENTS.of(sql, client_id, known_at)
+    )
+    have = on(stretches, day)
     items = [
         Have(one, why(services.names.get(one.code, Text(one.code, one.code)), one.source, one.until)) for one in have
     ]
     codes = {one.code for one in have}
     missing = []
-    kept_back = await _kept_back(sql, policies, client_id, day) if known_at is None else {}
+    kept_back = await _kept_back(sql, policies, client_id, day, known) if known_at is None else {}
     for code, name in services.names.items():
         if code not in codes:
             ways = ways_to(code, services)
@@ -139,11 +169,13 @@ async def answer(
     return items, missing
 
 
-async def _kept_back(sql: asyncpg.Connection, policies: Policies, client_id: str, day: date) -> dict[str, list[str]]:
+async def _kept_back(
+    sql: asyncpg.Connection, policies: Policies, client_id: str, day: date, known: Known | None
+) -> dict[str, list[str]]:
     """Of each product held that is kept back on a day by what: `PRODUCT:C` by a hold."""
     if not await sql.fetchval("SELECT EXISTS (SELECT FROM subscriptions WHERE client_id = $1)", client_id):
         return {}
-    known = (await read(sql, [client_id]))[client_id]
+    known = known or (await read(sql, [client_id]))[client_id]
     asked = [(policies.catalogue.on(day).body.products, ALWAYS)]
     return {
         f"PRODUCT:{one.what}": [block.what for block in on(blocks(known, asked, one.what), day)]

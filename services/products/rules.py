@@ -147,6 +147,26 @@ def year_fee(value: Decimal, bands: Sequence[Band], by_margin: bool = True, tier
     return total
 
 
+PRICE_TEXT_LONGEST = 30
+
+
+def price_text(prices: Prices, code: str) -> str:
+    """What a product costs as a message says it in either language: `X+1.0‰ (≤2.0‰)`, `¥30.00`, `1.5/1.2/0.8%`; of a price with more
+    rows than fit, as many as do."""
+    rates = dict.fromkeys(
+        f"{shown(row.cap)}‰" if row.add >= row.cap else f"X+{shown(row.add)}‰ (≤{shown(row.cap)}‰)"
+        for row in prices.rates.get(code, ())
+    )
+    percents = dict.fromkeys(f"{row.percent.normalize():f}" for row in prices.bands.get(code, ()))
+    said = [*rates]
+    if prices.monthly.get(code):
+        said.append(f"¥{cents(price_of(prices.monthly[code]))}")
+    if percents:
+        said.append(f"{'/'.join(percents)}%")
+    text = "; ".join(said) or "¥0.00"
+    return text if len(text) <= PRICE_TEXT_LONGEST else f"{text[: PRICE_TEXT_LONGEST - 1]}…"
+
+
 def cents(amount: Decimal) -> Decimal:
     """Rounded half up to 0.01 CNY."""
     return amount.quantize(CENT, ROUND_HALF_UP)

@@ -134,13 +134,23 @@ class DifferenceRow(Row, frozen=True):
 
 
 class PriceNoticeRow(Row, frozen=True):
-    """A version of the catalogue whose prices were told ahead to who signed before."""
+    """A version of the catalogue whose prices are told ahead to who signed before, and the day on which that began."""
 
     version: Annotated[str, rows.Column(primary_key=True)]
     told_on: date
 
 
 price_notices = rows.table("price_notices", metadata, PriceNoticeRow)
+
+
+class PriceToldRow(Row, frozen=True):
+    """A subscription that was looked at for the prices a version will have for holders, and told of them where they differ."""
+
+    version: Annotated[str, rows.Column(primary_key=True)]
+    subscription_id: Annotated[UUID, rows.Column(postgresql.UUID, primary_key=True)]
+
+
+prices_told = rows.table("prices_told", metadata, PriceToldRow)
 
 differences_due = rows.table("differences_due", metadata, DifferenceRow, Index(None, "day"))
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +16,15 @@ from chassis.timeline import Timeline, announce
 from contracts.base import Quantity
 from contracts.broker import Instrument, TradeSettled
 from contracts.products import RateStretch
+from services.messaging.messages import wrong_fields
+from services.messaging.policy import Policies as Messages
 from services.products.charge_rules import Applied, Turnover, difference
 from services.products.clients import ClientRow
 from services.products.entitlement_rules import Dated, InForce, Known, entitled
 from services.products.policy import Policies, parse
+from services.products.rules import PRICE_TEXT_LONGEST, price_text
 from services.products.situations import Situation, obstacles
+from services.products.tables import SubscriptionRow
 from services.products.told import on
 from tests.classification.facts import cancelled
 from tests.products.facts import AGENT, CHECKER, DAY, DESK, OPENED, agreed, close, get, hear, opened, post, told
@@ -27,6 +32,7 @@ from tests.products.test_charges import statement
 from tests.products.test_subscriptions import NEXT, buy, gold
 from tests.world import World
 
+Templates = Messages.tables["templates"]
 SHIPPED = Policies.tables["catalogue"].shipped[0]
 
 
@@ -153,13 +159,18 @@ def test_what_a_product_asks_for_is_that_of_each_day() -> None:
     assert [bool(on(stretches, days(count))) for count in (0, 9, 10)] == [True, True, False]
 
 
-async def published(world: World, day: date, **changes: Any) -> None:
-    async with world.client("products", DESK, idempotency_key="p-1") as http:
+async def publication(world: World, day: date, key: str, **changes: Any) -> httpx.Response:
+    """What the second person is answered, who publishes the newest draft."""
+    async with world.client("products", DESK, idempotency_key=key) as http:
         draft = {"effective_on": str(day), "body": body(**changes), "reason": "another price"}
         made = await http.post("/v1/products/policies/catalogue", json=draft)
         assert made.status_code == 201, made.text
-    [waiting] = (await get(world, "/approvals", CHECKER)).json()["items"]
-    done = await post(world, f"/approvals/{waiting['approval_id']}/approve", {"because": "so"}, CHECKER)
+    waiting = (await get(world, "/approvals", CHECKER)).json()["items"][-1]
+    return await post(world, f"/approvals/{waiting['approval_id']}/approve", {"because": "so"}, CHECKER)
+
+
+async def published(world: World, day: date, **changes: Any) -> None:
+    done = await publication(world, day, "p-1", **changes)
     assert done.status_code == 200, done.text
 
 
@@ -186,9 +197,26 @@ async def test_other_prices_are_told_before_their_day_and_a_lower_ceiling_is_rep
     assert (await get(shop, "/reports/over-ceiling", AGENT)).status_code == 403
 
 
-async def test_who_signed_before_is_told_of_another_price_ahead_and_once(shop: World) -> None:
+async def signed(world: World, client: str, day: date) -> None:
+    """Another client signs on a day for what c-1 has: a real home's now is none of the days of a test."""
+    async with world.database("products").unit_of_work() as uow:
+        names = [
+            name
+            for name in SubscriptionRow.__struct_fields__
+            if name not in ("subscription_id", "client_id", "signed_on")
+        ]
+        await uow.sql.execute(
+            f"""INSERT INTO subscriptions (subscription_id, client_id, signed_on, {", ".join(names)})
+                SELECT gen_random_uuid(), $1, $2, {", ".join(names)} FROM subscriptions WHERE client_id = 'c-1' AND code = 'A'""",
+            client,
+            day,
+        )
+
+
+async def test_who_signed_before_is_told_of_both_prices_ahead_and_once_also_who_signs_meanwhile(shop: World) -> None:
     """Who holds what costs the same then, and a home that replays its past, are not."""
-    await gold(shop)
+    for client in ("c-2", "c-3", "c-1"):
+        await gold(shop, client)
     await buy(shop, "A")
     ahead = date(2024, 3, 1)
     await published(shop, date(2024, 2, 6), rates=DEARER, holders_from=str(ahead))
@@ -197,15 +225,55 @@ async def test_who_signed_before_is_told_of_another_price_ahead_and_once(shop: W
     async with shop.database("gateway").unit_of_work() as uow:
         announce(uow, Timeline.REAL, utc_now())
     await shop.settle()
-    for day in (date(2024, 2, 4), date(2024, 2, 8)):
-        await close(shop, day)
-    [asked] = await told(shop, "products.message.requested")
-    assert (asked["client_id"], asked["kind"], asked["fields"]) == (
-        "c-1",
-        "price_change",
-        {"product": "A", "on": str(ahead)},
-    )
+    await close(shop, date(2024, 2, 4))
+    prices = {"before": "X+1.0‰ (≤2.0‰)", "after": "X+1.2‰ (≤2.0‰)"}
+    said = [{"product": "A", "on": str(ahead)} | prices]
+    assert [
+        (one["client_id"], one["kind"], one["fields"]) for one in await told(shop, "products.message.requested")
+    ] == [("c-1", "new_price", said[0])]
     assert await shop.value("products", "SELECT told_on FROM price_notices") == NEXT + timedelta(days=1)
+    await signed(shop, "c-2", date(2024, 2, 5))  # between the first telling and the day the version begins
+    await close(shop, date(2024, 2, 5))
+    await signed(shop, "c-3", date(2024, 2, 6))  # at the new price already
+    await close(shop, date(2024, 2, 8))
+    asked = await told(shop, "products.message.requested")
+    assert {one["client_id"]: one["fields"] for one in asked} == {"c-1": said[0], "c-2": said[0]}
+    assert len(asked) == 2, "once each"
+    for one in asked:
+        assert wrong_fields(Templates.shipped[0].body.kinds[one["kind"]], one["fields"]) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("A", "X+1.0‰ (≤2.0‰)"), ("C", "3.0‰"), ("SMS1", "¥30.00"), ("D", "1.5/1.2/0.8%"), ("FREE", "¥0.00")],
+)
+def test_a_price_is_said_in_a_few_signs_in_either_language(code: str, said: str) -> None:
+    prices = Policies().catalogue.all[0].body.prices
+    assert price_text(prices, code) == said
+    rows = [replace(prices.rates["A"][0], add=n * 1000) for n in range(9)]
+    assert len(price_text(replace(prices, rates={"A": rows}), "A")) == PRICE_TEXT_LONGEST
+
+
+async def test_a_version_is_tried_on_everybody_before_it_is_published_and_more_never_costs_less(shop: World) -> None:
+    """A holder keeps the price of before: B for less than that is refused with who it is, unless it counts for holders too."""
+    await gold(shop)
+    await hear(shop, opened("c-2"), agreed("2.9", agreement="x-2", client="c-2"), at=at(NEXT, 8))
+    await buy(shop, "A")
+    await buy(shop, "E")
+    await close(shop, NEXT)
+    add = {"A": "0.3", "B": "0.8"}
+    cheaper = [row | {"add": add.get(row["product"], row["add"])} for row in SHIPPED.written["rates"]]
+    start = date(2024, 2, 6)
+    refused = await publication(shop, start, "p-1", rates=cheaper)
+    assert refused.status_code == 422, refused.text
+    [error] = refused.json()["errors"]
+    assert error["detail"].startswith("X = 0.5: 2.0 with A at the price of 1990-01-01, but only 1.8 with B"), error
+    assert "c-1" in refused.json()["detail"]
+    assert (await publication(shop, start, "p-2", rates=cheaper, holders_from=str(start))).status_code == 200
+    [proved] = await shop.rows("products", "SELECT inputs FROM audit WHERE action = 'policy.proved'")
+    assert {name: proved["inputs"][name] for name in ("clients", "no_uplift", "over_ceiling")} == {
+        "clients": 2, "no_uplift": 0, "over_ceiling": 0
+    }  # fmt: skip
 
 
 async def test_days_close_also_where_the_calendar_ends(shop: World) -> None:

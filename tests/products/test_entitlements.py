@@ -197,6 +197,30 @@ async def test_blocks_come_from_their_events_and_are_lifted_by_them(shop: World)
     assert {"SMS1", "SMS2"} & await codes(shop, as_of="2024-03-01") == {"SMS2"}
 
 
+async def test_as_of_an_instant_it_is_what_holds_said_then(shop: World) -> None:
+    await gold(shop)
+    await buy(shop, "B")
+    placed: dict[str, Any] = {"client_id": "c-1", "hold_id": "h-1", "scope": "B"}
+    on_5, on_7 = date(2024, 2, 5), date(2024, 2, 7)
+    await hear(
+        shop, complaints.HoldPlaced(**placed, at=at(on_5, 10)), complaints.HoldLifted(**placed, at=at(on_7, 15)),
+    )  # fmt: skip
+    for when, has in (
+        (at(on_5, 9, 59), True), (at(on_5, 10), False), (at(date(2024, 2, 6), 12), False), (at(on_7, 14, 59), False),
+        (at(on_7, 15), True), (on_5, False), (on_7, True),
+    ):  # fmt: skip
+        assert ("LIVE_GUIDANCE" in await codes(shop, as_of=when.isoformat())) == has, when
+    before = (await get(shop, "/clients/c-1/entitlements", as_of=at(on_7, 14).isoformat())).json()
+    assert (before["as_of"], before["at"][:16]) == (str(on_7), at(on_7, 14).isoformat()[:16])
+    kept_back = next(one for one in before["missing"] if one["code"] == "LIVE_GUIDANCE")
+    assert kept_back["blocked_by"] == ["hold B"]
+    lines = (await get(shop, "/clients/c-1/entitlements", as_of=at(on_5, 9).isoformat())).json()["items"]
+    guidance = next(one for one in lines if one["code"] == "LIVE_GUIDANCE")
+    assert (guidance["from"], guidance["until"]) == (str(NEXT), "2024-02-06"), "until the hold's next day"
+    for wrong in ("2024-02-05T10:00:00", "1989-12-31", "now"):
+        assert (await get(shop, "/clients/c-1/entitlements", as_of=wrong)).status_code == 422, wrong
+
+
 async def test_what_is_known_later_is_not_known_before(shop: World) -> None:
     await gold(shop)
     known: datetime = await shop.value("products", "SELECT clock_timestamp()")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.actor import Actor, Role
 from chassis.clock import at
 from contracts.base import Quantity
 from contracts.broker import AgreementSigned, ClientClosed
@@ -60,23 +61,30 @@ async def gold(world: World, client: str = "c-1") -> None:
 
 
 async def shown(world: World, code: str, client: str = "c-1", **more: Any) -> dict[str, Any]:
-    answer = await post(world, f"/clients/{client}/subscriptions/preview", {"code": code} | more)
+    answer = await post(world, f"/clients/{client}/subscriptions/preview", {"code": code} | more, own(client))
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def confirm(world: World, preview: dict[str, Any], key: str = "", **changed: Any) -> httpx.Response:
+async def confirm(
+    world: World, preview: dict[str, Any], key: str = "", client: str = "c-1", **changed: Any
+) -> httpx.Response:
     body = {
         "preview_id": preview["preview_id"], "amount": preview["amount"], "rate": preview["rate"], "signature": "esign-1",
         "decision_id": f"d-c-1-{preview['code']}-{NEXT}",
     } | changed  # fmt: skip
-    return await post(world, "/clients/c-1/subscriptions", body, key=key or uuid4().hex)
+    return await post(world, f"/clients/{client}/subscriptions", body, own(client), key=key or uuid4().hex)
 
 
-async def buy(world: World, code: str, when: date = NEXT, **more: Any) -> dict[str, Any]:
-    await hear(world, decided(code, when=when), at=at(when, 0, 1))
-    answer = await confirm(world, await shown(world, code, **more), decision_id=f"d-c-1-{code}-{when}")
+def own(client: str) -> Actor:
+    return Actor(client, Role.CLIENT, client_id=client)
+
+
+async def buy(world: World, code: str, when: date = NEXT, client: str = "c-1", **more: Any) -> dict[str, Any]:
+    await hear(world, decided(code, client=client, when=when), at=at(when, 0, 1))
+    preview = await shown(world, code, client, **more)
+    answer = await confirm(world, preview, client=client, decision_id=f"d-{client}-{code}-{when}")
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
     return found

@@ -1,6 +1,6 @@
 """HTTP in: what a client may have and why, for one and for many; what the phone system asks; services granted by hand."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
+from chassis.clock import business_date
 from chassis.http import Once, Reading, Work, may_see, permits, router
 from chassis.http.reads import NOT_STAFF, note_read
 from chassis.timeline import today
@@ -61,10 +62,13 @@ class MissingItem(BaseModel):
 
 
 class Entitlements(BaseModel):
-    """What a client may have on a day, and what not."""
+    """What a client may have on a day, or at an instant of it, and what not."""
 
     client_id: str
     as_of: date
+    at: datetime | None = Field(
+        default=None, description="the instant asked for, where one was", examples=["2024-03-04T09:30:00+08:00"]
+    )
     items: list[EntitlementItem]
     missing: list[MissingItem]
 
@@ -131,15 +135,19 @@ async def read_entitlements(
     actor: Reader,
     sql: Reading,
     client_id: Identifier,
-    as_of: Annotated[BusinessDate | None, Query(description="on this day")] = None,
+    as_of: Annotated[
+        BusinessDate | Instant | None,
+        Query(description="on this day, or at this instant: what holds and payments said then"),
+    ] = None,
     known_at: Annotated[Instant | None, Query(description="as it was known then")] = None,
 ) -> Entitlements:
     """Every service the client may have with its reason, and for every other what would give it."""
     await clients.seen(actor, sql, client_id)
-    day = as_of or await today(sql)
-    have, missing = await entitlements.answer(sql, client_id, day, known_at)
+    when = as_of or await today(sql)
+    have, missing = await entitlements.answer(sql, client_id, when, known_at)
+    at = when if isinstance(when, datetime) else None
     return Entitlements(
-        client_id=client_id, as_of=day, items=[EntitlementItem.of(one) for one in have],
+        client_id=client_id, as_of=business_date(at) if at else when, at=at, items=[EntitlementItem.of(one) for one in have],
         missing=[MissingItem.of(one) for one in missing],
     )  # fmt: skip
 
