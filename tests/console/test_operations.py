@@ -32,7 +32,9 @@ async def test_dead_letters_are_tried_before_they_are_redriven(office: Office) -
         assert 'data-group="points"' in page.answer.text
         views = [one.opens or "" for one in page.acts if one.name == "view" and "/points/" in (one.opens or "")]
         assert "t-9" in (await operator.http.get(views[0], headers={"hx-request": "true"})).text
-        [form] = [one for one in page.forms if one.action == "/operations/points/redrive" and " " in one.fields.get("ids", "")]
+        [form] = [
+            one for one in page.forms if one.action == "/operations/points/redrive" and " " in one.fields.get("ids", "")
+        ]
         tried = await operator.send(form)
         assert ("would pass" in tried.answer.text, "failed" in tried.answer.text) == (True, True)
         kept = await world.value("points", "SELECT count(*) FROM dead_letters WHERE redriven_at IS NULL")
