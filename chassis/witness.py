@@ -116,8 +116,12 @@ class ChainFile:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.ftruncate(descriptor, offset)  # a line that a crash broke off
-            os.pwrite(descriptor, written, offset)
-            os.fsync(descriptor)
+            try:
+                _write_whole(descriptor, written, offset)
+                os.fsync(descriptor)
+            except OSError:  # no room: what was added in part is taken away again
+                os.ftruncate(descriptor, offset)
+                raise
         finally:
             os.close(descriptor)
         if new:
@@ -127,6 +131,14 @@ class ChainFile:
             finally:
                 os.close(folder)
         self.at = Position(offset + len(written), lines, chain)
+
+
+def _write_whole(descriptor: int, data: bytes | bytearray, at: int) -> None:
+    """Where there is room for a part only, the system writes that part and calls it no error."""
+    left = memoryview(data)
+    while left:
+        count = os.pwrite(descriptor, left, at)
+        left, at = left[count:], at + count
 
 
 def _chained(previous: str, body: bytes) -> str:

@@ -73,12 +73,16 @@ class Folder:
             return
         private_folder(path.parent)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        with fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.chmod(0o400)
-        fresh.replace(path)
+        try:
+            with fresh.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.chmod(0o400)
+            fresh.replace(path)
+        except OSError:  # no room: nothing half written keeps the disk full
+            fresh.unlink(missing_ok=True)
+            raise
 
     async def get(self, digest: str) -> bytes | None:
         """The file's bytes."""

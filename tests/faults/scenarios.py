@@ -1,25 +1,33 @@
 """The faults, each a scenario that a seed plays in its own way. Every one of them ends with nothing lost and nothing doubled."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
 
-from chassis import housekeeping
+from chassis import clock, housekeeping
 from chassis.bus.parts import Parts
 from chassis.bus.record import Outgoing
+from chassis.closing import Closer
 from chassis.consumer import Batch, LostPartition, OlderWorker, read_from_log
 from chassis.database import Database
 from chassis.new_types import NewTypes, from_log
+from chassis.notifications import Notifications
 from chassis.operations import dead_letters, positions
 from chassis.outages import driver_error, is_outage
 from chassis.uow import UnitOfWork
+from chassis.witness import ChainFile
+from chassis.worker import Worker
 from contracts.broker import ACCOUNTS, FundsMoved, PermissionRequested
 from gateway.app import service as gateway_service
-from tests.faults.counting.service import COUNTING, HEARS_MORE, HOOKS
+from services.callbacks.evidence import Folder
+from tests.faults.counting.service import CLOSED, COUNTING, HEARS_MORE, HOOKS
+from tests.faults.own_server import disk_is_full
 from tests.faults.scene import CutOff, Scene
 from tests.world import OPERATOR
 
@@ -322,9 +330,6 @@ async def below_low_water(scene: Scene) -> None:
 
 async def stopped_while_working(scene: Scene) -> None:
     """A worker is told to stop, or is cancelled, at any moment of its work."""
-    from chassis.notifications import Notifications
-    from chassis.worker import Worker
-
     await scene.say(150)
     worker = Worker(
         COUNTING, scene.counting, scene.settings.model_copy(update={"batch_records": 10}), Notifications(), sole=True
@@ -386,9 +391,6 @@ async def pool_exhausted(scene: Scene) -> None:
 async def rolling_upgrade(scene: Scene) -> None:
     """A version that hears a type more begins beside the one at work: what is kept of that type is read first, the older one
     moves nothing any more, and comes no further when it is started again."""
-    from chassis.notifications import Notifications
-    from chassis.worker import Worker
-
     settings = scene.settings.model_copy(update={"batch_records": scene.chance.choice([10, 60])})
     old = Worker(COUNTING, scene.counting, settings, Notifications(), sole=True)
     new = Worker(HEARS_MORE, scene.counting, settings, Notifications(), sole=True)
@@ -437,6 +439,327 @@ async def rolling_upgrade(scene: Scene) -> None:
     finally:  # as the migration of a version that stops hearing it
         async with scene.counting.unit_of_work() as uow:
             await uow.sql.execute("DELETE FROM heard_types WHERE type = $1", PermissionRequested.type)
+
+
+def _waits(error: BaseException) -> None:
+    assert is_outage(driver_error(error)), error
+
+
+def _has_no_room(error: OSError) -> None:
+    assert disk_is_full(error), error
+
+
+async def clock_skew(scene: Scene) -> None:
+    """A worker's machine is days or minutes ahead or behind, from the beginning or from some batch on: it holds all work, drops
+    nothing, and goes on when its clock is right again. Some seconds change nothing."""
+    far = scene.chance.choice([864_000, -864_000, 90, -90, 20, -20])
+    holds = abs(far) >= 60
+    real, ahead, later = clock.utc_now, [0.0], scene.chance.choice([0, 0, 1, 3])
+    await scene.say(120)
+    wake = Notifications()
+    worker = Worker(COUNTING, scene.counting, scene.settings.model_copy(update={"batch_records": 20}), wake, sole=True)
+
+    async def wrong(uow: UnitOfWork) -> None:
+        nonlocal later
+        later -= 1
+        if later == 0:
+            ahead[0] = far
+            worker.doubted.set()
+
+    def skewed() -> datetime:
+        return real() + timedelta(seconds=ahead[0])
+
+    async def until(reached: Callable[[], Awaitable[bool]]) -> None:
+        while not await reached():
+            wake.set()
+            await asyncio.sleep(0.01)  # the worker tells nobody
+
+    async def held() -> bool:
+        return "clock" in (worker.states["fit"].error if "fit" in worker.states else "")
+
+    with pytest.MonkeyPatch.context() as machine:
+        for module in list(sys.modules.values()):
+            if getattr(module, "utc_now", None) is real:
+                machine.setattr(module, "utc_now", skewed)
+        if later:
+            HOOKS["last"] = wrong
+        else:
+            ahead[0] = far
+        async with asyncio.timeout(60):
+            working = asyncio.create_task(worker.run())
+            if holds:
+                await until(held)
+                positions = await worker.consumer.positions()
+                await scene.say(20)
+                assert await housekeeping.once(scene.settings, (gateway_service, COUNTING)) == []
+                wake.set()
+                await asyncio.sleep(0)
+                moved = sum((await worker.consumer.positions()).values()) - sum(positions.values())
+                assert moved <= 20 * scene.settings.partitions, "only what was in hand when the clock went wrong"
+                ahead[0] = 0.0
+            await until(scene.caught_up)
+            worker.stop()
+            await working
+    HOOKS.clear()
+    await scene.drain()
+
+
+async def unaligned_workers(scene: Scene) -> None:
+    """Three workers, each with partitions of its own of either topic, as Kafka may give them: one client is worked on by two at
+    once, and some partition has two owners for a while."""
+    mixed = scene.messages_of(120) + scene.purchases_of(120)
+    scene.chance.shuffle(mixed)
+    await scene.publish(mixed)
+    places = sorted(await scene.consumer().positions())
+    scene.chance.shuffle(places)
+    owned = [places[n::3] + scene.chance.sample(places, scene.chance.randint(0, 2)) for n in range(3)]
+
+    async def work(own: list[tuple[str, int]], limit: int) -> None:
+        consumer = scene.consumer()
+        for _ in range(6):
+            async with scene.counting.reading() as sql:
+                ends = await scene.counting.log.ends(sql, COUNTING.topics)
+                now = await consumer.positions()
+                moves = {
+                    place: (now[place], min(ends[place], now[place] + limit))
+                    for place in own
+                    if ends.get(place, 0) > now[place]
+                }
+                records = await scene.counting.log.read_types(sql, moves, consumer.types)
+            try:
+                await consumer.apply(Batch(records, consumer.read(records), moves))
+            except LostPartition:
+                continue
+            except Exception as error:  # two that wait for each other: one is told to try again
+                _waits(error)
+
+    await asyncio.gather(*(work(own, scene.chance.choice([2, 7, 50])) for own in owned))
+    await scene.drain()
+
+
+async def _signalled(scene: Scene, number: signal.Signals) -> str:
+    """A worker in a process of its own that gets a signal in the middle of a batch; what became of it."""
+    assert scene.forks is not None
+    await scene.say(150)
+    place = scene.chance.choice(["first", "between", "last"])
+    return await scene.forks.do("work", place, scene.chance.randint(1, 6), int(number), scene.chance.choice([10, 20]))
+
+
+async def suspended(scene: Scene) -> None:
+    """A process is stopped inside a transaction for longer than its limit, as a closed laptop is; another does its work. When it
+    goes on, its session is gone, it applies nothing twice, and works on."""
+    assert scene.forks is not None
+    assert await _signalled(scene, signal.SIGSTOP) == "stopped"
+    if scene.chance.random() < 0.7:
+        await scene.drain()
+    await scene.say(20)
+    assert await scene.forks.do("go") == "going"
+    async with asyncio.timeout(60):
+        while not await scene.caught_up():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # another process works
+    assert await scene.forks.do("end") == "0"
+    await scene.drain()
+
+
+async def terminated_under_load(scene: Scene) -> None:
+    """A process is told to terminate (or killed) in the middle of a batch while there is more to do: it ends by itself, with what
+    it had in hand done or left alone."""
+    number = scene.chance.choice([signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+    talking = asyncio.create_task(scene.say(60))
+    ended = await _signalled(scene, number)
+    assert ended == ("0" if number is not signal.SIGKILL else str(-signal.SIGKILL)), ended
+    await talking
+    await scene.drain()
+
+
+async def offset_out_of_range(scene: Scene) -> None:
+    """Kafka has dropped what a service has not read: it stops and says so; what lies in the publisher's log is shipped again, and
+    the service is moved to what Kafka has."""
+    from aiokafka import TopicPartition
+    from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+    from chassis.bus.kafka_clients import running
+    from chassis.bus.log import BelowLowWater
+
+    await scene.say(60)
+    for relay in scene.relays:
+        while await relay.step():
+            pass
+    address, consumer = scene.sources[0].address, scene.consumer()
+    ends = await scene.kafka_ends()
+    gone = {
+        place: (at, scene.chance.randint(at + 1, ends[place]))
+        for place, at in sorted((await consumer.positions()).items())
+        if place[0] == ACCOUNTS and ends[place] > at
+    }
+    async with running(AIOKafkaAdminClient(bootstrap_servers=address.servers)) as admin:
+        await admin.delete_records(
+            {TopicPartition(address.topic(topic), p): RecordsToDelete(to) for (topic, p), (_, to) in gone.items()}
+        )
+
+    async def for_ever() -> None:
+        while True:
+            await scene.step()
+
+    with pytest.raises(BelowLowWater, match="positions ship-again"):
+        await asyncio.wait_for(for_ever(), 60)
+    await scene.sources[0].stop()
+    for (topic, p), (_, kept) in gone.items():
+        async with scene.gateway.reading() as sql:
+            first = await sql.fetchval(
+                f"""SELECT min("offset") FROM {scene.gateway.log.schema}.log
+                    WHERE topic = $1 AND partition = $2 AND key LIKE $3""",
+                topic,
+                p,
+                f"{scene.name}-%",
+            )
+        await positions.ship_again(scene.gateway, OPERATOR, (topic, p), first, "tried")
+        await positions.skip(scene.counting, OPERATOR, (topic, p), kept, "tried")
+    await scene.drain()
+
+
+async def restarted_in_close(scene: Scene) -> None:
+    """The database is killed, or told to restart, in the middle of a close: the day is closed and told once, when it is there again."""
+    own = scene.own
+    assert own is not None
+    scene.closer = Closer(COUNTING, scene.counting)
+    async with scene.counting.reading() as sql:
+        through = await sql.fetchval("SELECT through FROM closed_days")
+        before = await sql.fetchrow("SELECT entries, total FROM closings ORDER BY day DESC LIMIT 1") or (0, 0)
+    first = through + timedelta(days=1) if through else date(2001, 1, 1)
+    days, expected = [first + timedelta(days=n) for n in range(2)], []
+    for day in days:
+        await scene.say(scene.chance.randint(1, 60))
+        await scene.drain()
+        expected.append((day, before[0] + len(scene.facts), before[1] + sum(scene.facts.values())))
+        await scene.say_closed(day)
+        while await scene.step():
+            pass
+        number = scene.chance.choice([signal.SIGINT, signal.SIGQUIT])
+
+        async def restarts(uow: UnitOfWork, number: signal.Signals = number) -> None:
+            await asyncio.to_thread(own.kill, number)
+
+        HOOKS["close"] = restarts
+        with pytest.raises(Exception) as away:  # noqa: PT011
+            await scene.closer.step()
+        HOOKS.clear()
+        assert is_outage(driver_error(away.value)), away.value
+        await asyncio.to_thread(own.start)
+        await scene.drain()
+    async with scene.counting.reading() as sql:
+        found = await sql.fetch("SELECT day, entries, total FROM closings WHERE day >= $1 ORDER BY day", first)
+        told = await sql.fetchval(
+            "SELECT count(DISTINCT value) = count(*) AND count(*) = (SELECT count(*) FROM closings) FROM bus.log WHERE key = $1",
+            CLOSED,
+        )
+    assert [tuple(row) for row in found] == expected
+    assert told, "each closed day is told once"
+
+
+async def disk_full_log(scene: Scene) -> None:
+    """No room is left for the log and the tables: publishers and workers hear so and wait; nothing is half there."""
+    own, full = scene.own, 0
+    assert own is not None
+    await scene.say(20)
+    await asyncio.to_thread(own.fill, scene.chance.randint(0, 64))
+    left: list[Outgoing] = []
+    try:
+        for _ in range(60):
+            some = scene.messages_of(60)
+            try:
+                async with scene.gateway.unit_of_work() as uow:
+                    uow.publish(some)
+            except Exception as error:
+                _waits(error)
+                left, full = left + some, full + 1
+            if full:
+                break
+            if scene.chance.random() < 0.3:
+                try:
+                    await scene.step()
+                except Exception as error:
+                    _waits(error)
+                    full += 1
+    finally:
+        await asyncio.to_thread(own.free)
+    assert full, "the disk was never full"
+    await scene.publish(left)
+    await scene.drain()
+
+
+async def disk_full_wal(scene: Scene) -> None:
+    """No room is left for the write-ahead log: the database ends itself; started again with room, it has what was committed."""
+    own = scene.own
+    assert own is not None
+    await scene.say(40)
+    await asyncio.to_thread(own.fill, 0)
+    left: list[Outgoing] = []
+    try:
+        for _ in range(20):
+            some = scene.messages_of(scene.chance.randint(1, 5))
+            try:
+                admin = await scene.admin()
+                await admin.execute("SELECT pg_switch_wal()")
+                await admin.close()
+                async with scene.gateway.unit_of_work() as uow:
+                    uow.publish(some)
+            except Exception as error:
+                _waits(error)
+                left = some
+                break
+        assert left, "the disk was never full"
+    finally:
+        await asyncio.to_thread(own.free)
+        await asyncio.to_thread(own.kill, signal.SIGQUIT)
+        await asyncio.to_thread(own.start)
+    # The last one may have been committed without an answer: told again under the same ids, as any sender does.
+    await scene.publish(left)
+    await scene.drain()
+
+
+async def disk_full_evidence(scene: Scene) -> None:
+    """No room is left for evidence and for the witness: what was not stored is not there, in no part and with no leavings; what was
+    said to be there is, and goes on when there is room."""
+    own = scene.own
+    assert own is not None
+    evidence, witness = own.disk / f"evidence-{scene.name}", own.disk / f"witness-{scene.name}" / "heads.log"
+    stored, lines, refused = list[bytes](), list[str](), 0
+    store, file = Folder(evidence), ChainFile(witness)
+
+    async def one() -> None:
+        nonlocal refused
+        content = scene.chance.randbytes(scene.chance.randint(1, 20_000))
+        body = [f"{len(lines)} {'x' * scene.chance.randint(0, 9000)}" for _ in range(scene.chance.randint(1, 3))]
+        try:
+            await store.put(content[:8].hex(), content)
+            stored.append(content)
+        except OSError as error:
+            _has_no_room(error)
+            assert await store.get(content[:8].hex()) is None
+            refused += 1
+        try:
+            with file.held(wait=True):
+                file.new_lines()
+                file.append(body)
+            lines.extend(body)
+        except OSError as error:
+            _has_no_room(error)
+            refused += 1
+
+    await one()
+    await asyncio.to_thread(own.fill, scene.chance.randint(16, 120))
+    try:
+        for _ in range(30):
+            await one()
+    finally:
+        await asyncio.to_thread(own.free)
+    assert refused, "the disk was never full"
+    assert not [path for path in evidence.rglob(".*") if path.is_file()], "nothing half stored keeps the disk full"
+    for _ in range(2):
+        await one()
+    assert [await store.get(content[:8].hex()) for content in stored] == stored
+    assert ChainFile(witness).new_lines() == lines
 
 
 async def relay_dies(scene: Scene) -> None:
@@ -511,8 +834,14 @@ LOG: dict[str, Scenario] = {
     for one in (
         cut_before_commit, backend_killed, commit_not_acknowledged, two_owners, late_duplicates, foreign_limits, any_bytes,
         redriven_and_skipped, stopped_publisher, backup_meanwhile, retention, below_low_water, stopped_while_working,
-        rolling_upgrade, three_workers, pool_exhausted,
+        rolling_upgrade, three_workers, unaligned_workers, pool_exhausted, clock_skew, suspended, terminated_under_load,
     )
 }  # fmt: skip
-KAFKA: dict[str, Scenario] = {one.__name__: one for one in (relay_dies, any_bytes_on_kafka)}
-SCENARIOS = LOG | KAFKA
+FORKED = {one.__name__ for one in (suspended, terminated_under_load)}
+"""Those with a worker in another process."""
+OWN: dict[str, Scenario] = {
+    one.__name__: one for one in (restarted_in_close, disk_full_log, disk_full_wal, disk_full_evidence)
+}
+"""Those that take a database down, or fill its disk: on a server of their own."""
+KAFKA: dict[str, Scenario] = {one.__name__: one for one in (relay_dies, any_bytes_on_kafka, offset_out_of_range)}
+SCENARIOS = LOG | OWN | KAFKA

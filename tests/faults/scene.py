@@ -4,7 +4,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import asyncpg
@@ -14,15 +14,27 @@ from chassis.breaker import Breaker
 from chassis.bus.kafka import KafkaSource, Relay
 from chassis.bus.kafka_topics import KafkaAddress
 from chassis.bus.record import Outgoing, partition_of
+from chassis.closing import Closer
 from chassis.consumer import Consumer, LostPartition, read_from_log
 from chassis.database import Database, connect
 from chassis.personal.keys import Keyring
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts.base import Quantity, encode
-from contracts.broker import ACCOUNTS, FundsMoved, PermissionRequested
+from contracts.broker import (
+    ACCOUNTS,
+    TOPICS,
+    TRADES,
+    BrokerDayClosed,
+    FundsMoved,
+    PermissionRequested,
+    ProductPurchased,
+)
+from contracts.fields import Amount
 from gateway.client_keys import ClientKeys
 from tests.faults.counting.service import COUNTING, HOOKS
+from tests.faults.forks import Forks
+from tests.faults.own_server import OwnServer
 
 CLIENTS = 7
 BEGIN = datetime(2026, 3, 2, 1, tzinfo=UTC)
@@ -52,6 +64,10 @@ class Scene:
     relays: list[Relay] = field(default_factory=list)
     service: Service = COUNTING
     hearing: int | None = None
+    own: OwnServer | None = None
+    forks: Forks | None = None
+    closer: Closer | None = None
+    _usual: Consumer | None = None
 
     def consumer(self) -> Consumer:
         """A consumer as of another process."""
@@ -90,6 +106,35 @@ class Scene:
             made.append(Outgoing(ACCOUNTS, place, client, asked.type, asked.permission, "faults", at, encode(asked)))
         return made
 
+    def purchases_of(self, count: int) -> list[Outgoing]:
+        """New facts on the other topic, of the same clients."""
+        made = []
+        for _ in range(count):
+            number, client = len(self.facts), f"{self.name}-c{self.chance.randrange(CLIENTS)}"
+            amount, at = Decimal(self.chance.randint(1, 99_999)) / 100, BEGIN + timedelta(seconds=number)
+            bought = ProductPurchased(
+                client_id=client,
+                purchase_id=f"{self.name}-{number}",
+                product_code="P",
+                amount=Amount(str(amount)),
+                at=at,
+            )
+            self.facts[bought.purchase_id] = amount
+            place = partition_of(client, self.settings.partitions)
+            made.append(Outgoing(TRADES, place, client, bought.type, bought.purchase_id, "faults", at, encode(bought)))
+        return made
+
+    async def say_closed(self, day: date) -> None:
+        """Close a day on every topic and partition."""
+        event, at = BrokerDayClosed(business_date=day), BEGIN
+        await self.publish(
+            [
+                Outgoing(topic, p, event.key, event.type, f"{day}/{topic}/{p}", "faults", at, encode(event))
+                for topic in TOPICS
+                for p in range(self.settings.partitions)
+            ]
+        )
+
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Put messages on the gateway's log, in transactions of some size."""
         left = list(messages)
@@ -114,7 +159,9 @@ class Scene:
                 while await relay.step():
                     pass
             return sum([await source.step() for source in self.sources])
-        return await read_from_log(consumer or self.consumer(), 4, limit or self.chance.choice([3, 20, 5000]))
+        if self._usual is None or (self._usual.service, self._usual.hearing) != (self.service, self.hearing):
+            self._usual = self.consumer()
+        return await read_from_log(consumer or self._usual, 4, limit or self.chance.choice([3, 20, 5000]))
 
     async def drain(self) -> None:
         """Until everything published is applied, whatever fails meanwhile."""
@@ -122,7 +169,7 @@ class Scene:
         async with Heads(self.settings, {"gateway": self.gateway}) as heads:
             while failed < PATIENCE:
                 try:
-                    worked = await self.step()
+                    worked = bool(await self.step()) | (self.closer is not None and await self.closer.step())
                     lag = await lag_of(self.service, self.counting, await heads.of(self.service.topics))
                 except LostPartition:
                     continue
@@ -132,6 +179,16 @@ class Scene:
                 if not worked and lag.caught_up:
                     return
         raise AssertionError(f"nothing moves: {last!r}")
+
+    async def caught_up(self) -> bool:
+        """Whether everything published is applied."""
+        async with Heads(self.settings, {"gateway": self.gateway}) as heads:
+            return (await lag_of(self.service, self.counting, await heads.of(self.service.topics))).caught_up
+
+    async def kafka_ends(self) -> dict[tuple[str, int], int]:
+        """The heads of what Kafka has."""
+        async with Heads(self.settings, {"gateway": self.gateway}) as heads:
+            return await heads.of(self.service.topics)
 
     async def outcome(self) -> tuple[int, int]:
         """Facts without their effect, and effects without a fact of their own."""
@@ -167,12 +224,15 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(settings: Settings, name: str, seed: int) -> AsyncIterator[Scene]:
+async def scene(
+    settings: Settings, name: str, seed: int, own: OwnServer | None = None, forks: Forks | None = None
+) -> AsyncIterator[Scene]:
     """A seed's scene; what it publishes carries its name."""
     gateway, counting = Database(settings, "gateway"), Database(settings, "counting")
     chance, keys = random.Random(f"{name}/{seed}"), ClientKeys(settings)
     gateway.keyring = counting.keyring = Keyring(keys)
     made = Scene(settings, gateway, counting, chance, f"{name.replace('_', '')}{seed}")
+    made.own, made.forks = own, forks
     try:
         consumer = made.consumer()
         await consumer.prepare()

@@ -6,6 +6,8 @@ A seed that fails is printed, with what happened; the same seed does the same. E
 import asyncio
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from chassis.servers.postgres import PrivatePostgres
 from chassis.settings import Settings
 from gateway.app import service as gateway
 from tests.faults.counting.service import COUNTING
-from tests.faults.scenarios import KAFKA, SCENARIOS
+from tests.faults.forks import Forks, forks
+from tests.faults.own_server import NoSmallDisk, OwnServer, own_server
+from tests.faults.scenarios import FORKED, KAFKA, OWN, SCENARIOS
 from tests.faults.scene import scene
 
 SECONDS_A_SEED = 120
@@ -38,27 +42,40 @@ class Line:
         return not (self.lost or self.doubled or self.broken)
 
 
-async def play(settings: Settings, name: str, seed: int) -> tuple[int, int]:
+async def play(
+    settings: Settings, name: str, seed: int, own: OwnServer | None = None, others: Forks | None = None
+) -> tuple[int, int]:
     """One seed of a scenario: lost and doubled."""
-    async with asyncio.timeout(SECONDS_A_SEED), scene(settings, name, seed) as at:
+    async with asyncio.timeout(SECONDS_A_SEED), scene(settings, name, seed, own, others) as at:
         await SCENARIOS[name](at)
         return await at.outcome()
 
 
-async def run(settings: Settings, name: str, seeds: int, first: int = 0) -> Line:
+@asynccontextmanager
+async def _others(settings: Settings, name: str) -> AsyncIterator[Forks | None]:
+    """The process whose forks work, where a scenario has such."""
+    if name not in FORKED:
+        yield None
+        return
+    async with forks(settings) as others:
+        yield others
+
+
+async def run(settings: Settings, name: str, seeds: int, first: int = 0, own: OwnServer | None = None) -> Line:
     """A scenario with some seeds."""
     line = Line(name)
-    for seed in range(first, first + seeds):
-        line.seeds += 1
-        try:
-            lost, doubled = await play(settings, name, seed)
-        except Exception as error:
-            line.broken += 1
-            print(f"  {name} seed {seed}: {error!r}", flush=True)
-            continue
-        if lost or doubled:
-            print(f"  {name} seed {seed}: lost {lost}, doubled {doubled}", flush=True)
-        line.lost, line.doubled = line.lost + lost, line.doubled + doubled
+    async with _others(settings, name) as others:
+        for seed in range(first, first + seeds):
+            line.seeds += 1
+            try:
+                lost, doubled = await play(settings, name, seed, own, others)
+            except Exception as error:
+                line.broken += 1
+                print(f"  {name} seed {seed}: {error!r}", flush=True)
+                continue
+            if lost or doubled:
+                print(f"  {name} seed {seed}: lost {lost}, doubled {doubled}", flush=True)
+            line.lost, line.doubled = line.lost + lost, line.doubled + doubled
     return line
 
 
@@ -87,7 +104,7 @@ async def every(seeds: int, names: list[str], first: int) -> list[Line]:
         try:
             url = await asyncio.to_thread(server.start)
             at = await asyncio.to_thread(broker.start) if broker else ""
-            for name in names:
+            for name in (one for one in names if one not in OWN):
                 database = f"faults_{name}"
                 import asyncpg
 
@@ -98,14 +115,30 @@ async def every(seeds: int, names: list[str], first: int) -> list[Line]:
                     home=home / "h", database_url=url.replace("/careline?", f"/{database}?"),
                     bus_url=f"kafka://{at}/{name.replace('_', '')}" if name in KAFKA else None,
                 )  # fmt: skip
-                line = await run(await prepared(settings), name, seeds, first)
-                print(f"{name}: {line.seeds} seeds, {line.lost} lost, {line.doubled} doubled", flush=True)
-                lines.append(line)
+                lines.append(_said(await run(await prepared(settings), name, seeds, first)))
         finally:
             await asyncio.to_thread(server.stop, even_if_used=True)
             if broker:
                 await asyncio.to_thread(broker.stop)
-    return lines
+        if chosen := [name for name in names if name in OWN]:
+            lines += await _on_own(home, chosen, seeds, first)
+    return sorted(lines, key=lambda line: names.index(line.name))
+
+
+async def _on_own(home: Path, names: list[str], seeds: int, first: int) -> list[Line]:
+    """Those that take a server down, where this machine lets us mount a small disk."""
+    try:
+        async with own_server(home / "own") as own:
+            settings = await prepared(Settings(home=home / "h", database_url=own.url))
+            return [_said(await run(settings, name, seeds, first, own)) for name in names]
+    except NoSmallDisk as error:
+        print(f"not played, no small disk can be mounted ({error}): {', '.join(names)}", flush=True)
+        return []
+
+
+def _said(line: Line) -> Line:
+    print(f"{line.name}: {line.seeds} seeds, {line.lost} lost, {line.doubled} doubled", flush=True)
+    return line
 
 
 def main() -> None:

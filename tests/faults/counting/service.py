@@ -1,19 +1,23 @@
-"""A small service that shows every loss and every double: a transfer leaves one entry, moves one balance, tells one event."""
+"""A small service that shows every loss and every double: a transfer leaves one entry, moves one balance, tells one event; so
+does a purchase, which comes on another topic. A day that is closed leaves one row and tells one event."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 from chassis.service import Service
 from chassis.tables import new_metadata
 from chassis.uow import UnitOfWork
-from contracts.broker import FundsMoved, PermissionGranted, PermissionRequested
+from contracts.broker import FundsMoved, PermissionGranted, PermissionRequested, ProductPurchased
 
 Hook = Callable[[UnitOfWork], Awaitable[None]]
 HOOKS: dict[str, Hook] = {}
-"""What a scenario does to a batch: `first` before, `between` in the midst of, `last` after its statements."""
+"""What a scenario does to a batch: `first` before, `between` in the midst of, `last` after its statements; `close` to a close."""
+CLOSED = "closed"
+"""The client that is told of closed days."""
 
 
 async def _at(place: str, uow: UnitOfWork) -> None:
@@ -23,13 +27,20 @@ async def _at(place: str, uow: UnitOfWork) -> None:
 
 async def count(moves: Sequence[FundsMoved], uow: UnitOfWork) -> None:
     """Keep each transfer once."""
+    await _keep([(move.transfer_id, move.client_id, Decimal(move.amount)) for move in moves], uow)
+
+
+async def count_purchases(purchases: Sequence[ProductPurchased], uow: UnitOfWork) -> None:
+    """Keep each purchase once."""
+    await _keep([(one.purchase_id, one.client_id, Decimal(one.amount)) for one in purchases], uow)
+
+
+async def _keep(moves: Iterable[tuple[str, str, Decimal]], uow: UnitOfWork) -> None:
     await _at("first", uow)
     new = await uow.sql.fetch(
         """INSERT INTO entries SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[])
            ON CONFLICT DO NOTHING RETURNING transfer_id, client_id, amount""",
-        [move.transfer_id for move in moves],
-        [move.client_id for move in moves],
-        [Decimal(move.amount) for move in moves],
+        *map(list, zip(*moves, strict=True)),
     )
     await _at("between", uow)
     totals: Counter[str] = Counter()
@@ -56,13 +67,21 @@ async def note(requests: Sequence[PermissionRequested], uow: UnitOfWork) -> None
     uow.emit_all(PermissionGranted(client_id=client, permission=asked, at=uow.now) for asked, client in new)
 
 
+async def close(days: Sequence[date], uow: UnitOfWork) -> None:
+    """Keep what there was when a day closed, and tell it."""
+    for day in days:
+        await uow.sql.execute("INSERT INTO closings SELECT $1, count(*), coalesce(sum(amount), 0) FROM entries", day)
+        await _at("close", uow)
+        uow.emit(PermissionGranted(client_id=CLOSED, permission=f"day-{day}", at=uow.now))
+
+
 COUNTING = Service(
     name="counting",
     tables=new_metadata(),
     migrations=Path(__file__).parent,
-    listens={FundsMoved: count},
+    listens={FundsMoved: count, ProductPurchased: count_purchases},
     publishes=[PermissionGranted],
-    waits_for=(),
+    closes=close,
 )
-HEARS_MORE = replace(COUNTING, listens={FundsMoved: count, PermissionRequested: note})
+HEARS_MORE = replace(COUNTING, listens={**COUNTING.listens, PermissionRequested: note})
 """Its next version."""
