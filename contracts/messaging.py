@@ -177,6 +177,28 @@ class ContactRequested(relationships.ContactRequested, frozen=True, kw_only=True
     topic: ClassVar[str] = TOPIC
 
 
+class EntitlementsRequested(Event, frozen=True, kw_only=True, gc=False):
+    """Messaging asks to be told once more who has which product: what was told before it was there is in no log [MS17]."""
+
+    type: ClassVar[str] = "messaging.entitlements.requested"
+    topic: ClassVar[str] = TOPIC
+
+    request_id: Id
+    asked_at: Instant
+
+    @property
+    def key(self) -> str:
+        return str(self.request_id)
+
+    @property
+    def identity(self) -> str:
+        return str(self.request_id)
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.asked_at
+
+
 class FindingRaised(Event, frozen=True, kw_only=True, gc=False):
     """Something about messages is for compliance: an unregistered sender [MS14], two paid days without content [MS17]."""
 
@@ -227,6 +249,7 @@ EVENTS: list[type[Event]] = [
     ConsentChanged,
     AddressFailed,
     ContactRequested,
+    EntitlementsRequested,
     FindingRaised,
     DayCompleted,
 ]

@@ -23,7 +23,7 @@ PUBLISHER = "callbacks"
 STOPPED = ("MARKETING", "SUBSCRIBED")
 """Who wanted no marketing got no column either, even one they had subscribed to."""
 HANDED = "handed_over"
-COMPLETE = "EXISTS (SELECT FROM hand_overs WHERE taken = told)"
+COMPLETE = f"EXISTS (SELECT FROM hand_overs WHERE publisher = '{PUBLISHER}' AND taken = told)"
 """SQL: whether everything that is handed over is here."""
 
 

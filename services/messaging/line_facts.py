@@ -4,14 +4,19 @@ who has which SMS product [MS17]. Each is kept, in whatever order it comes."""
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from uuid import uuid4
 
 from chassis import rows
-from chassis.timeline import today
+from chassis.database import Database
+from chassis.timeline import Timeline, timeline, today
 from chassis.uow import UnitOfWork
 from contracts.broker import AllotmentMade, HoldingValued, InstrumentNoticed
+from contracts.messaging import EntitlementsRequested
 from contracts.products import EntitlementChanged
 from services.messaging import lines
 from services.messaging.tables import ENTITLEMENTS, AllotmentRow, HoldingRow, NoticedRow
+
+PRODUCTS = "products"
 
 
 async def keep_holdings(events: Sequence[HoldingValued], uow: UnitOfWork) -> None:
@@ -75,6 +80,34 @@ async def keep_entitlements(changes: Sequence[EntitlementChanged], uow: UnitOfWo
         await lines.tell_of_notices(uow, day, clients=clients)
         await lines.tell_of_allotments(uow, day, clients)
     await _note_late(uow, dict.fromkeys(clients, None))
+
+
+class Asking:
+    """A loop that asks, once in a real home, for everybody's entitlements: a messaging that was added later heard none of what
+    is in the log no more."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    async def turn(self, database: Database) -> bool:
+        """Ask, where nobody has yet; there is never more."""
+        if not self.asked:
+            async with database.reading() as sql:
+                real = await timeline(sql) is Timeline.REAL
+            if real:
+                await self._ask(database)
+                self.asked = True
+        return False
+
+    async def _ask(self, database: Database) -> None:
+        async with database.unit_of_work() as uow:
+            # No end mark is expected of products: `told` stays empty.
+            fresh = await uow.sql.fetchval(
+                "INSERT INTO hand_overs (publisher, taken) VALUES ($1, 0) ON CONFLICT DO NOTHING RETURNING true",
+                PRODUCTS,
+            )
+            if fresh:
+                uow.emit(EntitlementsRequested(request_id=uuid4(), asked_at=uow.now))
 
 
 async def _note_late(uow: UnitOfWork, days: dict[str, date | None]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from decimal import Decimal
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -27,6 +28,7 @@ FieldType = Literal["text", "date", "number", "money", "code", "security"]
 OWN_RECORD = ("name", "branch", "manager", "manager_phone", "contact", "hotline", "package")
 """What is filled in from the client's own record and the firm's."""
 WECOM_BYTES = 2048
+DAY_MINUTES = 24 * 60
 LINES = ("SMS1", "SMS2", "SMS3")
 """The SMS products whose lines the desk writes [MS17]."""
 _BLANK = re.compile(r"\{(\w+)\}")
@@ -47,13 +49,15 @@ class Cap(PolicyBody, frozen=True):
 
 class WayTerms(PolicyBody, frozen=True):
     """A way messages go: the client's channel it reaches, how fast its provider takes them, and how many of all classes an
-    address may get by it [MS15]; of staff `staff_caps` alone."""
+    address may get by it [MS15]; of staff `staff_caps` alone. `template_ceiling`: of one template its provider takes so many to a
+    number and day, which the caps of no class may exceed [MS10]."""
 
     channel: Channel
     per_second: Positive
     at_once: Positive
     caps: tuple[Cap, ...] = ()
     staff_caps: tuple[Cap, ...] = ()
+    template_ceiling: Positive | None = None
 
 
 class ClassTerms(PolicyBody, frozen=True):
@@ -68,6 +72,11 @@ class ClassTerms(PolicyBody, frozen=True):
     optional: bool = False
     second_provider: bool = False
     caps: tuple[Cap, ...] = ()
+
+    @property
+    def most_a_day(self) -> float:
+        """How many messages a number gets in a day at the most."""
+        return min((cap.count * -(-DAY_MINUTES // cap.minutes) for cap in self.caps), default=inf)
 
 
 class Sending(PolicyBody, frozen=True, dict=True):
@@ -158,6 +167,11 @@ class Template(PolicyBody, frozen=True):
     needs: tuple[Literal["manager"], ...] = ()
     passed: dict[str, Words] = msgspec.field(default_factory=dict)
 
+    @property
+    def goes_by_sms(self) -> bool:
+        """Whether it may go by SMS."""
+        return not {"own", "cloud"}.isdisjoint(self.ways)
+
     def in_language(self, language: str) -> Wording:
         """Its words for `zh-CN` or, for anything else, English."""
         return self.zh if language.startswith("zh") else self.en
@@ -190,12 +204,16 @@ class Templates(PolicyBody, frozen=True, dict=True):
     words: WordLists
     kinds: dict[Code, Template]
 
-    def parts(self, template: Template, language: str) -> int:
-        """The parts of the longest SMS it can make [MS12]."""
+    def longest(self, template: Template, language: str) -> str:
+        """The longest text it can make."""
         longest = {name: "国" * size for name, size in self.lengths.items()}
         longest |= {name: "国" * variable.longest for name, variable in template.fields.items()}
         _, body = template.in_language(language).filled(longest)
-        return sms_parts("国" * self.signature_units + body)
+        return body
+
+    def parts(self, template: Template, language: str) -> int:
+        """The parts of the longest SMS it can make [MS12]."""
+        return sms_parts("国" * self.signature_units + self.longest(template, language))
 
 
 class Signature(PolicyBody, frozen=True):
@@ -259,6 +277,10 @@ def parse_sending(body: dict[str, Any]) -> Sending:
     for name, terms in found.classes.items():
         if absent := set(terms.ways) - found.ways.keys():
             problems.append(FieldError(f"/body/classes/{name}/ways", f"no way is {', '.join(sorted(absent))}"))
+        ceilings = [found.ways[way].template_ceiling for way in terms.ways if way in found.ways]
+        if (ceiling := min(filter(None, ceilings), default=None)) is not None and terms.most_a_day > ceiling:
+            why = f"a provider takes {ceiling} of one template to a number and day [MS10]"
+            problems.append(FieldError(f"/body/classes/{name}/caps", why))
     for tier in TIERS:
         if not all(found.packages.get(tier, {}).get(language) for language in ("zh-CN", "en")):
             problems.append(FieldError(f"/body/packages/{tier}", "has no name in zh-CN and en"))
@@ -296,14 +318,10 @@ def _wrong(book: Templates, template: Template) -> Iterator[tuple[str, str]]:
             continue
         for why in wrong_words(book, template, f"{wording.subject}\n{wording.body}"):
             yield place, why
-        if (
-            not {"own", "cloud"}.isdisjoint(template.ways)
-            and not template.ordered
-            and (parts := book.parts(template, language)) > book.max_parts
-        ):
+        if template.goes_by_sms and not template.ordered and (parts := book.parts(template, language)) > book.max_parts:
             yield place, f"{parts} parts of an SMS at the longest, {book.max_parts} are the most [MS12]"
-        if "wecom" in template.ways and len(wording.body.encode()) > WECOM_BYTES:
-            yield place, f"longer than {WECOM_BYTES} bytes, which WeCom cuts [MS15]"
+        if "wecom" in template.ways and (size := len(book.longest(template, language).encode())) > WECOM_BYTES:
+            yield place, f"{size} bytes at the longest, {WECOM_BYTES} are the most: WeCom cuts the rest [MS15]"
 
 
 def wrong_words(book: Templates, template: Template, text: str) -> Iterator[str]:

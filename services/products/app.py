@@ -20,7 +20,7 @@ from contracts.broker import (
 )
 from contracts.classification import ClassChanged, CoreChanged, MonthEvaluated, SupplementaryChanged, TierChanged
 from contracts.classification import DayCompleted as ClassificationDayCompleted
-from contracts.messaging import ReplyReceived
+from contracts.messaging import EntitlementsRequested, ReplyReceived
 from contracts.platform import ErasureRequested
 from contracts.points import RedemptionCancelled, RedemptionRequested
 from contracts.products import (
@@ -46,6 +46,7 @@ from services.products import (
     club,
     club_events,
     differences,
+    entitlements,
     exports,
     facts,
     hospitality,
@@ -94,6 +95,7 @@ service = Service(
         RedemptionRequested: redemptions.deliver,
         RedemptionCancelled: redemptions.cancel,
         ReplyReceived: unsubscribing.hear,
+        EntitlementsRequested: entitlements.tell_again,
     },
     publishes=[
         ProductChanged,

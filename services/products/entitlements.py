@@ -10,6 +10,7 @@ from chassis import rows
 from chassis.clock import business_date
 from chassis.errors import Text
 from chassis.uow import UnitOfWork
+from contracts.messaging import EntitlementsRequested
 from contracts.products import EntitlementChanged, EntitlementStretch
 from services.products.clients import ClientRow
 from services.products.entitlement_rules import (
@@ -120,6 +121,23 @@ async def _read_at(sql: asyncpg.Connection, client_id: str, at: datetime) -> Kno
         so = [what for _, what in await sql.fetch(query, [client_id], at)]
         setattr(known, kind, as_at(getattr(known, kind), day, so))
     return known
+
+
+async def tell_again(_: Sequence[EntitlementsRequested], uow: UnitOfWork) -> None:
+    """Tell everybody's once more, whole: who asks was not there when they were told."""
+    after = ""
+    while ids := [
+        client_id
+        for (client_id,) in await uow.sql.fetch(
+            """SELECT client_id FROM clients WHERE client_id > $1
+                 AND EXISTS (SELECT FROM entitlements e WHERE e.client_id = clients.client_id)
+               ORDER BY client_id LIMIT $2 FOR UPDATE""",
+            after,
+            AT_ONCE,
+        )
+    ]:
+        uow.emit_all(EntitlementChanged(**change.fields) for change in await ENTITLEMENTS.again(uow, ids))
+        after = ids[-1]
 
 
 async def read(sql: asyncpg.Connection, client_ids: Sequence[str]) -> dict[str, Known]:

@@ -116,6 +116,18 @@ class Telling(Generic[S]):
             await self._write(uow, changes, wanted)
         return changes
 
+    async def again(self, uow: UnitOfWork, clients: Sequence[str]) -> list[Told[S]]:
+        """Tell the whole histories of clients once more, under their next revisions, for who heard nothing of them; their rows of
+        `clients` are locked."""
+        known = {client_id: held for client_id, held in (await self.now(uow.sql, clients)).items() if held[1]}
+        changes = [
+            Told(client_id, revision + 1, min(one.since for one in stretches), stretches)
+            for client_id, (revision, stretches) in known.items()
+        ]
+        if changes:
+            await self._write(uow, changes, {one.client_id: one.stretches for one in changes})
+        return changes
+
     async def _write(self, uow: UnitOfWork, changes: Sequence[Told[S]], wanted: Mapping[str, Sequence[S]]) -> None:
         clients, revisions = [one.client_id for one in changes], [one.revision for one in changes]
         await uow.sql.execute(

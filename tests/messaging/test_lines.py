@@ -14,14 +14,17 @@ from contracts import broker
 from contracts.fields import Quantity
 from contracts.messaging import message_id
 from contracts.products import EntitlementChanged, EntitlementStretch
+from services.messaging.line_facts import Asking
 from services.messaging.lines import check
 from services.messaging.policy import securities
 from services.messaging.ports.sms import HttpSms
 from services.messaging.sending import judge_due, send_due
 from services.messaging.tables import MessageRow
+from services.products.tables import ENTITLEMENTS
 from tests.messaging.desk import DESK, HEAD, HQ, Desk
 from tests.messaging.gateway import Gateway, serving
 from tests.messaging.test_mailings import SECOND, order
+from tests.world import World
 
 CALENDAR = shipped()
 TODAY = business_date(utc_now())
@@ -187,3 +190,35 @@ async def test_the_desk_writes_lines_that_a_second_person_releases_to_those_who_
     number = f"139{int(holder.removeprefix('c-')):08d}"
     assert f"【客户服务】{text}。退订回T1" in gateway.sent(number)
     assert gateway.sent(f"139{int(adviser.removeprefix('c-')):08d}") == gateway.sent(f"139{int(other.removeprefix('c-')):08d}") == []  # fmt: skip
+
+
+@pytest.mark.services("messaging", "products")
+async def test_a_messaging_that_was_added_later_is_told_once_more_who_has_what(world: World) -> None:
+    """What products told before messaging was there is in no log any more: in a real home it asks, once."""
+    desk, database = Desk(world), world.database("messaging")
+    who, _ = await desk.open(), await desk.open()
+    stretch = EntitlementStretch(since=FIRST, until=None, code="SMS2", source="PRODUCT", version="1")
+    async with world.database("products").unit_of_work() as uow:
+        for stretches in ([], [stretch]):  # told twice already, and nobody heard it
+            await ENTITLEMENTS.put(uow, {who: stretches})
+
+    async def those_who_have_it() -> list[str]:
+        rows = await world.rows("messaging", "SELECT client_id FROM entitlements WHERE code = 'SMS2'")
+        return [row["client_id"] for row in rows]
+
+    asking, asked = Asking(), "SELECT count(*) FROM bus.log WHERE type = 'messaging.entitlements.requested'"
+    assert await asking.turn(database) is False
+    await world.settle()
+    assert (await world.value("gateway", asked), await those_who_have_it()) == (
+        0,
+        [],
+    )  # not before it is known to be real
+    await desk.real()
+    for loop in (asking, asking, Asking()):
+        await loop.turn(database)
+        await world.settle()
+    assert (await world.value("gateway", asked), await those_who_have_it()) == (1, [who])
+    # Nothing is sent because of it: what callbacks hands over is another matter.
+    assert await world.value("messaging", "SELECT NOT EXISTS (SELECT FROM messages WHERE state = 'handed')")
+    async with world.database("products").unit_of_work() as uow:
+        assert await ENTITLEMENTS.of(uow.sql, who) == [stretch]

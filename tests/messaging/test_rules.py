@@ -1,6 +1,7 @@
 """The rules of messages by table: parts, words, ways, hours, caps, replies."""
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -252,6 +253,9 @@ ZH = {"subject": "通知", "body": "您好"}
         (changed("account_notice", zh=ZH | {"body": "{text}600519"}), "/body/kinds/account_notice/zh"),
         (changed("account_notice", fields={"text": {"type": "security", "longest": 9}}), "/body/kinds/account_notice/fields"),
         (changed("account_notice", fields={"text": {"type": "text", "longest": 200}}), "/body/kinds/account_notice/zh"),
+        (changed("register_made", zh=ZH | {"body": "{unit}" * 33}), "/body/kinds/register_made/zh"),  # parts of an SMS
+        (changed("birthday", ways=["wecom"], zh=ZH | {"body": "国" * 683}), "/body/kinds/birthday/zh"),
+        (changed("birthday", ways=["wecom"], zh=ZH | {"body": "{name}" * 57}), "/body/kinds/birthday/zh"),
         (changed("birthday", zh=ZH | {"body": "{nobody}"}), "/body/kinds/birthday/zh"),
         (changed("invitation", fields={"text": {"type": "text", "longest": 9}}), "/body/kinds/invitation/fields"),
         (changed("birthday", message_class="ELSE"), "/body/kinds"),
@@ -270,12 +274,22 @@ def test_compliance_may_pass_a_word_with_a_reason() -> None:
 
 def test_policies_that_do_not_hold_are_refused() -> None:
     sending, filings = Policies.sending.shipped[0].written, Policies.filings.shipped[0].written
+
+    def capped(*caps: dict[str, int]) -> dict[str, Any]:
+        return {**sending["classes"], "NOTICE": {**sending["classes"]["NOTICE"], "caps": list(caps)}}
+
+    parse_sending({**sending, "classes": capped({"count": 50, "minutes": 1440})})
+    parse_templates(changed("birthday", ways=["wecom"], zh=ZH | {"body": "国" * 682}))
     for body in (
         {**sending, "quiet": ["21:00", "21:00"]},
         {**sending, "marketing_hours": ["20:00", "09:00"]},
         {**sending, "quiet": ["25:00", "08:30"]},
         {**sending, "classes": {**sending["classes"], "MARKETING": {"ways": ["cloud"], "lifetime_minutes": 5}}},
         {**sending, "classes": {"NOTICE": sending["classes"]["NOTICE"]}},
+        # More than a provider takes of one template: by the day, or by the hour of each day.
+        {**sending, "classes": capped({"count": 51, "minutes": 1440})},
+        {**sending, "classes": capped({"count": 3, "minutes": 60})},
+        {**sending, "classes": capped()},
     ):
         with pytest.raises(PolicyInvalid):
             parse_sending(dict(body))

@@ -110,5 +110,8 @@ async def test_lists_for_the_desk(desk: Desk) -> None:
     assert (await desk.ok(HQ, "GET", "/inbound"))["items"] == []
     kinds = {one["kind"] for one in await desk.ok(HQ, "GET", "/templates")}
     assert {"welcome", "account_notice"} <= kinds
+    parts = {one["kind"]: one["longest_parts"] for one in await desk.ok(HQ, "GET", "/templates")}
+    assert parts["account_notice"] == {"zh-CN": 3, "en": 3}
+    assert parts["education"] == parts["news"] == {}  # no SMS; words of a mailing
     for path in ("/plans", "/opt-outs", "/inbound", "/templates"):
         await desk.ok(DESK, "GET", path, status=403)

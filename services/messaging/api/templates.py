@@ -45,7 +45,8 @@ class ToStaff(BaseModel, extra="forbid"):
 
 
 class Listed(BaseModel):
-    """A template in force; `filed`: of each way that files templates what is registered, and its state."""
+    """A template in force; `filed`: of each way that files templates what is registered, and its state. `longest_parts`: the SMS
+    of the longest message it makes, by language; of one whose words are those of a mailing nothing [MS12]."""
 
     kind: str
     message_class: str
@@ -60,6 +61,10 @@ class Listed(BaseModel):
         ),
     ]
     words: dict[str, dict[str, str]]
+    longest_parts: Annotated[
+        dict[str, int],
+        Field(description="how many SMS its longest message counts as, by language", examples=[{"zh-CN": 3, "en": 2}]),
+    ]
     filed: Annotated[
         dict[str, dict[str, str]],
         Field(
@@ -73,7 +78,7 @@ class Listed(BaseModel):
 async def list_templates(_: Writer, sql: Reading) -> list[Listed]:
     """Every template in force, with its words and where it is filed."""
     policies, day = await Policies.read(sql), await today(sql)
-    filings = policies.filings.on(day).body.templates
+    filings, book = policies.filings.on(day).body.templates, policies.templates.on(day).body
     return [
         Listed(
             kind=kind, message_class=one.message_class, ways=list(one.ways),
@@ -82,9 +87,12 @@ async def list_templates(_: Writer, sql: Reading) -> list[Listed]:
                 language: {"subject": words.subject, "body": words.body}
                 for language, words in (("zh-CN", one.zh), ("en", one.en))
             },
+            longest_parts={
+                language: book.parts(one, language) for language in ("zh-CN", "en") if one.goes_by_sms and not one.ordered
+            },
             filed={filing.way: {"code": filing.code, "state": filing.state} for filing in filings if filing.kind == kind},
         )
-        for kind, one in sorted(policies.templates.on(day).body.kinds.items())
+        for kind, one in sorted(book.kinds.items())
     ]  # fmt: skip
 
 
