@@ -52,7 +52,7 @@ from services.messaging.policy import Policies
 AT_ONCE = 2_000
 RECEIPTS_AT_ONCE = 500
 SECRET = "of the bench"  # noqa: S105 - of a gateway on this machine
-PROBED, PROBES_A_SECOND, QUIET_SECONDS = 1_000, 50, 8
+PROBED, PROBES_A_SECOND, QUIET_SECONDS = 300, 50, 8
 PATIENCE_SECONDS = 420
 
 
@@ -237,6 +237,7 @@ async def _run(
         await _release(sql, f"client_id < 'P{first:06d}'")
         await _delivered(sql, first, receipts)  # by then the worker has started
         read = min(first, PROBED)
+        await _probe(settings, port, env, read, read / PROBES_A_SECOND)  # their keys are known from here on
         quiet = await _probe(settings, port, env, read, QUIET_SECONDS)
         carrier.began = 0.0
         began = time.perf_counter()

@@ -47,6 +47,7 @@ class Platform:
         self.databases: dict[str, Database] = {}
         self.workers: dict[str, Worker] = {}
         self.keys: ClientKeys | None = None
+        self.remote: list[RemoteKeys] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
 
@@ -98,7 +99,9 @@ class Platform:
             self.keys = ClientKeys(self.settings)
         kept = Keyring(self.keys) if self.keys else None
         for name, database in self.databases.items():
-            database.keyring = kept or Keyring(RemoteKeys(self.settings, name))
+            if kept is None:
+                self.remote.append(RemoteKeys(self.settings, name))
+            database.keyring = kept or Keyring(self.remote[-1])
 
     async def disconnect(self) -> None:
         """Give all connections back."""
@@ -106,6 +109,8 @@ class Platform:
             await database.close()
         if self.keys:
             await self.keys.database.close()
+        for source in self.remote:
+            await source.close()
 
     def supervise(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the loops until the block ends; its error ends the block."""
