@@ -6,7 +6,7 @@ TEST_WORKERS ?= 4
 SOURCES := contracts chassis services gateway careline bench
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check format lint types imports tests faults fuzz browser clean
+.PHONY: help install run test check format-check format lint types imports tests faults histories fuzz browser clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ tests: $(INSTALLED)  ## the tests alone; ARGS="tests/points -k debt"
 SEEDS ?= 20
 faults: $(INSTALLED)  ## play every fault with SEEDS=20 seeds, or one SCENARIO=name; prints seeds, lost, doubled
 	@$(BIN)/python -m tests.faults.suite $(SEEDS) $(SCENARIO) $(if $(SCENARIO),,--table docs/reliability.md)
+
+HISTORIES ?= 10000
+histories: $(INSTALLED)  ## play HISTORIES=10000 random histories of the points ledger against the slow fold, in memory and in the database
+	POINTS_HISTORIES=$(HISTORIES) LEDGER_HISTORIES=$(HISTORIES) $(BIN)/pytest --timeout 0 tests/points/test_fold.py tests/points/test_histories.py $(ARGS)
 
 CASES ?= 10000
 fuzz: $(INSTALLED)  ## send CASES=10000 requests a service, by the published documents and against them; ARGS="-k points"

@@ -15,8 +15,9 @@ from chassis.errors import FieldError, Forbidden, Invalid, Text
 from chassis.rows import Row
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
-from services.points import balances, proofs, rules, tiers
-from services.points.accounts import as_amount
+from services.points import balances, holding, proofs, rules, tiers
+from services.points.accounts import ADJUSTED, as_amount, available
+from services.points.balances import Balance
 from services.points.holding import InsufficientPoints
 from services.points.ledger import Posting
 from services.points.policy import Policies
@@ -84,9 +85,46 @@ async def _post(uow: UnitOfWork, approval: Approval) -> None:
         f"INSERT INTO adjustments ({rows.columns(AdjustmentRow)}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
         *msgspec.structs.astuple(one),
     )
+    await post(uow, locked, one)
+
+
+async def post(uow: UnitOfWork, locked: dict[str, Balance], one: AdjustmentRow) -> None:
+    """Post one that is kept, of a client whose balance is locked: of the lots as they are where nothing counts from later, else by
+    the fold [4.7a]."""
+    client, day = one.client_id, business_date(one.at)
     posting = Posting(uow, locked, await tiers.of(uow, [client]))
-    posting.again(client, Cause(approval.object, day))
-    await posting.write(folded=[client])
+    posting.again(client, Cause(one.item, day))
+    plain = await (
+        _raise_plain(uow.sql, posting, one, day) if one.taken > 0 else _lower_plain(uow.sql, posting, one, day)
+    )
+    await posting.write(folded=[] if plain else [client])
+
+
+async def _raise_plain(sql: asyncpg.Connection, posting: Posting, one: AdjustmentRow, day: date) -> bool:
+    """A lot of its own, on which nothing hangs yet."""
+    balance, client = posting.balances[one.client_id], one.client_id
+    through = await sql.fetchval("SELECT through FROM closed_days") or date.min
+    if balance.debt or balance.used_on >= day or not one.expires_on or one.expires_on <= through:
+        return False
+    balance.available += one.taken
+    balance.whole += one.taken
+    posting.entries.add_for_item(
+        client, "adjusted", one.item, 0, ADJUSTED, available(client), one.taken, day, day, one.item, one.expires_on
+    )
+    return True
+
+
+async def _lower_plain(sql: asyncpg.Connection, posting: Posting, one: AdjustmentRow, day: date) -> bool:
+    """Out of the lots as they are, in spending order."""
+    client, points = one.client_id, -one.taken
+    taken = await holding.take_plain(sql, posting, client, day, points)
+    if not taken:
+        return False
+    posting.lots += [msgspec.structs.replace(part.lot, free=part.lot.free - part.points) for part in taken]
+    posting.entries.add_for_item(
+        client, "adjusted", one.item, 0, available(client), ADJUSTED, points, day, day, one.item
+    )
+    return True
 
 
 ADJUSTMENT = ApprovalKind(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -70,43 +70,44 @@ async def _hold_plain(sql: asyncpg.Connection, posting: Posting, kept: HoldRow) 
     """Take what is needed of the lots as they are, in spending order. False, with nothing taken, where something counts
     from later than the hold, or there is too little."""
     client, day = kept.client_id, business_date(kept.held_at)
-    balance = posting.balances[client]
-    if balance.used_on >= day or await sql.fetchval(
-        f"""SELECT EXISTS (SELECT FROM entries e WHERE e.client_id = $1
-                           AND ({VALUE_ON} > $2 OR (e.kind = 'reversed' AND {VALUE_ON} = $2)))""",
-        client,
-        day,
-    ):
+    taken = await take_plain(sql, posting, client, day, kept.points)
+    if not taken:
         return False
-    usable = "{0}.client_id = $1 AND {0}.expires_on >= $2"
-    rows = await sql.fetch(
-        f"""SELECT {columns(LotRow)}, whole FROM (
-                SELECT l.*, sum(free) OVER (ORDER BY expires_on, value_on, lot COLLATE "C") - free AS before
-                FROM ({lots.EVERY.format(of_entries=usable.format("e"), of_lots=usable.format("l"))}) l) ordered
-            WHERE before < $3 ORDER BY expires_on, value_on, lot COLLATE "C" """,
-        client,
-        day,
-        kept.points,
-    )
-    lacking, whole, parts = kept.points, 0, []
-    for row in rows:
-        *columns_of_lot, is_whole = row
-        lot = LotRow(*columns_of_lot)
-        part = min(lot.free, lacking)
-        whole += lot.free if is_whole else 0
-        parts.append(msgspec.structs.replace(lot, free=lot.free - part, held=lot.held + part))
-        lacking -= part
-    if lacking:
-        return False
-    posting.lots += parts
-    balance.available -= kept.points
-    balance.whole -= whole
-    balance.held += kept.points
-    balance.used_on = day
+    posting.lots += [
+        msgspec.structs.replace(one.lot, free=one.lot.free - one.points, held=one.lot.held + one.points)
+        for one in taken
+    ]
+    posting.balances[client].held += kept.points
     posting.entries.add_for_item(
         client, "held", kept.hold, 0, available(client), held(client), kept.points, day, day, kept.hold
     )
     return True
+
+
+async def take_plain(
+    sql: asyncpg.Connection, posting: Posting, client: str, day: date, points: int
+) -> list[lots.Taken]:
+    """Which lots an act of a day takes its points from as they are, and take them off the balance. None, with nothing taken, where
+    something counts from later than the act, or there is too little: then only the fold knows."""
+    balance = posting.balances[client]
+    if (
+        balance.debt
+        or balance.used_on >= day
+        or await sql.fetchval(
+            f"""SELECT EXISTS (SELECT FROM entries e WHERE e.client_id = $1
+                           AND ({VALUE_ON} > $2 OR (e.kind = 'reversed' AND {VALUE_ON} = $2)))""",
+            client,
+            day,
+        )
+    ):
+        return []
+    taken = await lots.in_order(sql, client, day, points)
+    if sum(one.points for one in taken) < points:
+        return []
+    balance.available -= points
+    balance.whole -= sum(one.lot.free for one in taken if one.whole)
+    balance.used_on = day
+    return taken
 
 
 async def end(uow: UnitOfWork, ended: Sequence[Ended]) -> None:

@@ -6,7 +6,7 @@ such months none is expected. Points are integers in hundredths, value is in CNY
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -200,7 +200,7 @@ async def _found(sql: asyncpg.Connection, month: date, policies: Policies) -> Cl
         cohorts=[Cohort(tier, ends, str(as_amount(points))) for tier, ends, points in cohorts],
         journal=list(_journal(before, now, value)),
         liability=_money(now.outstanding - now.breakage, value),
-        tie_out=await _tie_out(sql, last, now),
+        tie_out=await _tie_out(sql, last, known),
     )
 
 
@@ -246,21 +246,52 @@ async def _cohorts(sql: asyncpg.Connection, last: date, policies: Policies) -> l
     return [tuple(row.values()) for row in rows]
 
 
-async def _tie_out(sql: asyncpg.Connection, last: date, now: Month) -> list[TieOut]:
-    """The ledger against itself, and what trades earned against the commission they were told with [P1]."""
+# Every trade as it was last told, whenever that was: its commission (accepted by an operator in place of the first), what
+# cancellations leave of it, the multiplier last posted by; and what was posted for it after a day.
+_TRADES = f"""
+    WITH posted AS (
+        SELECT e.client_id, e.trade_id,
+               coalesce(sum({SIGNED}) FILTER (WHERE e.posted_on > $1 AND e.kind <> 'reversed'), 0) AS gained_later,
+               coalesce(sum({SIGNED}) FILTER (WHERE e.posted_on > $1 AND e.kind = 'reversed'), 0) AS reversed_later,
+               max(e.commission) FILTER (WHERE e.step = 0) AS first, (array_agg(e.multiplier ORDER BY e.step DESC))[1] AS multiplier
+        FROM entries e WHERE e.trade_id IS NOT NULL GROUP BY 1, 2),
+    told AS (
+        SELECT p.*, coalesce(a.commission, p.first::numeric) AS commission, c.remaining
+        FROM posted p LEFT JOIN amendments a USING (client_id, trade_id)
+        LEFT JOIN (SELECT client_id, trade_id, min(remaining) AS remaining FROM cancellations GROUP BY 1, 2) c
+          USING (client_id, trade_id))
+    SELECT coalesce(sum(gained_later), 0)::bigint, coalesce(sum(reversed_later), 0)::bigint,
+           coalesce(sum(round(commission * multiplier)), 0)::bigint,
+           coalesce(sum(round(least(commission, remaining) * multiplier)), 0)::bigint FROM told"""
+
+
+async def _tie_out(sql: asyncpg.Connection, last: date, known: Sequence[Month]) -> list[TieOut]:
+    """The statement of all months against the ledger's accounts, and against the commission that trades were told with, also where
+    it was corrected or cancelled after the last of them [P1]."""
     row = await sql.fetchrow(
         f"""SELECT coalesce(sum({SIGNED} + {OWED}), 0)::bigint, coalesce(sum({OWED}), 0)::bigint,
-                   coalesce(sum(e.points) FILTER (WHERE e.kind = 'accrued' AND e.step = 0), 0)::bigint,
-                   coalesce(sum(round(e.commission::numeric * e.multiplier))
-                            FILTER (WHERE e.kind = 'accrued' AND e.step = 0), 0)::bigint
+                   coalesce(sum({SIGNED}) FILTER (WHERE e.kind = 'reversed' AND e.trade_id IS NULL), 0)::bigint
             FROM entries e WHERE e.posted_on <= $1""",
         last,
     )
+    trades = await sql.fetchrow(_TRADES, last)
     assert row is not None
-    outstanding, owed, accrued, told = row
+    assert trades is not None
+    outstanding, owed, of_bonuses = row
+    gained_later, reversed_later, told, left = trades
+    earned, reversed_ = (sum(one.movements.get(kind, 0) for one in known) for kind in ("earned", "reversed"))
+    stated = known[-1] if known else None
+    gained = earned + gained_later
     pairs: list[tuple[str, Any, Any]] = [
-        ("outstanding: movements of all months; accounts of all clients", now.outstanding, outstanding),
-        ("owed by clients: movements of all months; accounts of all clients", now.owed, owed),
-        ("first accruals of trades; their commission times the multiplier, half up", accrued, told),
-    ]
+        ("outstanding: movements of all months; accounts of all clients", stated.outstanding if stated else 0, outstanding),
+        ("owed by clients: movements of all months; accounts of all clients", stated.owed if stated else 0, owed),
+        (
+            "earned in all months, and for trades since; commission of trades as last told, times the multiplier, half up",
+            gained, told,
+        ),
+        (
+            "the same less what trades were reversed by; commission that cancellations leave, times the multiplier, half up",
+            gained + reversed_ - of_bonuses + reversed_later, left,
+        ),
+    ]  # fmt: skip
     return [TieOut(what, str(as_amount(one)), str(as_amount(other))) for what, one, other in pairs]

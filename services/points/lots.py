@@ -2,6 +2,8 @@
 others are as their entry says."""
 
 from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
 
 import asyncpg
 
@@ -21,6 +23,34 @@ EVERY = """
 """SQL: lots of which something is free, as rows of `lots`, the day they were posted on, and whether they are whole, with no row of their
 own; `of_entries` and `of_lots` are
 conditions on the two places they are kept in."""
+
+
+class Taken(NamedTuple):
+    """What is used of a lot as it was, and whether it had no row of its own."""
+
+    lot: LotRow
+    points: int
+    whole: bool
+
+
+async def in_order(sql: asyncpg.Connection, client_id: str, day: date, points: int) -> list[Taken]:
+    """Of the lots that can be used on a day, in spending order [P6], those that have so many points, or all of them."""
+    usable = "{0}.client_id = $1 AND {0}.expires_on >= $2"
+    found, lacking = [], points
+    for *values, whole in await sql.fetch(
+        f"""SELECT {columns(LotRow)}, whole FROM (
+                SELECT l.*, sum(free) OVER (ORDER BY expires_on, value_on, lot COLLATE "C") - free AS before
+                FROM ({EVERY.format(of_entries=usable.format("e"), of_lots=usable.format("l"))}) l) ordered
+            WHERE before < $3 ORDER BY expires_on, value_on, lot COLLATE "C" """,
+        client_id,
+        day,
+        points,
+    ):
+        lot = LotRow(*values)
+        part = min(lot.free, lacking)
+        found.append(Taken(lot, part, whole))
+        lacking -= part
+    return found
 
 
 async def save(sql: asyncpg.Connection, changed: Sequence[LotRow]) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from chassis.clock import at, month_end, months_after, start_of
+from chassis.clock import at, business_date, month_end, months_after, start_of
 from chassis.rows import columns
 from contracts.broker import ClientOpened
-from services.points import balances, bonuses, holding, tiers
+from services.points import adjustments, balances, bonuses, holding, tiers
 from services.points.accounts import entry_id
 from services.points.entries import SIGNED
 from services.points.holding import Ended, InDebt, InsufficientPoints
@@ -192,17 +192,34 @@ async def test_the_ledger_equals_the_reference_in_any_order(ledger: World, histo
     assert {(row["kind"], row["value_on"]): row["points"] for row in rows} == {k: v for k, v in sums.items() if v}
 
 
+async def adjust(world: World, client: str, item: str, points: int, when: datetime) -> None:
+    """What two persons agreed to: a negative one stops at what is available."""
+    async with world.database("points").unit_of_work() as uow:
+        locked = await balances.lock(uow.sql, [client])
+        if taken := max(points, -locked[client].available):
+            end = ends(business_date(when)) if taken > 0 else None
+            one = AdjustmentRow(client, item, "B1", "OTHER", points, taken, when, end, "doc-1", "ann", "bob")
+            values = astuple(one)
+            marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+            await uow.sql.execute(f"INSERT INTO adjustments ({columns(AdjustmentRow)}) VALUES ({marks})", *values)
+            await adjustments.post(uow, locked, one)
+
+
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lots=st.lists(st.tuples(GAINED, st.integers(1, 300)), min_size=1, max_size=5),
     acts=st.lists(
-        st.tuples(st.integers(1, 40), st.integers(1, 400), st.sampled_from(["spent", "refused", "withdrawn", None])),
+        st.tuples(
+            st.integers(0, 40),
+            st.integers(1, 400),
+            st.sampled_from(["spent", "refused", "withdrawn", "in", "out", None]),
+        ),
         min_size=1,
         max_size=4,
     ),
 )
-async def test_holds_taken_of_lots_as_they_are_are_those_of_the_fold(
-    ledger: World, lots: list[tuple[date, int]], acts: list[tuple[int, int, Outcome | None]]
+async def test_holds_and_adjustments_taken_of_lots_as_they_are_are_those_of_the_fold(
+    ledger: World, lots: list[tuple[date, int]], acts: list[tuple[int, int, Outcome | Literal["in", "out"] | None]]
 ) -> None:
     """Folding again changes nothing, whichever way each of them took."""
     client = f"p-{next(clients)}"
@@ -211,14 +228,17 @@ async def test_holds_taken_of_lots_as_they_are_are_those_of_the_fold(
     day = date(2021, 1, 4)
     for n, (days, points, outcome) in enumerate(acts):
         day += timedelta(days=days)
+        if outcome == "in" or outcome == "out":
+            await adjust(ledger, client, f"adjustment/{n}", points if outcome == "in" else -points, noon(day, n))
+            continue
         try:
             async with ledger.database("points").unit_of_work() as uow:
-                await holding.hold(uow, client, f"redemption/{n}", "SMS1", points, noon(day))
+                await holding.hold(uow, client, f"redemption/{n}", "SMS1", points, noon(day, n))
         except (InsufficientPoints, InDebt):
             continue
         if outcome:
             async with ledger.database("points").unit_of_work() as uow:
-                await holding.end(uow, [Ended(client, f"redemption/{n}", outcome, noon(day, 30))])
+                await holding.end(uow, [Ended(client, f"redemption/{n}", outcome, noon(day, n + 30))])
     state = "SELECT available, held, debt, used_on FROM balances WHERE client_id = $1"
     known = (
         "SELECT lot, free, held, expired FROM lots WHERE client_id = $1 AND (free + held + expired > 0) ORDER BY lot"
@@ -232,5 +252,6 @@ async def test_holds_taken_of_lots_as_they_are_are_those_of_the_fold(
     after = [await ledger.rows("points", query, client) for query in (state, known)]
     assert after[0] == before[0]
     untouched = {(row["lot"], row["free"]) for row in after[1]} - {(row["lot"], row["free"]) for row in before[1]}
-    assert untouched <= {(entry_id(client, f"t-{n}", 0), points) for n, (_, points) in enumerate(lots)}
+    given_ = {(entry_id(client, f"adjustment/{n}", 0), points) for n, (_, points, _) in enumerate(acts)}
+    assert untouched <= {(entry_id(client, f"t-{n}", 0), points) for n, (_, points) in enumerate(lots)} | given_
     assert {tuple(row.values()) for row in before[1]} <= {tuple(row.values()) for row in after[1]}

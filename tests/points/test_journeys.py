@@ -82,7 +82,7 @@ async def test_a_tier_bought_with_points_raises_what_the_next_trades_earn_p4_t5_
     )  # fmt: skip
     await world.close(date(2022, 7, 31))
     closed = await month_closed(world, date(2022, 7, 1))
-    assert (closed.row["outstanding"], [one.holds for one in closed.tie_out]) == ("444.00", [True] * 3)
+    assert (closed.row["outstanding"], [one.holds for one in closed.tie_out]) == ("444.00", [True] * 4)
     await world.publish(cancelled("t-1", "100"))  # of July, heard when July is closed for good
     await world.settle()
     assert (await read(world))["available"] == "344.00"

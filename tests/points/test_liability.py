@@ -6,12 +6,16 @@ from decimal import Decimal
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from chassis.clock import at
+from chassis.operations import conflicts
 from contracts.broker import ClientOpened
 from services.points import liability
+from services.points.app import service
 from services.points.liability import Close
 from services.points.liability_files import files_of
 from services.points.periods import MonthNotOver
 from tests.points.facts import cancelled, close, spend, tier, trade
+from tests.points.test_posting import OPERATOR
 from tests.world import World
 
 JULY, LAST = date(2022, 7, 1), date(2022, 7, 31)
@@ -61,10 +65,39 @@ async def test_a_month_rolls_forward_and_ties_out(ledger: World) -> None:
         ("contract liability: points", "revenue: services", "30.00"),
     ]
     assert found.liability == "300.00"
-    assert [one.holds for one in found.tie_out] == [True] * 3
+    assert [one.holds for one in found.tie_out] == [True] * 4
     assert await ledger.rows("points", "SELECT action FROM audit WHERE action LIKE '%closed'") == [
         {"action": "points.month.closed"}
     ]
+
+
+async def test_the_statement_ties_to_trades_also_where_they_were_corrected_or_cancelled_after_the_month(
+    ledger: World,
+) -> None:
+    """In August: another tier for July, a cancellation, another content accepted, a trade."""
+    await july(ledger)
+    august = at(date(2022, 8, 10), 9)
+    await ledger.publish(
+        tier(2, date(2022, 7, 1), (date(2022, 7, 1), "GOLD")), cancelled("t-1", "40", when=august),
+        trade("t-2", "70", "c-2", date(2022, 7, 4)), trade("t-9", "7", "c-3", date(2022, 8, 9)), at=august,
+    )  # fmt: skip
+    await ledger.settle()
+    offered = await ledger.value("points", "SELECT id FROM conflicts")
+    await conflicts.decide(service, ledger.database("points"), OPERATOR, offered, "accepted", "the broker said so")
+    await close(ledger, date(2022, 8, 31))
+    found = await closed(ledger)
+    assert found.row["earned"] == "160.00", "what was posted in July"
+    assert [(one.ledger, one.other) for one in found.tie_out] == [
+        ("300.00", "300.00"), ("0.00", "0.00"), ("211.00", "211.00"), ("85.00", "85.00")
+    ], "120 + 84 + 7, and 48 + 30 + 7"  # fmt: skip
+    async with ledger.database("points").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE cancellations SET remaining = 41 WHERE trade_id = 't-1'")
+    later = await closed(ledger, date(2022, 8, 1))
+    async with ledger.database("points").unit_of_work() as uow:
+        await uow.sql.execute("UPDATE cancellations SET remaining = 40 WHERE trade_id = 't-1'")
+    assert [one.holds for one in later.tie_out] == [True, True, True, False], (
+        "a cancellation that was not posted is found"
+    )
 
 
 async def test_a_closed_month_is_frozen_and_the_same_to_the_byte(ledger: World) -> None:

@@ -35,7 +35,7 @@ SENTENCES: Mapping[str, str] = {
     "a late fact folds again and posts target less posted": "test_a_late_lot_that_ends_first_is_what_the_spend_took",
     "an accepted act stands; what it lacks becomes debt": "test_what_an_accepted_negative_adjustment_lacks_is_owed",
     "the close and the export go by posted_on": "test_points_and_balances_as_of_a_date test_a_month_rolls_forward_and_ties_out",
-    "the fast path stays": "test_holds_taken_of_lots_as_they_are_are_those_of_the_fold",
+    "the fast path stays": "test_holds_and_adjustments_taken_of_lots_as_they_are_are_those_of_the_fold",
     "a lot expires at the end of the month 24 months on": "test_a_lot_expires_24_months_on_at_the_end_of_the_month_p6",
     "what remains and is not held expires at the close, as of its end":
         "test_what_is_left_expires_at_the_close_of_the_month_24_months_on test_of_a_lot_partly_spent_the_rest_expires",
@@ -44,7 +44,7 @@ SENTENCES: Mapping[str, str] = {
         "test_an_act_uses_lots_of_its_own_day_though_the_days_before_are_not_closed "
         "test_points_whose_end_is_over_are_no_points_that_can_be_used_whether_it_is_closed_or_not",
     "spending order": "test_a_reversal_beyond_its_own_lot_takes_the_earliest_to_expire_p6",
-    "a hold takes lots in that order and keeps them": "test_holds_taken_of_lots_as_they_are_are_those_of_the_fold",
+    "a hold takes lots in that order and keeps them": "test_holds_and_adjustments_taken_of_lots_as_they_are_are_those_of_the_fold",
     "a release repays debt first": "test_a_release_repays_debt_first",
     "refused or void: one extension of 30 days; withdrawn: expired":
         "test_a_release_after_the_end_gives_thirty_days_unless_the_client_withdrew",
