@@ -49,12 +49,12 @@ async def _one(ground: Ground, clients: int) -> MonthEnd:
                 arguments = (DAY,) if "$2" in statement else ()
                 await uow.sql.execute(statement, clients, *arguments, timeout=None)
         await tidy(url)
-        await _close(database, BEFORE)
+        await close(database, BEFORE)
         await tidy(url)
         _peak_begins_anew()
         before = await _told(database)
         began = time.perf_counter()
-        await _close(database, DAY)
+        await close(database, DAY)
         seconds = time.perf_counter() - began
         return MonthEnd(clients, seconds, _peak_mb(), await _told(database) - before)
     finally:
@@ -62,7 +62,8 @@ async def _one(ground: Ground, clients: int) -> MonthEnd:
         await ground.drop("months")
 
 
-async def _close(database: Database, day: date) -> None:
+async def close(database: Database, day: date) -> None:
+    """Close a day as the closer does."""
     async with database.unit_of_work() as uow:
         await closing.close_days([day], uow)
         await uow.sql.execute("UPDATE closed_days SET first = coalesce(first, $1), through = $1", day)

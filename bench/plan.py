@@ -18,6 +18,8 @@ class Plan:
     retiered_clients: int
     retiering_rounds: int
     month_ends: tuple[int, ...]
+    late_clients: int
+    history_entries: int
     deadlines: int = 100_000
 
 
@@ -31,6 +33,8 @@ FULL = Plan(
     retiered_clients=1_000_000,
     retiering_rounds=5,
     month_ends=(100_000, 1_000_000),
+    late_clients=100_000,
+    history_entries=300_000,
 )
 QUICK = Plan(
     lanes=Sizes(message=1_000, batch=50_000, ours=240_000, limit=240_000, rounds=3),
@@ -42,4 +46,6 @@ QUICK = Plan(
     retiered_clients=1_000_000,
     retiering_rounds=2,
     month_ends=(100_000,),
+    late_clients=20_000,
+    history_entries=100_000,
 )

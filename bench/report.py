@@ -7,8 +7,10 @@ from pathlib import Path
 
 from bench.checks import Checks
 from bench.deadlines import Drained
+from bench.engine import Engine
 from bench.grouping import Grouping
 from bench.hop import Hop
+from bench.late import Late
 from bench.memory import Memory
 from bench.month_end import MonthEnd
 from bench.replayed import Replayed
@@ -19,7 +21,8 @@ from bench.visible import Visible
 
 KEYS = (
     "events_per_second", "vs_message", "vs_batch", "vs_limit", "replay_events_per_second", "visible_p99_ms",
-    "gateway_vs_httpx",
+    "gateway_vs_httpx", "all_cpu_us", "month_end_100k_s", "month_end_1m_s", "month_end_peak_mb", "late_ratio", "statement_p99_ms",
+    "verify_again_s", "publish_wait_dump_s",
 )  # fmt: skip
 """Always in the JSON; null where the section was not run or failed."""
 
@@ -78,7 +81,12 @@ class Report:
             f" points and classification side by side {found.with_classification:,.0f}/s each"
         )
         self.say(f"  relay drains {drained:,.0f}/s, client {relay.client_cpu / relay.events * 1e6:.1f} us an event")
+        ours = [self.figures.get(name) for name in ("client_us_per_event", "ours_database_us")]
+        if all(isinstance(one, float) for one in ours):
+            self.figures["all_cpu_us"] = round(sum(float(one or 0) for one in ours) + found.behind_us, 2)
+            self.say(f"  all CPU a trade, both sides, with relay and sealing: {self.figures['all_cpu_us']} us")
         self.figures |= {
+            "relay_and_seal_us": round(found.behind_us, 2),
             "one_worker_events_per_second": round(found.one_worker, 1),
             "two_workers_events_per_second": round(found.two_workers, 1),
             "with_classification_events_per_second": round(found.with_classification, 1),
@@ -163,6 +171,27 @@ class Report:
             )
             size = "1m" if one.clients == 1_000_000 else f"{one.clients // 1000}k"
             self.figures |= {f"month_end_{size}_s": round(one.seconds, 1), "month_end_peak_mb": round(one.peak_mb)}
+
+    def late(self, found: Late) -> None:
+        """Late facts of many clients against those of few."""
+        self.say(
+            f"  {found.clients // 4:,} of {found.clients:,} clients over eight closed months: {found.together_ms:.2f} ms each;"
+            f" {found.alone:,} alone {found.alone_ms:.2f} ms: {found.ratio:.2f}x"
+        )
+        self.figures["late_ratio"] = round(found.ratio, 2)
+
+    def engine(self, found: Engine) -> None:
+        """Reads of a long history, verifying again, publishing beside a backup."""
+        self.say(
+            f"  a client with {found.entries:,} entries: statement, ends, holds and balance p99 {found.statement_p99_ms:.1f} ms;"
+            f" verify {found.verify_s:.2f} s, again {found.verify_again_s:.2f} s; {found.published:,} published while pg_dump ran"
+            f" ({found.dump_s:.1f} s), the slowest {found.publish_wait_dump_s:.2f} s"
+        )
+        self.figures |= {
+            "statement_p99_ms": round(found.statement_p99_ms, 1),
+            "verify_again_s": round(found.verify_again_s, 3),
+            "publish_wait_dump_s": round(found.publish_wait_dump_s, 3),
+        }
 
     def checks(self, found: Checks) -> None:
         """Decisions over REST."""

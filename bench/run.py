@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 from bench import (
     checks,
     deadlines,
+    engine,
     grouping,
     hop,
+    late,
     memory,
     month_end,
     replayed,
@@ -24,7 +26,19 @@ from bench.ground import Ground
 from bench.plan import Plan
 from bench.report import Report
 
-ON_STACK = ("lanes", "together", "visible", "gateway", "retiering", "groups", "month_ends", "deadlines", "suitability")
+ON_STACK = (
+    "lanes",
+    "together",
+    "visible",
+    "gateway",
+    "retiering",
+    "groups",
+    "month_ends",
+    "late",
+    "engine",
+    "deadlines",
+    "suitability",
+)
 SECTIONS = (*ON_STACK, "replay", "memory")
 SECTION_SECONDS = 1_800
 T = TypeVar("T")
@@ -79,6 +93,14 @@ async def on_stack(ground: Ground, plan: Plan, report: Report, chosen: Collectio
         await section(
             "month_ends", "A month's close with its history and every event told",
             lambda: month_end.measure(ground, plan.month_ends), report.month_ends,
+        )  # fmt: skip
+        await section(
+            "late", "Late facts of many clients over closed months, against those of few alone",
+            lambda: late.measure(ground, plan.late_clients, 1_000), report.late,
+        )  # fmt: skip
+        await section(
+            "engine", "A long history read, verified again, and published beside a backup",
+            lambda: engine.measure(ground, plan.history_entries), report.engine,
         )  # fmt: skip
         await section(
             "deadlines", "Many deadlines due within one second",

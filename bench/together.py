@@ -17,12 +17,18 @@ TRADES = "careline.broker.trades"
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """Events a second: one worker, two, points and classification on the same cores, and the relay's drain."""
+    """Events a second: one worker, two, points and classification on the same cores, the relay's drain, and sealing."""
 
     one_worker: float
     two_workers: float
     with_classification: float
     relay: LaneResult
+    sealing: LaneResult
+
+    @property
+    def behind_us(self) -> float:
+        """CPU of both sides that relay and sealing add to an entry, in microseconds."""
+        return sum((one.client_cpu + one.database_cpu) / one.events * 1e6 for one in (self.relay, self.sealing))
 
 
 async def _applied(url: str, schemas: tuple[str, ...], events: int) -> float:
@@ -65,22 +71,27 @@ async def _race(ground: Ground, name: str, events: int, services: tuple[str, ...
         await ground.drop(name)
 
 
-async def relay(ground: Ground, events: int) -> LaneResult:
-    """The relay's drain of a full outbox."""
+async def behind(ground: Ground, events: int) -> tuple[LaneResult, LaneResult]:
+    """What comes behind a full outbox: the relay's drain, and the sealing of everything."""
     url = await ground.make("relay", "template")
     prefix = prefix_of(ground, events)
     try:
         await ground.lane("ours", Task(ground.servers, prefix, url, events, ""))
-        return await ground.lane("ours", Task(ground.servers, prefix, url, events, "", {"relay": "1"}))
+        return (
+            await ground.lane("ours", Task(ground.servers, prefix, url, events, "", {"relay": "1"})),
+            await ground.lane("ours", Task(ground.servers, prefix, url, events, "", {"seal": "1"})),
+        )
     finally:
         await ground.drop("relay")
 
 
 async def measure(ground: Ground, events: int) -> Company:
     """All of them, on topics that `throughput.prepare` has filled with so many events."""
+    relay, sealing = await behind(ground, events)
     return Company(
+        relay=relay,
+        sealing=sealing,
         one_worker=await _race(ground, "one", events, ("points",)),
         two_workers=await _race(ground, "two", events, ("points", "points")),
         with_classification=await _race(ground, "beside", events, ("points", "classification")),
-        relay=await relay(ground, events),
     )

@@ -1,11 +1,14 @@
-"""Ours: the points service from Kafka to commit, with everything it promises. Options: service (points), relay."""
+"""Ours: the points service from Kafka to commit, with everything it promises. Options: service (points), relay, seal."""
 
 import asyncio
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.lanes.lane import LaneResult, Task, Watch, main, sums
 from bench.services import service_named
+from chassis.audit import Sealer
 from chassis.bus.kafka import KafkaSource, Relay
 from chassis.bus.kafka_topics import KafkaAddress
 from chassis.consumer import Consumer, LostPartition
@@ -40,9 +43,12 @@ async def reader_of(task: Task, service_name: str) -> Reader:
 
 
 async def run(task: Task) -> LaneResult:
-    """Consume until every trade is applied; with the option `relay` ship the outbox instead, which must be full."""
+    """Consume until every trade is applied; with the option `relay` ship the outbox instead, with `seal` seal what
+    is there."""
     if task.options.get("relay"):
         return await ship(task)
+    if task.options.get("seal"):
+        return await seal(task)
     reader = await reader_of(task, task.options.get("service", "points"))
     watch, outcome, done = await Watch.on(task.database_url), LaneResult(), 0
     until = time.monotonic() + PATIENCE_SECONDS
@@ -85,6 +91,29 @@ async def ship(task: Task) -> LaneResult:
     finally:
         await relay.stop()
         await reader.database.close()
+    return outcome
+
+
+async def seal(task: Task) -> LaneResult:
+    """Everything sealed that the points service wrote."""
+    with tempfile.TemporaryDirectory(prefix="careline-bench-") as home:
+        settings = Settings(home=Path(home), database_url=task.database_url)
+        service = service_named("points")
+        database = Database(settings, service.name)
+        watch, outcome, sealer = (
+            await Watch.on(task.database_url),
+            LaneResult(events=task.events),
+            Sealer(service, database, settings),
+        )
+        try:
+            watch.start()
+            while await sealer.step():
+                pass
+            watch.stop(outcome)
+            if sealer.alarm:
+                raise RuntimeError(sealer.alarm)
+        finally:
+            await database.close()
     return outcome
 
 

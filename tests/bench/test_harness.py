@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import month_end
+from bench import engine, late, month_end, together
 from bench.ground import Ground, ground
 from bench.lanes.lane import LaneResult
 from bench.made_up import make_folder
@@ -29,25 +29,30 @@ async def test_every_lane_comes_to_the_right_sums(
     report = Report(lines.append)
     try:
         report.throughput(await measure(there, TINY, await prepare(there, TINY), lines.append))
+        report.company(await together.measure(there, TINY.ours))
     finally:
         await there.clear()
     report.write(tmp_path / "found.json")
     assert set(KEYS) <= set(report.figures)
     assert float(report.figures["vs_limit"] or 0) > 0
+    assert float(report.figures["all_cpu_us"] or 0) > float(report.figures["client_us_per_event"] or 0)
     assert sum(line.startswith("  round 1") for line in lines) == len(LANES)
 
 
-async def test_a_month_end_is_closed_on_servers_of_its_own() -> None:
+async def test_months_late_facts_and_the_engine_are_measured_on_servers_of_its_own() -> None:
     lines = list[str]()
     report = Report(lines.append)
     with ground() as own:
         try:
             await own.make_template("template", [service_named("classification")])
             report.month_ends(await month_end.measure(own, [1_000]))
+            report.late(await late.measure(own, 400, 50))
+            report.engine(await engine.measure(own, 1_000))
         finally:
             await own.clear()
     assert " 1,000 clients" in lines[0]
-    assert report.figures["month_end_1k_s"]
+    for name in ("month_end_1k_s", "late_ratio", "statement_p99_ms", "verify_again_s", "publish_wait_dump_s"):
+        assert float(report.figures[name] or 0) > 0, name
 
 
 def test_a_lane_that_loses_or_doubles_an_event_is_refused() -> None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-import asyncpg
 import pytest
 
 from services.classification import evaluations, groups, months, value
 from services.classification.policy import Policies
 from tests.classification.conftest import Fresh
+from tests.rows_touched import Counting
 from tests.world import World
 
 FIRST, LAST, BEFORE, CLIENTS = date(2024, 5, 1), date(2024, 5, 31), date(2024, 4, 30), 300
@@ -24,39 +24,6 @@ HISTORY = """
     INSERT INTO trade_days SELECT 'c-' || n, day::date, 5, 1000, 1
         FROM generate_series(1, $1) n, generate_series('2023-05-01', '2024-05-28', interval '11 days') day;
     INSERT INTO tiers (client_id, since, tier, reason) SELECT 'c-' || n, '2024-01-01', n % 5, 'entitled' FROM generate_series(1, $1) n"""
-
-
-class Counting:
-    """A connection that counts the rows every node of every plan touched, and then runs the statement itself."""
-
-    def __init__(self, sql: asyncpg.Connection) -> None:
-        self.sql = sql
-        self.rows = 0
-        self.statements = 0
-
-    def __getattr__(self, name: str) -> Any:
-        run = getattr(self.sql, name)
-
-        async def counted(statement: str, *given: Any) -> Any:
-            if statement.lstrip().startswith(("WITH", "SELECT", "INSERT", "UPDATE", "DELETE")):
-                assert "[] IS NULL OR" not in statement, "one statement for all and for some cannot be planned for both"
-                trial = self.sql.transaction()
-                await trial.start()
-                plan = await self.sql.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *given)
-                await trial.rollback()
-                self.rows += touched(plan[0]["Plan"])
-                self.statements += 1
-            return await run(statement, *given)
-
-        return counted
-
-
-def touched(plan: dict[str, Any]) -> int:
-    """Rows that a node and those under it gave or threw away."""
-    each = plan["Actual Rows"] + sum(
-        plan.get(f"Rows Removed by {what}", 0) for what in ("Filter", "Join Filter", "Index Recheck")
-    )
-    return int(each * plan["Actual Loops"]) + sum(touched(under) for under in plan.get("Plans", ()))
 
 
 async def rows_of_a_close(world: World, clients: int, named: Sequence[str] | None) -> int:
