@@ -6,7 +6,7 @@ TEST_WORKERS ?= 4
 SOURCES := contracts chassis services gateway careline bench
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format-check format lint types imports tests faults histories fuzz browser clean
+.PHONY: help install run test check format-check format lint types imports tests faults fuzz histories machine browser clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,11 @@ histories: $(INSTALLED)  ## play HISTORIES=10000 random histories of the points 
 CASES ?= 10000
 fuzz: $(INSTALLED)  ## send CASES=10000 requests a service, by the published documents and against them; ARGS="-k points"
 	CASES=$(CASES) $(BIN)/pytest --timeout 0 tests/fuzz $(ARGS)
+
+EXAMPLES ?= 1000
+SEED ?= 1
+machine: $(INSTALLED)  ## one client, three products, two schemes, staff and time: EXAMPLES=1000 histories against the reference, from SEED=1 on
+	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(BIN)/pytest --timeout 0 tests/suitability/test_state_machine.py
 
 browser: $(INSTALLED)  ## the console's journeys in a real Chromium alone (apt-get install chromium), with their pictures into docs/pictures
 	PICTURES=1 CI=true $(BIN)/pytest tests/browser $(ARGS)

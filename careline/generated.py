@@ -1,5 +1,5 @@
 """What is made from contracts and services and checked in: JSON Schemas, AsyncAPI, the event map, parts of `deploy/`,
-tables of acts in the pages of services, what the console offers.
+tables of acts in the pages of services, what the console offers, what events looked like when they were told first.
 
 `python -m careline.generated` writes the files anew; a test holds them equal to the code.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from careline import console_operations, deployment, kubernetes
 from careline.services import SERVICES
 from chassis.acts.printed import as_markdown
+from contracts import released
 from contracts.asyncapi import document, event_map, publishers, schema_of
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +26,7 @@ def files() -> dict[Path, str]:
             found[SCHEMAS / f"{kind.type}{version}.json"] = _json(schema_of(kind))
     behind = [service for service in SERVICES if service.name != "gateway"]
     found |= {ROOT / "docs" / "event-map.md": event_map(listeners())} | deployment.files(ROOT / "deploy", behind)
+    found[released.FILE] = released.written()
     found |= kubernetes.files(ROOT / "deploy" / "kubernetes", behind)
     found[console_operations.KEPT] = _json(console_operations.offered())
     found[console_operations.POLICY_TABLES] = _json(console_operations.policy_tables())

@@ -14,7 +14,7 @@ sign-in names: who asked does not decide, nor does anybody the object is about.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -108,12 +108,16 @@ class Approval:
 
 Apply = Callable[[UnitOfWork, Approval], Awaitable[None]]
 Present = Callable[[UnitOfWork, Approval], Awaitable[Any]]
+Seals = Callable[[UnitOfWork, Approval, str], Awaitable[str]]
 Concerned = Callable[[asyncpg.Connection, Approval], Awaitable[Collection[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalKind:
     """One thing that takes two persons.
+
+    `seals`: what whoever decides says may tell of the client's health or life: it is kept as this gives it, in no audit row,
+    and shown by the service alone.
 
     `apply` does what was asked, in the approver's unit of work. `ended` is told of one that was refused, withdrawn or
     ran out. `present` locks the object and returns what `before` was when it was asked: approving is refused when they
@@ -128,6 +132,7 @@ class ApprovalKind:
     ended: Apply | None = None
     present: Present | None = None
     concerned: Concerned | None = None
+    seals: Seals | None = None
 
 
 async def ask(
@@ -197,7 +202,7 @@ async def approve(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, becaus
     _require_waiting(uow, approval)
     if kind.present is not None and _plain(present) != _plain(approval.before):
         raise ChangedSinceAsked(before=approval.before, present=_plain(present))
-    decided = await _end(uow, approval, APPROVED, because)
+    decided = await _end(uow, kind, approval, APPROVED, because)
     await kind.apply(uow, decided)
     return decided
 
@@ -211,7 +216,7 @@ async def refuse(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, because
     if asked.asked_by == uow.actor.person:
         raise SecondPersonNeeded
     approval = _require_waiting(uow, await _lock(uow, approval_id))
-    return await _not_done(uow, kind, await _end(uow, approval, REFUSED, because))
+    return await _not_done(uow, kind, await _end(uow, kind, approval, REFUSED, because))
 
 
 async def withdraw(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, because: str = "") -> Approval:
@@ -223,7 +228,7 @@ async def withdraw(uow: UnitOfWork, kind: ApprovalKind, approval_id: UUID, becau
     if asked.asked_by != uow.actor.person:
         raise NotFound
     approval = _require_waiting(uow, await _lock(uow, approval_id))
-    return await _not_done(uow, kind, await _end(uow, approval, WITHDRAWN, because))
+    return await _not_done(uow, kind, await _end(uow, kind, approval, WITHDRAWN, because))
 
 
 async def decide(uow: UnitOfWork, kind: ApprovalKind, object: str, *, agree: bool, because: str = "") -> Approval:
@@ -247,7 +252,7 @@ async def withdraw_all(uow: UnitOfWork, kinds: Sequence[ApprovalKind], object: s
     for approval_id, name in waiting:
         approval = await _lock(uow, approval_id)
         if approval.state == WAITING:
-            await _not_done(uow, of_name[name], await _end(uow, approval, WITHDRAWN, because))
+            await _not_done(uow, of_name[name], await _end(uow, of_name[name], approval, WITHDRAWN, because))
             ended += 1
     return ended
 
@@ -366,7 +371,8 @@ def _require_waiting(uow: UnitOfWork, approval: Approval) -> Approval:
     return approval
 
 
-async def _end(uow: UnitOfWork, approval: Approval, state: str, because: str) -> Approval:
+async def _end(uow: UnitOfWork, kind: ApprovalKind, approval: Approval, state: str, because: str) -> Approval:
+    said = await kind.seals(uow, approval, because) if kind.seals is not None and because else because
     row = await uow.sql.fetchrow(
         """UPDATE approvals SET state = $2, decided_by = $3, decided_at = $4, because = $5
            WHERE approval_id = $1 RETURNING *""",
@@ -374,11 +380,11 @@ async def _end(uow: UnitOfWork, approval: Approval, state: str, because: str) ->
         state,
         uow.actor.person,
         uow.now,
-        because or None,
+        said or None,
     )
     assert row is not None
     decided = Approval(**row)
-    _audit(uow, decided, state)
+    _audit(uow, decided if kind.seals is None else replace(decided, because=None), state)
     return decided
 
 

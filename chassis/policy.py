@@ -96,18 +96,21 @@ class PolicyTable(Generic[Body]):
     As an attribute of a book it gives the table's versions. `name` is what it is kept and published under, `prefix`
     begins the names of its versions; both are the attribute's name unless given. `branches`: a branch may have an
     override of its own. `new_year_days`: for how many days of a year a version from 1 January can be published.
+    `by_compliance`: the second person is of compliance.
     """
 
     def __init__(
         self, file: Path, parse: Callable[[dict[str, Any]], Body], name: str = "", *, key: str = "", prefix: str = "",
         branches: bool = False,
         new_year_days: int = 0,
+        by_compliance: bool = False,
     ) -> None:  # fmt: skip
         self.parse = parse
         self.file = file
         self.name, self.key, self.prefix = name, key, prefix
         self.branches = branches
         self.new_year_days = new_year_days
+        self.by_compliance = by_compliance
         self.shipped: Sequence[Version[Body]] = ()
 
     def __set_name__(self, owner: type["PolicyBook"], attribute: str) -> None:

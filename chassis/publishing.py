@@ -13,7 +13,7 @@ import asyncpg
 from chassis import approvals
 from chassis.actor import Role
 from chassis.approvals import Approval, ApprovalKind, by
-from chassis.errors import AlreadyDecided, Conflict, FieldError, Invalid, NotFound, Text
+from chassis.errors import AlreadyDecided, Conflict, FieldError, Forbidden, Invalid, NotFound, Text
 from chassis.policy import PolicyBook, PolicyTable
 from chassis.timeline import today
 from chassis.uow import UnitOfWork
@@ -41,6 +41,8 @@ def approval_of(book: type[PolicyBook], proofs: Mapping[str, Proof] = MappingPro
 
     async def publish(uow: UnitOfWork, approval: Approval) -> None:
         table, scope, version = book.tables[approval.body["name"]], approval.body["scope"], approval.body["version"]
+        if table.by_compliance and uow.actor.role is not Role.COMPLIANCE:
+            raise Forbidden(Text("compliance publishes this table", "该政策由合规人员发布"))
         row = await _locked(uow, table, scope, version, "draft")
         table.parse(row["body"])
         await _require_in_time(uow, table, row["effective_on"])

@@ -143,7 +143,11 @@ audit = Table(
     Column("policy", Text),
     Index(None, "object"),
     Index(None, "at"),
-)
+    Index(
+        "ix_audit_client_id", text("(inputs -> 'client_id')"), postgresql_using="gin",
+        postgresql_where=text("inputs ? 'client_id'"),
+    ),
+)  # fmt: skip
 
 sealed_heads = Table(
     "sealed_heads",

@@ -65,6 +65,8 @@ class Refusal(BaseModel, extra="forbid"):
 def view(service: str, kind: ApprovalKind, approval: Approval, language: str) -> ApprovalView:
     """An approval as it is shown."""
     values = asdict(approval) | {"state": approval.state_at(utc_now()), "service": service}
+    if kind.seals is not None:
+        values["because"] = None
     return ApprovalView.model_validate(values | {"title": kind.title.in_language(preferred(language))})
 
 

@@ -353,7 +353,8 @@ def operators_routes(service: str) -> APIRouter:
         since: Instant | None = None,
         until: Instant | None = None,
     ) -> Listing[AuditRow]:
-        """Audit rows, newest first: about a client, by a person, of an action. The search itself leaves a row."""
+        """Audit rows, newest first: about a client, by a person, of an action; without `since` all of a client's, and of others those
+        of the last 92 days. The search itself leaves a row."""
         database: Database = request.app.state.database
         async with database.unit_of_work(actor) as uow:
             uow.audit(
@@ -366,7 +367,8 @@ def operators_routes(service: str) -> APIRouter:
                 of=person,
             )
             last = until or uow.now
-        wanted = AuditWanted(since or last - timedelta(days=AUDIT_DAYS), last, client, person, action)
+        begin = since or (last - timedelta(days=AUDIT_DAYS) if client is None else None)
+        wanted = AuditWanted(begin, last, client, person, action)
         place = page.after
         after = AuditPlace(datetime.fromisoformat(str(place[0])), int(place[1]), int(place[2])) if place else None
         rows = await audit_rows.listed(database, wanted, after, page.limit + 1)

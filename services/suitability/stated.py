@@ -6,7 +6,7 @@ What follows from it (a person looks first, a questionnaire is due) needs only t
 from chassis.personal.keys import Value
 from chassis.uow import UnitOfWork
 
-CAUSE, CHANGE, REASON = "vulnerability", "life_change", "vulnerability_end"
+CAUSE, CHANGE, REASON, DECIDED = "vulnerability", "life_change", "vulnerability_end", "vulnerability_end_decided"
 ENDING = "vulnerability-end"
 """The kind of approval by which a vulnerability ends."""
 _COLUMNS = (("vulnerabilities", "cause", CAUSE), ("life_changes", "change", CHANGE))
@@ -50,7 +50,7 @@ async def seal_earlier(uow: UnitOfWork) -> None:
 
 
 async def _seal_reasons(uow: UnitOfWork) -> None:
-    """Why the end of a vulnerability was asked for lay beside what was asked."""
+    """Why the end of a vulnerability was asked for, and what was said to it, lay beside what was asked."""
     rows = await uow.sql.fetch(
         """SELECT approval_id, client_id, why FROM approvals
            WHERE kind = $1 AND why <> '' AND client_id IS NOT NULL LIMIT 10000""",
@@ -63,4 +63,17 @@ async def _seal_reasons(uow: UnitOfWork) -> None:
                FROM unnest($1::uuid[], $2::text[]) AS n(approval_id, sealed) WHERE a.approval_id = n.approval_id""",
             [approval_id for approval_id, _, _ in rows],
             [text or "" for text in texts],
+        )
+    rows = await uow.sql.fetch(
+        """SELECT approval_id, client_id, because FROM approvals
+           WHERE kind = $1 AND because <> '' AND because NOT LIKE 'sealed:%' AND client_id IS NOT NULL LIMIT 10000""",
+        ENDING,
+    )
+    if rows:
+        texts = await uow.database.keyring.seal([Value(client, DECIDED, because) for _, client, because in rows])
+        await uow.sql.execute(
+            """UPDATE approvals a SET because = n.sealed FROM unnest($1::uuid[], $2::text[]) AS n(approval_id, sealed)
+               WHERE a.approval_id = n.approval_id""",
+            [approval_id for approval_id, _, _ in rows],
+            [text or None for text in texts],
         )

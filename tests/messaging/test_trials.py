@@ -98,6 +98,20 @@ async def test_a_contact_from_nothing_registered_is_a_finding_once(desk: Desk) -
     ]
 
 
+async def test_compliance_alone_publishes_templates(desk: Desk) -> None:
+    """MS3, MS16: the class of a template, and words that pass in it, are compliance's to say."""
+    body = (await desk.ok(HQ, "GET", "/policies/templates/in-force"))["body"]
+    body["kinds"]["birthday"]["message_class"] = "NOTICE"
+    on = (await desk.world.value("messaging", "SELECT max(through) FROM closed_days")) or business_date(utc_now())
+    draft = {"effective_on": str(on + timedelta(days=400)), "body": body, "reason": "the class is another"}
+    made = await desk.ok(HQ, "POST", "/policies/templates", draft, 201)
+    path = f"/policies/templates/{made['version']}"
+    refused = await desk.ok(Actor("hq-2", Role.HQ, purpose="service"), "POST", f"{path}/publication", status=403)
+    assert refused["title"] == "Not allowed for your role"
+    await desk.ok(OFFICER, "POST", f"{path}/publication")
+    await desk.ok(OFFICER, "POST", f"{path}/withdrawal", {"reason": "of a test"})
+
+
 async def test_lists_for_the_desk(desk: Desk) -> None:
     who = await desk.open()
     await desk.notice(who, not_before=(utc_now() + timedelta(days=1)).isoformat())

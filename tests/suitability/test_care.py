@@ -218,16 +218,25 @@ async def test_what_a_client_states_of_health_and_life_is_in_clear_nowhere(world
                SELECT gen_random_uuid(), 'vulnerability-end', 'vulnerability/c-1', client_id, '{"branch_id": "B1"}',
                       'bereavement is over', '{}', 'refused', 'desk-1', at, at FROM life_changes LIMIT 1"""
         )
+        await uow.sql.execute(
+            "UPDATE approvals SET because = 'bereavement is not over' WHERE kind = 'vulnerability-end'"
+        )
     await world.close(day)
     [kept] = await world.rows(
-        "suitability", "SELECT why, body->>'reason' AS reason FROM approvals WHERE kind = 'vulnerability-end'"
+        "suitability", "SELECT why, body->>'reason' AS reason, because FROM approvals WHERE kind = 'vulnerability-end'"
     )
-    assert (kept["why"], kept["reason"][:7]) == ("", "sealed:")
-    reason = "reads well by now"
+    assert (kept["why"], kept["reason"][:7], kept["because"][:7]) == ("", "sealed:", "sealed:")
+    reason, answer = "reads well by now", "the eyes are no better"
+    asked = await desk.post(MANAGER, "/clients/c-1/vulnerability/end", {"reason": reason}, 202)
+    refused = await desk.post(COMPLIANCE, f"/approvals/{asked['approval_id']}/refuse", {"because": answer}, 200)
+    assert (refused["state"], refused["because"]) == ("refused", None)
+    for actor, told in ((MANAGER, answer), (HQ, answer), (SYSTEM, None)):
+        stated = await desk.get(replace(actor, purpose="check"), "/clients/c-1/vulnerability")
+        assert stated[-1]["end_decided_because"] == told
     asked = await desk.post(MANAGER, "/clients/c-1/vulnerability/end", {"reason": reason}, 202)
     changes = await world.rows("suitability", "SELECT change LIKE 'sealed:%' AS sealed FROM life_changes")
     assert changes == [{"sealed": True}] * 2
-    words = ("low_literacy", "bereavement", "occupation", reason)
+    words = ("low_literacy", "bereavement", "occupation", reason, answer)
     tables = await world.rows(
         "suitability",
         """SELECT relname AS name FROM pg_class WHERE relnamespace = 'suitability'::regnamespace AND relkind = 'r'
@@ -258,7 +267,7 @@ async def test_what_a_client_states_of_health_and_life_is_in_clear_nowhere(world
     nothing_said = await desk.call(replace(MANAGER, purpose=""), "GET", "/clients/c-1/life-changes")
     assert nothing_said.status_code == 400
     reads = await world.rows("suitability", "SELECT actor FROM audit WHERE action = 'reveal' AND object = 'client/c-1'")
-    assert len(reads) == 14
+    assert len(reads) == 17
     await desk.approve(COMPLIANCE, asked)
     stated = await desk.get(COMPLIANCE, "/clients/c-1/vulnerability")
     assert [(one["vulnerable"], one["cause"]) for one in stated][-1] == (False, None)

@@ -1,5 +1,6 @@
 """The watch on questionnaires [go-beyond 7]."""
 
+import asyncio
 from datetime import timedelta
 
 from chassis.clock import at, utc_now
@@ -15,6 +16,7 @@ from tests.suitability.conftest import (
     LOW,
     MANAGER,
     MEDIUM,
+    SECOND_COMPLIANCE,
     Desk,
     assessed,
     bought,
@@ -54,6 +56,29 @@ async def test_patterns_come_out_once(world: World, desk: Desk) -> None:
     judged = await desk.post(COMPLIANCE, "/findings/judgement", body, 200)
     assert judged["state"] == "upheld"
     await desk.post(COMPLIANCE, "/findings/judgement", body, 404)
+    # Several judge another at the same moment: one of them does, and it stays as they said.
+    [on] = [one["found_on"] for one in findings if one["pattern"] == "answers_flipped"]
+    told = [("upheld", COMPLIANCE), ("dismissed", SECOND_COMPLIANCE)] * 4
+    answers = await asyncio.gather(
+        *(
+            desk.call(
+                actor,
+                "POST",
+                "/findings/judgement",
+                body | {"pattern": "answers_flipped", "found_on": on, "state": state, "note": f"{n}"},
+            )
+            for n, (state, actor) in enumerate(told)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [404] * 7
+    [(n, judged)] = [(n, answer.json()) for n, answer in enumerate(answers) if answer.status_code == 200]
+    state, actor = told[n]
+    [kept] = await world.rows(
+        "suitability", "SELECT state, note, decided_by FROM findings WHERE pattern = 'answers_flipped'"
+    )
+    assert kept == {"state": state, "note": f"{n}", "decided_by": actor.person}
+    rows = "SELECT actor FROM audit WHERE action = 'judge finding' AND inputs ->> 'pattern' = 'answers_flipped'"
+    assert await world.rows("suitability", rows) == [{"actor": actor.subject}]
 
 
 async def test_a_rise_just_before_a_purchase_is_found(world: World, desk: Desk) -> None:

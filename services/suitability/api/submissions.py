@@ -183,6 +183,9 @@ class VulnerabilityView(BaseModel):
     end_asked_because: str | None = Field(
         None, description="while an end waits for a second person", examples=["reads without help by now"]
     )
+    end_decided_because: str | None = Field(
+        None, description="what was said when the last end asked for was decided", examples=["spoke to the client"]
+    )
 
 
 class ReviewDecision(reviews.Looked):

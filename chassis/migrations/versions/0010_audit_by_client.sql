@@ -1,0 +1,1 @@
+CREATE INDEX ix_audit_client_id ON audit USING gin ((inputs -> 'client_id')) WHERE inputs ? 'client_id';
