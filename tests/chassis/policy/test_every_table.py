@@ -18,6 +18,7 @@ from tests.world import World, running
 TABLES = [(service, table) for service in SERVICES if service.policy for table in service.policy.tables.values()]
 NAMES = [f"{service.name}/{table.name}" for service, table in TABLES]
 MAKER, CHECKER = Actor("mia", Role.HQ, purpose="test"), Actor("max", Role.HQ, purpose="test")
+COMPLIANCE = Actor("compliance-1", Role.COMPLIANCE, purpose="check")
 
 
 def written(table: PolicyTable[Any]) -> dict[str, Any]:
@@ -110,7 +111,9 @@ async def test_every_table_is_published_by_two_persons_and_counts_in_every_proce
         made = await post(here, name, MAKER, f"/{table.name}", draft, 201)
         path = f"/{table.name}/{made['version']}"
         await post(here, name, MAKER, f"{path}/publication", {}, 403)
-        await post(here, name, CHECKER, f"{path}/publication", {}, 200)
+        if table.by_compliance:
+            await post(here, name, CHECKER, f"{path}/publication", {}, 403)
+        await post(here, name, COMPLIANCE if table.by_compliance else CHECKER, f"{path}/publication", {}, 200)
         await post(here, name, CHECKER, f"/{table.name}", draft | {"reason": "another of that day"}, 409)
         assert (await get(here, name, f"{path}/difference"))["changes"] == []
         async with there.sql(name) as sql:
