@@ -45,6 +45,10 @@ async def test_what_cannot_be_asked_for_is_refused(desk: Desk) -> None:
     code = {"kind": "verify", "client_id": who, "period": "1", "fields": {"code": "123456"}}
     assert (await desk.call(HQ, "POST", "/messages", code)).status_code == 403
     assert (await desk.call(SYSTEM, "POST", "/messages", code)).json()["state"] == "queued"
+    # Word of a market shock goes at any hour; a branch does not say what is one.
+    shock = body | {"shock": True}
+    assert (await desk.call(HEAD, "POST", "/messages", shock)).status_code == 403
+    assert (await desk.call(HQ, "POST", "/messages", shock)).json()["state"] == "queued"
 
 
 async def test_every_message_kept_back_says_why(desk: Desk) -> None:

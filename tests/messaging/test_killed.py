@@ -11,7 +11,7 @@ import pytest
 
 from chassis.clock import at, business_date, utc_now
 from services.messaging.ports.sms import HttpSms
-from services.messaging.sending import send_due
+from services.messaging.sending import judge_due, send_due
 from tests.messaging.desk import Desk
 from tests.messaging.gateway import Gateway, serving
 
@@ -78,3 +78,36 @@ async def test_a_worker_killed_at_every_await(desk: Desk, gateway: Gateway, can_
             break  # it came to its end before that
     assert place > 20
     assert can_be_asked or found["unknown"] >= 1
+
+
+async def test_a_judge_killed_at_every_await(desk: Desk) -> None:
+    """What was judged stands whole or not at all; the next turn ends it, and what has come to its end is told once."""
+    database, place = desk.world.database("messaging"), 0
+    goes, ends = await desk.open(), await desk.open()
+    while True:
+        place += 1
+        later = {"fields": {"text": "资料已更新"}, "not_before": NOON + timedelta(hours=1)}
+        rows = [
+            await desk.ask(goes, "account_notice", NOON, f"judged/{place}", **later),
+            await desk.ask(
+                ends, "account_notice", NOON, f"judged/{place}", not_after=NOON + timedelta(hours=2), **later
+            ),
+        ]
+        async with database.unit_of_work() as uow:  # the second waited too long
+            await uow.sql.execute("UPDATE messages SET not_after = $2 WHERE message_id = $1", rows[1].message_id, NOON)
+        turn = Cut(judge_due(database, NOON + timedelta(hours=1)), place)
+        with suppress(asyncio.CancelledError):
+            await turn
+        states = [(await desk.message(row.message_id)).state for row in rows]
+        assert states in (["planned", "planned"], ["queued", "expired"]), place
+        await judge_due(database, NOON + timedelta(hours=1))
+        assert [(await desk.message(row.message_id)).state for row in rows] == ["queued", "expired"], place
+        async with database.unit_of_work() as uow:  # caps of a number are not what this is about
+            await uow.sql.execute("DELETE FROM messages WHERE client_id = $1", goes)
+        told = [
+            one for one in await desk.told("messaging.message.changed") if one["message_id"] == str(rows[1].message_id)
+        ]
+        assert [one["state"] for one in told] == ["expired"], place
+        if turn.passed < place:
+            break  # it came to its end before that
+    assert place > 10

@@ -34,6 +34,7 @@ class Order(BaseModel, extra="forbid"):
     not_before: Instant | None = None
     not_after: Instant | None = None
     required: bool = False
+    shock: bool = False
 
 
 class Asked(BaseModel):
@@ -87,7 +88,8 @@ class InHandAlready(Conflict):
 async def ask_for_message(actor: Asker, uow: Work, given: Order, purpose: Purpose, response: Response) -> Asked:
     """Ask for a message. The same kind, client and period is the same message, whatever else is said (200).
 
-    A kind nobody knows, fields that are missing or too long are refused; whatever else speaks against it is in `why`.
+    A kind nobody knows, fields that are missing or too long are refused; whatever else speaks against it is in `why`. Word of a
+    market shock goes through quiet hours: systems and headquarters say what is one [MS9].
     """
     await require_client(uow.sql, actor, given.client_id)
     book = (await uow.policies(Policies)).templates.on(await today(uow.sql)).body
@@ -96,6 +98,8 @@ async def ask_for_message(actor: Asker, uow: Work, given: Order, purpose: Purpos
         raise Invalid(errors=(FieldError("body#/kind", "no template of this kind is in force"),))
     if template.message_class == "VERIFY" and actor.role is not Role.SYSTEM:
         raise Forbidden(Text("codes are asked for by systems only", "验证码仅由系统申请"))
+    if given.shock and actor.role is Role.BRANCH_MANAGER:
+        raise Forbidden(Text("headquarters say what is a market shock", "市场突发事件由总部认定"))
     if errors := wrong_fields(template, given.fields):
         raise Invalid(errors=tuple(errors))
     if given.not_before and given.not_after and given.not_after <= given.not_before:
@@ -104,6 +108,7 @@ async def ask_for_message(actor: Asker, uow: Work, given: Order, purpose: Purpos
     one = Wanted(
         client_id=given.client_id, kind=given.kind, cause=given.period, fields=given.fields, asked_by=actor.person,
         asked_at=now, not_before=given.not_before, not_after=given.not_after, required=given.required,
+        shock=given.shock,
     )  # fmt: skip
     known = await messages.find(uow, one.message_id)
     if known is None:
