@@ -66,9 +66,8 @@ fuzz: $(INSTALLED)  ## send CASES=10000 requests a service, by the published doc
 	CASES=$(CASES) $(BIN)/pytest --timeout 0 tests/fuzz $(ARGS)
 
 EXAMPLES ?= 1000
-SEED ?= 1
-machine: $(INSTALLED)  ## one client, three products, two schemes, staff and time: EXAMPLES=1000 histories against the reference, from SEED=1 on
-	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(BIN)/pytest --timeout 0 tests/suitability/test_state_machine.py
+machine: $(INSTALLED)  ## one client, three products, two schemes, staff and time: EXAMPLES=1000 histories against the reference
+	EXAMPLES=$(EXAMPLES) $(BIN)/pytest --timeout 0 --numprocesses $(TEST_WORKERS) tests/suitability/test_state_machine.py $(ARGS)
 
 browser: $(INSTALLED)  ## the console's journeys in a real Chromium alone (apt-get install chromium), with their pictures into docs/pictures
 	PICTURES=1 CI=true $(BIN)/pytest tests/browser $(ARGS)
