@@ -28,7 +28,7 @@ PAGES: dict[Actor, tuple[str, ...]] = {
         "/", "/operations", "/operations/access", "/operations/messages?service=gateway&since=2020-01-01", "/operations/lag",
         "/operations/deadlines?which=all", "/operations/settings",
     ),
-    CLIENT: ("/me", "/clients/c-1/questionnaire"),
+    CLIENT: ("/me", "/me/cheapest", "/clients/c-1/questionnaire"),
 }  # fmt: skip
 PICTURES: dict[Actor, dict[str, str]] = {
     ANNA: {"/": "my-day", "/clients/c-1/timeline": "client-timeline", "/clients/c-1/standing": "client-standing"},

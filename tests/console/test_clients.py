@@ -2,6 +2,7 @@
 
 from chassis.clock import at
 from contracts import broker
+from contracts.fields import Rate
 from gateway.client_search import note_clients
 from tests.console.office import ANNA, CENTRE, CLIENT, COMPLIANCE, DIRECTOR, THURSDAY, Office
 
@@ -96,6 +97,22 @@ async def test_a_client_sees_their_own_zone_and_nobody_elses(office: Office) -> 
             assert (await client.see(path)).status == 403, path
         assert (await client.see("/clients/c-2/purchase")).status == 404
         assert (await anna.see("/me")).status == 403
+        assert "/me/cheapest" in zone.links
+        await office.world.publish(
+            broker.CommissionAgreed(agreement_id="x-1", client_id="c-1", rate=Rate("0.5"), effective_on=THURSDAY)
+        )
+        await office.world.settle()
+        asked = await client.see("/me/cheapest")
+        assert (asked.status, asked.headings, asked.mains, "最省" in asked.answer.text) == (200, 1, 1, False)
+        found = (await client.see("/me/cheapest?service=LEVEL2&turnover=100000")).answer.text
+        first, *others = found.partition("<tbody>")[2].partition("</tbody>")[0].split("<tr")[1:]
+        assert "data-cheapest" in first
+        assert ('<th scope="row">C</th><td>3.0</td>' in first, len(others) > 0) == (True, True), (
+            "E, or a query, beside it"
+        )
+        for wrong, status in (("service=CASH&turnover=1", 422), ("service=LEVEL2&turnover=much", 422)):
+            refused = await client.see(f"/me/cheapest?{wrong}")
+            assert (refused.status, "alert" in refused.answer.text) == (status, True)
         poor = await client.do(zone, "redeem", reward="SMS1", quantity="1")
         assert (poor.status, "alert" in poor.answer.text) == (409, True)
         bare = await client.do(zone, "complain", words="")

@@ -3,11 +3,12 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from chassis.actor import Actor, Role
-from gateway.console.doing import button, buttons
+from contracts.fields import text_of
+from gateway.console.doing import button, buttons, errors_of
 from gateway.console.frame import AtDesk, rows_of, visitors
 from gateway.console.render import render
 from gateway.console.tables import MANAGER_CHANGES, OF_A_CLIENT
@@ -40,3 +41,29 @@ async def show_zone(request: Request, visitor: Own, desk: AtDesk) -> Response:
         complain=button("complain", "complain", OF_A_CLIENT["complain"], place, "/me"), team=team, wishes=rows,
         ask_for_manager=button("ask_for_manager", "ask_for_manager", OF_A_CLIENT["ask_for_manager"], place, "/me"),
     )  # fmt: skip
+
+
+@routes.get("/me/cheapest")
+async def show_cheapest(
+    request: Request, visitor: Own, desk: AtDesk,
+    service: Annotated[list[Annotated[str, text_of(64)]] | None, Query()] = None,
+    turnover: Annotated[str, text_of(32)] = "",
+) -> Response:  # fmt: skip
+    """Which products give what the client wants for the least, with every set they were compared with: the proof."""
+    name = quote(visitor.client_id or "", safe="")
+    known = await desk.get(f"/v1/products/clients/{name}/entitlements")
+    offered = [
+        row for row in (known.data["missing"] if known.found else ())
+        if any(way.startswith("PRODUCT:") for way in row["given_by"])
+    ]  # fmt: skip
+    wanted = service or []
+    found = None
+    if wanted:
+        body = {"services": wanted, "turnover": turnover.strip() or "0"}
+        found = await desk.send("POST", f"/v1/products/clients/{name}/cheapest", body)
+    page = render(
+        request, "clients/cheapest.html", offered=offered, known=known, wanted=wanted, turnover=turnover, found=found,
+        wrong=errors_of(found) if found is not None and not found.found else [],
+    )  # fmt: skip
+    page.status_code = found.status if found is not None else 200
+    return page
