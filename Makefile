@@ -5,6 +5,9 @@ INSTALLED := .venv/.installed
 TEST_WORKERS ?= 4
 SOURCES := contracts chassis services gateway careline bench
 
+# Compiled once, not at each of the hundreds of starts of a test run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test check format-check format lint types imports tests faults fuzz histories machine browser clean
 

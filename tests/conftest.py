@@ -5,6 +5,7 @@ runs a test on the wheel's PostgreSQL and on Debian's 15 where that is installed
 """
 
 import base64
+import gc
 import os
 import shutil
 import tempfile
@@ -80,6 +81,11 @@ def _marked(metafunc: pytest.Metafunc, name: str) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files begin first, so that none of them is left for one worker at the end."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage walks it again."""
+    gc.freeze()
 
 
 class Cluster:

@@ -70,6 +70,11 @@ class Done:
         )  # fmt: skip
 
 
+def wanted(plan: Plan) -> Done:
+    """What a plan wants done."""
+    return Done(plan.visits, plan.calls, plan.on_site, plan.new_clients)
+
+
 def points(done: Done, terms: Activity) -> int:
     """What activity counts: a visit 4, a call 1, a talk at the branch 1, a new client 2 [A13]."""
     return (
@@ -91,13 +96,13 @@ def bounds(period: Period, day: date) -> tuple[date, date]:
 
 
 async def contacts_of(
-    sql: asyncpg.Connection, person: str, first: date, last: date, minutes: int
+    sql: asyncpg.Connection, persons: Sequence[str], first: date, last: date, minutes: int
 ) -> list[tuple[Contact, bool]]:
-    """Somebody's contacts of some days as they happened, each whether it counts by itself: an entry beside evidence does not."""
+    """Some people's contacts of some days as they happened, each whether it counts by itself: an entry beside evidence does not."""
     rows = await sql.fetch(
         f"""SELECT {COLUMNS}, {evidence("$4::int")} IS NULL FROM contacts c
-            WHERE c.person = $1 AND c.day BETWEEN $2 AND $3 ORDER BY c.at, c.contact_id""",
-        person,
+            WHERE c.person = ANY($1::text[]) AND c.day BETWEEN $2 AND $3 ORDER BY c.at, c.contact_id""",
+        list(persons),
         first,
         last,
         minutes,
@@ -105,30 +110,32 @@ async def contacts_of(
     return [(Contact(*row[:-1]), row[-1]) for row in map(tuple, rows)]
 
 
-async def visits_of(sql: asyncpg.Connection, person: str, first: date, last: date) -> list[VisitRow]:
-    """The visits somebody made on some days."""
+async def visits_of(sql: asyncpg.Connection, persons: Sequence[str], first: date, last: date) -> list[VisitRow]:
+    """The visits some people made on some days."""
     return await fetch(
         sql,
         VisitRow,
         f"""SELECT {columns(VisitRow)} FROM visits
-            WHERE person = $1 AND state = 'recorded' AND made_at >= $2 AND made_at < $3 ORDER BY made_at""",
-        person,
+            WHERE person = ANY($1::text[]) AND state = 'recorded' AND made_at >= $2 AND made_at < $3 ORDER BY made_at""",
+        list(persons),
         start_of(first),
         end_of(last),
     )
 
 
-async def new_clients_of(sql: asyncpg.Connection, person: str, first: date, last: date) -> list[str]:
-    """Clients opened on some days whose first manager somebody is."""
+async def new_clients_of(
+    sql: asyncpg.Connection, persons: Sequence[str], first: date, last: date
+) -> list[tuple[str, str]]:
+    """Clients opened on some days, each with their first manager before, where some people are that."""
     rows = await sql.fetch(
-        """SELECT c.client_id FROM owners o JOIN clients c USING (client_id)
-           WHERE o.person = $1 AND o.role = 'primary' AND c.opened_on BETWEEN $2 AND $3
+        """SELECT o.person, c.client_id FROM owners o JOIN clients c USING (client_id)
+           WHERE o.person = ANY($1::text[]) AND o.role = 'primary' AND c.opened_on BETWEEN $2 AND $3
              AND o.since = c.opened_on::timestamp AT TIME ZONE 'Asia/Shanghai' ORDER BY c.client_id""",
-        person,
+        list(persons),
         first,
         last,
     )
-    return [client_id for (client_id,) in rows]
+    return [(person, client_id) for person, client_id in map(tuple, rows)]
 
 
 def tally(
@@ -147,27 +154,36 @@ def tally(
     )
 
 
-async def done(sql: asyncpg.Connection, person: str, first: date, last: date, terms: Activity, minutes: int) -> Done:
-    """What somebody did on some days, as evidence shows it; their own word fills the gaps."""
-    return tally(
-        await contacts_of(sql, person, first, last, minutes),
-        await visits_of(sql, person, first, last),
-        await new_clients_of(sql, person, first, last),
-        terms,
-    )
+async def done(
+    sql: asyncpg.Connection, persons: Sequence[str], first: date, last: date, terms: Activity, minutes: int
+) -> dict[str, Done]:
+    """What each of some people did on some days, as evidence shows it; their own word fills the gaps."""
+    found = await contacts_of(sql, persons, first, last, minutes)
+    visited = await visits_of(sql, persons, first, last)
+    new = await new_clients_of(sql, persons, first, last)
+    return {
+        person: tally(
+            [one for one in found if one[0].person == person], [one for one in visited if one.person == person],
+            [client_id for by, client_id in new if by == person], terms,
+        )
+        for person in persons
+    }  # fmt: skip
 
 
-async def plans_of(sql: asyncpg.Connection, person: str, period: Period, begins: Sequence[date]) -> Mapping[date, Plan]:
-    """Plans by the first day of their period."""
+async def plans_of(
+    sql: asyncpg.Connection, persons: Sequence[str], period: Period, begins: Sequence[date]
+) -> Mapping[tuple[str, date], Plan]:
+    """Plans by whose they are and the first day of their period."""
     found = await fetch(
         sql,
         Plan,
-        f"SELECT {columns(Plan)} FROM activity_plans WHERE person = $1 AND period = $2 AND begins = ANY($3::date[])",
-        person,
+        f"""SELECT {columns(Plan)} FROM activity_plans
+            WHERE person = ANY($1::text[]) AND period = $2 AND begins = ANY($3::date[])""",
+        list(persons),
         period,
         list(begins),
     )
-    return {one.begins: one for one in found}
+    return {(one.person, one.begins): one for one in found}
 
 
 async def plan(uow: UnitOfWork, one: Plan) -> None:

@@ -47,26 +47,47 @@ cadence_months = table("cadence_months", metadata, CadenceMonth, Index(None, "br
 
 LAST = """(SELECT max(k.at) FROM contacts k WHERE k.client_id = o.client_id AND k.valid AND k.two_way AND k.at < $2)"""
 """The last valid two-way contact of anybody's before an instant: one-way SMS are none [RE4]."""
-RHYTHM = f"""
-    SELECT r.client_id, r.role, r.tier, r.core, r.last_at, r.days, t.ideal, t.ideal * $5::int / 100 AS longest,
+_OF_SOME = f"""
+    SELECT r.person, r.client_id, r.role, r.tier, r.core, r.last_at, r.days, t.ideal, t.ideal * $5::int / 100 AS longest,
            round((r.days - t.ideal)::numeric / t.ideal, 2) AS overdue
-    FROM (SELECT o.client_id, o.role, coalesce({TIERS.on("tier", "o.client_id", "$1")}, 'NORMAL') AS tier,
+    FROM (SELECT o.person, o.client_id, o.role, coalesce({TIERS.on("tier", "o.client_id", "$1")}, 'NORMAL') AS tier,
                  coalesce({CORES.on("core", "o.client_id", "$1")}, false) AS core, l.last_at,
                  $1::date - coalesce((l.last_at AT TIME ZONE 'Asia/Shanghai')::date, c.opened_on) AS days
           FROM owners o JOIN clients c USING (client_id), LATERAL (SELECT {LAST} AS last_at) l
-          WHERE o.person = $6 AND o.since < $2 AND (o.until IS NULL OR o.until >= $2)
+          WHERE o.person = ANY($6::text[]) AND o.since < $2 AND (o.until IS NULL OR o.until >= $2)
             AND (c.closed_on IS NULL OR c.closed_on > $1)) r
-    JOIN unnest($3::text[], $4::int[]) AS t(tier, ideal) USING (tier)
-    ORDER BY overdue DESC, r.client_id"""
+    JOIN unnest($3::text[], $4::int[]) AS t(tier, ideal) USING (tier)"""
 """$1: the day, $2: its end, $3 and $4: tiers and their ideal days, $5: the longest interval in percent, $6: whose."""
+RHYTHM = f"SELECT {columns(Rhythm)} FROM ({_OF_SOME}) r ORDER BY overdue DESC, client_id"
+BEHIND = f"""
+    SELECT person, count(*)::int, (count(*) FILTER (WHERE overdue > 0))::int, (count(*) FILTER (WHERE days > longest))::int,
+           (count(*) FILTER (WHERE days > longest AND core))::int
+    FROM ({_OF_SOME}) r GROUP BY person ORDER BY person"""
+
+
+class Behind(Row, frozen=True):
+    """Of somebody's clients: how many there are, are over their own interval, beyond the longest, and core ones beyond it."""
+
+    person: str
+    clients: int
+    overdue: int
+    too_long: int
+    core_too_long: int
 
 
 async def rhythm(sql: asyncpg.Connection, person: str, day: date, terms: Cadence) -> list[Rhythm]:
     """Somebody's clients, the longest overdue by their own interval first."""
+    return await fetch(sql, Rhythm, RHYTHM, *_asked(day, terms, [person]))
+
+
+async def behind(sql: asyncpg.Connection, persons: Sequence[str], day: date, terms: Cadence) -> dict[str, Behind]:
+    """The same of some people, counted; who has no clients is not there."""
+    return {one.person: one for one in await fetch(sql, Behind, BEHIND, *_asked(day, terms, persons))}
+
+
+def _asked(day: date, terms: Cadence, persons: Sequence[str]) -> tuple[object, ...]:
     tiers, ideal = zip(*sorted(terms.ideal_days.items()), strict=True)
-    return await fetch(
-        sql, Rhythm, RHYTHM, day, end_of(day), list(tiers), list(ideal), terms.longest_percent, person
-    )  # fmt: skip
+    return day, end_of(day), list(tiers), list(ideal), terms.longest_percent, list(persons)
 
 
 async def measure_month(uow: UnitOfWork, day: date, policy: Version[Cadence]) -> None:

@@ -17,7 +17,7 @@ from tests.faults.running import BANK, Command, until_said
 from tests.replay.outcome import assert_outcome
 from tests.world import World
 
-UNTIL = date(2020, 8, 31)
+UNTIL = date(2020, 7, 31)
 REPLAY = ("replay", str(BANK), "--until", str(UNTIL))
 
 

@@ -90,6 +90,13 @@ async def test_two_months_below_the_minimum_are_a_proposal(branch: World, office
     ]  # fmt: skip
     assert await office.get(DIRECTOR, "/cadence/shortfalls?month_end=2024-04-30") == []
     assert (await office.call(MANAGER, "GET", "/cadence/shortfalls?month_end=2024-04-30")).status_code == 403
+    [slow] = [one for one in await office.get(DIRECTOR, "/branches/B1/board") if one["person"] == "slow"]
+    whole = await office.get(DIRECTOR, "/managers/slow/cadence")
+    assert (slow["clients"], slow["overdue"]) == (5, sum(one["days"] > one["ideal"] for one in whole))
+    assert (slow["too_long"], slow["core_too_long"]) == (sum(one["too_long"] for one in whole), 0)
+    assert (slow["planned"], slow["done"], slow["to_do"]) == (None, 0, 0)
+    assert (await office.call(MANAGER, "GET", "/branches/B1/board")).status_code == 403
+    assert (await office.call(DIRECTOR, "GET", "/branches/B2/board")).status_code == 404
 
 
 def request(client_id: str, number: int, day: date, days: int = 3) -> messaging.ContactRequested:

@@ -145,36 +145,14 @@ async def show_team(request: Request, visitor: Visitor, desk: AtDesk, branch: Wh
     today = await desk.today()
     place = branch.strip() or visitor.branch_id or ""
     month_end = today.replace(day=1) - timedelta(days=1)
-    staff, short, lost, flagged = await desk.all(
-        "/v1/staff", f"{BASE}/cadence/shortfalls?month_end={month_end}",
+    board, short, lost, flagged = await desk.all(
+        f"{BASE}/branches/{quote(place or '-', safe='')}/board", f"{BASE}/cadence/shortfalls?month_end={month_end}",
         f"{BASE}/lost/figures?{urlencode({'since': today.replace(day=1), 'until': today})}",
         f"{BASE}/contacts/flagged?{urlencode({'since': today - timedelta(days=30), 'until': today})}", purpose="review",
     )  # fmt: skip
-    people = [one["staff_id"] for one in rows_of(staff) if one["branch_id"] == place][:MOST_PEOPLE]
-    whose = [quote(one, safe="") for one in people]
-    found = await desk.all(
-        *(f"{BASE}/managers/{one}{rest}" for one in whose for rest in ("/cadence", "/activity?period=week", "")),
-        purpose="review",
-    )
-    team = [_member(person, *found[3 * number : 3 * number + 3]) for number, person in enumerate(people)]
     return render(
-        request, "managers/team.html", branch=place, team=[one for one in team if one["clients"] or one["planned"] or one["done"]],
+        request, "managers/team.html", branch=place,
+        team=[one for one in rows_of(board) if one["clients"] or one["planned"] or one["done"]],
         short=rows_of(short), month_end=month_end, lost=lost.data if lost.found else None, flagged=rows_of(flagged),
-        centre=visitor.branch_id is None, missing=not staff.found,
+        centre=visitor.branch_id is None, missing=board.status >= 500,
     )  # fmt: skip
-
-
-MOST_PEOPLE = 60
-"""So many people of a branch stand on its board."""
-
-
-def _member(person: str, rhythm: Part, week: Part, profile: Part) -> dict[str, Any]:
-    clients = rows_of(rhythm)
-    plan = week.data["plan"] if week.found else None
-    return {
-        "person": person, "clients": len(clients), "room": profile.data["capacity"] if profile.found else None,
-        "overdue": sum(float(one["behind"]) > 0 for one in clients), "too_long": sum(one["too_long"] for one in clients),
-        "core_too_long": sum(one["too_long"] and one["core"] for one in clients),
-        "planned": plan["points"] if plan else None, "done": week.data["done"]["points"] if week.found else 0,
-        "short": week.data["gap"]["points"] if week.found and week.data["gap"] else 0,
-    }  # fmt: skip

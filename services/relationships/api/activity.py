@@ -104,14 +104,14 @@ async def read_activity(
     policies = await Policies.read(sql)
     terms, minutes = policies.activity.on(first).body, policies.service_log.on(first).body.same_minutes
     following = last + timedelta(days=1)
-    plans = await activity.plans_of(sql, person, period, [first, following])
-    done = await activity.done(sql, person, first, last, terms, minutes)
-    planned = plans.get(first)
-    gap = _of(planned).less(done) if planned else None
+    plans = await activity.plans_of(sql, [person], period, [first, following])
+    done = (await activity.done(sql, [person], first, last, terms, minutes))[person]
+    planned = plans.get((person, first))
+    gap = activity.wanted(planned).less(done) if planned else None
     return ActivityView(
         person=person, period=period, begins=first, ends=last, plan=_plan(planned, terms),
         done=DoneAmounts(**asdict(done), points=activity.points(done, terms)),
-        gap=_amounts(gap, terms) if gap else None, following=_plan(plans.get(following), terms),
+        gap=_amounts(gap, terms) if gap else None, following=_plan(plans.get((person, following)), terms),
     )  # fmt: skip
 
 
@@ -149,18 +149,18 @@ async def read_day(actor: Reader, sql: Reading, person: Identifier, day: Busines
     await see_person(sql, actor, person)
     policies = await Policies.read(sql)
     terms, minutes = policies.activity.on(day).body, policies.service_log.on(day).body.same_minutes
-    found = await activity.contacts_of(sql, person, day, day, minutes)
-    new = await activity.new_clients_of(sql, person, day, day)
-    done = activity.tally(found, await activity.visits_of(sql, person, day, day), new, terms)
+    found = await activity.contacts_of(sql, [person], day, day, minutes)
+    new = [client_id for _, client_id in await activity.new_clients_of(sql, [person], day, day)]
+    done = activity.tally(found, await activity.visits_of(sql, [person], day, day), new, terms)
     tomorrow = day + timedelta(days=1)
-    plans = await activity.plans_of(sql, person, "day", [day, tomorrow])
+    plans = await activity.plans_of(sql, [person], "day", [day, tomorrow])
     notes = await fetch(
         sql, DayNote, f"SELECT {columns(DayNote)} FROM day_notes WHERE person = $1 AND day = $2", person, day
     )
     return DayLog(
         person=person, day=day, done=DoneAmounts(**asdict(done), points=activity.points(done, terms)),
-        contacts=[shown(actor, one) for one, _ in found], new_clients=new, plan=_plan(plans.get(day), terms),
-        following=_plan(plans.get(tomorrow), terms), words=notes[0].words if notes else None,
+        contacts=[shown(actor, one) for one, _ in found], new_clients=new, plan=_plan(plans.get((person, day)), terms),
+        following=_plan(plans.get((person, tomorrow)), terms), words=notes[0].words if notes else None,
     )  # fmt: skip
 
 
@@ -175,10 +175,6 @@ async def note_day(actor: Planner, uow: Work, person: Identifier, day: BusinessD
     return await read_day(actor, uow.sql, person, day)
 
 
-def _of(one: Plan) -> Done:
-    return Done(one.visits, one.calls, one.on_site, one.new_clients)
-
-
 def _amounts(one: Done, terms: Activity) -> Amounts:
     return Amounts(
         visits=one.visits, calls=one.calls, on_site=one.on_site, new_clients=one.new_clients,
@@ -189,5 +185,5 @@ def _amounts(one: Done, terms: Activity) -> Amounts:
 def _plan(one: Plan | None, terms: Activity) -> PlanView | None:
     if one is None:
         return None
-    amounts = _amounts(_of(one), terms).model_dump()
+    amounts = _amounts(activity.wanted(one), terms).model_dump()
     return PlanView(**amounts, begins=one.begins, words=one.words, entered_by=one.entered_by)

@@ -4,15 +4,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.actor import Actor, Role
+from chassis.errors import NotFound
 from chassis.http import Reading, object_scope, permits, router
 from chassis.timeline import effective_now, today
 from contracts.fields import BusinessDate, Code, Identifier
-from services.relationships import budget, cadence
+from services.relationships import activity, budget, cadence, managers
 from services.relationships.api.shapes import STAFF, see_client, see_person
 from services.relationships.policy import Policies
+from services.relationships.spot_checks import people_of
 
 routes = router("/v1/relationships", "relationships")
 Reader = Annotated[Actor, permits("relationships.cadence:read", *STAFF)]
@@ -43,6 +45,21 @@ class ShortfallView(BaseModel):
     met: int
     clients_before: int
     met_before: int
+
+
+class MemberView(BaseModel):
+    """Somebody of a branch this week: clients against room, those over their own interval and beyond the longest, and points of
+    activity planned, done and still to do; no plan: none."""
+
+    person: str
+    clients: int
+    room: int = Field(description="for how many clients there is room", examples=[120])
+    overdue: int
+    too_long: int
+    core_too_long: int = Field(description="core clients beyond the longest interval", examples=[1])
+    planned: int | None = Field(description="points planned for the week", examples=[15])
+    done: int = Field(description="points", examples=[9])
+    to_do: int = Field(description="points of the plan that are not done", examples=[6])
 
 
 class ContactBudget(BaseModel):
@@ -79,6 +96,34 @@ async def list_shortfalls(actor: Leader, sql: Reading, month_end: BusinessDate) 
     return [
         ShortfallView(**{name: getattr(one, name) for name in cadence.Shortfall.__struct_fields__}) for one in found
     ]
+
+
+@routes.get("/branches/{branch_id}/board")
+async def show_board(actor: Leader, sql: Reading, branch_id: Identifier) -> list[MemberView]:
+    """Everybody who works in a branch now: their clients by overdue and interval, and what the week counts against its plan."""
+    if actor.branch_id not in (None, branch_id) and not actor.sees_all_branches:
+        raise NotFound
+    people, day = await people_of(sql, branch_id, await effective_now(sql)), await today(sql)
+    policies = await Policies.read(sql)
+    behind = await cadence.behind(sql, people, day, policies.cadence.on(day).body)
+    room = await managers.capacities_of(sql, people, policies.allocation.on(day).body)
+    first, last = activity.bounds("week", day)
+    terms, minutes = policies.activity.on(first).body, policies.service_log.on(first).body.same_minutes
+    done = await activity.done(sql, people, first, last, terms, minutes)
+    plans = await activity.plans_of(sql, people, "week", [first])
+    board = []
+    for person in people:
+        clients, plan = behind.get(person, cadence.Behind(person, 0, 0, 0, 0)), plans.get((person, first))
+        planned = activity.wanted(plan) if plan else None
+        board.append(
+            MemberView(
+                person=person, clients=clients.clients, room=room[person], overdue=clients.overdue,
+                too_long=clients.too_long, core_too_long=clients.core_too_long,
+                planned=activity.points(planned, terms) if planned else None, done=activity.points(done[person], terms),
+                to_do=activity.points(planned.less(done[person]), terms) if planned else 0,
+            )
+        )  # fmt: skip
+    return board
 
 
 @routes.get("/clients/{client_id}/contact-budget")
