@@ -17,7 +17,7 @@ from tests.faults.suite import Line, prepared, run, written
 
 SEEDS = 20 if IN_CI else 3
 DEAR_SEEDS = 5 if IN_CI else 2
-DEAR = {*OWN, "rolling_upgrade", "suspended", "offset_out_of_range"}
+DEAR = {*OWN, *KAFKA, "rolling_upgrade", "suspended"}
 """Those whose seeds take seconds."""
 
 
