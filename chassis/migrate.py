@@ -275,7 +275,23 @@ def run_sql(migration: str) -> None:
     """Run the statements of the `.sql` file beside a migration, in its transaction."""
     from alembic import op
 
+    for statement in _statements(migration):
+        op.get_bind().exec_driver_sql(statement)
+
+
+def run_beside_work(migration: str) -> None:
+    """Run them one by one, each for itself: `CREATE INDEX CONCURRENTLY` on a table that others write to. It waits for whoever is at
+    work and holds nobody up; what a try that broke off left behind is the first statement's to drop."""
+    from alembic import op
+
+    with op.get_context().autocommit_block():
+        sql = op.get_bind()
+        sql.exec_driver_sql("SET lock_timeout = 0")
+        for statement in _statements(migration):
+            sql.exec_driver_sql(statement)
+        sql.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+
+
+def _statements(migration: str) -> list[str]:
     text = Path(migration).with_suffix(".sql").read_text("utf-8")
-    for statement in text.split(";\n"):
-        if statement.strip():
-            op.get_bind().exec_driver_sql(statement)
+    return [statement for statement in text.split(";\n") if statement.strip()]

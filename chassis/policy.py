@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 import asyncpg
 import msgspec
@@ -31,9 +31,21 @@ BOOKS_KEPT = 8
 
 
 class PolicyInvalid(Invalid):
-    """The proposed policy does not hold together; `detail` gives a counter-example, `errors` point at wrong fields."""
+    """The proposed policy does not hold together; `detail` gives a counter-example, `errors` point at wrong fields. `understood`:
+    the body as far as its types go, where they hold."""
 
     title = Text("The policy does not hold together", "政策不自洽")
+
+    def __init__(
+        self,
+        detail: Text | str = "",
+        *,
+        errors: tuple[FieldError, ...] = (),
+        understood: object = None,
+        **members: object,
+    ) -> None:
+        super().__init__(detail, errors=errors, **members)
+        self.understood = understood
 
 
 class Number(Decimal):
@@ -133,9 +145,15 @@ class PolicyTable(Generic[Body]):
         return self if book is None else book.versions[self.name]
 
     def version(self, scope: str, number: int, effective_on: date, written: dict[str, Any]) -> Version[Body]:
-        """A published version, its body parsed."""
+        """A published version, its body parsed. It held when it was published: what is asked of new ones since then is not asked of it."""
         name = "/".join(filter(None, (self.prefix, scope, str(number))))
-        return Version(name, scope, effective_on, self.parse(deepcopy(written)), written)
+        try:
+            body = self.parse(deepcopy(written))
+        except PolicyInvalid as since:
+            if since.understood is None:
+                raise
+            body = cast(Body, since.understood)
+        return Version(name, scope, effective_on, body, written)
 
 
 class PolicyFamily(Generic[Body]):

@@ -68,13 +68,16 @@ def _inside_new(member: str, was: Mapping[str, Member]) -> bool:
 
 
 def written() -> str:
-    """The file: what is in it stays, what is new comes in. Events that are told no more are left out."""
+    """The file: what is in it stays, new events and members that may be left out come in. A member that has to be there makes an event
+    another, and does not."""
     old, new = before() if FILE.exists() else {}, now()
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(HEAD)
-    for event in sorted(new):
-        for member, one in sorted((new[event] | old.get(event, {})).items()):
+    for event in sorted(old.keys() | new.keys()):
+        was, found = old.get(event), new.get(event, {})
+        added = {name: one for name, one in found.items() if was is None or not one.required or _inside_new(name, was)}
+        for member, one in sorted((added | (was or {})).items()):
             rows.writerow([*event, member, "required" if one.required else "optional", one.kind])
     return out.getvalue()
 

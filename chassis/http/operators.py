@@ -353,8 +353,8 @@ def operators_routes(service: str) -> APIRouter:
         since: Instant | None = None,
         until: Instant | None = None,
     ) -> Listing[AuditRow]:
-        """Audit rows, newest first: about a client, by a person, of an action; without `since` all of a client's, and of others those
-        of the last 92 days. The search itself leaves a row."""
+        """Audit rows, newest first: about a client (whose object or inputs name it), by a person, of an action; without `since` all of a
+        client's, and of others those of the last 92 days. The search itself leaves a row."""
         database: Database = request.app.state.database
         async with database.unit_of_work(actor) as uow:
             uow.audit(

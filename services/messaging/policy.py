@@ -1,10 +1,11 @@
 """What messaging's policies may say: typed bodies, checked when read (`policy.toml`, `templates.toml`)."""
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -28,6 +29,7 @@ FieldType = Literal["text", "date", "number", "money", "code", "security"]
 OWN_RECORD = ("name", "branch", "manager", "manager_phone", "contact", "hotline", "package")
 """What is filled in from the client's own record and the firm's."""
 WECOM_BYTES = 2048
+TEMPLATES = Path(__file__).with_name("templates.toml")
 DAY_MINUTES = 24 * 60
 LINES = ("SMS1", "SMS2", "SMS3")
 """The SMS products whose lines the desk writes [MS17]."""
@@ -290,7 +292,7 @@ def parse_sending(body: dict[str, Any]) -> Sending:
 
 
 def parse_templates(body: dict[str, Any]) -> Templates:
-    """The set of templates. Raises: PolicyInvalid, pointing at each that does not hold."""
+    """The set of templates; kinds it does not name are as shipped. Raises: PolicyInvalid, pointing at each that does not hold."""
     found = typed(Templates, body)
     problems = [
         FieldError(f"/body/kinds/{kind}/{place}", why)
@@ -299,7 +301,13 @@ def parse_templates(body: dict[str, Any]) -> Templates:
     ]
     if missing := set(OWN_RECORD) - found.lengths.keys():
         problems.append(FieldError("/body/lengths", f"without {', '.join(sorted(missing))}"))
-    return _without(problems, found)
+    return _without(problems, msgspec.structs.replace(found, kinds=_shipped_kinds() | found.kinds))
+
+
+@cache
+def _shipped_kinds() -> dict[str, Template]:
+    shipped = tomllib.loads(TEMPLATES.read_text("utf-8"), parse_float=str)["templates"][-1]["kinds"]
+    return typed(dict[Code, Template], shipped)
 
 
 def _wrong(book: Templates, template: Template) -> Iterator[tuple[str, str]]:
@@ -353,7 +361,7 @@ def parse_filings(body: dict[str, Any]) -> Filings:
 def _without(problems: list[FieldError], found: Body) -> Body:
     if problems:
         first = problems[0]
-        raise PolicyInvalid(f"{first.pointer}: {first.detail}", errors=tuple(problems))
+        raise PolicyInvalid(f"{first.pointer}: {first.detail}", errors=tuple(problems), understood=found)
     return found
 
 
@@ -437,4 +445,4 @@ class Policies(PolicyBook):
     sending = PolicyTable(Path(__file__).with_name("policy.toml"), parse_sending)
     lines = PolicyTable(Path(__file__).with_name("policy.toml"), parse_lines)
     filings = PolicyTable(Path(__file__).with_name("policy.toml"), parse_filings)
-    templates = PolicyTable(Path(__file__).with_name("templates.toml"), parse_templates, by_compliance=True)
+    templates = PolicyTable(TEMPLATES, parse_templates, by_compliance=True)

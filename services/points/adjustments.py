@@ -15,7 +15,7 @@ from chassis.errors import FieldError, Forbidden, Invalid, Text
 from chassis.rows import Row
 from chassis.timeline import effective_now, today
 from chassis.uow import UnitOfWork
-from services.points import balances, holding, proofs, rules, tiers
+from services.points import balances, holding, lots, proofs, rules, tiers
 from services.points.accounts import ADJUSTED, as_amount, available
 from services.points.balances import Balance
 from services.points.holding import InsufficientPoints
@@ -71,11 +71,11 @@ async def _post(uow: UnitOfWork, approval: Approval) -> None:
     assert client is not None
     await _require_limit(uow, points)
     locked = await balances.lock(uow.sql, [client])
-    taken = max(points, -locked[client].available)
-    if not taken:
-        raise InsufficientPoints(Text("nothing is available", "无可用积分"))
     at = await effective_now(uow.sql, uow.now)
     day = business_date(at)
+    taken = points if points > 0 else -await usable(uow.sql, client, day, min(-points, locked[client].available))
+    if not taken:
+        raise InsufficientPoints(Text("nothing is available", "无可用积分"))
     ends_on = rules.lot_end((await uow.policies(Policies)).points, day) if taken > 0 else None
     one = AdjustmentRow(
         client, approval.object, approval.branch_id, approval.body["reason"], points, taken, at, ends_on,
@@ -86,6 +86,11 @@ async def _post(uow: UnitOfWork, approval: Approval) -> None:
         *msgspec.structs.astuple(one),
     )
     await post(uow, locked, one)
+
+
+async def usable(sql: asyncpg.Connection, client: str, day: date, wanted: int) -> int:
+    """So much of what is wanted lies in lots that can be used on a day: one that ended is none of them, closed or not."""
+    return sum(one.points for one in await lots.in_order(sql, client, day, wanted))
 
 
 async def post(uow: UnitOfWork, locked: dict[str, Balance], one: AdjustmentRow) -> None:

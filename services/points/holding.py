@@ -95,7 +95,7 @@ async def take_plain(
         or balance.used_on >= day
         or await sql.fetchval(
             f"""SELECT EXISTS (SELECT FROM entries e WHERE e.client_id = $1
-                           AND ({VALUE_ON} > $2 OR (e.kind = 'reversed' AND {VALUE_ON} = $2)))""",
+                           AND ({VALUE_ON} > $2 OR (e.kind IN ('reversed', 'expired') AND {VALUE_ON} = $2)))""",
             client,
             day,
         )

@@ -267,7 +267,8 @@ _TRADES = f"""
 
 async def _tie_out(sql: asyncpg.Connection, last: date, known: Sequence[Month]) -> list[TieOut]:
     """The statement of all months against the ledger's accounts, and against the commission that trades were told with, also where
-    it was corrected or cancelled after the last of them [P1]."""
+    it was corrected or cancelled after the last of them [P1]. Both sides are as of the last month's end: a month closed later says the
+    same."""
     row = await sql.fetchrow(
         f"""SELECT coalesce(sum({SIGNED} + {OWED}), 0)::bigint, coalesce(sum({OWED}), 0)::bigint,
                    coalesce(sum({SIGNED}) FILTER (WHERE e.kind = 'reversed' AND e.trade_id IS NULL), 0)::bigint
@@ -281,17 +282,16 @@ async def _tie_out(sql: asyncpg.Connection, last: date, known: Sequence[Month]) 
     gained_later, reversed_later, told, left = trades
     earned, reversed_ = (sum(one.movements.get(kind, 0) for one in known) for kind in ("earned", "reversed"))
     stated = known[-1] if known else None
-    gained = earned + gained_later
     pairs: list[tuple[str, Any, Any]] = [
         ("outstanding: movements of all months; accounts of all clients", stated.outstanding if stated else 0, outstanding),
         ("owed by clients: movements of all months; accounts of all clients", stated.owed if stated else 0, owed),
         (
-            "earned in all months, and for trades since; commission of trades as last told, times the multiplier, half up",
-            gained, told,
+            "earned in all months; commission of trades as last told, times the multiplier, half up, less what was posted since",
+            earned, told - gained_later,
         ),
         (
-            "the same less what trades were reversed by; commission that cancellations leave, times the multiplier, half up",
-            gained + reversed_ - of_bonuses + reversed_later, left,
+            "the same less what trades were reversed by; commission that cancellations leave, likewise",
+            earned + reversed_ - of_bonuses, left - gained_later - reversed_later,
         ),
     ]  # fmt: skip
     return [TieOut(what, str(as_amount(one)), str(as_amount(other))) for what, one, other in pairs]

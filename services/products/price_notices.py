@@ -14,7 +14,7 @@ from services.products.policy import Policies
 from services.products.rules import Prices, price_text
 from services.products.tables import SubscriptionRow
 
-KIND = "new_price"
+KIND, NO_PRICES = "new_price", "price_change"
 AT_ONCE = 5_000
 _IDS = UUID("6d0f1c4e-62a5-5c0e-9a35-0f2d6b7f4c17")
 
@@ -60,12 +60,13 @@ def _messages(
         if price_of(before, one.code) == price_of(after, one.code):
             continue
         cause = f"{version}/{one.code}"
+        texts = {"before": price_text(before, one.code), "after": price_text(after, one.code)}
+        # What does not fit, or differs in what a text leaves out (edges of bands), is not named.
+        named = None not in texts.values() and texts["before"] != texts["after"]
         yield MessageRequested(
-            request_id=uuid5(_IDS, f"{cause}/{one.client_id}"), client_id=one.client_id, kind=KIND, cause=cause,
-            fields={
-                "product": one.code, "on": begins.isoformat(), "before": price_text(before, one.code),
-                "after": price_text(after, one.code),
-            },
+            request_id=uuid5(_IDS, f"{cause}/{one.client_id}"), client_id=one.client_id, kind=KIND if named else NO_PRICES,
+            cause=cause,
+            fields={"product": one.code, "on": begins.isoformat()} | {k: v for k, v in texts.items() if named and v},
             required=True, not_after=end_of(begins), asked_at=uow.now,
         )  # fmt: skip
 

@@ -150,9 +150,9 @@ def year_fee(value: Decimal, bands: Sequence[Band], by_margin: bool = True, tier
 PRICE_TEXT_LONGEST = 30
 
 
-def price_text(prices: Prices, code: str) -> str:
-    """What a product costs as a message says it in either language: `X+1.0‰ (≤2.0‰)`, `¥30.00`, `1.5/1.2/0.8%`; of a price with more
-    rows than fit, as many as do."""
+def price_text(prices: Prices, code: str) -> str | None:
+    """What a product costs as a message says it in either language: `X+1.0‰ (≤2.0‰)`, `¥30.00`, `1.5/1.2/0.8%`; None where it does
+    not fit."""
     rates = dict.fromkeys(
         f"{shown(row.cap)}‰" if row.add >= row.cap else f"X+{shown(row.add)}‰ (≤{shown(row.cap)}‰)"
         for row in prices.rates.get(code, ())
@@ -164,7 +164,7 @@ def price_text(prices: Prices, code: str) -> str:
     if percents:
         said.append(f"{'/'.join(percents)}%")
     text = "; ".join(said) or "¥0.00"
-    return text if len(text) <= PRICE_TEXT_LONGEST else f"{text[: PRICE_TEXT_LONGEST - 1]}…"
+    return text if len(text) <= PRICE_TEXT_LONGEST else None
 
 
 def cents(amount: Decimal) -> Decimal:

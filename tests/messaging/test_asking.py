@@ -49,6 +49,9 @@ async def test_what_cannot_be_asked_for_is_refused(desk: Desk) -> None:
     shock = body | {"shock": True}
     assert (await desk.call(HEAD, "POST", "/messages", shock)).status_code == 403
     assert (await desk.call(HQ, "POST", "/messages", shock)).json()["state"] == "queued"
+    greeting = {"kind": "birthday", "client_id": who, "period": "2026", "fields": {}, "shock": True}
+    refused = await desk.call(HQ, "POST", "/messages", greeting)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/shock")
 
 
 async def test_every_message_kept_back_says_why(desk: Desk) -> None:

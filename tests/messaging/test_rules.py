@@ -240,6 +240,23 @@ def changed(kind: str, **said: object) -> dict[str, object]:
     return {**BOOK, "kinds": {**BOOK["kinds"], kind: {**BOOK["kinds"].get(kind, {}), **said}}}
 
 
+def test_kinds_a_version_does_not_name_are_as_shipped() -> None:
+    """What a newer program asks for has words also where the firm published its templates before."""
+    few = {**BOOK, "kinds": {"account_notice": BOOK["kinds"]["account_notice"]}}
+    kinds = parse_templates(few).kinds
+    assert kinds.keys() == Policies.templates.shipped[0].body.kinds.keys()
+
+
+def test_a_version_that_held_when_it_was_published_is_read_though_new_ones_have_to_do_more() -> None:
+    body = changed("birthday", ways=["wecom"], zh={"subject": "通知", "body": "国" * 683})
+    with pytest.raises(PolicyInvalid):
+        parse_templates(dict(body))
+    kept = Policies.templates.version("", 1, DAY, dict(body)).body
+    assert kept.kinds["birthday"].zh.body == "国" * 683
+    with pytest.raises(PolicyInvalid):
+        Policies.templates.version("", 1, DAY, {"kinds": 7})
+
+
 ZH = {"subject": "通知", "body": "您好"}
 
 

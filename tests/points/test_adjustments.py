@@ -1,6 +1,7 @@
 """Manual adjustments (手工调整) [P8]: reason, document, limits by role, a second person; statistics."""
 
 import hashlib
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 
 from chassis.actor import Actor, Role
 from contracts.broker import ClientOpened
+from services.points import adjustments, balances, holding, tiers
+from services.points.ledger import Posting
 from tests.points.facts import DAY, balance, close, entries, trade
 from tests.world import World
 
@@ -137,3 +140,27 @@ async def test_who_agrees_needs_the_limit_too_and_it_is_counted(ledger: World) -
     ]
     async with ledger.client("points", OTHER) as http:
         assert (await http.get("/v1/points/adjustments", params=window)).json()["items"] == []
+
+
+async def test_on_the_evening_of_a_months_end_only_the_fold_knows_what_an_act_takes(ledger: World) -> None:
+    """A lot that ended that day can still be used that day, though the day is closed [4.7a]."""
+    await ledger.publish(ClientOpened(client_id="c-1", branch_id="B1", opened_on=DAY))
+    await ledger.publish(trade("t-1", "100"), trade("t-2", "60", day=date(2022, 8, 1)))
+    ended = date(2024, 7, 31)
+    await close(ledger, ended)
+    assert [kind for kind, *_ in await entries(ledger)] == ["accrued", "accrued", "expired"]
+    for day, taken in ((ended, 0), (date(2024, 8, 1), 50)):
+        async with ledger.database("points").unit_of_work() as uow:
+            locked = await balances.lock(uow.sql, ["c-1"])
+            posting = Posting(uow, locked, await tiers.of(uow, ["c-1"]))
+            found = await holding.take_plain(uow.sql, posting, "c-1", day, 50_00)
+        assert sum(one.points for one in found) == taken * 100, day
+
+
+async def test_what_ended_is_none_of_what_can_be_taken_though_its_day_is_not_closed(ledger: World) -> None:
+    await ledger.publish(ClientOpened(client_id="c-1", branch_id="B1", opened_on=DAY))
+    await ledger.publish(trade("t-1", "100"), trade("t-2", "60", day=date(2022, 8, 1)))
+    await close(ledger, date(2022, 8, 31))
+    async with ledger.database("points").reading() as sql:
+        usable = [await adjustments.usable(sql, "c-1", date(2024, month, 1), 150_00) for month in (7, 8, 9)]
+    assert usable == [150_00, 60_00, 0]

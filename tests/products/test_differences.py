@@ -251,7 +251,8 @@ def test_a_price_is_said_in_a_few_signs_in_either_language(code: str, said: str)
     prices = Policies().catalogue.all[0].body.prices
     assert price_text(prices, code) == said
     rows = [replace(prices.rates["A"][0], add=n * 1000) for n in range(9)]
-    assert len(price_text(replace(prices, rates={"A": rows}), "A")) == PRICE_TEXT_LONGEST
+    assert len("; ".join(f"X+{n}.0‰ (≤2.0‰)" for n in range(9))) > PRICE_TEXT_LONGEST
+    assert price_text(replace(prices, rates={"A": rows}), "A") is None, "it is not told half"
 
 
 async def test_a_version_is_tried_on_everybody_before_it_is_published_and_more_never_costs_less(shop: World) -> None:

@@ -9,7 +9,7 @@ from contracts.relationships import ContactDecided
 from services.relationships.cadence import measure_month
 from services.relationships.policy import Policies
 from services.relationships.rules import LONGEST_DAYS
-from tests.relationships.conftest import DIRECTOR, ELSEWHERE, MANAGER, Office, opened, told
+from tests.relationships.conftest import COMPLIANCE, DIRECTOR, ELSEWHERE, MANAGER, Office, opened, told
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -95,6 +95,7 @@ async def test_two_months_below_the_minimum_are_a_proposal(branch: World, office
     assert (slow["clients"], slow["overdue"]) == (5, sum(one["days"] > one["ideal"] for one in whole))
     assert (slow["too_long"], slow["core_too_long"]) == (sum(one["too_long"] for one in whole), 0)
     assert (slow["planned"], slow["done"], slow["to_do"]) == (None, 0, 0)
+    assert await office.get(COMPLIANCE, "/branches/B1/board") == await office.get(DIRECTOR, "/branches/B1/board")
     assert (await office.call(MANAGER, "GET", "/branches/B1/board")).status_code == 403
     assert (await office.call(DIRECTOR, "GET", "/branches/B2/board")).status_code == 404
 

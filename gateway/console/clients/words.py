@@ -97,7 +97,7 @@ CHINESE = {
     "Traded in A-shares a month, CNY": "月均A股成交金额（元）",
     "The cheapest, and every other set that gives it": "最省组合及其他可选组合",
     "By the month": "月费",
-    "More than now, a month in all": "每月合计增加",
+    "Above the commission agreed, a month in all": "每月合计（高于约定佣金的部分）",
     "Commission agreed (per mille)": "现佣金（‰）",
     "Rewards": "可兑换项目",
     "My complaints": "我的投诉",

@@ -154,5 +154,5 @@ async def show_team(request: Request, visitor: Visitor, desk: AtDesk, branch: Wh
         request, "managers/team.html", branch=place,
         team=[one for one in rows_of(board) if one["clients"] or one["planned"] or one["done"]],
         short=rows_of(short), month_end=month_end, lost=lost.data if lost.found else None, flagged=rows_of(flagged),
-        centre=visitor.branch_id is None, missing=board.status >= 500,
+        centre=visitor.branch_id is None, missing=not board.found and board.status != 404,
     )  # fmt: skip

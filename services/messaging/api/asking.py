@@ -24,6 +24,10 @@ from services.messaging.tables import MessageRow, message_columns
 routes = router("/v1/messaging", "messaging")
 
 
+SHOCKS = ("NOTICE", "SUBSCRIBED")
+"""What may go through quiet hours [MS9]."""
+
+
 class Order(BaseModel, extra="forbid"):
     """A message asked for: of a kind, about a period (or whatever it is about), to a client."""
 
@@ -100,6 +104,8 @@ async def ask_for_message(actor: Asker, uow: Work, given: Order, purpose: Purpos
         raise Forbidden(Text("codes are asked for by systems only", "验证码仅由系统申请"))
     if given.shock and actor.role is Role.BRANCH_MANAGER:
         raise Forbidden(Text("headquarters say what is a market shock", "市场突发事件由总部认定"))
+    if given.shock and template.message_class not in SHOCKS:
+        raise Invalid(errors=(FieldError("body#/shock", f"word of a market shock is {' or '.join(SHOCKS)} [MS9]"),))
     if errors := wrong_fields(template, given.fields):
         raise Invalid(errors=tuple(errors))
     if given.not_before and given.not_after and given.not_after <= given.not_before:
@@ -114,7 +120,10 @@ async def ask_for_message(actor: Asker, uow: Work, given: Order, purpose: Purpos
     if known is None:
         await messages.ask(uow, [one], now)
         known = await messages.find(uow, one.message_id)
-        uow.audit("message_asked", f"message/{one.message_id}", key=given.client_id, kind=given.kind, purpose=purpose)
+        uow.audit(
+            "message_asked", f"message/{one.message_id}", key=given.client_id, kind=given.kind, purpose=purpose,
+            shock=given.shock,
+        )  # fmt: skip
     else:
         response.status_code = 200
     assert known is not None

@@ -18,7 +18,9 @@ from services.relationships.spot_checks import people_of
 
 routes = router("/v1/relationships", "relationships")
 Reader = Annotated[Actor, permits("relationships.cadence:read", *STAFF)]
-Leader = Annotated[Actor, permits("relationships.cadence:figures", Role.BRANCH_MANAGER, Role.HQ, Role.OPERATIONS)]
+Leader = Annotated[
+    Actor, permits("relationships.cadence:figures", Role.BRANCH_MANAGER, Role.HQ, Role.OPERATIONS, Role.COMPLIANCE)
+]
 
 
 class RhythmView(BaseModel):
