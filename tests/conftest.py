@@ -190,7 +190,7 @@ def bus(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def kafka_broker(server_folder: Path) -> Iterator[str]:
     """host:port of a real Kafka, started once."""
-    server = PrivateKafka(server_folder / "kafka")
+    server = PrivateKafka(server_folder / "kafka", short_lived=True)
     try:
         address = begun(server)
     except (ServerNotReady, OSError) as missing:

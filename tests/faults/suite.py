@@ -100,7 +100,7 @@ async def every(seeds: int, names: list[str], first: int) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="careline-faults-") as folder:
         home = Path(folder)
         server = PrivatePostgres(home / "p", settings={"fsync": "off", "synchronous_commit": "off"})
-        broker = PrivateKafka(home / "k") if set(names) & KAFKA.keys() else None
+        broker = PrivateKafka(home / "k", short_lived=True) if set(names) & KAFKA.keys() else None
         try:
             url = await asyncio.to_thread(server.start)
             at = await asyncio.to_thread(broker.start) if broker else ""

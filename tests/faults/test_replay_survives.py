@@ -82,7 +82,7 @@ async def test_its_database_is_killed_and_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.own_kafka
 async def test_its_broker_is_killed_and_comes_back(database_url: str, tmp_path: Path) -> None:
-    broker = PrivateKafka(tmp_path / "kafka")
+    broker = PrivateKafka(tmp_path / "kafka", short_lived=True)
     address = broker.start()
     try:
         settings = Settings(home=tmp_path / "home", database_url=database_url, bus_url=f"kafka://{address}/faults")
