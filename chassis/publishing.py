@@ -5,7 +5,6 @@ The second person is an approval like any other (`chassis.approvals`): a propose
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, timedelta
-from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -26,30 +25,32 @@ class DayTaken(Conflict):
 
 
 _KINDS: dict[type[PolicyBook], ApprovalKind] = {}
+_PROOFS: dict[type[PolicyBook], Mapping[str, "Proof"]] = {}
+"""Kept beside the kinds: whichever is asked for first, with its proofs or without, they hold."""
 
 Proof = Callable[[UnitOfWork, date], Awaitable[Mapping[str, Any]]]
 """Looks at everybody with the version of a day as it is about to be published, and refuses it (`PolicyInvalid`) with who it would
 treat against the rules; what it found otherwise goes into the record."""
 
 
-def approval_of(book: type[PolicyBook], proofs: Mapping[str, Proof] = MappingProxyType({})) -> ApprovalKind:
+def approval_of(book: type[PolicyBook], proofs: Mapping[str, Proof] | None = None) -> ApprovalKind:
     """The approval that publishes a version of a service's tables, each after its proof where it has one; one that is refused or
     runs out rejects it."""
-
+    if proofs:
+        _PROOFS[book] = proofs
     if book in _KINDS:
         return _KINDS[book]
 
     async def publish(uow: UnitOfWork, approval: Approval) -> None:
         table, scope, version = book.tables[approval.body["name"]], approval.body["scope"], approval.body["version"]
-        if table.by_compliance and uow.actor.role is not Role.COMPLIANCE:
-            raise Forbidden(Text("compliance publishes this table", "该政策由合规人员发布"))
+        _require_compliance(uow, table)
         row = await _locked(uow, table, scope, version, "draft")
         table.parse(row["body"])
         await _require_in_time(uow, table, row["effective_on"])
         await _require_free_day(uow, table, scope, row["effective_on"])
         await _set(uow, row, "published")
-        if table.name in proofs:
-            found = await proofs[table.name](uow, row["effective_on"])
+        if proof := _PROOFS.get(book, {}).get(table.name):
+            found = await proof(uow, row["effective_on"])
             uow.audit(
                 "policy.proved", subject_of(table.name, scope, version), effective_on=row["effective_on"], **found
             )
@@ -163,14 +164,20 @@ async def decide(
 async def withdraw(uow: UnitOfWork, table: PolicyTable[Any], scope: str, version: int, reason: str) -> None:
     """Take back a published version before its day: then it never counts.
 
-    Raises: NotFound, AlreadyDecided, Invalid when it has taken effect.
+    Raises: NotFound, AlreadyDecided, Forbidden, Invalid when it has taken effect.
     """
+    _require_compliance(uow, table)
     row = await _locked(uow, table, scope, version, "published")
     if row["effective_on"] <= await today(uow.sql):
         raise Invalid(Text("it is in force: publish another version", "该版本已生效：请发布新版本"))
     await _set(uow, row, "withdrawn")
     subject = subject_of(table.name, scope, version)
     uow.audit("policy.withdrawn", subject, effective_on=row["effective_on"], reason=reason)
+
+
+def _require_compliance(uow: UnitOfWork, table: PolicyTable[Any]) -> None:
+    if table.by_compliance and uow.actor.role is not Role.COMPLIANCE:
+        raise Forbidden(Text("compliance publishes this table", "该政策由合规人员发布"))
 
 
 async def _set(uow: UnitOfWork, row: asyncpg.Record, state: str) -> None:
