@@ -1,5 +1,6 @@
 """What events looked like when they were told first: `released.csv`, a row a member. A member that goes, is of another kind, becomes
-required or optional, or has other values is the event's next version; an optional member may be added to any.
+required or optional, or has other values is the event's next version; an optional member may be added to any. A member that has to be there is added to
+none: records of before, which lie in logs and letters without it, are read by the type alone.
 
 The file is added to and never rewritten (`python -m careline.generated`), so that a change of shape stays in sight.
 """
@@ -46,6 +47,12 @@ def before() -> Released:
 def changed(old: Released, new: Released) -> list[str]:
     """What differs from before without a version of its own."""
     wrong = []
+    for event in sorted(new.keys() - old.keys()):
+        earlier = [members for (name, version), members in old.items() if name == event[0] and version < event[1]]
+        wrong += [
+            f"{event[0]} {event[1]}: {member} has to be there" for was in earlier[-1:] for member in new[event].keys() - was.keys()
+            if new[event][member].required and not _inside_new(member, was)
+        ]  # fmt: skip
     for event in sorted(old.keys() & new.keys()):
         was, found = old[event], new[event]
         name = f"{event[0]} {event[1]}"
