@@ -55,10 +55,11 @@ def query_of(wanted: AuditWanted, after: AuditPlace | None, limit: int) -> tuple
     arguments.append(limit)
     # First a client's own, then the newest of them: not everybody's, newest first, until enough are theirs.
     first_found = "MATERIALIZED " if wanted.client is not None else ""
-    query = f"""WITH found AS {first_found}(SELECT * FROM audit WHERE {" AND ".join(conditions)})
+    query = f"""WITH found AS {first_found}(SELECT at, partition, number FROM audit WHERE {" AND ".join(conditions)}),
+        page AS (SELECT partition, number FROM found ORDER BY at DESC, partition DESC, number DESC LIMIT ${len(arguments)})
         SELECT partition, number, at, actor, role, action, object, inputs ->> 'purpose' AS purpose,
                coalesce(inputs ->> 'person', '') AS person, inputs -> 'client_id' AS clients, inputs ->> 'path' AS path
-        FROM found ORDER BY at DESC, partition DESC, number DESC LIMIT ${len(arguments)}"""
+        FROM page JOIN audit USING (partition, number) ORDER BY at DESC, partition DESC, number DESC"""
     return query, arguments
 
 
